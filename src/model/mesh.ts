@@ -1,0 +1,64 @@
+import type { Gateway } from './gateway.ts';
+import type { RouteSet } from './route.ts';
+import type { TlsSecret } from './secret.ts';
+import type { AuthorizationPolicy, PeerAuthentication } from './security.ts';
+import type { Service } from './service.ts';
+import type { DestinationPolicy } from './traffic-policy.ts';
+import type { Workload, WorkloadInstance } from './workload.ts';
+
+/** Mesh-wide settings with Istio's names and defaults. */
+export interface MeshSettings {
+  readonly trustDomain: string;
+  readonly rootNamespace: string;
+  readonly domainSuffix: string;
+  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  readonly isAutoMtlsEnabled: boolean;
+  readonly connectTimeoutMs: number;
+  /** 0 waits for ever, as Istio does; ours is 5 s so that server-first protocols go on. */
+  readonly protocolDetectionTimeoutMs: number;
+  readonly pathNormalization: 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
+  /** '' is off; `/dev/stdout`. */
+  readonly accessLogFile: string;
+  readonly accessLogEncoding: 'TEXT' | 'JSON';
+  readonly accessLogFormat: string;
+  /** Share of requests traced in percent. */
+  readonly tracingSampling: number;
+}
+
+export const defaultMeshSettings: MeshSettings = {
+  trustDomain: 'cluster.local',
+  rootNamespace: 'istio-system',
+  domainSuffix: 'cluster.local',
+  outboundTrafficPolicy: 'ALLOW_ANY',
+  isAutoMtlsEnabled: true,
+  connectTimeoutMs: 10_000,
+  protocolDetectionTimeoutMs: 5_000,
+  pathNormalization: 'BASE',
+  accessLogFile: '',
+  accessLogEncoding: 'TEXT',
+  accessLogFormat: '',
+  tracingSampling: 1,
+};
+
+export interface Namespace {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * The whole mesh as one immutable value. Parts that did not change between two snapshots are the same objects, so
+ * that compile steps can be memoised by identity. Lists are in stable order (age, then namespace, then name).
+ */
+export interface Mesh {
+  readonly settings: MeshSettings;
+  readonly namespaces: readonly Namespace[];
+  readonly services: readonly Service[];
+  readonly workloads: readonly Workload[];
+  readonly instances: readonly WorkloadInstance[];
+  readonly routes: readonly RouteSet[];
+  readonly destinationPolicies: readonly DestinationPolicy[];
+  readonly gateways: readonly Gateway[];
+  readonly secrets: readonly TlsSecret[];
+  readonly peerAuthentications: readonly PeerAuthentication[];
+  readonly authorizationPolicies: readonly AuthorizationPolicy[];
+}
