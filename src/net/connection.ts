@@ -1,0 +1,36 @@
+import type { NetAddress } from './address.ts';
+
+/**
+ * A byte stream over TCP or TLS with back-pressure, as everything above sockets sees it.
+ *
+ * Reading: bytes given to `onData` are borrowed: they live in a buffer that is used again when the callback returns;
+ * keep a copy of what is needed later.
+ */
+export interface Connection {
+  readonly local: NetAddress;
+  readonly remote: NetAddress;
+  /** Sets who reads; called once before any data flows, and again when a connection changes hands (upgrade). */
+  read(handlers: ConnectionHandlers): void;
+  /** Writes a latin1 string (one byte a character). False: above the high-water mark, wait for `onDrain`. */
+  writeText(text: string): boolean;
+  /** Writes bytes. `isBorrowed`: the caller's buffer will change after the call, so a copy is made where needed. */
+  writeBytes(bytes: Uint8Array, isBorrowed: boolean): boolean;
+  /** Ends our side after what was written (half-close). */
+  end(): void;
+  /** Closes at once; `reason` is kept for logs. With `reset` the peer gets RST. */
+  destroy(reason?: string, reset?: boolean): void;
+  pause(): void;
+  resume(): void;
+  readonly isClosed: boolean;
+  /** Bytes written but not yet taken by the kernel. */
+  readonly pendingBytes: number;
+}
+
+export interface ConnectionHandlers {
+  onData(bytes: Uint8Array): void;
+  /** The peer has ended its side. */
+  onEnd(): void;
+  onDrain(): void;
+  /** Called once, last. `error` is a short cause (`ECONNRESET`, `certificate has expired`), or undefined for a clean close. */
+  onClose(error: string | undefined): void;
+}

@@ -1,0 +1,107 @@
+import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
+import type { NetAddress } from '../../net/address.ts';
+import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
+
+/** What one attempt at a host came to, as outlier detection counts it. */
+export type Outcome =
+  | { readonly kind: 'status'; readonly status: number }
+  /** No connection, TLS failure, reset or timeout: errors that the upstream did not answer with a status. */
+  | { readonly kind: 'local-origin-failure'; readonly cause: 'connect-failure' | 'timeout' | 'reset' };
+
+/** One endpoint of a cluster. Fields are read on the hot path. */
+export interface Host {
+  readonly address: NetAddress;
+  /** `10.0.0.1:80`: unique in its cluster. */
+  readonly key: string;
+  readonly hostname: string;
+  weight: number;
+  /** False while it is ejected, unhealthy by EDS, or failing active checks. */
+  isHealthy: boolean;
+  isDraining: boolean;
+  activeRequests: number;
+  activeConnections: number;
+  /** `filter_metadata` of the endpoint. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Which transport socket of the cluster matches it. */
+  readonly transport: Transport;
+  readonly requestsTotal: Counter;
+  /** Where the HTTP pools of this host live; made by the pool. */
+  pool: unknown;
+  /** Tells outlier detection how an attempt ended. */
+  report(outcome: Outcome): void;
+}
+
+/** How bytes get to a host: plain TCP, or TLS with its context. */
+export interface Transport {
+  readonly isTls: boolean;
+  /** Starts connecting. `onConnect` runs once usable; `onClose` of `handlers` tells failures too. */
+  connect(host: Host, options: ConnectOptions, handlers: ConnectionHandlers & { onConnect(connection: Connection): void }): void;
+}
+
+export interface ConnectOptions {
+  readonly timeoutMs: number;
+  /** Protocols to offer; overrides the context's. */
+  readonly alpn?: readonly string[];
+  readonly sni?: string;
+  /** Source address to bind, e.g. 127.0.0.6 for inbound passthrough. */
+  readonly bind?: string;
+}
+
+export interface PickContext {
+  /** Hash for consistent-hash policies. */
+  readonly hash: number | undefined;
+  /** Hosts already tried by this request, to be avoided. */
+  readonly avoid: readonly Host[];
+  readonly avoidAttempts: number;
+  /** Where the client wanted to go, for ORIGINAL_DST. */
+  readonly originalDestination: NetAddress | undefined;
+}
+
+/** Counts with caps: circuit breakers of one priority. Infinity where there is no cap. */
+export interface Limits {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+  /** Share of active requests that may be retries, with a floor; undefined: `maxRetries` decides. */
+  readonly retryBudget: { readonly fraction: number; readonly minConcurrency: number } | undefined;
+  readonly connections: Gauge;
+  readonly pending: Gauge;
+  readonly requests: Gauge;
+  readonly retries: Gauge;
+}
+
+export interface Cluster {
+  readonly name: string;
+  /** `filter_metadata` of the cluster by namespace. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly connectTimeoutMs: number;
+  readonly limits: Limits;
+  /** HTTP/1.1 pool settings; 0 for none. */
+  readonly maxRequestsPerConnection: number;
+  readonly idleTimeoutMs: number;
+  readonly maxConnectionDurationMs: number;
+  /** What to speak upstream: HTTP/1.1, HTTP/2, or what the client spoke. */
+  readonly upstreamProtocol: 'http1' | 'http2' | 'client';
+  /** Source address for upstream connections; '' for any. */
+  readonly bindAddress: string;
+  /** Per connection buffer limit in bytes. */
+  readonly bufferLimitBytes: number;
+  readonly stats: StatsScope;
+  readonly hosts: readonly Host[];
+  /** A host for one attempt, or undefined: no healthy upstream (UH). */
+  pick(context: PickContext): Host | undefined;
+  /** True once its endpoints (and secrets) have arrived for the first time. */
+  readonly isWarm: boolean;
+}
+
+export interface ClusterManager {
+  /** The cluster in force, or undefined (NC). */
+  get(name: string): Cluster | undefined;
+  /**
+   * Asks for a cluster that is not there: calls back once with it when it has arrived, or with undefined when the
+   * server says that there is none or `timeoutMs` has passed.
+   */
+  request(name: string, timeoutMs: number, callback: (cluster: Cluster | undefined) => void): void;
+  forEach(visit: (cluster: Cluster) => void): void;
+}

@@ -1,0 +1,86 @@
+import type { DownstreamConnection } from '../listener/connection.ts';
+import type { RouteEntry } from '../router/route.ts';
+import type { Cluster, Host } from '../cluster/cluster.ts';
+import type { HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/message.ts';
+
+/**
+ * Envoy's response flags: short name in logs, long name in JSON. A stream's flags are a bit set, bit i being row i.
+ * Source: Envoy's access log documentation, %RESPONSE_FLAGS%.
+ */
+export const RESPONSE_FLAGS = [
+  ['LH', 'FailedLocalHealthCheck'],
+  ['UH', 'NoHealthyUpstream'],
+  ['UT', 'UpstreamRequestTimeout'],
+  ['LR', 'LocalReset'],
+  ['UR', 'UpstreamRemoteReset'],
+  ['UF', 'UpstreamConnectionFailure'],
+  ['UC', 'UpstreamConnectionTermination'],
+  ['UO', 'UpstreamOverflow'],
+  ['NR', 'NoRouteFound'],
+  ['DI', 'DelayInjected'],
+  ['FI', 'FaultInjected'],
+  ['RL', 'RateLimited'],
+  ['UAEX', 'UnauthorizedExternalService'],
+  ['RLSE', 'RateLimitServiceError'],
+  ['DC', 'DownstreamConnectionTermination'],
+  ['URX', 'UpstreamRetryLimitExceeded'],
+  ['SI', 'StreamIdleTimeout'],
+  ['IH', 'InvalidEnvoyRequestHeaders'],
+  ['DPE', 'DownstreamProtocolError'],
+  ['UMSDR', 'UpstreamMaxStreamDurationReached'],
+  ['NC', 'NoClusterFound'],
+  ['OM', 'OverloadManagerTerminated'],
+  ['DF', 'DnsResolutionFailed'],
+  ['UPE', 'UpstreamProtocolError'],
+  ['DT', 'DurationTimeout'],
+] as const satisfies readonly (readonly [short: string, long: string])[];
+
+export type ResponseFlag = (typeof RESPONSE_FLAGS)[number][0];
+
+/** The bit of a flag. */
+export function flagBit(flag: ResponseFlag): number {
+  return 1 << RESPONSE_FLAGS.findIndex(([short]) => short === flag);
+}
+
+/**
+ * All that is known of one request (or one TCP connection) for logs, metrics and traces. One object per stream, all
+ * fields set from the start so that its shape never changes. Times are `Clock.monotonicMs`, 0 where not reached.
+ */
+export interface StreamInfo {
+  readonly connection: DownstreamConnection;
+  readonly protocol: HttpProtocol | undefined;
+  /** Undefined for TCP. */
+  readonly request: RequestHead | undefined;
+  /** Path as received, before rewrites. */
+  readonly originalPath: string;
+  response: ResponseHead | undefined;
+  /** 0 where none was sent. */
+  responseCode: number;
+  /** `via_upstream`, `route_not_found`, ...: %RESPONSE_CODE_DETAILS%. */
+  responseCodeDetails: string;
+  /** %CONNECTION_TERMINATION_DETAILS%. */
+  terminationDetails: string;
+  /** Bit set over RESPONSE_FLAGS. */
+  flags: number;
+  startWallMs: number;
+  startMs: number;
+  /** Last byte of the request received. */
+  requestEndMs: number;
+  firstUpstreamByteMs: number;
+  endMs: number;
+  /** Body bytes. */
+  bytesReceived: number;
+  bytesSent: number;
+  route: RouteEntry | undefined;
+  routeName: string;
+  virtualHostName: string;
+  cluster: Cluster | undefined;
+  /** Name of the cluster that was asked for, also where there is none. */
+  clusterName: string;
+  upstream: Host | undefined;
+  upstreamLocalAddress: string;
+  upstreamTransportFailure: string;
+  attempts: number;
+  /** What filters left: `[filter name, value]`; the policy that decided (`rbac`), the peer's metadata (`istio.peer`). */
+  readonly metadata: Map<string, unknown>;
+}

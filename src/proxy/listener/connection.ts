@@ -1,0 +1,36 @@
+import type { NetAddress } from '../../net/address.ts';
+
+/** What TLS said about a downstream peer. */
+export interface PeerTls {
+  /** URI subject alternative names of a verified client certificate; empty without one. */
+  readonly uriSans: readonly string[];
+  readonly dnsSans: readonly string[];
+  readonly subject: string;
+  /** Lower-case hex of the SHA-256 of the certificate; '' without one. */
+  readonly fingerprint: string;
+  readonly protocol: string;
+  readonly cipher: string;
+  readonly alpn: string;
+  /** URI SANs of our own certificate. */
+  readonly localUriSans: readonly string[];
+}
+
+/** A downstream connection as filters see it: facts that hold as long as it does. */
+export interface DownstreamConnection {
+  readonly id: number;
+  readonly remote: NetAddress;
+  /** Where the client wanted to go: the original destination where it was restored. */
+  readonly local: NetAddress;
+  /** True where `local` was restored from the kernel and differs from the accepted address. */
+  readonly isRedirected: boolean;
+  /** Server name of the ClientHello; '' without one. */
+  readonly requestedServerName: string;
+  readonly tls: PeerTls | undefined;
+  /** `spiffe://...` of the peer, or ''. */
+  readonly principal: string;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  readonly listenerName: string;
+  readonly filterChainName: string;
+  /** Values that filters keep for the connection (peer metadata, RBAC's decision by principal). */
+  readonly memo: Map<unknown, unknown>;
+}

@@ -1,0 +1,38 @@
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import type { Clock, Random } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
+import type { Connection } from '../../net/connection.ts';
+import type { ClusterManager } from '../cluster/cluster.ts';
+import type { LocalNode } from '../http/filter.ts';
+import type { DownstreamConnection } from '../listener/connection.ts';
+import type { RouteSource } from '../router/route.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
+
+/** What network filters are created with: the parts of the running proxy that they may use. */
+export interface NetworkScope {
+  readonly stats: StatsScope;
+  readonly clusters: ClusterManager;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly node: LocalNode;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  readonly listenerMetadata: Readonly<Record<string, unknown>>;
+  /** A route table by RDS name; subscribes to it on first use. */
+  routes(name: string): RouteSource;
+  /** True while the listener drains: answers should ask clients to leave. */
+  isDraining(): boolean;
+}
+
+/** Called once the connection is established (TLS done); returns false where it closed the connection. */
+export type NetworkHandler = (connection: Connection, downstream: DownstreamConnection) => boolean;
+
+/** A network filter: `create` gives a check that runs before the terminal filter, or the terminal filter itself. */
+export interface NetworkFilter<Schema extends DescMessage = DescMessage, Config = unknown> {
+  readonly name: string;
+  readonly schema: Schema | undefined;
+  readonly structTypeUrl?: string;
+  readonly isTerminal: boolean;
+  parse(message: MessageShape<Schema>, path: string): Config;
+  create(config: Config, scope: NetworkScope): NetworkHandler;
+}

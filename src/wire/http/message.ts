@@ -1,0 +1,42 @@
+/** HTTP heads as codecs produce them and filters see them; the same for HTTP/1.1 and HTTP/2. */
+
+/**
+ * A list of header fields that keeps order and duplicates. Names are matched without regard to case and are given
+ * in lower case by every caller. A block that nobody changes is forwarded from its source text without being rebuilt.
+ */
+export interface HeaderMap {
+  /** The first field's value, without white space around it. */
+  get(name: string): string | undefined;
+  /** Every value in order; what a comma-joined list means is the reader's business. */
+  getAll(name: string): readonly string[];
+  has(name: string): boolean;
+  /** Replaces all fields of that name by one. */
+  set(name: string, value: string): void;
+  add(name: string, value: string): void;
+  remove(name: string): void;
+  forEach(visit: (name: string, value: string) => void): void;
+  /** Fields in the block. */
+  readonly size: number;
+}
+
+export type HttpProtocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+
+export interface RequestHead {
+  method: string;
+  /** Path with its query, as received or as rewritten. */
+  path: string;
+  /** `Host` or `:authority`. */
+  authority: string;
+  scheme: string;
+  readonly protocol: HttpProtocol;
+  readonly headers: HeaderMap;
+  /** Declared length in bytes; -1 where unknown (chunked), 0 where there is no body. */
+  contentLength: number;
+}
+
+export interface ResponseHead {
+  status: number;
+  readonly headers: HeaderMap;
+  /** Declared length in bytes; -1 where unknown. */
+  contentLength: number;
+}
