@@ -1,0 +1,25 @@
+/** Certificates and trust as SDS names them; what uses them watches, so that a rotation reaches new connections. */
+
+/** A key pair, PEM; the chain leaf first. */
+export interface KeyPair {
+  readonly certificateChain: string;
+  readonly privateKey: string;
+}
+
+/** What peers' certificates are checked against. */
+export interface TrustBundle {
+  /** PEM, one or more roots; undefined: do not check the chain. */
+  readonly roots: string | undefined;
+}
+
+export interface Watched<Value> {
+  /** Undefined until it arrives for the first time. */
+  current(): Value | undefined;
+  /** Calls back on each later change; returns how to stop. */
+  watch(callback: () => void): () => void;
+}
+
+export interface SecretStore {
+  keyPair(sdsName: string): Watched<KeyPair>;
+  trust(sdsName: string): Watched<TrustBundle>;
+}
