@@ -1,0 +1,205 @@
+/**
+ * The configuration under test, as an Envoy bootstrap that Tulle and Envoy both read: 20 virtual hosts of 10 routes,
+ * retries, timeouts, five RBAC policies, request ids and trace headers, an access log of 1 % of the requests.
+ */
+import { stringify } from 'yaml';
+
+export interface SidecarOptions {
+  readonly listen: number;
+  readonly upstream: number;
+  readonly admin: number;
+  readonly kind: 'http' | 'tcp';
+  /** Folder with cert.pem, key.pem, ca.pem for the side that speaks TLS. */
+  readonly tls?: { readonly side: 'upstream' | 'downstream'; readonly folder: string };
+  /** Tulle's own filters beside those that a stock Envoy has: Istio's metrics. */
+  readonly isTulle: boolean;
+}
+
+const TYPE = 'type.googleapis.com/envoy';
+const HOSTS = ['reviews', 'ratings', 'details', 'productpage', ...Array.from({ length: 16 }, (_, i) => `svc${i}`)];
+
+function routes(): object[] {
+  const to = (match: object): object => ({
+    match,
+    route: {
+      cluster: 'upstream',
+      timeout: '15s',
+      retry_policy: {
+        retry_on: 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes',
+        num_retries: 2,
+        retriable_status_codes: [503],
+        retry_host_predicate: [
+          {
+            name: 'envoy.retry_host_predicates.previous_hosts',
+            typed_config: { '@type': `${TYPE}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate` },
+          },
+        ],
+        host_selection_retry_max_attempts: 5,
+      },
+    },
+  });
+  const tenant = [{ name: 'x-tenant', string_match: { exact: 'canary' } }];
+  return [
+    to({ path: '/healthz' }),
+    to({ prefix: '/static/' }),
+    to({ safe_regex: { regex: '/v[0-9]+/items/[0-9]+' } }),
+    to({ prefix: '/admin/' }),
+    to({ prefix: '/api/', headers: tenant }),
+    to({ safe_regex: { regex: '/api/v[0-9]+/users/.*' } }),
+    to({ prefix: '/api/v2/' }),
+    to({ prefix: '/api/v1/' }),
+    to({ path: '/' }),
+    to({ prefix: '/' }),
+  ];
+}
+
+function rbac(): object {
+  const policies: Record<string, object> = {};
+  for (let i = 0; i < 5; i++) {
+    policies[`ns[shop]-policy[p${i}]-rule[0]`] = {
+      permissions: [
+        {
+          and_rules: {
+            rules: [
+              {
+                or_rules: {
+                  rules: [
+                    { header: { name: ':method', string_match: { exact: 'GET' } } },
+                    { header: { name: ':method', string_match: { exact: 'HEAD' } } },
+                  ],
+                },
+              },
+              {
+                or_rules: {
+                  rules: [
+                    { url_path: { path: { prefix: i === 3 ? '/' : `/private/v${i}/` } } },
+                    { url_path: { path: { prefix: '/pub/' } } },
+                  ],
+                },
+              },
+            ],
+          },
+        },
+      ],
+      principals: [{ any: true }],
+    };
+  }
+  return {
+    name: 'envoy.filters.http.rbac',
+    typed_config: { '@type': `${TYPE}.extensions.filters.http.rbac.v3.RBAC`, rules: { action: 'ALLOW', policies } },
+  };
+}
+
+const ISTIO_STATS = {
+  name: 'istio.stats',
+  typed_config: { '@type': 'type.googleapis.com/udpa.type.v1.TypedStruct', type_url: 'type.googleapis.com/stats.PluginConfig', value: {} },
+};
+
+function httpFilter(options: SidecarOptions): object {
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typed_config: {
+      '@type': `${TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+      stat_prefix: 'bench',
+      use_remote_address: false,
+      generate_request_id: true,
+      normalize_path: true,
+      stream_idle_timeout: '0s',
+      upgrade_configs: [{ upgrade_type: 'websocket' }],
+      access_log: [
+        {
+          name: 'envoy.access_loggers.file',
+          filter: { runtime_filter: { runtime_key: 'bench', percent_sampled: { numerator: 1, denominator: 'HUNDRED' } } },
+          typed_config: { '@type': `${TYPE}.extensions.access_loggers.file.v3.FileAccessLog`, path: '/dev/null' },
+        },
+      ],
+      route_config: {
+        name: 'bench',
+        virtual_hosts: HOSTS.map((host) => ({
+          name: `${host}:80`,
+          domains: [host, `${host}:80`, `${host}.shop`, `${host}.shop.svc`, `${host}.shop.svc.cluster.local`],
+          routes: routes(),
+        })),
+      },
+      http_filters: [
+        rbac(),
+        ...(options.isTulle ? [ISTIO_STATS] : []),
+        { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.extensions.filters.http.router.v3.Router` } },
+      ],
+    },
+  };
+}
+
+const TCP_FILTER = {
+  name: 'envoy.filters.network.tcp_proxy',
+  typed_config: { '@type': `${TYPE}.extensions.filters.network.tcp_proxy.v3.TcpProxy`, stat_prefix: 'bench', cluster: 'upstream' },
+};
+
+const loopback = (port: number): object => ({ socket_address: { address: '127.0.0.1', port_value: port } });
+
+function transport(side: 'upstream' | 'downstream', folder: string): object {
+  const message = side === 'upstream' ? 'UpstreamTlsContext' : 'DownstreamTlsContext';
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': `${TYPE}.extensions.transport_sockets.tls.v3.${message}`,
+      ...(side === 'downstream' ? { require_client_certificate: true } : { sni: 'reviews' }),
+      common_tls_context: {
+        tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
+        alpn_protocols: ['http/1.1'],
+        tls_certificates: [{ certificate_chain: { filename: `${folder}/cert.pem` }, private_key: { filename: `${folder}/key.pem` } }],
+        validation_context: {
+          trusted_ca: { filename: `${folder}/ca.pem` },
+          match_typed_subject_alt_names: [{ san_type: 'URI', matcher: { prefix: 'spiffe://cluster.local/' } }],
+        },
+      },
+    },
+  };
+}
+
+/** The bootstrap as YAML text. */
+export function sidecarBootstrap(options: SidecarOptions): string {
+  const { tls } = options;
+  return stringify({
+    node: { id: 'sidecar~127.0.0.1~bench.shop~shop.svc.cluster.local', cluster: 'bench.shop' },
+    admin: { address: loopback(options.admin) },
+    static_resources: {
+      listeners: [
+        {
+          name: 'bench',
+          address: loopback(options.listen),
+          traffic_direction: tls?.side === 'downstream' ? 'INBOUND' : 'OUTBOUND',
+          filter_chains: [
+            {
+              filters: [options.kind === 'http' ? httpFilter(options) : TCP_FILTER],
+              ...(tls?.side === 'downstream' ? { transport_socket: transport('downstream', tls.folder) } : {}),
+            },
+          ],
+        },
+      ],
+      clusters: [
+        {
+          name: 'upstream',
+          type: 'STATIC',
+          connect_timeout: '5s',
+          lb_policy: 'LEAST_REQUEST',
+          circuit_breakers: {
+            thresholds: [{ max_connections: 10000, max_pending_requests: 10000, max_requests: 10000, max_retries: 100 }],
+          },
+          outlier_detection: {
+            consecutive_5xx: 5,
+            interval: '10s',
+            base_ejection_time: '30s',
+            max_ejection_percent: 10,
+            enforcing_success_rate: 0,
+          },
+          load_assignment: {
+            cluster_name: 'upstream',
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(options.upstream) } }] }],
+          },
+          ...(tls?.side === 'upstream' ? { transport_socket: transport('upstream', tls.folder) } : {}),
+        },
+      ],
+    },
+  });
+}

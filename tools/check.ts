@@ -1,0 +1,9 @@
+/** What must hold of the sources before any test runs: `npm run check`. */
+import { run, runSteps } from './run.ts';
+
+runSteps([
+  ['format (oxfmt)', () => run('oxfmt', ['--check'])],
+  ['types (tsc)', () => run('tsc', [])],
+  ['lint (oxlint, type-aware)', () => run('oxlint', ['--type-aware', '--quiet'])],
+  ['unused exports, files and dependencies (knip)', () => run('knip', ['--no-progress'])],
+]);
