@@ -1,3 +1,4 @@
+import type { NetAddress } from '../../net/address.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';
 import type { Cluster, Host } from '../cluster/cluster.ts';
@@ -48,6 +49,11 @@ export function flagBit(flag: ResponseFlag): number {
  */
 export interface StreamInfo {
   readonly connection: DownstreamConnection;
+  /**
+   * The client as trusted hops of `x-forwarded-for` name it (%DOWNSTREAM_REMOTE_ADDRESS%, RBAC's `remote_ip`); undefined
+   * where that is `connection.remote`.
+   */
+  readonly clientAddress?: NetAddress | undefined;
   readonly protocol: HttpProtocol | undefined;
   /** Undefined for TCP. */
   readonly request: RequestHead | undefined;
