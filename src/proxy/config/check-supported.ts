@@ -1,0 +1,82 @@
+/** Refuses configuration that Tulle would not obey, by reflection over decoded messages; `supported.ts` is the table. */
+import { type DescField, type DescMessage, isFieldSet, type Message } from '@bufbuild/protobuf';
+import { ConfigError } from '../../core/errors.ts';
+import { supportedFields } from './supported.ts';
+
+/** What to look at in messages of one type. */
+interface Check {
+  readonly isSupported: boolean;
+  readonly refused: readonly DescField[];
+  /** Supported fields with messages in them, which are looked into. */
+  readonly nested: readonly { readonly field: DescField; readonly desc: DescMessage }[];
+}
+
+const checks = new WeakMap<DescMessage, Check>();
+
+function messageOfField(field: DescField): DescMessage | undefined {
+  if (field.fieldKind === 'message') return field.message;
+  return field.fieldKind === 'list' || field.fieldKind === 'map' ? field.message : undefined;
+}
+
+function prepare(desc: DescMessage): Check {
+  const names = supportedFields(desc.typeName);
+  const refused: DescField[] = [];
+  const nested: { field: DescField; desc: DescMessage }[] = [];
+  for (const field of desc.fields) {
+    if (names?.has(field.name) !== true) {
+      refused.push(field);
+      continue;
+    }
+    const message = messageOfField(field);
+    // what an Any holds is checked by who decodes it
+    if (message !== undefined && !message.typeName.startsWith('google.protobuf.')) nested.push({ field, desc: message });
+  }
+  return { isSupported: names !== undefined, refused, nested };
+}
+
+function isMessage(value: unknown): value is Message {
+  return typeof value === 'object' && value !== null && '$typeName' in value;
+}
+
+/** The value of a set field: a member of a oneof stands under the oneof's name. */
+function valueOf(message: Message, field: DescField): unknown {
+  if (field.oneof === undefined) return Reflect.get(message, field.localName);
+  const group: unknown = Reflect.get(message, field.oneof.localName);
+  return typeof group === 'object' && group !== null && 'value' in group ? group.value : undefined;
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function checkValue(desc: DescMessage, value: unknown, path: string): void {
+  if (isMessage(value)) checkSupported(desc, value, path);
+}
+
+function checkField(field: DescField, desc: DescMessage, value: unknown, path: string): void {
+  if (field.fieldKind === 'list' && Array.isArray(value)) {
+    value.forEach((item, i) => checkValue(desc, item, `${path}[${i}]`));
+  } else if (field.fieldKind === 'map' && typeof value === 'object' && value !== null) {
+    for (const [key, item] of Object.entries(value)) checkValue(desc, item, `${path}[${key}]`);
+  } else {
+    checkValue(desc, value, path);
+  }
+}
+
+/**
+ * Throws ConfigError naming the first field of `message`, or of a message in it, that is set and that Tulle does not
+ * obey. Fields that our generated types do not know are refused by their number.
+ */
+export function checkSupported(desc: DescMessage, message: Message, path: string): void {
+  let check = checks.get(desc);
+  if (check === undefined) checks.set(desc, (check = prepare(desc)));
+  if (!check.isSupported) throw new ConfigError(path, `${desc.typeName} is not supported by Tulle`);
+  const [unknown] = message.$unknown ?? [];
+  if (unknown !== undefined) throw new ConfigError(path, `field number ${unknown.no} of ${desc.typeName} is not supported by Tulle`);
+  for (const field of check.refused) {
+    if (isFieldSet(message, field)) throw new ConfigError(join(path, field.name), 'field is not supported by Tulle');
+  }
+  for (const { field, desc: inner } of check.nested) {
+    if (isFieldSet(message, field)) checkField(field, inner, valueOf(message, field), join(path, field.name));
+  }
+}

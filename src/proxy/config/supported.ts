@@ -1,0 +1,271 @@
+/**
+ * Which fields of which messages Tulle obeys. A field that is set and does not stand here is refused by name, so that
+ * nobody believes in configuration that does nothing.
+ *
+ * A `-` before a name: accepted, and without effect, because it tunes a mechanism that Tulle does not have
+ * (Envoy's memory, its DNS library, its threads) and changes no answer to any client.
+ */
+const ROWS: Readonly<Record<string, string>> = {
+  // values that are part of many messages
+  'envoy.config.core.v3.Address': 'socket_address pipe envoy_internal_address',
+  'envoy.config.core.v3.AggregatedConfigSource': '',
+  'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
+  'envoy.config.core.v3.ConfigSource': 'ads path path_config_source api_config_source initial_fetch_timeout resource_api_version',
+  'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
+  'envoy.config.core.v3.HeaderValue': 'key value raw_value',
+  'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
+  'envoy.config.core.v3.Locality': 'region zone sub_zone',
+  'envoy.config.core.v3.Metadata': 'filter_metadata -typed_filter_metadata',
+  'envoy.config.core.v3.PathConfigSource': 'path -watched_directory',
+  'envoy.config.core.v3.Pipe': 'path mode',
+  'envoy.config.core.v3.RuntimeDouble': 'default_value -runtime_key',
+  'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value -runtime_key',
+  'envoy.config.core.v3.RuntimeUInt32': 'default_value -runtime_key',
+  'envoy.config.core.v3.SocketAddress': 'protocol address port_value -ipv4_compat',
+  'envoy.config.core.v3.SubstitutionFormatString':
+    'text_format json_format text_format_source omit_empty_values content_type formatters json_format_options',
+  'envoy.config.core.v3.JsonFormatOptions': 'sort_properties',
+  'envoy.config.core.v3.TransportSocket': 'name typed_config',
+  'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',
+  'xds.core.v3.TypedExtensionConfig': 'name typed_config',
+  'envoy.config.core.v3.BackoffStrategy': 'base_interval max_interval',
+  'envoy.config.core.v3.TcpKeepalive': 'keepalive_time -keepalive_probes -keepalive_interval',
+  'envoy.type.matcher.v3.StringMatcher': 'exact prefix suffix safe_regex contains ignore_case',
+  'envoy.type.matcher.v3.RegexMatcher': 'regex google_re2',
+  'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': '-max_program_size',
+  'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
+  'envoy.type.matcher.v3.PathMatcher': 'path',
+  'envoy.type.v3.FractionalPercent': 'numerator denominator',
+  'envoy.type.v3.Percent': 'value',
+  'envoy.type.v3.Int64Range': 'start end',
+  'envoy.type.v3.Int32Range': 'start end',
+  'udpa.type.v1.TypedStruct': 'type_url value',
+  'xds.type.v3.TypedStruct': 'type_url value',
+
+  // bootstrap
+  'envoy.config.bootstrap.v3.Bootstrap':
+    'node static_resources dynamic_resources admin cluster_manager stats_config layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog -overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
+  'envoy.config.bootstrap.v3.Admin': 'address access_log -access_log_path -profile_path -ignore_global_conn_limit -socket_options',
+  'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters secrets',
+  'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': 'lds_config cds_config ads_config',
+  'envoy.config.bootstrap.v3.ClusterManager': '-local_cluster_name -outlier_detection -enable_deferred_cluster_creation',
+  'envoy.config.bootstrap.v3.LayeredRuntime': '-layers',
+  'envoy.config.metrics.v3.StatsConfig': '-stats_tags -use_all_default_tags -stats_matcher -histogram_bucket_settings',
+  'envoy.config.core.v3.ApiConfigSource':
+    'api_type transport_api_version grpc_services -set_node_on_first_message_only -request_timeout -refresh_delay -rate_limit_settings',
+  'envoy.config.core.v3.GrpcService': 'envoy_grpc initial_metadata -timeout',
+  'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name -authority -max_receive_message_length -skip_envoy_headers',
+  'envoy.config.core.v3.Node':
+    'id cluster metadata locality user_agent_name user_agent_version user_agent_build_version client_features -dynamic_parameters -extensions -listening_addresses',
+  'envoy.config.core.v3.BuildVersion': 'version metadata',
+  'envoy.type.v3.SemanticVersion': 'major_number minor_number patch',
+
+  // listeners
+  'envoy.config.listener.v3.Listener':
+    'name address additional_addresses filter_chains default_filter_chain use_original_dst per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size transparent -stat_prefix -drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
+  'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
+  'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': '-exact_balance',
+  'envoy.config.listener.v3.AdditionalAddress': 'address',
+  'envoy.config.listener.v3.FilterChain': 'filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name',
+  'envoy.config.listener.v3.FilterChainMatch':
+    'destination_port prefix_ranges direct_source_prefix_ranges source_type source_prefix_ranges source_ports server_names transport_protocol application_protocols',
+  'envoy.config.listener.v3.Filter': 'name typed_config',
+  'envoy.config.listener.v3.ListenerFilter': 'name typed_config filter_disabled',
+  'envoy.config.listener.v3.ListenerFilterChainMatchPredicate': 'or_match and_match not_match any_match destination_port_range',
+  'envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet': 'rules',
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': '',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': '-enable_ja3_fingerprinting -initial_read_buffer_size',
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': '',
+
+  // network filters
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
+    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config strip_matching_host_port strip_any_host_port strip_trailing_host_dot stream_error_on_invalid_http_message internal_address_config append_x_forwarded_port -http2_protocol_options -http3_protocol_options -add_user_agent -proxy_100_continue -request_id_extension -append_local_overload',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig': 'unix_sockets cidr_ranges',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
+    'subject cert chain dns uri',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing':
+    'client_sampling random_sampling overall_sampling -verbose -max_path_tag_length -custom_tags -spawn_upstream_span',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': 'upgrade_type enabled',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
+  'envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig': 'mappers body_format',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper':
+    'filter status_code body body_format_override headers_to_add',
+  'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
+  'envoy.config.core.v3.SchemeHeaderTransformation': 'scheme_to_overwrite match_upstream',
+  'envoy.config.core.v3.HttpProtocolOptions':
+    'idle_timeout max_connection_duration max_headers_count max_stream_duration headers_with_underscores_action max_requests_per_connection',
+  'envoy.config.core.v3.Http1ProtocolOptions':
+    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers override_stream_error_on_invalid_http_message -use_balsa_parser -allow_custom_methods',
+  'envoy.config.core.v3.Http2ProtocolOptions':
+    '-hpack_table_size -max_concurrent_streams -initial_stream_window_size -initial_connection_window_size -allow_connect -connection_keepalive -override_stream_error_on_invalid_http_message',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
+    'stat_prefix cluster weighted_clusters on_demand idle_timeout downstream_idle_timeout upstream_idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration access_log_options',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'odcds_config timeout',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': 'flush_access_log_on_connected access_log_flush_interval',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
+  'envoy.type.v3.HashPolicy': 'source_ip',
+  'envoy.type.v3.HashPolicy.SourceIp': '',
+  'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type',
+
+  // HTTP filters
+  'envoy.extensions.filters.http.router.v3.Router': 'suppress_envoy_headers -dynamic_stats -start_child_span',
+  'envoy.extensions.filters.http.rbac.v3.RBAC': 'rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats',
+  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
+  'envoy.config.rbac.v3.RBAC': 'action policies',
+  'envoy.config.rbac.v3.Policy': 'permissions principals',
+  'envoy.config.rbac.v3.Permission':
+    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name',
+  'envoy.config.rbac.v3.Permission.Set': 'rules',
+  'envoy.config.rbac.v3.Principal':
+    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata filter_state not_id',
+  'envoy.config.rbac.v3.Principal.Set': 'ids',
+  'envoy.config.rbac.v3.Principal.Authenticated': 'principal_name',
+  'envoy.type.matcher.v3.FilterStateMatcher': 'key string_match',
+  'envoy.type.matcher.v3.MetadataMatcher': 'filter path value invert',
+  'envoy.type.matcher.v3.MetadataMatcher.PathSegment': 'key',
+  'envoy.type.matcher.v3.ValueMatcher': 'null_match double_match string_match bool_match present_match list_match or_match',
+  'envoy.type.matcher.v3.ValueMatcher.NullMatch': '',
+  'envoy.type.matcher.v3.DoubleMatcher': 'range exact',
+  'envoy.type.v3.DoubleRange': 'start end',
+  'envoy.type.matcher.v3.ListMatcher': 'one_of',
+  'envoy.type.matcher.v3.OrMatcher': 'value_matchers',
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': 'delay abort upstream_cluster headers downstream_nodes max_active_faults',
+  'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status percentage header_abort',
+  'envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort': '',
+  'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay percentage header_delay',
+  'envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay': '',
+  'envoy.extensions.filters.http.cors.v3.Cors': '',
+  'envoy.extensions.filters.http.cors.v3.CorsPolicy':
+    'allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights',
+  'envoy.extensions.filters.http.on_demand.v3.OnDemand': 'odcds',
+  'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': 'source timeout',
+
+  // routes
+  'envoy.config.route.v3.RouteConfiguration':
+    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config internal_only_headers -metadata',
+  'envoy.config.route.v3.VirtualHost':
+    'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata',
+  'envoy.config.route.v3.Route':
+    'name match route redirect direct_response non_forwarding_action metadata decorator typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix -tracing',
+  'envoy.config.route.v3.Decorator': '-operation -propagate',
+  'envoy.config.route.v3.RouteMatch':
+    'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc tls_context',
+  'envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions': '',
+  'envoy.config.route.v3.HeaderMatcher':
+    'name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty',
+  'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',
+  'envoy.config.route.v3.RouteAction':
+    'cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy upgrade_configs max_stream_duration -priority -max_grpc_timeout -grpc_timeout_offset',
+  'envoy.config.route.v3.RouteAction.MaxStreamDuration': 'max_stream_duration -grpc_timeout_header_max -grpc_timeout_header_offset',
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': 'cluster runtime_fraction -trace_sampled',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled',
+  'envoy.config.route.v3.RouteAction.HashPolicy': 'header cookie connection_properties query_parameter terminal',
+  'envoy.config.route.v3.RouteAction.HashPolicy.Header': 'header_name regex_rewrite',
+  'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name',
+  'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': 'source_ip',
+  'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
+  'envoy.config.route.v3.WeightedCluster': 'clusters total_weight -runtime_key_prefix',
+  'envoy.config.route.v3.WeightedCluster.ClusterWeight':
+    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config',
+  'envoy.config.route.v3.RedirectAction':
+    'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
+  'envoy.config.route.v3.DirectResponseAction': 'status body',
+  'envoy.config.route.v3.NonForwardingAction': '',
+  'envoy.config.route.v3.RetryPolicy':
+    'retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retry_back_off',
+  'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',
+  'envoy.config.route.v3.RetryPolicy.RetryBackOff': 'base_interval max_interval',
+  'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate': '',
+
+  // clusters and endpoints
+  'envoy.config.cluster.v3.Cluster':
+    'name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy close_connections_on_host_health_failure -alt_stat_name -respect_dns_ttl -dns_failure_refresh_rate -wait_for_warm_on_init -cleanup_interval -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal -http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
+  'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig':
+    'healthy_panic_threshold locality_weighted_lb_config close_connections_on_host_set_change -update_merge_window -ignore_new_hosts_until_first_hc',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig': '',
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
+  'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': 'upstream_port_override',
+  'envoy.config.cluster.v3.Cluster.RefreshRate': '-base_interval -max_interval',
+  'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
+  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
+    'priority max_connections max_pending_requests max_requests max_retries retry_budget -track_remaining -max_connection_pools',
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
+  'envoy.config.cluster.v3.OutlierDetection':
+    'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time enforcing_success_rate enforcing_failure_percentage enforcing_local_origin_success_rate enforcing_failure_percentage_local_origin max_ejection_time_jitter always_eject_one_host',
+  'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive',
+  'envoy.config.cluster.v3.LoadBalancingPolicy': 'policies',
+  'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': 'typed_extension_config',
+  'envoy.config.core.v3.BindConfig': 'source_address -freebind -socket_options',
+  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': '',
+  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': 'choice_count',
+  'envoy.extensions.load_balancing_policies.random.v3.Random': '',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
+    'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': 'http_protocol_options -http2_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': 'http_protocol_options -http2_protocol_options',
+  'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints policy',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor -endpoint_stale_after',
+  'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints load_balancing_weight priority -metadata -proximity',
+  'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status metadata load_balancing_weight',
+  'envoy.config.endpoint.v3.Endpoint': 'address hostname -health_check_config',
+  'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': '-port_value -hostname -disable_active_health_check',
+
+  // TLS
+  'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': '',
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni -max_session_keys -enforce_rsa_key_usage',
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext':
+    'common_tls_context require_client_certificate require_sni session_timeout disable_stateless_session_resumption disable_stateful_session_resumption -ocsp_staple_policy -full_scan_certs_on_sni_mismatch',
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':
+    'tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols',
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':
+    'default_validation_context validation_context_sds_secret_config',
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext':
+    'trusted_ca match_typed_subject_alt_names match_subject_alt_names verify_certificate_hash verify_certificate_spki trust_chain_verification system_root_certs',
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts': '',
+  'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
+  'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
+  'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key',
+  'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
+    'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms',
+
+  // access logs
+  'envoy.config.accesslog.v3.AccessLog': 'name filter typed_config',
+  'envoy.config.accesslog.v3.AccessLogFilter':
+    'status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter',
+  'envoy.config.accesslog.v3.AndFilter': 'filters',
+  'envoy.config.accesslog.v3.OrFilter': 'filters',
+  'envoy.config.accesslog.v3.ComparisonFilter': 'op value',
+  'envoy.config.accesslog.v3.DurationFilter': 'comparison',
+  'envoy.config.accesslog.v3.StatusCodeFilter': 'comparison',
+  'envoy.config.accesslog.v3.NotHealthCheckFilter': '',
+  'envoy.config.accesslog.v3.TraceableFilter': '',
+  'envoy.config.accesslog.v3.RuntimeFilter': 'percent_sampled -runtime_key -use_independent_randomness',
+  'envoy.config.accesslog.v3.HeaderFilter': 'header',
+  'envoy.config.accesslog.v3.ResponseFlagFilter': 'flags',
+  'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path format json_format typed_json_format log_format',
+  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': 'log_format',
+  'envoy.extensions.access_loggers.stream.v3.StderrAccessLog': 'log_format',
+  'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery': '',
+};
+
+/** Fields of a message type by their names in the .proto files; undefined where the type is not supported at all. */
+export function supportedFields(typeName: string): ReadonlySet<string> | undefined {
+  const row = ROWS[typeName];
+  return row === undefined ? undefined : new Set(row.split(' ').map((name) => name.replace(/^-/, '')));
+}
+
+/** Every field that has an effect, as `[message type, field name]`: for tests and reference pages. */
+export function effectiveFields(): readonly (readonly [typeName: string, field: string])[] {
+  return Object.entries(ROWS).flatMap(([typeName, row]) =>
+    row
+      .split(' ')
+      .filter((name) => name !== '' && !name.startsWith('-'))
+      .map((name) => [typeName, name] as const),
+  );
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import { TypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
+import { decodeResource, decodeStruct, decodeTyped } from './typed-config.ts';
+
+const PATH = 'filter_chains[0].filters[1].typed_config';
+
+test('a supported message is decoded', () => {
+  const any = anyPack(TcpProxySchema, create(TcpProxySchema, { statPrefix: 'a', clusterSpecifier: { case: 'cluster', value: 'b' } }));
+  assert.equal(decodeTyped(any, TcpProxySchema, PATH).statPrefix, 'a');
+});
+
+test('what is wrong is named by its path', () => {
+  const tunneling = create(TcpProxySchema, { tunnelingConfig: { hostname: 'x' } });
+  const nested = create(ListenerSchema, { filterChains: [{}, { filterChainMatch: { addressSuffix: 'x' } }] });
+  const inOneof = create(TcpProxySchema, {
+    clusterSpecifier: { case: 'weightedClusters', value: { clusters: [{ name: 'x', metadataMatch: {} }] } },
+  });
+  const unknown = new Uint8Array([...toBinary(RouterSchema, create(RouterSchema)), 0xf8, 0x7f, 1]);
+  const cases: [name: string, run: () => unknown, want: RegExp][] = [
+    [
+      'a field of the message',
+      () => decodeTyped(anyPack(TcpProxySchema, tunneling), TcpProxySchema, PATH),
+      /^filter_chains\[0\]\.filters\[1\]\.typed_config\.tunneling_config: field is not supported by Tulle$/,
+    ],
+    [
+      'a nested field of a list',
+      () => decodeResource(toBinary(ListenerSchema, nested), ListenerSchema, ''),
+      /^filter_chains\[1\]\.filter_chain_match\.address_suffix: field/,
+    ],
+    [
+      'a field below a oneof',
+      () => decodeTyped(anyPack(TcpProxySchema, inOneof), TcpProxySchema, 'p'),
+      /^p\.weighted_clusters\.clusters\[0\]\.metadata_match: field/,
+    ],
+    ['an unknown field', () => decodeResource(unknown, RouterSchema, 'p'), /^p: field number 2047 of \S+Router is not supported/],
+    ['broken bytes', () => decodeResource(new Uint8Array([0xff]), RouterSchema, 'p'), /^p: not a envoy\S+Router/],
+    ['a missing Any', () => decodeTyped(undefined, RouterSchema, 'p'), /^p: missing; a envoy/],
+    [
+      'another type',
+      () => decodeTyped(anyPack(RouterSchema, create(RouterSchema)), TcpProxySchema, 'p'),
+      /^p: is a \S+Router; a \S+TcpProxy/,
+    ],
+  ];
+  for (const [name, run, message] of cases) assert.throws(run, { name: 'ConfigError', message }, name);
+});
+
+test('a TypedStruct gives plain JSON', () => {
+  const any = anyPack(TypedStructSchema, create(TypedStructSchema, { typeUrl: 'x/y', value: { a: [1, { b: null }] } }));
+  assert.deepEqual(decodeStruct(any, 'x/y', 'p'), { a: [1, { b: null }] });
+  assert.throws(() => decodeStruct(any, 'x/z', 'p'), /^ConfigError: p\.type_url: is x\/y; x\/z is needed$/);
+});
