@@ -1,0 +1,140 @@
+/**
+ * gRPC calls over one HTTP/2 connection each, to a Unix socket or over TCP, plain or TLS. The services are handed in
+ * as descriptors, so that this file knows how to carry messages and not which.
+ *
+ * Nothing is retried here: whoever opened a stream decides when to open the next one.
+ */
+import net from 'node:net';
+import type { DescMessage, DescMethodBiDiStreaming, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import { Code, ConnectError, type Transport } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createMessageQueue } from './grpc-queue.ts';
+
+/** How a client checks the server, and shows itself, in PEM. */
+export interface GrpcTls {
+  /** Roots that the server's certificate must lead to. */
+  readonly ca: string;
+  /** Name that the certificate must carry; absent: the target's host. */
+  readonly serverName?: string;
+  readonly certificate?: string;
+  readonly privateKey?: string;
+}
+
+/** Where a gRPC server listens. */
+export type GrpcTarget = { readonly path: string } | { readonly host: string; readonly port: number; readonly tls?: GrpcTls };
+
+export interface GrpcOptions {
+  /** Bearer token, read anew for every call; undefined: none. */
+  readonly token?: (() => string | undefined) | undefined;
+  /** Largest message taken from the server, in bytes. Default 256 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Quiet time after which a PING asks whether the server is alive. Default 20 s; unanswered for 10 s is dead. */
+  readonly pingIntervalMs?: number;
+}
+
+/** An open bidirectional stream. */
+export interface GrpcStream<Request, Response> {
+  /** Queues a message; messages after `end` or `abort` are dropped. */
+  send(request: Request): void;
+  /** The server's messages. Ends when the server ends the stream; throws where it fails (`grpcError` tells why). */
+  readonly responses: AsyncIterable<Response>;
+  /** Says that no more requests follow: an orderly goodbye. */
+  end(): void;
+  /** Drops the stream and its connection at once. */
+  abort(): void;
+}
+
+const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
+
+function baseUrl(target: GrpcTarget): string {
+  if ('path' in target) return 'http://localhost';
+  const host = net.isIPv6(target.host) ? `[${target.host}]` : target.host;
+  return `${target.tls === undefined ? 'http' : 'https'}://${host}:${target.port}`;
+}
+
+function connectOptions(target: GrpcTarget): object {
+  if ('path' in target) return { createConnection: () => net.connect(target.path) };
+  if (target.tls === undefined) return {};
+  const { ca, serverName, certificate, privateKey } = target.tls;
+  return {
+    ca,
+    minVersion: 'TLSv1.2',
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(privateKey === undefined ? {} : { key: privateKey }),
+  };
+}
+
+interface Connection {
+  readonly transport: Transport;
+  close(): void;
+}
+
+function connect(target: GrpcTarget, options: GrpcOptions): Connection {
+  const url = baseUrl(target);
+  const pings = { pingIntervalMs: options.pingIntervalMs ?? 20_000, pingTimeoutMs: 10_000 };
+  const sessionManager = new Http2SessionManager(url, pings, connectOptions(target));
+  const transport = createGrpcTransport({
+    baseUrl: url,
+    sessionManager,
+    acceptCompression: [],
+    readMaxBytes: options.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+  });
+  return { transport, close: () => sessionManager.abort() };
+}
+
+function headers(options: GrpcOptions): Record<string, string> {
+  const token = options.token?.();
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
+/**
+ * Opens a bidirectional stream on a connection of its own. Returns at once; a failure to connect is thrown by
+ * `responses`.
+ */
+export function openStream<I extends DescMessage, O extends DescMessage>(
+  target: GrpcTarget,
+  method: DescMethodBiDiStreaming<I, O>,
+  options: GrpcOptions = {},
+): GrpcStream<MessageInitShape<I>, MessageShape<O>> {
+  const connection = connect(target, options);
+  const requests = createMessageQueue<MessageInitShape<I>>();
+  const aborted = new AbortController();
+  const stop = (): void => {
+    requests.close();
+    aborted.abort();
+    connection.close();
+  };
+  async function* read(): AsyncGenerator<MessageShape<O>> {
+    try {
+      const answer = await connection.transport.stream(method, aborted.signal, undefined, headers(options), requests);
+      yield* answer.message;
+    } finally {
+      stop();
+    }
+  }
+  return { send: (request) => requests.push(request), responses: read(), end: () => requests.close(), abort: stop };
+}
+
+/** One call on a connection of its own. Rejects with what `grpcError` reads. `timeoutMs` bounds the whole. */
+export async function callUnary<I extends DescMessage, O extends DescMessage>(
+  target: GrpcTarget,
+  method: DescMethodUnary<I, O>,
+  request: MessageInitShape<I>,
+  options: GrpcOptions & { readonly timeoutMs: number },
+): Promise<MessageShape<O>> {
+  const connection = connect(target, options);
+  try {
+    const answer = await connection.transport.unary(method, undefined, options.timeoutMs, headers(options), request);
+    return answer.message;
+  } finally {
+    connection.close();
+  }
+}
+
+/** What a failed call means: the server refused who we are (asking again the same way is useless), or anything else. */
+export function grpcError(error: unknown): { readonly isRefused: boolean; readonly message: string } {
+  const known = ConnectError.from(error);
+  const isRefused = known.code === Code.Unauthenticated || known.code === Code.PermissionDenied || known.code === Code.InvalidArgument;
+  return { isRefused, message: known.message };
+}

@@ -1,0 +1,339 @@
+/**
+ * The client's side of aggregated xDS as a pure state machine, in both variants behind one interface: subscribe, feed
+ * responses, send what `drain` returns. It outlives its streams: `connected` begins a new one and says what is
+ * already known. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
+ */
+import { create } from '@bufbuild/protobuf';
+import { ConfigError } from '../core/errors.ts';
+import { contentVersion } from './content-version.ts';
+import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  type DeltaDiscoveryResponse,
+  type DiscoveryRequest,
+  DiscoveryRequestSchema,
+  type DiscoveryResponse,
+} from './gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { resourceName } from './resource-name.ts';
+import { HEALTH_TYPE, pushOrder, resourceType } from './types.ts';
+
+/** One resource as it came. */
+export interface AdsResource {
+  readonly name: string;
+  /** Equal for equal content of one server. */
+  readonly version: string;
+  /** Value of the Any. */
+  readonly any: Uint8Array;
+  readonly typeUrl: string;
+}
+
+export interface AdsHandler {
+  /**
+   * Takes all upserts and removals of one response. Throws ConfigError to reject the whole response; the server is
+   * told the message. May subscribe and unsubscribe.
+   */
+  onResources(typeUrl: string, resources: readonly AdsResource[], removed: readonly string[]): void;
+}
+
+/** What both variants offer; `Request` and `Response` are the variant's messages. */
+export interface AdsSession<Request, Response> {
+  /** Asks for names, or for everything. Names asked for already are not asked for again. */
+  subscribe(typeUrl: string, names: readonly string[] | '*'): void;
+  unsubscribe(typeUrl: string, names: readonly string[]): void;
+  /** A new stream was opened: its first requests. */
+  connected(): Request[];
+  /** A response came. Throws only what the handler throws besides ConfigError. */
+  received(response: Response): void;
+  /** Requests queued since the last call. */
+  drain(): Request[];
+  /** Says whether the workload is healthy; said again on each new stream. */
+  health(isHealthy: boolean, message?: string): void;
+}
+
+/** gRPC status INVALID_ARGUMENT: the code of a NACK. */
+const INVALID_ARGUMENT = 3;
+/** gRPC status UNAVAILABLE: the code of an unhealthy workload. */
+const UNAVAILABLE = 14;
+
+/** What is asked for and known of one type. */
+interface Interest {
+  readonly typeUrl: string;
+  isWildcard: boolean;
+  readonly names: Set<string>;
+  /** Version of each accepted resource. */
+  readonly known: Map<string, string>;
+  /** State of the world: version and nonce of the last response, for the next request. */
+  version: string;
+  nonce: string;
+}
+
+interface Health {
+  readonly isHealthy: boolean;
+  readonly message: string;
+}
+
+function wants(interest: Interest, name: string): boolean {
+  return interest.isWildcard || interest.names.has(name);
+}
+
+function statusOf(health: Health): { code: number; message: string } | undefined {
+  return health.isHealthy ? undefined : { code: UNAVAILABLE, message: health.message };
+}
+
+/** Interests by type in push order: clusters are asked for before what refers to them. */
+class Interests {
+  readonly #byType = new Map<string, Interest>();
+
+  get(typeUrl: string): Interest | undefined {
+    return this.#byType.get(typeUrl);
+  }
+
+  ensure(typeUrl: string): Interest {
+    let interest = this.#byType.get(typeUrl);
+    if (interest === undefined) {
+      interest = { typeUrl, isWildcard: false, names: new Set(), known: new Map(), version: '', nonce: '' };
+      this.#byType.set(typeUrl, interest);
+    }
+    return interest;
+  }
+
+  /** Types of which something is wanted. */
+  active(): Interest[] {
+    return [...this.#byType.values()]
+      .filter((interest) => interest.isWildcard || interest.names.size > 0)
+      .toSorted((a, b) => pushOrder(a.typeUrl) - pushOrder(b.typeUrl));
+  }
+}
+
+/** Returns the handler's reason to reject, or undefined where it took the resources over. */
+function deliver(
+  handler: AdsHandler,
+  typeUrl: string,
+  resources: readonly AdsResource[],
+  removed: readonly string[],
+): { code: number; message: string } | undefined {
+  try {
+    handler.onResources(typeUrl, resources, removed);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ConfigError) return { code: INVALID_ARGUMENT, message: error.message };
+    throw error;
+  }
+}
+
+/** Delta xDS: only differences travel, in both directions, across reconnects too. */
+export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
+  readonly #node: Node;
+  readonly #handler: AdsHandler;
+  readonly #interests = new Interests();
+  #isConnected = false;
+  #hasSaidNode = false;
+  #health: Health | undefined;
+  #queue: DeltaDiscoveryRequest[] = [];
+  /** Types whose first request went out on this stream. */
+  readonly #started = new Set<string>();
+
+  constructor(node: Node, handler: AdsHandler) {
+    this.#node = node;
+    this.#handler = handler;
+  }
+
+  subscribe(typeUrl: string, names: readonly string[] | '*'): void {
+    const interest = this.#interests.ensure(typeUrl);
+    const added = names === '*' ? (interest.isWildcard ? [] : ['*']) : [...new Set(names)].filter((name) => !interest.names.has(name));
+    if (names === '*') interest.isWildcard = true;
+    else for (const name of added) interest.names.add(name);
+    if (added.length === 0 || !this.#isConnected) return;
+    if (this.#started.has(typeUrl)) this.#queue.push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesSubscribe: added }));
+    else this.#queue.push(this.#first(interest));
+  }
+
+  unsubscribe(typeUrl: string, names: readonly string[]): void {
+    const interest = this.#interests.get(typeUrl);
+    const removed = names.filter((name) => interest?.names.delete(name) === true);
+    if (interest === undefined || removed.length === 0) return;
+    if (!interest.isWildcard) for (const name of removed) interest.known.delete(name);
+    if (this.#started.has(typeUrl)) this.#queue.push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesUnsubscribe: removed }));
+  }
+
+  connected(): DeltaDiscoveryRequest[] {
+    this.#isConnected = true;
+    this.#started.clear();
+    this.#queue = this.#interests.active().map((interest) => this.#first(interest));
+    if (this.#health !== undefined) this.#queueHealth(this.#health);
+    this.#hasSaidNode = false;
+    return this.drain();
+  }
+
+  received(response: DeltaDiscoveryResponse): void {
+    const { typeUrl, nonce } = response;
+    const interest = this.#interests.get(typeUrl);
+    const errorDetail = interest === undefined ? undefined : this.#take(interest, response);
+    this.#queue.push(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce, ...(errorDetail && { errorDetail }) }));
+  }
+
+  drain(): DeltaDiscoveryRequest[] {
+    const queue = this.#queue;
+    this.#queue = [];
+    const [first] = queue;
+    // the node is said once a stream (Envoy: set_node_on_first_message_only)
+    if (first !== undefined && !this.#hasSaidNode) {
+      first.node = this.#node;
+      this.#hasSaidNode = true;
+    }
+    return queue;
+  }
+
+  health(isHealthy: boolean, message = ''): void {
+    this.#health = { isHealthy, message };
+    if (this.#isConnected) this.#queueHealth(this.#health);
+  }
+
+  #queueHealth(health: Health): void {
+    const errorDetail = statusOf(health);
+    this.#queue.push(create(DeltaDiscoveryRequestSchema, { typeUrl: HEALTH_TYPE, ...(errorDetail && { errorDetail }) }));
+  }
+
+  /** The first request of a type on a stream. A bare wildcard is said by naming nothing, which every server knows. */
+  #first(interest: Interest): DeltaDiscoveryRequest {
+    this.#started.add(interest.typeUrl);
+    const isBare = interest.names.size === 0 && resourceType(interest.typeUrl)?.isWildcard === true;
+    const names = [...(interest.isWildcard && !isBare ? ['*'] : []), ...interest.names];
+    return create(DeltaDiscoveryRequestSchema, {
+      typeUrl: interest.typeUrl,
+      resourceNamesSubscribe: names,
+      initialResourceVersions: Object.fromEntries(interest.known),
+    });
+  }
+
+  #take(interest: Interest, response: DeltaDiscoveryResponse): { code: number; message: string } | undefined {
+    const { typeUrl } = interest;
+    const resources: AdsResource[] = [];
+    for (const { name, version, resource } of response.resources) {
+      if (resource === undefined || !wants(interest, name)) continue;
+      if (resource.typeUrl !== typeUrl) {
+        return { code: INVALID_ARGUMENT, message: `resource ${name} is a ${resource.typeUrl}, not a ${typeUrl}` };
+      }
+      resources.push({ name, version, any: resource.value, typeUrl });
+    }
+    const removed = response.removedResources.filter((name) => interest.known.has(name) || interest.names.has(name));
+    const rejection = deliver(this.#handler, typeUrl, resources, removed);
+    if (rejection !== undefined) return rejection;
+    for (const { name, version } of resources) if (wants(interest, name)) interest.known.set(name, version);
+    for (const name of removed) interest.known.delete(name);
+    return undefined;
+  }
+}
+
+/** State-of-the-world xDS, for servers that speak nothing else. */
+export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResponse> {
+  readonly #node: Node;
+  readonly #handler: AdsHandler;
+  readonly #interests = new Interests();
+  #isConnected = false;
+  #hasSaidNode = false;
+  #health: Health | undefined;
+  #queue: DiscoveryRequest[] = [];
+
+  constructor(node: Node, handler: AdsHandler) {
+    this.#node = node;
+    this.#handler = handler;
+  }
+
+  subscribe(typeUrl: string, names: readonly string[] | '*'): void {
+    const interest = this.#interests.ensure(typeUrl);
+    const before = interest.names.size;
+    const isNew = names === '*' && !interest.isWildcard;
+    if (names === '*') interest.isWildcard = true;
+    else for (const name of names) interest.names.add(name);
+    if (isNew || interest.names.size > before) this.#ask(interest);
+  }
+
+  unsubscribe(typeUrl: string, names: readonly string[]): void {
+    const interest = this.#interests.get(typeUrl);
+    const removed = names.filter((name) => interest?.names.delete(name) === true);
+    if (interest === undefined || removed.length === 0) return;
+    if (!interest.isWildcard) for (const name of removed) interest.known.delete(name);
+    this.#ask(interest);
+  }
+
+  connected(): DiscoveryRequest[] {
+    this.#isConnected = true;
+    this.#queue = [];
+    for (const interest of this.#interests.active()) {
+      interest.nonce = '';
+      this.#ask(interest);
+    }
+    if (this.#health !== undefined) this.#queueHealth(this.#health);
+    this.#hasSaidNode = false;
+    return this.drain();
+  }
+
+  received(response: DiscoveryResponse): void {
+    const interest = this.#interests.get(response.typeUrl);
+    if (interest === undefined) return;
+    const errorDetail = this.#take(interest, response);
+    interest.nonce = response.nonce;
+    if (errorDetail === undefined) interest.version = response.versionInfo;
+    this.#ask(interest, errorDetail);
+  }
+
+  drain(): DiscoveryRequest[] {
+    const queue = this.#queue;
+    this.#queue = [];
+    const [first] = queue;
+    // the node is said once a stream (Envoy: set_node_on_first_message_only)
+    if (first !== undefined && !this.#hasSaidNode) {
+      first.node = this.#node;
+      this.#hasSaidNode = true;
+    }
+    return queue;
+  }
+
+  health(isHealthy: boolean, message = ''): void {
+    this.#health = { isHealthy, message };
+    if (this.#isConnected) this.#queueHealth(this.#health);
+  }
+
+  #queueHealth(health: Health): void {
+    const errorDetail = statusOf(health);
+    this.#queue.push(create(DiscoveryRequestSchema, { typeUrl: HEALTH_TYPE, ...(errorDetail && { errorDetail }) }));
+  }
+
+  #ask(interest: Interest, errorDetail?: { code: number; message: string }): void {
+    if (!this.#isConnected) return;
+    const { typeUrl, version, nonce, names, isWildcard } = interest;
+    const isBare = names.size === 0 && resourceType(typeUrl)?.isWildcard === true;
+    const resourceNames = [...(isWildcard && !isBare ? ['*'] : []), ...names];
+    const request = { typeUrl, versionInfo: version, responseNonce: nonce, resourceNames };
+    this.#queue.push(create(DiscoveryRequestSchema, { ...request, ...(errorDetail && { errorDetail }) }));
+  }
+
+  #take(interest: Interest, response: DiscoveryResponse): { code: number; message: string } | undefined {
+    const { typeUrl } = interest;
+    let resources: AdsResource[];
+    try {
+      resources = response.resources.map(({ value }) => ({
+        name: resourceName(value),
+        version: contentVersion(value),
+        any: value,
+        typeUrl,
+      }));
+    } catch (error) {
+      if (error instanceof ConfigError) return { code: INVALID_ARGUMENT, message: error.message };
+      throw error;
+    }
+    const wanted = resources.filter(({ name }) => wants(interest, name));
+    const present = new Set(wanted.map(({ name }) => name));
+    // only responses for listeners and clusters are whole
+    const isWhole = resourceType(typeUrl)?.isWildcard === true;
+    const removed = isWhole ? [...interest.known.keys()].filter((name) => !present.has(name)) : [];
+    const changed = wanted.filter(({ name, version }) => !isWhole || interest.known.get(name) !== version);
+    const rejection = deliver(this.#handler, typeUrl, changed, removed);
+    if (rejection !== undefined) return rejection;
+    for (const { name, version } of changed) interest.known.set(name, version);
+    for (const name of removed) interest.known.delete(name);
+    return undefined;
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * Both variants of aggregated xDS as pure state machines for one stream each: feed requests and snapshots, get
+ * responses. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
+ */
+import { create } from '@bufbuild/protobuf';
+import {
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+  DeltaDiscoveryResponseSchema,
+  type DiscoveryRequest,
+  type DiscoveryResponse,
+  DiscoveryResponseSchema,
+} from './gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { setVersion } from './content-version.ts';
+import { type Push, ServerCore, type Snapshot, type Variant } from './server-core.ts';
+import type { Rejection, Subscription, XdsResource } from './subscription.ts';
+import { resourceType } from './types.ts';
+
+/** What a client has of one type. */
+export interface TypeStatus {
+  readonly typeUrl: string;
+  readonly sentVersion: string;
+  readonly ackedVersion: string;
+  readonly isOutstanding: boolean;
+  readonly resources: number;
+  /** The last answer, where it was a rejection. */
+  readonly rejection: Rejection | undefined;
+  readonly rejectionsTotal: number;
+}
+
+/** What became of a request, for logs and metrics. */
+export type Received = 'ask' | 'ack' | 'stale' | { readonly rejected: Rejection };
+
+/** One stream. `Request` and `Response` are the messages of its variant. */
+export interface ServerSession<Request, Response> {
+  receive(request: Request): Received;
+  /** Replaces what the client may have; `generation` names the snapshot. */
+  update(snapshot: Snapshot, generation: string): void;
+  /** Responses to send now, in order. */
+  drain(): Response[];
+  /** True while routes wait for clusters to get warm; call `release` when that takes too long (1 s). */
+  readonly isHolding: boolean;
+  release(): void;
+  /** True where the client has answered for all that there is. */
+  readonly isSettled: boolean;
+  /** True where the client asked for `name`, or for everything. */
+  wants(typeUrl: string, name: string): boolean;
+  status(): TypeStatus[];
+}
+
+function statusOf(subscription: Subscription): TypeStatus {
+  const { typeUrl, sentVersion, ackedVersion, isOutstanding, rejection, rejectionsTotal, sent } = subscription;
+  return { typeUrl, sentVersion, ackedVersion, isOutstanding, resources: sent.size, rejection, rejectionsTotal };
+}
+
+function sessionOf<Request, Response>(
+  core: ServerCore,
+  receive: (request: Request) => Received,
+  encode: (push: Push) => Response,
+): ServerSession<Request, Response> {
+  return {
+    receive,
+    update: (snapshot, generation) => core.update(snapshot, generation),
+    drain: () => core.drain().map(encode),
+    get isHolding() {
+      return core.isHolding;
+    },
+    release: () => core.release(),
+    get isSettled() {
+      return core.isSettled;
+    },
+    wants: (typeUrl, name) => core.isKnown(typeUrl) && core.subscription(typeUrl).wants(name),
+    status: () => core.subscriptions().map(statusOf),
+  };
+}
+
+/** Notes what a request says about a former response. */
+function receiveAnswer(core: ServerCore, subscription: Subscription, nonce: string, error: string | undefined): Received {
+  if (!core.answer(subscription, nonce, error)) return 'stale';
+  return subscription.rejection === undefined ? 'ack' : { rejected: subscription.rejection };
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+// --- delta
+
+const delta: Variant = { isStateOfTheWorld: false, version: (_, generation) => generation };
+
+function isWildcardRequest(request: DeltaDiscoveryRequest): boolean {
+  const isSilent = request.resourceNamesSubscribe.length === 0;
+  return isSilent && resourceType(request.typeUrl)?.isWildcard !== false;
+}
+
+function startDelta(subscription: Subscription, request: DeltaDiscoveryRequest): void {
+  if (isWildcardRequest(request)) subscription.isWildcard = true;
+  for (const [name, version] of Object.entries(request.initialResourceVersions)) subscription.sent.set(name, version);
+}
+
+/** Takes the names of a request over; returns those that must be answered even if the client has them. */
+function applyDeltaNames(subscription: Subscription, request: DeltaDiscoveryRequest, isFirst: boolean): Set<string> {
+  const again = new Set<string>();
+  for (const name of request.resourceNamesUnsubscribe) {
+    if (name === '*') subscription.isWildcard = false;
+    else if (subscription.isWildcard) {
+      // the wildcard may still cover it: the client must learn whether the resource is its own
+      subscription.names.delete(name);
+      subscription.absent.delete(name);
+      again.add(name);
+    } else subscription.forget(name);
+  }
+  for (const name of request.resourceNamesSubscribe) {
+    if (name === '*') subscription.isWildcard = true;
+    else {
+      subscription.names.add(name);
+      subscription.absent.delete(name);
+      if (!isFirst) again.add(name);
+    }
+  }
+  return again;
+}
+
+function receiveDelta(core: ServerCore, request: DeltaDiscoveryRequest): Received {
+  const isFirst = !core.isKnown(request.typeUrl);
+  const subscription = core.subscription(request.typeUrl);
+  let received: Received = 'ask';
+  if (isFirst) startDelta(subscription, request);
+  else if (request.responseNonce !== '') {
+    received = receiveAnswer(core, subscription, request.responseNonce, request.errorDetail?.message);
+  }
+  const wasWildcard = subscription.isWildcard && !isFirst;
+  const again = applyDeltaNames(subscription, request, isFirst);
+  const isAsking = isFirst || request.resourceNamesSubscribe.length > 0 || request.resourceNamesUnsubscribe.length > 0;
+  if (!isAsking) return received;
+  // a client that knows nothing waits for the first answer, even an empty one
+  const isAnswerDue = subscription.isWildcard && !wasWildcard && subscription.sent.size === 0;
+  core.ask(subscription, { isFirst, again, isAnswerDue });
+  return received;
+}
+
+function encodeDelta(push: Push): DeltaDiscoveryResponse {
+  const { typeUrl } = push;
+  return create(DeltaDiscoveryResponseSchema, {
+    systemVersionInfo: push.version,
+    typeUrl,
+    nonce: push.nonce,
+    resources: push.resources.map(({ name, version, bytes }) => ({ name, version, resource: { typeUrl, value: bytes } })),
+    removedResources: [...push.removed],
+  });
+}
+
+/** A stream of DeltaAggregatedResources. */
+export function createDeltaSession(snapshot: Snapshot, generation: string): ServerSession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
+  const core = new ServerCore(delta, snapshot, generation);
+  return sessionOf(core, (request: DeltaDiscoveryRequest) => receiveDelta(core, request), encodeDelta);
+}
+
+// --- state of the world
+
+const stateOfTheWorld: Variant = {
+  isStateOfTheWorld: true,
+  version: (subscription) => versionOf(subscription.sent),
+};
+
+function versionOf(sent: ReadonlyMap<string, string>): string {
+  return setVersion([...sent].map(([name, version]) => ({ name, version })));
+}
+
+/** The whole list of names replaces the former one. Returns whether it asks for anything new. */
+function applyNames(subscription: Subscription, request: DiscoveryRequest, isFirst: boolean): boolean {
+  const names = new Set(request.resourceNames);
+  const canBeWildcard = resourceType(request.typeUrl)?.isWildcard === true;
+  // naming nothing means everything, unless names were given before
+  const isWildcard = names.delete('*') || (canBeWildcard && names.size === 0 && (isFirst || subscription.isWildcard));
+  let isNew = isWildcard && !subscription.isWildcard;
+  subscription.isWildcard = isWildcard;
+  for (const name of subscription.names) if (!names.has(name)) subscription.forget(name);
+  for (const name of names) {
+    if (subscription.names.has(name)) continue;
+    subscription.names.add(name);
+    isNew = true;
+  }
+  return isNew;
+}
+
+/** A client that comes back with the version that it would get anyway has everything already. */
+function resume(core: ServerCore, subscription: Subscription, version: string): boolean {
+  if (version === '') return false;
+  const wanted: XdsResource[] = [...core.resources(subscription.typeUrl).values()].filter(({ name }) => subscription.wants(name));
+  if (setVersion(wanted) !== version) return false;
+  subscription.noteDelivered(wanted, []);
+  subscription.sentVersion = version;
+  subscription.ackedVersion = version;
+  return true;
+}
+
+function receiveStateOfTheWorld(core: ServerCore, request: DiscoveryRequest): Received {
+  const isFirst = !core.isKnown(request.typeUrl);
+  const subscription = core.subscription(request.typeUrl);
+  let received: Received = 'ask';
+  if (!isFirst && request.responseNonce !== '') {
+    // the client had not seen our last response: it will ask again when it has
+    if (request.responseNonce !== subscription.lastNonce) return 'stale';
+    if (subscription.isOutstanding) {
+      received = receiveAnswer(core, subscription, request.responseNonce, request.errorDetail?.message);
+    }
+  }
+  const isNew = applyNames(subscription, request, isFirst);
+  if (isFirst && resume(core, subscription, request.versionInfo)) return received;
+  if (isFirst || isNew) core.ask(subscription, { isFirst, again: NO_NAMES, isAnswerDue: subscription.isWildcard });
+  return received;
+}
+
+function encodeStateOfTheWorld(push: Push): DiscoveryResponse {
+  const { typeUrl } = push;
+  return create(DiscoveryResponseSchema, {
+    versionInfo: push.version,
+    typeUrl,
+    nonce: push.nonce,
+    resources: push.resources.map(({ bytes }) => ({ typeUrl, value: bytes })),
+  });
+}
+
+/** A stream of StreamAggregatedResources. */
+export function createSotwSession(snapshot: Snapshot, generation: string): ServerSession<DiscoveryRequest, DiscoveryResponse> {
+  const core = new ServerCore(stateOfTheWorld, snapshot, generation);
+  return sessionOf(core, (request: DiscoveryRequest) => receiveStateOfTheWorld(core, request), encodeStateOfTheWorld);
+}
