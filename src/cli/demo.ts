@@ -1,0 +1,80 @@
+/** `tulle demo`: brings up the shop of `examples/`, checks what a mesh promises, and takes everything down again. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command } from 'commander';
+import { checkClaims } from './demo/claims.ts';
+import { ask } from './demo/client.ts';
+
+interface DemoOptions {
+  readonly mode: string;
+  readonly keep: boolean;
+}
+
+/** The package's root, from the sources as from the bundle. */
+const root = path.resolve(import.meta.dirname, import.meta.dirname.endsWith('dist') ? '..' : '../..');
+
+/** Waits until the gateway answers a product page, or `up` has ended. */
+async function untilServing(up: ChildProcess, timeoutMs: number): Promise<void> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    if (up.exitCode !== null) throw new Error(`tulle up ended with ${up.exitCode}`);
+    const answer = await ask({ port: 8080 }, '/products/1').catch(() => undefined);
+    if (answer?.status === 200) return;
+    if (performance.now() > until)
+      throw new Error(
+        `the shop does not answer after ${timeoutMs / 1000} s (last: ${answer?.status ?? 'no answer'} ${answer?.text.slice(0, 200) ?? ''})`,
+      );
+    await sleep(200);
+  }
+}
+
+async function ended(child: ChildProcess): Promise<number> {
+  if (child.exitCode !== null) return child.exitCode;
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
+}
+
+/** Runs the demo; resolves with the exit code. */
+async function demo(options: DemoOptions): Promise<number> {
+  const work = mkdtempSync(path.join(tmpdir(), 'tulle-demo-'));
+  // services are TypeScript, which Node does not run from below node_modules: an installed package runs a copy
+  cpSync(path.join(root, 'examples/shop'), work, { recursive: true });
+  writeFileSync(path.join(work, 'package.json'), '{ "type": "module" }\n');
+  const stateDir = path.join(work, 'state');
+  const up = spawn(
+    process.execPath,
+    [...process.execArgv, path.join(root, 'bin/tulle.js'), 'up', path.join(work, 'mesh'), '--state-dir', stateDir, '--mode', options.mode],
+    { stdio: 'inherit' },
+  );
+  const stop = (): void => void up.kill('SIGINT');
+  process.once('SIGINT', stop);
+  try {
+    const startedMs = performance.now();
+    await untilServing(up, 90_000);
+    console.log(`\nThe shop serves on http://127.0.0.1:8080 after ${((performance.now() - startedMs) / 1000).toFixed(1)} s.\n`);
+    const failures = await checkClaims(stateDir, (line) => console.log(line));
+    if (options.keep) {
+      console.log('\nIt stays up until Ctrl-C.');
+      await ended(up);
+    }
+    console.log(failures === 0 ? '\nEvery claim holds.' : `\n${failures} claims do not hold.`);
+    return failures === 0 ? 0 : 1;
+  } catch (error) {
+    console.error(`demo: ${error instanceof Error ? error.message : String(error)}; logs are in ${path.join(stateDir, 'logs')}`);
+    return 1;
+  } finally {
+    stop();
+    await ended(up);
+    if (process.env['TULLE_DEMO_KEEP_FILES'] !== '1') rmSync(work, { recursive: true, force: true });
+  }
+}
+
+export const demoCommand = new Command('demo')
+  .description('bring up the example shop, check what a mesh promises on it, and take it down')
+  .option('--mode <mode>', 'auto, transparent or explicit', 'auto')
+  .option('--keep', 'stay up after the checks, until Ctrl-C', false)
+  .action(async (options: DemoOptions) => {
+    process.exitCode = await demo(options);
+  });
