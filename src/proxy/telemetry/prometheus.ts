@@ -74,7 +74,10 @@ function sanitize(name: string): string {
 }
 
 function escapeValue(value: string): string {
-  return value.replaceAll('\\', String.raw`\\`).replaceAll('"', String.raw`\"`).replaceAll('\n', String.raw`\n`);
+  return value
+    .replaceAll('\\', String.raw`\\`)
+    .replaceAll('"', String.raw`\"`)
+    .replaceAll('\n', String.raw`\n`);
 }
 
 /** `{a="1",b="2"}`, or nothing for no labels. */

@@ -1,0 +1,106 @@
+/** Which streams an access log is about. Source: Envoy, envoy.config.accesslog.v3.AccessLogFilter. */
+import type { Random } from '../../core/clock.ts';
+import { ConfigError } from '../../core/errors.ts';
+import {
+  type AccessLogFilter,
+  type ComparisonFilter,
+  ComparisonFilter_Op,
+  type ResponseFlagFilter,
+  type RuntimeFilter,
+} from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
+import { type FractionalPercent, FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import { RESPONSE_FLAGS, type StreamInfo } from '../http/stream-info.ts';
+import { compileHeaderMatcher } from '../router/matchers.ts';
+import { traceOf } from './trace-context.ts';
+
+export type LogFilter = (info: StreamInfo) => boolean;
+
+function compare(config: ComparisonFilter | undefined, read: (info: StreamInfo) => number, path: string): LogFilter {
+  const value = config?.value?.defaultValue ?? 0;
+  switch (config?.op) {
+    case ComparisonFilter_Op.EQ:
+      return (info) => read(info) === value;
+    case ComparisonFilter_Op.GE:
+      return (info) => read(info) >= value;
+    case ComparisonFilter_Op.LE:
+      return (info) => read(info) <= value;
+    default:
+      throw new ConfigError(`${path}.comparison.op`, `${config?.op ?? 'nothing'} is not one of EQ, GE, LE`);
+  }
+}
+
+function flags({ flags: names }: ResponseFlagFilter, path: string): LogFilter {
+  if (names.length === 0) return (info) => info.flags !== 0;
+  let bits = 0;
+  for (const [i, name] of names.entries()) {
+    const bit = RESPONSE_FLAGS.findIndex(([short]) => short === name);
+    if (bit === -1) throw new ConfigError(`${path}.flags[${i}]`, `${name} is not a response flag that Tulle sets`);
+    bits |= 1 << bit;
+  }
+  return (info) => (info.flags & bits) !== 0;
+}
+
+const DENOMINATORS = new Map<number, number>([
+  [FractionalPercent_DenominatorType.HUNDRED, 100],
+  [FractionalPercent_DenominatorType.TEN_THOUSAND, 10_000],
+  [FractionalPercent_DenominatorType.MILLION, 1_000_000],
+]);
+
+function denominatorOf(percent: FractionalPercent | undefined, path: string): number {
+  const denominator = DENOMINATORS.get(percent?.denominator ?? FractionalPercent_DenominatorType.HUNDRED);
+  if (denominator === undefined) throw new ConfigError(`${path}.percent_sampled.denominator`, `${percent?.denominator} is unknown`);
+  return denominator;
+}
+
+/** A share of requests. A request's id decides, so that every proxy on its way logs the same requests. */
+function sample(config: RuntimeFilter, path: string, random: Random): LogFilter {
+  const denominator = denominatorOf(config.percentSampled, path);
+  const share = (config.percentSampled?.numerator ?? 0) / denominator;
+  return (info) => {
+    const id = config.useIndependentRandomness ? undefined : info.request?.headers.get('x-request-id');
+    const number = id === undefined ? Number.NaN : Number.parseInt(id.slice(0, 8), 16);
+    return Number.isNaN(number) ? random() < share : (number % denominator) / denominator < share;
+  };
+}
+
+function all(filters: readonly LogFilter[]): LogFilter {
+  return (info) => filters.every((passes) => passes(info));
+}
+
+function any(filters: readonly LogFilter[]): LogFilter {
+  return (info) => filters.some((passes) => passes(info));
+}
+
+/** Prepares a filter; none lets everything pass. Throws ConfigError for one that Tulle does not have. */
+export function compileLogFilter(config: AccessLogFilter | undefined, path: string, random: Random): LogFilter {
+  if (config === undefined) return () => true;
+  const { filterSpecifier: filter } = config;
+  const each = (filters: readonly AccessLogFilter[], name: string): readonly LogFilter[] =>
+    filters.map((inner, i) => compileLogFilter(inner, `${path}.${name}.filters[${i}]`, random));
+  switch (filter.case) {
+    case 'statusCodeFilter':
+      return compare(filter.value.comparison, (info) => info.responseCode, `${path}.status_code_filter`);
+    case 'durationFilter':
+      return compare(filter.value.comparison, (info) => Math.floor(info.endMs - info.startMs), `${path}.duration_filter`);
+    case 'responseFlagFilter':
+      return flags(filter.value, `${path}.response_flag_filter`);
+    case 'runtimeFilter':
+      return sample(filter.value, `${path}.runtime_filter`, random);
+    case 'notHealthCheckFilter':
+      // a filter that answers health checks itself is what marks them, and there is none
+      return () => true;
+    case 'traceableFilter':
+      return (info) => traceOf(info)?.isSampled === true;
+    case 'headerFilter': {
+      if (filter.value.header === undefined) throw new ConfigError(`${path}.header_filter.header`, 'is missing');
+      const matches = compileHeaderMatcher(filter.value.header, `${path}.header_filter.header`);
+      return ({ request }) => request !== undefined && matches(request);
+    }
+    case 'andFilter':
+      return all(each(filter.value.filters, 'and_filter'));
+    case 'orFilter':
+      return any(each(filter.value.filters, 'or_filter'));
+    default:
+      throw new ConfigError(path, `access log filter ${filter.case ?? '(empty)'} is not supported by Tulle`);
+  }
+}

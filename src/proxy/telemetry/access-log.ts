@@ -1,0 +1,145 @@
+/** Access logs: one line a request or connection, as `envoy.config.accesslog.v3` says. Source: Envoy, "Access logging". */
+import { readFileSync } from 'node:fs';
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Random } from '../../core/clock.ts';
+import { ConfigError, messageOf } from '../../core/errors.ts';
+import type { AccessLog } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
+import type { DataSource } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type { SubstitutionFormatString } from '../../xds/gen/envoy/config/core/v3/substitution_format_string_pb.ts';
+import { type FileAccessLog, FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+import {
+  type StderrAccessLog,
+  StderrAccessLogSchema,
+  type StdoutAccessLog,
+  StdoutAccessLogSchema,
+} from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import { compileLogFilter } from './access-log-filter.ts';
+import { compileFormat, compileJsonFormat } from './format.ts';
+import type { LogSink } from './log-sink.ts';
+
+export type { LogSink } from './log-sink.ts';
+
+/** What writes the lines of one connection manager, TCP proxy or listener. */
+export interface AccessLogger {
+  /** Called once, when the stream is over and its info complete. */
+  log(info: StreamInfo): void;
+}
+
+/** Envoy's format where the configuration has none. */
+export const DEFAULT_FORMAT =
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
+
+const REQ_WITHOUT_QUERY = 'envoy.formatter.req_without_query';
+
+type WriteLine = (info: StreamInfo) => string;
+
+interface Destination {
+  readonly path: string;
+  readonly line: WriteLine;
+}
+
+function readSource(source: DataSource, path: string): string {
+  const { specifier } = source;
+  switch (specifier.case) {
+    case 'inlineString':
+      return specifier.value;
+    case 'inlineBytes':
+      return Buffer.from(specifier.value).toString('utf8');
+    case 'environmentVariable':
+      return process.env[specifier.value] ?? '';
+    case 'filename':
+      try {
+        return readFileSync(specifier.value, 'utf8');
+      } catch (cause) {
+        throw new ConfigError(`${path}.filename`, `cannot read the format: ${messageOf(cause)}`, { cause });
+      }
+    case undefined:
+      throw new ConfigError(path, 'names no source of a format');
+  }
+}
+
+function compileJson(format: JsonObject, path: string, omitsEmpty: boolean): WriteLine {
+  const json = compileJsonFormat(format, path, omitsEmpty);
+  return (info) => `${json(info)}\n`;
+}
+
+function compileLogFormat(config: SubstitutionFormatString | undefined, path: string): WriteLine {
+  if (config === undefined) return compileFormat(DEFAULT_FORMAT, path);
+  for (const [i, { name }] of config.formatters.entries()) {
+    if (name !== REQ_WITHOUT_QUERY) throw new ConfigError(`${path}.formatters[${i}]`, `${name} is not supported by Tulle`);
+  }
+  const options = config.omitEmptyValues ? { missing: '' } : {};
+  const { format } = config;
+  switch (format.case) {
+    case 'textFormat':
+      return compileFormat(format.value, `${path}.text_format`, options);
+    case 'textFormatSource':
+      return compileFormat(readSource(format.value, `${path}.text_format_source`), `${path}.text_format_source`, options);
+    case 'jsonFormat':
+      return compileJson(format.value, `${path}.json_format`, config.omitEmptyValues);
+    case undefined:
+      return compileFormat(DEFAULT_FORMAT, path);
+  }
+}
+
+function compileFileFormat({ accessLogFormat }: FileAccessLog, path: string): WriteLine {
+  switch (accessLogFormat.case) {
+    case 'format':
+      return compileFormat(accessLogFormat.value === '' ? DEFAULT_FORMAT : accessLogFormat.value, `${path}.format`);
+    case 'jsonFormat':
+    case 'typedJsonFormat':
+      return compileJson(accessLogFormat.value, `${path}.json_format`, false);
+    case 'logFormat':
+      return compileLogFormat(accessLogFormat.value, `${path}.log_format`);
+    case undefined:
+      return compileFormat(DEFAULT_FORMAT, path);
+  }
+}
+
+function streamFormat(config: StdoutAccessLog | StderrAccessLog, path: string): WriteLine {
+  return compileLogFormat(config.accessLogFormat.value, `${path}.log_format`);
+}
+
+function destinationOf(config: AccessLog, path: string): Destination {
+  const any = config.configType.value;
+  const at = `${path}.typed_config`;
+  switch (any === undefined ? '' : typeNameOf(any)) {
+    case StdoutAccessLogSchema.typeName:
+      return { path: '/dev/stdout', line: streamFormat(decodeTyped(any, StdoutAccessLogSchema, at), at) };
+    case StderrAccessLogSchema.typeName:
+      return { path: '/dev/stderr', line: streamFormat(decodeTyped(any, StderrAccessLogSchema, at), at) };
+    case FileAccessLogSchema.typeName: {
+      const file = decodeTyped(any, FileAccessLogSchema, at);
+      if (file.path === '') throw new ConfigError(`${at}.path`, 'is empty; a file is needed');
+      return { path: file.path, line: compileFileFormat(file, at) };
+    }
+    default:
+      throw new ConfigError(at, `access logger ${config.name} is not supported by Tulle; file, stdout and stderr are`);
+  }
+}
+
+/**
+ * Prepares access logs. `path` is that of the list (`access_log`); lines go to `sink`. `random` decides samples of
+ * requests without a request id. Throws ConfigError for a logger, filter or formatter command that Tulle does not have.
+ */
+export function createAccessLogs(
+  configs: readonly AccessLog[],
+  path: string,
+  sink: LogSink,
+  random: Random = Math.random,
+): AccessLogger {
+  const loggers = configs.map((config, i) => {
+    const { path: file, line } = destinationOf(config, `${path}[${i}]`);
+    const passes = compileLogFilter(config.filter, `${path}[${i}].filter`, random);
+    return { passes, line, file };
+  });
+  // files are opened last: a configuration that is refused must leave none behind
+  const writers = loggers.map(({ passes, line, file }) => ({ passes, line, target: sink.target(file) }));
+  return {
+    log(info) {
+      for (const { passes, line, target } of writers) if (passes(info)) target.write(line(info));
+    },
+  };
+}

@@ -1,0 +1,226 @@
+/** The formatter's commands, one row each. Source: Envoy, "Access logging", command operators. */
+import { hostname } from 'node:os';
+import type { JsonValue } from '@bufbuild/protobuf';
+import { ConfigError } from '../../core/errors.ts';
+import { formatAddress, type NetAddress } from '../../net/address.ts';
+import type { HeaderMap } from '../../wire/http/message.ts';
+import { RESPONSE_FLAGS, type StreamInfo } from '../http/stream-info.ts';
+import type { PeerTls } from '../listener/connection.ts';
+import type { Extract } from './format.ts';
+import { compileTime } from './format-time.ts';
+import { metadataAt } from './metadata-path.ts';
+import { traceOf } from './trace-context.ts';
+
+/** Prepares a command for its argument; '' where none was given. */
+type CompileCommand = (argument: string, path: string) => Extract;
+
+/** A command without argument. */
+function plain(extract: Extract): CompileCommand {
+  return (argument, path) => {
+    if (argument !== '') throw new ConfigError(path, `formatter command takes no argument, but has (${argument})`);
+    return extract;
+  };
+}
+
+function text(read: (info: StreamInfo) => string | undefined): CompileCommand {
+  return plain((info) => read(info) || undefined);
+}
+
+function duration(fromMs: (info: StreamInfo) => number, toMs: (info: StreamInfo) => number): CompileCommand {
+  return plain((info) => (toMs(info) === 0 ? undefined : Math.floor(toMs(info) - fromMs(info))));
+}
+
+function hostOf(address: NetAddress): string {
+  return address.host;
+}
+
+/** The address before the port of `host:port`. */
+function withoutPort(address: string): string {
+  const colon = address.lastIndexOf(':');
+  return colon === -1 ? address : address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+}
+
+function client(info: StreamInfo): NetAddress {
+  return info.clientAddress ?? info.connection.remote;
+}
+
+function tls(read: (tls: PeerTls) => string): CompileCommand {
+  return text(({ connection }) => (connection.tls === undefined ? undefined : read(connection.tls)));
+}
+
+/** Short or long names of the flags that are set, comma-separated. */
+export function formatFlags(flags: number, column: 0 | 1): string {
+  if (flags === 0) return '';
+  let names = '';
+  for (let i = 0; i < RESPONSE_FLAGS.length; i++) {
+    if ((flags & (1 << i)) !== 0) names += `${names === '' ? '' : ','}${RESPONSE_FLAGS[i]?.[column] ?? ''}`;
+  }
+  return names;
+}
+
+type Field = (info: StreamInfo) => string | undefined;
+
+function requestField(name: string): Field {
+  const lower = name.toLowerCase();
+  if (lower === ':method') return ({ request }) => request?.method;
+  if (lower === ':path') return ({ request }) => request?.path;
+  if (lower === ':authority' || lower === 'host') return ({ request }) => request?.authority;
+  if (lower === ':scheme') return ({ request }) => request?.scheme;
+  // the head may have been rewritten since; what was received is kept
+  if (lower === 'x-envoy-original-path') {
+    return ({ request, originalPath }) =>
+      request?.headers.get(lower) ?? (request !== undefined && request.path !== originalPath ? originalPath : undefined);
+  }
+  return ({ request }) => request?.headers.get(lower);
+}
+
+function responseField(name: string): Field {
+  const lower = name.toLowerCase();
+  if (lower === ':status') return ({ response }) => response && String(response.status);
+  return ({ response }) => responseHeader(response?.headers, lower);
+}
+
+function responseHeader(headers: HeaderMap | undefined, name: string): string | undefined {
+  return headers?.get(name);
+}
+
+/** `NAME?ALTERNATIVE`: the second where the first is not there. */
+function header(field: (name: string) => Field): CompileCommand {
+  return (argument, path) => {
+    const [first = '', second, ...rest] = argument.split('?');
+    if (first === '' || rest.length > 0) throw new ConfigError(path, `(${argument}) is not NAME or NAME?ALTERNATIVE`);
+    const read = field(first);
+    if (second === undefined) return read;
+    const other = field(second);
+    return (info) => read(info) || other(info);
+  };
+}
+
+function withoutQuery(field: (name: string) => Field): (name: string) => Field {
+  return (name) => {
+    const read = field(name);
+    return (info) => read(info)?.replace(/[?#].*$/s, '');
+  };
+}
+
+function queryParameter(name: string, path: string): Extract {
+  if (name === '') throw new ConfigError(path, 'QUERY_PARAM needs the name of a parameter');
+  return ({ request }) => {
+    const query = request?.path.split('?', 2)[1];
+    return query === undefined ? undefined : (new URLSearchParams(query).get(name) ?? undefined);
+  };
+}
+
+/** `NAMESPACE:KEY:KEY` in what `read` gives: an object by namespace, or what filters left. */
+function metadata(read: (info: StreamInfo, namespace: string) => unknown): CompileCommand {
+  return (argument, path) => {
+    const [namespace = '', ...keys] = argument.split(':');
+    if (namespace === '') throw new ConfigError(path, `(${argument}) names no metadata namespace`);
+    return (info) => metadataAt(read(info, namespace), keys);
+  };
+}
+
+const fromRoute = metadata((info, namespace) => info.route?.metadata[namespace]);
+const fromCluster = metadata((info, namespace) => info.cluster?.metadata[namespace]);
+const fromHost = metadata((info, namespace) => info.upstream?.metadata[namespace]);
+const fromFilters = metadata((info, namespace) => info.metadata.get(namespace));
+
+const METADATA_KINDS: Readonly<Record<string, CompileCommand>> = {
+  ROUTE: fromRoute,
+  CLUSTER: fromCluster,
+  UPSTREAM_HOST: fromHost,
+  DYNAMIC: fromFilters,
+};
+
+/** `METADATA(KIND:NAMESPACE:KEY)`. */
+function anyMetadata(argument: string, path: string): Extract {
+  const [kind = ''] = argument.split(':', 1);
+  const compile = METADATA_KINDS[kind];
+  if (compile === undefined) throw new ConfigError(path, `METADATA(${kind}) is not one of ${Object.keys(METADATA_KINDS).join(', ')}`);
+  return compile(argument.slice(kind.length + 1), path);
+}
+
+function startTime(argument: string, path: string): Extract {
+  const write = compileTime(argument, path);
+  return (info) => write(info.startWallMs);
+}
+
+function emitTime(argument: string, path: string): Extract {
+  const write = compileTime(argument, path);
+  return (info) => write(info.startWallMs + (info.endMs === 0 ? 0 : info.endMs - info.startMs));
+}
+
+function environment(argument: string, path: string): Extract {
+  if (argument === '') throw new ConfigError(path, 'ENVIRONMENT needs the name of a variable');
+  const value: JsonValue | undefined = process.env[argument];
+  return () => value;
+}
+
+const start = (info: StreamInfo): number => info.startMs;
+
+/** Name to how it is prepared. */
+export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<string, CompileCommand>([
+  ['START_TIME', startTime],
+  ['EMIT_TIME', emitTime],
+  ['REQ', header(requestField)],
+  ['REQ_WITHOUT_QUERY', header(withoutQuery(requestField))],
+  ['RESP', header(responseField)],
+  ['QUERY_PARAM', queryParameter],
+  ['PROTOCOL', text((info) => info.protocol)],
+  ['RESPONSE_CODE', plain((info) => info.responseCode)],
+  ['RESPONSE_CODE_DETAILS', text((info) => info.responseCodeDetails.replaceAll(' ', '_'))],
+  ['RESPONSE_FLAGS', text((info) => formatFlags(info.flags, 0))],
+  ['RESPONSE_FLAGS_LONG', text((info) => formatFlags(info.flags, 1))],
+  ['CONNECTION_TERMINATION_DETAILS', text((info) => info.terminationDetails)],
+  ['BYTES_RECEIVED', plain((info) => info.bytesReceived)],
+  ['BYTES_SENT', plain((info) => info.bytesSent)],
+  ['DURATION', duration(start, (info) => info.endMs)],
+  ['REQUEST_DURATION', duration(start, (info) => info.requestEndMs)],
+  ['RESPONSE_DURATION', duration(start, (info) => info.firstUpstreamByteMs)],
+  [
+    'RESPONSE_TX_DURATION',
+    duration(
+      (info) => info.firstUpstreamByteMs,
+      (info) => (info.firstUpstreamByteMs === 0 ? 0 : info.endMs),
+    ),
+  ],
+  ['UPSTREAM_HOST', text((info) => info.upstream?.key)],
+  ['UPSTREAM_HOST_NAME', text((info) => info.upstream?.hostname || info.upstream?.key)],
+  ['UPSTREAM_REMOTE_ADDRESS', text((info) => info.upstream && formatAddress(info.upstream.address))],
+  ['UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => info.upstream && hostOf(info.upstream.address))],
+  ['UPSTREAM_REMOTE_PORT', plain((info) => info.upstream?.address.port)],
+  ['UPSTREAM_LOCAL_ADDRESS', text((info) => info.upstreamLocalAddress)],
+  ['UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', text((info) => withoutPort(info.upstreamLocalAddress))],
+  ['UPSTREAM_CLUSTER', text((info) => info.clusterName)],
+  ['UPSTREAM_CLUSTER_RAW', text((info) => info.clusterName)],
+  ['UPSTREAM_TRANSPORT_FAILURE_REASON', text((info) => info.upstreamTransportFailure)],
+  ['UPSTREAM_REQUEST_ATTEMPT_COUNT', plain((info) => info.attempts)],
+  ['DOWNSTREAM_LOCAL_ADDRESS', text((info) => formatAddress(info.connection.local))],
+  ['DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', text((info) => hostOf(info.connection.local))],
+  ['DOWNSTREAM_LOCAL_PORT', plain((info) => info.connection.local.port)],
+  ['DOWNSTREAM_REMOTE_ADDRESS', text((info) => formatAddress(client(info)))],
+  ['DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => hostOf(client(info)))],
+  ['DOWNSTREAM_REMOTE_PORT', plain((info) => client(info).port)],
+  ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS', text((info) => formatAddress(info.connection.remote))],
+  ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => hostOf(info.connection.remote))],
+  ['DOWNSTREAM_TLS_VERSION', tls((peer) => peer.protocol)],
+  ['DOWNSTREAM_TLS_CIPHER', tls((peer) => peer.cipher)],
+  ['DOWNSTREAM_PEER_URI_SAN', tls((peer) => peer.uriSans.join(','))],
+  ['DOWNSTREAM_PEER_DNS_SAN', tls((peer) => peer.dnsSans.join(','))],
+  ['DOWNSTREAM_PEER_SUBJECT', tls((peer) => peer.subject)],
+  ['DOWNSTREAM_PEER_FINGERPRINT_256', tls((peer) => peer.fingerprint)],
+  ['DOWNSTREAM_LOCAL_URI_SAN', tls((peer) => peer.localUriSans.join(','))],
+  ['CONNECTION_ID', plain((info) => info.connection.id)],
+  ['REQUESTED_SERVER_NAME', text((info) => info.connection.requestedServerName)],
+  ['FILTER_CHAIN_NAME', text((info) => info.connection.filterChainName)],
+  ['ROUTE_NAME', text((info) => info.routeName)],
+  ['DYNAMIC_METADATA', fromFilters],
+  ['CLUSTER_METADATA', fromCluster],
+  ['UPSTREAM_METADATA', fromHost],
+  ['METADATA', anyMetadata],
+  ['TRACE_ID', text((info) => traceOf(info)?.traceId)],
+  ['SPAN_ID', text((info) => traceOf(info)?.spanId)],
+  ['ENVIRONMENT', environment],
+  ['HOSTNAME', text(() => hostname())],
+  ['ACCESS_LOG_TYPE', text((info) => (info.request === undefined ? 'TcpConnectionEnd' : 'DownstreamEnd'))],
+]);

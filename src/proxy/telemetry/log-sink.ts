@@ -1,0 +1,157 @@
+/**
+ * Where access log lines go: files, standard output and standard error. Lines are gathered and written in one call a
+ * second, or sooner when much has come; a file that does not keep up loses lines, counted, before it costs memory.
+ */
+import { closeSync, openSync, write, writeSync } from 'node:fs';
+import { messageOf } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { Counter, StatsScope } from './stats.ts';
+
+const FLUSH_INTERVAL_MS = 1000;
+/** Characters gathered for one file above which they are written at once. */
+const FLUSH_CHARS = 64 * 1024;
+/** Characters waiting for one file above which lines are dropped. */
+const MAX_WAITING_CHARS = 4 * 1024 * 1024;
+
+export interface LogSink {
+  /** Where lines for a file go; `/dev/stdout` and `/dev/stderr` are the process's own. */
+  target(path: string): LogTarget;
+}
+
+export interface LogTarget {
+  /** Takes one line with its newline. */
+  write(line: string): void;
+}
+
+export interface FileLogSink extends LogSink {
+  /** Opens every file anew, after whoever rotates them has moved them away. */
+  reopen(): void;
+  /** Writes what is gathered, waiting for it; the sink goes on. */
+  flush(): void;
+  /** Flushes, closes the files and stops the timer. */
+  close(): void;
+}
+
+interface Counters {
+  /** Lines dropped because a file did not keep up. */
+  readonly dropped: Counter;
+  readonly failed: Counter;
+}
+
+const STANDARD = new Map([
+  ['/dev/stdout', 1],
+  ['/dev/stderr', 2],
+]);
+
+/** One file: lines waiting, and at most one write under way. */
+class FileTarget implements LogTarget {
+  readonly #path: string;
+  readonly #counters: Counters;
+  readonly #log: Log;
+  #waiting = '';
+  #fd: number | undefined;
+  #isWriting = false;
+  #isReopening = false;
+
+  constructor(path: string, counters: Counters, log: Log) {
+    this.#path = path;
+    this.#counters = counters;
+    this.#log = log;
+    this.#fd = this.#open();
+  }
+
+  write(line: string): void {
+    if (this.#waiting.length + line.length > MAX_WAITING_CHARS) {
+      this.#counters.dropped.value++;
+      return;
+    }
+    this.#waiting += line;
+    if (this.#waiting.length >= FLUSH_CHARS) this.flush();
+  }
+
+  flush(): void {
+    if (this.#isWriting || this.#waiting === '' || this.#fd === undefined) return;
+    this.#start(this.#fd, Buffer.from(this.#waiting, 'utf8'));
+    this.#waiting = '';
+  }
+
+  /** Writes what waits before it returns; a write under way ends on its own. */
+  flushSync(): void {
+    if (this.#waiting === '' || this.#fd === undefined) return;
+    const bytes = Buffer.from(this.#waiting, 'utf8');
+    this.#waiting = '';
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  reopen(): void {
+    this.#isReopening = this.#isWriting;
+    if (this.#isReopening) return;
+    this.close();
+    this.#fd = this.#open();
+  }
+
+  close(): void {
+    this.flushSync();
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined && !STANDARD.has(this.#path)) closeSync(fd);
+  }
+
+  #open(): number | undefined {
+    const standard = STANDARD.get(this.#path);
+    if (standard !== undefined) return standard;
+    try {
+      return openSync(this.#path, 'a');
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  #start(fd: number, bytes: Buffer): void {
+    this.#isWriting = true;
+    write(fd, bytes, 0, bytes.length, undefined, (error, written) => {
+      if (error === null && written < bytes.length) {
+        this.#start(fd, bytes.subarray(written));
+        return;
+      }
+      this.#isWriting = false;
+      if (error !== null) this.#fail(error);
+      if (this.#isReopening) this.reopen();
+    });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#counters.failed.value++ === 0) this.#log.warn('access log cannot be written', { path: this.#path, cause: messageOf(error) });
+  }
+}
+
+/** A sink for a process: one target a path, flushed every second. `stats` gets `access_log_file.*`. */
+export function createLogSink(stats: StatsScope, log: Log): FileLogSink {
+  const targets = new Map<string, FileTarget>();
+  const scope = stats.scope('access_log_file');
+  const counters = { dropped: scope.counter('dropped'), failed: scope.counter('write_failed') };
+  const each = (act: (target: FileTarget) => void): void => {
+    for (const target of targets.values()) act(target);
+  };
+  const timer = setInterval(() => each((target) => target.flush()), FLUSH_INTERVAL_MS);
+  timer.unref();
+  return {
+    target(path) {
+      let target = targets.get(path);
+      if (target === undefined) targets.set(path, (target = new FileTarget(path, counters, log)));
+      return target;
+    },
+    reopen: () => each((target) => target.reopen()),
+    flush: () => each((target) => target.flushSync()),
+    close() {
+      clearInterval(timer);
+      each((target) => target.close());
+      targets.clear();
+    },
+  };
+}
