@@ -1,0 +1,197 @@
+/** What breaks at 3 a.m., done on purpose to a mesh under load. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { leftovers, TestMesh } from './harness.ts';
+import { others, startLoad } from './load.ts';
+import { fetchThrough } from './through-proxy.ts';
+
+const CLIENT = `
+apiVersion: tulle.dev/v1
+kind: Workload
+metadata: { name: client, namespace: default, labels: { app: client } }
+spec: { command: [sleep, "100000"] }
+`;
+const URL_OF_REVIEWS = 'http://reviews:9080/';
+
+async function reviews(t: TestContext): Promise<TestMesh> {
+  const mesh = TestMesh.start('explicit', { example: 'reviews', files: { 'client.yaml': CLIENT } });
+  t.after(() => mesh.stop());
+  await mesh.ready('reviews-v1', 'reviews-v2', 'client');
+  await mesh.until('the first answer', async () => (await fetchThrough(mesh, 'client', URL_OF_REVIEWS, {})).status === 200);
+  return mesh;
+}
+
+/** Process ids of the mesh whose command line has every one of `parts`. */
+function pids(mesh: TestMesh, ...parts: string[]): number[] {
+  return execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(mesh.stateDir) && parts.every((part) => line.includes(part)))
+    .map((line) => Number(line.trim().split(' ')[0]));
+}
+
+const always = (subset: string): string => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec:
+  hosts: [reviews]
+  http:
+    - route: [{ destination: { host: reviews, subset: ${subset} } }]
+`;
+
+const DESTINATIONS = `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews }
+spec:
+  host: reviews
+  subsets:
+    - { name: v1, labels: { version: v1 } }
+    - { name: v2, labels: { version: v2 } }
+`;
+
+async function versionOf(mesh: TestMesh): Promise<string> {
+  const { text } = await fetchThrough(mesh, 'client', URL_OF_REVIEWS, {});
+  const { version }: { version: string } = JSON.parse(text);
+  return version;
+}
+
+test('an edit takes effect with no failed request; a broken one is refused and named, the former goes on', async (t) => {
+  const mesh = await reviews(t);
+  const load = startLoad(mesh, 'client', URL_OF_REVIEWS);
+  mesh.write('mesh.yaml', always('v2') + DESTINATIONS);
+  await mesh.until('all traffic on v2', async () => {
+    for (let i = 0; i < 15; i++) if ((await versionOf(mesh)) !== 'v2') return false;
+    return true;
+  });
+  mesh.write('mesh.yaml', always('v1').replace('subset:', 'subzet:') + DESTINATIONS);
+  const refused = await mesh.until('the refusal', async () => {
+    const { diagnostics } = await mesh.admin<{ diagnostics: { message: string; file: string; line: number; severity: string }[] }>(
+      '/api/diagnostics',
+    );
+    return diagnostics.find(({ severity }) => severity === 'error');
+  });
+  assert.equal(refused.file, 'mesh.yaml');
+  assert.equal(refused.line, 8);
+  assert.match(refused.message, /subzet.*subset/s);
+  assert.equal(await versionOf(mesh), 'v2');
+  mesh.write('mesh.yaml', always('v1') + DESTINATIONS);
+  await mesh.until('v1 after the mend', async () => (await versionOf(mesh)) === 'v1');
+  const outcomes = await load.stop();
+  assert.deepEqual(others(outcomes), []);
+});
+
+test('the control plane killed under load: traffic goes on, and on its return proxies resync', async (t) => {
+  const mesh = await reviews(t);
+  const load = startLoad(mesh, 'client', URL_OF_REVIEWS);
+  await sleep(300);
+  const [control] = pids(mesh, ' control ');
+  assert.ok(control !== undefined);
+  process.kill(control, 'SIGKILL');
+  await mesh.until('another control plane', () => pids(mesh, ' control ').some((pid) => pid !== control));
+  mesh.write('mesh.yaml', always('v2') + DESTINATIONS);
+  await mesh.until('the edit after its return', async () => {
+    for (let i = 0; i < 10; i++) if ((await versionOf(mesh)) !== 'v2') return false;
+    return true;
+  });
+  assert.deepEqual(others(await load.stop()), []);
+});
+
+test('a proxy killed under load: callers retry elsewhere, and it comes back', async (t) => {
+  const mesh = await reviews(t);
+  const [before] = await mesh.instances('reviews-v1');
+  assert.ok(before !== undefined);
+  const [proxy] = pids(mesh, ' proxy ', before.id);
+  assert.ok(proxy !== undefined);
+  process.kill(proxy, 'SIGKILL');
+  await mesh.until('another proxy', () => pids(mesh, ' proxy ', before.id).some((pid) => pid !== proxy));
+  await mesh.ready('reviews-v1');
+  await mesh.until('answers of v1', async () => (await versionOf(mesh)) === 'v1');
+});
+
+test('a workload that dies is restarted, and gets no traffic meanwhile', async (t) => {
+  const mesh = await reviews(t);
+  mesh.write(
+    'mesh.yaml',
+    `${CLIENT}---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default, namespace: istio-system }\nspec: { mtls: { mode: STRICT } }\n`,
+  );
+  mesh.write('client.yaml', '# moved\n');
+  const [v1] = await mesh.instances('reviews-v1');
+  assert.ok(v1 !== undefined);
+  const listen = String(v1.ports[0]?.number);
+  const app = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+    .split('\n')
+    .find((line) => line.includes('echo.ts') && !line.includes('ps -eo'));
+  assert.ok(app !== undefined, `an application on ${listen}`);
+  process.kill(Number(app.trim().split(' ')[0]), 'SIGKILL');
+  await mesh.until('said in the output or logs', () => /exit|restart/i.test(mesh.output));
+  await mesh.ready('reviews-v1', 'reviews-v2');
+  const outcomes: { status: number; text: string }[] = [];
+  for (let i = 0; i < 20; i++) outcomes.push(await fetchThrough(mesh, 'client', URL_OF_REVIEWS, {}));
+  assert.deepEqual(others(outcomes), []);
+});
+
+test('a workload that never gets ready is named by tulle check and gets no traffic', async (t) => {
+  const mesh = await reviews(t);
+  mesh.write(
+    'late.yaml',
+    `apiVersion: tulle.dev/v1
+kind: Workload
+metadata: { name: reviews-late, namespace: default, labels: { app: reviews, version: v1 } }
+spec:
+  ports: [{ name: http, port: 9099, protocol: http }]
+  command: [sleep, "100000"]
+  readinessProbe: { tcpSocket: { port: 9099 }, periodSeconds: 1 }
+`,
+  );
+  await mesh.until('its registration', async () => (await mesh.instances('reviews-late')).length > 0 || mesh.log('reviews-late-0') !== '');
+  const outcomes: { status: number; text: string }[] = [];
+  for (let i = 0; i < 30; i++) outcomes.push(await fetchThrough(mesh, 'client', URL_OF_REVIEWS, {}));
+  assert.deepEqual(others(outcomes), []);
+  const check = execFileSync(process.execPath, ['bin/tulle.js', 'check', '--state-dir', mesh.stateDir, '-o', 'json'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).toString();
+  assert.match(check, /reviews-late/);
+});
+
+test('a port in use is an error that names it', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  t.after(() => taken.close());
+  const address = taken.address();
+  assert.ok(address !== null && typeof address === 'object');
+  const gateway = `
+apiVersion: tulle.dev/v1
+kind: Workload
+metadata: { name: edge, namespace: default, labels: { app: edge } }
+spec: { role: gateway }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: default }
+spec: { selector: { app: edge }, servers: [{ port: { number: ${address.port}, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: edge, namespace: default }
+spec: { hosts: ["*"], gateways: [edge], http: [{ directResponse: { status: 200 } }] }
+`;
+  const mesh = TestMesh.start('explicit', { files: { 'edge.yaml': gateway } });
+  t.after(() => mesh.stop());
+  const reason = await mesh.until('the NACK', async () => {
+    const { proxies } = await mesh.admin<{ proxies: unknown[] }>('/api/proxies');
+    return new RegExp(`[^"]*(EADDRINUSE|in use)[^"]*`).exec(JSON.stringify(proxies))?.[0];
+  });
+  assert.match(reason, new RegExp(`127\\.0\\.0\\.1:${address.port}|0\\.0\\.0\\.0:${address.port}`));
+});
+
+test('after the end nothing is left', async () => {
+  const mesh = TestMesh.start('explicit', { example: 'reviews', files: { 'client.yaml': CLIENT } });
+  await mesh.ready('reviews-v1', 'client');
+  assert.equal(await mesh.stop(), 0);
+  assert.deepEqual(leftovers(mesh.stateDir), []);
+});
