@@ -1,0 +1,179 @@
+/**
+ * Header fields over the text they came in. Reading a field looks at one number per line; a line that nobody changes
+ * never becomes a string of its own, and leaves with its neighbours as one run of the source text.
+ */
+import type { HeaderMap } from './message.ts';
+
+const UPPER_BIT = 32;
+
+function lowerCode(code: number): number {
+  return code >= 0x41 && code <= 0x5a ? code + UPPER_BIT : code;
+}
+
+/** Length, first and last character in lower case as one number: what lines are told apart by before comparing text. */
+export function fieldKey(length: number, first: number, last: number): number {
+  return (length << 16) | (first << 8) | last;
+}
+
+function keyOfName(name: string): number {
+  return fieldKey(name.length, lowerCode(name.charCodeAt(0)), lowerCode(name.charCodeAt(name.length - 1)));
+}
+
+function isNameAt(text: string, at: number, lowerName: string): boolean {
+  for (let i = 1; i < lowerName.length - 1; i++) {
+    if (lowerCode(text.charCodeAt(at + i)) !== lowerName.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** The part of `text` without spaces and tabs around it, and nothing else: `String.trim` would take U+00A0 too. */
+export function trimBlanks(text: string, from: number, to: number): string {
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.substring(start, end);
+}
+
+// Above U+00FF a character would lose its high byte on the wire, and could turn into a line feed.
+const UNSAFE = /[^\t\x20-\x7e\x80-\xff]/;
+const UNSAFE_EACH = /[^\t\x20-\x7e\x80-\xff]/g;
+
+function safeValue(value: string): string {
+  return UNSAFE.test(value) ? value.replace(UNSAFE_EACH, '?') : value;
+}
+
+/** Mark of a line that was removed. No name has this key, for none is empty. */
+const REMOVED = 0;
+
+/**
+ * A HeaderMap over source text.
+ *
+ * `marks` has two numbers a line: its key and where it starts in `text`; the last number is where the last line
+ * ends. Lines are `name:value\r\n` and were validated by whoever made the marks.
+ */
+export class HeaderBlock implements HeaderMap {
+  readonly #text: string;
+  readonly #marks: number[];
+  /** Names and values by turns. */
+  #added: string[] | undefined = undefined;
+
+  constructor(text = '', marks: number[] = []) {
+    this.#text = text;
+    this.#marks = marks;
+  }
+
+  get size(): number {
+    let size = this.#added === undefined ? 0 : this.#added.length / 2;
+    for (let i = 0; i + 1 < this.#marks.length; i += 2) if (this.#marks[i] !== REMOVED) size++;
+    return size;
+  }
+
+  get(name: string): string | undefined {
+    const marks = this.#marks;
+    const key = keyOfName(name);
+    for (let i = 0; i + 1 < marks.length; i += 2) {
+      if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) return this.#valueOf(i);
+    }
+    const added = this.#added;
+    if (added !== undefined) {
+      for (let i = 0; i < added.length; i += 2) if (added[i] === name) return added[i + 1];
+    }
+    return undefined;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  getAll(name: string): readonly string[] {
+    const values: string[] = [];
+    const marks = this.#marks;
+    const key = keyOfName(name);
+    for (let i = 0; i + 1 < marks.length; i += 2) {
+      if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) values.push(this.#valueOf(i));
+    }
+    const added = this.#added ?? [];
+    for (let i = 0; i < added.length; i += 2) if (added[i] === name) values.push(added[i + 1] ?? '');
+    return values;
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name);
+    this.add(name, value);
+  }
+
+  add(name: string, value: string): void {
+    (this.#added ??= []).push(name, safeValue(value));
+  }
+
+  remove(name: string): void {
+    const marks = this.#marks;
+    const key = keyOfName(name);
+    for (let i = 0; i + 1 < marks.length; i += 2) {
+      if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) marks[i] = REMOVED;
+    }
+    const added = this.#added;
+    if (added === undefined) return;
+    for (let i = added.length - 2; i >= 0; i -= 2) if (added[i] === name) added.splice(i, 2);
+  }
+
+  forEach(visit: (name: string, value: string) => void): void {
+    const marks = this.#marks;
+    for (let i = 0; i + 1 < marks.length; i += 2) {
+      const key = marks[i] ?? REMOVED;
+      const start = marks[i + 1] ?? 0;
+      if (key !== REMOVED) visit(this.#text.substring(start, start + (key >>> 16)).toLowerCase(), this.#valueOf(i));
+    }
+    const added = this.#added ?? [];
+    for (let i = 0; i < added.length; i += 2) visit(added[i] ?? '', added[i + 1] ?? '');
+  }
+
+  /** A block of its own with the same fields: changes to one do not show in the other. */
+  clone(): HeaderBlock {
+    const copy = new HeaderBlock(this.#text, this.#marks.slice());
+    if (this.#added !== undefined) copy.#added = this.#added.slice();
+    return copy;
+  }
+
+  /** All fields as lines `name: value\r\n`, ready for HTTP/1.1; neighbours that were not changed are one substring. */
+  toText(): string {
+    const marks = this.#marks;
+    const last = marks.length - 1;
+    let out = '';
+    let runStart = -1;
+    for (let i = 0; i < last; i += 2) {
+      const isKept = marks[i] !== REMOVED;
+      if (isKept && runStart < 0) runStart = marks[i + 1] ?? 0;
+      if (!isKept && runStart >= 0) {
+        out += this.#text.substring(runStart, marks[i + 1]);
+        runStart = -1;
+      }
+    }
+    if (runStart >= 0) out += this.#text.substring(runStart, marks[last]);
+    const added = this.#added;
+    if (added === undefined) return out;
+    for (let i = 0; i < added.length; i += 2) out += `${added[i]}: ${added[i + 1]}\r\n`;
+    return out;
+  }
+
+  /** Value of the line whose marks are at `i`. */
+  #valueOf(i: number): string {
+    const marks = this.#marks;
+    const start = (marks[i + 1] ?? 0) + ((marks[i] ?? 0) >>> 16) + 1;
+    // The next line's start, or for the last line where it ends: both end this one.
+    const next = i + 3 < marks.length ? marks[i + 3] : marks[i + 2];
+    return trimBlanks(this.#text, start, (next ?? 0) - 2);
+  }
+}
+
+/** A block of the given fields. */
+export function headersOf(fields: readonly (readonly [name: string, value: string])[]): HeaderBlock {
+  const block = new HeaderBlock();
+  for (const [name, value] of fields) block.add(name.toLowerCase(), value);
+  return block;
+}
