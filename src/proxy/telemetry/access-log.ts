@@ -124,12 +124,7 @@ function destinationOf(config: AccessLog, path: string): Destination {
  * Prepares access logs. `path` is that of the list (`access_log`); lines go to `sink`. `random` decides samples of
  * requests without a request id. Throws ConfigError for a logger, filter or formatter command that Tulle does not have.
  */
-export function createAccessLogs(
-  configs: readonly AccessLog[],
-  path: string,
-  sink: LogSink,
-  random: Random = Math.random,
-): AccessLogger {
+export function createAccessLogs(configs: readonly AccessLog[], path: string, sink: LogSink, random: Random = Math.random): AccessLogger {
   const loggers = configs.map((config, i) => {
     const { path: file, line } = destinationOf(config, `${path}[${i}]`);
     const passes = compileLogFilter(config.filter, `${path}[${i}].filter`, random);

@@ -1,0 +1,30 @@
+/** The table of admin endpoints, in the order of `/help`. */
+import type { AdminEndpoint } from './endpoint.ts';
+import { drainListeners, healthcheckFail, healthcheckOk, quitquitquit, reopenLogs } from './endpoints/actions.ts';
+import { certs } from './endpoints/certs.ts';
+import { clusters } from './endpoints/clusters.ts';
+import { configDump } from './endpoints/config-dump.ts';
+import { listeners } from './endpoints/listeners.ts';
+import { logging } from './endpoints/logging.ts';
+import { memory } from './endpoints/memory.ts';
+import { ready } from './endpoints/ready.ts';
+import { serverInfo } from './endpoints/server-info.ts';
+import { prometheusStats, stats } from './endpoints/stats.ts';
+
+export const endpoints: readonly AdminEndpoint[] = [
+  certs,
+  clusters,
+  configDump,
+  drainListeners,
+  healthcheckFail,
+  healthcheckOk,
+  listeners,
+  logging,
+  memory,
+  quitquitquit,
+  ready,
+  reopenLogs,
+  serverInfo,
+  stats,
+  prometheusStats,
+];

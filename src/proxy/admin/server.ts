@@ -1,0 +1,100 @@
+/**
+ * The admin interface: Envoy's endpoints over HTTP, for people and tools of the same machine. Not the data path, so it
+ * uses node:http. It listens on loopback or a Unix socket only: whoever reaches it can read the configuration and end
+ * the process.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { rmSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { ConfigError, messageOf } from '../../core/errors.ts';
+import type { NetAddress } from '../../net/address.ts';
+import { type AdminAnswer, text } from './endpoint.ts';
+import { endpoints } from './endpoints.ts';
+import { helpPage, homePage } from './home.ts';
+import type { AdminView } from './view.ts';
+
+export type { AdminView, ConfigResource, ListenerStatus, SecretStatus, ServerState } from './view.ts';
+
+export interface AdminOptions {
+  /** Loopback address and port (0: any), or the path of a Unix socket. */
+  readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
+  readonly proxy: AdminView;
+}
+
+export interface AdminServer {
+  /** Where it listens, with the port that the kernel gave. */
+  readonly address: NetAddress;
+  close(): Promise<void>;
+}
+
+const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]));
+
+/** Answers one request: `target` is path and query as on the request line. Pure but for what the endpoint does. */
+export function answerAdmin(method: string, target: string, proxy: AdminView): AdminAnswer {
+  const mark = target.indexOf('?');
+  const path = mark === -1 ? target : target.slice(0, mark);
+  if (path === '/' || path === '/help') return path === '/' ? homePage(endpoints) : helpPage(endpoints);
+  const endpoint = byPath.get(path);
+  if (endpoint === undefined) return { ...helpPage(endpoints), status: 404 };
+  if (endpoint.method === 'POST' && method !== 'POST') return text(`Method ${method} not allowed, POST required.\n`, 405);
+  if (method !== 'GET' && method !== 'HEAD' && method !== 'POST') return text(`Method ${method} not allowed.\n`, 405);
+  try {
+    return endpoint.handle(new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1)), proxy);
+  } catch (error) {
+    proxy.log.error('admin endpoint failed', { path, cause: messageOf(error) });
+    return text(`${messageOf(error)}\n`, 500);
+  }
+}
+
+/** True for a request that a page of another site makes a browser send. */
+function isForeign(request: IncomingMessage): boolean {
+  const { origin, host } = request.headers;
+  if (origin !== undefined && origin !== `http://${host ?? ''}`) return true;
+  // a name that somebody else's DNS points at us; clients of the machine use an address or localhost
+  const name = (host ?? 'localhost').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name !== 'localhost' && isIP(name) === 0;
+}
+
+function serve(request: IncomingMessage, response: ServerResponse, options: AdminOptions): void {
+  request.resume();
+  const isLocal = 'path' in options.address || !isForeign(request);
+  const { status, type, body } = isLocal
+    ? answerAdmin(request.method ?? 'GET', request.url ?? '/', options.proxy)
+    : text('requests of other sites are not answered\n', 403);
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-cache, max-age=0',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** Starts the admin interface; rejects where the address is not local or cannot be bound. */
+export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
+  const { address } = options;
+  if ('host' in address && !isLoopback(address.host)) {
+    throw new ConfigError('admin.address', `${address.host} is not a loopback address; the admin interface is for its machine only`);
+  }
+  const server = createServer({ keepAliveTimeout: 5000 }, (request, response) => serve(request, response, options));
+  // a socket file of a process that is gone would keep us from binding
+  if ('path' in address) rmSync(address.path, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address, resolve);
+  });
+  const bound = server.address();
+  const where = typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : { host: String(bound), port: 0 };
+  return {
+    address: where,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

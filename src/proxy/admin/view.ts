@@ -1,0 +1,67 @@
+/** What the admin interface may see and do of a running proxy; the proxy's main part implements it. */
+import type { DescMessage, Message } from '@bufbuild/protobuf';
+import type { LeveledLog } from '../../core/log.ts';
+import type { NetAddress } from '../../net/address.ts';
+import type { ClusterManager } from '../cluster/cluster.ts';
+import type { KeyPair, TrustBundle } from '../config/secret-store.ts';
+import type { LocalNode } from '../http/filter.ts';
+import type { StatsRegistry } from '../telemetry/registry.ts';
+
+/** Envoy's server states. */
+export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING';
+
+/** A resource of the configuration as it arrived. */
+export interface ConfigResource {
+  readonly name: string;
+  /** `type.googleapis.com/envoy.config.cluster.v3.Cluster`, ... */
+  readonly typeUrl: string;
+  readonly version: string;
+  readonly schema: DescMessage;
+  readonly message: Message;
+  /** Unix milliseconds. */
+  readonly updatedMs: number;
+  /** From the bootstrap file, not from a server. */
+  readonly isStatic: boolean;
+  /** In force; waiting for what it needs; refused, with the former version still in force. */
+  readonly state: 'active' | 'warming' | 'refused';
+  /** Why it was refused; '' else. */
+  readonly error: string;
+}
+
+export interface ListenerStatus {
+  readonly name: string;
+  /** Addresses it is bound to, with the ports that the kernel gave. */
+  readonly addresses: readonly NetAddress[];
+}
+
+export interface SecretStatus {
+  readonly name: string;
+  readonly keyPair: KeyPair | undefined;
+  readonly trust: TrustBundle | undefined;
+}
+
+export interface AdminView {
+  readonly version: string;
+  readonly node: LocalNode;
+  /** Unix milliseconds. */
+  readonly startedMs: number;
+  readonly stats: StatsRegistry;
+  readonly clusters: ClusterManager;
+  /** The process's log, whose level can be turned. */
+  readonly log: LeveledLog;
+  state(): ServerState;
+  /** The bootstrap message. */
+  bootstrap(): Pick<ConfigResource, 'schema' | 'message' | 'updatedMs'> | undefined;
+  /** Every resource known, those refused too. */
+  resources(): Iterable<ConfigResource>;
+  listeners(): readonly ListenerStatus[];
+  secrets(): readonly SecretStatus[];
+  /** The workload says that it is healthy, or not: told to the control plane, and to `/ready`. */
+  setHealth(isHealthy: boolean): void;
+  /** Stops accepting; with `isGraceful` answers ask clients to leave first. */
+  drainListeners(options: { readonly isInboundOnly: boolean; readonly isGraceful: boolean }): void;
+  /** Opens access log files anew. */
+  reopenLogs(): void;
+  /** Ends the process after the answer has gone out. */
+  quit(): void;
+}
