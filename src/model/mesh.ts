@@ -47,7 +47,8 @@ export interface Namespace {
 
 /**
  * The whole mesh as one immutable value. Parts that did not change between two snapshots are the same objects, so
- * that compile steps can be memoised by identity. Lists are in stable order (age, then namespace, then name).
+ * that compile steps can be memoised by identity. Lists are in stable order: age (`createdAt`), then place in the
+ * sources (file name, document); whoever is first is the older one.
  */
 export interface Mesh {
   readonly settings: MeshSettings;

@@ -25,7 +25,10 @@ export type Locality = string;
 export interface Endpoint {
   /** IPv4, IPv6, or (resolution `dns`) a host name; or `unix:///path`. */
   readonly address: string;
-  /** Port by service port name, or, under '', for every port without an own entry; absent: the service port itself. */
+  /**
+   * Port by service port name, or, under '', for every port without an own entry; absent: the service port itself;
+   * 0: it does not serve that port.
+   */
   readonly ports: Readonly<Record<string, number>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly namespace: string;
@@ -67,7 +70,7 @@ export interface Service {
   readonly subjectAltNames: readonly string[];
   /** Every endpoint, ready or not, in stable order. */
   readonly endpoints: readonly Endpoint[];
-  /** Milliseconds since the epoch, or the load order where unknown: the oldest wins. */
+  /** Milliseconds since the epoch; 0 where unknown, and then the order of the list is the age. The oldest wins. */
   readonly createdAt: number;
   readonly origin: Provenance;
 }

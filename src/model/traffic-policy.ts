@@ -5,7 +5,8 @@ export type SimpleBalancer = 'LEAST_REQUEST' | 'ROUND_ROBIN' | 'RANDOM' | 'PASST
 
 export type HashKey =
   | { readonly kind: 'header'; readonly name: string }
-  | { readonly kind: 'cookie'; readonly name: string; readonly path: string; readonly ttlMs: number }
+  /** `ttlMs` undefined: only a cookie that the client sends counts; 0: a session cookie is made. */
+  | { readonly kind: 'cookie'; readonly name: string; readonly path: string; readonly ttlMs: number | undefined }
   | { readonly kind: 'source-ip' }
   | { readonly kind: 'query'; readonly name: string };
 

@@ -1,0 +1,33 @@
+/** Every kind that Tulle reads. A new kind is a file and a line here. */
+import type { Dialect } from './dialect.ts';
+import { authorizationPolicy } from './istio/authorization-policy.ts';
+import { destinationRule } from './istio/destination-rule.ts';
+import { gateway } from './istio/gateway.ts';
+import { peerAuthentication } from './istio/peer-authentication.ts';
+import { serviceEntry } from './istio/service-entry.ts';
+import { virtualService } from './istio/virtual-service.ts';
+import { workloadEntry } from './istio/workload-entry.ts';
+import { endpointSlice } from './kubernetes/endpoint-slice.ts';
+import { endpoints } from './kubernetes/endpoints.ts';
+import { namespace } from './kubernetes/namespace.ts';
+import { secret } from './kubernetes/secret.ts';
+import { service } from './kubernetes/service.ts';
+import { meshConfig } from './tulle/mesh-config.ts';
+import { workload } from './tulle/workload.ts';
+
+export const dialects: readonly Dialect[] = [
+  meshConfig,
+  workload,
+  namespace,
+  service,
+  endpoints,
+  endpointSlice,
+  secret,
+  virtualService,
+  destinationRule,
+  serviceEntry,
+  workloadEntry,
+  gateway,
+  peerAuthentication,
+  authorizationPolicy,
+];

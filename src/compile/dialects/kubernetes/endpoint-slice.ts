@@ -1,0 +1,46 @@
+import { bool, defaulted, list, object, oneOf, optional, required, string, unsupported } from '../../schema/schema.ts';
+import { PLACE } from '../../schema/located.ts';
+import { defineDialect } from '../dialect.ts';
+import { endpointPortSchema, plainEndpoint, portsByName } from './endpoints.ts';
+
+const SERVICE_LABEL = 'kubernetes.io/service-name';
+
+const conditionsSchema = object({
+  ready: optional(bool, 'Whether it gets traffic; true where absent.'),
+  serving: unsupported('none', 'Whether it would get traffic were it not terminating.'),
+  terminating: unsupported('none', 'Whether it is going away; ready says what counts.'),
+});
+
+const endpointSchema = object({
+  addresses: required(list(string({ format: 'endpoint-address' }), 1), 'Addresses of one workload; the first counts.'),
+  conditions: optional(conditionsSchema, 'Whether it gets traffic.'),
+  zone: defaulted(string({ mayBeEmpty: true }), '', 'Zone it runs in.'),
+  hostname: unsupported('none', 'Name in the DNS of Kubernetes.'),
+  nodeName: unsupported('none', 'Node of Kubernetes.'),
+  targetRef: unsupported('none', 'The pod behind it.'),
+  hints: unsupported('none', 'Zones that Kubernetes would serve from it.'),
+  deprecatedTopology: unsupported('none', 'Former place of zone.'),
+});
+
+/** Kubernetes EndpointSlice: addresses of the Service that a label names. */
+export const endpointSlice = defineDialect({
+  kind: 'EndpointSlice',
+  apiVersions: ['discovery.k8s.io/v1'],
+  description: `Addresses of the Service that the label ${SERVICE_LABEL} names.`,
+  fields: {
+    addressType: required(oneOf(['IPv4', 'IPv6', 'FQDN']), 'What kind of addresses follow.'),
+    endpoints: defaulted(list(endpointSchema), [], 'The addresses.'),
+    ports: defaulted(list(endpointPortSchema), [], 'Ports of all these addresses.'),
+  },
+  lower(body, lowering) {
+    const service = lowering.labels[SERVICE_LABEL];
+    if (service === undefined) lowering.error('TUL011', body, '', `the label ${SERVICE_LABEL}, which names the Service, is missing`);
+    const ports = portsByName(body.ports);
+    const found = body.endpoints.map((item) => {
+      const isReady = item.conditions?.ready ?? true;
+      const origin = { ...lowering.origin, line: item[PLACE].line, field: item[PLACE].path };
+      return { ...plainEndpoint(item.addresses[0] ?? '', ports, isReady, origin), locality: item.zone === '' ? '' : `/${item.zone}` };
+    });
+    return { kind: 'endpoints', value: { namespace: lowering.namespace, service: service ?? '', isSlice: true, endpoints: found } };
+  },
+});

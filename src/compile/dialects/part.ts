@@ -1,0 +1,59 @@
+/** What single resources contribute; `buildMesh` joins them to a Mesh. */
+import type { Gateway } from '../../model/gateway.ts';
+import type { LabelSelector } from '../../model/match.ts';
+import type { MeshSettings, Namespace } from '../../model/mesh.ts';
+import type { Provenance } from '../../model/provenance.ts';
+import type { RouteSet } from '../../model/route.ts';
+import type { TlsSecret } from '../../model/secret.ts';
+import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
+import type { Endpoint, Locality, Service } from '../../model/service.ts';
+import type { DestinationPolicy } from '../../model/traffic-policy.ts';
+import type { Workload } from '../../model/workload.ts';
+
+/** A service before its endpoints are found and its virtual addresses are chosen. */
+export interface ServicePart {
+  /** `endpoints` holds those that are written in the resource itself. */
+  readonly service: Service;
+  /** Workloads and WorkloadEntries of its namespace that serve it; undefined: none. */
+  readonly selector: LabelSelector | undefined;
+  /** True where a virtual address is to be allocated, none being given. */
+  readonly wantsAddress: boolean;
+}
+
+/** Addresses outside that a service selects by labels: a WorkloadEntry. */
+export interface WorkloadEntryPart {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly address: string;
+  /** Port by service port name. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly locality: Locality;
+  readonly weight: number;
+  readonly serviceAccount: string;
+  readonly isMeshed: boolean;
+  readonly origin: Provenance;
+}
+
+/** Addresses of a Kubernetes service: an Endpoints or EndpointSlice. */
+export interface EndpointsPart {
+  readonly namespace: string;
+  /** Name of the Service. */
+  readonly service: string;
+  readonly isSlice: boolean;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export type Part =
+  | { readonly kind: 'settings'; readonly value: MeshSettings }
+  | { readonly kind: 'namespace'; readonly value: Namespace }
+  | { readonly kind: 'services'; readonly value: readonly ServicePart[] }
+  | { readonly kind: 'workload-entry'; readonly value: WorkloadEntryPart }
+  | { readonly kind: 'endpoints'; readonly value: EndpointsPart }
+  | { readonly kind: 'workload'; readonly value: Workload }
+  | { readonly kind: 'routes'; readonly value: RouteSet }
+  | { readonly kind: 'destination-policy'; readonly value: DestinationPolicy }
+  | { readonly kind: 'gateway'; readonly value: Gateway }
+  | { readonly kind: 'secret'; readonly value: TlsSecret | undefined }
+  | { readonly kind: 'peer-authentication'; readonly value: PeerAuthentication }
+  | { readonly kind: 'authorization-policy'; readonly value: AuthorizationPolicy };
