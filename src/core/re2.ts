@@ -12,7 +12,7 @@ import { compileSubset } from './re2-subset.ts';
 /** A compiled pattern. */
 export interface Re2 {
   /** True where the whole text matches. */
-  fullMatch(text: string): boolean;
+  readonly fullMatch: (text: string) => boolean;
 }
 
 /** A pattern with its substitution. */

@@ -143,14 +143,14 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // routes
   'envoy.config.route.v3.RouteConfiguration':
-    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config internal_only_headers -metadata',
+    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config -metadata',
   'envoy.config.route.v3.VirtualHost':
     'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata',
   'envoy.config.route.v3.Route':
-    'name match route redirect direct_response non_forwarding_action metadata decorator typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix -tracing',
+    'name match route redirect direct_response metadata decorator typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix -tracing',
   'envoy.config.route.v3.Decorator': '-operation -propagate',
   'envoy.config.route.v3.RouteMatch':
-    'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc tls_context',
+    'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc',
   'envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions': '',
   'envoy.config.route.v3.HeaderMatcher':
     'name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty',
@@ -171,7 +171,6 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RedirectAction':
     'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
   'envoy.config.route.v3.DirectResponseAction': 'status body',
-  'envoy.config.route.v3.NonForwardingAction': '',
   'envoy.config.route.v3.RetryPolicy':
     'retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retry_back_off',
   'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',

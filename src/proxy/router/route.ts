@@ -13,6 +13,10 @@ export interface RetryPolicy {
   readonly perTryIdleTimeoutMs: number;
   readonly baseIntervalMs: number;
   readonly maxIntervalMs: number;
+  /** `retriable_headers`: whether a response's fields ask for a retry; absent where none are configured. */
+  readonly isRetriableResponse?: (head: ResponseHead) => boolean;
+  /** `retriable_request_headers`: which requests may be retried at all; absent for every request. */
+  readonly isRetriableRequest?: (head: RequestHead) => boolean;
   /** Attempts to choose a host that was not tried before. */
   readonly hostSelectionAttempts: number;
   readonly avoidsPreviousHosts: boolean;
@@ -64,8 +68,14 @@ export interface RouteEntry {
   readonly perFilter: ReadonlyMap<string, unknown>;
   /** `filter_metadata` of the route by namespace; `tulle` says which resource, file and line it came from. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** `include_request_attempt_count` and `include_attempt_count_in_response`; absent: neither. */
+  readonly attemptCount?: { readonly inRequest: boolean; readonly inResponse: boolean };
   /** Buffered request bytes up to which a request can be retried. */
   readonly retryBufferBytes: number;
+  /** Sends `x-envoy-attempt-count` upstream. */
+  readonly sendsAttemptCount?: boolean;
+  /** Answers with `x-envoy-attempt-count`. */
+  readonly answersAttemptCount?: boolean;
 }
 
 /** What a match was made of, to be given to somebody who asks why. */

@@ -1,0 +1,71 @@
+/** Which cluster a route sends a request to: one, one of several by weight, or the one a header names. */
+import { ConfigError } from '../../core/errors.ts';
+import type { RequestHead } from '../../wire/http/message.ts';
+import type { RouteAction, WeightedCluster } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type { HttpFilter } from '../http/filter.ts';
+import { compileMutations } from './header-mutations.ts';
+import { headerReader } from './matchers.ts';
+import { compilePerFilter, type PerFilter } from './per-filter-config.ts';
+import type { ClusterChoice, HeaderMutations } from './route.ts';
+
+/** What a choice inherits from its route. */
+export interface ChoiceScope {
+  readonly perFilter: PerFilter;
+  readonly filters: readonly HttpFilter[];
+  /** Puts a weighted cluster's header changes in order with those of its route, virtual host and table. */
+  combine(own: HeaderMutations | undefined): HeaderMutations | undefined;
+}
+
+export interface ClusterChooser {
+  readonly choose: (head: RequestHead, random: number) => ClusterChoice;
+  /** Every name that can be chosen, as far as the configuration tells. */
+  readonly names: readonly string[];
+}
+
+function weighted(config: WeightedCluster, scope: ChoiceScope, path: string): ClusterChooser {
+  const bounds: number[] = [];
+  let total = 0;
+  const choices = config.clusters.map((cluster, i): ClusterChoice => {
+    const at = `${path}.clusters[${i}]`;
+    if (cluster.name === '') throw new ConfigError(`${at}.name`, 'is empty');
+    bounds.push((total += cluster.weight ?? 0));
+    return {
+      name: cluster.name,
+      headers: scope.combine(compileMutations(cluster, at)),
+      perFilter: compilePerFilter(cluster.typedPerFilterConfig, scope.perFilter, scope.filters, at),
+    };
+  });
+  const [first] = choices;
+  if (first === undefined || total === 0) throw new ConfigError(`${path}.clusters`, 'the weights add up to 0');
+  if (config.totalWeight !== undefined && config.totalWeight !== total) {
+    throw new ConfigError(`${path}.total_weight`, `${config.totalWeight} is not the weights' sum, ${total}`);
+  }
+  return {
+    choose(_head, random) {
+      const at = random * total;
+      for (let i = 0; i < bounds.length; i++) if (at < (bounds[i] ?? 0)) return choices[i] ?? first;
+      return first;
+    },
+    names: choices.map((choice) => choice.name),
+  };
+}
+
+/** Compiles the cluster specifier of a route's action. */
+export function compileClusterChoice(action: RouteAction, scope: ChoiceScope, path: string): ClusterChooser {
+  const { clusterSpecifier: specifier } = action;
+  const { perFilter } = scope;
+  switch (specifier.case) {
+    case 'cluster': {
+      const choice: ClusterChoice = { name: specifier.value, headers: undefined, perFilter };
+      return { choose: () => choice, names: [specifier.value] };
+    }
+    case 'clusterHeader': {
+      const read = headerReader(specifier.value.toLowerCase());
+      return { choose: (head) => ({ name: read(head) ?? '', headers: undefined, perFilter }), names: [] };
+    }
+    case 'weightedClusters':
+      return weighted(specifier.value, scope, `${path}.weighted_clusters`);
+    default:
+      throw new ConfigError(path, 'says no cluster, cluster_header or weighted_clusters');
+  }
+}

@@ -1,0 +1,115 @@
+/** When a request may be tried again. Source: Envoy, "Router", x-envoy-retry-on and x-envoy-retry-grpc-on. */
+import type { ResponseHead } from '../../wire/http/message.ts';
+import type { RetryPolicy } from './route.ts';
+
+/** Words of `retry_on`; a policy's conditions are a bit set, bit i being row i. */
+export const RETRY_ON = [
+  '5xx',
+  'gateway-error',
+  'reset',
+  'reset-before-request',
+  'connect-failure',
+  'retriable-4xx',
+  'refused-stream',
+  'retriable-status-codes',
+  'retriable-headers',
+  'envoy-ratelimited',
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
+] as const;
+
+export type RetryOn = (typeof RETRY_ON)[number];
+
+/** The bit of a condition. */
+export function retryBit(condition: RetryOn): number {
+  return 1 << RETRY_ON.indexOf(condition);
+}
+
+/**
+ * Reads a comma-separated list of conditions. `unknown` holds words that are none: an error in a configuration,
+ * nothing in a request's header.
+ */
+export function parseRetryOn(text: string): { readonly bits: number; readonly unknown: readonly string[] } {
+  let bits = 0;
+  const unknown: string[] = [];
+  for (const part of text.split(',')) {
+    const word = part.trim();
+    const index = RETRY_ON.findIndex((known) => known === word);
+    if (index >= 0) bits |= 1 << index;
+    else if (word !== '') unknown.push(word);
+  }
+  return { bits, unknown };
+}
+
+const FIVE_XX = retryBit('5xx');
+const GATEWAY_ERROR = retryBit('gateway-error');
+const RESET = retryBit('reset');
+const RESET_BEFORE_REQUEST = retryBit('reset-before-request');
+const CONNECT_FAILURE = retryBit('connect-failure');
+const RETRIABLE_4XX = retryBit('retriable-4xx');
+const REFUSED_STREAM = retryBit('refused-stream');
+const STATUS_CODES = retryBit('retriable-status-codes');
+const RETRIABLE_HEADERS = retryBit('retriable-headers');
+const RATELIMITED = retryBit('envoy-ratelimited');
+
+/** gRPC statuses that have a word, by their number. */
+const GRPC_BITS: Readonly<Record<string, number>> = {
+  '1': retryBit('cancelled'),
+  '4': retryBit('deadline-exceeded'),
+  '8': retryBit('resource-exhausted'),
+  '13': retryBit('internal'),
+  '14': retryBit('unavailable'),
+};
+const ANY_GRPC = Object.values(GRPC_BITS).reduce((all, bit) => all | bit, 0);
+
+function isRetriableStatus(policy: RetryPolicy, status: number): boolean {
+  const { retryOn } = policy;
+  if (status >= 500 && status <= 599 && (retryOn & FIVE_XX) !== 0) return true;
+  if (status >= 502 && status <= 504 && (retryOn & GATEWAY_ERROR) !== 0) return true;
+  if (status === 409 && (retryOn & RETRIABLE_4XX) !== 0) return true;
+  return (retryOn & STATUS_CODES) !== 0 && policy.retriableStatusCodes.has(status);
+}
+
+/** Whether a response with this head is to be thrown away and asked for again. */
+export function isRetriableResponse(policy: RetryPolicy, head: ResponseHead): boolean {
+  // A rate-limited answer is retried only where the policy says so in as many words.
+  if (head.headers.has('x-envoy-ratelimited')) return (policy.retryOn & RATELIMITED) !== 0;
+  if (isRetriableStatus(policy, head.status)) return true;
+  if ((policy.retryOn & RETRIABLE_HEADERS) !== 0 && policy.isRetriableResponse?.(head) === true) return true;
+  if ((policy.retryOn & ANY_GRPC) === 0) return false;
+  return (policy.retryOn & (GRPC_BITS[head.headers.get('grpc-status') ?? ''] ?? 0)) !== 0;
+}
+
+/** How an attempt died without a complete response head. */
+export type ResetReason =
+  | 'connection failure'
+  | 'connection timeout'
+  | 'connection termination'
+  | 'remote reset'
+  | 'refused stream'
+  | 'protocol error'
+  | 'overflow'
+  | 'per-try timeout';
+
+/** Whether a request whose attempt died so is tried again. `wasSent`: any byte of it had been written. */
+export function isRetriableReset(policy: RetryPolicy, reason: ResetReason, wasSent: boolean): boolean {
+  const { retryOn } = policy;
+  if (reason === 'overflow') return false;
+  if ((retryOn & RESET) !== 0) return true;
+  if (!wasSent && (retryOn & RESET_BEFORE_REQUEST) !== 0) return true;
+  if ((retryOn & (FIVE_XX | GATEWAY_ERROR)) !== 0) return true;
+  if (reason === 'connection failure' || reason === 'connection timeout') return (retryOn & CONNECT_FAILURE) !== 0;
+  return reason === 'refused stream' && (retryOn & REFUSED_STREAM) !== 0;
+}
+
+/**
+ * How long to wait before retry `attempt` (from 1): uniform in [0, (2^attempt - 1) * base), at most `maxIntervalMs`.
+ * `random` is in [0, 1).
+ */
+export function backOffMs(policy: RetryPolicy, attempt: number, random: number): number {
+  const ceiling = Math.min(policy.maxIntervalMs, (2 ** Math.min(attempt, 30) - 1) * policy.baseIntervalMs);
+  return Math.floor(random * ceiling);
+}

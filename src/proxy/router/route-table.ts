@@ -1,0 +1,149 @@
+/** A RouteConfiguration compiled to tables and closures: nothing is parsed or looked up by name in a request. */
+import { ConfigError } from '../../core/errors.ts';
+import type { RequestHead } from '../../wire/http/message.ts';
+import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import {
+  type VirtualHost,
+  VirtualHost_TlsRequirementType as TlsRequirement,
+} from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type { HttpFilter } from '../http/filter.ts';
+import { chainMutations, compileMutations } from './header-mutations.ts';
+import { pathEnd } from './path-match.ts';
+import { compilePerFilter, NO_FILTERS, type PerFilter } from './per-filter-config.ts';
+import { clientScheme } from './redirect.ts';
+import { compileRetryPolicy } from './retry-policy.ts';
+import { type CompiledRoute, compileMirrors, compileRoute, type Mirror, type RouteScope } from './route-entry.ts';
+import type { HeaderMutations, RouteEntry, RouteTable } from './route.ts';
+import { compileDomains } from './virtual-hosts.ts';
+
+/** A table that also says which clusters it names, for whoever gets clusters on demand. */
+export interface BuiltRouteTable extends RouteTable {
+  readonly clusters: ReadonlySet<string>;
+}
+
+const DEFAULT_DIRECT_RESPONSE_BYTES = 4096;
+/** Envoy's default of `per_connection_buffer_limit_bytes`, which bounds what is kept for a retry. */
+const DEFAULT_RETRY_BUFFER_BYTES = 1024 * 1024;
+
+/** What all virtual hosts of a table have in common. */
+interface TableScope {
+  readonly filters: readonly HttpFilter[];
+  readonly perFilter: PerFilter;
+  readonly headers: HeaderMutations | undefined;
+  readonly mostSpecificWins: boolean;
+  readonly mirrors: readonly Mirror[];
+  readonly directResponseBytesMax: number;
+  readonly prefix: string;
+}
+
+interface CompiledHost {
+  readonly routes: readonly CompiledRoute[];
+  /** Redirects to https what came without TLS, where the host demands it. */
+  readonly tlsRedirect: ((head: RequestHead) => boolean) | undefined;
+  readonly redirect: RouteEntry | undefined;
+}
+
+/** A redirect of everything to https, Envoy's answer where `require_tls` is not met. */
+function tlsRedirectEntry(virtualHostName: string): RouteEntry {
+  return {
+    name: '',
+    virtualHostName,
+    action: { kind: 'redirect', status: 301, location: (head) => `https://${head.authority}${head.path}` },
+    headers: undefined,
+    perFilter: NO_FILTERS,
+    metadata: {},
+    retryBufferBytes: 0,
+  };
+}
+
+function tlsDemand(host: VirtualHost): CompiledHost['tlsRedirect'] {
+  switch (host.requireTls) {
+    case TlsRequirement.ALL:
+      return (head) => clientScheme(head) !== 'https';
+    case TlsRequirement.EXTERNAL_ONLY:
+      return (head) => clientScheme(head) !== 'https' && head.headers.get('x-envoy-internal') !== 'true';
+    default:
+      return undefined;
+  }
+}
+
+function scopeOf(host: VirtualHost, table: TableScope, path: string): RouteScope {
+  const own = compileMutations(host, path);
+  return {
+    virtualHostName: host.name,
+    filters: table.filters,
+    perFilter: compilePerFilter(host.typedPerFilterConfig, table.perFilter, table.filters, path),
+    retry: compileRetryPolicy(host.retryPolicy, `${path}.retry_policy`),
+    mirrors: compileMirrors(host.requestMirrorPolicies, table.mirrors, `${path}.request_mirror_policies`),
+    metadata: host.metadata?.filterMetadata ?? {},
+    retryBufferBytes: host.perRequestBufferLimitBytes ?? DEFAULT_RETRY_BUFFER_BYTES,
+    directResponseBytesMax: table.directResponseBytesMax,
+    sendsAttemptCount: host.includeRequestAttemptCount,
+    answersAttemptCount: host.includeAttemptCountInResponse,
+    order(cluster, route) {
+      // the one that is applied last wins
+      const levels = [cluster, route, own, table.headers];
+      return chainMutations(table.mostSpecificWins ? levels.toReversed() : levels);
+    },
+  };
+}
+
+function compileHost(host: VirtualHost, table: TableScope, index: number): CompiledHost {
+  const path = `${table.prefix}virtual_hosts[${index}]`;
+  const scope = scopeOf(host, table, path);
+  const tlsRedirect = tlsDemand(host);
+  return {
+    routes: host.routes.map((route, i) => compileRoute(route, scope, `${path}.routes[${i}]`)),
+    tlsRedirect,
+    redirect: tlsRedirect === undefined ? undefined : tlsRedirectEntry(host.name),
+  };
+}
+
+function withoutParameters(path: string): string {
+  return path.includes(';') ? path.replace(/;[^/]*/g, '') : path;
+}
+
+function refuseDuplicates(config: RouteConfiguration, prefix: string): void {
+  const names = new Set<string>();
+  config.virtualHosts.forEach(({ name }, i) => {
+    if (names.has(name)) throw new ConfigError(`${prefix}virtual_hosts[${i}].name`, `"${name}" stands twice`);
+    names.add(name);
+  });
+}
+
+/**
+ * Compiles a route configuration. `path` is the configuration's own path in its resource ('' for RDS), `filters` the
+ * HTTP filters that Tulle has, for `typed_per_filter_config`. Throws ConfigError naming the field.
+ */
+export function buildRouteTable(config: RouteConfiguration, path: string, filters: readonly HttpFilter[]): BuiltRouteTable {
+  const prefix = path === '' ? '' : `${path}.`;
+  refuseDuplicates(config, prefix);
+  if (config.validateClusters === true)
+    throw new ConfigError(`${prefix}validate_clusters`, 'is not supported by Tulle: clusters may come later');
+  const scope: TableScope = {
+    filters,
+    perFilter: compilePerFilter(config.typedPerFilterConfig, NO_FILTERS, filters, path),
+    headers: compileMutations(config, path),
+    mostSpecificWins: config.mostSpecificHeaderMutationsWins,
+    mirrors: compileMirrors(config.requestMirrorPolicies, [], `${prefix}request_mirror_policies`),
+    directResponseBytesMax: config.maxDirectResponseBodySizeBytes ?? DEFAULT_DIRECT_RESPONSE_BYTES,
+    prefix,
+  };
+  const hosts = config.virtualHosts.map((host, i) => ({ domains: host.domains, value: compileHost(host, scope, i) }));
+  const find = compileDomains(hosts, config.ignorePortInHostMatching, prefix);
+  const ignoresParameters = config.ignorePathParametersInPathMatching;
+  return {
+    name: config.name,
+    clusters: new Set(hosts.flatMap(({ value }) => value.routes.flatMap((route) => route.clusters))),
+    match(head, random) {
+      const host = find(head.authority);
+      if (host === undefined) return undefined;
+      if (host.tlsRedirect?.(head) === true) return host.redirect;
+      const end = pathEnd(head.path);
+      const plain = end === head.path.length ? head.path : head.path.slice(0, end);
+      const requestPath = ignoresParameters ? withoutParameters(plain) : plain;
+      for (const route of host.routes) if (route.matches(head, requestPath, random)) return route.entry;
+      return undefined;
+    },
+  };
+}
