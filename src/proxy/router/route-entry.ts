@@ -1,8 +1,7 @@
 /** Compiles one route: what it matches, and what is done with a request that matches. Envoy: config.route.v3.Route. */
-import { readFileSync } from 'node:fs';
-import { ConfigError, messageOf } from '../../core/errors.ts';
+import { ConfigError } from '../../core/errors.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
-import type { DataSource, RuntimeFractionalPercent } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type { RuntimeFractionalPercent } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
   type DirectResponseAction,
   type Route,
@@ -14,6 +13,7 @@ import {
 import { FractionalPercent_DenominatorType as Denominator } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import { durationMs } from '../config/durations.ts';
 import type { HttpFilter } from '../http/filter.ts';
+import { readDataSource } from '../tls/data-source.ts';
 import { compileClusterChoice } from './cluster-choice.ts';
 import { compileHash } from './hash-policy.ts';
 import { compileMutations } from './header-mutations.ts';
@@ -21,7 +21,7 @@ import { compileHeaderMatcher, compileQueryMatcher, type HeadTest } from './matc
 import { compilePathMatch, type PathMatch } from './path-match.ts';
 import { compilePerFilter, type PerFilter } from './per-filter-config.ts';
 import { compileRedirect } from './redirect.ts';
-import { compileRetryPolicy } from './retry-policy.ts';
+import { compileRetryPolicy } from './retry-config.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { HeaderMutations, RetryPolicy, RouteAction, RouteEntry } from './route.ts';
 
@@ -133,30 +133,6 @@ function compileForward(
     upgrades: new Map(action.upgradeConfigs.map(({ upgradeType, enabled }) => [upgradeType.toLowerCase(), enabled ?? true])),
   };
   return { forward, clusters: [...chooser.names, ...mirrors.map((mirror) => mirror.cluster)] };
-}
-
-/** The bytes of a data source as text: inline, from a file, or from the environment. */
-export function readDataSource(source: DataSource, path: string): string {
-  const { specifier } = source;
-  switch (specifier.case) {
-    case 'inlineString':
-      return specifier.value;
-    case 'inlineBytes':
-      return Buffer.from(specifier.value).toString();
-    case 'filename':
-      try {
-        return readFileSync(specifier.value, 'utf8');
-      } catch (cause) {
-        throw new ConfigError(`${path}.filename`, messageOf(cause), { cause });
-      }
-    case 'environmentVariable': {
-      const value = process.env[specifier.value];
-      if (value === undefined) throw new ConfigError(`${path}.environment_variable`, `${specifier.value} is not set`);
-      return value;
-    }
-    case undefined:
-      return '';
-  }
 }
 
 function compileDirect(action: DirectResponseAction, bytesMax: number, path: string): RouteAction {

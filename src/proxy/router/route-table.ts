@@ -11,7 +11,7 @@ import { chainMutations, compileMutations } from './header-mutations.ts';
 import { pathEnd } from './path-match.ts';
 import { compilePerFilter, NO_FILTERS, type PerFilter } from './per-filter-config.ts';
 import { clientScheme } from './redirect.ts';
-import { compileRetryPolicy } from './retry-policy.ts';
+import { compileRetryPolicy } from './retry-config.ts';
 import { type CompiledRoute, compileMirrors, compileRoute, type Mirror, type RouteScope } from './route-entry.ts';
 import type { HeaderMutations, RouteEntry, RouteTable } from './route.ts';
 import { compileDomains } from './virtual-hosts.ts';
