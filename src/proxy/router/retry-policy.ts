@@ -1,5 +1,9 @@
-/** When a request may be tried again. Source: Envoy, "Router", x-envoy-retry-on and x-envoy-retry-grpc-on. */
+/** Retry policies, read from configuration. Source: Envoy, config.route.v3.RetryPolicy. */
+import { ConfigError } from '../../core/errors.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
+import type { HeaderMatcher, RetryPolicy as RetryPolicyProto } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { durationMs, positiveDurationMs } from '../config/durations.ts';
+import { compileHeaderMatcher } from './matchers.ts';
 import type { RetryPolicy } from './route.ts';
 
 /** Words of `retry_on`; a policy's conditions are a bit set, bit i being row i. */
@@ -21,95 +25,82 @@ export const RETRY_ON = [
   'unavailable',
 ] as const;
 
-export type RetryOn = (typeof RETRY_ON)[number];
+export type RetryCondition = (typeof RETRY_ON)[number];
 
 /** The bit of a condition. */
-export function retryBit(condition: RetryOn): number {
+export function retryBit(condition: RetryCondition): number {
   return 1 << RETRY_ON.indexOf(condition);
 }
 
-/**
- * Reads a comma-separated list of conditions. `unknown` holds words that are none: an error in a configuration,
- * nothing in a request's header.
- */
-export function parseRetryOn(text: string): { readonly bits: number; readonly unknown: readonly string[] } {
+/** Reads a request header's list of conditions; words that are none mean nothing there. */
+export function readRetryOn(list: string): number {
   let bits = 0;
-  const unknown: string[] = [];
-  for (const part of text.split(',')) {
+  for (const word of list.split(',')) bits |= bitOfWord(word.trim());
+  return bits;
+}
+
+function bitOfWord(word: string): number {
+  const index = RETRY_ON.findIndex((known) => known === word);
+  return index < 0 ? 0 : 1 << index;
+}
+
+/** Words of Envoy's that can only come true over protocols Tulle does not speak upstream: allowed, without effect. */
+const WITHOUT_EFFECT: readonly string[] = ['http3-post-connect-failure'];
+
+/** Reads a configuration's comma-separated list of conditions. A word that is none is a ConfigError at `path`. */
+export function parseRetryOn(list: string, path: string): number {
+  let bits = 0;
+  for (const part of list.split(',')) {
     const word = part.trim();
-    const index = RETRY_ON.findIndex((known) => known === word);
-    if (index >= 0) bits |= 1 << index;
-    else if (word !== '') unknown.push(word);
+    if (word === '' || WITHOUT_EFFECT.includes(word)) continue;
+    const bit = bitOfWord(word);
+    if (bit === 0) throw new ConfigError(path, `${word} is no condition that Tulle knows; one of ${RETRY_ON.join(', ')} is needed`);
+    bits |= bit;
   }
-  return { bits, unknown };
+  return bits;
 }
 
-const FIVE_XX = retryBit('5xx');
-const GATEWAY_ERROR = retryBit('gateway-error');
-const RESET = retryBit('reset');
-const RESET_BEFORE_REQUEST = retryBit('reset-before-request');
-const CONNECT_FAILURE = retryBit('connect-failure');
-const RETRIABLE_4XX = retryBit('retriable-4xx');
-const REFUSED_STREAM = retryBit('refused-stream');
-const STATUS_CODES = retryBit('retriable-status-codes');
-const RETRIABLE_HEADERS = retryBit('retriable-headers');
-const RATELIMITED = retryBit('envoy-ratelimited');
+/** Envoy's defaults of `retry_back_off`, and of its ceiling as a multiple of the base. */
+const BASE_INTERVAL_MS = 25;
+const MAX_INTERVALS = 10;
+const PREVIOUS_HOSTS = 'envoy.retry_host_predicates.previous_hosts';
 
-/** gRPC statuses that have a word, by their number. */
-const GRPC_BITS: Readonly<Record<string, number>> = {
-  '1': retryBit('cancelled'),
-  '4': retryBit('deadline-exceeded'),
-  '8': retryBit('resource-exhausted'),
-  '13': retryBit('internal'),
-  '14': retryBit('unavailable'),
-};
-const ANY_GRPC = Object.values(GRPC_BITS).reduce((all, bit) => all | bit, 0);
-
-function isRetriableStatus(policy: RetryPolicy, status: number): boolean {
-  const { retryOn } = policy;
-  if (status >= 500 && status <= 599 && (retryOn & FIVE_XX) !== 0) return true;
-  if (status >= 502 && status <= 504 && (retryOn & GATEWAY_ERROR) !== 0) return true;
-  if (status === 409 && (retryOn & RETRIABLE_4XX) !== 0) return true;
-  return (retryOn & STATUS_CODES) !== 0 && policy.retriableStatusCodes.has(status);
+function compileResponseTest(matchers: readonly HeaderMatcher[], path: string): ((head: ResponseHead) => boolean) | undefined {
+  if (matchers.length === 0) return undefined;
+  const tests = matchers.map((matcher, i) => compileHeaderMatcher(matcher, `${path}[${i}]`));
+  return ({ headers }) => {
+    const head = { method: '', path: '', authority: '', scheme: '', protocol: 'HTTP/1.1', headers, contentLength: 0 } as const;
+    return tests.some((test) => test(head));
+  };
 }
 
-/** Whether a response with this head is to be thrown away and asked for again. */
-export function isRetriableResponse(policy: RetryPolicy, head: ResponseHead): boolean {
-  // A rate-limited answer is retried only where the policy says so in as many words.
-  if (head.headers.has('x-envoy-ratelimited')) return (policy.retryOn & RATELIMITED) !== 0;
-  if (isRetriableStatus(policy, head.status)) return true;
-  if ((policy.retryOn & RETRIABLE_HEADERS) !== 0 && policy.isRetriableResponse?.(head) === true) return true;
-  if ((policy.retryOn & ANY_GRPC) === 0) return false;
-  return (policy.retryOn & (GRPC_BITS[head.headers.get('grpc-status') ?? ''] ?? 0)) !== 0;
+function readBackOff(policy: RetryPolicyProto, path: string): { readonly baseIntervalMs: number; readonly maxIntervalMs: number } {
+  const baseIntervalMs = Math.max(1, positiveDurationMs(policy.retryBackOff?.baseInterval, BASE_INTERVAL_MS, `${path}.base_interval`));
+  const maxIntervalMs = positiveDurationMs(policy.retryBackOff?.maxInterval, baseIntervalMs * MAX_INTERVALS, `${path}.max_interval`);
+  if (maxIntervalMs < baseIntervalMs) throw new ConfigError(`${path}.max_interval`, 'is below base_interval');
+  return { baseIntervalMs, maxIntervalMs };
 }
 
-/** How an attempt died without a complete response head. */
-export type ResetReason =
-  | 'connection failure'
-  | 'connection timeout'
-  | 'connection termination'
-  | 'remote reset'
-  | 'refused stream'
-  | 'protocol error'
-  | 'overflow'
-  | 'per-try timeout';
-
-/** Whether a request whose attempt died so is tried again. `wasSent`: any byte of it had been written. */
-export function isRetriableReset(policy: RetryPolicy, reason: ResetReason, wasSent: boolean): boolean {
-  const { retryOn } = policy;
-  if (reason === 'overflow') return false;
-  if ((retryOn & RESET) !== 0) return true;
-  if (!wasSent && (retryOn & RESET_BEFORE_REQUEST) !== 0) return true;
-  if ((retryOn & (FIVE_XX | GATEWAY_ERROR)) !== 0) return true;
-  if (reason === 'connection failure' || reason === 'connection timeout') return (retryOn & CONNECT_FAILURE) !== 0;
-  return reason === 'refused stream' && (retryOn & REFUSED_STREAM) !== 0;
-}
-
-/**
- * How long to wait before retry `attempt` (from 1): uniform in [0, (2^attempt - 1) * base), at most `maxIntervalMs`.
- * `random` is in [0, 1).
- */
-export function backOffMs(policy: RetryPolicy, attempt: number, random: number): number {
-  const ceiling = Math.min(policy.maxIntervalMs, (2 ** Math.min(attempt, 30) - 1) * policy.baseIntervalMs);
-  return Math.floor(random * ceiling);
+/** Reads a retry policy; undefined where there is none. `path` is the policy's own. */
+export function compileRetryPolicy(policy: RetryPolicyProto | undefined, path: string): RetryPolicy | undefined {
+  if (policy === undefined) return undefined;
+  for (const [i, { name }] of policy.retryHostPredicate.entries()) {
+    if (name !== PREVIOUS_HOSTS) throw new ConfigError(`${path}.retry_host_predicate[${i}]`, `${name} is not supported by Tulle`);
+  }
+  const isRetriableResponse = compileResponseTest(policy.retriableHeaders, `${path}.retriable_headers`);
+  const requestTests = policy.retriableRequestHeaders.map((matcher, i) =>
+    compileHeaderMatcher(matcher, `${path}.retriable_request_headers[${i}]`),
+  );
+  return {
+    maxRetries: policy.numRetries ?? 1,
+    retryOn: parseRetryOn(policy.retryOn, `${path}.retry_on`),
+    retriableStatusCodes: new Set(policy.retriableStatusCodes),
+    perTryTimeoutMs: durationMs(policy.perTryTimeout, 0),
+    perTryIdleTimeoutMs: durationMs(policy.perTryIdleTimeout, 0),
+    ...readBackOff(policy, `${path}.retry_back_off`),
+    ...(isRetriableResponse === undefined ? {} : { isRetriableResponse }),
+    ...(requestTests.length === 0 ? {} : { isRetriableRequest: (head) => requestTests.some((test) => test(head)) }),
+    hostSelectionAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
+    avoidsPreviousHosts: policy.retryHostPredicate.length > 0,
+  };
 }

@@ -68,8 +68,6 @@ export interface RouteEntry {
   readonly perFilter: ReadonlyMap<string, unknown>;
   /** `filter_metadata` of the route by namespace; `tulle` says which resource, file and line it came from. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** `include_request_attempt_count` and `include_attempt_count_in_response`; absent: neither. */
-  readonly attemptCount?: { readonly inRequest: boolean; readonly inResponse: boolean };
   /** Buffered request bytes up to which a request can be retried. */
   readonly retryBufferBytes: number;
   /** Sends `x-envoy-attempt-count` upstream. */
