@@ -31,7 +31,10 @@ export interface Host {
   report(outcome: Outcome): void;
 }
 
-/** How bytes get to a host: plain TCP, or TLS with its context. */
+/**
+ * How bytes get to a host: plain TCP, or TLS with its context. It counts the cluster's `upstream_cx_total`,
+ * `upstream_cx_connect_*` and `ssl.*`; `Limits.connections` and `Host.activeConnections` are the caller's to count.
+ */
 export interface Transport {
   readonly isTls: boolean;
   /** Starts connecting. `onConnect` runs once usable; `onClose` of `handlers` tells failures too. */

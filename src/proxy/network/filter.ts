@@ -6,6 +6,7 @@ import type { ClusterManager } from '../cluster/cluster.ts';
 import type { LocalNode } from '../http/filter.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteSource } from '../router/route.ts';
+import type { LogSink } from '../telemetry/log-sink.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 
 /** What network filters are created with: the parts of the running proxy that they may use. */
@@ -15,6 +16,8 @@ export interface NetworkScope {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where access logs go. */
+  readonly logSink: LogSink;
   readonly node: LocalNode;
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   readonly listenerMetadata: Readonly<Record<string, unknown>>;

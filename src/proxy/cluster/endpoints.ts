@@ -1,0 +1,91 @@
+import { ConfigError } from '../../core/errors.ts';
+import type { NetAddress } from '../../net/address.ts';
+import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
+import { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
+import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import type { LbEndpoint, LocalityLbEndpoints } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
+
+/** What a load assignment says of a host's health: `degraded` is used when nothing healthy is left. */
+export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
+
+/** One endpoint of a load assignment, before names are resolved. */
+export interface Endpoint {
+  /** An IP address, a path, or (where the cluster resolves names) a name; with its port. */
+  readonly address: NetAddress;
+  /** Name of the endpoint; '' without. */
+  readonly hostname: string;
+  readonly weight: number;
+  readonly health: EndpointHealth;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly priority: number;
+  /** `region/zone/sub_zone`. */
+  readonly locality: string;
+  /** Weight of the locality among those of its priority; 0 where it has none and gets no traffic. */
+  readonly localityWeight: number;
+}
+
+export interface Assignment {
+  readonly endpoints: readonly Endpoint[];
+  /** `overprovisioning_factor` as a fraction: 1.4 says that 72% of the hosts can carry all traffic. */
+  readonly overprovisioning: number;
+}
+
+const HIGHEST_PRIORITY_NUMBER = 128;
+
+/** An address of a listener or endpoint: a socket address, or a Unix socket's path with port 0. */
+export function readAddress(address: Address | undefined, path: string): NetAddress {
+  const inner = address?.address;
+  if (inner?.case === 'pipe') return { host: inner.value.path, port: 0 };
+  if (inner?.case !== 'socketAddress') throw new ConfigError(path, `${inner?.case ?? 'no address'}; a socket_address or pipe is needed`);
+  const socket = inner.value;
+  if (socket.protocol !== 0) throw new ConfigError(`${path}.socket_address.protocol`, 'only TCP is supported');
+  const { case: specifier, value: port } = socket.portSpecifier;
+  if (specifier !== 'portValue') throw new ConfigError(`${path}.socket_address`, 'port_value is missing');
+  if (port > 65_535) throw new ConfigError(`${path}.socket_address.port_value`, `${port} is above 65535`);
+  if (socket.address === '') throw new ConfigError(`${path}.socket_address.address`, 'is empty');
+  return { host: socket.address, port };
+}
+
+function healthOf(status: HealthStatus): EndpointHealth {
+  switch (status) {
+    case HealthStatus.UNHEALTHY:
+    case HealthStatus.DRAINING:
+    case HealthStatus.TIMEOUT:
+      return 'unhealthy';
+    case HealthStatus.DEGRADED:
+      return 'degraded';
+    default:
+      return 'healthy';
+  }
+}
+
+function readEndpoint(endpoint: LbEndpoint, locality: LocalityLbEndpoints, path: string): Endpoint {
+  if (endpoint.hostIdentifier.case !== 'endpoint') throw new ConfigError(path, 'endpoint is missing');
+  const { address, hostname } = endpoint.hostIdentifier.value;
+  if (endpoint.loadBalancingWeight === 0) throw new ConfigError(`${path}.load_balancing_weight`, '0 is below 1');
+  const { region = '', zone = '', subZone = '' } = locality.locality ?? {};
+  return {
+    address: readAddress(address, `${path}.endpoint.address`),
+    hostname,
+    weight: endpoint.loadBalancingWeight ?? 1,
+    health: healthOf(endpoint.healthStatus),
+    metadata: endpoint.metadata?.filterMetadata ?? {},
+    priority: locality.priority,
+    locality: `${region}/${zone}/${subZone}`,
+    localityWeight: locality.loadBalancingWeight ?? 0,
+  };
+}
+
+function readLocality(locality: LocalityLbEndpoints, path: string): Endpoint[] {
+  if (locality.lbConfig.case !== undefined) throw new ConfigError(path, `${locality.lbConfig.case} is not supported`);
+  if (locality.priority > HIGHEST_PRIORITY_NUMBER) throw new ConfigError(`${path}.priority`, `${locality.priority} is above ${HIGHEST_PRIORITY_NUMBER}`);
+  return locality.lbEndpoints.map((endpoint, i) => readEndpoint(endpoint, locality, `${path}.lb_endpoints[${i}]`));
+}
+
+/** Reads a load assignment; `path` is its own. Throws ConfigError for an endpoint that cannot be used. */
+export function readAssignment(assignment: ClusterLoadAssignment, path: string): Assignment {
+  return {
+    endpoints: assignment.endpoints.flatMap((locality, i) => readLocality(locality, `${path}.endpoints[${i}]`)),
+    overprovisioning: (assignment.policy?.overprovisioningFactor ?? 140) / 100,
+  };
+}
