@@ -1,0 +1,91 @@
+/** What a decision leaves behind, for the HTTP and the network filter alike: counters and metadata. */
+import type { StatsScope, Counter } from '../telemetry/stats.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import type { Engine, Verdict } from './engine.ts';
+
+/** Namespace of what stands in access logs as `%DYNAMIC_METADATA(tulle:policy)%`. */
+const TULLE = 'tulle';
+const RBAC = 'envoy.filters.http.rbac';
+
+/** Why something was denied: the policy and where it was written. */
+export interface Denial {
+  readonly policy: string;
+  readonly file?: string;
+  readonly line?: number;
+}
+
+/** Where policies were written, from the listener's metadata `tulle.policies`. */
+export function provenanceOf(listenerMetadata: Readonly<Record<string, unknown>>, policy: string): Denial {
+  const tulle = listenerMetadata[TULLE];
+  const policies = field(tulle, 'policies');
+  const source = field(policies, policy);
+  const file = field(source, 'file');
+  const line = field(source, 'line');
+  return { policy, ...(typeof file === 'string' ? { file } : {}), ...(typeof line === 'number' ? { line } : {}) };
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
+}
+
+/** Counts decisions of one engine; `%RESPONSE_CODE_DETAILS%` comes from `details`. */
+export interface Recorder {
+  count(verdict: Verdict): void;
+  /** Leaves who denied in the stream's metadata. */
+  leaveDenial(info: StreamInfo, verdict: Verdict): void;
+  /** Leaves a shadow engine's result, under Envoy's keys. */
+  leaveShadow(info: StreamInfo, verdict: Verdict): void;
+}
+
+/** Envoy's details of a denial, with white space made safe for a log's columns. */
+export function denialDetails(verdict: Verdict): string {
+  return `rbac_access_denied_matched_policy[${(verdict.policy ?? 'none').replaceAll(/\s/g, '_')}]`;
+}
+
+interface PolicyCounters {
+  readonly allowed: Counter;
+  readonly denied: Counter;
+}
+
+export interface RecorderOptions {
+  readonly stats: StatsScope;
+  /** Before `allowed` and `denied`, e.g. `rbac.` or `rbac.istio_dry_run_allow_shadow_`. */
+  readonly statPrefix: string;
+  readonly tracksPerRule: boolean;
+  /** Before Envoy's metadata keys, for shadow rules. */
+  readonly metadataPrefix: string;
+  readonly listenerMetadata: Readonly<Record<string, unknown>>;
+}
+
+function countersOf(stats: StatsScope, prefix: string): PolicyCounters {
+  return { allowed: stats.counter(`${prefix}allowed`), denied: stats.counter(`${prefix}denied`) };
+}
+
+/** Prepares what is counted and left for the policies of an engine. */
+export function createRecorder(engine: Engine, options: RecorderOptions): Recorder {
+  const { stats, statPrefix, metadataPrefix, listenerMetadata } = options;
+  const all = countersOf(stats, statPrefix);
+  const perRule = new Map(
+    options.tracksPerRule ? engine.policies.map((name) => [name, countersOf(stats, `${statPrefix}policy.${name}.`)] as const) : [],
+  );
+  const denials = new Map(engine.policies.map((name) => [name, provenanceOf(listenerMetadata, name)]));
+  const nobody: Denial = { policy: 'none' };
+  return {
+    count({ isAllowed, policy }) {
+      (isAllowed ? all.allowed : all.denied).value++;
+      const own = policy === undefined ? undefined : perRule.get(policy);
+      if (own !== undefined) (isAllowed ? own.allowed : own.denied).value++;
+    },
+    leaveDenial(info, { policy }) {
+      info.metadata.set(TULLE, policy === undefined ? nobody : (denials.get(policy) ?? { policy }));
+    },
+    leaveShadow(info, { isAllowed, policy }) {
+      const before = info.metadata.get(RBAC);
+      info.metadata.set(RBAC, {
+        ...(typeof before === 'object' ? before : {}),
+        [`${metadataPrefix}shadow_engine_result`]: isAllowed ? 'allowed' : 'denied',
+        ...(policy === undefined ? {} : { [`${metadataPrefix}shadow_effective_policy_id`]: policy }),
+      });
+    },
+  };
+}
