@@ -1,0 +1,78 @@
+/**
+ * The `tulle` program: a table of commands, each in a file of its own that is loaded when it is called, because a
+ * proxy must not pay for the rest. A command's module exports `run(args)`, with the arguments after its name.
+ */
+import { messageOf } from '../core/errors.ts';
+import { CliError, EXIT } from './errors.ts';
+
+interface CommandModule {
+  run(args: readonly string[]): Promise<void>;
+}
+
+interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+const COMMANDS: readonly CommandEntry[] = [
+  { name: 'up', summary: 'start the mesh that a folder describes, until Ctrl-C', load: () => import('./up.ts') },
+  { name: 'run', summary: 'put one more process into a running mesh', load: () => import('./run.ts') },
+  { name: 'check', summary: 'say whether everything is healthy, and what to do where it is not', load: () => import('./check.ts') },
+  { name: 'status', summary: 'list proxies: connected, in sync, refused configuration', load: () => import('./status.ts') },
+  { name: 'get', summary: 'list services, routes, policies or workloads', load: () => import('./get.ts') },
+  { name: 'token', summary: 'create a token by which a proxy proves its identity', load: () => import('./token.ts') },
+  { name: 'control', summary: 'run the control plane by itself', load: () => import('./control.ts') },
+  { name: 'proxy', summary: 'run a proxy by itself, from an Envoy v3 bootstrap file', load: () => import('./proxy.ts') },
+  { name: 'version', summary: 'print versions', load: () => import('./version.ts') },
+];
+
+const EXAMPLES = [
+  ['tulle up examples/shop', 'a mesh of real processes'],
+  ['tulle run --name client -- curl -s http://payments:9090', 'one command inside it'],
+  ['tulle status', 'what each proxy has'],
+  ['tulle get routes -o yaml', 'what the mesh understood'],
+] as const;
+
+function helpText(): string {
+  const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join('\n');
+  const examples = EXAMPLES.map(([line, what]) => `  ${line.padEnd(58)}${what}`).join('\n');
+  return `Usage: tulle <command> [options]\n\nCommands:\n${commands}\n\nExamples:\n${examples}\n\ntulle <command> --help says more about each.\n`;
+}
+
+function commandNamed(name: string): CommandEntry {
+  const found = COMMANDS.find((command) => command.name === name);
+  if (found !== undefined) return found;
+  const near = COMMANDS.find((command) => command.name.startsWith(name.slice(0, 2)));
+  const hint = near === undefined ? 'tulle --help lists the commands' : `did you mean tulle ${near.name}?`;
+  throw new CliError(`there is no command "${name}"`, hint, { exitCode: EXIT.usage });
+}
+
+async function dispatch(argv: readonly string[]): Promise<void> {
+  const [name = 'help', ...rest] = argv;
+  if (name === '--version' || name === '-V') return (await commandNamed('version').load()).run(rest);
+  if (name === 'help' && rest[0] !== undefined) return (await commandNamed(rest[0]).load()).run(['--help']);
+  if (name === 'help' || name === '--help' || name === '-h') {
+    process.stdout.write(helpText());
+    return undefined;
+  }
+  return (await commandNamed(name).load()).run(rest);
+}
+
+function report(error: unknown): void {
+  if (process.env['TULLE_DEBUG'] === '1') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  else process.stderr.write(`tulle: ${messageOf(error)}\n`);
+  if (error instanceof CliError && error.hint !== '') process.stderr.write(`  hint: ${error.hint}\n`);
+}
+
+/** Runs the command line `argv` (without program names); errors become lines on stderr and an exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await dispatch(argv);
+  } catch (error) {
+    report(error);
+    process.exitCode = error instanceof CliError ? error.exitCode : EXIT.failed;
+  }
+}
+
+if (import.meta.main) await main(process.argv.slice(2));

@@ -1,0 +1,49 @@
+/** Lists for people and for programs. */
+import { stringify } from 'yaml';
+import type { JsonObject } from './json.ts';
+
+export type OutputFormat = 'table' | 'json' | 'yaml';
+
+/** A column of a table: its title and what it shows of a row. */
+export interface Column {
+  readonly title: string;
+  readonly cell: (row: JsonObject) => string;
+}
+
+function table(rows: readonly JsonObject[], columns: readonly Column[]): string {
+  const lines = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ cell }) => cell(row)))];
+  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** The text of a list: `columns` are for tables, the other formats hold whole rows. Ends with a newline. */
+export function formatRows(rows: readonly JsonObject[], columns: readonly Column[], format: OutputFormat): string {
+  if (format === 'json') return `${JSON.stringify(rows, undefined, 2)}\n`;
+  if (format === 'yaml') return stringify(rows);
+  return rows.length === 0 ? 'none\n' : `${table(rows, columns)}\n`;
+}
+
+/** How long ago, in the two largest units: `3d4h`, `5m`, `12s`. */
+export function formatAge(ageMs: number): string {
+  const seconds = Math.max(0, Math.floor(ageMs / 1000));
+  const units = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3_600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = units.findIndex(([count]) => count > 0);
+  if (first === -1) return '0s';
+  return units
+    .slice(first, first + 2)
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join('');
+}

@@ -1,0 +1,100 @@
+/** The Envoy v3 bootstrap of one instance's proxy, and the node metadata of ARCHITECTURE.md in it. Pure. */
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import type { Workload } from '../../model/workload.ts';
+import type { Place } from './place.ts';
+
+const XDS_CLUSTER = 'xds-grpc';
+const CLUSTER_ID = 'tulle';
+
+export interface BootstrapInput {
+  readonly workload: Workload;
+  /** `payments-v1-0`. */
+  readonly instance: string;
+  readonly place: Pick<Place, 'addresses' | 'ports' | 'metadata' | 'tulleMetadata'>;
+  readonly xdsSocket: string;
+  readonly adminSocket: string;
+  readonly tokenFile: string;
+  /** The content of `tokenFile`: the xDS stream proves who it is with it. */
+  readonly token: string;
+}
+
+function registration({ workload, place }: BootstrapInput): JsonObject {
+  const ports = place.ports.map(({ name, number, protocol, listen, appPort }) => ({
+    name,
+    number,
+    protocol,
+    listen,
+    ...(appPort === undefined ? {} : { appPort }),
+  }));
+  return { address: place.addresses[0] ?? '', locality: workload.locality, ports };
+}
+
+function localityOf(locality: string): JsonObject {
+  const [region = '', zone = '', subZone = ''] = locality.split('/');
+  return region === '' ? {} : { locality: { region, zone, sub_zone: subZone } };
+}
+
+function nodeOf(input: BootstrapInput): JsonObject {
+  const { workload, instance, place, tokenFile } = input;
+  const { namespace, name, role } = workload;
+  return {
+    id: `${role}~${place.addresses[0]}~${instance}.${namespace}~${namespace}.svc.cluster.local`,
+    cluster: `${workload.labels['app'] ?? name}.${namespace}`,
+    ...localityOf(workload.locality),
+    metadata: {
+      NAMESPACE: namespace,
+      NAME: instance,
+      WORKLOAD_NAME: name,
+      LABELS: workload.labels,
+      SERVICE_ACCOUNT: workload.serviceAccount,
+      INSTANCE_IPS: place.addresses.join(','),
+      CLUSTER_ID,
+      MESH_ID: 'cluster.local',
+      ...place.metadata,
+      TULLE: { register: registration(input), identity: { tokenFile }, ...place.tulleMetadata },
+    },
+  };
+}
+
+function xdsCluster(xdsSocket: string): JsonValue {
+  return {
+    name: XDS_CLUSTER,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+    load_assignment: {
+      cluster_name: XDS_CLUSTER,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: xdsSocket } } } }] }],
+    },
+  };
+}
+
+/** The bootstrap as a value; JSON is YAML, so it is written as it is. */
+export function bootstrapOf(input: BootstrapInput): JsonObject {
+  const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
+  return {
+    node: nodeOf(input),
+    admin: { address: { pipe: { path: input.adminSocket, mode: 0o600 } } },
+    dynamic_resources: {
+      ads_config: {
+        api_type: 'DELTA_GRPC',
+        transport_api_version: 'V3',
+        set_node_on_first_message_only: true,
+        grpc_services: [
+          {
+            envoy_grpc: { cluster_name: XDS_CLUSTER },
+            initial_metadata: [{ key: 'authorization', value: `Bearer ${input.token}` }],
+          },
+        ],
+      },
+      lds_config: ads,
+      cds_config: ads,
+    },
+    static_resources: { clusters: [xdsCluster(input.xdsSocket)] },
+  };
+}

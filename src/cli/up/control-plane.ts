@@ -1,0 +1,67 @@
+/** The control plane as a child of `tulle up`. */
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isOk } from '../admin-client.ts';
+import { CliError } from '../errors.ts';
+import type { StateDir } from '../state-dir.ts';
+import { keepRunning } from './child.ts';
+import type { RunRecord } from './run-record.ts';
+
+const POLL_MS = 50;
+const READY_TIMEOUT_MS = 30_000;
+const GRACE_MS = 5_000;
+const LAST_LINES = 5;
+
+export interface ControlPlaneOptions {
+  readonly folder: string;
+  readonly state: StateDir;
+  readonly self: readonly [string, string];
+  readonly env: NodeJS.ProcessEnv;
+  readonly record: RunRecord;
+  /** Gets what people should see of its output. */
+  readonly say: (line: string) => void;
+  readonly isVerbose: boolean;
+}
+
+/** Starts the control plane and waits until it is ready; rejects with its last words where it ends before. Resolves with how to stop it. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<() => Promise<void>> {
+  const { folder, state, self, env, record, say, isVerbose } = options;
+  const [node, script] = self;
+  const last: string[] = [];
+  let isUp = false;
+  let failure: string | undefined;
+  const child = keepRunning({
+    command: [node, script, 'control', folder, '--state-dir', state.root],
+    env,
+    cwd: process.cwd(),
+    start: (action) => action(),
+    output: { logFile: path.join(state.logs, 'control.log') },
+    onLine: (line) => {
+      last.push(line);
+      if (last.length > LAST_LINES) last.shift();
+      if (isVerbose || (isUp && / (?:warn|error) /.test(line))) say(`control: ${line}`);
+    },
+    random: Math.random,
+    onStart: (pid) => record.started(pid),
+    onExit: (how) => {
+      if (!isUp) failure = how;
+      else say(`control plane ${how}; proxies go on with what they have`);
+      return isUp;
+    },
+    onBackoff: (ms) => say(`control plane starts again in ${ms} ms`),
+  });
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  while (!(await isOk(state.adminSocket, '/ready'))) {
+    if (failure === undefined && performance.now() < deadlineMs) await delay(POLL_MS);
+    else {
+      await child.stop(GRACE_MS);
+      const words = last.map((line) => `\n  ${line}`).join('');
+      throw new CliError(
+        `the control plane ${failure ?? `was not ready in ${READY_TIMEOUT_MS / 1000} s`}${words}`,
+        `its log is ${path.join(state.logs, 'control.log')}`,
+      );
+    }
+  }
+  isUp = true;
+  return () => child.stop(GRACE_MS);
+}

@@ -1,0 +1,173 @@
+/** Places in network namespaces: an address of its own, and rules that send its TCP and DNS through its proxy. */
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import path from 'node:path';
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Workload } from '../../model/workload.ts';
+import { DNS_PORT, iptablesInterception, nftInterception, PROXY_GID } from '../../net/intercept-rules.ts';
+import type { NetworkNamespace } from '../../net/netns.ts';
+import { createNetworkNamespace } from '../../net/netns.ts';
+import type { ResolvConf } from '../../wire/dns/resolv-conf.ts';
+import { parseResolvConf } from '../../wire/dns/resolv-conf.ts';
+import { CliError } from '../errors.ts';
+import type { MeshNetwork } from './network.ts';
+import { bridgeOf, hasTool, ipv4Of, ipv6Of, removeLink, runTool } from './network.ts';
+import type { Ground, Place } from './place.ts';
+import { processId } from './process-group.ts';
+
+const LOOPBACK = '127.0.0.1';
+const FIRST_HOST = 2;
+const LAST_HOST = 254;
+/** IPv6 that the mesh may give to services: unique local addresses, and Istio's range for allocated ones. */
+const SERVICE_IPV6 = ['fc00::/7', '2001:2::/48'];
+
+/** Takes a host number that no supervisor of this mesh uses: a file that only one can create. */
+function takeHost(folder: string): { host: number; release: () => void } {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (let host = FIRST_HOST; host <= LAST_HOST; host++) {
+    const file = path.join(folder, String(host));
+    if (isStale(file)) rmSync(file, { force: true });
+    try {
+      const fd = openSync(file, 'wx', 0o600);
+      writeFileSync(fd, String(process.pid));
+      closeSync(fd);
+      return { host, release: () => rmSync(file, { force: true }) };
+    } catch {
+      continue; // taken
+    }
+  }
+  throw new CliError(`all ${LAST_HOST - FIRST_HOST + 1} addresses of the mesh's network are in use`, 'run fewer replicas on this machine');
+}
+
+function isStale(file: string): boolean {
+  try {
+    const pid = Number(readFileSync(file, 'utf8'));
+    return pid > 0 && processId(pid) === undefined;
+  } catch {
+    return false;
+  }
+}
+
+function linkUp(namespace: NetworkNamespace, network: MeshNetwork, host: number): string {
+  const link = `tv${network.number}-${host}`;
+  runTool(
+    ['ip', '-batch', '-'],
+    `link add ${link} type veth peer name eth0 netns ${namespace.path}\nlink set ${link} master ${bridgeOf(network)}\nlink set ${link} up\n`,
+  );
+  const lines = [
+    'link set lo up',
+    `addr add ${ipv4Of(network, host)}/24 dev eth0`,
+    ...(network.hasIpv6 ? ['addr add ::6/128 dev lo nodad', `addr add ${ipv6Of(network, host)}/64 dev eth0 nodad`] : []),
+    'link set eth0 up',
+    `route add default via ${ipv4Of(network, 1)}`,
+    ...(network.hasIpv6 ? SERVICE_IPV6.map((range) => `route add ${range} via ${ipv6Of(network, 1)}`) : []),
+  ];
+  namespace.run(() => runTool(['ip', '-batch', '-'], `${lines.join('\n')}\n`));
+  // there is nobody to protect low ports from, and applications need not be root for them
+  namespace.run(() => writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0'));
+  return link;
+}
+
+function intercept(namespace: NetworkNamespace, network: MeshNetwork): void {
+  namespace.run(() => {
+    if (hasTool('nft')) return runTool(['nft', '-f', '-'], nftInterception(network.hasIpv6));
+    runTool(['iptables-restore'], iptablesInterception('ipv4'));
+    return network.hasIpv6 ? runTool(['ip6tables-restore'], iptablesInterception('ipv6')) : '';
+  });
+}
+
+/** The machine's name servers as a namespace can reach them: a stub on the host's loopback is not among them. */
+function resolvers(): ResolvConf {
+  for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
+    try {
+      const conf = parseResolvConf(readFileSync(file, 'utf8'));
+      const nameservers = conf.nameservers.filter((address) => !address.startsWith('127.') && address !== '::1');
+      if (nameservers.length > 0) return { ...conf, nameservers };
+    } catch {
+      continue; // not on this system
+    }
+  }
+  return { nameservers: [], searchDomains: [] };
+}
+
+function dnsMetadata(network: MeshNetwork): JsonObject {
+  const { nameservers, searchDomains } = resolvers();
+  return {
+    addresses: network.hasIpv6 ? [LOOPBACK, '::1'] : [LOOPBACK],
+    port: DNS_PORT,
+    upstreams: nameservers.map((address) => ({ address, port: 53 })),
+    searchDomains: [...searchDomains],
+  };
+}
+
+/** A gateway is where the world comes in: it stands in the root namespace, on the loopback address. */
+function gatewayPlace(workload: Workload): Place {
+  return {
+    addresses: [LOOPBACK],
+    ports: workload.ports.map((port) => ({ ...port, listen: port.number })),
+    metadata: { INTERCEPTION_MODE: 'REDIRECT' },
+    tulleMetadata: {},
+    env: {},
+    proxyGid: undefined,
+    start: (action) => action(),
+    connect: async (port) => connect(port, LOOPBACK),
+    release: () => undefined,
+  };
+}
+
+function sidecarPlace(workload: Workload, network: MeshNetwork, hostsFolder: string): Place {
+  const { host, release } = takeHost(hostsFolder);
+  const namespace = createNetworkNamespace();
+  let link: string | undefined;
+  const undo = (): void => {
+    if (link !== undefined) removeLink(link);
+    namespace.close();
+    release();
+  };
+  try {
+    link = linkUp(namespace, network, host);
+    if (workload.isMeshed) intercept(namespace, network);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  const address = ipv4Of(network, host);
+  return {
+    addresses: network.hasIpv6 ? [address, ipv6Of(network, host)] : [address],
+    ports: workload.ports.map((port) => ({ ...port, listen: port.number })),
+    metadata: { INTERCEPTION_MODE: 'REDIRECT', DNS_CAPTURE: 'true' },
+    tulleMetadata: { dns: dnsMetadata(network) },
+    env: {},
+    proxyGid: PROXY_GID,
+    start: (action) => namespace.run(action),
+    connect: (port, timeoutMs) => namespace.connect(address, port, timeoutMs),
+    release: undo,
+  };
+}
+
+/** The ground of transparent mode: places on `network`, whose host numbers are kept in `hostsFolder`. */
+export function transparentGround(network: MeshNetwork, hostsFolder: string): Ground {
+  return {
+    mode: 'transparent',
+    place: async (workload) => (workload.role === 'router' ? gatewayPlace(workload) : sidecarPlace(workload, network, hostsFolder)),
+  };
+}
+
+/** Why transparent mode cannot be had here; undefined where it can. */
+export function transparentObstacle(): CliError | undefined {
+  if (process.platform !== 'linux') return new CliError(`transparent mode needs Linux, this is ${process.platform}`);
+  if (process.getuid?.() !== 0) return new CliError('transparent mode needs root', 'start it with sudo');
+  if (!hasTool('ip')) return new CliError('transparent mode needs the program ip', 'apt-get install iproute2');
+  if (!hasTool('nft') && !hasTool('iptables-restore'))
+    return new CliError('transparent mode needs the program nft or iptables', 'apt-get install nftables');
+  try {
+    createNetworkNamespace().close();
+  } catch (error) {
+    return new CliError(
+      'transparent mode needs the right to make network namespaces',
+      'in a container, give it CAP_SYS_ADMIN and CAP_NET_ADMIN',
+      { cause: error },
+    );
+  }
+  return undefined;
+}
