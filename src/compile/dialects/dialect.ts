@@ -138,8 +138,8 @@ function createLowering(known: Known, domainSuffix: string, report: Report): Low
     domainSuffix,
     originOf: (owner) => ({ ...known.origin, line: owner[PLACE].line, field: owner[PLACE].path }),
     resolveHost: (host) => resolveHost(host, known.namespace, domainSuffix),
-    error: report.error,
-    warning: report.warning,
+    error: (...said) => report.error(...said),
+    warning: (...said) => report.warning(...said),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Diagnostic } from '../../model/provenance.ts';
 import { createReport } from '../schema/report.ts';
 import { didYouMean } from '../schema/suggest.ts';
 import { describe, peek, positionOfNode, valueOf, type Source } from '../schema/yaml-node.ts';
-import type { Dialect, Resource } from './dialect.ts';
+import { resourceKey, type Dialect, type Resource } from './dialect.ts';
 import { findForeignKind, foreignKinds, groupOf } from './foreign-kinds.ts';
 import { dialects } from './index.ts';
 
@@ -109,6 +109,8 @@ function readNode(source: Source, node: unknown, file: string, loaded: Loaded): 
     const missing = kind === undefined ? 'kind' : 'apiVersion';
     report.add('error', 'TUL002', at, missing, `"${missing}" is missing${kind === undefined ? '' : hintVersion(kind)}`);
   } else {
+    const name = peek(source, node, ['metadata', 'name']);
+    if (name !== undefined) report.resource = resourceKey(kind, peek(source, node, ['metadata', 'namespace']) ?? 'default', name);
     const dialect = dialects.find((candidate) => candidate.kind === kind && candidate.apiVersions.includes(apiVersion));
     if (dialect === undefined) reportUnknown(report, at, apiVersion, kind);
     else readWith(dialect, source, node, file, loaded);

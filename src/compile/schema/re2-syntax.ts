@@ -3,6 +3,8 @@
  * back-references), and with what it adds (inline flags, `\A`, `\z`, `\Q..\E`, POSIX classes, `(?P<name>`).
  * https://github.com/google/re2/wiki/Syntax
  */
+import { compileRe2, Re2Missing } from '../../core/re2.ts';
+
 const LOOK_AROUND = /\(\?(?:=|!|<=|<!)/;
 const BACK_REFERENCE = /^(?:[1-9]|k<)/;
 
@@ -27,8 +29,17 @@ function toJavaScript(pattern: string): string {
     .replaceAll(/\\x\{[0-9a-fA-F]+\}/g, 'a');
 }
 
-/** True where RE2 compiles `pattern`. */
+/** True where RE2 compiles `pattern`; judged by RE2 itself where it is loaded, else by syntax. */
 export function isRe2(pattern: string): boolean {
+  try {
+    compileRe2(pattern, '');
+    return true;
+  } catch (error) {
+    return error instanceof Re2Missing && looksLikeRe2(pattern);
+  }
+}
+
+function looksLikeRe2(pattern: string): boolean {
   if (LOOK_AROUND.test(structureOf(pattern))) return false;
   for (const match of pattern.matchAll(/\\([\s\S](?:<)?)/g)) if (BACK_REFERENCE.test(match[1] ?? '')) return false;
   // RE2 refuses repeats above 1000.

@@ -128,7 +128,7 @@ function lowerEndpoints(spec: Spec, host: string, lowering: Lowering): readonly 
     labels: item.labels,
     serviceAccount: item.serviceAccount,
     locality: item.locality,
-    weight: item.weight ?? 1,
+    weight: Math.max(1, item.weight ?? 1),
     isMeshed: !isOutside && isMeshed(item.labels, item.serviceAccount),
     origin: lowering.originOf(item),
   }));

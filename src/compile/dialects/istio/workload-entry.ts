@@ -46,7 +46,7 @@ export const workloadEntry = defineDialect({
         address: spec.address,
         ports: spec.ports,
         locality: spec.locality,
-        weight: spec.weight ?? 1,
+        weight: Math.max(1, spec.weight ?? 1),
         serviceAccount: spec.serviceAccount,
         isMeshed: isMeshed(allLabels, spec.serviceAccount),
         origin,

@@ -1,0 +1,53 @@
+/** Resources and instances to one Mesh. Pure; unchanged parts are those of the previous mesh. */
+import type { Mesh } from '../../model/mesh.ts';
+import type { Diagnostic } from '../../model/provenance.ts';
+import type { WorkloadInstance } from '../../model/workload.ts';
+import { checkPolicies } from './build/check-policies.ts';
+import { checkRoutes } from './build/check-routes.ts';
+import { collect } from './build/collect.ts';
+import { createCandidates } from './build/endpoints.ts';
+import { createFindings } from './build/findings.ts';
+import { buildServices } from './build/services.ts';
+import { share, shareFields, shareKeyed } from './build/share.ts';
+import { serviceKey } from './build/virtual-addresses.ts';
+import type { Resource } from './dialect.ts';
+
+export interface BuiltMesh {
+  readonly mesh: Mesh;
+  /** What is wrong between resources; an error names a resource that is not in the mesh. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Names a part of the mesh among its kind. */
+function nameOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+/**
+ * Joins what was written and what runs.
+ *
+ * `previous` is the mesh before: whatever equals its counterpart there is that same object, lists and the mesh itself
+ * included, and virtual addresses are kept.
+ */
+export function buildMesh(resources: readonly Resource[], instances: readonly WorkloadInstance[], previous?: Mesh): BuiltMesh {
+  const findings = createFindings();
+  const collected = collect(resources, findings);
+  const services = buildServices(collected.services, createCandidates(collected, instances), previous?.services ?? [], findings);
+  const next: Mesh = {
+    settings: share(previous?.settings, collected.settings),
+    namespaces: shareKeyed(previous?.namespaces, collected.namespaces, ({ name }) => name),
+    services: shareKeyed(previous?.services, services, serviceKey),
+    workloads: shareKeyed(previous?.workloads, collected.workloads, nameOf),
+    instances: shareKeyed(previous?.instances, instances, ({ namespace, id }) => `${namespace}/${id}`),
+    routes: shareKeyed(previous?.routes, collected.routes, nameOf),
+    destinationPolicies: shareKeyed(previous?.destinationPolicies, collected.destinationPolicies, nameOf),
+    gateways: shareKeyed(previous?.gateways, collected.gateways, nameOf),
+    secrets: shareKeyed(previous?.secrets, collected.secrets, nameOf),
+    peerAuthentications: shareKeyed(previous?.peerAuthentications, collected.peerAuthentications, nameOf),
+    authorizationPolicies: shareKeyed(previous?.authorizationPolicies, collected.authorizationPolicies, nameOf),
+  };
+  const mesh = shareFields(previous, next);
+  checkRoutes(mesh, findings);
+  checkPolicies(mesh, [...collected.workloads, ...instances, ...collected.workloadEntries], findings);
+  return { mesh, diagnostics: findings.diagnostics };
+}

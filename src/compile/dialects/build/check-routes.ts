@@ -1,0 +1,124 @@
+/** What routes name must be there: hosts, subsets, ports, gateways. Istio accepts it all the same, so these are warnings. */
+import type { Mesh } from '../../../model/mesh.ts';
+import type { Provenance } from '../../../model/provenance.ts';
+import type { Destination, HttpRule, RouteSet } from '../../../model/route.ts';
+import type { Service } from '../../../model/service.ts';
+import { didYouMean } from '../../schema/suggest.ts';
+import { nameOf, type Findings } from './findings.ts';
+
+interface Known {
+  readonly mesh: Mesh;
+  /** By host name. */
+  readonly services: ReadonlyMap<string, readonly Service[]>;
+  /** Subset names by host. */
+  readonly subsets: ReadonlyMap<string, ReadonlySet<string>>;
+  /** `namespace/name`. */
+  readonly gateways: ReadonlySet<string>;
+}
+
+/** A service of that name, or one whose wildcard covers it. */
+function servicesOf(host: string, known: Known): readonly Service[] {
+  const exact = known.services.get(host);
+  if (exact !== undefined) return exact;
+  return known.mesh.services.filter(({ hostname }) => hostname.startsWith('*.') && host.endsWith(hostname.slice(1)));
+}
+
+function checkDestination({ host, subset, port }: Destination, origin: Provenance, known: Known, findings: Findings): void {
+  const services = servicesOf(host, known);
+  if (services.length === 0) {
+    const whole = `${host}.svc.${known.mesh.settings.domainSuffix}`;
+    const hint = known.services.has(whole) ? ` Did you mean "${whole}"?` : didYouMean(host, known.services.keys());
+    findings.warning('TUL101', origin, `there is no service "${host}": what is routed to it is answered with 503.${hint}`);
+    return;
+  }
+  if (subset !== undefined) {
+    const subsets = known.subsets.get(host) ?? new Set();
+    if (!subsets.has(subset)) {
+      const hint = didYouMean(subset, subsets) || ' Define it in a DestinationRule for the host.';
+      findings.warning('TUL102', origin, `"${host}" has no subset "${subset}": what is routed to it is answered with 503.${hint}`);
+    }
+  }
+  if (port !== undefined && services.every(({ ports }) => ports.every(({ number }) => number !== port))) {
+    const numbers = services.flatMap(({ ports }) => ports.map(({ number }) => number)).join(', ') || 'none';
+    findings.warning('TUL103', origin, `"${host}" has no port ${port} (it has ${numbers}): what is routed to it is answered with 503`);
+  }
+}
+
+function checkHttpRule(rule: HttpRule, known: Known, findings: Findings): void {
+  if (rule.action.kind === 'forward') {
+    for (const { destination, origin } of rule.action.destinations) checkDestination(destination, origin, known, findings);
+  }
+  for (const { destination } of rule.mirrors) checkDestination(destination, rule.origin, known, findings);
+}
+
+function checkGateways(route: RouteSet, known: Known, findings: Findings): void {
+  for (const gateway of route.gateways) {
+    if (gateway === 'mesh' || known.gateways.has(gateway)) continue;
+    const hint = didYouMean(gateway, known.gateways);
+    findings.warning(
+      'TUL107',
+      { ...route.origin, field: 'spec.gateways' },
+      `there is no Gateway "${gateway}": no traffic comes from it.${hint}`,
+    );
+  }
+}
+
+/** True where some namespace sees both. */
+function areSeenTogether(a: RouteSet, b: RouteSet): boolean {
+  const seenBy = ({ exportTo, namespace }: RouteSet): ReadonlySet<string> =>
+    new Set(exportTo.map((name) => (name === '.' ? namespace : name)));
+  const [left, right] = [seenBy(a), seenBy(b)];
+  if (left.has('~') || right.has('~')) return false;
+  return left.has('*') || right.has('*') || [...left].some((name) => right.has(name));
+}
+
+/** Sidecars follow one VirtualService a host; the others do nothing. */
+function checkRivals(routes: readonly RouteSet[], findings: Findings): void {
+  const owners = new Map<string, RouteSet[]>();
+  for (const route of routes) {
+    if (!route.gateways.includes('mesh')) continue;
+    for (const host of new Set(route.hosts)) {
+      const older = owners.get(host)?.find((other) => areSeenTogether(other, route));
+      if (older === undefined) owners.set(host, [...(owners.get(host) ?? []), route]);
+      else {
+        const message = `"${host}" is routed by ${nameOf(older.origin)} already, which is older and counts for sidecars: this one does nothing for the host`;
+        findings.warning('TUL104', { ...route.origin, field: 'spec.hosts' }, message);
+      }
+    }
+  }
+}
+
+/** Checks all routes against the rest of the mesh. */
+export function checkRoutes(mesh: Mesh, findings: Findings): void {
+  const subsets = new Map<string, Set<string>>();
+  for (const { host, subsets: own } of mesh.destinationPolicies) {
+    const names = subsets.get(host) ?? new Set();
+    for (const { name } of own) names.add(name);
+    subsets.set(host, names);
+  }
+  const known: Known = {
+    mesh,
+    services: Map.groupBy(mesh.services, ({ hostname }) => hostname),
+    subsets,
+    gateways: new Set(mesh.gateways.map(({ namespace, name }) => `${namespace}/${name}`)),
+  };
+  for (const route of mesh.routes) {
+    for (const rule of route.http) checkHttpRule(rule, known, findings);
+    for (const { destinations } of [...route.tls, ...route.tcp]) {
+      for (const { destination, origin } of destinations) checkDestination(destination, origin, known, findings);
+    }
+    checkGateways(route, known, findings);
+  }
+  for (const workload of mesh.workloads) {
+    for (const { host } of workload.upstreams) {
+      if (servicesOf(host, known).length > 0) continue;
+      const hint = didYouMean(host, known.services.keys());
+      findings.warning(
+        'TUL109',
+        { ...workload.origin, field: 'spec.upstreams' },
+        `there is no service "${host}": connections to its local port are closed.${hint}`,
+      );
+    }
+  }
+  checkRivals(mesh.routes, findings);
+}

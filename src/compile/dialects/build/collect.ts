@@ -1,0 +1,111 @@
+import type { Gateway } from '../../../model/gateway.ts';
+import { defaultMeshSettings, type MeshSettings, type Namespace } from '../../../model/mesh.ts';
+import type { RouteSet } from '../../../model/route.ts';
+import type { TlsSecret } from '../../../model/secret.ts';
+import type { AuthorizationPolicy, PeerAuthentication } from '../../../model/security.ts';
+import type { DestinationPolicy } from '../../../model/traffic-policy.ts';
+import type { Workload } from '../../../model/workload.ts';
+import type { Resource } from '../dialect.ts';
+import type { EndpointsPart, Part, ServicePart, WorkloadEntryPart } from '../part.ts';
+import { nameOf, type Findings } from './findings.ts';
+
+/** All parts by kind, each list in order of age. */
+export interface Collected {
+  settings: MeshSettings;
+  readonly namespaces: Namespace[];
+  readonly services: ServicePart[];
+  readonly workloadEntries: WorkloadEntryPart[];
+  readonly endpoints: EndpointsPart[];
+  readonly workloads: Workload[];
+  readonly routes: RouteSet[];
+  readonly destinationPolicies: DestinationPolicy[];
+  readonly gateways: Gateway[];
+  readonly secrets: TlsSecret[];
+  readonly peerAuthentications: PeerAuthentication[];
+  readonly authorizationPolicies: AuthorizationPolicy[];
+}
+
+/** Older first; what has no time stands by its place in the sources. */
+function compareAge(a: Resource, b: Resource): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  return a.index - b.index;
+}
+
+/** One resource a key: the older one; the others are reported. */
+function unique(resources: readonly Resource[], findings: Findings): readonly Resource[] {
+  const byKey = new Map<string, Resource>();
+  for (const resource of resources) {
+    const older = byKey.get(resource.key);
+    if (older === undefined) byKey.set(resource.key, resource);
+    else if (older !== resource) {
+      const message = `${resource.key} stands in ${older.file}:${older.line} already: that one counts, this one is left out`;
+      findings.error('TUL100', resource.origin, message);
+    }
+  }
+  return [...byKey.values()];
+}
+
+function settingsOf(resources: readonly Resource[], findings: Findings): MeshSettings {
+  const found = resources.flatMap((resource) => {
+    const part = resource.kind === 'MeshConfig' ? resource.part(defaultMeshSettings.domainSuffix) : undefined;
+    return part?.kind === 'settings' ? [{ resource, settings: part.value }] : [];
+  });
+  const [first, ...others] = found;
+  for (const { resource } of others) {
+    const older = first === undefined ? '' : nameOf(first.resource.origin);
+    findings.error('TUL100', resource.origin, `there is one MeshConfig only, and ${older} is the older: this one is left out`);
+  }
+  return first?.settings ?? defaultMeshSettings;
+}
+
+/** Sorts resources into lists; duplicates are reported and left out. */
+export function collect(resources: readonly Resource[], findings: Findings): Collected {
+  const sorted = unique(resources.toSorted(compareAge), findings);
+  const collected: Collected = {
+    settings: settingsOf(sorted, findings),
+    namespaces: [],
+    services: [],
+    workloadEntries: [],
+    endpoints: [],
+    workloads: [],
+    routes: [],
+    destinationPolicies: [],
+    gateways: [],
+    secrets: [],
+    peerAuthentications: [],
+    authorizationPolicies: [],
+  };
+  for (const resource of sorted) put(collected, resource.part(collected.settings.domainSuffix));
+  return collected;
+}
+
+function put(collected: Collected, part: Part): void {
+  switch (part.kind) {
+    case 'settings':
+      return;
+    case 'namespace':
+      return void collected.namespaces.push(part.value);
+    case 'services':
+      return void collected.services.push(...part.value);
+    case 'workload-entry':
+      return void collected.workloadEntries.push(part.value);
+    case 'endpoints':
+      return void collected.endpoints.push(part.value);
+    case 'workload':
+      return void collected.workloads.push(part.value);
+    case 'routes':
+      return void collected.routes.push(part.value);
+    case 'destination-policy':
+      return void collected.destinationPolicies.push(part.value);
+    case 'gateway':
+      return void collected.gateways.push(part.value);
+    case 'secret':
+      if (part.value !== undefined) collected.secrets.push(part.value);
+      return;
+    case 'peer-authentication':
+      return void collected.peerAuthentications.push(part.value);
+    case 'authorization-policy':
+      return void collected.authorizationPolicies.push(part.value);
+  }
+}
