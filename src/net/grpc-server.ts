@@ -4,7 +4,7 @@
  */
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import http2 from 'node:http2';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import path from 'node:path';
 import { type SecureContextOptions, TLSSocket } from 'node:tls';
 import { type ConnectRouter, createConnectRouter, createContextKey, createContextValues, type HandlerContext } from '@connectrpc/connect';
@@ -78,7 +78,7 @@ function createHandler(routes: (router: ConnectRouter) => void, log: Log, peers:
   };
 }
 
-async function listen(server: net.Server, at: ListenAt): Promise<void> {
+async function listen(server: Server, at: ListenAt): Promise<void> {
   if ('path' in at) {
     await mkdir(path.dirname(at.path), { recursive: true, mode: 0o700 });
     await rm(at.path, { force: true });

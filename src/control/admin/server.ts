@@ -1,0 +1,158 @@
+/**
+ * The control plane's admin API: JSON over HTTP on a Unix socket or a loopback address (ARCHITECTURE.md). Whoever can
+ * open the socket may do everything here, tokens included: the state directory's permissions are the guard. Over TCP
+ * tokens are not to be had.
+ */
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import http from 'node:http';
+import path from 'node:path';
+import { messageOf, ProtocolError } from '../../core/errors.ts';
+import type { MeshState } from '../model.ts';
+import type { ControlState } from '../control-state.ts';
+import { viewAuthority, viewPolicies, viewProxies, viewRoutes, viewServices } from './views.ts';
+
+export interface AdminServer {
+  /** The socket's path, or `host:port` as bound. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Where to listen. */
+export type AdminAt = { readonly path: string } | { readonly host: string; readonly port: number };
+
+interface Exchange {
+  readonly request: http.IncomingMessage;
+  readonly response: http.ServerResponse;
+  readonly query: URLSearchParams;
+  readonly state: ControlState;
+  readonly version: string;
+  /** True on the Unix socket. */
+  readonly isPrivate: boolean;
+}
+
+const BODY_BYTES_MAX = 64 * 1024;
+/** Kubernetes' form of names. */
+const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+async function readBody(request: http.IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const chunk of request) {
+    text += String(chunk);
+    if (text.length > BODY_BYTES_MAX) throw new ProtocolError('body_too_large', 413, `the body is larger than ${BODY_BYTES_MAX} bytes`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ProtocolError('bad_json', 400, `the body is not JSON: ${messageOf(cause)}`);
+  }
+}
+
+function nameIn(body: unknown, key: string): string {
+  const value: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, key) : undefined;
+  if (typeof value === 'string' && NAME.test(value)) return value;
+  throw new ProtocolError(
+    'bad_field',
+    400,
+    `"${key}" must be a name of lower-case letters, digits, "-" and ".", not ${JSON.stringify(value)}`,
+  );
+}
+
+async function createToken({ request, state, isPrivate }: Exchange): Promise<object> {
+  if (!isPrivate) throw new ProtocolError('not_private', 403, 'tokens are made only over the Unix socket');
+  const body = await readBody(request);
+  const subject = { namespace: nameIn(body, 'namespace'), serviceAccount: nameIn(body, 'serviceAccount') };
+  return { token: state.tokens.issue(subject) };
+}
+
+function workloads({ generation, mesh }: MeshState): object {
+  return { generation, workloads: mesh.workloads };
+}
+
+/** One line now, and one for each mesh whose workloads differ. */
+function watchWorkloads({ response, state }: Exchange): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  let last: MeshState['mesh']['workloads'] | undefined;
+  const write = (next: MeshState): void => {
+    if (last !== undefined && JSON.stringify(last) === JSON.stringify(next.mesh.workloads)) return;
+    last = next.mesh.workloads;
+    response.write(`${JSON.stringify(workloads(next))}\n`);
+  };
+  write(state.pusher.state());
+  response.on('close', state.pusher.onState(write));
+}
+
+/** Answers with a value, or with undefined where it wrote the response itself. */
+type Route = (exchange: Exchange) => object | undefined | Promise<object>;
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  'GET /ready': ({ state }) => ({ ready: true, generation: state.pusher.state().generation }),
+  'GET /version': ({ version }) => ({ version }),
+  'GET /api/workloads': (exchange) => {
+    if (exchange.query.get('watch') !== 'true') return workloads(exchange.state.pusher.state());
+    watchWorkloads(exchange);
+    return undefined;
+  },
+  'POST /api/tokens': createToken,
+  'GET /api/proxies': ({ state }) => ({ proxies: viewProxies(state) }),
+  'GET /api/instances': ({ state }) => ({ instances: state.registry.instances() }),
+  'GET /api/services': ({ state }) => ({ services: viewServices(state.pusher.state().mesh) }),
+  'GET /api/routes': ({ state }) => ({ routes: viewRoutes(state.pusher.state().mesh) }),
+  'GET /api/policies': ({ state }) => ({ policies: viewPolicies(state.pusher.state().mesh) }),
+  'GET /api/diagnostics': ({ state }) => ({ diagnostics: state.pusher.state().diagnostics }),
+  'GET /api/ca': ({ state }) => viewAuthority(state),
+  'GET /metrics': ({ response, state }) => {
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
+    response.end(state.metrics.text());
+    return undefined;
+  },
+};
+
+function reply(response: http.ServerResponse, status: number, value: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(value)}\n`);
+}
+
+async function answer(exchange: Exchange, pathname: string): Promise<void> {
+  const { request, response, state } = exchange;
+  const route = ROUTES[`${request.method} ${pathname}`];
+  if (route === undefined) {
+    reply(response, 404, { error: `there is no ${request.method} ${pathname}; there are ${Object.keys(ROUTES).join(', ')}` });
+    return;
+  }
+  try {
+    const value = await route(exchange);
+    if (value !== undefined) reply(response, 200, value);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) state.log.error('an admin call failed', { path: pathname, error: messageOf(error) });
+    reply(response, error instanceof ProtocolError ? error.status : 500, { error: messageOf(error) });
+  }
+}
+
+/** Serves the admin API at `at` until closed. */
+export async function serveAdmin(at: AdminAt, state: ControlState, version: string): Promise<AdminServer> {
+  const isPrivate = 'path' in at;
+  const server = http.createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    void answer({ request, response, query: url.searchParams, state, version, isPrivate }, url.pathname);
+  });
+  if (isPrivate) {
+    await mkdir(path.dirname(at.path), { recursive: true, mode: 0o700 });
+    await rm(at.path, { force: true });
+  }
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(isPrivate ? { path: at.path } : { host: at.host, port: at.port }, resolve);
+  await promise;
+  if (isPrivate) await chmod(at.path, 0o600);
+  const bound = server.address();
+  return {
+    address: bound !== null && typeof bound === 'object' ? `${bound.address}:${bound.port}` : String(bound),
+    async close() {
+      const closed = Promise.withResolvers<void>();
+      server.close(() => closed.resolve());
+      server.closeAllConnections();
+      await closed.promise;
+      if (isPrivate) await rm(at.path, { force: true });
+    },
+  };
+}

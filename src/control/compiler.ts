@@ -1,0 +1,33 @@
+/** What the shell needs of the compiler, so that it can be tested with a small one. */
+import type { CompiledResource, ResourceMap } from '../compile/emit/resource.ts';
+import type { ProxyNode } from '../compile/emit/proxy-node.ts';
+import type { Resource } from '../compile/dialects/dialect.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Diagnostic } from '../model/provenance.ts';
+import type { WorkloadInstance } from '../model/workload.ts';
+import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
+
+export type { CompiledResource, ResourceMap, ProxyNode, Resource };
+
+/** What one proxy gets. */
+export interface CompiledConfig {
+  readonly listeners: ResourceMap;
+  readonly routes: ResourceMap;
+  readonly clusters: ResourceMap;
+  readonly endpoints: ResourceMap;
+  readonly secrets: ResourceMap;
+}
+
+export interface Compiler {
+  /** The resources of one file's text; what is wrong with the others. */
+  parseDocuments(file: string, text: string): { readonly resources: readonly Resource[]; readonly diagnostics: readonly Diagnostic[] };
+  /** The mesh; parts that did not change since `previous` are the same objects. */
+  buildMesh(
+    resources: readonly Resource[],
+    instances: readonly WorkloadInstance[],
+    previous?: Mesh,
+  ): { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[] };
+  compile(mesh: Mesh, proxy: ProxyNode): CompiledConfig;
+  /** Throws ConfigError where the node cannot be read. */
+  proxyNodeOf(node: Node): ProxyNode;
+}

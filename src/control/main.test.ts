@@ -1,0 +1,252 @@
+/** The control plane over real sockets, with a compiler small enough to see through. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { silentLog } from '../core/log.ts';
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './main.ts';
+import { lineCompiler } from './testing/line-compiler.ts';
+import { type Probe, probe, type ProbeOptions } from './testing/probe.ts';
+
+interface Setup {
+  readonly folder: string;
+  plane: ControlPlane;
+  write(text: string): Promise<void>;
+  connect(options?: ProbeOptions): Probe;
+  token(namespace: string, serviceAccount: string): Promise<string>;
+  restart(): Promise<void>;
+}
+
+async function call(socketPath: string, method: string, url: string, body?: object): Promise<{ status: number; text: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+  const request = http.request({ socketPath, method, path: url, agent: false }, (response) => {
+    let text = '';
+    response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+  });
+  request.on('error', reject);
+  request.end(body === undefined ? undefined : JSON.stringify(body));
+  return promise;
+}
+
+async function setUp(t: TestContext, text: string, options: Partial<ControlPlaneOptions> = {}): Promise<Setup> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
+  const file = path.join(folder, 'mesh.yaml');
+  await writeFile(file, text);
+  const start = (): Promise<ControlPlane> =>
+    startControlPlane({
+      ...{ folder, stateDir: path.join(folder, '.tulle'), compiler: lineCompiler, log: silentLog },
+      ...{ debounceQuietMs: 5, instanceGraceMs: 20, restoreGraceMs: 10_000, ...options },
+    });
+  const probes: Probe[] = [];
+  const setup: Setup = {
+    folder,
+    plane: await start(),
+    async write(next) {
+      // as editors do
+      await writeFile(`${file}.tmp`, next);
+      await rename(`${file}.tmp`, file);
+    },
+    connect(probeOptions) {
+      const connected = probe({ path: setup.plane.xdsSocket }, probeOptions);
+      probes.push(connected);
+      return connected;
+    },
+    async token(namespace, serviceAccount) {
+      const { text: answer } = await call(setup.plane.adminSocket, 'POST', '/api/tokens', { namespace, serviceAccount });
+      const { token }: { token: string } = JSON.parse(answer);
+      return token;
+    },
+    async restart() {
+      await setup.plane.close();
+      setup.plane = await start();
+    },
+  };
+  t.after(async () => {
+    for (const each of probes) each.drop();
+    await setup.plane.close();
+    await rm(folder, { recursive: true });
+  });
+  return setup;
+}
+
+async function get(setup: Setup, url: string): Promise<unknown> {
+  return JSON.parse((await call(setup.plane.adminSocket, 'GET', url)).text);
+}
+
+test('an edit reaches the proxy', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\n');
+  const proxy = setup.connect();
+  await proxy.until((held) => held.has('CDS a'));
+  await setup.write('cluster a 1\ncluster b 1\n');
+  await proxy.until((held) => held.has('CDS b'));
+});
+
+test('a broken edit is refused with its place, and the former version stays', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\ncluster b 1\n');
+  const proxy = setup.connect();
+  await proxy.until((held) => held.has('CDS b'));
+  // c shows that the edit was seen
+  await setup.write('cluster a bad\ncluster b unfit\ncluster c 1\n');
+  await proxy.until((held) => held.has('CDS c'));
+  assert.match(proxy.held.get('CDS a') ?? '', /1$/);
+  assert.match(proxy.held.get('CDS b') ?? '', /1$/);
+  const { diagnostics } = (await get(setup, '/api/diagnostics')) as { diagnostics: { file: string; line: number; message: string }[] };
+  assert.deepEqual(
+    diagnostics.map(({ file, line, message }) => [file, line, message]),
+    [
+      ['mesh.yaml', 1, 'bad is not good'],
+      ['mesh.yaml', 2, 'it does not fit'],
+    ],
+  );
+  await setup.write('cluster c 1\n');
+  await proxy.until((held) => !held.has('CDS a') && !held.has('CDS b'));
+});
+
+test('a rejection is reported with its reason', async (t) => {
+  const setup = await setUp(t, 'cluster a ugly\n');
+  const proxy = setup.connect({ rejects: 'ugly' });
+  const rows = async (): Promise<{ types: { CDS: { status: string; nack?: { message: string } } } }[]> => {
+    const { proxies } = (await get(setup, '/api/proxies')) as {
+      proxies: { types: { CDS: { status: string; nack?: { message: string } } } }[];
+    };
+    return proxies;
+  };
+  let [row] = await rows();
+  while (row?.types.CDS.status !== 'ERROR') [row] = await rows();
+  assert.equal(row.types.CDS.nack?.message, 'CDS a: the probe does not like it');
+  proxy.drop();
+});
+
+test('an instance is ready when it says so, leaves at goodbye, and after a grace when it breaks', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\n');
+  const watcher = setup.connect();
+  const token = await setup.token('shop', 'web');
+  for (const end of ['goodbye', 'drop'] as const) {
+    const proxy = setup.connect({ token, address: '10.0.0.7' });
+    await proxy.until((held) => held.has('CDS a'));
+    assert.equal(watcher.held.has('EDS i:web-0'), false);
+    proxy.health(true);
+    await watcher.until((held) => held.has('EDS i:web-0'));
+    proxy.health(false);
+    await watcher.until((held) => !held.has('EDS i:web-0'));
+    proxy.health(true);
+    await watcher.until((held) => held.has('EDS i:web-0'));
+    proxy[end]();
+    await watcher.until((held) => !held.has('EDS i:web-0'));
+  }
+});
+
+test('a restart keeps what is known, and a proxy that comes back is ready as before', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\n');
+  const token = await setup.token('shop', 'web');
+  const proxy = setup.connect({ token, address: '10.0.0.7' });
+  proxy.health(true);
+  await proxy.until((held) => held.has('EDS i:web-0'));
+  await setup.restart();
+  await proxy.ended;
+  const { instances } = (await get(setup, '/api/instances')) as { instances: { id: string; isReady: boolean }[] };
+  assert.deepEqual(
+    instances.map(({ id, isReady }) => [id, isReady]),
+    [['web-0', true]],
+  );
+  const watcher = setup.connect();
+  await watcher.until((held) => held.has('EDS i:web-0'));
+  proxy.reconnect();
+  await setup.write('cluster b 1\n');
+  await proxy.until((held) => held.has('CDS b'));
+  assert.equal(proxy.held.has('EDS i:web-0'), true);
+});
+
+test('an instance that does not come back after a restart goes', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\n', { restoreGraceMs: 50 });
+  const proxy = setup.connect({ token: await setup.token('shop', 'web'), address: '10.0.0.7' });
+  proxy.health(true);
+  await proxy.until((held) => held.has('EDS i:web-0'));
+  proxy.drop();
+  await setup.restart();
+  const watcher = setup.connect();
+  await watcher.until((held) => held.has('CDS a') && !held.has('EDS i:web-0'));
+});
+
+test('who a stream is, is checked', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\n');
+  const token = await setup.token('shop', 'web');
+  const cases: { name: string; options: ProbeOptions; want: RegExp }[] = [
+    {
+      name: 'a token of somebody else',
+      options: { token, serviceAccount: 'admin' },
+      want: /node says shop\/admin, its credential says shop\/web/,
+    },
+    { name: 'a forged token', options: { token: `${token}x` }, want: /not made by this control plane/ },
+    { name: 'registering without a token', options: { address: '10.0.0.7' }, want: /needs a token/ },
+  ];
+  for (const { name, options, want } of cases) assert.match(await setup.connect(options).ended, want, name);
+});
+
+test('private keys are only for those who showed who they are', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\nsecret gateway key\n');
+  const secrets = ['default', 'ROOTCA', 'gateway'];
+  const stranger = setup.connect({ secrets });
+  await stranger.until((held) => held.has('SDS ROOTCA') && held.has('CDS a'));
+  assert.deepEqual([stranger.held.has('SDS default'), stranger.held.has('SDS gateway')], [false, false]);
+  const known = setup.connect({ secrets, token: await setup.token('shop', 'web') });
+  await known.until((held) => held.has('SDS ROOTCA') && held.has('SDS default') && held.has('SDS gateway'));
+  assert.match(known.held.get('SDS default') ?? '', /BEGIN PRIVATE KEY/);
+});
+
+test('a certificate from SDS is renewed at half its life', async (t) => {
+  const setup = await setUp(t, '', { certTtlMs: 2000 });
+  const proxy = setup.connect({ secrets: ['default'], token: await setup.token('shop', 'web') });
+  await proxy.until((held) => held.has('SDS default'));
+  const first = proxy.held.get('SDS default');
+  await proxy.until((held) => held.get('SDS default') !== first);
+});
+
+test('the admin API answers, and refuses what it cannot understand', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\n');
+  const cases = [
+    { method: 'GET', url: '/ready', status: 200, want: /"ready":true/ },
+    { method: 'GET', url: '/api/workloads', status: 200, want: /"generation":1,"workloads":\[\]/ },
+    { method: 'GET', url: '/api/ca', status: 200, want: /BEGIN CERTIFICATE/ },
+    { method: 'GET', url: '/metrics', status: 200, want: /# TYPE pilot_proxy_convergence_time histogram/ },
+    { method: 'GET', url: '/nowhere', status: 404, want: /there is no GET \/nowhere/ },
+    {
+      method: 'POST',
+      url: '/api/tokens',
+      body: { namespace: 'a:b', serviceAccount: 'x' },
+      status: 400,
+      want: /\\"namespace\\" must be a name/,
+    },
+  ];
+  for (const { method, url, body, status, want } of cases) {
+    const answer = await call(setup.plane.adminSocket, method, url, body);
+    assert.equal(answer.status, status, url);
+    assert.match(answer.text, want);
+  }
+});
+
+test('an address that can be reached from outside is not served unencrypted', async (t) => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const options = { folder, stateDir: path.join(folder, '.tulle'), compiler: lineCompiler, log: silentLog };
+  await assert.rejects(startControlPlane({ ...options, xdsAddress: '0.0.0.0:0' }), /use loopback/);
+  await assert.rejects(readFile(path.join(folder, '.tulle', 'xds.sock')), /ENOENT/);
+});
+
+test('over TLS the mesh certificate serves as credential too', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\n', { xdsTlsAddress: '127.0.0.1:0' });
+  const [host = '', port] = (setup.plane.xdsTlsAddress ?? '').split(':');
+  const target = { host, port: Number(port), tls: { ca: setup.plane.rootCertificate } };
+  const proxy = probe(target, { token: await setup.token('shop', 'web'), secrets: ['default'] });
+  await proxy.until((held) => held.has('SDS default'));
+  const pem = proxy.held.get('SDS default') ?? '';
+  const certificate = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(pem)?.[0] ?? '';
+  const privateKey = /-----BEGIN PRIVATE KEY-----[^]*?-----END PRIVATE KEY-----/.exec(pem)?.[0] ?? '';
+  proxy.drop();
+  const again = probe({ ...target, tls: { ...target.tls, certificate, privateKey } }, { secrets: ['default'] });
+  await again.until((held) => held.has('SDS default'));
+  again.drop();
+});

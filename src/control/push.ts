@@ -1,0 +1,155 @@
+/**
+ * From changes to what proxies hear of them: documents are debounced, instances count at once; then one mesh is built,
+ * compiled for each connected proxy, and handed to its session, which sends the difference.
+ */
+import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { WorkloadInstance } from '../model/workload.ts';
+import type { Snapshot } from '../xds/server-core.ts';
+import type { XdsResource } from '../xds/subscription.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../xds/types.ts';
+import type { CompiledConfig, Compiler, ProxyNode } from './compiler.ts';
+import { debounce } from './debounce.ts';
+import type { MeshModel, MeshState } from './model.ts';
+import type { Metrics } from './metrics.ts';
+import type { FileTexts } from './sources/files.ts';
+
+/** A connected proxy that takes configuration. */
+export interface Receiver {
+  readonly proxy: ProxyNode;
+  /** True where it showed who it is: only then it gets private keys. */
+  readonly isTrusted: boolean;
+  /** Secrets that are its own. */
+  ownSecrets(): readonly XdsResource[];
+  /** Takes a new snapshot; `changedAtMs` (monotonic) is when the change behind it was noticed. */
+  take(snapshot: Snapshot, generation: string, changedAtMs: number | undefined): void;
+}
+
+export interface PushOptions {
+  readonly quietMs: number;
+  readonly maxMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+function snapshotOf(config: CompiledConfig, receiver: Receiver): Snapshot {
+  const secrets = new Map<string, XdsResource>(receiver.isTrusted ? config.secrets : []);
+  for (const secret of receiver.ownSecrets()) secrets.set(secret.name, secret);
+  return new Map<string, ReadonlyMap<string, XdsResource>>([
+    [CLUSTER_TYPE, config.clusters],
+    [ENDPOINT_TYPE, config.endpoints],
+    [LISTENER_TYPE, config.listeners],
+    [ROUTE_TYPE, config.routes],
+    [SECRET_TYPE, secrets],
+  ]);
+}
+
+/** Keeps every receiver at the newest mesh. */
+export class Pusher {
+  readonly #compiler: Compiler;
+  readonly #model: MeshModel;
+  readonly #instances: () => readonly WorkloadInstance[];
+  readonly #options: PushOptions;
+  readonly #receivers = new Map<Receiver, CompiledConfig>();
+  readonly #listeners = new Set<(state: MeshState) => void>();
+  readonly #debounce: ReturnType<typeof debounce>;
+  readonly #triggers: ReturnType<Metrics['counter']>;
+  readonly #failures: ReturnType<Metrics['counter']>;
+  #changedAtMs: number | undefined;
+  #soon: NodeJS.Immediate | undefined;
+
+  constructor(compiler: Compiler, model: MeshModel, instances: () => readonly WorkloadInstance[], options: PushOptions) {
+    this.#compiler = compiler;
+    this.#model = model;
+    this.#instances = instances;
+    this.#options = options;
+    this.#debounce = debounce(() => this.#push(), options.quietMs, options.maxMs);
+    this.#triggers = options.metrics.counter('pilot_push_triggers', 'Pushes by what caused them.');
+    this.#failures = options.metrics.counter('pilot_total_xds_internal_errors', 'Proxies whose configuration could not be compiled.');
+  }
+
+  /** The folder's content became another. */
+  textsChanged(texts: FileTexts): void {
+    this.#model.setTexts(texts);
+    this.#changedAtMs ??= this.#options.clock.monotonicMs();
+    this.#triggers.add({ type: 'config' });
+    this.#debounce.trigger();
+  }
+
+  /** An instance came, went, or changed its health: pushed in this turn of the event loop. */
+  instancesChanged(): void {
+    this.#changedAtMs ??= this.#options.clock.monotonicMs();
+    this.#triggers.add({ type: 'endpoint' });
+    this.#soon ??= setImmediate(() => this.#push());
+  }
+
+  /** Builds the first mesh. */
+  start(): MeshState {
+    this.#push();
+    return this.state();
+  }
+
+  state(): MeshState {
+    const { state } = this.#model;
+    if (state === undefined) throw new Error('asked for the mesh before it was built');
+    return state;
+  }
+
+  /** Calls `listener` after every new mesh, until the returned function is called. */
+  onState(listener: (state: MeshState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A proxy connected. Returns its first snapshot. Throws where its configuration cannot be compiled. */
+  add(receiver: Receiver): { snapshot: Snapshot; generation: string } {
+    const state = this.state();
+    const config = this.#compiler.compile(state.mesh, receiver.proxy);
+    this.#receivers.set(receiver, config);
+    return { snapshot: snapshotOf(config, receiver), generation: String(state.generation) };
+  }
+
+  remove(receiver: Receiver): void {
+    this.#receivers.delete(receiver);
+  }
+
+  /** The receiver's own secrets became others. */
+  refresh(receiver: Receiver): void {
+    const config = this.#receivers.get(receiver);
+    if (config !== undefined) receiver.take(snapshotOf(config, receiver), String(this.state().generation), undefined);
+  }
+
+  close(): void {
+    this.#debounce.cancel();
+    clearImmediate(this.#soon);
+    this.#receivers.clear();
+    this.#listeners.clear();
+  }
+
+  #push(): void {
+    clearImmediate(this.#soon);
+    this.#soon = undefined;
+    const changedAtMs = this.#changedAtMs;
+    this.#changedAtMs = undefined;
+    const state = this.#model.build(this.#instances());
+    for (const receiver of this.#receivers.keys()) this.#pushTo(receiver, state, changedAtMs);
+    for (const listener of this.#listeners) listener(state);
+  }
+
+  /** One proxy's configuration that cannot be compiled is no reason to leave the others behind. */
+  #pushTo(receiver: Receiver, state: MeshState, changedAtMs: number | undefined): void {
+    try {
+      const config = this.#compiler.compile(state.mesh, receiver.proxy);
+      this.#receivers.set(receiver, config);
+      receiver.take(snapshotOf(config, receiver), String(state.generation), changedAtMs);
+    } catch (error) {
+      this.#failures.add();
+      this.#options.log.error('the configuration of a proxy cannot be compiled; its former one stays', {
+        proxy: receiver.proxy.id,
+        error: messageOf(error),
+      });
+    }
+  }
+}

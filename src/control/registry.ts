@@ -1,0 +1,158 @@
+/**
+ * The instances that run, as their proxies' streams say. A stream that breaks leaves its instance for a short grace,
+ * because proxies come back; one that says goodbye takes it along. What was known is kept on disk: a control plane
+ * that starts anew begins with it, and never tells proxies that everybody has gone.
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { WorkloadInstance } from '../model/workload.ts';
+import { debounce } from './debounce.ts';
+import { readInstances } from './instance.ts';
+
+export interface RegistryOptions {
+  readonly stateDir: string;
+  readonly log: Log;
+  /** How long an instance stays after its stream broke. */
+  readonly graceMs: number;
+  /** How long an instance known from before a restart waits for its stream. */
+  readonly restoreGraceMs: number;
+}
+
+interface Entry {
+  instance: WorkloadInstance;
+  /** The stream that speaks for it; undefined while it is awaited. */
+  owner: object | undefined;
+  expiry: NodeJS.Timeout | undefined;
+}
+
+const FILE = 'instances.json';
+const SAVE_QUIET_MS = 100;
+const SAVE_MAX_MS = 1000;
+
+function keyOf({ namespace, id }: { readonly namespace: string; readonly id: string }): string {
+  return `${namespace}/${id}`;
+}
+
+function isSame(a: WorkloadInstance, b: WorkloadInstance): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** The set of instances; calls `onChange` after each change. */
+export class Registry {
+  readonly #options: RegistryOptions;
+  readonly #onChange: () => void;
+  readonly #entries = new Map<string, Entry>();
+  #list: readonly WorkloadInstance[] | undefined;
+  #isClosed = false;
+  readonly #save = debounce(() => void this.#write(), SAVE_QUIET_MS, SAVE_MAX_MS);
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: RegistryOptions, onChange: () => void) {
+    this.#options = options;
+    this.#onChange = onChange;
+  }
+
+  /** Reads what a former control plane knew; each instance waits for its stream. */
+  async restore(): Promise<void> {
+    const { stateDir, log, restoreGraceMs } = this.#options;
+    let text: string;
+    try {
+      text = await readFile(path.join(stateDir, FILE), 'utf8');
+    } catch {
+      return;
+    }
+    try {
+      for (const instance of readInstances(JSON.parse(text))) {
+        const entry: Entry = { instance, owner: undefined, expiry: undefined };
+        this.#entries.set(keyOf(instance), entry);
+        this.#expire(entry, restoreGraceMs);
+      }
+    } catch (error) {
+      log.warn('the known instances cannot be read; starting without', { file: path.join(stateDir, FILE), error: messageOf(error) });
+    }
+    this.#list = undefined;
+  }
+
+  /** Every instance in order of namespace and id; the same list until something changes. */
+  instances(): readonly WorkloadInstance[] {
+    this.#list ??= [...this.#entries].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, { instance }]) => instance);
+    return this.#list;
+  }
+
+  /**
+   * A stream speaks for an instance. `isResuming`: the process lived on while its stream was broken, so what was known
+   * of its readiness still holds; otherwise it is not ready until it says so.
+   */
+  register(instance: Omit<WorkloadInstance, 'isReady'>, owner: object, isResuming: boolean): void {
+    const former = this.#entries.get(keyOf(instance));
+    clearTimeout(former?.expiry);
+    const isReady = isResuming && former?.instance.isReady === true;
+    const entry: Entry = { instance: { ...instance, isReady }, owner, expiry: undefined };
+    this.#entries.set(keyOf(instance), entry);
+    if (former === undefined || !isSame(former.instance, entry.instance)) this.#changed();
+    else entry.instance = former.instance;
+  }
+
+  /** The stream says whether its instance is healthy. */
+  setReady(key: { readonly namespace: string; readonly id: string }, owner: object, isReady: boolean): void {
+    const entry = this.#entries.get(keyOf(key));
+    if (entry === undefined || entry.owner !== owner || entry.instance.isReady === isReady) return;
+    entry.instance = { ...entry.instance, isReady };
+    this.#changed();
+  }
+
+  /** The stream ended. */
+  leave(key: { readonly namespace: string; readonly id: string }, owner: object, isGoodbye: boolean): void {
+    const entry = this.#entries.get(keyOf(key));
+    // another stream may speak for it already; and when we stop, everybody's stream ends
+    if (entry === undefined || entry.owner !== owner || this.#isClosed) return;
+    entry.owner = undefined;
+    if (isGoodbye) this.#remove(entry);
+    else this.#expire(entry, this.#options.graceMs);
+  }
+
+  /** Stops the clocks and writes what is known. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const { expiry } of this.#entries.values()) clearTimeout(expiry);
+    this.#save.cancel();
+    await this.#write();
+  }
+
+  #expire(entry: Entry, ms: number): void {
+    entry.expiry = setTimeout(() => this.#remove(entry), ms);
+  }
+
+  #remove(entry: Entry): void {
+    const key = keyOf(entry.instance);
+    if (this.#entries.get(key) !== entry) return;
+    this.#entries.delete(key);
+    this.#options.log.info('instance left', { instance: key });
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#list = undefined;
+    this.#save.trigger();
+    this.#onChange();
+  }
+
+  #write(): Promise<void> {
+    this.#writing = this.#writing
+      .then(() => this.#writeNow())
+      .catch((error: unknown) => {
+        this.#options.log.error('the known instances cannot be written', { error: messageOf(error) });
+      });
+    return this.#writing;
+  }
+
+  async #writeNow(): Promise<void> {
+    const file = path.join(this.#options.stateDir, FILE);
+    await mkdir(this.#options.stateDir, { recursive: true, mode: 0o700 });
+    // a reader never sees half a file
+    await writeFile(`${file}.new`, `${JSON.stringify(this.instances(), undefined, 1)}\n`, { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * A folder of YAML files, watched. Events of the system only say that it is time to look again: the truth is always
+ * the folder's content, so that editors that write a new file and rename it, partial writes and lost events all end
+ * well. A slow look without any event catches what file systems without events (network mounts) change.
+ */
+import { type FSWatcher, watch } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import { debounce } from '../debounce.ts';
+
+/** Texts by path relative to the folder, in order of path. */
+export type FileTexts = ReadonlyMap<string, string>;
+
+export interface FolderOptions {
+  readonly folder: string;
+  /** Absolute paths below the folder that are none of ours. */
+  readonly ignore: readonly string[];
+  /** Quiet time after an event before looking, and the longest wait. */
+  readonly quietMs: number;
+  readonly maxMs: number;
+  /** How often to look without an event. */
+  readonly pollMs: number;
+  readonly log: Log;
+}
+
+export interface FolderSource {
+  /** What the folder held when last looked at. */
+  readonly texts: FileTexts;
+  close(): void;
+}
+
+/** Largest file read, in bytes. */
+const FILE_BYTES_MAX = 16 * 1024 * 1024;
+
+interface Found {
+  readonly files: readonly string[];
+  readonly folders: readonly string[];
+}
+
+function isIgnored(name: string): boolean {
+  return name.startsWith('.') || name === 'node_modules';
+}
+
+function isYaml(name: string): boolean {
+  return /\.ya?ml$/.test(name) && !name.startsWith('.');
+}
+
+/** Files and folders below `folder`; what vanishes meanwhile is left out. */
+async function scan(folder: string, ignore: readonly string[]): Promise<Found> {
+  const files: string[] = [];
+  const folders = [folder];
+  for (let at = 0; at < folders.length; at += 1) {
+    const current = folders[at] ?? folder;
+    // the root must be there; below it, things come and go
+    const entries = await readdir(current, { withFileTypes: true }).catch((error: unknown) => {
+      if (current === folder) throw error;
+      return [];
+    });
+    for (const entry of entries) {
+      const full = path.join(current, entry.name);
+      if (ignore.includes(full)) continue;
+      if (entry.isDirectory() && !isIgnored(entry.name)) folders.push(full);
+      else if (!entry.isDirectory() && isYaml(entry.name)) files.push(full);
+    }
+  }
+  return { files: files.toSorted(), folders };
+}
+
+interface Cached {
+  readonly stamp: string;
+  readonly text: string;
+}
+
+async function readCached(file: string, former: Cached | undefined, log: Log): Promise<Cached | undefined> {
+  try {
+    const { mtimeMs, ctimeMs, size, ino } = await stat(file);
+    const stamp = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
+    if (former?.stamp === stamp) return former;
+    if (size > FILE_BYTES_MAX) {
+      log.warn('a file is too large; its former content stays', { file, bytes: size, bytesMax: FILE_BYTES_MAX });
+      return former;
+    }
+    return { stamp, text: await readFile(file, 'utf8') };
+  } catch {
+    return undefined;
+  }
+}
+
+function isSame(a: FileTexts, b: FileTexts): boolean {
+  if (a.size !== b.size) return false;
+  for (const [file, text] of a) if (b.get(file) !== text) return false;
+  return true;
+}
+
+/** Watches each folder by itself: recursive watching is not to be had everywhere. */
+class Watchers {
+  readonly #open = new Map<string, FSWatcher>();
+  readonly #onEvent: () => void;
+  readonly #log: Log;
+
+  constructor(onEvent: () => void, log: Log) {
+    this.#onEvent = onEvent;
+    this.#log = log;
+  }
+
+  set(folders: readonly string[]): void {
+    const wanted = new Set(folders);
+    for (const [folder, watcher] of this.#open) {
+      if (wanted.has(folder)) continue;
+      watcher.close();
+      this.#open.delete(folder);
+    }
+    for (const folder of wanted) if (!this.#open.has(folder)) this.#add(folder);
+  }
+
+  close(): void {
+    this.set([]);
+  }
+
+  #add(folder: string): void {
+    try {
+      const watcher = watch(folder, () => this.#onEvent());
+      // the folder went away: its parent's event makes us look
+      watcher.on('error', () => {
+        watcher.close();
+        this.#open.delete(folder);
+      });
+      this.#open.set(folder, watcher);
+    } catch (error) {
+      this.#log.debug('a folder cannot be watched', { folder, error: messageOf(error) });
+    }
+  }
+}
+
+/**
+ * Reads the folder and calls `onChange` whenever its content became another. Rejects where it cannot be read at the
+ * start; later on a folder that vanishes counts as no change, so that a mishap does not empty the mesh.
+ */
+export async function watchFolder(options: FolderOptions, onChange: (texts: FileTexts) => void): Promise<FolderSource> {
+  const { log } = options;
+  const folder = path.resolve(options.folder);
+  let cache = new Map<string, Cached>();
+  let texts: FileTexts = new Map();
+  let isClosed = false;
+  let running: Promise<void> | undefined;
+  let isDirty = false;
+
+  const look = async (): Promise<boolean> => {
+    const found = await scan(folder, options.ignore);
+    if (!isClosed) watchers.set(found.folders);
+    const next = new Map<string, Cached>();
+    for (const file of found.files) {
+      const cached = await readCached(file, cache.get(file), log);
+      if (cached !== undefined) next.set(file, cached);
+    }
+    cache = next;
+    const read: FileTexts = new Map([...next].map(([file, { text }]) => [path.relative(folder, file), text]));
+    if (isSame(texts, read)) return false;
+    texts = read;
+    return true;
+  };
+  const lookAgain = async (): Promise<void> => {
+    do {
+      isDirty = false;
+      const hasChanged = await look().catch((error: unknown) => {
+        log.warn('the folder cannot be read; its former content stays', { folder, error: messageOf(error) });
+        return false;
+      });
+      if (hasChanged && !isClosed) onChange(texts);
+    } while (isDirty && !isClosed);
+    running = undefined;
+  };
+  const request = (): void => {
+    isDirty = true;
+    if (!isClosed) running ??= lookAgain();
+  };
+  const quiet = debounce(request, options.quietMs, options.maxMs);
+  const watchers = new Watchers(() => quiet.trigger(), log);
+  await look();
+  const poll = setInterval(request, options.pollMs);
+  poll.unref();
+  return {
+    get texts() {
+      return texts;
+    },
+    close() {
+      isClosed = true;
+      quiet.cancel();
+      clearInterval(poll);
+      watchers.close();
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * The last good version of every document. A document that is refused leaves its former version in force; one that is
+ * deleted goes. Pure: texts in, resources and diagnostics out.
+ */
+import type { Diagnostic } from '../../model/provenance.ts';
+import type { Compiler, Resource } from '../compiler.ts';
+import type { FileTexts } from './files.ts';
+
+interface ParsedFile {
+  readonly text: string;
+  /** Accepted resources, former versions of refused ones included. */
+  readonly resources: readonly Resource[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What is in force, and what is wrong with what was written. */
+export interface Documents {
+  readonly resources: readonly Resource[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Former resources that an error in the new text keeps alive. */
+function keptBy(errors: readonly Diagnostic[], former: readonly Resource[], accepted: ReadonlySet<string>): Resource[] {
+  // an error without a resource (the YAML itself is broken) may hide any of the file's documents
+  const isBlind = errors.some((error) => error.resource === undefined);
+  const refused = new Set(errors.map((error) => error.resource));
+  return former.filter(({ key }) => !accepted.has(key) && (isBlind || refused.has(key)));
+}
+
+/** The documents of a folder over time. */
+export class LastGood {
+  readonly #parse: Compiler['parseDocuments'];
+  #files = new Map<string, ParsedFile>();
+
+  constructor(parse: Compiler['parseDocuments']) {
+    this.#parse = parse;
+  }
+
+  /** Takes the folder's content over. Files whose text is the same are not parsed again. */
+  update(texts: FileTexts): Documents {
+    const files = new Map<string, ParsedFile>();
+    for (const [file, text] of texts) {
+      const former = this.#files.get(file);
+      files.set(file, former?.text === text ? former : this.#read(file, text, former?.resources ?? []));
+    }
+    this.#files = files;
+    const all = [...files.values()];
+    return { resources: all.flatMap(({ resources }) => resources), diagnostics: all.flatMap(({ diagnostics }) => diagnostics) };
+  }
+
+  #read(file: string, text: string, former: readonly Resource[]): ParsedFile {
+    const { resources, diagnostics } = this.#parse(file, text);
+    const errors = diagnostics.filter(({ severity }) => severity === 'error');
+    const kept = keptBy(errors, former, new Set(resources.map(({ key }) => key)));
+    return { text, resources: [...resources, ...kept], diagnostics };
+  }
+}
