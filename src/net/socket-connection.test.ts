@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { after, test } from 'node:test';
+import type { Connection, ConnectionHandlers } from './connection.ts';
+import { acceptConnection, connectTcp } from './socket-connection.ts';
+
+const formerMode = process.env['TULLE_READ'];
+after(() => {
+  if (formerMode === undefined) delete process.env['TULLE_READ'];
+  else process.env['TULLE_READ'] = formerMode;
+});
+
+async function serve(pauses: boolean, onConnection: (connection: Connection) => void): Promise<{ port: number; server: net.Server }> {
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: pauses }, (socket) => onConnection(acceptConnection(socket)));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert(address !== null && typeof address === 'object');
+  return { port: address.port, server };
+}
+
+function dial(port: number, handlers: Partial<ConnectionHandlers>): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    connectTcp(
+      { host: '127.0.0.1', port },
+      { timeoutMs: 5000 },
+      { onData() {}, onEnd() {}, onDrain() {}, onClose: (error) => reject(new Error(error)), ...handlers, onConnect: resolve },
+    );
+  });
+}
+
+function echo(connection: Connection): void {
+  connection.read({
+    onData: (bytes) => {
+      if (!connection.writeBytes(bytes, true)) connection.pause();
+    },
+    onEnd: () => connection.end(),
+    onDrain: () => connection.resume(),
+    onClose() {},
+  });
+}
+
+for (const mode of ['onread', 'data']) {
+  const inMode = (name: string, run: () => Promise<void>): void => {
+    test(`${mode}: ${name}`, async () => {
+      process.env['TULLE_READ'] = mode;
+      await run();
+    });
+  };
+
+  inMode('bytes come back whole and in order, then the end', async () => {
+    const { port, server } = await serve(true, echo);
+    const sent = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 7 + (i >> 8)) & 255));
+    const got: Buffer[] = [];
+    await new Promise<void>((resolve, reject) => {
+      const handlers = {
+        onData: (bytes: Uint8Array) => void got.push(Buffer.from(bytes)),
+        onEnd() {},
+        onDrain() {},
+        onClose: (error: string | undefined) => (error === undefined ? resolve() : reject(new Error(error))),
+      };
+      connectTcp(
+        { host: '127.0.0.1', port },
+        { timeoutMs: 5000 },
+        {
+          ...handlers,
+          onConnect: (connection) => {
+            connection.writeText('head\r\n');
+            connection.writeBytes(sent, false);
+            connection.end();
+          },
+        },
+      );
+    });
+    assert.equal(Buffer.compare(Buffer.concat(got), Buffer.concat([Buffer.from('head\r\n'), sent])), 0);
+    server.close();
+    await once(server, 'close');
+  });
+
+  inMode('a reader that pauses fills its writer up, and drains it when it goes on', async () => {
+    const drained = Promise.withResolvers<void>();
+    const filled = Promise.withResolvers<Connection>();
+    const { port, server } = await serve(true, (connection) => {
+      connection.read({ onData() {}, onEnd() {}, onDrain: () => drained.resolve(), onClose() {} });
+      const piece = Buffer.alloc(1 << 20);
+      while (connection.writeBytes(piece, false)) continue;
+      assert(connection.pendingBytes > 0);
+      filled.resolve(connection);
+    });
+    const client = await dial(port, { onClose() {} });
+    client.pause();
+    const writer = await filled.promise;
+    client.resume();
+    await drained.promise;
+    assert.equal(writer.pendingBytes, 0);
+    client.destroy();
+    server.close();
+    await once(server, 'close');
+  });
+
+  inMode('a reset is told with its code', async () => {
+    const closed = Promise.withResolvers<string | undefined>();
+    const { port, server } = await serve(true, (connection) => {
+      connection.read({ onData: () => client.destroy('enough', true), onEnd() {}, onDrain() {}, onClose: closed.resolve });
+    });
+    const client = await dial(port, { onClose() {} });
+    client.writeText('x');
+    assert.equal(await closed.promise, 'ECONNRESET');
+    server.close();
+    await once(server, 'close');
+  });
+
+  inMode('bytes that were read before, or put back, come first', async () => {
+    const got = Promise.withResolvers<string>();
+    const server = net.createServer({ pauseOnConnect: true }, (socket) => {
+      socket.unshift(Buffer.from('early '));
+      let text = '';
+      const connection = acceptConnection(socket);
+      connection.read({
+        onData: (bytes) => void (text += Buffer.from(bytes).toString()),
+        onEnd: () => got.resolve(text),
+        onDrain() {},
+        onClose() {},
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert(address !== null && typeof address === 'object');
+    const client = await dial(address.port, { onClose() {} });
+    client.writeText('late');
+    client.end();
+    assert.equal(await got.promise, 'early late');
+    client.destroy();
+    server.close();
+  });
+
+  inMode('a refused connection is told by its code', async () => {
+    const { port, server } = await serve(true, echo);
+    server.close();
+    await once(server, 'close');
+    await assert.rejects(dial(port, {}), /ECONNREFUSED/);
+  });
+}

@@ -1,0 +1,259 @@
+/** Connections over sockets of Node: plain ones read into the shared buffer where possible, TLS ones by 'data' events. */
+import net from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { NetAddress } from './address.ts';
+import type { Connection, ConnectionHandlers } from './connection.ts';
+import { onReadOption, type ReadTarget, rehome, sharesReads } from './shared-read.ts';
+import { WriteQueue } from './write-queue.ts';
+
+const dirty: SocketConnection[] = [];
+let depth = 0;
+let isFlushQueued = false;
+
+function flushDirty(): void {
+  isFlushQueued = false;
+  for (const connection of dirty) connection.flush();
+  dirty.length = 0;
+}
+
+/** Runs a callback of a socket; what it writes, to whatever connection, goes out when it returns, one write each. */
+function inTurn(run: () => void): void {
+  depth++;
+  try {
+    run();
+  } finally {
+    depth--;
+    if (depth === 0 && dirty.length > 0) flushDirty();
+  }
+}
+
+function errorCode(error: Error): string {
+  const code: unknown = Reflect.get(error, 'code');
+  return typeof code === 'string' && code.startsWith('E') && !code.startsWith('ERR_') ? code : error.message;
+}
+
+const NO_HANDLERS: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
+
+class SocketConnection implements Connection, ReadTarget {
+  #socket: net.Socket;
+  #handlers = NO_HANDLERS;
+  #isReading = false;
+  #isDirty = false;
+  #isEnding = false;
+  #hasRoom = true;
+  #isPaused = false;
+  #error: string | undefined = undefined;
+  #early: Uint8Array[] | undefined = undefined;
+  #local: NetAddress | undefined;
+  #remote: NetAddress | undefined;
+  readonly #queue = new WriteQueue();
+  isClosed = false;
+
+  constructor(socket: net.Socket, local?: NetAddress, remote?: NetAddress) {
+    this.#socket = socket;
+    this.#local = local;
+    this.#remote = remote;
+  }
+
+  get local(): NetAddress {
+    return (this.#local ??= { host: this.#socket.localAddress ?? '', port: this.#socket.localPort ?? 0 });
+  }
+
+  get remote(): NetAddress {
+    return (this.#remote ??= { host: this.#socket.remoteAddress ?? '', port: this.#socket.remotePort ?? 0 });
+  }
+
+  get pendingBytes(): number {
+    return this.#queue.bytes + this.#socket.writableLength;
+  }
+
+  /** Takes over a socket: `isShared` where it reads into the shared buffer by itself. */
+  attach(socket: net.Socket, isShared: boolean): void {
+    this.#socket = socket;
+    // Paused first, for a listener of 'data' would make it flow.
+    socket.pause();
+    if (!isShared) socket.on('data', (bytes: Uint8Array) => this.onRead(bytes));
+    socket.on('end', () => inTurn(() => this.#handlers.onEnd()));
+    socket.on('drain', () => {
+      this.#hasRoom = true;
+      inTurn(() => this.#handlers.onDrain());
+    });
+    socket.on('error', (error) => {
+      this.#error ??= errorCode(error);
+    });
+    socket.on('close', () => this.#closed());
+    if (this.#isReading && !this.#isPaused) socket.resume();
+  }
+
+  /** Bytes that were read before this connection had the socket. */
+  addEarly(bytes: Uint8Array): void {
+    (this.#early ??= []).push(bytes);
+  }
+
+  onRead(bytes: Uint8Array): void {
+    depth++;
+    try {
+      this.#handlers.onData(bytes);
+    } finally {
+      depth--;
+      if (depth === 0 && dirty.length > 0) flushDirty();
+    }
+  }
+
+  read(handlers: ConnectionHandlers): void {
+    this.#handlers = handlers;
+    if (this.#isReading) return;
+    this.#isReading = true;
+    if (this.#early === undefined) this.#socket.resume();
+    else queueMicrotask(() => this.#giveEarly());
+  }
+
+  writeText(text: string): boolean {
+    if (this.isClosed || this.#isEnding) return true;
+    this.#queue.addText(text);
+    return this.#written();
+  }
+
+  writeBytes(bytes: Uint8Array, isBorrowed: boolean): boolean {
+    if (this.isClosed || this.#isEnding) return true;
+    this.#queue.addBytes(bytes, isBorrowed);
+    return this.#written();
+  }
+
+  end(): void {
+    if (this.isClosed || this.#isEnding) return;
+    this.flush();
+    this.#isEnding = true;
+    this.#socket.end();
+  }
+
+  destroy(reason?: string, reset = false): void {
+    if (this.isClosed) return;
+    this.#error ??= reason;
+    if (!reset) this.flush();
+    this.#queue.clear();
+    if (reset) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#early !== undefined) queueMicrotask(() => this.#giveEarly());
+    else if (this.#isReading) this.#socket.resume();
+  }
+
+  flush(): void {
+    this.#isDirty = false;
+    if (this.isClosed || this.#socket.destroyed) this.#queue.clear();
+    else if (this.#queue.bytes > 0) {
+      // A large write is refused by its size alone even where the kernel has taken all of it.
+      this.#hasRoom = this.#queue.flush(this.#socket) || this.#socket.writableLength === 0;
+    }
+  }
+
+  #written(): boolean {
+    if (!this.#isDirty) {
+      this.#isDirty = true;
+      dirty.push(this);
+      if (depth === 0 && !isFlushQueued) {
+        isFlushQueued = true;
+        queueMicrotask(flushDirty);
+      }
+    }
+    // A lot of bytes in one turn: hand them over now, so that the answer tells whether the kernel takes them.
+    if (this.#queue.bytes > this.#socket.writableHighWaterMark) this.flush();
+    return this.#hasRoom;
+  }
+
+  #giveEarly(): void {
+    while (this.#early !== undefined && !this.#isPaused && !this.isClosed) {
+      const bytes = this.#early.shift();
+      if (this.#early.length === 0) this.#early = undefined;
+      if (bytes !== undefined) this.onRead(bytes);
+    }
+    if (!this.#isPaused && !this.isClosed) this.#socket.resume();
+  }
+
+  #closed(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#queue.clear();
+    inTurn(() => this.#handlers.onClose(this.#error));
+  }
+}
+
+/**
+ * A connection over an accepted plain socket, which nobody else may use afterwards. Bytes that were read already, or
+ * put back by `unshift`, are given first. `local` and `remote` spare a system call where they are known.
+ */
+export function acceptConnection(socket: net.Socket, local?: NetAddress, remote?: NetAddress): Connection {
+  const connection = new SocketConnection(socket, local, remote);
+  socket.pause();
+  socket.setNoDelay(true);
+  takeBuffered(socket, connection);
+  const shared = rehome(socket, connection);
+  connection.attach(shared ?? socket, shared !== undefined);
+  return connection;
+}
+
+function takeBuffered(socket: net.Socket, connection: SocketConnection): void {
+  while (socket.readableLength > 0) {
+    const bytes: unknown = socket.read();
+    if (!(bytes instanceof Uint8Array)) return;
+    connection.addEarly(bytes);
+  }
+}
+
+/** A connection over a TLS socket whose handshake is done (server's or client's side). */
+export function wrapTls(socket: TLSSocket, local?: NetAddress, remote?: NetAddress): Connection {
+  const connection = new SocketConnection(socket, local, remote);
+  connection.attach(socket, false);
+  return connection;
+}
+
+export interface TcpOptions {
+  /** Time to connect in milliseconds; 0 for none. */
+  readonly timeoutMs: number;
+  /** Source address to bind. */
+  readonly bind?: string;
+}
+
+/** `onClose` tells of a failure to connect too: error `connection timeout`, or the system's code. */
+export type ConnectHandlers = ConnectionHandlers & { onConnect(connection: Connection): void };
+
+/** Connects to an address or a Unix socket. */
+export function connectTcp(address: NetAddress, options: TcpOptions, handlers: ConnectHandlers): void {
+  const target: ReadTarget = { onRead() {} };
+  const isShared = sharesReads();
+  const where = address.host.startsWith('/')
+    ? { path: address.host }
+    : { host: address.host, port: address.port, ...(options.bind === undefined ? {} : { localAddress: options.bind }) };
+  const socket = net.connect({
+    ...where,
+    allowHalfOpen: true,
+    noDelay: true,
+    ...(isShared ? { onread: onReadOption(target) } : {}),
+  });
+  const connection = new SocketConnection(socket, undefined, address);
+  target.onRead = (bytes) => connection.onRead(bytes);
+  connection.attach(socket, isShared);
+  const timer =
+    options.timeoutMs > 0 ? setTimeout(() => connection.destroy('connection timeout'), Math.max(1, options.timeoutMs)) : undefined;
+  connection.read({
+    ...NO_HANDLERS,
+    onClose: (error) => {
+      clearTimeout(timer);
+      handlers.onClose(error ?? 'connection closed');
+    },
+  });
+  socket.once('connect', () => {
+    clearTimeout(timer);
+    connection.read(handlers);
+    inTurn(() => handlers.onConnect(connection));
+  });
+}
