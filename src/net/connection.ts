@@ -22,6 +22,8 @@ export interface Connection {
   pause(): void;
   resume(): void;
   readonly isClosed: boolean;
+  /** Called once after the handlers' `onClose`: for who accepted the connection and counts it, whoever reads it. */
+  afterClose?: (() => void) | undefined;
   /** Bytes written but not yet taken by the kernel. */
   readonly pendingBytes: number;
 }
