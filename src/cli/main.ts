@@ -15,6 +15,11 @@ interface CommandEntry {
   readonly load: () => Promise<CommandModule>;
 }
 
+async function loadDemo(): Promise<CommandModule> {
+  const [{ demoCommand }, { runCommand }] = await Promise.all([import('./demo.ts'), import('./command.ts')]);
+  return { run: (args) => runCommand(demoCommand, args) };
+}
+
 const COMMANDS: readonly CommandEntry[] = [
   { name: 'up', summary: 'start the mesh that a folder describes, until Ctrl-C', load: () => import('./up.ts') },
   { name: 'run', summary: 'put one more process into a running mesh', load: () => import('./run.ts') },
@@ -22,6 +27,7 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'status', summary: 'list proxies: connected, in sync, refused configuration', load: () => import('./status.ts') },
   { name: 'get', summary: 'list services, routes, policies or workloads', load: () => import('./get.ts') },
   { name: 'token', summary: 'create a token by which a proxy proves its identity', load: () => import('./token.ts') },
+  { name: 'demo', summary: 'bring up the example shop and check what a mesh promises on it', load: loadDemo },
   { name: 'control', summary: 'run the control plane by itself', load: () => import('./control.ts') },
   { name: 'proxy', summary: 'run a proxy by itself, from an Envoy v3 bootstrap file', load: () => import('./proxy.ts') },
   { name: 'version', summary: 'print versions', load: () => import('./version.ts') },

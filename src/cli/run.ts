@@ -1,0 +1,139 @@
+/** `tulle run`: one more process in a running mesh, with an address, a name and an identity of its own. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+import { selectProtocol } from '../compile/dialects/protocol.ts';
+import type { Workload, WorkloadPort } from '../model/workload.ts';
+import { newCommand, runCommand, stateDirOption } from './command.ts';
+import { CliError } from './errors.ts';
+import type { StateDir } from './state-dir.ts';
+import { findStateDir } from './state-dir.ts';
+import { joinGround } from './up/ground.ts';
+import type { InstanceContext } from './up/instance.ts';
+import { Instance } from './up/instance.ts';
+import { liveRuns, RunRecord } from './up/run-record.ts';
+import { applicationUser } from './up/user.ts';
+import path from 'node:path';
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+interface RunOptions {
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount?: string;
+  readonly port: readonly WorkloadPort[];
+  readonly label: Readonly<Record<string, string>>;
+  readonly stateDir?: string;
+}
+
+/** `8080`, `8080:web`, `8080:web:http`. Names choose protocols by Istio's rules. */
+export function parsePort(text: string, before: readonly WorkloadPort[]): WorkloadPort[] {
+  const [digits = '', name, protocol, ...more] = text.split(':');
+  const number = Number(digits);
+  if (!/^\d+$/.test(digits) || number < 1 || number > 65_535 || more.length > 0) {
+    throw new InvalidArgumentError(`"${text}" is not PORT[:NAME[:PROTOCOL]] with a port of 1 to 65535.`);
+  }
+  const chosen = selectProtocol(number, name ?? '', protocol);
+  if (protocol !== undefined && chosen === 'auto')
+    throw new InvalidArgumentError(`"${protocol}" is not a protocol; http, grpc, tcp and tls are some.`);
+  return [...before, { number, name: name ?? `port-${number}`, protocol: chosen }];
+}
+
+/** `key=value`. */
+export function parseLabel(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError(`"${text}" is not KEY=VALUE.`);
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function checkName(text: string): string {
+  if (NAME.test(text)) return text;
+  throw new InvalidArgumentError(`"${text}" must be lower-case letters, digits and "-", at most 63.`);
+}
+
+function workloadOf(options: RunOptions, command: readonly string[]): Workload {
+  const { name, namespace } = options;
+  return {
+    name,
+    namespace,
+    labels: { app: name, ...options.label },
+    serviceAccount: options.serviceAccount ?? 'default',
+    ports: options.port,
+    replicas: 1,
+    command,
+    env: {},
+    workingDir: '',
+    readiness: undefined,
+    upstreams: [],
+    locality: '',
+    role: 'sidecar',
+    isMeshed: true,
+    origin: { kind: 'Workload', namespace, name, file: '', line: 0, field: '' },
+  };
+}
+
+function contextOf(
+  state: StateDir,
+  record: RunRecord,
+  info: Parameters<typeof joinGround>[0],
+  onExit: (code: number) => void,
+): InstanceContext {
+  return {
+    state,
+    ground: joinGround(info, state.hosts),
+    record,
+    self: [process.execPath, path.resolve(process.argv[1] ?? '')],
+    user: applicationUser(process.env),
+    env: process.env,
+    // the terminal belongs to the application
+    tell: () => undefined,
+    onLine: undefined,
+    foreground: onExit,
+  };
+}
+
+async function runOne(command: readonly string[], options: RunOptions): Promise<void> {
+  const state = findStateDir(options.stateDir);
+  const mesh = liveRuns(state.runs).find(({ info }) => info.role === 'up');
+  // a control plane that runs by itself has no network to join
+  const info = mesh?.info ?? { role: 'up', mode: 'explicit' };
+  if (mesh === undefined && !existsSync(state.adminSocket)) {
+    throw new CliError(`no mesh runs in ${state.root}`, 'start one with tulle up <folder>');
+  }
+  mkdirSync(state.logs, { recursive: true, mode: 0o700 });
+  const record = new RunRecord(state.runs, { ...info, role: 'run' });
+  const cleanUp = (): void => {
+    record.killAll();
+    record.undoAll();
+  };
+  process.once('exit', cleanUp);
+  const ended = Promise.withResolvers<number>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ended.resolve(128));
+  const workload = workloadOf(options, command);
+  const instance = new Instance(contextOf(state, record, info, ended.resolve), workload, `${options.name}-${process.pid}`, process.cwd());
+  try {
+    const started = instance.start();
+    started.catch(ended.reject);
+    process.exitCode = await ended.promise;
+  } finally {
+    await instance.stop(true);
+    cleanUp();
+  }
+  process.exit();
+}
+
+/** Runs a command as a workload of a running mesh, and ends with its exit code. */
+export async function run(args: readonly string[]): Promise<void> {
+  const command = newCommand('run', 'Puts one more process into a running mesh: address, proxy, identity.', [
+    ['tulle run --name client -- curl -s http://payments.shop:9090', 'call a service as a client of the mesh'],
+    ['tulle run --name web --port 8080:http -- node web.js', 'serve: a Service that selects app=web sends to it'],
+  ])
+    .requiredOption('--name <name>', "the workload's name, and its label app", checkName)
+    .option('--namespace <name>', 'its namespace', 'default')
+    .option('--service-account <name>', 'whose identity it has (default: default)')
+    .option('--port <port[:name[:protocol]]>', 'a port that it listens on; may be given more than once', parsePort, [])
+    .option('--label <key=value>', 'a label; may be given more than once', parseLabel, {})
+    .addOption(stateDirOption())
+    .argument('<command...>', 'what to run, after --')
+    .action(runOne);
+  await runCommand(command, args);
+}
