@@ -48,6 +48,7 @@ class SocketConnection implements Connection, ReadTarget {
   #remote: NetAddress | undefined;
   readonly #queue = new WriteQueue();
   isClosed = false;
+  afterClose: (() => void) | undefined = undefined;
 
   constructor(socket: net.Socket, local?: NetAddress, remote?: NetAddress) {
     this.#socket = socket;
@@ -184,6 +185,7 @@ class SocketConnection implements Connection, ReadTarget {
     this.isClosed = true;
     this.#queue.clear();
     inTurn(() => this.#handlers.onClose(this.#error));
+    this.afterClose?.();
   }
 }
 
@@ -221,6 +223,8 @@ export interface TcpOptions {
   readonly timeoutMs: number;
   /** Source address to bind. */
   readonly bind?: string;
+  /** Quiet time before TCP keep-alive probes, in milliseconds; 0 or absent: none. */
+  readonly keepAliveMs?: number;
 }
 
 /** `onClose` tells of a failure to connect too: error `connection timeout`, or the system's code. */
@@ -237,6 +241,7 @@ export function connectTcp(address: NetAddress, options: TcpOptions, handlers: C
     ...where,
     allowHalfOpen: true,
     noDelay: true,
+    ...(options.keepAliveMs ? { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs } : {}),
     ...(isShared ? { onread: onReadOption(target) } : {}),
   });
   const connection = new SocketConnection(socket, undefined, address);
