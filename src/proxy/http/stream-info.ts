@@ -1,5 +1,5 @@
 import type { NetAddress } from '../../net/address.ts';
-import type { DownstreamConnection } from '../listener/connection.ts';
+import type { DownstreamConnection, PeerTls } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';
 import type { Cluster, Host } from '../cluster/cluster.ts';
 import type { HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/message.ts';
@@ -85,6 +85,8 @@ export interface StreamInfo {
   clusterName: string;
   upstream: Host | undefined;
   upstreamLocalAddress: string;
+  /** URI SANs of both ends of the connection to the upstream; undefined where it is plain or unknown. */
+  upstreamTls?: Pick<PeerTls, 'uriSans' | 'localUriSans'> | undefined;
   upstreamTransportFailure: string;
   attempts: number;
   /** What filters left: `[filter name, value]`; the policy that decided (`rbac`), the peer's metadata (`istio.peer`). */
