@@ -20,14 +20,17 @@ export interface CompiledConfig {
 
 export interface Compiler {
   /** The resources of one file's text; what is wrong with the others. */
-  parseDocuments(file: string, text: string): { readonly resources: readonly Resource[]; readonly diagnostics: readonly Diagnostic[] };
+  readonly parseDocuments: (
+    file: string,
+    text: string,
+  ) => { readonly resources: readonly Resource[]; readonly diagnostics: readonly Diagnostic[] };
   /** The mesh; parts that did not change since `previous` are the same objects. */
-  buildMesh(
+  readonly buildMesh: (
     resources: readonly Resource[],
     instances: readonly WorkloadInstance[],
     previous?: Mesh,
-  ): { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[] };
-  compile(mesh: Mesh, proxy: ProxyNode): CompiledConfig;
+  ) => { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[] };
+  readonly compile: (mesh: Mesh, proxy: ProxyNode) => CompiledConfig;
   /** Throws ConfigError where the node cannot be read. */
-  proxyNodeOf(node: Node): ProxyNode;
+  readonly proxyNodeOf: (node: Node) => ProxyNode;
 }

@@ -37,8 +37,14 @@ async function setUp(t: TestContext, text: string, options: Partial<ControlPlane
   await writeFile(file, text);
   const start = (): Promise<ControlPlane> =>
     startControlPlane({
-      ...{ folder, stateDir: path.join(folder, '.tulle'), compiler: lineCompiler, log: silentLog },
-      ...{ debounceQuietMs: 5, instanceGraceMs: 20, restoreGraceMs: 10_000, ...options },
+      folder,
+      stateDir: path.join(folder, '.tulle'),
+      compiler: lineCompiler,
+      log: silentLog,
+      debounceQuietMs: 5,
+      instanceGraceMs: 20,
+      restoreGraceMs: 10_000,
+      ...options,
     });
   const probes: Probe[] = [];
   const setup: Setup = {

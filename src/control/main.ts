@@ -162,7 +162,7 @@ async function listen(options: ControlPlaneOptions, state: ControlState): Promis
 }
 
 /** Restores what was known and reads the folder, so that the first stream gets the whole truth. */
-async function prepare(options: ControlPlaneOptions): Promise<{ state: ControlState; stop(): Promise<void> }> {
+async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: ControlState; readonly stop: () => Promise<void> }> {
   const { folder, stateDir, log } = options;
   // loaded late, so that tests of the shell do without the compiler
   const compiler = options.compiler ?? (await import('./default-compiler.ts')).defaultCompiler;
@@ -185,8 +185,17 @@ async function prepare(options: ControlPlaneOptions): Promise<{ state: ControlSt
   pusher.onState(createReporter(log));
   pusher.start();
   const state: ControlState = {
-    ...{ compiler, authority, tokens, registry, pusher, metrics, log },
-    ...{ connections: new Set(), stats: streamStats(metrics), clock: systemClock, random: Math.random },
+    compiler,
+    authority,
+    tokens,
+    registry,
+    pusher,
+    connections: new Set(),
+    stats: streamStats(metrics),
+    metrics,
+    clock: systemClock,
+    random: Math.random,
+    log,
   };
   addGauges(metrics, state, options.version ?? '');
   return {

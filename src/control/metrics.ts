@@ -7,7 +7,7 @@ interface Family {
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   /** Lines without the family's name: suffix, labels, value. */
-  rows(): Iterable<readonly [suffix: string, labels: string, value: number]>;
+  readonly rows: () => Iterable<readonly [suffix: string, labels: string, value: number]>;
 }
 
 export interface Counter {

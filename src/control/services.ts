@@ -37,7 +37,7 @@ async function* serveStream<Request extends AnyRequest, Response extends { reado
   context: HandlerContext,
 ): AsyncGenerator<Response> {
   const responses = createMessageQueue<Response>();
-  const connection = new ProxyConnection(variant, state, identify(context, state.tokens), responses.push);
+  const connection = new ProxyConnection(variant, state, identify(context, state.tokens), (response) => responses.push(response));
   let failure: unknown;
   const read = async (): Promise<void> => {
     try {
