@@ -78,7 +78,8 @@ function readEndpoint(endpoint: LbEndpoint, locality: LocalityLbEndpoints, path:
 
 function readLocality(locality: LocalityLbEndpoints, path: string): Endpoint[] {
   if (locality.lbConfig.case !== undefined) throw new ConfigError(path, `${locality.lbConfig.case} is not supported`);
-  if (locality.priority > HIGHEST_PRIORITY_NUMBER) throw new ConfigError(`${path}.priority`, `${locality.priority} is above ${HIGHEST_PRIORITY_NUMBER}`);
+  if (locality.priority > HIGHEST_PRIORITY_NUMBER)
+    throw new ConfigError(`${path}.priority`, `${locality.priority} is above ${HIGHEST_PRIORITY_NUMBER}`);
   return locality.lbEndpoints.map((endpoint, i) => readEndpoint(endpoint, locality, `${path}.lb_endpoints[${i}]`));
 }
 

@@ -1,7 +1,10 @@
 import { ConfigError } from '../../core/errors.ts';
 import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { HttpProtocolOptions as CommonOptions } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
-import { type HttpProtocolOptions, HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import {
+  type HttpProtocolOptions,
+  HttpProtocolOptionsSchema,
+} from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { durationMs } from '../config/durations.ts';
 import { decodeTyped } from '../config/typed-config.ts';
 import type { Cluster } from './cluster.ts';
@@ -21,8 +24,10 @@ function protocolOf(options: HttpProtocolOptions, path: string): Cluster['upstre
   if (kind === 'useDownstreamProtocolConfig') return 'client';
   if (kind !== 'explicitHttpConfig') return 'http1';
   const protocol = value.protocolConfig.case;
-  if (protocol === 'http2ProtocolOptions') throw new ConfigError(`${path}.explicit_http_config.http2_protocol_options`, 'HTTP/2 upstream is not supported');
-  if (protocol === 'http3ProtocolOptions') throw new ConfigError(`${path}.explicit_http_config.http3_protocol_options`, 'HTTP/3 upstream is not supported');
+  if (protocol === 'http2ProtocolOptions')
+    throw new ConfigError(`${path}.explicit_http_config.http2_protocol_options`, 'HTTP/2 upstream is not supported');
+  if (protocol === 'http3ProtocolOptions')
+    throw new ConfigError(`${path}.explicit_http_config.http3_protocol_options`, 'HTTP/3 upstream is not supported');
   return 'http1';
 }
 

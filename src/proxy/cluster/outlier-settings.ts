@@ -59,7 +59,10 @@ export function readOutlierSettings(config: OutlierDetection, path: string): Out
   return {
     intervalMs: positiveDurationMs(config.interval, DEFAULT_INTERVAL_MS, `${path}.interval`),
     baseEjectionMs,
-    maxEjectionMs: Math.max(baseEjectionMs, positiveDurationMs(config.maxEjectionTime, DEFAULT_MAX_EJECTION_MS, `${path}.max_ejection_time`)),
+    maxEjectionMs: Math.max(
+      baseEjectionMs,
+      positiveDurationMs(config.maxEjectionTime, DEFAULT_MAX_EJECTION_MS, `${path}.max_ejection_time`),
+    ),
     jitterMs: durationMs(config.maxEjectionTimeJitter, 0),
     maxEjectionPercent: config.maxEjectionPercent ?? 10,
     alwaysEjectsOne: config.alwaysEjectOneHost ?? false,

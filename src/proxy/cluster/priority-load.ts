@@ -32,9 +32,7 @@ export function spreadLoad(levels: readonly Level[], overprovisioning: number, p
     100,
     capacities.reduce((sum, value) => sum + value, 0),
   );
-  const isPanic = levels.map(
-    (level) => available < 100 && (level.total === 0 ? 0 : (100 * level.usable) / level.total) < panicThreshold,
-  );
+  const isPanic = levels.map((level) => available < 100 && (level.total === 0 ? 0 : (100 * level.usable) / level.total) < panicThreshold);
   if (isPanic.every((panics) => panics)) return byHosts(levels);
   let left = 100;
   return capacities.map((value, i) => {

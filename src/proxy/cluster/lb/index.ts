@@ -1,6 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../core/errors.ts';
-import { type Cluster as ClusterProto, Cluster_LbPolicy, LoadBalancingPolicySchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import {
+  type Cluster as ClusterProto,
+  Cluster_LbPolicy,
+  LoadBalancingPolicySchema,
+} from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { LeastRequestSchema } from '../../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
 import { RandomSchema } from '../../../xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
 import { RoundRobinSchema } from '../../../xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts';
@@ -39,7 +43,8 @@ function isPrime(value: number): boolean {
 function table(config: ClusterProto, path: string): LoadBalancerFactory {
   if (config.lbConfig.case !== 'maglevLbConfig') return maglev(MAGLEV_TABLE_SIZE);
   const size = Number(config.lbConfig.value.tableSize ?? MAGLEV_TABLE_SIZE);
-  if (!isPrime(size) || size > 5_000_011) throw new ConfigError(`${path}.maglev_lb_config.table_size`, `${size} is not a prime up to 5000011`);
+  if (!isPrime(size) || size > 5_000_011)
+    throw new ConfigError(`${path}.maglev_lb_config.table_size`, `${size} is not a prime up to 5000011`);
   return maglev(size);
 }
 
@@ -65,7 +70,10 @@ function typedPolicy(config: ClusterProto, path: string): LoadBalancerFactory {
     const build = any === undefined ? undefined : TYPED[typeNameOf(any)];
     if (build !== undefined) return build(any, at);
   }
-  throw new ConfigError(`${path}.load_balancing_policy`, `none of its ${policies.length} policies is supported (${Object.keys(TYPED).join(', ')})`);
+  throw new ConfigError(
+    `${path}.load_balancing_policy`,
+    `none of its ${policies.length} policies is supported (${Object.keys(TYPED).join(', ')})`,
+  );
 }
 
 /** The load balancing policy that a cluster's configuration asks for. */

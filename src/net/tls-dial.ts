@@ -1,0 +1,94 @@
+/** Outgoing TLS: connects, shakes hands, and says how it went. Who the peer may be is the caller's to judge. */
+import tls, { type SecureContext, type TLSSocket } from 'node:tls';
+import { Buffer } from 'node:buffer';
+import { messageOf } from '../core/errors.ts';
+import type { NetAddress } from './address.ts';
+
+export interface TlsDialOptions {
+  readonly address: NetAddress;
+  /** Source address to bind. */
+  readonly bind: string | undefined;
+  readonly context: SecureContext;
+  /** '' sends no name. */
+  readonly serverName: string;
+  /** Protocols to offer; empty offers none. */
+  readonly alpn: readonly string[];
+  /** A session of the same peer to resume. */
+  readonly session: Buffer | undefined;
+  /** For connecting and the handshake together, in milliseconds; 0 for none. */
+  readonly timeoutMs: number;
+  /** Quiet time before TCP keep-alive probes, in milliseconds; 0 for none. */
+  readonly keepAliveMs: number;
+}
+
+export interface TlsDialHandlers {
+  /** The handshake is done. `verifyError` is OpenSSL's verdict on the peer's chain; undefined where it holds. */
+  onSecure(socket: TLSSocket, verifyError: string | undefined): void;
+  /** No connection: `kind` says how far it came. */
+  onFailure(kind: 'connect' | 'handshake' | 'timeout', reason: string): void;
+  /** A session that may be resumed later; after `onSecure`, perhaps many times. */
+  onSession(session: Buffer): void;
+}
+
+/** OpenSSL's and Node's codes without their common prefix, with the text: `SSL_WRONG_VERSION_NUMBER:wrong version number`. */
+export function describeTlsError(error: Error): string {
+  const code: unknown = Reflect.get(error, 'code');
+  const reason: unknown = Reflect.get(error, 'reason');
+  const text = typeof reason === 'string' ? reason : messageOf(error);
+  return typeof code === 'string' ? `${code.replace(/^ERR_/, '')}:${text}` : text;
+}
+
+function codeOf(error: Error): string {
+  const code: unknown = Reflect.get(error, 'code');
+  return typeof code === 'string' ? code : error.message;
+}
+
+/** Options that `tls.connect` hands to `net.connect`, which its types leave out. */
+type ConnectOptions = tls.ConnectionOptions & { allowHalfOpen: boolean; localAddress?: string };
+
+function start(options: TlsDialOptions): TLSSocket {
+  const { address } = options;
+  const connectOptions: ConnectOptions = {
+    ...(address.host.startsWith('/') ? { path: address.host } : { host: address.host, port: address.port }),
+    ...(options.bind === undefined ? {} : { localAddress: options.bind }),
+    allowHalfOpen: true,
+    secureContext: options.context,
+    servername: options.serverName,
+    ...(options.alpn.length === 0 ? {} : { ALPNProtocols: [...options.alpn] }),
+    ...(options.session === undefined ? {} : { session: options.session }),
+    // the caller judges, by names that Node knows nothing of
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+  };
+  return tls.connect(connectOptions);
+}
+
+/** Dials. Exactly one of `onSecure` and `onFailure` is called. */
+export function dialTls(options: TlsDialOptions, handlers: TlsDialHandlers): void {
+  const socket = start(options);
+  let isConnected = false;
+  let isDone = false;
+  const fail = (kind: 'connect' | 'handshake' | 'timeout', reason: string): void => {
+    if (isDone) return;
+    isDone = true;
+    clearTimeout(timer);
+    socket.destroy();
+    handlers.onFailure(kind, reason);
+  };
+  const timer = options.timeoutMs > 0 ? setTimeout(() => fail('timeout', 'connection timeout'), Math.max(1, options.timeoutMs)) : undefined;
+  const onError = (error: Error): void =>
+    fail(isConnected ? 'handshake' : 'connect', isConnected ? describeTlsError(error) : codeOf(error));
+  socket.setNoDelay(true);
+  if (options.keepAliveMs > 0) socket.setKeepAlive(true, options.keepAliveMs);
+  socket.once('connect', () => (isConnected = true));
+  socket.on('error', onError);
+  socket.once('close', () => fail(isConnected ? 'handshake' : 'connect', 'the peer closed the connection'));
+  socket.on('session', (session) => handlers.onSession(session));
+  socket.once('secureConnect', () => {
+    if (isDone) return;
+    isDone = true;
+    clearTimeout(timer);
+    const verdict: unknown = socket.authorizationError;
+    handlers.onSecure(socket, socket.authorized ? undefined : String(verdict ?? 'not verified'));
+  });
+}

@@ -1,0 +1,33 @@
+import type { Clock, Random } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
+import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import type { SecretStore } from '../config/secret-store.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
+import type { Cluster, Host } from './cluster.ts';
+import type { NameResolver } from './resolver.ts';
+
+/** What clusters are built with: the parts of the running proxy that they may use. */
+export interface ClusterScope {
+  /** The registry's root; the cluster counts under `cluster.<name>`. */
+  readonly stats: StatsScope;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly secrets: SecretStore;
+  readonly log: Log;
+  /** The system's where absent. */
+  readonly resolver?: NameResolver;
+  /** Called once for each host that has left, or whose cluster has: its idle connections are to be closed. */
+  onHostRemoved?(host: Host): void;
+}
+
+/** A cluster as its owner sees it. */
+export interface MutableCluster extends Cluster {
+  /** The name to ask EDS for; undefined for clusters of other types. */
+  readonly edsName: string | undefined;
+  /** Takes over a load assignment of EDS. Throws ConfigError, and keeps the former one, for one that cannot be used. */
+  update(assignment: ClusterLoadAssignment): void;
+  /** Calls back once when the cluster is warm; at once where it is. */
+  onWarm(callback: () => void): void;
+  /** Leaves: no timers, no statistics; hosts drain, and connections that exist go on. */
+  close(): void;
+}

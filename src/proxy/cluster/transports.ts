@@ -1,0 +1,110 @@
+import { ConfigError } from '../../core/errors.ts';
+import { type ConnectHandlers, connectTcp } from '../../net/socket-connection.ts';
+import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
+import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import type { SecretStore } from '../config/secret-store.ts';
+import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
+import { TlsTransport } from '../tls/upstream.ts';
+import type { ConnectOptions, Host, Transport } from './cluster.ts';
+import { chooseTransport, type TransportMatch } from './transport-match.ts';
+
+interface TransportScope {
+  /** The cluster's. */
+  readonly stats: StatsScope;
+  readonly secrets: SecretStore;
+  /** True: hosts' names are sent as server names where the configuration has none. */
+  readonly usesHostAsSni: boolean;
+}
+
+/** All ways to the hosts of a cluster. */
+export interface Transports {
+  /** The way to an endpoint with this `filter_metadata`. */
+  choose(metadata: Readonly<Record<string, unknown>>): Transport;
+  /** True once every secret that is needed has arrived. */
+  readonly isReady: boolean;
+  /** Calls back whenever `isReady` may have changed. */
+  onReady(callback: () => void): void;
+  /** Stops watching secrets; connections that exist go on. */
+  close(): void;
+}
+
+/** Seconds of silence before probes where `tcp_keepalive` says nothing else: Linux's default. */
+const KEEPALIVE_SECONDS = 7200;
+
+/** Plain TCP. */
+function plainTransport(stats: StatsScope, keepAliveMs: number): Transport {
+  return {
+    isTls: false,
+    connect(host: Host, options: ConnectOptions, handlers: ConnectHandlers) {
+      stats.counter('upstream_cx_total').value++;
+      const bind = options.bind === undefined ? {} : { bind: options.bind };
+      connectTcp(
+        host.address,
+        { timeoutMs: options.timeoutMs, keepAliveMs, ...bind },
+        {
+          onData() {},
+          onEnd() {},
+          onDrain() {},
+          onClose(error) {
+            stats.counter('upstream_cx_connect_fail').value++;
+            if (error === 'connection timeout') stats.counter('upstream_cx_connect_timeout').value++;
+            handlers.onClose(error);
+          },
+          onConnect(connection) {
+            connection.read(handlers);
+            handlers.onConnect(connection);
+          },
+        },
+      );
+    },
+  };
+}
+
+function keepAliveMs(config: ClusterProto): number {
+  const keepAlive = config.upstreamConnectionOptions?.tcpKeepalive;
+  return keepAlive === undefined ? 0 : (keepAlive.keepaliveTime ?? KEEPALIVE_SECONDS) * 1000;
+}
+
+/**
+ * Builds the transports of a cluster: `transport_socket` and `transport_socket_matches`. `path` is the cluster's.
+ * Throws ConfigError for other sockets than raw_buffer and tls.
+ */
+export function buildTransports(config: ClusterProto, path: string, scope: TransportScope): Transports {
+  const { stats, secrets, usesHostAsSni } = scope;
+  const keepAlive = keepAliveMs(config);
+  const plain = plainTransport(stats, keepAlive);
+  const secured: TlsTransport[] = [];
+  const build = (socket: TransportSocket | undefined, at: string): Transport => {
+    const any = socket?.configType.value;
+    if (socket === undefined || (any === undefined && socket.name === 'envoy.transport_sockets.raw_buffer')) return plain;
+    const type = any === undefined ? '' : typeNameOf(any);
+    if (type === RawBufferSchema.typeName) return plain;
+    if (type !== UpstreamTlsContextSchema.typeName)
+      throw new ConfigError(`${at}.typed_config`, `${type || 'nothing'}: only raw_buffer and tls are supported`);
+    const tlsPath = `${at}.typed_config`;
+    const context = decodeTyped(any, UpstreamTlsContextSchema, tlsPath);
+    const transport = new TlsTransport(context, tlsPath, { stats, secrets, usesHostname: usesHostAsSni, keepAliveMs: keepAlive });
+    secured.push(transport);
+    return transport;
+  };
+  const fallback = build(config.transportSocket, `${path}.transport_socket`);
+  const matches = config.transportSocketMatches.map((match, i): TransportMatch => {
+    const transport = build(match.transportSocket, `${path}.transport_socket_matches[${i}].transport_socket`);
+    return { name: match.name, match: match.match ?? {}, transport };
+  });
+  return {
+    choose: (metadata) => chooseTransport(matches, metadata, fallback),
+    get isReady() {
+      return secured.every((transport) => transport.isReady);
+    },
+    onReady(callback) {
+      for (const transport of secured) transport.onReady(callback);
+    },
+    close() {
+      for (const transport of secured) transport.close();
+    },
+  };
+}

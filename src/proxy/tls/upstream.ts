@@ -1,0 +1,178 @@
+import type { X509Certificate } from 'node:crypto';
+import type { SecureContext, TLSSocket } from 'node:tls';
+import { create } from '@bufbuild/protobuf';
+import { messageOf } from '../../core/errors.ts';
+import { wrapTls } from '../../net/socket-connection.ts';
+import { altNamesOf, peerCertificate } from '../../net/peer-certificate.ts';
+import { createTlsContext } from '../../net/tls-context.ts';
+import { dialTls } from '../../net/tls-dial.ts';
+import { CommonTlsContextSchema, type UpstreamTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import type { ConnectOptions, Host, Transport } from '../cluster/cluster.ts';
+import type { ConnectHandlers } from '../../net/socket-connection.ts';
+import type { SecretStore } from '../config/secret-store.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
+import { ContextSource, readTlsSettings, type TlsSettings } from './common-context.ts';
+import { judge, type Refusal } from './validation.ts';
+
+interface Current {
+  readonly version: number;
+  readonly context: SecureContext;
+}
+
+interface Session {
+  readonly version: number;
+  readonly bytes: Buffer;
+}
+
+/** Why there is no connection, as Envoy's transport failure reason begins. */
+function tlsError(reason: string): string {
+  return `TLS_error:|${reason}`;
+}
+
+/** TLS to hosts: UpstreamTlsContext. Sessions are kept one a host, as long as the secrets stay. */
+export class TlsTransport implements Transport {
+  readonly isTls = true;
+  readonly #settings: TlsSettings;
+  readonly #serverName: string;
+  readonly #usesHostname: boolean;
+  readonly #keepAliveMs: number;
+  readonly #resumes: boolean;
+  readonly #source: ContextSource;
+  readonly #stats: StatsScope;
+  readonly #sessions = new WeakMap<Host, Session>();
+  #context: Current | undefined;
+
+  constructor(
+    config: UpstreamTlsContext,
+    path: string,
+    scope: { stats: StatsScope; secrets: SecretStore; usesHostname: boolean; keepAliveMs: number },
+  ) {
+    this.#settings = readTlsSettings(
+      config.commonTlsContext ?? create(CommonTlsContextSchema),
+      `${path}.common_tls_context`,
+      scope.secrets,
+    );
+    this.#serverName = config.sni;
+    this.#usesHostname = scope.usesHostname;
+    this.#keepAliveMs = scope.keepAliveMs;
+    this.#resumes = (config.maxSessionKeys ?? 1) > 0;
+    this.#source = new ContextSource(this.#settings);
+    this.#stats = scope.stats;
+  }
+
+  get isReady(): boolean {
+    return this.#source.isReady;
+  }
+
+  onReady(callback: () => void): void {
+    this.#source.onChange(callback);
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  #count(name: string): void {
+    this.#stats.counter(name).value++;
+  }
+
+  /** The context in force and its version. Throws where it cannot be made of secrets that came later. */
+  #current(): Current | undefined {
+    const source = this.#source.current();
+    if (source === undefined) return undefined;
+    if (this.#context?.version !== source.version) this.#context = { version: source.version, context: createTlsContext(source.options) };
+    return this.#context;
+  }
+
+  #nameFor(host: Host, options: ConnectOptions): string {
+    if (this.#serverName !== '') return this.#serverName;
+    return options.sni ?? (this.#usesHostname ? host.hostname : '');
+  }
+
+  connect(host: Host, options: ConnectOptions, handlers: ConnectHandlers): void {
+    this.#count('upstream_cx_total');
+    let current: Current | undefined;
+    try {
+      current = this.#current();
+    } catch (error) {
+      this.#fail(handlers, tlsError(messageOf(error)), 'ssl.connection_error');
+      return;
+    }
+    if (current === undefined) this.#fail(handlers, tlsError('Secret is not supplied by SDS'), 'ssl.upstream_context_secrets_not_ready');
+    else this.#dial(host, options, handlers, current);
+  }
+
+  #fail(handlers: ConnectHandlers, reason: string, stat: string): void {
+    this.#count('upstream_cx_connect_fail');
+    this.#count(stat);
+    queueMicrotask(() => handlers.onClose(reason));
+  }
+
+  #dial(host: Host, options: ConnectOptions, handlers: ConnectHandlers, current: Current): void {
+    const former = this.#sessions.get(host);
+    let isTrusted = false;
+    let latest: Buffer | undefined;
+    const keep = (): void => {
+      if (isTrusted && latest !== undefined && this.#resumes) this.#sessions.set(host, { version: current.version, bytes: latest });
+    };
+    dialTls(
+      {
+        address: host.address,
+        bind: options.bind,
+        context: current.context,
+        serverName: this.#nameFor(host, options),
+        alpn: options.alpn ?? this.#settings.alpn,
+        session: former?.version === current.version ? former.bytes : undefined,
+        timeoutMs: options.timeoutMs,
+        keepAliveMs: this.#keepAliveMs,
+      },
+      {
+        onFailure: (kind, reason) => this.#failed(host, handlers, kind, reason),
+        onSession(session) {
+          latest = session;
+          keep();
+        },
+        onSecure: (socket, verifyError) => {
+          isTrusted = this.#secured(host, socket, verifyError, handlers);
+          keep();
+        },
+      },
+    );
+  }
+
+  #failed(host: Host, handlers: ConnectHandlers, kind: 'connect' | 'handshake' | 'timeout', reason: string): void {
+    this.#count('upstream_cx_connect_fail');
+    if (kind === 'timeout') this.#count('upstream_cx_connect_timeout');
+    if (kind === 'handshake') {
+      this.#count('ssl.connection_error');
+      this.#sessions.delete(host);
+    }
+    handlers.onClose(kind === 'handshake' ? tlsError(reason) : reason);
+  }
+
+  #refusal(certificate: X509Certificate | undefined, verifyError: string | undefined): Refusal | undefined {
+    const { validation } = this.#settings;
+    if (validation === undefined) return undefined;
+    if (certificate === undefined) return { stat: 'fail_verify_no_cert', reason: 'the peer has no certificate' };
+    return judge(validation, certificate, verifyError, altNamesOf(certificate));
+  }
+
+  /** True where the peer is whom we want; hands the connection over then. */
+  #secured(host: Host, socket: TLSSocket, verifyError: string | undefined, handlers: ConnectHandlers): boolean {
+    const refusal = this.#refusal(peerCertificate(socket), verifyError);
+    if (refusal !== undefined) {
+      socket.destroy();
+      this.#sessions.delete(host);
+      this.#count('upstream_cx_connect_fail');
+      this.#count(`ssl.${refusal.stat}`);
+      handlers.onClose(tlsError(`CERTIFICATE_VERIFY_FAILED:${refusal.reason}`));
+      return false;
+    }
+    this.#count('ssl.handshake');
+    if (socket.isSessionReused()) this.#count('ssl.session_reused');
+    const connection = wrapTls(socket, undefined, host.address);
+    connection.read(handlers);
+    handlers.onConnect(connection);
+    return true;
+  }
+}
