@@ -32,11 +32,13 @@ export const ROOTS = [
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest',
   'envoy.extensions.load_balancing_policies.random.v3.Random',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+  'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig',
   'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery',
   'udpa.type.v1.TypedStruct',
   'xds.type.v3.TypedStruct',
   'google.rpc.Status',
   'istio.v1.auth.IstioCertificateService',
+  'istio.networking.nds.v1.NameTable',
 ];
 
 /** Left out with every field that has their type: what no part of Tulle reads or writes. */

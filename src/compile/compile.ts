@@ -1,0 +1,122 @@
+/**
+ * From a mesh to what one proxy gets. Pure and memoised by identity: parts that a change did not touch are the same
+ * objects, with the same bytes and version, for every proxy that sees the same.
+ */
+import type { Mesh } from '../model/mesh.ts';
+import type { Service } from '../model/service.ts';
+import { endpointsOf } from './emit/endpoints.ts';
+import { effectivePolicy } from './emit/destination-policy.ts';
+import { explicitOutbound } from './emit/explicit.ts';
+import { inboundOf, type Server } from './emit/inbound.ts';
+import { inboundPorts } from './emit/inbound-ports.ts';
+import { memoised } from './emit/memo.ts';
+import { outboundClusters } from './emit/outbound-clusters.ts';
+import { outboundListeners } from './emit/outbound-listeners.ts';
+import { outboundRoutes } from './emit/outbound-routes.ts';
+import type { ProxyNode } from './emit/proxy-node.ts';
+import { byName, type CompiledResource, type ResourceMap } from './emit/resource.ts';
+import { clientKey, type Scope, scopeOf } from './emit/scope.ts';
+import { shapesOf } from './emit/shape.ts';
+import { blackHole, outboundPassthrough } from './emit/special-clusters.ts';
+
+export { type ProxyNode, proxyNodeOf } from './emit/proxy-node.ts';
+export type { CompiledResource, ResourceMap } from './emit/resource.ts';
+
+/** What one proxy gets, by type and name, in order of name. */
+export interface Compiled {
+  readonly listeners: ResourceMap;
+  readonly routes: ResourceMap;
+  readonly clusters: ResourceMap;
+  readonly endpoints: ResourceMap;
+  /** Certificates of gateways and clients by `credentialName`; `default` and `ROOTCA` are the control plane's own. */
+  readonly secrets: ResourceMap;
+}
+
+const NO_RESOURCES: ResourceMap = new Map();
+
+/** A scope's outgoing side, whatever the proxy's own workload is. */
+const interceptedOutbound = memoised((scope: Scope) => ({ listeners: outboundListeners(scope), routes: outboundRoutes(scope) }));
+
+const clustersOf = memoised((scope: Scope): readonly CompiledResource[] => [
+  ...outboundClusters(scope),
+  blackHole(scope.settings),
+  outboundPassthrough(scope.settings),
+]);
+
+/** Services as the mesh has them now, by host and namespace: shapes have no endpoints. */
+const servicesByName = memoised(
+  (services: readonly Service[]): ReadonlyMap<string, Service> =>
+    new Map(services.toReversed().map((service) => [serviceKey(service), service])),
+);
+
+function serviceKey({ namespace, hostname, origin }: Pick<Service, 'namespace' | 'hostname' | 'origin'>): string {
+  return `${namespace}/${hostname}/${origin.kind}/${origin.name}`;
+}
+
+const endpointMap = memoised((scope: Scope, services: Mesh['services'], peerAuthentications: Mesh['peerAuthentications']): ResourceMap => {
+  const byKey = servicesByName(services);
+  const resources: CompiledResource[] = [];
+  for (const shape of scope.services.values()) {
+    const service = byKey.get(serviceKey(shape));
+    if (service === undefined || service.resolution !== 'static') continue;
+    for (const port of service.ports) {
+      for (const subset of [undefined, ...effectivePolicy(scope, shape).subsets]) {
+        resources.push(endpointsOf(service, port, subset, peerAuthentications, scope.settings));
+      }
+    }
+  }
+  return byName(resources);
+});
+
+type Part = readonly CompiledResource[];
+
+const joined = memoised((first: Part, second: Part): ResourceMap => byName(first, second));
+
+const assembled = memoised(
+  (listeners: ResourceMap, routes: ResourceMap, clusters: ResourceMap, endpoints: ResourceMap, secrets: ResourceMap): Compiled => ({
+    listeners,
+    routes,
+    clusters,
+    endpoints,
+    secrets,
+  }),
+);
+
+function serverKey(mesh: Mesh, proxy: ProxyNode): string {
+  const { namespace, labels, userAgent } = proxy;
+  const sorted = Object.fromEntries(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  const server: Server = {
+    namespace,
+    labels: sorted,
+    userAgent,
+    isIntercepted: proxy.interception === 'REDIRECT',
+    ports: inboundPorts(mesh.services, proxy),
+  };
+  return JSON.stringify(server);
+}
+
+const NOTHING: Part = [];
+
+function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
+  const outbound =
+    proxy.interception === 'REDIRECT'
+      ? interceptedOutbound(scope)
+      : proxy.explicit === undefined
+        ? { listeners: NOTHING, routes: NOTHING }
+        : explicitOutbound(scope, JSON.stringify(proxy.explicit));
+  const inbound = inboundOf(mesh.settings, mesh.peerAuthentications, mesh.authorizationPolicies, serverKey(mesh, proxy));
+  return assembled(
+    joined(inbound.listeners, outbound.listeners),
+    joined(outbound.routes, NOTHING),
+    joined(clustersOf(scope), inbound.clusters),
+    endpointMap(scope, mesh.services, mesh.peerAuthentications),
+    NO_RESOURCES,
+  );
+}
+
+/** Compiles what `proxy` gets of `mesh`. Throws ConfigError naming a field that xDS cannot express. */
+export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {
+  const shapes = shapesOf(mesh.services, mesh.settings);
+  const scope = scopeOf(shapes, mesh.routes, mesh.destinationPolicies, mesh.settings, clientKey(mesh, proxy));
+  return sidecar(mesh, proxy, scope);
+}

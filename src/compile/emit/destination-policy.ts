@@ -1,0 +1,105 @@
+/** Which traffic policy applies from a client to a service: Istio's lookup, merge and inheritance of DestinationRules. */
+import { selects } from '../../model/match.ts';
+import type { Provenance } from '../../model/provenance.ts';
+import type { DestinationPolicy, Subset, TrafficPolicy } from '../../model/traffic-policy.ts';
+import { hostSpecificity, isExported, type Scope } from './scope.ts';
+import type { ServiceShape } from './shape.ts';
+
+export interface EffectivePolicy {
+  readonly policy: TrafficPolicy | undefined;
+  readonly subsets: readonly Subset[];
+  /** The resource it comes from; undefined where none applies. */
+  readonly origin: Provenance | undefined;
+}
+
+/** The blocks of a policy for one port, after inheritance. */
+export type PortPolicy = Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls' | 'retryBudget'>;
+
+const NONE: EffectivePolicy = { policy: undefined, subsets: [], origin: undefined };
+
+/** Policies of `namespace` for the most specific host pattern that names `host`. */
+function best(policies: readonly DestinationPolicy[], host: string): DestinationPolicy[] {
+  let specificity = -1;
+  let found: DestinationPolicy[] = [];
+  for (const policy of policies) {
+    const own = hostSpecificity(policy.host, host);
+    if (own < 0 || own < specificity) continue;
+    if (own > specificity) found = [];
+    specificity = own;
+    found.push(policy);
+  }
+  return found;
+}
+
+/** Those with a workload selector first; subsets join, the first policy for each block wins. */
+function merge(policies: readonly DestinationPolicy[]): EffectivePolicy {
+  const [first] = policies;
+  if (first === undefined) return NONE;
+  const isSelecting = (policy: DestinationPolicy) => Object.keys(policy.workloadSelector).length > 0;
+  const ordered = [...policies.filter(isSelecting), ...policies.filter((policy) => !isSelecting(policy))];
+  const subsets = new Map<string, Subset>();
+  for (const { subsets: own } of ordered) for (const subset of own) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+  return {
+    policy: ordered.find(({ policy }) => policy !== undefined)?.policy,
+    subsets: [...subsets.values()],
+    origin: ordered[0]?.origin ?? first.origin,
+  };
+}
+
+const effective = new WeakMap<Scope, Map<ServiceShape, EffectivePolicy>>();
+
+/**
+ * The policy for `service` in `scope`: of the client's namespace, else of the service's, else of the root namespace.
+ * Levels are never merged.
+ */
+export function effectivePolicy(scope: Scope, service: ServiceShape): EffectivePolicy {
+  let known = effective.get(scope);
+  if (known === undefined) effective.set(scope, (known = new Map()));
+  const former = known.get(service);
+  if (former !== undefined) return former;
+  const found = lookUp(scope, service);
+  known.set(service, found);
+  return found;
+}
+
+function lookUp(scope: Scope, service: ServiceShape): EffectivePolicy {
+  const { client, settings } = scope;
+  const applies = ({ namespace, exportTo, workloadSelector }: DestinationPolicy) =>
+    isExported(exportTo, namespace, client.namespace) &&
+    (Object.keys(workloadSelector).length === 0 || (namespace === client.namespace && selects(workloadSelector, client.labels)));
+  const levels = [client.namespace === settings.rootNamespace ? undefined : client.namespace, service.namespace, settings.rootNamespace];
+  for (const level of levels) {
+    const own = scope.destinationPolicies.filter((policy) => policy.namespace === level && applies(policy));
+    const found = best(own, service.hostname);
+    if (found.length > 0) return merge(found);
+  }
+  return NONE;
+}
+
+/**
+ * The blocks that apply to `port` of `subset` (undefined: of the service itself). A block of the subset beats the
+ * service's; settings for a port stand alone, what they leave out takes the mesh's defaults.
+ */
+export function portPolicy(effective: EffectivePolicy, subset: Subset | undefined, port: number): PortPolicy {
+  const base = blocks(effective.policy, port);
+  if (subset?.policy === undefined) return base;
+  const own = blocks(subset.policy, port);
+  return {
+    loadBalancer: own.loadBalancer ?? base.loadBalancer,
+    connectionPool: own.connectionPool ?? base.connectionPool,
+    outlierDetection: own.outlierDetection ?? base.outlierDetection,
+    tls: own.tls ?? base.tls,
+    retryBudget: own.retryBudget ?? base.retryBudget,
+  };
+}
+
+function blocks(policy: TrafficPolicy | undefined, port: number): PortPolicy {
+  const chosen = policy?.ports.get(port) ?? policy;
+  return {
+    loadBalancer: chosen?.loadBalancer,
+    connectionPool: chosen?.connectionPool,
+    outlierDetection: chosen?.outlierDetection,
+    tls: chosen?.tls,
+    retryBudget: chosen?.retryBudget,
+  };
+}

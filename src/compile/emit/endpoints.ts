@@ -1,0 +1,103 @@
+/** Endpoint assignments: a service's ready and unready addresses by locality. */
+import { create, type JsonObject } from '@bufbuild/protobuf';
+import { ConfigError } from '../../core/errors.ts';
+import { type LabelSelector, selects } from '../../model/match.ts';
+import type { MeshSettings } from '../../model/mesh.ts';
+import type { PeerAuthentication } from '../../model/security.ts';
+import type { Endpoint, Locality, Service, ServicePort } from '../../model/service.ts';
+import type { Subset } from '../../model/traffic-policy.ts';
+import { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
+import {
+  type LbEndpoint,
+  LbEndpointSchema,
+  type LocalityLbEndpoints,
+  LocalityLbEndpointsSchema,
+} from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { address, isIp } from './any.ts';
+import { memoised } from './memo.ts';
+import { outboundCluster } from './names.ts';
+import { mtlsModeOf } from './peer-authentication.ts';
+import { type CompiledResource, resourceOf } from './resource.ts';
+
+/** The port of `endpoint` that serves `port`; 0 where it does not serve it. */
+export function endpointPort(endpoint: Endpoint, port: ServicePort): number {
+  return endpoint.ports[port.name] ?? endpoint.ports[''] ?? port.number;
+}
+
+/** Istio's five fields: workload, namespace, canonical name, canonical revision, cluster. */
+function workloadText({ workload, namespace, labels }: Endpoint): string {
+  const name = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? workload;
+  const revision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest';
+  return `${workload};${namespace};${name};${revision};Kubernetes`;
+}
+
+function lbEndpoint(endpoint: Endpoint, port: ServicePort, takesMtls: (endpoint: Endpoint, port: number) => boolean): LbEndpoint {
+  const number = endpointPort(endpoint, port);
+  const filterMetadata: Record<string, JsonObject> = { istio: { workload: workloadText(endpoint) } };
+  if (endpoint.isMeshed && takesMtls(endpoint, number)) filterMetadata['envoy.transport_socket_match'] = { tlsMode: 'istio' };
+  return create(LbEndpointSchema, {
+    hostIdentifier: { case: 'endpoint', value: { address: address(endpoint.address, number) } },
+    healthStatus: endpoint.isReady ? HealthStatus.HEALTHY : HealthStatus.UNHEALTHY,
+    loadBalancingWeight: endpoint.weight,
+    metadata: { filterMetadata },
+  });
+}
+
+function localityOf(locality: Locality) {
+  const [region = '', zone = '', subZone = ''] = locality.split('/');
+  return { region, zone, subZone };
+}
+
+/** Endpoints that carry `labels`, by locality, for one port; a locality weighs as much as its endpoints. */
+export function localitiesOf(
+  endpoints: readonly Endpoint[],
+  port: ServicePort,
+  labels: LabelSelector,
+  takesMtls: (endpoint: Endpoint, port: number) => boolean,
+): LocalityLbEndpoints[] {
+  const localities = new Map<Locality, Endpoint[]>();
+  for (const endpoint of endpoints) {
+    // Envoy's smallest weight is 1: what has none gets no traffic
+    if (endpoint.weight === 0 || endpointPort(endpoint, port) === 0 || !selects(labels, endpoint.labels)) continue;
+    const group = localities.get(endpoint.locality);
+    if (group === undefined) localities.set(endpoint.locality, [endpoint]);
+    else group.push(endpoint);
+  }
+  return [...localities]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([locality, group]) =>
+      create(LocalityLbEndpointsSchema, {
+        locality: localityOf(locality),
+        lbEndpoints: group.map((endpoint) => lbEndpoint(endpoint, port, takesMtls)),
+        loadBalancingWeight: group.reduce((sum, { weight }) => sum + weight, 0),
+      }),
+    );
+}
+
+/**
+ * The assignment of one port and subset (undefined: all endpoints). Endpoints whose PeerAuthentication is DISABLE
+ * are called without mTLS.
+ */
+export const endpointsOf = memoised(
+  (
+    service: Service,
+    port: ServicePort,
+    subset: Subset | undefined,
+    peerAuthentications: readonly PeerAuthentication[],
+    settings: MeshSettings,
+  ): CompiledResource => {
+    const foreign = service.endpoints.find(({ address: host }) => !isIp(host) && !host.startsWith('unix://'));
+    if (foreign !== undefined) {
+      throw new ConfigError(
+        'endpoints.address',
+        `${service.hostname}: ${JSON.stringify(foreign.address)} is not an IP address; host names need resolution DNS`,
+      );
+    }
+    const takesMtls = ({ namespace, labels }: Endpoint, number: number) =>
+      mtlsModeOf(peerAuthentications, settings.rootNamespace, { namespace, labels }, number) !== 'DISABLE';
+    const clusterName = outboundCluster(port.number, subset?.name ?? '', service.hostname);
+    const endpoints = localitiesOf(service.endpoints, port, subset?.labels ?? {}, takesMtls);
+    return resourceOf(ClusterLoadAssignmentSchema, clusterName, create(ClusterLoadAssignmentSchema, { clusterName, endpoints }));
+  },
+);

@@ -1,0 +1,93 @@
+/** Explicit mode: a loopback listener for each named upstream, and an HTTP proxy for all services. */
+import { ConfigError } from '../../core/errors.ts';
+import { isHttp, type ServicePort } from '../../model/service.ts';
+import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { inspectors, listener } from './listener.ts';
+import { memoised } from './memo.ts';
+import { serviceRoute } from './names.ts';
+import { opaqueChains } from './opaque-chains.ts';
+import { httpChain } from './outbound-listeners.ts';
+import { HTTP_PROXY_ROUTE, httpProxyRoute, wholeServiceRoute } from './outbound-routes.ts';
+import type { ProxyNode } from './proxy-node.ts';
+import { type CompiledResource, resourceOf } from './resource.ts';
+import type { Scope } from './scope.ts';
+import type { ServiceShape } from './shape.ts';
+
+type Explicit = NonNullable<ProxyNode['explicit']>;
+
+export interface ExplicitOutbound {
+  readonly listeners: readonly CompiledResource[];
+  readonly routes: readonly CompiledResource[];
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** The visible service that a client calls `host`: whole, or short as Kubernetes' names are. */
+function serviceCalled(scope: Scope, host: string): ServiceShape | undefined {
+  const { namespace } = scope.client;
+  const suffix = `svc.${scope.settings.domainSuffix}`;
+  const names = [host, `${host}.${namespace}.${suffix}`, `${host}.${suffix}`, `${host}.${scope.settings.domainSuffix}`];
+  return names.map((name) => scope.services.get(name)).find((service) => service !== undefined);
+}
+
+function upstreamListener(scope: Scope, service: ServiceShape, port: ServicePort, localPort: number): Listener {
+  const isSniffed = port.protocol === 'auto';
+  const name = `${LOOPBACK}_${localPort}`;
+  const http = httpChain(scope, serviceRoute(service.hostname, port.number), `outbound_${name}`, isSniffed, service.origin);
+  const opaque = isHttp(port.protocol) ? [] : opaqueChains(scope, service, port, { isAddressed: true });
+  const isConditional = opaque.filter(({ filterChainMatch: match }) => match !== undefined && match.serverNames.length > 0);
+  const fallback = opaque.find((chain) => !isConditional.includes(chain));
+  const chains = [...(isSniffed || isHttp(port.protocol) ? [http] : []), ...isConditional];
+  if (chains.length === 0 && fallback !== undefined) chains.push(fallback);
+  return listener({
+    name,
+    host: LOOPBACK,
+    port: localPort,
+    direction: 'outbound',
+    chains,
+    otherwise: fallback !== undefined && chains.includes(fallback) ? undefined : fallback,
+    listenerFilters: [...(isConditional.length > 0 ? [inspectors.tls()] : []), ...(isSniffed ? [inspectors.http()] : [])],
+    isBound: true,
+    settings: scope.settings,
+  });
+}
+
+/** Listeners and routes of explicit mode; `explicitKey` is the node's `explicit` as JSON. */
+export const explicitOutbound = memoised((scope: Scope, explicitKey: string): ExplicitOutbound => {
+  const { httpProxyPort, upstreams }: Explicit = JSON.parse(explicitKey);
+  const proxy = listener({
+    name: `${LOOPBACK}_${httpProxyPort}`,
+    host: LOOPBACK,
+    port: httpProxyPort,
+    direction: 'outbound',
+    chains: [httpChain(scope, HTTP_PROXY_ROUTE, 'http_proxy', false, undefined)],
+    listenerFilters: [],
+    isBound: true,
+    settings: scope.settings,
+  });
+  const listeners = [resourceOf(ListenerSchema, proxy.name, proxy)];
+  const routes = [httpProxyRoute(scope)];
+  for (const { host, port: number, localPort } of upstreams) {
+    const service = serviceCalled(scope, host);
+    const port = service?.ports.find((own) => own.number === number);
+    // a service that is not there yet gets its listener when it comes
+    if (service === undefined || port === undefined) continue;
+    const message = upstreamListener(scope, service, port, localPort);
+    listeners.push(resourceOf(ListenerSchema, message.name, message));
+    if (isHttp(port.protocol) || port.protocol === 'auto') routes.push(wholeServiceRoute(scope, service, port.number));
+  }
+  return { listeners, routes };
+});
+
+/** Throws for an explicit mode whose ports collide. */
+export function checkExplicit({ httpProxyPort, upstreams }: Explicit): void {
+  const seen = new Set([httpProxyPort]);
+  for (const { localPort, host } of upstreams) {
+    if (seen.has(localPort))
+      throw new ConfigError(
+        'TULLE.explicit.upstreams',
+        `local port ${localPort} of ${host} is taken by another upstream or the HTTP proxy`,
+      );
+    seen.add(localPort);
+  }
+}

@@ -1,0 +1,94 @@
+/** The HTTP connection manager of every kind of listener. */
+import { create } from '@bufbuild/protobuf';
+import type { MeshSettings } from '../../model/mesh.ts';
+import { type Filter, FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { CorsSchema } from '../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
+import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import {
+  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  HttpConnectionManagerSchema,
+} from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { accessLogsOf } from './access-log.ts';
+import { duration, type Extension, extension, overAds } from './any.ts';
+import { HCM } from './names.ts';
+import { CORS, FAULT } from './route-filters.ts';
+import type { Client } from './scope.ts';
+import { peerFilters, type Side, statsFilters } from './telemetry-filters.ts';
+
+export interface HcmOptions {
+  readonly settings: MeshSettings;
+  readonly client: Pick<Client, 'userAgent' | 'isOnDemand'>;
+  readonly side: Side;
+  readonly statPrefix: string;
+  /** The name of a route configuration to ask for, or one in place. */
+  readonly routes: string | RouteConfiguration;
+  /** Filters that decide whether a request may pass, before all that act on it. */
+  readonly authorization: readonly Extension[];
+}
+
+/** The order is Istio's: who is it, may it, then what is done to it, metrics, and the router last. */
+function httpFilters({ client, side, authorization }: HcmOptions): Extension[] {
+  const onDemand = client.isOnDemand && side !== 'server';
+  return [
+    ...peerFilters(client.userAgent, side),
+    ...authorization,
+    ...(onDemand ? [extension('envoy.filters.http.on_demand', OnDemandSchema, { odcds: { source: overAds() } })] : []),
+    extension(FAULT, HTTPFaultSchema, {}),
+    extension(CORS, CorsSchema, {}),
+    ...statsFilters(client.userAgent, side),
+    extension('envoy.filters.http.router', RouterSchema, {}),
+  ];
+}
+
+const NORMALIZATION = {
+  NONE: { normalizePath: false },
+  BASE: { normalizePath: true, pathWithEscapedSlashesAction: EscapedSlashes.KEEP_UNCHANGED },
+  MERGE_SLASHES: { normalizePath: true, mergeSlashes: true, pathWithEscapedSlashesAction: EscapedSlashes.KEEP_UNCHANGED },
+  DECODE_AND_MERGE_SLASHES: { normalizePath: true, mergeSlashes: true, pathWithEscapedSlashesAction: EscapedSlashes.UNESCAPE_AND_FORWARD },
+} satisfies Record<MeshSettings['pathNormalization'], object>;
+
+const CERTIFICATE_DETAILS = { subject: true, dns: true, uri: true };
+
+/** What differs by side: whom the client's address and certificate headers are believed from. */
+const SIDES = {
+  client: { useRemoteAddress: false },
+  server: {
+    useRemoteAddress: false,
+    serverName: 'istio-envoy',
+    forwardClientCertDetails: ForwardClientCert.APPEND_FORWARD,
+    setCurrentClientCertDetails: CERTIFICATE_DETAILS,
+  },
+  gateway: {
+    useRemoteAddress: true,
+    serverName: 'istio-envoy',
+    forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
+    setCurrentClientCertDetails: CERTIFICATE_DETAILS,
+  },
+} satisfies Record<Side, object>;
+
+/** The network filter that speaks HTTP. */
+export function httpConnectionManager(options: HcmOptions): Filter {
+  const { settings, side, statPrefix, routes } = options;
+  return create(
+    FilterSchema,
+    extension(HCM, HttpConnectionManagerSchema, {
+      statPrefix,
+      routeSpecifier:
+        typeof routes === 'string'
+          ? { case: 'rds', value: { configSource: overAds(), routeConfigName: routes } }
+          : { case: 'routeConfig', value: routes },
+      httpFilters: httpFilters(options),
+      accessLog: accessLogsOf(settings),
+      tracing: { clientSampling: { value: 100 }, randomSampling: { value: settings.tracingSampling }, overallSampling: { value: 100 } },
+      streamIdleTimeout: duration(0),
+      proxy100Continue: true,
+      upgradeConfigs: [{ upgradeType: 'websocket' }],
+      ...NORMALIZATION[settings.pathNormalization],
+      ...SIDES[side],
+    }),
+  );
+}

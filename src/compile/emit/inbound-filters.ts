@@ -1,0 +1,104 @@
+/** Filter chains of inbound ports: who may come in, and then HTTP or bytes to the application. */
+import { create } from '@bufbuild/protobuf';
+import type { MeshSettings } from '../../model/mesh.ts';
+import type { AuthorizationPolicy } from '../../model/security.ts';
+import { type Filter, type FilterChain, FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import { RouteSchema, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { duration } from './any.ts';
+import { authorizationFilters } from './authorization.ts';
+import { httpConnectionManager } from './hcm.ts';
+import { type ChainKind, chainKinds } from './inbound-chains.ts';
+import type { InboundPort } from './inbound-ports.ts';
+import { filterChain } from './listener.ts';
+import { meshDownstreamSocket } from './mesh-tls.ts';
+import { INBOUND_PASSTHROUGH, inboundCluster } from './names.ts';
+import { routeConfiguration } from './outbound-routes.ts';
+import type { EffectiveMode } from './peer-authentication.ts';
+import { inboundRetryPolicy } from './retry-policy.ts';
+import { matchAll } from './route-match.ts';
+import { metadataOf } from './provenance.ts';
+import type { Client } from './scope.ts';
+import { tcpFilters } from './tcp-proxy.ts';
+
+export interface InboundSite {
+  readonly settings: MeshSettings;
+  readonly client: Pick<Client, 'userAgent' | 'isOnDemand'>;
+  readonly isIntercepted: boolean;
+  readonly policies: readonly AuthorizationPolicy[];
+  /** The mTLS mode of a workload's port; undefined: of ports without a service. */
+  readonly modeOf: (port: number | undefined) => EffectiveMode;
+  readonly listenPort: (workloadPort: number) => number;
+}
+
+const SERVER_ALPN: Readonly<Record<ChainKind['speaks'], readonly string[]>> = {
+  http: ['h2', 'http/1.1'],
+  bytes: ['istio-peer-exchange', 'h2', 'http/1.1'],
+};
+
+/** Everything to the application; only what cannot have begun is tried again, and never for gRPC, whose clients do. */
+function inboundRoutes(cluster: string, port: InboundPort | undefined): RouteConfiguration {
+  const operation = port?.service === undefined ? `:${port?.number ?? 0}/*` : `${port.service.host}:${port.service.port}/*`;
+  const retries = port?.protocol === 'grpc' || port?.protocol === 'grpc-web' ? {} : { retryPolicy: inboundRetryPolicy() };
+  const route = create(RouteSchema, {
+    name: 'default',
+    match: matchAll(),
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: cluster },
+        timeout: duration(0),
+        maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
+        ...retries,
+      },
+    },
+    decorator: { operation },
+    ...(port?.origin && { metadata: metadataOf(port.origin) }),
+  });
+  const name = `inbound|http|${port?.service?.port ?? port?.number ?? 0}`;
+  const host = create(VirtualHostSchema, {
+    name,
+    domains: ['*'],
+    routes: [route],
+    ...(port?.origin && { metadata: metadataOf(port.origin) }),
+  });
+  return routeConfiguration(cluster, [host], false);
+}
+
+function filtersOf(site: InboundSite, kind: ChainKind, cluster: string, port: InboundPort | undefined): Filter[] {
+  const { settings, client, policies, listenPort } = site;
+  const authorization = authorizationFilters(policies, { isHttp: kind.speaks === 'http', listenPort });
+  if (kind.speaks === 'http') {
+    const statPrefix = port === undefined ? INBOUND_PASSTHROUGH : `inbound_0.0.0.0_${port.number}`;
+    return [httpConnectionManager({ settings, client, side: 'server', statPrefix, routes: inboundRoutes(cluster, port), authorization })];
+  }
+  return [
+    ...authorization.map((filter) => create(FilterSchema, filter)),
+    ...tcpFilters([{ name: cluster, weight: 1 }], { settings, client, side: 'server' }),
+  ];
+}
+
+function chainName(kind: ChainKind, port: InboundPort | undefined): string {
+  if (port !== undefined) return `0.0.0.0_${port.number}`;
+  return kind.speaks === 'http' ? 'virtualInbound-catchall-http' : 'virtualInbound';
+}
+
+/** The chains of `port`; undefined: of every port that no service names. */
+export function portChains(site: InboundSite, port: InboundPort | undefined): FilterChain[] {
+  const cluster = port === undefined ? INBOUND_PASSTHROUGH : inboundCluster(port.number);
+  return chainKinds(port?.protocol ?? 'auto', site.modeOf(port?.number)).map((kind) => {
+    const { transportProtocol, applicationProtocols, endsMtls, speaks } = kind;
+    return filterChain({
+      name: chainName(kind, port),
+      match: {
+        transportProtocol,
+        applicationProtocols: [...applicationProtocols],
+        // explicit listeners have one port each
+        ...(port !== undefined && site.isIntercepted && { destinationPort: port.number }),
+      },
+      filters: filtersOf(site, kind, cluster, port),
+      origin: port?.origin,
+      transportSocket: endsMtls ? meshDownstreamSocket(SERVER_ALPN[speaks], site.settings.trustDomain) : undefined,
+    });
+  });
+}

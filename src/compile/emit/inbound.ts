@@ -1,0 +1,160 @@
+/**
+ * The server's side of a sidecar: listeners and clusters for its workload's own ports. Intercepted traffic all comes
+ * to `virtualInbound`; in explicit mode every port has a listener of its own on loopback.
+ */
+import { create } from '@bufbuild/protobuf';
+import type { MeshSettings } from '../../model/mesh.ts';
+import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
+import { type Cluster, Cluster_DiscoveryType, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import {
+  type FilterChain,
+  type ListenerFilter,
+  type ListenerFilterChainMatchPredicate,
+  ListenerFilterChainMatchPredicateSchema,
+} from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { address, duration } from './any.ts';
+import { policiesFor, policyOrigins } from './authorization.ts';
+import { httpOptionsOf, thresholdsOf, upstreamHttp } from './cluster-policy.ts';
+import { type InboundSite, portChains } from './inbound-filters.ts';
+import type { InboundPort } from './inbound-ports.ts';
+import { filterChain, inspectors, listener } from './listener.ts';
+import { memoised } from './memo.ts';
+import { BLACK_HOLE, inboundCluster, VIRTUAL_INBOUND_PORT } from './names.ts';
+import { mtlsModeOf } from './peer-authentication.ts';
+import { metadataOf } from './provenance.ts';
+import type { ProxyNode } from './proxy-node.ts';
+import { type CompiledResource, resourceOf } from './resource.ts';
+import { bindToInbound, inboundPassthrough, originalDestination } from './special-clusters.ts';
+import { tcpFilters } from './tcp-proxy.ts';
+
+/** What decides a proxy's inbound side, besides policies: equal ones share one compile. */
+export interface Server {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly userAgent: ProxyNode['userAgent'];
+  readonly isIntercepted: boolean;
+  readonly ports: readonly InboundPort[];
+}
+
+export interface Inbound {
+  readonly listeners: readonly CompiledResource[];
+  readonly clusters: readonly CompiledResource[];
+}
+
+/** Where traffic is intercepted the connection goes on to the address it was dialled at; else to loopback. */
+function portCluster({ number, protocol, service, origin }: InboundPort, server: Server, settings: MeshSettings): CompiledResource {
+  const name = inboundCluster(number);
+  const cluster = server.isIntercepted ? originalDestination(name, settings) : loopbackCluster(name, number, settings);
+  if (server.isIntercepted) bindToInbound(cluster);
+  cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, undefined), undefined);
+  const services = service === undefined ? [] : [{ host: service.host, name: service.name, namespace: service.namespace }];
+  cluster.metadata = metadataOf(origin, { services });
+  return resourceOf(ClusterSchema, name, cluster);
+}
+
+function loopbackCluster(name: string, port: number, settings: MeshSettings): Cluster {
+  return create(ClusterSchema, {
+    name,
+    altStatName: `${name};`,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    connectTimeout: duration(settings.connectTimeoutMs),
+    circuitBreakers: { thresholds: [thresholdsOf(undefined, undefined)] },
+    loadAssignment: create(ClusterLoadAssignmentSchema, {
+      clusterName: name,
+      endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: address('127.0.0.1', port) } } }] }],
+    }),
+  });
+}
+
+/** Listener filters that stay away from these ports. */
+function exceptFor(filter: ListenerFilter, ports: readonly number[]): ListenerFilter {
+  const rules = ports.map((port): ListenerFilterChainMatchPredicate =>
+    create(ListenerFilterChainMatchPredicateSchema, { rule: { case: 'destinationPortRange', value: { start: port, end: port + 1 } } }),
+  );
+  const [first] = rules;
+  if (first === undefined) return filter;
+  filter.filterDisabled =
+    rules.length === 1 ? first : create(ListenerFilterChainMatchPredicateSchema, { rule: { case: 'orMatch', value: { rules } } });
+  return filter;
+}
+
+function withPolicies(message: Listener, policies: readonly AuthorizationPolicy[]): CompiledResource {
+  if (policies.length > 0) {
+    message.metadata = metadataOf(undefined);
+    message.metadata.filterMetadata['tulle'] = { policies: policyOrigins(policies) };
+  }
+  return resourceOf(ListenerSchema, message.name, message);
+}
+
+/** The listener on 15006. */
+function virtualInbound(server: Server, site: InboundSite, policies: readonly AuthorizationPolicy[]): CompiledResource {
+  const { settings, client, modeOf } = site;
+  const loop = filterChain({
+    name: 'virtualInbound-blackhole',
+    match: { destinationPort: VIRTUAL_INBOUND_PORT },
+    filters: tcpFilters([{ name: BLACK_HOLE, weight: 1 }], { settings, client, side: 'server' }),
+  });
+  const unknown = portChains(site, undefined);
+  const chains: FilterChain[] = [loop, ...unknown, ...server.ports.flatMap((port) => portChains(site, port))];
+  const declared = server.ports.filter(({ protocol }) => protocol !== 'auto').map(({ number }) => number);
+  const isPlain = server.ports.filter(({ number }) => modeOf(number) === 'DISABLE').map(({ number }) => number);
+  const message = listener({
+    name: 'virtualInbound',
+    host: '0.0.0.0',
+    port: VIRTUAL_INBOUND_PORT,
+    direction: 'inbound',
+    chains,
+    listenerFilters: [
+      inspectors.originalDst(),
+      exceptFor(inspectors.tls(), [VIRTUAL_INBOUND_PORT, ...isPlain]),
+      exceptFor(inspectors.http(), [VIRTUAL_INBOUND_PORT, ...declared]),
+    ],
+    isBound: true,
+    settings,
+  });
+  return withPolicies(message, policies);
+}
+
+/** The loopback listener of one port in explicit mode. */
+function explicitListener(port: InboundPort, site: InboundSite, policies: readonly AuthorizationPolicy[]): CompiledResource {
+  const isSniffed = port.protocol === 'auto';
+  const isPlain = site.modeOf(port.number) === 'DISABLE';
+  const message = listener({
+    name: `127.0.0.1_${port.listen}`,
+    host: '127.0.0.1',
+    port: port.listen,
+    direction: 'inbound',
+    chains: portChains(site, port),
+    listenerFilters: [...(isPlain ? [] : [inspectors.tls()]), ...(isSniffed ? [inspectors.http()] : [])],
+    isBound: true,
+    settings: site.settings,
+  });
+  return withPolicies(message, policies);
+}
+
+/** The inbound side of every proxy that is `serverKey` (a `Server` as JSON, so that equal ones are one). */
+export const inboundOf = memoised(
+  (
+    settings: MeshSettings,
+    peerAuthentications: readonly PeerAuthentication[],
+    authorizationPolicies: readonly AuthorizationPolicy[],
+    serverKey: string,
+  ): Inbound => {
+    const server: Server = JSON.parse(serverKey);
+    const policies = policiesFor(authorizationPolicies, settings.rootNamespace, server);
+    const listens = new Map(server.ports.map(({ number, listen }) => [number, listen]));
+    const site: InboundSite = {
+      settings,
+      client: { userAgent: server.userAgent, isOnDemand: false },
+      isIntercepted: server.isIntercepted,
+      policies,
+      modeOf: (port) => mtlsModeOf(peerAuthentications, settings.rootNamespace, server, port),
+      listenPort: (port) => listens.get(port) ?? port,
+    };
+    const clusters = server.ports.map((port) => portCluster(port, server, settings));
+    if (!server.isIntercepted) return { listeners: server.ports.map((port) => explicitListener(port, site, policies)), clusters };
+    return { listeners: [virtualInbound(server, site, policies)], clusters: [...clusters, inboundPassthrough(settings)] };
+  },
+);

@@ -1,0 +1,57 @@
+/**
+ * Memoisation by identity: the one means of incremental compilation. A step is a pure function of parts of the model
+ * that stay the same objects while they do not change, so the same arguments give the same result object.
+ */
+
+interface Node {
+  readonly objects: WeakMap<object, Node>;
+  readonly primitives: Map<unknown, Node>;
+}
+
+function emptyNode(): Node {
+  return { objects: new WeakMap(), primitives: new Map() };
+}
+
+function child(node: Node, argument: unknown): Node {
+  const isObject = typeof argument === 'object' && argument !== null;
+  const found = isObject ? node.objects.get(argument) : node.primitives.get(argument);
+  if (found !== undefined) return found;
+  const made = emptyNode();
+  if (isObject) node.objects.set(argument, made);
+  else node.primitives.set(argument, made);
+  return made;
+}
+
+/**
+ * `compute` with its results remembered: objects among the arguments count by identity and are held weakly, others
+ * by value. Results live as long as the first argument, which must therefore be an object.
+ */
+export function memoised<Args extends readonly [object, ...unknown[]], Result>(
+  compute: (...args: Args) => Result,
+): (...args: Args) => Result {
+  const root = emptyNode();
+  const results = new WeakMap<Node, { readonly value: Result }>();
+  return (...args) => {
+    let node = root;
+    for (const argument of args) node = child(node, argument);
+    const known = results.get(node);
+    if (known !== undefined) return known.value;
+    const value = compute(...args);
+    results.set(node, { value });
+    return value;
+  };
+}
+
+/**
+ * Keeps a list the same object while its elements are: returns the former list where `next` equals it element by
+ * element. One keeper follows one succession of lists.
+ */
+export function listKeeper<Element>(): (next: readonly Element[]) => readonly Element[] {
+  let last: readonly Element[] = [];
+  return (next) => {
+    const kept = last;
+    if (kept.length === next.length && next.every((element, i) => element === kept[i])) return kept;
+    last = next;
+    return next;
+  };
+}

@@ -1,0 +1,70 @@
+/** TLS of the mesh itself: workload certificates from SDS names `default` and `ROOTCA`, peers checked by SPIFFE URI. */
+import { create } from '@bufbuild/protobuf';
+import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { TransportSocketSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import {
+  type SubjectAltNameMatcher,
+  SubjectAltNameMatcher_SanType,
+  SubjectAltNameMatcherSchema,
+  TlsParameters_TlsProtocol,
+} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import {
+  type CommonTlsContext,
+  CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { SdsSecretConfigSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { extension, overAds } from './any.ts';
+
+export const TLS_SOCKET = 'envoy.transport_sockets.tls';
+
+/** A secret named `name`, asked for on the aggregated stream. */
+export function sdsSecret(name: string) {
+  return create(SdsSecretConfigSchema, { name, sdsConfig: overAds() });
+}
+
+/** A URI subject alternative name, whole or by prefix. */
+export function uriSan(kind: 'exact' | 'prefix', value: string): SubjectAltNameMatcher {
+  return create(SubjectAltNameMatcherSchema, {
+    sanType: SubjectAltNameMatcher_SanType.URI,
+    matcher: { matchPattern: { case: kind, value } },
+  });
+}
+
+/** Certificate, trust and ALPN that the mesh's mTLS has on either side. */
+export function meshTlsContext(alpnProtocols: readonly string[], peers: readonly SubjectAltNameMatcher[]): CommonTlsContext {
+  return create(CommonTlsContextSchema, {
+    tlsParams: {
+      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    },
+    tlsCertificateSdsSecretConfigs: [sdsSecret('default')],
+    validationContextType: {
+      case: 'combinedValidationContext',
+      value: {
+        defaultValidationContext: { matchTypedSubjectAltNames: [...peers] },
+        validationContextSdsSecretConfig: sdsSecret('ROOTCA'),
+      },
+    },
+    alpnProtocols: [...alpnProtocols],
+  });
+}
+
+/** The client's side: `identities` are the SPIFFE URIs that the server may have; empty accepts any of the mesh. */
+export function meshUpstreamSocket(alpn: readonly string[], identities: readonly string[], sni: string): TransportSocket {
+  const commonTlsContext = meshTlsContext(
+    alpn,
+    identities.map((uri) => uriSan('exact', uri)),
+  );
+  return create(TransportSocketSchema, extension(TLS_SOCKET, UpstreamTlsContextSchema, { commonTlsContext, sni }));
+}
+
+/** The server's side: any client certificate of the trust domain. */
+export function meshDownstreamSocket(alpn: readonly string[], trustDomain: string): TransportSocket {
+  const commonTlsContext = meshTlsContext(alpn, [uriSan('prefix', `spiffe://${trustDomain}/`)]);
+  return create(
+    TransportSocketSchema,
+    extension(TLS_SOCKET, DownstreamTlsContextSchema, { commonTlsContext, requireClientCertificate: true }),
+  );
+}

@@ -1,0 +1,207 @@
+/** Clusters of a service: one for each port, and for each port and subset; sniffed ports have a twin for opaque bytes. */
+import { create, type JsonObject } from '@bufbuild/protobuf';
+import type { MeshSettings } from '../../model/mesh.ts';
+import type { ServicePort } from '../../model/service.ts';
+import type { ClientTls, ConnectionPool, Subset } from '../../model/traffic-policy.ts';
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  ClusterSchema,
+} from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { TransportSocketSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
+import { duration, extension, overAds } from './any.ts';
+import { clientTlsSocket } from './client-tls.ts';
+import { httpOptionsOf, outlierDetectionOf, setLoadBalancer, thresholdsOf, upstreamHttp, type UpstreamHttp } from './cluster-policy.ts';
+import { type EffectivePolicy, effectivePolicy, type PortPolicy, portPolicy } from './destination-policy.ts';
+import { localitiesOf } from './endpoints.ts';
+import { memoised } from './memo.ts';
+import { meshUpstreamSocket } from './mesh-tls.ts';
+import { meshSni, opaqueCluster, outboundCluster } from './names.ts';
+import { istioConfigPath, metadataOf } from './provenance.ts';
+import { type CompiledResource, resourceOf } from './resource.ts';
+import type { Scope } from './scope.ts';
+import type { ServiceShape } from './shape.ts';
+
+const DISCOVERY = {
+  static: Cluster_DiscoveryType.EDS,
+  dns: Cluster_DiscoveryType.STRICT_DNS,
+  'dns-round-robin': Cluster_DiscoveryType.LOGICAL_DNS,
+  none: Cluster_DiscoveryType.ORIGINAL_DST,
+} as const;
+
+/** What mTLS clients offer; the server's proxy takes the first for HTTP and `istio` for bytes. */
+const MESH_ALPN: Readonly<Record<UpstreamHttp, readonly string[]>> = {
+  http1: ['istio-http/1.1', 'istio', 'http/1.1'],
+  http2: ['istio-h2', 'istio', 'h2'],
+  // Nothing that a server may pick: it then sniffs the version, as the client's request has it.
+  client: ['istio-http/1.1', 'istio'],
+  opaque: ['istio'],
+};
+
+const CLIENT_ALPN: Readonly<Record<UpstreamHttp, readonly string[]>> = { http1: ['http/1.1'], http2: ['h2'], client: [], opaque: [] };
+
+interface Target {
+  readonly service: ServiceShape;
+  readonly port: ServicePort;
+  readonly subset: Subset | undefined;
+  readonly effective: EffectivePolicy;
+  readonly policy: PortPolicy;
+  readonly settings: MeshSettings;
+}
+
+/** Every outbound cluster of a service under a policy. */
+const clustersOf = memoised((service: ServiceShape, effective: EffectivePolicy, settings: MeshSettings): readonly CompiledResource[] =>
+  service.ports.flatMap((port) =>
+    [undefined, ...effective.subsets].flatMap((subset) => {
+      const target = { service, port, subset, effective, policy: portPolicy(effective, subset, port.number), settings };
+      const http = upstreamHttp(port.protocol, target.policy.connectionPool);
+      const clusters = [clusterOf(target, http)];
+      if (port.protocol === 'auto') clusters.push(clusterOf(target, 'opaque'));
+      return clusters.map((cluster) => resourceOf(ClusterSchema, cluster.name, cluster));
+    }),
+  ),
+);
+
+/** Clusters of every service that `scope` sees. */
+export function outboundClusters(scope: Scope): CompiledResource[] {
+  return [...scope.services.values()].flatMap((service) =>
+    clustersOf(service, keptPolicy(service, effectivePolicy(scope, service)), scope.settings),
+  );
+}
+
+/** Scopes that come to the same policy share its clusters. */
+const keptPolicy = (service: ServiceShape, effective: EffectivePolicy): EffectivePolicy => {
+  const { policy, origin, subsets } = effective;
+  if (origin === undefined) return NO_POLICY;
+  return keep(service, origin, policy, subsets.length, effective);
+};
+
+const NO_POLICY: EffectivePolicy = { policy: undefined, subsets: [], origin: undefined };
+
+const kept = new WeakMap<ServiceShape, EffectivePolicy[]>();
+
+function keep(
+  service: ServiceShape,
+  origin: object,
+  policy: object | undefined,
+  count: number,
+  effective: EffectivePolicy,
+): EffectivePolicy {
+  const known = kept.get(service) ?? [];
+  const same = known.find(
+    (former) =>
+      former.origin === origin &&
+      former.policy === policy &&
+      former.subsets.length === count &&
+      former.subsets.every((subset, i) => subset === effective.subsets[i]),
+  );
+  if (same !== undefined) return same;
+  kept.set(service, [...known.slice(-7), effective]);
+  return effective;
+}
+
+function clusterOf(target: Target, http: UpstreamHttp): Cluster {
+  const { service, port, subset, policy, settings } = target;
+  const edsName = outboundCluster(port.number, subset?.name ?? '', service.hostname);
+  const name = http === 'opaque' && port.protocol === 'auto' ? opaqueCluster(edsName) : edsName;
+  const pool = policy.connectionPool;
+  const cluster = create(ClusterSchema, {
+    name,
+    altStatName: `${name};`,
+    clusterDiscoveryType: { case: 'type', value: DISCOVERY[service.resolution] },
+    connectTimeout: duration(pool?.connectTimeoutMs ?? settings.connectTimeoutMs),
+    circuitBreakers: { thresholds: [thresholdsOf(pool, policy.retryBudget)] },
+    commonLbConfig: { healthyPanicThreshold: { value: policy.outlierDetection?.minHealthPercent ?? 0 } },
+    typedExtensionProtocolOptions: httpOptionsOf(http, pool, isAutoSni(policy.tls) && http !== 'opaque'),
+    metadata: metadataOf(subset?.origin ?? service.origin, istioMetadata(target)),
+  });
+  setDiscovery(cluster, target, edsName);
+  setLoadBalancer(cluster, policy.loadBalancer);
+  setKeepalive(cluster, pool);
+  if (policy.outlierDetection !== undefined) cluster.outlierDetection = outlierDetectionOf(policy.outlierDetection);
+  setTls(cluster, target, http);
+  return cluster;
+}
+
+/** SIMPLE and MUTUAL without a name send the request's authority, and hold the certificate to it. */
+function isAutoSni(tls: ClientTls | undefined): boolean {
+  return (
+    tls !== undefined &&
+    (tls.mode === 'SIMPLE' || tls.mode === 'MUTUAL') &&
+    tls.sni === '' &&
+    tls.subjectAltNames.length === 0 &&
+    !tls.insecureSkipVerify
+  );
+}
+
+function istioMetadata({ service, subset, effective }: Target): JsonObject {
+  const config = effective.origin && istioConfigPath(effective.origin);
+  return {
+    ...(config !== undefined && { config }),
+    ...(service.isExternal && { external: true }),
+    services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+    ...(subset && { subset: subset.name }),
+  };
+}
+
+function setDiscovery(cluster: Cluster, { service, port, subset }: Target, edsName: string): void {
+  if (service.resolution === 'static') {
+    cluster.edsClusterConfig = {
+      $typeName: 'envoy.config.cluster.v3.Cluster.EdsClusterConfig',
+      edsConfig: overAds(),
+      serviceName: edsName,
+    };
+  } else if (service.resolution !== 'none') {
+    const endpoints = localitiesOf(service.pinned, port, subset?.labels ?? {}, () => true);
+    cluster.loadAssignment = create(ClusterLoadAssignmentSchema, { clusterName: cluster.name, endpoints });
+    cluster.dnsRefreshRate = duration(60_000);
+    cluster.respectDnsTtl = true;
+    cluster.dnsLookupFamily = Cluster_DnsLookupFamily.V4_PREFERRED;
+  }
+}
+
+function setKeepalive(cluster: Cluster, pool: ConnectionPool | undefined): void {
+  const keepalive = pool?.tcpKeepalive;
+  if (keepalive === undefined) return;
+  const seconds = (ms: number | undefined) => (ms === undefined ? undefined : Math.max(1, Math.round(ms / 1000)));
+  cluster.upstreamConnectionOptions = {
+    $typeName: 'envoy.config.cluster.v3.UpstreamConnectionOptions',
+    setLocalInterfaceNameOnUpstreamConnections: false,
+    happyEyeballsConfig: undefined,
+    tcpKeepalive: {
+      $typeName: 'envoy.config.core.v3.TcpKeepalive',
+      keepaliveProbes: keepalive.probes,
+      keepaliveTime: seconds(keepalive.timeMs),
+      keepaliveInterval: seconds(keepalive.intervalMs),
+    },
+  };
+}
+
+function setTls(cluster: Cluster, { service, port, subset, policy, settings }: Target, http: UpstreamHttp): void {
+  const tls = policy.tls;
+  const meshSocket = () =>
+    meshUpstreamSocket(
+      MESH_ALPN[http],
+      tls !== undefined && tls.subjectAltNames.length > 0 ? tls.subjectAltNames : service.identities,
+      tls?.sni || meshSni(port.number, subset?.name ?? '', service.hostname),
+    );
+  if (tls?.mode === 'ISTIO_MUTUAL') cluster.transportSocket = meshSocket();
+  else if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
+    cluster.transportSocket = clientTlsSocket(tls, service.subjectAltNames, CLIENT_ALPN[http]);
+  else if (tls === undefined && settings.isAutoMtlsEnabled && !service.isExternal && service.resolution !== 'none') {
+    cluster.transportSocketMatches = [
+      socketMatch('tlsMode-istio', { tlsMode: 'istio' }, meshSocket()),
+      socketMatch('tlsMode-disabled', {}, RAW),
+    ];
+  }
+}
+
+const RAW = create(TransportSocketSchema, extension('envoy.transport_sockets.raw_buffer', RawBufferSchema, {}));
+
+function socketMatch(name: string, match: JsonObject, transportSocket: TransportSocket) {
+  return { $typeName: 'envoy.config.cluster.v3.Cluster.TransportSocketMatch' as const, name, match, transportSocket };
+}

@@ -1,0 +1,178 @@
+/**
+ * Listeners of a sidecar's outgoing traffic. One on each HTTP port finds the service by host; one on each address
+ * and port of other services knows it already; the catch-all takes what neither does.
+ */
+import type { Provenance } from '../../model/provenance.ts';
+import { isHttp, type ServicePort } from '../../model/service.ts';
+import type { FilterChain, ListenerFilter } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { isIp } from './any.ts';
+import { endpointPort } from './endpoints.ts';
+import { httpConnectionManager } from './hcm.ts';
+import { filterChain, inspectors, listener, PLAIN_HTTP } from './listener.ts';
+import { BLACK_HOLE, PASSTHROUGH, serviceRoute, VIRTUAL_OUTBOUND_PORT } from './names.ts';
+import { opaqueChains } from './opaque-chains.ts';
+import { hasOwnListener, httpPorts } from './outbound-routes.ts';
+import { type CompiledResource, resourceOf } from './resource.ts';
+import type { Scope } from './scope.ts';
+import type { ServiceShape } from './shape.ts';
+import { tcpFilters } from './tcp-proxy.ts';
+
+const ANY = '0.0.0.0';
+
+/** The HTTP filter chain of an outbound listener. */
+export function httpChain(
+  scope: Scope,
+  routeName: string,
+  statPrefix: string,
+  sniffed: boolean,
+  origin: Provenance | undefined,
+): FilterChain {
+  const { settings, client } = scope;
+  const hcm = httpConnectionManager({ settings, client, side: 'client', statPrefix, routes: routeName, authorization: [] });
+  return filterChain({ filters: [hcm], origin, ...(sniffed && { match: PLAIN_HTTP }) });
+}
+
+/** What connections get that nothing of the mesh's is known for. */
+function unknownChain(scope: Scope, name: string): FilterChain {
+  const { settings, client } = scope;
+  const cluster = settings.outboundTrafficPolicy === 'ALLOW_ANY' ? PASSTHROUGH : BLACK_HOLE;
+  return filterChain({ name, filters: tcpFilters([{ name: cluster, weight: 1 }], { settings, client, side: 'client' }) });
+}
+
+/** The catch-all on 15001, which hands connections over to the listener of their original destination. */
+function virtualOutbound(scope: Scope): Listener {
+  const { settings, client } = scope;
+  const loop = filterChain({
+    name: 'virtualOutbound-blackhole',
+    match: { destinationPort: VIRTUAL_OUTBOUND_PORT },
+    filters: tcpFilters([{ name: BLACK_HOLE, weight: 1 }], { settings, client, side: 'client' }),
+  });
+  const message = listener({
+    name: 'virtualOutbound',
+    host: ANY,
+    port: VIRTUAL_OUTBOUND_PORT,
+    direction: 'outbound',
+    chains: [loop, unknownChain(scope, 'virtualOutbound-catchall-tcp')],
+    listenerFilters: [],
+    isBound: true,
+    settings,
+  });
+  message.useOriginalDst = true;
+  return message;
+}
+
+function inspectorsFor(chains: readonly FilterChain[]): ListenerFilter[] {
+  const needsTls = chains.some(
+    ({ filterChainMatch: match }) => match !== undefined && (match.serverNames.length > 0 || match.transportProtocol === 'tls'),
+  );
+  const needsHttp = chains.some(({ filterChainMatch: match }) => match !== undefined && match.applicationProtocols.length > 0);
+  return [...(needsTls ? [inspectors.tls()] : []), ...(needsHttp ? [inspectors.http()] : [])];
+}
+
+interface Wildcard {
+  readonly port: number;
+  httpOrigin: Provenance | undefined;
+  hasHttp: boolean;
+  readonly opaque: FilterChain[];
+}
+
+/** A chain without any condition can only be there once, as the default. */
+function isUnconditional({ filterChainMatch: match }: FilterChain): boolean {
+  return match === undefined || (match.prefixRanges.length === 0 && match.serverNames.length === 0);
+}
+
+/** The listener of every service on a port that has no address of its own: HTTP by host, TLS by SNI, CIDRs, the rest. */
+function wildcardListener(scope: Scope, { port, hasHttp, httpOrigin, opaque }: Wildcard): Listener {
+  const http = hasHttp ? [httpChain(scope, String(port), `outbound_${ANY}_${port}`, true, httpOrigin)] : [];
+  const fallback = opaque.find(isUnconditional);
+  const chains = [...http, ...distinct(opaque.filter((chain) => !isUnconditional(chain)))];
+  const otherwise = fallback ?? unknownChain(scope, 'PassthroughFilterChain');
+  if (chains.length === 0) chains.push(otherwise);
+  return listener({
+    name: `${ANY}_${port}`,
+    host: ANY,
+    port,
+    direction: 'outbound',
+    chains,
+    otherwise: chains.includes(otherwise) ? undefined : otherwise,
+    listenerFilters: inspectorsFor(chains),
+    isBound: false,
+    settings: scope.settings,
+  });
+}
+
+/** Envoy refuses two chains with the same match: the older service's stays. */
+function distinct(chains: readonly FilterChain[]): FilterChain[] {
+  const seen = new Set<string>();
+  return chains.filter(({ filterChainMatch: match }) => {
+    const key = JSON.stringify([match?.serverNames, match?.prefixRanges.map(({ addressPrefix, prefixLen }) => [addressPrefix, prefixLen])]);
+    return seen.size < seen.add(key).size;
+  });
+}
+
+/** A listener for one address of one service's port that is not plain HTTP. */
+function addressListener(scope: Scope, service: ServiceShape, port: ServicePort, ip: string, number: number): Listener {
+  const opaque = opaqueChains(scope, service, port, { isAddressed: true });
+  const fallback = opaque.find(isUnconditional);
+  const chains = distinct(opaque.filter((chain) => chain !== fallback && !isUnconditional(chain)));
+  const name = `${ip}_${number}`;
+  if (port.protocol === 'auto')
+    chains.unshift(httpChain(scope, serviceRoute(service.hostname, port.number), `outbound_${name}`, true, service.origin));
+  if (chains.length === 0 && fallback !== undefined) chains.push(fallback);
+  return listener({
+    name,
+    host: ip,
+    port: number,
+    direction: 'outbound',
+    chains,
+    otherwise: fallback !== undefined && chains.includes(fallback) ? undefined : fallback,
+    listenerFilters: inspectorsFor(chains),
+    isBound: false,
+    settings: scope.settings,
+  });
+}
+
+/** The listeners of a service's own addresses; a headless one's are its endpoints'. */
+function ownListeners(scope: Scope, service: ServiceShape): Listener[] {
+  return service.ports
+    .filter(({ protocol }) => !isHttp(protocol))
+    .flatMap((port) => {
+      const virtual = service.addresses.filter(isIp).map((ip) => addressListener(scope, service, port, ip, port.number));
+      if (!service.isHeadless || virtual.length > 0 || service.resolution !== 'static') return virtual;
+      return service.pinned
+        .filter(({ address }) => isIp(address))
+        .map((endpoint) => addressListener(scope, service, port, endpoint.address, endpointPort(endpoint, port)));
+    });
+}
+
+function wildcards(scope: Scope): Iterable<Wildcard> {
+  const found = new Map<number, Wildcard>();
+  const at = (port: number): Wildcard => {
+    const known = found.get(port);
+    if (known !== undefined) return known;
+    const made = { port, hasHttp: false, httpOrigin: undefined, opaque: [] };
+    found.set(port, made);
+    return made;
+  };
+  for (const [number, members] of httpPorts(scope)) {
+    const wildcard = at(number);
+    wildcard.hasHttp = true;
+    wildcard.httpOrigin = members[0]?.service.origin;
+  }
+  for (const service of scope.services.values()) {
+    for (const port of service.ports) {
+      const isDialledByEndpoint = service.isHeadless && service.resolution === 'static';
+      if (isHttp(port.protocol) || hasOwnListener(service) || isDialledByEndpoint) continue;
+      at(port.number).opaque.push(...opaqueChains(scope, service, port, { isAddressed: false }));
+    }
+  }
+  return found.values();
+}
+
+/** Every listener of intercepted outgoing traffic. */
+export function outboundListeners(scope: Scope): CompiledResource[] {
+  const own = [...scope.services.values()].flatMap((service) => ownListeners(scope, service));
+  const all = [virtualOutbound(scope), ...own, ...[...wildcards(scope)].map((wildcard) => wildcardListener(scope, wildcard))];
+  return all.map((message) => resourceOf(ListenerSchema, message.name, message));
+}

@@ -1,0 +1,187 @@
+/** Route configurations of a sidecar's outgoing HTTP: by port, by service for sniffed ports, and for its HTTP proxy. */
+import { create } from '@bufbuild/protobuf';
+import type { RouteSet } from '../../model/route.ts';
+import { isHttp, type ServicePort } from '../../model/service.ts';
+import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { type RouteConfiguration, RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { directResponse } from './route-action.ts';
+import { defaultRoute, httpRoutes, plainRoute } from './http-routes.ts';
+import { isIp } from './any.ts';
+import { PASSTHROUGH, serviceRoute } from './names.ts';
+import { metadataOf } from './provenance.ts';
+import { type CompiledResource, resourceOf } from './resource.ts';
+import { matchAll } from './route-match.ts';
+import { hostSpecificity, type Scope } from './scope.ts';
+import type { ServiceShape } from './shape.ts';
+
+/** The route configuration of the HTTP proxy of explicit mode. */
+export const HTTP_PROXY_ROUTE = 'http_proxy';
+
+const MAX_DIRECT_BODY_BYTES = 1 << 20;
+
+/** A route configuration with the settings that all of ours have. */
+export function routeConfiguration(name: string, virtualHosts: readonly VirtualHost[], ignoresPort = true): RouteConfiguration {
+  return create(RouteConfigurationSchema, {
+    name,
+    virtualHosts: [...virtualHosts],
+    validateClusters: false,
+    maxDirectResponseBodySizeBytes: MAX_DIRECT_BODY_BYTES,
+    ignorePortInHostMatching: ignoresPort,
+  });
+}
+
+/** The one route set for `host` that sidecars follow: of the most specific pattern the oldest. */
+export function routeSetOf(scope: Scope, host: string): RouteSet | undefined {
+  let found: RouteSet | undefined;
+  let specificity = -1;
+  for (const set of scope.routes) {
+    if (!set.gateways.includes('mesh')) continue;
+    for (const pattern of set.hosts) {
+      const own = hostSpecificity(pattern, host);
+      if (own > specificity) [found, specificity] = [set, own];
+    }
+  }
+  return found;
+}
+
+/** Names that clients in `namespace` may call a service by. */
+function domainsOf(scope: Scope, service: ServiceShape): string[] {
+  const { hostname, name, namespace, addresses } = service;
+  const domains = [hostname];
+  if (!hostname.startsWith('*')) domains.push(`${hostname}.`);
+  if (hostname === `${name}.${namespace}.svc.${scope.settings.domainSuffix}`) {
+    if (namespace === scope.client.namespace) domains.push(name);
+    domains.push(`${name}.${namespace}`, `${name}.${namespace}.svc`);
+    if (service.isHeadless) domains.push(`*.${hostname}`);
+  }
+  domains.push(...addresses.filter(isIp).map((ip) => (ip.includes(':') ? `[${ip}]` : ip)));
+  return domains;
+}
+
+function siteOf(scope: Scope, port: number) {
+  return { namespace: scope.client.namespace, labels: scope.client.labels, gateway: 'mesh', port, isTls: false };
+}
+
+function serviceVirtualHost(scope: Scope, service: ServiceShape, port: number, domains: readonly string[]): VirtualHost {
+  const set = routeSetOf(scope, service.hostname);
+  const hasRules = set !== undefined && set.http.length > 0;
+  return create(VirtualHostSchema, {
+    name: serviceRoute(service.hostname, port),
+    domains: [...domains],
+    routes: hasRules ? httpRoutes(scope, set.http, siteOf(scope, port), service.hostname) : [defaultRoute(scope, service, port)],
+    includeRequestAttemptCount: true,
+    metadata: metadataOf(hasRules ? set.origin : service.origin),
+  });
+}
+
+/** What requests get whose host nobody knows. */
+function unknownHost(scope: Scope): VirtualHost {
+  if (scope.settings.outboundTrafficPolicy === 'ALLOW_ANY') {
+    return create(VirtualHostSchema, {
+      name: 'allow_any',
+      domains: ['*'],
+      routes: [plainRoute('allow_any', PASSTHROUGH)],
+      includeRequestAttemptCount: true,
+    });
+  }
+  return blockAll();
+}
+
+/** The virtual host that answers 502. */
+export function blockAll(): VirtualHost {
+  return create(VirtualHostSchema, {
+    name: 'block_all',
+    domains: ['*'],
+    routes: [{ name: 'block_all', match: matchAll(), action: { case: 'directResponse', value: directResponse(502, new Uint8Array()) } }],
+    includeRequestAttemptCount: true,
+  });
+}
+
+/** Virtual hosts for hosts that only a route set names; sidecars know them on port 80. */
+function routeOnlyHosts(scope: Scope): VirtualHost[] {
+  const hosts = new Map<string, RouteSet>();
+  for (const set of scope.routes) {
+    if (!set.gateways.includes('mesh') || set.http.length === 0) continue;
+    for (const host of set.hosts) {
+      const isService = [...scope.services.keys()].some((service) => hostSpecificity(host, service) >= 0);
+      if (host !== '*' && !isService && !hosts.has(host)) hosts.set(host, set);
+    }
+  }
+  return [...hosts].map(([host, set]) =>
+    create(VirtualHostSchema, {
+      name: serviceRoute(host, 80),
+      domains: [host],
+      routes: httpRoutes(scope, set.http, siteOf(scope, 80), host),
+      includeRequestAttemptCount: true,
+      metadata: metadataOf(set.origin),
+    }),
+  );
+}
+
+/** Envoy refuses a domain that two virtual hosts of one configuration have: the first keeps it. */
+function withoutDuplicates(hosts: readonly VirtualHost[]): VirtualHost[] {
+  const seen = new Set<string>();
+  return hosts.filter((host) => {
+    host.domains = host.domains.filter((domain) => !seen.has(domain));
+    for (const domain of host.domains) seen.add(domain);
+    return host.domains.length > 0;
+  });
+}
+
+/** Ports on which some visible service speaks HTTP, with the services. */
+export function httpPorts(scope: Scope): Map<number, { service: ServiceShape; port: ServicePort }[]> {
+  const ports = new Map<number, { service: ServiceShape; port: ServicePort }[]>();
+  for (const service of scope.services.values()) {
+    for (const port of service.ports) {
+      if (!isHttp(port.protocol) && !(port.protocol === 'auto' && !hasOwnListener(service))) continue;
+      const group = ports.get(port.number);
+      if (group === undefined) ports.set(port.number, [{ service, port }]);
+      else group.push({ service, port });
+    }
+  }
+  return ports;
+}
+
+/** True where a service has single addresses that listeners can be named after. */
+export function hasOwnListener(service: ServiceShape): boolean {
+  return service.addresses.some(isIp);
+}
+
+/** The virtual host of one service port that serves every domain: where the address already says which service it is. */
+export function wholeServiceRoute(scope: Scope, service: ServiceShape, port: number): CompiledResource {
+  const name = serviceRoute(service.hostname, port);
+  return resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [serviceVirtualHost(scope, service, port, ['*'])]));
+}
+
+/** Route configurations `<port>` and, for sniffed ports, `<host>:<port>`. */
+export function outboundRoutes(scope: Scope): CompiledResource[] {
+  const routes: CompiledResource[] = [];
+  for (const [port, members] of httpPorts(scope)) {
+    const hosts = members.map(({ service }) => serviceVirtualHost(scope, service, port, domainsOf(scope, service)));
+    if (port === 80) hosts.push(...routeOnlyHosts(scope));
+    const name = String(port);
+    routes.push(resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [...withoutDuplicates(hosts), unknownHost(scope)])));
+  }
+  for (const service of scope.services.values()) {
+    if (!hasOwnListener(service)) continue;
+    for (const port of service.ports) if (port.protocol === 'auto') routes.push(wholeServiceRoute(scope, service, port.number));
+  }
+  return routes;
+}
+
+/** The route configuration of the HTTP proxy: every service by `host:port`, and by host alone on port 80. */
+export function httpProxyRoute(scope: Scope): CompiledResource {
+  const hosts = [...scope.services.values()].flatMap((service) =>
+    service.ports
+      .filter(({ protocol }) => isHttp(protocol) || protocol === 'auto')
+      .map(({ number }) => {
+        const named = domainsOf(scope, service);
+        const domains = named.map((domain) => `${domain}:${number}`);
+        return serviceVirtualHost(scope, service, number, number === 80 ? [...named, ...domains] : domains);
+      }),
+  );
+  hosts.push(...routeOnlyHosts(scope).map((host) => ({ ...host, domains: host.domains.flatMap((domain) => [domain, `${domain}:80`]) })));
+  // without interception there is no original destination to pass unknown hosts to
+  const message = routeConfiguration(HTTP_PROXY_ROUTE, [...withoutDuplicates(hosts), blockAll()], false);
+  return resourceOf(RouteConfigurationSchema, HTTP_PROXY_ROUTE, message);
+}

@@ -1,0 +1,35 @@
+/** Which mTLS mode a workload's port has: Istio's precedence of PeerAuthentications. */
+import { selects } from '../../model/match.ts';
+import type { MtlsMode, PeerAuthentication } from '../../model/security.ts';
+
+export type EffectiveMode = Exclude<MtlsMode, 'UNSET'>;
+
+export interface WorkloadIdentity {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * Port, then workload, then namespace, then mesh (the root namespace, without a selector), then PERMISSIVE; UNSET
+ * asks the next. The list is oldest first, and of one level the oldest counts. A selector in the root namespace
+ * applies to that namespace only.
+ */
+export function mtlsModeOf(
+  policies: readonly PeerAuthentication[],
+  rootNamespace: string,
+  workload: WorkloadIdentity,
+  port: number | undefined,
+): EffectiveMode {
+  const own = policies.find(
+    ({ namespace, selector }) => namespace === workload.namespace && isNarrow(selector) && selects(selector ?? {}, workload.labels),
+  );
+  const inNamespace = policies.find(({ namespace, selector }) => namespace === workload.namespace && !isNarrow(selector));
+  const inMesh = policies.find(({ namespace, selector }) => namespace === rootNamespace && !isNarrow(selector));
+  const modes = [port === undefined ? undefined : own?.ports.get(port), own?.mode, inNamespace?.mode, inMesh?.mode];
+  for (const mode of modes) if (mode !== undefined && mode !== 'UNSET') return mode;
+  return 'PERMISSIVE';
+}
+
+function isNarrow(selector: PeerAuthentication['selector']): boolean {
+  return selector !== undefined && Object.keys(selector).length > 0;
+}

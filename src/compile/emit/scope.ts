@@ -1,0 +1,108 @@
+/** What a proxy can see. Proxies with equal scopes share one compile. */
+import type { Gateway } from '../../model/gateway.ts';
+import type { Mesh, MeshSettings } from '../../model/mesh.ts';
+import type { RouteSet } from '../../model/route.ts';
+import type { DestinationPolicy } from '../../model/traffic-policy.ts';
+import { memoised } from './memo.ts';
+import type { ProxyNode } from './proxy-node.ts';
+import type { ServiceShape } from './shape.ts';
+
+/** The part of a proxy that decides what it gets for its outgoing traffic. */
+export interface Client {
+  readonly namespace: string;
+  /** Only labels that some selector of the mesh asks for. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly userAgent: ProxyNode['userAgent'];
+  readonly isOnDemand: boolean;
+  readonly role: ProxyNode['role'];
+}
+
+export interface Scope {
+  readonly client: Client;
+  readonly settings: MeshSettings;
+  /** Visible services, one a host, in the mesh's order. */
+  readonly services: ReadonlyMap<string, ServiceShape>;
+  /** Visible route sets, in the mesh's order. */
+  readonly routes: readonly RouteSet[];
+  readonly destinationPolicies: readonly DestinationPolicy[];
+}
+
+/** True where a resource of `namespace` exported to `exportTo` is seen from `viewer`. */
+export function isExported(exportTo: readonly string[], namespace: string, viewer: string): boolean {
+  if (exportTo.length === 0) return true;
+  return exportTo.some((to) => to === '*' || to === viewer || (to === '.' && namespace === viewer));
+}
+
+const selectorKeys = memoised(
+  (routes: readonly RouteSet[], policies: readonly DestinationPolicy[], gateways: readonly Gateway[]): ReadonlySet<string> => {
+    const keys = new Set<string>();
+    const add = (selector: Readonly<Record<string, string>>) => Object.keys(selector).forEach((key) => keys.add(key));
+    for (const set of routes) {
+      for (const rule of [...set.http, ...set.tls, ...set.tcp]) for (const match of rule.matches) add(match.sourceLabels);
+    }
+    for (const policy of policies) add(policy.workloadSelector);
+    for (const gateway of gateways) add(gateway.selector);
+    return keys;
+  },
+);
+
+/** The key of a proxy's scope: a string, so that equal clients are one. */
+export function clientKey(mesh: Mesh, proxy: ProxyNode): string {
+  const gateways = proxy.role === 'router' ? mesh.gateways : NO_GATEWAYS;
+  const keys = selectorKeys(mesh.routes, mesh.destinationPolicies, gateways);
+  const labels = Object.fromEntries(
+    Object.entries(proxy.labels)
+      .filter(([key]) => keys.has(key))
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+  const { namespace, userAgent, isOnDemand, role } = proxy;
+  return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role } satisfies Client);
+}
+
+const NO_GATEWAYS: readonly Gateway[] = [];
+
+/** Prefers the client's own namespace, then Kubernetes' services over others; else the former, older one stays. */
+function isPreferred(next: ServiceShape, former: ServiceShape, namespace: string): boolean {
+  const rank = (service: ServiceShape) => (service.namespace === namespace ? 2 : 0) + (service.origin.kind === 'Service' ? 1 : 0);
+  return rank(next) > rank(former);
+}
+
+function visibleServices(shapes: readonly ServiceShape[], namespace: string): ReadonlyMap<string, ServiceShape> {
+  const services = new Map<string, ServiceShape>();
+  for (const shape of shapes) {
+    if (!isExported(shape.exportTo, shape.namespace, namespace)) continue;
+    const former = services.get(shape.hostname);
+    if (former === undefined || isPreferred(shape, former, namespace)) services.set(shape.hostname, shape);
+  }
+  return services;
+}
+
+/** The scope of `client` in these parts of a mesh. */
+export const scopeOf = memoised(
+  (
+    shapes: readonly ServiceShape[],
+    routes: readonly RouteSet[],
+    destinationPolicies: readonly DestinationPolicy[],
+    settings: MeshSettings,
+    key: string,
+  ): Scope => {
+    const client: Client = JSON.parse(key);
+    return {
+      client,
+      settings,
+      services: visibleServices(shapes, client.namespace),
+      routes: routes.filter((set) => isExported(set.exportTo, set.namespace, client.namespace)),
+      destinationPolicies,
+    };
+  },
+);
+
+/**
+ * How well `pattern` (a host, `*`, or `*.suffix`) names `host`: Infinity where equal, the suffix' length for a
+ * wildcard, -1 where not at all.
+ */
+export function hostSpecificity(pattern: string, host: string): number {
+  if (pattern === host) return Infinity;
+  if (pattern === '*') return 0;
+  return pattern.startsWith('*') && host.endsWith(pattern.slice(1)) ? pattern.length : -1;
+}

@@ -1,0 +1,66 @@
+/**
+ * A service without its endpoints: all that listeners, routes and clusters depend on. While only endpoints come and
+ * go the shape stays the same object, and so does everything compiled from it.
+ */
+import { formatSpiffeId } from '../../core/spiffe.ts';
+import type { MeshSettings } from '../../model/mesh.ts';
+import { isHttp, type Endpoint, type Service } from '../../model/service.ts';
+import { listKeeper, memoised } from './memo.ts';
+
+export interface ServiceShape extends Omit<Service, 'endpoints'> {
+  /** SPIFFE URIs that its endpoints may have, sorted; empty where no endpoint is behind a proxy of the mesh. */
+  readonly identities: readonly string[];
+  /** Endpoints where configuration other than EDS holds them: names to resolve, and headless services' opaque ports. */
+  readonly pinned: readonly Endpoint[];
+}
+
+function identitiesOf(service: Service, trustDomain: string): string[] {
+  const found = new Set(service.subjectAltNames);
+  for (const { namespace, serviceAccount, isMeshed } of service.endpoints) {
+    if (isMeshed) found.add(formatSpiffeId({ trustDomain, namespace, serviceAccount: serviceAccount === '' ? 'default' : serviceAccount }));
+  }
+  return [...found].toSorted();
+}
+
+function pinnedOf(service: Service): readonly Endpoint[] {
+  const isResolved = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
+  const isDialledByAddress = service.isHeadless && service.ports.some((port) => !isHttp(port.protocol));
+  return isResolved || isDialledByAddress ? service.endpoints : [];
+}
+
+/** The last shape of each service of a lineage of meshes, by namespace and host. */
+const lineages = new WeakMap<
+  MeshSettings,
+  {
+    readonly last: Map<string, { text: string; shape: ServiceShape }>;
+    readonly keep: (next: readonly ServiceShape[]) => readonly ServiceShape[];
+  }
+>();
+
+function lineageOf(settings: MeshSettings) {
+  const known = lineages.get(settings);
+  if (known !== undefined) return known;
+  const made = { last: new Map<string, { text: string; shape: ServiceShape }>(), keep: listKeeper<ServiceShape>() };
+  lineages.set(settings, made);
+  return made;
+}
+
+const shapeOf = memoised((service: Service, settings: MeshSettings): ServiceShape => {
+  const { endpoints: _, ...rest } = service;
+  const shape = { ...rest, identities: identitiesOf(service, settings.trustDomain), pinned: pinnedOf(service) };
+  const text = JSON.stringify(shape);
+  const { last } = lineageOf(settings);
+  const key = `${service.namespace}/${service.hostname}/${service.origin.kind}/${service.origin.name}`;
+  const former = last.get(key);
+  if (former?.text === text) return former.shape;
+  last.set(key, { text, shape });
+  return shape;
+});
+
+/** Shapes of all services, in order; the same list while no shape changed. */
+export const shapesOf = memoised((services: readonly Service[], settings: MeshSettings): readonly ServiceShape[] => {
+  const { last, keep } = lineageOf(settings);
+  const shapes = services.map((service) => shapeOf(service, settings));
+  if (last.size > 2 * shapes.length + 100) last.clear();
+  return keep(shapes);
+});

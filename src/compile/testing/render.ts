@@ -1,0 +1,44 @@
+/** Compiled resources as JSON that people and Envoy can read: extensions unpacked, defaults left out. */
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { createRegistry, type DescFile, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf';
+import type { Compiled, ResourceMap } from '../compile.ts';
+
+const gen = path.resolve(import.meta.dirname, '../../xds/gen');
+
+function isFile(value: unknown): value is DescFile {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'file';
+}
+
+async function loadRegistry(): Promise<Registry> {
+  const files: DescFile[] = [];
+  for (const name of globSync('**/*_pb.ts', { cwd: gen })) {
+    const module: Record<string, unknown> = await import(path.join(gen, name));
+    files.push(...Object.values(module).filter(isFile));
+  }
+  return createRegistry(...files);
+}
+
+/** Every generated type. */
+export const registry = await loadRegistry();
+
+/** The resources of one type in order of name. */
+export function renderMap(resources: ResourceMap): JsonValue[] {
+  return [...resources.values()].map(({ message }) => {
+    const schema = registry.getMessage(message.$typeName);
+    if (schema === undefined) throw new Error(`${message.$typeName} is not generated`);
+    return toJson(schema, message, { registry, useProtoFieldName: true });
+  });
+}
+
+/** Everything that a proxy gets, by type. */
+export function render(compiled: Compiled): Record<string, JsonValue[]> {
+  const { listeners, routes, clusters, endpoints, secrets } = compiled;
+  return {
+    listeners: renderMap(listeners),
+    routes: renderMap(routes),
+    clusters: renderMap(clusters),
+    endpoints: renderMap(endpoints),
+    secrets: renderMap(secrets),
+  };
+}
