@@ -19,7 +19,7 @@ export interface EnvoyOptions {
 
 export interface Envoy {
   /** What it wrote to stderr so far. */
-  output(): string;
+  readonly output: () => string;
   /** Body of a GET on its admin interface. */
   admin(url: string): Promise<string>;
   stop(): Promise<void>;
