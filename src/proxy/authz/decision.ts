@@ -1,6 +1,7 @@
 /** What a decision leaves behind, for the HTTP and the network filter alike: counters and metadata. */
-import type { StatsScope, Counter } from '../telemetry/stats.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { metadataAt } from '../telemetry/metadata-path.ts';
+import type { Counter, StatsScope } from '../telemetry/stats.ts';
 import type { Engine, Verdict } from './engine.ts';
 
 /** Namespace of what stands in access logs as `%DYNAMIC_METADATA(tulle:policy)%`. */
@@ -16,16 +17,9 @@ export interface Denial {
 
 /** Where policies were written, from the listener's metadata `tulle.policies`. */
 export function provenanceOf(listenerMetadata: Readonly<Record<string, unknown>>, policy: string): Denial {
-  const tulle = listenerMetadata[TULLE];
-  const policies = field(tulle, 'policies');
-  const source = field(policies, policy);
-  const file = field(source, 'file');
-  const line = field(source, 'line');
+  const file = metadataAt(listenerMetadata, [TULLE, 'policies', policy, 'file']);
+  const line = metadataAt(listenerMetadata, [TULLE, 'policies', policy, 'line']);
   return { policy, ...(typeof file === 'string' ? { file } : {}), ...(typeof line === 'number' ? { line } : {}) };
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
 }
 
 /** Counts decisions of one engine; `%RESPONSE_CODE_DETAILS%` comes from `details`. */

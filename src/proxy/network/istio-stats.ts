@@ -1,0 +1,103 @@
+/** Istio's standard metrics of TCP connections: the network filter `istio.stats`. */
+import { formatFlags } from '../telemetry/format-commands.ts';
+import { createEdges, reporterOf } from '../telemetry/istio-edges.ts';
+import { type IstioStatsConfig, labelsFor, type MetricName, parseIstioStats } from '../telemetry/istio-config.ts';
+import type { Counter, Labels, StatsScope } from '../telemetry/stats.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import type { NetworkFilter } from './filter.ts';
+import { observeTcp } from './tcp-observer.ts';
+
+interface Series {
+  readonly opened: Counter | undefined;
+  readonly closed: Counter | undefined;
+  readonly sent: Counter | undefined;
+  readonly received: Counter | undefined;
+}
+
+/** A connection that is being counted: how far it has been. */
+interface Open {
+  readonly series: Series;
+  sent: number;
+  received: number;
+}
+
+function createSeries(stats: StatsScope, config: IstioStatsConfig, labels: Labels): Series {
+  const counter = (metric: MetricName): Counter | undefined => {
+    if (config.dropped.has(metric)) return undefined;
+    return stats.labelledCounter(`istio_${metric}`, labelsFor(metric, labels, config));
+  };
+  return {
+    opened: counter('tcp_connections_opened_total'),
+    closed: counter('tcp_connections_closed_total'),
+    sent: counter('tcp_sent_bytes_total'),
+    received: counter('tcp_received_bytes_total'),
+  };
+}
+
+function add(counter: Counter | undefined, amount: number): void {
+  if (counter !== undefined) counter.value += amount;
+}
+
+/** Adds what has flowed since the last time. */
+function report(open: Open, info: StreamInfo): void {
+  add(open.series.sent, info.bytesSent - open.sent);
+  add(open.series.received, info.bytesReceived - open.received);
+  open.sent = info.bytesSent;
+  open.received = info.bytesReceived;
+}
+
+/** Connections under way, reported together by one timer that runs only while there are any. */
+function createReporter(intervalMs: number): { add(info: StreamInfo, open: Open): void; take(info: StreamInfo): Open | undefined } {
+  const opens = new Map<StreamInfo, Open>();
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    add(info, open) {
+      opens.set(info, open);
+      if (intervalMs === 0) return;
+      timer ??= setInterval(() => opens.forEach((each, of) => report(each, of)), intervalMs).unref();
+    },
+    take(info) {
+      const open = opens.get(info);
+      opens.delete(info);
+      if (opens.size === 0) {
+        clearInterval(timer);
+        timer = undefined;
+      }
+      return open;
+    },
+  };
+}
+
+/** Counts opening, closing and bytes of every connection; bytes of long ones at the configured interval. */
+export const istioStats: NetworkFilter<never, IstioStatsConfig> = {
+  name: 'istio.stats',
+  schema: undefined,
+  structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
+  isTerminal: false,
+  parse: parseIstioStats,
+  create(config, { node, direction, stats }) {
+    const edgeOf = createEdges<Map<number, Series>>({ ...config, node, reporter: reporterOf(direction), series: () => new Map() });
+    const reporter = createReporter(config.tcpReportingMs);
+    const open = (info: StreamInfo): Open => {
+      const edge = edgeOf(info);
+      let series = edge.series.get(info.flags);
+      if (series === undefined) {
+        const labels = { ...edge.labels, request_protocol: 'tcp', response_flags: formatFlags(info.flags, 0) || '-' };
+        edge.series.set(info.flags, (series = createSeries(stats, config, labels)));
+      }
+      add(series.opened, 1);
+      return { series, sent: 0, received: 0 };
+    };
+    return (_connection, downstream) => {
+      observeTcp(downstream, {
+        onConnected: (info) => reporter.add(info, open(info)),
+        onClose(info) {
+          const own = reporter.take(info) ?? open(info);
+          report(own, info);
+          add(own.series.closed, 1);
+        },
+      });
+      return true;
+    };
+  },
+};

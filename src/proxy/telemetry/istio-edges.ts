@@ -1,0 +1,94 @@
+/**
+ * Finds the labels of a stream's edge (between which workloads, to which service) by identity: the peer's object, the
+ * cluster, the names. A request costs one look-up and a few comparisons; strings are put together once an edge.
+ */
+import type { LocalNode } from '../http/filter.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import type { Cluster, Host } from '../cluster/cluster.ts';
+import { destinationService, edgeLabels, type Reporter } from './istio-labels.ts';
+import { metadataOfEndpoint, metadataOfNode, type PeerMetadata } from './peer-metadata.ts';
+import { peerOf } from './peer-exchange.ts';
+import type { Labels } from './stats.ts';
+
+/** Edges kept for one peer; beyond it they are looked up anew. Only hosts that clients choose can make so many. */
+const MAX_EDGES = 64;
+
+/** What a filter keeps for an edge: its labels, and the series that it made of them. */
+export interface Edge<Series> {
+  readonly labels: Labels;
+  readonly series: Series;
+}
+
+interface Entry<Series> {
+  readonly cluster: Cluster | undefined;
+  readonly clusterName: string;
+  readonly routeName: string;
+  readonly host: string;
+  readonly peerPrincipal: string;
+  readonly localPrincipal: string;
+  readonly edge: Edge<Series>;
+}
+
+const NOBODY: object = {};
+
+/** Endpoints' metadata, decoded once. */
+const ofHosts = new WeakMap<Host, PeerMetadata>();
+
+function peerOfHost(host: Host | undefined): PeerMetadata | undefined {
+  if (host === undefined) return undefined;
+  let peer = ofHosts.get(host);
+  if (peer !== undefined) return peer;
+  peer = metadataOfEndpoint(host.metadata);
+  if (peer !== undefined) ofHosts.set(host, peer);
+  return peer;
+}
+
+/** The reporter of a listener's direction: who accepts for a workload is the destination's. */
+export function reporterOf(direction: 'inbound' | 'outbound' | 'unspecified'): Reporter {
+  return direction === 'inbound' ? 'destination' : 'source';
+}
+
+export interface EdgeOptions<Series> {
+  readonly node: LocalNode;
+  readonly reporter: Reporter;
+  readonly ignoresHostHeader: boolean;
+  /** Makes what is kept for a new edge. */
+  series(labels: Labels): Series;
+}
+
+function matches<Series>(entry: Entry<Series>, info: StreamInfo, host: string, peerSan: string, localSan: string): boolean {
+  return (
+    entry.cluster === info.cluster &&
+    entry.clusterName === info.clusterName &&
+    entry.routeName === info.routeName &&
+    entry.host === host &&
+    entry.peerPrincipal === peerSan &&
+    entry.localPrincipal === localSan
+  );
+}
+
+/** Prepares the look-up for one filter. */
+export function createEdges<Series>(options: EdgeOptions<Series>): (info: StreamInfo) => Edge<Series> {
+  const { reporter, ignoresHostHeader } = options;
+  const local = metadataOfNode(options.node);
+  const byPeer = new WeakMap<object, Entry<Series>[]>();
+  return (info) => {
+    const isSource = reporter === 'source';
+    const peer = peerOf(info) ?? (isSource ? peerOfHost(info.upstream) : undefined);
+    const tls = isSource ? info.upstreamTls : info.connection.tls;
+    const peerPrincipal = tls?.uriSans[0] ?? '';
+    const localPrincipal = tls?.localUriSans[0] ?? '';
+    const host = ignoresHostHeader ? '' : (info.request?.authority ?? '');
+    let entries = byPeer.get(peer ?? NOBODY);
+    if (entries === undefined) byPeer.set(peer ?? NOBODY, (entries = []));
+    for (const entry of entries) if (matches(entry, info, host, peerPrincipal, localPrincipal)) return entry.edge;
+
+    const { cluster, clusterName, routeName } = info;
+    const service = destinationService(routeName, clusterName, cluster, host);
+    const labels = edgeLabels({ reporter, local, peer, peerPrincipal, localPrincipal, service });
+    const edge = { labels, series: options.series(labels) };
+    if (entries.length >= MAX_EDGES) entries.length = 0;
+    entries.push({ cluster, clusterName, routeName, host, peerPrincipal, localPrincipal, edge });
+    return edge;
+  };
+}

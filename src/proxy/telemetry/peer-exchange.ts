@@ -1,0 +1,86 @@
+/**
+ * The exchange of peer metadata over one request: the client's proxy tells who its workload is and reads the answer's,
+ * the server's proxy reads, strips and answers. The application behind either sees none of it.
+ */
+import type { HttpStream, LocalNode } from '../http/filter.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import type { HeaderMap } from '../../wire/http/message.ts';
+import {
+  createMetadataCache,
+  encodeMetadata,
+  METADATA_HEADER,
+  METADATA_ID_HEADER,
+  metadataOfNode,
+  type PeerMetadata,
+} from './peer-metadata.ts';
+
+/** Which way each part goes. */
+export interface ExchangeOptions {
+  readonly readsRequest: boolean;
+  readonly readsResponse: boolean;
+  readonly marksRequest: boolean;
+  readonly marksResponse: boolean;
+}
+
+export interface PeerExchange {
+  onRequest(stream: HttpStream): void;
+  onResponse(stream: HttpStream): void;
+}
+
+const PEER = 'istio.peer';
+/** Left on a stream whose metadata is exchanged: a filter further down does not do it again. */
+const EXCHANGE = 'istio.peer_exchange';
+
+// one for the process: what a peer says of itself does not depend on the listener it comes to
+const lookUp = createMetadataCache();
+
+function isPeer(value: unknown): value is PeerMetadata {
+  return typeof value === 'object' && value !== null && 'canonicalService' in value;
+}
+
+/** The peer's metadata as an exchange read it. */
+export function peerOf(info: StreamInfo): PeerMetadata | undefined {
+  const value = info.metadata.get(PEER);
+  return isPeer(value) ? value : undefined;
+}
+
+/** Reads and strips; true where there was anything. */
+function read(headers: HeaderMap, info: StreamInfo): boolean {
+  const encoded = headers.get(METADATA_HEADER);
+  const hasId = headers.has(METADATA_ID_HEADER);
+  if (hasId) headers.remove(METADATA_ID_HEADER);
+  if (encoded === undefined) return hasId;
+  headers.remove(METADATA_HEADER);
+  const peer = lookUp(encoded);
+  if (peer !== undefined) info.metadata.set(PEER, peer);
+  return true;
+}
+
+/** Prepares an exchange for the local workload. */
+export function createExchange(node: LocalNode, options: ExchangeOptions): PeerExchange {
+  const value = encodeMetadata(metadataOfNode(node));
+  const mark = (headers: HeaderMap): void => {
+    headers.set(METADATA_ID_HEADER, node.id);
+    headers.set(METADATA_HEADER, value);
+  };
+  const self: PeerExchange = {
+    onRequest({ request: { headers }, info }) {
+      if (info.metadata.has(EXCHANGE)) return;
+      const isAsked = options.readsRequest && read(headers, info);
+      info.metadata.set(EXCHANGE, { by: self, isAsked });
+      if (options.marksRequest) mark(headers);
+    },
+    onResponse({ response, info }) {
+      const state = info.metadata.get(EXCHANGE);
+      if (response === undefined || !isState(state) || state.by !== self) return;
+      if (options.readsResponse) read(response.headers, info);
+      // who did not ask is no proxy of a mesh
+      if (options.marksResponse && state.isAsked) mark(response.headers);
+    },
+  };
+  return self;
+}
+
+function isState(value: unknown): value is { readonly by: PeerExchange; readonly isAsked: boolean } {
+  return typeof value === 'object' && value !== null && 'by' in value && 'isAsked' in value;
+}
