@@ -1,7 +1,6 @@
 /** The client of the control plane's and the proxies' admin interfaces: HTTP over a Unix socket. */
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:http';
-import { createInterface } from 'node:readline';
 import { CliError } from './errors.ts';
 import type { StateDir } from './state-dir.ts';
 
@@ -68,13 +67,20 @@ export async function callControl(state: StateDir, path: string, call: Call = {}
   return JSON.parse(body);
 }
 
-/** The lines of a streaming answer, parsed; ends when the control plane closes or `signal` aborts. */
+/** The lines of a streaming answer, parsed; ends, or throws, when the connection does or `signal` aborts. */
 export async function* watchControl(state: StateDir, path: string, signal: AbortSignal): AsyncGenerator<unknown> {
   const response = await open(state.adminSocket, path, {});
   const stop = (): void => void response.destroy();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    for await (const line of createInterface({ input: response })) if (line.trim() !== '') yield JSON.parse(line);
+    let rest = '';
+    // read as a stream: a line reader would wait for ever where the other end dies
+    response.setEncoding('utf8');
+    for await (const chunk of response) {
+      const lines = `${rest}${String(chunk)}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.trim() !== '') yield JSON.parse(line);
+    }
   } finally {
     signal.removeEventListener('abort', stop);
     response.destroy();

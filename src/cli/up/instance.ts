@@ -86,6 +86,7 @@ export class Instance {
   #app: Child | undefined;
   #isProxyReady = false;
   #isHealthy = false;
+  #isLeaving = false;
   #reported: boolean | undefined;
   #isReporting = false;
 
@@ -122,6 +123,7 @@ export class Instance {
   /** Stops both. Where it is `leaving` a mesh that goes on, peers first hear that it takes no more calls. */
   async stop(leaving: boolean): Promise<void> {
     const wasReady = this.isReady;
+    this.#isLeaving = true;
     this.#setHealthy(false);
     if (leaving && wasReady && this.workload.isMeshed) {
       await this.#post('/healthcheck/fail');
@@ -243,7 +245,7 @@ export class Instance {
   #setHealthy(isHealthy: boolean): void {
     if (this.#isHealthy === isHealthy) return;
     this.#isHealthy = isHealthy;
-    if (!this.#stopping.signal.aborted) this.#tell(isHealthy ? `ready at ${this.address}` : 'not ready');
+    if (!this.#isLeaving) this.#tell(isHealthy ? `ready at ${this.address}` : 'not ready');
     void this.#report();
   }
 

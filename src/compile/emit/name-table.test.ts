@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Mesh } from '../../model/mesh.ts';
+import { defaultMeshSettings } from '../../model/mesh.ts';
+import type { Endpoint, Service } from '../../model/service.ts';
+import { nameTableOf } from './name-table.ts';
+
+const origin = { kind: 'Service', namespace: 'shop', name: 'x', file: 'x.yaml', line: 1, field: '' };
+
+function service(hostname: string, fields: Partial<Service>): Service {
+  const [name = '', namespace = ''] = hostname.split('.');
+  return {
+    hostname,
+    name,
+    namespace,
+    ports: [],
+    addresses: [],
+    isHeadless: false,
+    resolution: 'static',
+    isExternal: false,
+    exportTo: ['*'],
+    subjectAltNames: [],
+    endpoints: [],
+    createdAt: 0,
+    origin,
+    ...fields,
+  };
+}
+
+function endpoint(address: string, isReady: boolean): Endpoint {
+  const known = { ports: {}, labels: {}, namespace: 'shop', serviceAccount: 'default', workload: '', locality: '', weight: 1 };
+  return { ...known, address, isReady, isMeshed: true, origin };
+}
+
+function meshOf(services: readonly Service[]): Mesh {
+  const empty = { namespaces: [], workloads: [], instances: [], routes: [], destinationPolicies: [], gateways: [], secrets: [] };
+  return { settings: defaultMeshSettings, services, ...empty, peerAuthentications: [], authorizationPolicies: [] };
+}
+
+const CASES: readonly { name: string; services: readonly Service[]; want: Readonly<Record<string, readonly string[]>> }[] = [
+  {
+    name: 'a service by its addresses, without ranges',
+    services: [service('payments.shop.svc.cluster.local', { addresses: ['240.240.0.1', '2001:2::1', '10.0.0.0/8'] })],
+    want: { 'payments.shop.svc.cluster.local': ['240.240.0.1', '2001:2::1'] },
+  },
+  {
+    name: 'a headless service by its ready endpoints',
+    services: [
+      service('db.shop.svc.cluster.local', {
+        isHeadless: true,
+        endpoints: [endpoint('10.1.0.1', true), endpoint('10.1.0.2', false), endpoint('10.1.0.1', true)],
+      }),
+    ],
+    want: { 'db.shop.svc.cluster.local': ['10.1.0.1'] },
+  },
+  {
+    name: 'what only real DNS knows is left to it',
+    services: [service('api.example.com', { resolution: 'dns', endpoints: [endpoint('api.example.com', true)] })],
+    want: {},
+  },
+  {
+    name: 'what is not exported to the namespace is not named',
+    services: [service('secret.bank.svc.cluster.local', { addresses: ['240.240.0.2'], exportTo: ['.'] })],
+    want: {},
+  },
+  {
+    name: 'the oldest of a host wins',
+    services: [service('a.example.com', { addresses: ['240.240.0.3'] }), service('a.example.com', { addresses: ['240.240.0.4'] })],
+    want: { 'a.example.com': ['240.240.0.3'] },
+  },
+];
+
+for (const { name, services, want } of CASES) {
+  test(name, () => {
+    const { table } = nameTableOf(meshOf(services), 'shop');
+    assert.deepEqual(Object.fromEntries(Object.entries(table).map(([host, { ips }]) => [host, ips])), want);
+  });
+}
+
+test('a Kubernetes name says its short name, another host none', () => {
+  const addresses = ['240.240.0.1'];
+  const services = [service('payments.shop.svc.cluster.local', { addresses }), service('pay.example.com', { addresses })];
+  const { table } = nameTableOf(meshOf(services), 'shop');
+  const infos = Object.values(table).map(({ registry, shortname, namespace }) => [registry, shortname, namespace]);
+  assert.deepEqual(infos, [
+    ['Kubernetes', 'payments', 'shop'],
+    ['External', '', 'example'],
+  ]);
+});

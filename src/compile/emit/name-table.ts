@@ -1,0 +1,44 @@
+/** The names that a proxy's DNS answers for its application, as istiod's name discovery service sends them. */
+import { create } from '@bufbuild/protobuf';
+import type { Mesh } from '../../model/mesh.ts';
+import type { Service } from '../../model/service.ts';
+import type { NameTable, NameTable_NameInfo } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts';
+import { NameTable_NameInfoSchema, NameTableSchema } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts';
+import { isExported } from './scope.ts';
+
+export const NAME_TABLE_TYPE = 'type.googleapis.com/istio.networking.nds.v1.NameTable';
+
+const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
+
+function isAddress(text: string): boolean {
+  return !text.includes('/') && (IPV4.test(text) || text.includes(':'));
+}
+
+/** The service's own addresses, or, where it is headless, those of its ready endpoints. */
+function addressesOf(service: Service): string[] {
+  const own = service.addresses.filter(isAddress);
+  if (own.length > 0 || service.resolution !== 'static') return own;
+  const endpoints = service.endpoints.filter((endpoint) => endpoint.isReady).map((endpoint) => endpoint.address);
+  return [...new Set(endpoints.filter(isAddress))];
+}
+
+function infoOf(service: Service, ips: string[], domainSuffix: string): NameTable_NameInfo {
+  const isKubernetes = service.hostname === `${service.name}.${service.namespace}.svc.${domainSuffix}`;
+  return create(NameTable_NameInfoSchema, {
+    ips,
+    registry: isKubernetes ? 'Kubernetes' : 'External',
+    shortname: isKubernetes ? service.name : '',
+    namespace: service.namespace,
+  });
+}
+
+/** The table for applications of `namespace`: every service that it sees and that has an address. The oldest service of a host wins. */
+export function nameTableOf(mesh: Mesh, namespace: string): NameTable {
+  const table: Record<string, NameTable_NameInfo> = {};
+  for (const service of mesh.services) {
+    if (Object.hasOwn(table, service.hostname) || !isExported(service.exportTo, service.namespace, namespace)) continue;
+    const ips = addressesOf(service);
+    if (ips.length > 0) table[service.hostname] = infoOf(service, ips, mesh.settings.domainSuffix);
+  }
+  return create(NameTableSchema, { table });
+}
