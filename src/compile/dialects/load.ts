@@ -45,6 +45,7 @@ export function parseDocuments(file: string, text: string): Loaded {
     return loaded;
   }
   for (const piece of splitDocuments(text)) parsePiece(file, piece, loaded);
+  loaded.diagnostics.sort((a, b) => a.line - b.line || a.column - b.column);
   return loaded;
 }
 

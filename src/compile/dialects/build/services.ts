@@ -1,4 +1,4 @@
-import type { Service, ServicePort } from '../../../model/service.ts';
+import type { Endpoint, Service, ServicePort } from '../../../model/service.ts';
 import type { ServicePart } from '../part.ts';
 import { endpointsOf, type Candidates } from './endpoints.ts';
 import { nameOf, type Findings } from './findings.ts';
@@ -17,14 +17,20 @@ function mergePorts(older: Service, younger: Service, findings: Findings): reado
   return added.length === 0 ? older.ports : [...older.ports, ...added];
 }
 
+/** An endpoint of `owner` under the names of `ports`, of which it serves those that `owner` has by number. */
+function renamePorts(endpoint: Endpoint, owner: Service, ports: readonly ServicePort[]): Endpoint {
+  const portOf = ({ number }: ServicePort): number => {
+    const own = owner.ports.find((candidate) => candidate.number === number);
+    return own === undefined ? 0 : (endpoint.ports[own.name] ?? number);
+  };
+  return { ...endpoint, ports: Object.fromEntries(ports.map((port) => [port.name, portOf(port)])) };
+}
+
 /** Two resources that declare one host in one namespace are one service with the endpoints of both. */
 function merge(older: Service, younger: Service, findings: Findings): Service {
-  return {
-    ...older,
-    ports: mergePorts(older, younger, findings),
-    addresses: older.addresses.length > 0 ? older.addresses : younger.addresses,
-    endpoints: [...older.endpoints, ...younger.endpoints],
-  };
+  const ports = mergePorts(older, younger, findings);
+  const endpoints = [older, younger].flatMap((owner) => owner.endpoints.map((endpoint) => renamePorts(endpoint, owner, ports)));
+  return { ...older, ports, addresses: older.addresses.length > 0 ? older.addresses : younger.addresses, endpoints };
 }
 
 /** Every service with its endpoints and addresses, in order of age. */

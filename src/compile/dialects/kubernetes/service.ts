@@ -41,6 +41,7 @@ const specSchema = object({
     'ClusterIP',
     'How Kubernetes publishes it; all count the same here.',
   ),
+  externalName: unsupported('none', 'For type: ExternalName.'),
   externalIPs: unsupported('warning', 'Further addresses of the service.'),
   publishNotReadyAddresses: unsupported('warning', 'Whether workloads that are not ready get traffic.'),
   sessionAffinity: unsupported('none', 'kube-proxy; use consistentHash of a DestinationRule.'),
