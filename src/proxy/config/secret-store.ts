@@ -1,5 +1,7 @@
 /** Certificates and trust as SDS names them; what uses them watches, so that a rotation reaches new connections. */
 
+import type { ConfigSource } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
+
 /** A key pair, PEM; the chain leaf first. */
 export interface KeyPair {
   readonly certificateChain: string;
@@ -20,6 +22,7 @@ export interface Watched<Value> {
 }
 
 export interface SecretStore {
-  keyPair(sdsName: string): Watched<KeyPair>;
-  trust(sdsName: string): Watched<TrustBundle>;
+  /** `source` is the `sds_config` that stands beside the name; without one the name is asked for over ADS. */
+  keyPair(sdsName: string, source?: ConfigSource): Watched<KeyPair>;
+  trust(sdsName: string, source?: ConfigSource): Watched<TrustBundle>;
 }

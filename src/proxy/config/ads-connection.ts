@@ -1,0 +1,156 @@
+/**
+ * The stream to the server of ADS, kept alive: whenever it ends a new one is opened after a jittered back-off, which
+ * says what is known already. In between the last good configuration stands.
+ */
+import type { Random } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
+import { loadRe2, Re2Missing } from '../../core/re2.ts';
+import type { GrpcOptions, GrpcStream, GrpcTarget } from '../../net/grpc-client.ts';
+import { type AdsHandler, type AdsSession, AdsClient, SotwAdsClient } from '../../xds/client.ts';
+import type { Node } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { AggregatedDiscoveryService } from '../../xds/gen/envoy/service/discovery/v3/ads_pb.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+export interface AdsConnectionOptions {
+  readonly isDelta: boolean;
+  readonly target: GrpcTarget;
+  readonly options: GrpcOptions;
+  readonly node: Node;
+  readonly handler: AdsHandler;
+  readonly random: Random;
+  readonly log: Log;
+  readonly stats: StatsScope;
+}
+
+export interface AdsConnection extends Subscriptions {
+  /** Opens the first stream. */
+  start(): void;
+  /** Tells the server whether the workload is healthy. */
+  health(isHealthy: boolean, message?: string): void;
+  close(): void;
+}
+
+const BACK_OFF_MS = 250;
+const BACK_OFF_MS_MAX = 15_000;
+
+/** One variant of ADS: its state machine, and how to open a stream of its messages. */
+interface Variant<Request, Response> {
+  readonly session: AdsSession<Request, Response>;
+  open(): Promise<GrpcStream<Request, Response>>;
+}
+
+class Connection<Request, Response> implements AdsConnection {
+  readonly #variant: Variant<Request, Response>;
+  readonly #options: AdsConnectionOptions;
+  #stream: GrpcStream<Request, Response> | undefined;
+  #failures = 0;
+  #isClosed = false;
+  #isFlushing = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(variant: Variant<Request, Response>, options: AdsConnectionOptions) {
+    this.#variant = variant;
+    this.#options = options;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  subscribe(typeUrl: string, names: readonly string[] | '*'): void {
+    this.#variant.session.subscribe(typeUrl, names);
+    this.#flushSoon();
+  }
+
+  unsubscribe(typeUrl: string, names: readonly string[]): void {
+    this.#variant.session.unsubscribe(typeUrl, names);
+    this.#flushSoon();
+  }
+
+  health(isHealthy: boolean, message?: string): void {
+    this.#variant.session.health(isHealthy, message);
+    this.#flushSoon();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#stream?.end();
+    // an orderly goodbye first: the server takes an abort for a crash
+    const stream = this.#stream;
+    setTimeout(() => stream?.abort(), 200).unref();
+  }
+
+  /** Requests of one turn of the event loop travel together. */
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => {
+      this.#isFlushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#stream === undefined) return;
+    for (const request of this.#variant.session.drain()) this.#stream.send(request);
+  }
+
+  async #run(): Promise<void> {
+    const { log, stats } = this.#options;
+    const connected = stats.gauge('connected_state');
+    try {
+      const stream = await this.#variant.open();
+      if (this.#isClosed) return;
+      this.#stream = stream;
+      for (const request of this.#variant.session.connected()) stream.send(request);
+      for await (const response of stream.responses) {
+        if (connected.value === 0) log.info('connected to the control plane');
+        connected.value = 1;
+        this.#failures = 0;
+        await this.#receive(response);
+      }
+      if (!this.#isClosed) this.#again('the server ended the stream');
+    } catch (error) {
+      if (!this.#isClosed) this.#again(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async #receive(response: Response): Promise<void> {
+    this.#options.stats.counter('update_attempt').value++;
+    try {
+      this.#variant.session.received(response);
+    } catch (error) {
+      if (!(error instanceof Re2Missing)) throw error;
+      await loadRe2();
+      this.#variant.session.received(response);
+    }
+    this.#flush();
+  }
+
+  #again(why: string): void {
+    const { log, stats, random } = this.#options;
+    this.#stream?.abort();
+    this.#stream = undefined;
+    stats.gauge('connected_state').value = 0;
+    stats.counter('disconnects').value++;
+    const ceiling = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS * 2 ** this.#failures);
+    this.#failures++;
+    const delayMs = Math.round(random() * ceiling);
+    log.warn('no connection to the control plane; the last configuration stands', { error: why, retryMs: delayMs });
+    this.#timer = setTimeout(() => void this.#run(), delayMs);
+  }
+}
+
+/** Prepares the connection; nothing is sent before `start`. gRPC is loaded with the first stream. */
+export function createAdsConnection(options: AdsConnectionOptions): AdsConnection {
+  const { node, handler, target } = options;
+  const { streamAggregatedResources, deltaAggregatedResources } = AggregatedDiscoveryService.method;
+  if (options.isDelta) {
+    const open = async () => (await import('../../net/grpc-client.ts')).openStream(target, deltaAggregatedResources, options.options);
+    return new Connection({ session: new AdsClient(node, handler), open }, options);
+  }
+  const open = async () => (await import('../../net/grpc-client.ts')).openStream(target, streamAggregatedResources, options.options);
+  return new Connection({ session: new SotwAdsClient(node, handler), open }, options);
+}

@@ -1,0 +1,286 @@
+/**
+ * Clusters in force, and those on their way: a new or changed cluster warms (endpoints, secrets) beside the former
+ * one and then takes its place in one step. Envoy: "Cluster warming".
+ *
+ *   arrives ──▶ warming ──(endpoints and secrets are there, or the wait is over)──▶ active ──▶ replaced, removed
+ */
+import type { Log } from '../../core/log.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { AdsResource } from '../../xds/client.ts';
+import { type Cluster as ClusterProto, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { CLUSTER_TYPE } from '../../xds/types.ts';
+import type { MutableCluster } from '../cluster/mutable-cluster.ts';
+import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
+import { durationMs } from './durations.ts';
+import type { EndpointStore } from './endpoint-store.ts';
+import type { Arrival, ResourceLog } from './resource-log.ts';
+import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes, type Subscriptions } from './subscriptions.ts';
+import { decodeResource } from './typed-config.ts';
+
+export interface ClusterStoreOptions {
+  /** Static: nothing comes; wildcard: the server sends all; on demand: clusters are asked for by name. */
+  readonly mode: 'static' | 'wildcard' | 'on-demand';
+  build(config: ClusterProto, path: string): MutableCluster;
+  readonly subscriptions: Subscriptions;
+  readonly endpoints: EndpointStore;
+  readonly resources: ResourceLog;
+  readonly log: Log;
+}
+
+interface Warming {
+  readonly cluster: MutableCluster;
+  readonly timer: NodeJS.Timeout | undefined;
+}
+
+interface Entry {
+  active: MutableCluster | undefined;
+  warming: Warming | undefined;
+  /** Bytes of the newest version that was taken over. */
+  bytes: Uint8Array | undefined;
+  isStatic: boolean;
+  /** The server has said that there is none. */
+  isMissing: boolean;
+  /** What to do once the cluster is active, missing, or waited for long enough. */
+  waiting: Set<() => void>;
+}
+
+function initialFetchMs(config: ClusterProto): number {
+  return durationMs(config.edsClusterConfig?.edsConfig?.initialFetchTimeout, INITIAL_FETCH_TIMEOUT_MS);
+}
+
+export class ClusterStore implements ClusterManager {
+  readonly #options: ClusterStoreOptions;
+  readonly #entries = new Map<string, Entry>();
+  /** Who names clusters (route tables), so that those asked for by name can be left again. */
+  readonly #referrers = new Map<string, ReadonlySet<string>>();
+  /** Asked for by a request rather than by configuration: kept. */
+  readonly #usedByName = new Set<string>();
+  #hasFirst: boolean;
+  #onFirst: (() => void)[] = [];
+
+  constructor(options: ClusterStoreOptions) {
+    this.#options = options;
+    this.#hasFirst = options.mode !== 'wildcard';
+  }
+
+  get(name: string): Cluster | undefined {
+    const active = this.#entries.get(name)?.active;
+    if (active === undefined && this.#options.mode === 'on-demand' && name !== '') this.#useByName(name);
+    return active;
+  }
+
+  request(name: string, timeoutMs: number, callback: (cluster: Cluster | undefined) => void): void {
+    if (this.#options.mode === 'on-demand') this.#useByName(name);
+    this.#whenSettled(name, timeoutMs, () => callback(this.#entries.get(name)?.active));
+  }
+
+  forEach(visit: (cluster: Cluster) => void): void {
+    for (const { active } of this.#entries.values()) if (active !== undefined) visit(active);
+  }
+
+  /** True where some cluster has arrived and is not active yet. */
+  get isWarming(): boolean {
+    for (const { warming } of this.#entries.values()) if (warming !== undefined) return true;
+    return false;
+  }
+
+  /** Adds a cluster of the bootstrap. Throws ConfigError. */
+  addStatic(config: ClusterProto, path: string): void {
+    if (this.#entries.has(config.name)) throw new ConfigError(`${path}.name`, `"${config.name}" stands twice`);
+    const arrival: Arrival = {
+      name: config.name,
+      typeUrl: CLUSTER_TYPE,
+      version: '',
+      schema: ClusterSchema,
+      message: config,
+      isStatic: true,
+    };
+    this.#warm(this.#entry(config.name), this.#options.build(config, path), initialFetchMs(config), arrival);
+    this.#entry(config.name).isStatic = true;
+  }
+
+  /** Takes over a response of CDS. Throws ConfigError naming what is refused. */
+  receive(resources: readonly AdsResource[], removed: readonly string[]): void {
+    try {
+      applyEach(resources, (resource) => this.#upsert(resource));
+    } finally {
+      for (const name of removed) this.#remove(name);
+      this.#first();
+    }
+  }
+
+  /** Calls back when every cluster known now is active, after the first response of the server; at most after `timeoutMs`. */
+  whenInitialized(timeoutMs: number, callback: () => void): void {
+    const settle = (): void => this.#whenAllSettled([...this.#entries.keys()], timeoutMs, callback);
+    if (this.#hasFirst) {
+      settle();
+      return;
+    }
+    let isDone = false;
+    const once = (): void => {
+      if (!isDone) settle();
+      isDone = true;
+    };
+    this.#onFirst.push(once);
+    setTimeout(once, timeoutMs).unref();
+  }
+
+  /**
+   * Somebody's configuration names these clusters. Calls back when each is active or known to be missing, at most
+   * after `timeoutMs`. Naming none leaves those named before.
+   */
+  refer(referrer: string, names: ReadonlySet<string>, timeoutMs: number, callback: () => void): void {
+    const former = this.#referrers.get(referrer) ?? new Set<string>();
+    if (names.size === 0) this.#referrers.delete(referrer);
+    else this.#referrers.set(referrer, names);
+    if (this.#options.mode === 'on-demand') {
+      const asked = [...names].filter((name) => this.#entries.get(name)?.isStatic !== true);
+      for (const name of asked) this.#entry(name);
+      if (asked.length > 0) this.#options.subscriptions.subscribe(CLUSTER_TYPE, asked);
+      this.#leave(former);
+    }
+    this.#whenAllSettled([...names], timeoutMs, callback);
+  }
+
+  /** Ends every cluster. */
+  close(): void {
+    for (const name of this.#entries.keys()) this.#remove(name, true);
+  }
+
+  #entry(name: string): Entry {
+    let entry = this.#entries.get(name);
+    if (entry === undefined) {
+      entry = { active: undefined, warming: undefined, bytes: undefined, isStatic: false, isMissing: false, waiting: new Set() };
+      this.#entries.set(name, entry);
+    }
+    return entry;
+  }
+
+  #useByName(name: string): void {
+    if (this.#usedByName.has(name) || this.#entries.has(name)) return;
+    this.#usedByName.add(name);
+    this.#entry(name);
+    this.#options.subscriptions.subscribe(CLUSTER_TYPE, [name]);
+  }
+
+  /** Leaves clusters that nobody names any more. */
+  #leave(names: ReadonlySet<string>): void {
+    const named = (name: string): boolean => [...this.#referrers.values()].some((set) => set.has(name));
+    const left = [...names].filter((name) => !named(name) && !this.#usedByName.has(name) && this.#entries.get(name)?.isStatic === false);
+    if (left.length === 0) return;
+    this.#options.subscriptions.unsubscribe(CLUSTER_TYPE, left);
+    for (const name of left) this.#remove(name);
+  }
+
+  #upsert(resource: AdsResource): void {
+    const entry = this.#entry(resource.name);
+    if (entry.isStatic) throw new ConfigError('name', 'a static cluster of the bootstrap has this name');
+    if (sameBytes(entry.bytes, resource.any)) return;
+    const config = decodeResource(resource.any, ClusterSchema, '');
+    const arrival: Arrival = { ...resource, schema: ClusterSchema, message: config, isStatic: false };
+    try {
+      this.#warm(entry, this.#options.build(config, ''), initialFetchMs(config), arrival);
+    } catch (error) {
+      if (error instanceof ConfigError) {
+        this.#options.resources.put(arrival, 'refused', error.message);
+        this.#settled(entry);
+      }
+      throw error;
+    }
+    entry.bytes = resource.any;
+  }
+
+  #warm(entry: Entry, cluster: MutableCluster, timeoutMs: number, arrival: Arrival): void {
+    this.#drop(entry.warming);
+    const activate = (): void => {
+      if (entry.warming?.cluster === cluster) this.#activate(entry, cluster);
+    };
+    const timer = timeoutMs > 0 ? setTimeout(activate, timeoutMs).unref() : undefined;
+    entry.warming = { cluster, timer };
+    entry.isMissing = false;
+    this.#options.resources.put(arrival, 'warming');
+    this.#options.endpoints.use(cluster);
+    cluster.onWarm(activate);
+  }
+
+  #activate(entry: Entry, cluster: MutableCluster): void {
+    clearTimeout(entry.warming?.timer);
+    entry.warming = undefined;
+    const former = entry.active;
+    entry.active = cluster;
+    this.#options.resources.activate(CLUSTER_TYPE, cluster.name);
+    if (former !== undefined) this.#retire(former, true);
+    this.#options.log.debug('cluster active', { cluster: cluster.name });
+    this.#settled(entry);
+  }
+
+  #retire(cluster: MutableCluster, isReplaced: boolean): void {
+    this.#options.endpoints.release(cluster);
+    cluster.close(isReplaced);
+  }
+
+  #drop(warming: Warming | undefined): void {
+    if (warming === undefined) return;
+    clearTimeout(warming.timer);
+    this.#retire(warming.cluster, true);
+  }
+
+  #remove(name: string, isClosing = false): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || (entry.isStatic && !isClosing)) return;
+    this.#drop(entry.warming);
+    entry.warming = undefined;
+    if (entry.active !== undefined) this.#retire(entry.active, false);
+    entry.active = undefined;
+    entry.bytes = undefined;
+    entry.isMissing = true;
+    this.#options.resources.remove(CLUSTER_TYPE, name);
+    this.#settled(entry);
+    const isAskedFor = this.#usedByName.has(name) || [...this.#referrers.values()].some((set) => set.has(name));
+    if (this.#options.mode !== 'on-demand' || !isAskedFor) this.#entries.delete(name);
+  }
+
+  #settled(entry: Entry): void {
+    const { waiting } = entry;
+    entry.waiting = new Set();
+    for (const callback of waiting) callback();
+  }
+
+  /** Whether waiting for a cluster is of no use any more. */
+  #isSettled(entry: Entry | undefined): boolean {
+    if (entry === undefined) return true;
+    if (entry.warming !== undefined) return false;
+    return entry.active !== undefined || entry.isMissing || this.#options.mode !== 'on-demand';
+  }
+
+  #whenSettled(name: string, timeoutMs: number, callback: () => void): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || this.#isSettled(entry)) {
+      callback();
+      return;
+    }
+    const done = (): void => {
+      clearTimeout(timer);
+      entry.waiting.delete(done);
+      callback();
+    };
+    const timer = setTimeout(done, timeoutMs).unref();
+    entry.waiting.add(done);
+  }
+
+  #whenAllSettled(names: readonly string[], timeoutMs: number, callback: () => void): void {
+    let left = names.length;
+    if (left === 0) callback();
+    for (const name of names) {
+      this.#whenSettled(name, timeoutMs, () => {
+        if (--left === 0) callback();
+      });
+    }
+  }
+
+  #first(): void {
+    if (this.#hasFirst) return;
+    this.#hasFirst = true;
+    for (const callback of this.#onFirst.splice(0)) callback();
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * Listeners in force, and those on their way: a new or changed listener waits for its route tables and secrets,
+ * then takes the place of the former one, which drains. Envoy: "Listener warming".
+ */
+import { ConfigError, messageOf } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { AdsResource } from '../../xds/client.ts';
+import { type Listener as ListenerProto, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { LISTENER_TYPE } from '../../xds/types.ts';
+import type { Arrival, ResourceLog } from './resource-log.ts';
+import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes } from './subscriptions.ts';
+import { decodeResource } from './typed-config.ts';
+
+/** A listener as the store handles it. */
+export interface ManagedListener {
+  /** Binds and accepts; where `former` has the same address, takes its sockets over. Rejects where it cannot bind. */
+  start(former: ManagedListener | undefined): Promise<void>;
+  /** Accepts no more, and lets what it carries end by itself. */
+  drain(): void;
+  /** Ends everything. */
+  close(): Promise<void>;
+}
+
+/** A listener that was built, with what it needs before it may start. */
+export interface BuiltListener<L extends ManagedListener> {
+  readonly listener: L;
+  /** Calls back once all route tables and secrets are there. */
+  whenReady(callback: () => void): void;
+  /** Lets go of what the listener referred to. */
+  release(): void;
+}
+
+export interface ListenerStoreOptions<L extends ManagedListener> {
+  build(config: ListenerProto, path: string): BuiltListener<L>;
+  readonly resources: ResourceLog;
+  readonly log: Log;
+  /** How long a listener that was replaced or removed may drain, in milliseconds. */
+  readonly drainMs: number;
+}
+
+interface Entry<L extends ManagedListener> {
+  active: BuiltListener<L> | undefined;
+  warming: { readonly built: BuiltListener<L>; readonly timer: NodeJS.Timeout } | undefined;
+  bytes: Uint8Array | undefined;
+  readonly isStatic: boolean;
+  /** Starts and replacements, one after the other. */
+  turn: Promise<void>;
+}
+
+export class ListenerStore<L extends ManagedListener> {
+  readonly #options: ListenerStoreOptions<L>;
+  readonly #entries = new Map<string, Entry<L>>();
+  readonly #draining = new Set<BuiltListener<L>>();
+  #hasFirst = false;
+  #onSettled: (() => void)[] = [];
+
+  constructor(options: ListenerStoreOptions<L>) {
+    this.#options = options;
+  }
+
+  /** Listeners in force. */
+  *active(): Iterable<L> {
+    for (const { active } of this.#entries.values()) if (active !== undefined) yield active.listener;
+  }
+
+  /** Adds a listener of the bootstrap. Throws ConfigError; resolves once it accepts, rejects where it cannot bind. */
+  addStatic(config: ListenerProto, path: string): Promise<void> {
+    const name = config.name === '' ? path : config.name;
+    if (this.#entries.has(name)) throw new ConfigError(`${path}.name`, `"${name}" stands twice`);
+    const built = this.#options.build(config, path);
+    const entry: Entry<L> = { active: undefined, warming: undefined, bytes: undefined, isStatic: true, turn: Promise.resolve() };
+    this.#entries.set(name, entry);
+    const arrival: Arrival = { name, typeUrl: LISTENER_TYPE, version: '', schema: ListenerSchema, message: config, isStatic: true };
+    this.#options.resources.put(arrival, 'warming');
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#warm(entry, built, name, (error) => (error === undefined ? resolve() : reject(error)));
+    return promise;
+  }
+
+  /** Takes over a response of LDS. Throws ConfigError naming what is refused. */
+  receive(resources: readonly AdsResource[], removed: readonly string[]): void {
+    try {
+      applyEach(resources, (resource) => this.#upsert(resource));
+    } finally {
+      for (const name of removed) this.#remove(name);
+      this.#hasFirst = true;
+      this.#settled();
+    }
+  }
+
+  /** Calls back once the first response has come and nothing waits any more. `isExpected`: a response will come. */
+  whenInitialized(isExpected: boolean, callback: () => void): void {
+    if (!isExpected) this.#hasFirst = true;
+    this.#onSettled.push(callback);
+    this.#settled();
+  }
+
+  /** Every listener drains; `only` chooses some. */
+  drain(only: (listener: L) => boolean = () => true): void {
+    for (const { active } of this.#entries.values()) if (active !== undefined && only(active.listener)) active.listener.drain();
+  }
+
+  /** Ends every listener, those that drain too. */
+  async close(): Promise<void> {
+    const all = [...this.#entries.values()]
+      .flatMap(({ active, warming }) => [active, warming?.built])
+      .concat([...this.#draining])
+      .filter((built) => built !== undefined);
+    for (const { warming } of this.#entries.values()) clearTimeout(warming?.timer);
+    this.#entries.clear();
+    await Promise.all(all.map((built) => this.#end(built)));
+  }
+
+  #upsert(resource: AdsResource): void {
+    const known = this.#entries.get(resource.name);
+    if (known?.isStatic === true) throw new ConfigError('name', 'a static listener of the bootstrap has this name');
+    if (sameBytes(known?.bytes, resource.any)) return;
+    const message = decodeResource(resource.any, ListenerSchema, '');
+    const arrival: Arrival = { ...resource, schema: ListenerSchema, message, isStatic: false };
+    let built: BuiltListener<L>;
+    try {
+      built = this.#options.build(message, '');
+    } catch (error) {
+      if (error instanceof ConfigError) this.#options.resources.put(arrival, 'refused', error.message);
+      throw error;
+    }
+    const entry = known ?? { active: undefined, warming: undefined, bytes: undefined, isStatic: false, turn: Promise.resolve() };
+    this.#entries.set(resource.name, entry);
+    entry.bytes = resource.any;
+    this.#options.resources.put(arrival, 'warming');
+    this.#warm(entry, built, resource.name, (error) => {
+      if (error === undefined) return;
+      this.#options.resources.put(arrival, 'refused', error.message);
+      this.#options.log.error('listener cannot be started', { listener: resource.name, error: error.message });
+    });
+  }
+
+  #warm(entry: Entry<L>, built: BuiltListener<L>, name: string, done: (error: Error | undefined) => void): void {
+    this.#dropWarming(entry);
+    let isStarted = false;
+    const start = (): void => {
+      if (isStarted || entry.warming?.built !== built) return;
+      isStarted = true;
+      clearTimeout(timer);
+      entry.turn = entry.turn
+        .then(() => this.#start(entry, built, name))
+        .then(done, (error: unknown) => {
+          done(error instanceof Error ? error : new Error(messageOf(error)));
+        });
+    };
+    const timer = setTimeout(start, INITIAL_FETCH_TIMEOUT_MS).unref();
+    entry.warming = { built, timer };
+    built.whenReady(start);
+  }
+
+  async #start(entry: Entry<L>, built: BuiltListener<L>, name: string): Promise<undefined> {
+    const former = entry.active;
+    try {
+      if (this.#entries.get(name) !== entry) throw new Error('removed before it started');
+      await built.listener.start(former?.listener);
+    } catch (error) {
+      if (entry.warming?.built === built) entry.warming = undefined;
+      await this.#end(built);
+      this.#settled();
+      throw error;
+    }
+    entry.active = built;
+    if (entry.warming?.built === built) entry.warming = undefined;
+    this.#options.resources.activate(LISTENER_TYPE, name);
+    this.#options.log.info(former === undefined ? 'listener started' : 'listener replaced', { listener: name });
+    if (former !== undefined) this.#retire(former);
+    this.#settled();
+    return undefined;
+  }
+
+  #remove(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || entry.isStatic) return;
+    this.#entries.delete(name);
+    this.#dropWarming(entry);
+    this.#options.resources.remove(LISTENER_TYPE, name);
+    if (entry.active === undefined) return;
+    this.#options.log.info('listener removed', { listener: name });
+    this.#retire(entry.active);
+  }
+
+  /** Lets a listener drain, and ends it when its time is over. */
+  #retire(built: BuiltListener<L>): void {
+    built.listener.drain();
+    this.#draining.add(built);
+    setTimeout(() => {
+      this.#end(built).catch((error: unknown) => this.#options.log.warn('listener did not close', { error: messageOf(error) }));
+    }, this.#options.drainMs).unref();
+  }
+
+  #dropWarming(entry: Entry<L>): void {
+    const { warming } = entry;
+    if (warming === undefined) return;
+    entry.warming = undefined;
+    clearTimeout(warming.timer);
+    warming.built.release();
+  }
+
+  async #end(built: BuiltListener<L>): Promise<void> {
+    this.#draining.delete(built);
+    built.release();
+    await built.listener.close();
+  }
+
+  #settled(): void {
+    if (!this.#hasFirst) return;
+    for (const { warming } of this.#entries.values()) if (warming !== undefined) return;
+    for (const callback of this.#onSettled.splice(0)) callback();
+  }
+}
