@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { silentLog } from '../core/log.ts';
+import type { WorkloadInstance } from '../model/workload.ts';
+import { Registry } from './registry.ts';
+
+const GRACE_MS = 3000;
+
+const instance: Omit<WorkloadInstance, 'isReady'> = {
+  id: 'web-0',
+  workload: 'web',
+  namespace: 'shop',
+  labels: {},
+  serviceAccount: 'web',
+  address: '10.0.0.1',
+  ports: [],
+  locality: '',
+  isMeshed: true,
+};
+
+async function registry(t: TestContext, stateDir?: string): Promise<{ registry: Registry; changes: () => number; stateDir: string }> {
+  const folder = stateDir ?? (await mkdtemp(path.join(os.tmpdir(), 'tulle-registry-')));
+  let count = 0;
+  const made = new Registry({ stateDir: folder, log: silentLog, graceMs: GRACE_MS, restoreGraceMs: GRACE_MS }, () => (count += 1));
+  t.after(async () => {
+    await made.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return { registry: made, changes: () => count, stateDir: folder };
+}
+
+test('a stream that ends after another took its instance over takes nothing along', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { registry: known } = await registry(t);
+  const [first, second] = [{}, {}];
+  known.register(instance, first, false);
+  known.setReady(instance, first, true);
+  known.register(instance, second, true);
+  known.leave(instance, first, true);
+  known.setReady(instance, first, false);
+  t.mock.timers.tick(GRACE_MS * 2);
+  assert.deepEqual(
+    known.instances().map(({ isReady }) => isReady),
+    [true],
+  );
+});
+
+test('a process that starts anew under the same name is not ready until it says so', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { registry: known } = await registry(t);
+  const [first, second] = [{}, {}];
+  known.register(instance, first, false);
+  known.setReady(instance, first, true);
+  known.leave(instance, first, false);
+  known.register(instance, second, false);
+  assert.deepEqual(
+    known.instances().map(({ isReady }) => isReady),
+    [false],
+  );
+  t.mock.timers.tick(GRACE_MS * 2);
+  assert.equal(known.instances().length, 1);
+});
+
+test('a reconnect within the grace is no change at all', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { registry: known, changes } = await registry(t);
+  const [first, second] = [{}, {}];
+  known.register(instance, first, false);
+  known.setReady(instance, first, true);
+  const before = changes();
+  known.leave(instance, first, false);
+  t.mock.timers.tick(GRACE_MS - 1);
+  known.register(instance, second, true);
+  t.mock.timers.tick(GRACE_MS);
+  assert.equal(changes(), before);
+});
+
+test('when we stop, streams end and instances stay', async (t) => {
+  const { registry: known, stateDir } = await registry(t);
+  const owner = {};
+  known.register(instance, owner, false);
+  const closing = known.close();
+  known.leave(instance, owner, true);
+  await closing;
+  const { registry: next } = await registry(t, stateDir);
+  await next.restore();
+  assert.deepEqual(
+    next.instances().map(({ id }) => id),
+    ['web-0'],
+  );
+});
+
+test('a file of instances that cannot be read is left aside', async (t) => {
+  const { registry: known, stateDir } = await registry(t);
+  for (const text of ['{', '[{"id":1}]']) {
+    await writeFile(path.join(stateDir, 'instances.json'), text);
+    await known.restore();
+    assert.deepEqual(known.instances(), []);
+  }
+});
