@@ -28,6 +28,6 @@ export interface MutableCluster extends Cluster {
   update(assignment: ClusterLoadAssignment): void;
   /** Calls back once when the cluster is warm; at once where it is. */
   onWarm(callback: () => void): void;
-  /** Leaves: no timers, no statistics; hosts drain, and connections that exist go on. */
-  close(): void;
+  /** Leaves: no timers, no statistics (kept where another cluster of that name counts on); connections that exist go on. */
+  close(keepsStats?: boolean): void;
 }

@@ -240,13 +240,13 @@ export class RuntimeCluster implements MutableCluster {
     return host;
   }
 
-  close(): void {
+  close(keepsStats = false): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#dns?.close();
     this.#transports.close();
     for (const host of this.hosts) this.#retire(host);
-    this.stats.drop();
+    if (!keepsStats) this.stats.drop();
   }
 }

@@ -10,6 +10,7 @@ import {
   type TlsParameters as TlsParametersProto,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { CommonTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import type { SdsSecretConfig } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { KeyPair, SecretStore, TrustBundle, Watched } from '../config/secret-store.ts';
 import { readDataSource } from './data-source.ts';
 import { constant, readValidation, type Validation } from './validation.ts';
@@ -58,9 +59,9 @@ function readKeyPair(certificate: TlsCertificate, path: string): Watched<KeyPair
   });
 }
 
-function namedTrust(name: string | undefined, secrets: SecretStore, path: string): Watched<TrustBundle> {
-  if (name === undefined || name === '') throw new ConfigError(path, 'the secret has no name');
-  return secrets.trust(name);
+function namedTrust(config: SdsSecretConfig | undefined, secrets: SecretStore, path: string): Watched<TrustBundle> {
+  if (config === undefined || config.name === '') throw new ConfigError(path, 'the secret has no name');
+  return secrets.trust(config.name, config.sdsConfig);
 }
 
 function readPeers(common: CommonTlsContext, path: string, secrets: SecretStore): Validation | undefined {
@@ -73,11 +74,11 @@ function readPeers(common: CommonTlsContext, path: string, secrets: SecretStore)
       return readValidation(type.value, `${path}.validation_context`, undefined);
     case 'validationContextSdsSecretConfig': {
       const at = `${path}.validation_context_sds_secret_config`;
-      return readValidation(none, at, namedTrust(type.value.name, secrets, at));
+      return readValidation(none, at, namedTrust(type.value, secrets, at));
     }
     case 'combinedValidationContext': {
       const at = `${path}.combined_validation_context`;
-      const sds = namedTrust(type.value.validationContextSdsSecretConfig?.name, secrets, `${at}.validation_context_sds_secret_config`);
+      const sds = namedTrust(type.value.validationContextSdsSecretConfig, secrets, `${at}.validation_context_sds_secret_config`);
       return readValidation(type.value.defaultValidationContext ?? none, `${at}.default_validation_context`, sds);
     }
     default:
@@ -91,7 +92,7 @@ export function readTlsSettings(common: CommonTlsContext, path: string, secrets:
     parameters: readParameters(common.tlsParams),
     keyPairs: [
       ...common.tlsCertificates.map((certificate, i) => readKeyPair(certificate, `${path}.tls_certificates[${i}]`)),
-      ...common.tlsCertificateSdsSecretConfigs.map((config) => secrets.keyPair(config.name)),
+      ...common.tlsCertificateSdsSecretConfigs.map((config) => secrets.keyPair(config.name, config.sdsConfig)),
     ],
     validation: readPeers(common, path, secrets),
     alpn: common.alpnProtocols,
