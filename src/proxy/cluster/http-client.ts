@@ -1,0 +1,200 @@
+/** One HTTP/1.1 connection to a host: a request at a time, its response to whoever reads it. */
+import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
+import type { HeaderBlock } from '../../wire/http/headers.ts';
+import { chunkStart, CHUNK_END, lastChunk } from '../../wire/http1/chunked.ts';
+import { createResponseDecoder, type ResponseDecoder } from '../../wire/http1/decoder.ts';
+import type { Http1Response } from '../../wire/http1/head.ts';
+import type { ResetReason } from '../router/retry-decision.ts';
+import type { ClusterHttpStats } from './http-stats.ts';
+
+/** Who reads a response. */
+export interface ResponseReader {
+  readonly isHead: boolean;
+  /** A final head, or 101 to an upgrade: after that, data are the tunnel's bytes. */
+  onResponseHead(head: Http1Response, isEnd: boolean): void;
+  /** `view` is borrowed. */
+  onResponseData(view: Uint8Array): void;
+  onResponseEnd(trailers: HeaderBlock | undefined): void;
+  /** The host takes request bytes again. */
+  onUpstreamDrain(): void;
+  /** Nothing more comes. `detail` is the transport's word for it. */
+  onUpstreamReset(reason: ResetReason, detail: string): void;
+}
+
+/** What a connection tells its pool. */
+export interface ClientOwner {
+  readonly stats: ClusterHttpStats;
+  /** The connection can take another request. */
+  onIdle(client: HttpClient): void;
+  onClosed(client: HttpClient): void;
+}
+
+/** Bytes of an unwanted response that are read so that its connection can be used again. */
+const DRAIN_BYTES = 64 * 1024;
+
+export class HttpClient implements ConnectionHandlers {
+  readonly connection: Connection;
+  /** Requests that were sent on it. */
+  requests = 0;
+  /** Set by the pool: it must not be given another request. */
+  isRetired = false;
+  isClosed = false;
+  /** `Clock.monotonicMs` since which it waits in the pool. */
+  idleSinceMs = 0;
+  readonly #owner: ClientOwner;
+  readonly #decoder: ResponseDecoder;
+  #reader: ResponseReader | undefined = undefined;
+  #isHeadRequest = false;
+  #isChunked = false;
+  #isRequestDone = true;
+  #isResponseDone = true;
+  #isPersistent = true;
+  #isTunnel = false;
+  /** The final head has been read. */
+  #hasFinalHead = false;
+  /** Of a response without body: told once the connection is free again. */
+  #wholeHead: Http1Response | undefined = undefined;
+  #trailers: HeaderBlock | undefined = undefined;
+  /** Body bytes that `abandon` would have to read; -1 where they are too many or not known. */
+  #unwantedBytes = -1;
+
+  constructor(connection: Connection, owner: ClientOwner) {
+    this.connection = connection;
+    this.#owner = owner;
+    this.#decoder = createResponseDecoder(
+      {
+        onHead: (head, hasBody) => this.#onHead(head, hasBody),
+        onBody: (view) => this.#reader?.onResponseData(view),
+        onEnd: (trailers) => {
+          this.#trailers = trailers;
+        },
+      },
+      () => this.#isHeadRequest,
+    );
+    connection.read(this);
+  }
+
+  get isBusy(): boolean {
+    return !this.#isRequestDone || !this.#isResponseDone;
+  }
+
+  /** Sends a head. `isChunked`: the body follows in chunks. Upgrades have no body but stay open: `isEnd` false. */
+  sendHead(text: string, isEnd: boolean, isChunked: boolean, reader: ResponseReader): void {
+    this.#reader = reader;
+    this.#isHeadRequest = reader.isHead;
+    this.#isChunked = isChunked;
+    this.#isRequestDone = isEnd;
+    this.#isResponseDone = false;
+    this.#isPersistent = true;
+    this.#unwantedBytes = -1;
+    this.#hasFinalHead = false;
+    this.#decoder.next();
+    this.requests++;
+    this.connection.writeText(text);
+  }
+
+  /** Sends a borrowed piece of the body; false: wait for `onUpstreamDrain`. */
+  sendData(view: Uint8Array): boolean {
+    if (view.length === 0) return true;
+    if (!this.#isChunked) return this.connection.writeBytes(view, true);
+    this.connection.writeText(chunkStart(view.length));
+    this.connection.writeBytes(view, true);
+    return this.connection.writeText(CHUNK_END);
+  }
+
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    if (this.#isRequestDone) return;
+    this.#isRequestDone = true;
+    if (this.#isTunnel) this.connection.end();
+    else if (this.#isChunked) this.connection.writeText(lastChunk(trailers));
+    if (this.#isResponseDone) this.#settle();
+  }
+
+  /** The reader wants no more of the response. A small rest is read and dropped, otherwise the connection goes. */
+  abandon(): void {
+    this.#reader = undefined;
+    if (this.isClosed || this.#isResponseDone) return;
+    const canDrain = this.#isRequestDone && this.#isPersistent && !this.#isTunnel && this.#unwantedBytes >= 0;
+    if (canDrain) this.connection.resume();
+    else this.connection.destroy();
+  }
+
+  onData(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length && !this.#isTunnel && !this.isClosed) {
+      if (this.#isResponseDone) return this.#broken('bytes that nobody asked for');
+      at = this.#decoder.feed(bytes, at);
+      if (this.#decoder.error !== undefined) return this.#broken(this.#decoder.error.message);
+      if (this.#decoder.isDone && !this.#isTunnel) this.#onMessage(at < bytes.length);
+    }
+    if (this.#isTunnel && at < bytes.length) this.#reader?.onResponseData(at === 0 ? bytes : bytes.subarray(at));
+  }
+
+  onEnd(): void {
+    if (this.#isTunnel) {
+      this.#isResponseDone = true;
+      this.#reader?.onResponseEnd(undefined);
+      return;
+    }
+    if (!this.#isResponseDone && this.#decoder.end() && this.#decoder.isDone) this.#onMessage(false);
+    this.connection.destroy();
+  }
+
+  onDrain(): void {
+    this.#reader?.onUpstreamDrain();
+  }
+
+  onClose(error: string | undefined): void {
+    this.isClosed = true;
+    this.#owner.onClosed(this);
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (reader !== undefined && !this.#isResponseDone) reader.onUpstreamReset('connection termination', error ?? '');
+  }
+
+  #onHead(head: Http1Response, hasBody: boolean): void {
+    if (head.status < 200 && head.status !== 101) return;
+    this.#hasFinalHead = true;
+    this.#isPersistent = head.isPersistent;
+    this.#unwantedBytes = head.contentLength <= DRAIN_BYTES ? head.contentLength : -1;
+    if (head.status === 101) {
+      this.#isTunnel = true;
+      this.#decoder.handOver();
+      this.#reader?.onResponseHead(head, false);
+    } else if (hasBody) this.#reader?.onResponseHead(head, false);
+    else this.#wholeHead = head;
+  }
+
+  /** A message has ended: the response, or an informational one before it. */
+  #onMessage(hasMore: boolean): void {
+    const head = this.#wholeHead;
+    this.#wholeHead = undefined;
+    if (!this.#hasFinalHead) {
+      this.#decoder.next();
+      return;
+    }
+    this.#isResponseDone = true;
+    // More bytes than the response: whoever sent them must not get to answer the next request with them.
+    if (hasMore) this.#isPersistent = false;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    this.#settle();
+    if (head === undefined) reader?.onResponseEnd(this.#trailers);
+    else reader?.onResponseHead(head, true);
+  }
+
+  #settle(): void {
+    if (this.isClosed || this.#isTunnel) return;
+    if (this.#isRequestDone && this.#isPersistent && !this.isRetired) this.#owner.onIdle(this);
+    // Where the request is not all sent its reader says when it has no more to send, or lets go.
+    else if (this.#isRequestDone || !this.#isPersistent) this.connection.destroy();
+  }
+
+  #broken(detail: string): void {
+    this.#owner.stats.upstream_cx_protocol_error.value++;
+    const reader = this.#isResponseDone ? undefined : this.#reader;
+    this.#reader = undefined;
+    this.connection.destroy(detail);
+    reader?.onUpstreamReset('protocol error', detail);
+  }
+}

@@ -1,0 +1,62 @@
+import type { Counter, Histogram, StatsScope } from '../telemetry/stats.ts';
+
+/** Counters of a cluster's HTTP traffic, by Envoy's names. Source: Envoy, "Cluster manager: statistics". */
+const COUNTERS = [
+  'upstream_cx_total',
+  'upstream_cx_http1_total',
+  'upstream_cx_connect_fail',
+  'upstream_cx_connect_timeout',
+  'upstream_cx_overflow',
+  'upstream_cx_idle_timeout',
+  'upstream_cx_max_duration_reached',
+  'upstream_cx_max_requests',
+  'upstream_cx_protocol_error',
+  'upstream_cx_destroy',
+  'upstream_cx_destroy_local',
+  'upstream_cx_destroy_remote',
+  'upstream_cx_destroy_with_active_rq',
+  'upstream_cx_none_healthy',
+  'upstream_rq_total',
+  'upstream_rq_completed',
+  'upstream_rq_pending_total',
+  'upstream_rq_pending_overflow',
+  'upstream_rq_pending_failure_eject',
+  'upstream_rq_cancelled',
+  'upstream_rq_timeout',
+  'upstream_rq_per_try_timeout',
+  'upstream_rq_rx_reset',
+  'upstream_rq_tx_reset',
+  'upstream_rq_retry',
+  'upstream_rq_retry_success',
+  'upstream_rq_retry_overflow',
+  'upstream_rq_retry_limit_exceeded',
+  'upstream_rq_retry_backoff_exponential',
+  'upstream_flow_control_paused_reading_total',
+  'upstream_flow_control_resumed_reading_total',
+] as const;
+
+export type ClusterHttpStats = Readonly<Record<(typeof COUNTERS)[number], Counter>> & {
+  readonly upstream_rq_time: Histogram;
+  /** Counters of a status, its class first: `upstream_rq_2xx`, `upstream_rq_200`. */
+  status(status: number): readonly [Counter, Counter];
+};
+
+function create(scope: StatsScope): ClusterHttpStats {
+  const counters = Object.fromEntries(COUNTERS.map((name) => [name, scope.counter(name)])) as Record<(typeof COUNTERS)[number], Counter>;
+  const statuses: (readonly [Counter, Counter] | undefined)[] = [];
+  return {
+    ...counters,
+    upstream_rq_time: scope.histogram('upstream_rq_time'),
+    status: (status) =>
+      (statuses[status] ??= [scope.counter(`upstream_rq_${Math.floor(status / 100)}xx`), scope.counter(`upstream_rq_${status}`)]),
+  };
+}
+
+const byScope = new WeakMap<StatsScope, ClusterHttpStats>();
+
+/** The HTTP statistics of a cluster's scope; made on first use. */
+export function clusterHttpStats(scope: StatsScope): ClusterHttpStats {
+  let stats = byScope.get(scope);
+  if (stats === undefined) byScope.set(scope, (stats = create(scope)));
+  return stats;
+}
