@@ -16,6 +16,13 @@ interface Known {
   readonly gateways: ReadonlySet<string>;
 }
 
+/** Diagnostics after which no more suggestions are looked for: each compares a name with all services. */
+const MAX_HINTS = 5;
+
+function hintHost(host: string, known: Known, findings: Findings): string {
+  return findings.diagnostics.length < MAX_HINTS ? didYouMean(host, known.services.keys()) : '';
+}
+
 /** A service of that name, or one whose wildcard covers it. */
 function servicesOf(host: string, known: Known): readonly Service[] {
   const exact = known.services.get(host);
@@ -27,7 +34,7 @@ function checkDestination({ host, subset, port }: Destination, origin: Provenanc
   const services = servicesOf(host, known);
   if (services.length === 0) {
     const whole = `${host}.svc.${known.mesh.settings.domainSuffix}`;
-    const hint = known.services.has(whole) ? ` Did you mean "${whole}"?` : didYouMean(host, known.services.keys());
+    const hint = known.services.has(whole) ? ` Did you mean "${whole}"?` : hintHost(host, known, findings);
     findings.warning('TUL101', origin, `there is no service "${host}": what is routed to it is answered with 503.${hint}`);
     return;
   }
@@ -112,7 +119,7 @@ export function checkRoutes(mesh: Mesh, findings: Findings): void {
   for (const workload of mesh.workloads) {
     for (const { host } of workload.upstreams) {
       if (servicesOf(host, known).length > 0) continue;
-      const hint = didYouMean(host, known.services.keys());
+      const hint = hintHost(host, known, findings);
       findings.warning(
         'TUL109',
         { ...workload.origin, field: 'spec.upstreams' },
