@@ -7,8 +7,9 @@ import type { Service } from '../model/service.ts';
 import { endpointsOf } from './emit/endpoints.ts';
 import { effectivePolicy } from './emit/destination-policy.ts';
 import { explicitOutbound } from './emit/explicit.ts';
+import { gatewayOf, type Router } from './emit/gateway.ts';
 import { inboundOf, type Server } from './emit/inbound.ts';
-import { inboundPorts } from './emit/inbound-ports.ts';
+import { gatewayPorts, inboundPorts } from './emit/inbound-ports.ts';
 import { memoised } from './emit/memo.ts';
 import { outboundClusters } from './emit/outbound-clusters.ts';
 import { outboundListeners } from './emit/outbound-listeners.ts';
@@ -16,6 +17,7 @@ import { outboundRoutes } from './emit/outbound-routes.ts';
 import type { ProxyNode } from './emit/proxy-node.ts';
 import { byName, type CompiledResource, type ResourceMap } from './emit/resource.ts';
 import { clientKey, type Scope, scopeOf } from './emit/scope.ts';
+import { secretsOf } from './emit/secrets.ts';
 import { shapesOf } from './emit/shape.ts';
 import { blackHole, outboundPassthrough } from './emit/special-clusters.ts';
 
@@ -31,8 +33,6 @@ export interface Compiled {
   /** Certificates of gateways and clients by `credentialName`; `default` and `ROOTCA` are the control plane's own. */
   readonly secrets: ResourceMap;
 }
-
-const NO_RESOURCES: ResourceMap = new Map();
 
 /** A scope's outgoing side, whatever the proxy's own workload is. */
 const interceptedOutbound = memoised((scope: Scope) => ({ listeners: outboundListeners(scope), routes: outboundRoutes(scope) }));
@@ -96,6 +96,7 @@ function serverKey(mesh: Mesh, proxy: ProxyNode): string {
 }
 
 const NOTHING: Part = [];
+const NO_GATEWAYS: Mesh['gateways'] = [];
 
 function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
   const outbound =
@@ -110,7 +111,21 @@ function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
     joined(outbound.routes, NOTHING),
     joined(clustersOf(scope), inbound.clusters),
     endpointMap(scope, mesh.services, mesh.peerAuthentications),
-    NO_RESOURCES,
+    secretsOf(scope, mesh.secrets, NO_GATEWAYS),
+  );
+}
+
+function router(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
+  const { namespace, labels } = proxy;
+  const host = proxy.interception === 'NONE' ? '127.0.0.1' : '0.0.0.0';
+  const key = JSON.stringify({ namespace, labels, host, ports: gatewayPorts(mesh.services, proxy) } satisfies Router);
+  const { listeners, routes } = gatewayOf(scope, mesh.gateways, mesh.authorizationPolicies, key);
+  return assembled(
+    joined(listeners, NOTHING),
+    joined(routes, NOTHING),
+    joined(clustersOf(scope), NOTHING),
+    endpointMap(scope, mesh.services, mesh.peerAuthentications),
+    secretsOf(scope, mesh.secrets, mesh.gateways),
   );
 }
 
@@ -118,5 +133,5 @@ function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
 export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {
   const shapes = shapesOf(mesh.services, mesh.settings);
   const scope = scopeOf(shapes, mesh.routes, mesh.destinationPolicies, mesh.settings, clientKey(mesh, proxy));
-  return sidecar(mesh, proxy, scope);
+  return proxy.role === 'router' ? router(mesh, proxy, scope) : sidecar(mesh, proxy, scope);
 }

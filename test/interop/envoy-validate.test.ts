@@ -26,6 +26,7 @@ function bootstrap(resources: ReturnType<typeof render>): object {
       listeners: resources['listeners'],
       clusters: [
         ...(resources['clusters'] ?? []),
+        ...(resources['endpoints'] ?? []).map((assignment, i) => ({ name: `endpoints-${i}`, type: 'STATIC', load_assignment: assignment })),
         {
           name: 'xds',
           type: 'STATIC',
@@ -46,9 +47,12 @@ function bootstrap(resources: ReturnType<typeof render>): object {
   };
 }
 
-/** Puts a route configuration where a listener asks for it, so that Envoy checks it too; and takes what it leaves over. */
+/**
+ * Puts a route configuration where a listener asks for it, so that Envoy checks it too, and leaves out the metrics
+ * filter that only Istio's Envoy and our proxy have.
+ */
 function inlineRoutes(value: unknown, routes: ReadonlyMap<string, unknown>): unknown {
-  if (Array.isArray(value)) return value.map((item) => inlineRoutes(item, routes));
+  if (Array.isArray(value)) return value.filter((item) => nameOf(item) !== 'istio.stats').map((item) => inlineRoutes(item, routes));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).map(([key, item]): [string, unknown] => {
     if (key !== 'rds' || typeof item !== 'object' || item === null || !('route_config_name' in item))

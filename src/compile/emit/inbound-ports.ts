@@ -61,3 +61,13 @@ export function inboundPorts(services: readonly Service[], proxy: ProxyNode): In
     })
     .toSorted((a, b) => a.number - b.number);
 }
+
+/** Where a gateway proxy opens the ports that Gateways name: as registered, or as its own services lead to it. */
+export function gatewayPorts(services: readonly Service[], proxy: ProxyNode): Record<number, number> {
+  const ports: Record<number, number> = {};
+  for (const { ports: served } of servedBy(services, proxy)) {
+    for (const [target, { number }] of served) if (target !== number && target > 0) ports[number] ??= target;
+  }
+  for (const { number, listen } of proxy.ports) if (listen !== number) ports[number] = listen;
+  return ports;
+}

@@ -1,0 +1,121 @@
+/** TLS that ends at a gateway. */
+import { create } from '@bufbuild/protobuf';
+import { ConfigError } from '../../core/errors.ts';
+import type { MeshSettings } from '../../model/mesh.ts';
+import type { ServerTls } from '../../model/gateway.ts';
+import type { Provenance } from '../../model/provenance.ts';
+import { type TransportSocket, TransportSocketSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import {
+  type CertificateValidationContext,
+  CertificateValidationContextSchema,
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import {
+  type CommonTlsContext,
+  CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { extension } from './any.ts';
+import { caSecretName } from './client-tls.ts';
+import { meshDownstreamSocket, sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
+
+const VERSIONS: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
+  TLS_AUTO: TlsParameters_TlsProtocol.TLS_AUTO,
+  TLSV1_0: TlsParameters_TlsProtocol.TLSv1_0,
+  TLSV1_1: TlsParameters_TlsProtocol.TLSv1_1,
+  TLSV1_2: TlsParameters_TlsProtocol.TLSv1_2,
+  TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
+};
+
+function versionOf(text: string | undefined, otherwise: TlsParameters_TlsProtocol, path: string): TlsParameters_TlsProtocol {
+  if (text === undefined) return otherwise;
+  const version = VERSIONS[text];
+  if (version === undefined) throw new ConfigError(path, `${JSON.stringify(text)} is not one of ${Object.keys(VERSIONS).join(', ')}`);
+  return version;
+}
+
+function certificateOf(
+  tls: ServerTls,
+  path: string,
+): Pick<CommonTlsContext, 'tlsCertificateSdsSecretConfigs'> | { tlsCertificates: object[] } {
+  if (tls.credentialName !== '') return { tlsCertificateSdsSecretConfigs: [sdsSecret(tls.credentialName)] };
+  if (tls.serverCertificate === '' || tls.privateKey === '') {
+    throw new ConfigError(`${path}.tls`, `mode ${tls.mode} needs credentialName, or serverCertificate and privateKey`);
+  }
+  return {
+    tlsCertificates: [
+      {
+        certificateChain: { specifier: { case: 'filename', value: tls.serverCertificate } },
+        privateKey: { specifier: { case: 'filename', value: tls.privateKey } },
+      },
+    ],
+  };
+}
+
+function subjectAltNames(names: readonly string[]): CertificateValidationContext {
+  return create(CertificateValidationContextSchema, {
+    matchTypedSubjectAltNames: names.flatMap((value) =>
+      [SubjectAltNameMatcher_SanType.DNS, SubjectAltNameMatcher_SanType.URI].map((sanType) => ({
+        sanType,
+        matcher: { matchPattern: { case: 'exact' as const, value } },
+      })),
+    ),
+  });
+}
+
+/** Whose certificates clients may have; only where they are asked for one. */
+function validationOf(tls: ServerTls): CommonTlsContext['validationContextType'] {
+  if (tls.mode !== 'MUTUAL' && tls.mode !== 'OPTIONAL_MUTUAL') return { case: undefined };
+  const context = subjectAltNames(tls.subjectAltNames);
+  if (tls.credentialName === '') {
+    context.trustedCa = { $typeName: 'envoy.config.core.v3.DataSource', specifier: { case: 'filename', value: tls.caCertificates } };
+    return { case: 'validationContext', value: context };
+  }
+  return {
+    case: 'combinedValidationContext',
+    value: {
+      $typeName: 'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext',
+      defaultValidationContext: context,
+      validationContextSdsSecretConfig: sdsSecret(caSecretName(tls.credentialName)),
+    },
+  };
+}
+
+/** The transport socket of a server that ends TLS; undefined for modes that pass it through. */
+export function gatewayTlsSocket(
+  tls: ServerTls,
+  speaksHttp: boolean,
+  settings: MeshSettings,
+  origin: Provenance,
+): TransportSocket | undefined {
+  const alpnProtocols = speaksHttp ? ['h2', 'http/1.1'] : [];
+  if (tls.mode === 'PASSTHROUGH') return undefined;
+  if (tls.mode === 'AUTO_PASSTHROUGH') {
+    throw new ConfigError(
+      `${origin.field}.tls.mode`,
+      'AUTO_PASSTHROUGH (one gateway between clusters) is not supported; use PASSTHROUGH with tls routes',
+    );
+  }
+  if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], settings.trustDomain);
+  const commonTlsContext = create(CommonTlsContextSchema, {
+    tlsParams: {
+      tlsMinimumProtocolVersion: versionOf(
+        tls.minProtocolVersion,
+        TlsParameters_TlsProtocol.TLSv1_2,
+        `${origin.field}.tls.minProtocolVersion`,
+      ),
+      tlsMaximumProtocolVersion: versionOf(
+        tls.maxProtocolVersion,
+        TlsParameters_TlsProtocol.TLS_AUTO,
+        `${origin.field}.tls.maxProtocolVersion`,
+      ),
+      cipherSuites: [...tls.cipherSuites],
+    },
+    ...certificateOf(tls, origin.field),
+    validationContextType: validationOf(tls),
+    alpnProtocols,
+  });
+  const requireClientCertificate = tls.mode === 'MUTUAL';
+  return create(TransportSocketSchema, extension(TLS_SOCKET, DownstreamTlsContextSchema, { commonTlsContext, requireClientCertificate }));
+}
