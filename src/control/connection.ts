@@ -141,11 +141,28 @@ export class ProxyConnection<Request extends AnyRequest, Response extends { read
     const opened = this.#describe(node);
     this.#opened = opened;
     state.connections.add(this);
-    if (opened.instance !== undefined) state.registry.register(opened.instance, this, this.variant.isResuming(request));
-    const { snapshot, generation } = state.pusher.add(this);
-    opened.session.update(snapshot, generation);
+    if (opened.instance !== undefined) this.#register(opened.instance, this.variant.isResuming(request));
+    opened.session.update(...this.#firstSnapshot());
     state.log.info('proxy connected', { proxy: opened.proxy.id, variant: this.variant.name, trusted: this.isTrusted });
     return opened;
+  }
+
+  #register(instance: Omit<WorkloadInstance, 'isReady'>, isResuming: boolean): void {
+    try {
+      this.#state.registry.register(instance, this, isResuming);
+    } catch (error) {
+      throw new ConnectError(messageOf(error), Code.PermissionDenied);
+    }
+  }
+
+  #firstSnapshot(): [Snapshot, string] {
+    try {
+      const { snapshot, generation } = this.#state.pusher.add(this);
+      return [snapshot, generation];
+    } catch (error) {
+      this.#state.log.error('the configuration of a proxy cannot be compiled', { proxy: this.proxy.id, error: messageOf(error) });
+      throw new ConnectError('the configuration cannot be compiled', Code.Internal);
+    }
   }
 
   #describe(node: Node): Opened<Request, Response> {

@@ -65,14 +65,14 @@ export class Pusher {
     this.#model = model;
     this.#instances = instances;
     this.#options = options;
-    this.#debounce = debounce(() => this.#push(), options.quietMs, options.maxMs);
+    this.#debounce = debounce(() => this.#pushChange(), options.quietMs, options.maxMs);
     this.#triggers = options.metrics.counter('pilot_push_triggers', 'Pushes by what caused them.');
     this.#failures = options.metrics.counter('pilot_total_xds_internal_errors', 'Proxies whose configuration could not be compiled.');
   }
 
   /** The folder's content became another. */
   textsChanged(texts: FileTexts): void {
-    this.#model.setTexts(texts);
+    this.#attempt('the documents cannot be read; the former ones stay', () => this.#model.setTexts(texts));
     this.#changedAtMs ??= this.#options.clock.monotonicMs();
     this.#triggers.add({ type: 'config' });
     this.#debounce.trigger();
@@ -82,7 +82,7 @@ export class Pusher {
   instancesChanged(): void {
     this.#changedAtMs ??= this.#options.clock.monotonicMs();
     this.#triggers.add({ type: 'endpoint' });
-    this.#soon ??= setImmediate(() => this.#push());
+    this.#soon ??= setImmediate(() => this.#pushChange());
   }
 
   /** Builds the first mesh. */
@@ -126,6 +126,20 @@ export class Pusher {
     clearImmediate(this.#soon);
     this.#receivers.clear();
     this.#listeners.clear();
+  }
+
+  /** A mistake of ours in the compiler must not stop the serving of what stands. */
+  #attempt(message: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#failures.add();
+      this.#options.log.error(message, { error: error instanceof Error ? error.stack : messageOf(error) });
+    }
+  }
+
+  #pushChange(): void {
+    this.#attempt('the mesh cannot be built; the former one stays', () => this.#push());
   }
 
   #push(): void {

@@ -48,6 +48,12 @@ test('a stream that ends after another took its instance over takes nothing alon
   );
 });
 
+test('a living instance cannot be pushed off its place by another service account', async (t) => {
+  const { registry: known } = await registry(t);
+  known.register(instance, {}, false);
+  assert.throws(() => known.register({ ...instance, serviceAccount: 'other' }, {}, false), /an instance of the service account web/);
+});
+
 test('a process that starts anew under the same name is not ready until it says so', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { registry: known } = await registry(t);

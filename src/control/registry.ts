@@ -5,7 +5,7 @@
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf } from '../core/errors.ts';
+import { ConfigError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import { debounce } from './debounce.ts';
@@ -83,10 +83,14 @@ export class Registry {
 
   /**
    * A stream speaks for an instance. `isResuming`: the process lived on while its stream was broken, so what was known
-   * of its readiness still holds; otherwise it is not ready until it says so.
+   * of its readiness still holds; otherwise it is not ready until it says so. Throws ConfigError where a living stream
+   * with another service account has the name: a workload cannot push another off its place.
    */
   register(instance: Omit<WorkloadInstance, 'isReady'>, owner: object, isResuming: boolean): void {
     const former = this.#entries.get(keyOf(instance));
+    if (former?.owner !== undefined && former.instance.serviceAccount !== instance.serviceAccount) {
+      throw new ConfigError('', `${keyOf(instance)} is an instance of the service account ${former.instance.serviceAccount}`);
+    }
     clearTimeout(former?.expiry);
     const isReady = isResuming && former?.instance.isReady === true;
     const entry: Entry = { instance: { ...instance, isReady }, owner, expiry: undefined };

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import fc from 'fast-check';
 import { ConfigError } from '../core/errors.ts';
 import { AdsClient, type AdsHandler, type AdsResource, type AdsSession, SotwAdsClient } from './client.ts';
 import { contentVersion } from './content-version.ts';
@@ -33,7 +34,9 @@ function snapshot(types: Record<string, Record<string, string>>): Snapshot {
 /** Records what reaches the client: `+CDS a=1`, `-CDS a`; rejects content `bad`. */
 class Recorder implements AdsHandler {
   log: string[] = [];
-  onEvent: (typeUrl: string) => void = () => {};
+  /** As `log`, never emptied. */
+  readonly history: string[] = [];
+  onEvent: (typeUrl: string, lines: readonly string[]) => void = () => {};
 
   onResources(typeUrl: string, resources: readonly AdsResource[], removed: readonly string[]): void {
     const short = resourceType(typeUrl)?.name ?? typeUrl;
@@ -41,8 +44,10 @@ class Recorder implements AdsHandler {
     for (const [name, content] of contents) {
       if (content === 'bad') throw new ConfigError(`${name}.content`, 'bad is not good');
     }
-    this.log.push(...contents.map(([name, content]) => `+${short} ${name}=${content}`), ...removed.map((name) => `-${short} ${name}`));
-    this.onEvent(typeUrl);
+    const lines = [...contents.map(([name, content]) => `+${short} ${name}=${content}`), ...removed.map((name) => `-${short} ${name}`)];
+    this.log.push(...lines);
+    this.history.push(...lines);
+    this.onEvent(typeUrl, lines);
   }
 
   take(): string[] {
@@ -112,18 +117,11 @@ const whole = {
 function likeAProxy(h: Harness): void {
   h.client.subscribe(CLUSTER_TYPE, '*');
   h.client.subscribe(LISTENER_TYPE, '*');
-  h.recorder.onEvent = (typeUrl) => {
-    const log = h.recorder.log.join(' ');
-    if (typeUrl === CLUSTER_TYPE) {
-      h.client.subscribe(
-        ENDPOINT_TYPE,
-        [...log.matchAll(/\+CDS (\w+)/g)].map((match) => match[1] ?? ''),
-      );
-      h.client.unsubscribe(
-        ENDPOINT_TYPE,
-        [...log.matchAll(/-CDS (\w+)/g)].map((match) => match[1] ?? ''),
-      );
-    }
+  const names = (lines: readonly string[], start: string): string[] =>
+    lines.filter((line) => line.startsWith(start)).map((line) => /\w+ (\w+)/.exec(line)?.[1] ?? '');
+  h.recorder.onEvent = (typeUrl, lines) => {
+    h.client.subscribe(ENDPOINT_TYPE, names(lines, '+CDS'));
+    h.client.unsubscribe(ENDPOINT_TYPE, names(lines, '-CDS'));
     if (typeUrl === LISTENER_TYPE) h.client.subscribe(ROUTE_TYPE, ['r']);
   };
 }
@@ -314,6 +312,52 @@ for (const { name, make } of variants) {
       for (const content of ['2', '3', '4']) h.server().update(snapshot({ [LISTENER_TYPE]: { l: content } }), content);
       h.run();
       assert.deepEqual(h.recorder.take(), ['+LDS l=1', '+LDS l=4']);
+    });
+
+    test('whatever happens, in the end the client has exactly the newest snapshot', () => {
+      const contents = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('1', '2'));
+      const state = fc.record({ clusters: contents, route: fc.constantFrom('1', '2'), listeners: fc.boolean() });
+      const step = fc.record({ state, isReconnect: fc.boolean(), isRest: fc.boolean() });
+      const types = ({ clusters, route, listeners }: { clusters: Record<string, string>; route: string; listeners: boolean }) => ({
+        [CLUSTER_TYPE]: clusters,
+        [ENDPOINT_TYPE]: Object.fromEntries(Object.keys(clusters).map((cluster) => [cluster, '1'])),
+        [LISTENER_TYPE]: listeners ? { l: '1' } : {},
+        [ROUTE_TYPE]: { r: route },
+      });
+      fc.assert(
+        fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
+          const h = make();
+          likeAProxy(h);
+          h.connect(new Map(), '0');
+          const held = new Map<string, string>();
+          const rest = (): void => {
+            h.run();
+            h.server().release();
+            h.run();
+          };
+          for (const [i, { state: next, isReconnect, isRest }] of steps.entries()) {
+            if (isReconnect) h.connect(snapshot(types(next)), String(i));
+            else h.server().update(snapshot(types(next)), String(i));
+            if (isRest) rest();
+          }
+          rest();
+          for (const line of h.recorder.history) {
+            const [sign, type, name = '', content = ''] = line.split(/(?<=^[+-])|[ =]/);
+            if (sign === '+') held.set(`${type} ${name}`, content);
+            else held.delete(`${type} ${name}`);
+          }
+          const last = steps.at(-1)?.state;
+          assert.ok(last !== undefined);
+          const shown = (type: string): Record<string, string> =>
+            Object.fromEntries([...held].filter(([key]) => key.startsWith(type)).map(([key, content]) => [key.slice(4), content]));
+          assert.deepEqual(shown('CDS'), { ...last.clusters });
+          assert.deepEqual(shown('LDS'), last.listeners ? { l: '1' } : {});
+          if (last.listeners) assert.deepEqual(shown('RDS'), { r: last.route });
+          for (const cluster of Object.keys(last.clusters)) assert.equal(shown('EDS')[cluster], '1');
+          assert.equal(h.server().isSettled, true);
+        }),
+        { numRuns: 300 },
+      );
     });
 
     test('a client that waits for everything is told that there is nothing', () => {
