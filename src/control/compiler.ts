@@ -7,7 +7,7 @@ import type { Diagnostic } from '../model/provenance.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 
-export type { CompiledResource, ResourceMap, ProxyNode, Resource };
+export type { CompiledResource, ProxyNode, Resource };
 
 /** What one proxy gets. */
 export interface CompiledConfig {

@@ -35,7 +35,7 @@ function inline(pem: string): { specifier: { case: 'inlineString'; value: string
 }
 
 /** ROOTCA with the authority's root. */
-export function rootSecret(authority: Authority): XdsResource {
+function rootSecret(authority: Authority): XdsResource {
   const trustedCa = inline(authority.rootCertificate);
   return resourceOf(create(SecretSchema, { name: ROOT_SECRET, type: { case: 'validationContext', value: { trustedCa } } }));
 }

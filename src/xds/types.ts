@@ -22,7 +22,7 @@ export const SECRET_TYPE = `${PREFIX}.extensions.transport_sockets.tls.v3.Secret
 export const HEALTH_TYPE = 'type.googleapis.com/istio.v1.HealthInformation';
 
 /** Position is push order: what is referred to comes before what refers to it (Envoy, "Eventual consistency"). */
-export const resourceTypes: readonly ResourceType[] = [
+const resourceTypes: readonly ResourceType[] = [
   { url: CLUSTER_TYPE, name: 'CDS', isWildcard: true },
   { url: ENDPOINT_TYPE, name: 'EDS', isWildcard: false },
   { url: LISTENER_TYPE, name: 'LDS', isWildcard: true },

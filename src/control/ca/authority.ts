@@ -19,7 +19,7 @@ const KEY_FILE = 'ca-key.pem';
 const CERTIFICATE_FILE = 'ca-cert.pem';
 
 /** A certificate with the key that it is for, PEM. */
-export interface KeyAndCertificate {
+interface KeyAndCertificate {
   readonly certificateChain: string;
   readonly privateKey: string;
   readonly expiresAtMs: number;

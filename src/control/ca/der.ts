@@ -3,10 +3,10 @@ import { ProtocolError } from '../../core/errors.ts';
 
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
-export const INTEGER = 0x02;
+const INTEGER = 0x02;
 export const BIT_STRING = 0x03;
 export const OCTET_STRING = 0x04;
-export const OBJECT_IDENTIFIER = 0x06;
+const OBJECT_IDENTIFIER = 0x06;
 const BOOLEAN = 0x01;
 const UTF8_STRING = 0x0c;
 const UTC_TIME = 0x17;
