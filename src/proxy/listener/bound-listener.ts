@@ -1,0 +1,233 @@
+import type { Socket } from 'node:net';
+import { messageOf } from '../../core/errors.ts';
+import type { NetAddress } from '../../net/address.ts';
+import { plainHost, restoreDestination } from '../../net/original-destination.ts';
+import type { NetworkScope } from '../network/filter.ts';
+import type { AccessLogger } from '../telemetry/access-log.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
+import { Acceptor, type AcceptTarget } from './acceptor.ts';
+import type { ChainMatcher } from './chain-match.ts';
+import { ConnectionRunner } from './connection-runner.ts';
+import type { FilterChain, ParsedChain } from './filter-chain.ts';
+import { type Inspection, inspect, type Inspectors, NOTHING_FOUND } from './inspect.ts';
+import type { ListenerFilters } from './listener-filters.ts';
+import type { AcceptedSocket, ListenerScope, RuntimeListener } from './listener-scope.ts';
+import { peek } from './peek.ts';
+
+/** An address to listen on, and the field that it comes from. */
+export interface BindAddress {
+  readonly address: NetAddress;
+  /** An IPv6 address that takes IPv4 too. */
+  readonly isDualStack: boolean;
+  readonly path: string;
+}
+
+/** A listener's configuration, read and checked. */
+export interface ListenerSettings {
+  readonly name: string;
+  readonly binds: readonly BindAddress[];
+  readonly bindsToPort: boolean;
+  readonly backlog: number;
+  /** `use_original_dst`. */
+  readonly handsOff: boolean;
+  readonly filters: ListenerFilters;
+  readonly direction: NetworkScope['direction'];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly match: ChainMatcher;
+  readonly chains: readonly ParsedChain[];
+  readonly defaultChain: ParsedChain | undefined;
+  readonly accessLog: AccessLogger;
+}
+
+interface Scope extends ListenerScope {
+  readonly listenerStats: StatsScope;
+}
+
+/** Accepts sockets, finds out where they wanted to go and what they speak, and runs them through a filter chain. */
+export class BoundListener implements RuntimeListener, AcceptTarget {
+  readonly name: string;
+  readonly addresses: readonly NetAddress[];
+  readonly #settings: ListenerSettings;
+  readonly #scope: Scope;
+  readonly #chains: readonly FilterChain[];
+  readonly #defaultChain: FilterChain | undefined;
+  readonly #runner: ConnectionRunner;
+  #acceptors: Acceptor[] = [];
+  #isDraining = false;
+  #onWarm: (() => void)[] = [];
+
+  constructor(settings: ListenerSettings, scope: Scope) {
+    this.name = settings.name;
+    this.addresses = settings.binds.map((bind) => bind.address);
+    this.#settings = settings;
+    this.#scope = scope;
+    const networkScope: NetworkScope = {
+      ...scope,
+      direction: settings.direction,
+      listenerMetadata: settings.metadata,
+      isDraining: () => this.#isDraining,
+    };
+    const make = (chain: ParsedChain): FilterChain => ({
+      name: chain.name,
+      tls: chain.tls,
+      handlers: chain.filters.map((filter) => filter.create(networkScope)),
+    });
+    this.#chains = settings.chains.map(make);
+    this.#defaultChain = settings.defaultChain && make(settings.defaultChain);
+    this.#runner = new ConnectionRunner({
+      listenerName: settings.name,
+      direction: settings.direction,
+      clock: scope.clock,
+      log: scope.log,
+      stats: scope.listenerStats,
+      accessLog: settings.accessLog,
+    });
+    for (const chain of this.#allChains()) chain.tls?.onReady(() => this.#warmed());
+  }
+
+  #allChains(): readonly FilterChain[] {
+    return this.#defaultChain === undefined ? this.#chains : [...this.#chains, this.#defaultChain];
+  }
+
+  get boundAddresses(): readonly NetAddress[] {
+    return this.#acceptors.map((acceptor) => acceptor.bound);
+  }
+
+  get activeConnections(): number {
+    return this.#runner.size;
+  }
+
+  get isWarm(): boolean {
+    return this.#allChains().every((chain) => chain.tls?.isReady ?? true);
+  }
+
+  onWarm(callback: () => void): void {
+    if (this.isWarm) callback();
+    else this.#onWarm.push(callback);
+  }
+
+  #warmed(): void {
+    if (!this.isWarm) return;
+    const waiting = this.#onWarm;
+    this.#onWarm = [];
+    for (const callback of waiting) callback();
+  }
+
+  async start(previous?: RuntimeListener): Promise<void> {
+    if (!this.#settings.bindsToPort) return;
+    const fresh: Acceptor[] = [];
+    const adopted: Acceptor[] = [];
+    try {
+      for (const bind of this.#settings.binds) {
+        const found = previous instanceof BoundListener ? previous.#acceptorOf(bind) : undefined;
+        if (found === undefined) fresh.push(await this.#listen(bind));
+        else adopted.push(found);
+      }
+    } catch (error) {
+      for (const acceptor of fresh) acceptor.close();
+      throw error;
+    }
+    if (previous instanceof BoundListener) previous.#acceptors = previous.#acceptors.filter((acceptor) => !adopted.includes(acceptor));
+    this.#acceptors = [...adopted, ...fresh];
+    for (const acceptor of this.#acceptors) acceptor.target = this;
+  }
+
+  #acceptorOf(bind: BindAddress): Acceptor | undefined {
+    return this.#acceptors.find(({ wanted }) => wanted.host === bind.address.host && wanted.port === bind.address.port);
+  }
+
+  async #listen(bind: BindAddress): Promise<Acceptor> {
+    const acceptor = new Acceptor(bind.address, { backlog: this.#settings.backlog, isDualStack: bind.isDualStack });
+    // connections that come between the first and the last address wait here
+    acceptor.target = this;
+    await acceptor.listen(bind.path);
+    return acceptor;
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    for (const acceptor of this.#acceptors) acceptor.close();
+    this.#acceptors = [];
+  }
+
+  async close(): Promise<void> {
+    this.drain();
+    this.#runner.destroyAll();
+    for (const chain of this.#allChains()) chain.tls?.close();
+    this.#scope.listenerStats.drop();
+    await Promise.resolve();
+  }
+
+  /** A socket from one of our own addresses. */
+  onSocket(socket: Socket): void {
+    const local = { host: plainHost(socket.localAddress ?? ''), port: socket.localPort ?? 0 };
+    const remote = { host: plainHost(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
+    const wanted = this.#restore(socket, local);
+    const isRedirected = wanted.host !== local.host || wanted.port !== local.port;
+    this.accept({ socket, remote, local: wanted, isRedirected });
+  }
+
+  #restore(socket: Socket, local: NetAddress): NetAddress {
+    if (this.#settings.filters.originalDst?.(local.port) !== true) return local;
+    try {
+      const restore = this.#scope.restoreDestination ?? restoreDestination;
+      return restore(socket) ?? local;
+    } catch (error) {
+      this.#scope.log.warn('the original destination cannot be restored', { listener: this.name, error: messageOf(error) });
+      return local;
+    }
+  }
+
+  accept(accepted: AcceptedSocket): void {
+    const { filters } = this.#settings;
+    // an error before somebody listens for it would end the process
+    accepted.socket.on('error', () => {});
+    const inspectors = {
+      tls: filters.tlsInspector?.(accepted.local.port) ?? false,
+      http: filters.httpInspector?.(accepted.local.port) ?? false,
+    };
+    if (inspectors.tls || inspectors.http) this.#inspect(accepted, inspectors);
+    else this.#route(accepted, NOTHING_FOUND);
+  }
+
+  #inspect(accepted: AcceptedSocket, inspectors: Inspectors): void {
+    const { filters } = this.#settings;
+    const { socket } = accepted;
+    let found: Inspection | undefined;
+    const decide = (bytes: Uint8Array): boolean => {
+      found = inspect(bytes, inspectors);
+      return found !== undefined;
+    };
+    peek(socket, filters.timeoutMs, decide, (end) => {
+      if (end === 'timeout') this.#count('downstream_pre_cx_timeout');
+      if (end === 'closed') this.#count('downstream_listener_filter_remote_close');
+      if (end === 'closed' || (end === 'timeout' && !filters.continuesOnTimeout)) socket.destroy();
+      else this.#route(accepted, found ?? NOTHING_FOUND);
+    });
+  }
+
+  #count(name: string): void {
+    this.#scope.listenerStats.counter(name).value++;
+  }
+
+  /** Hands a redirected connection to the listener of its destination, or runs it here. */
+  #route(accepted: AcceptedSocket, inspection: Inspection): void {
+    if (this.#settings.handsOff && accepted.isRedirected) {
+      const other = this.#scope.handOff(accepted.local);
+      if (other !== undefined && other !== this) {
+        other.accept(accepted);
+        return;
+      }
+    }
+    const index = this.#settings.match({
+      destination: accepted.local,
+      source: accepted.remote,
+      serverName: inspection.hello?.serverName ?? '',
+      transportProtocol: inspection.hello === undefined ? 'raw_buffer' : 'tls',
+      applicationProtocols: inspection.applicationProtocols,
+    });
+    const chain = index === undefined ? this.#defaultChain : this.#chains[index];
+    if (chain === undefined) this.#count('no_filter_chain_match');
+    this.#runner.run(accepted, inspection, chain);
+  }
+}

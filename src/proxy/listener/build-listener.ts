@@ -1,0 +1,89 @@
+import net from 'node:net';
+import { create } from '@bufbuild/protobuf';
+import { ConfigError } from '../../core/errors.ts';
+import { formatAddress, type NetAddress } from '../../net/address.ts';
+import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
+import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { FilterChainMatchSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import type { Listener as ListenerProto } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { readAddress } from '../cluster/endpoints.ts';
+import type { NetworkScope } from '../network/filter.ts';
+import { createAccessLogs } from '../telemetry/access-log.ts';
+import { compileChainMatches } from './chain-match.ts';
+import { parseFilterChain, type ParsedChain } from './filter-chain.ts';
+import { readListenerFilters } from './listener-filters.ts';
+import type { ListenerScope, RuntimeListener } from './listener-scope.ts';
+import { type BindAddress, BoundListener, type ListenerSettings } from './bound-listener.ts';
+
+export type { AcceptedSocket, ListenerScope, RuntimeListener } from './listener-scope.ts';
+
+const BACKLOG = 4096;
+
+const DIRECTIONS = new Map<number, NetworkScope['direction']>([
+  [TrafficDirection.INBOUND, 'inbound'],
+  [TrafficDirection.OUTBOUND, 'outbound'],
+]);
+
+function readBind(address: Address | undefined, path: string): BindAddress {
+  const wanted = readAddress(address, path);
+  if (!wanted.host.startsWith('/') && net.isIP(wanted.host) === 0) {
+    throw new ConfigError(`${path}.socket_address.address`, `${wanted.host} is not an IP address`);
+  }
+  const isDualStack = address?.address.case === 'socketAddress' && address.address.value.ipv4Compat;
+  return { address: wanted, isDualStack, path };
+}
+
+/** Envoy's name of a listener in statistics. */
+function statPrefix(address: NetAddress | undefined): string {
+  return `listener.${address === undefined ? 'none' : formatAddress(address).replaceAll(':', '_')}`;
+}
+
+function refuse(config: ListenerProto, path: string): void {
+  if (config.connectionBalanceConfig?.balanceType.case === 'extendBalance') {
+    throw new ConfigError(`${path}.connection_balance_config.extend_balance`, 'is not supported');
+  }
+  if (config.filterChains.length === 0 && config.defaultFilterChain === undefined) {
+    throw new ConfigError(`${path}.filter_chains`, 'no filter chain is given');
+  }
+}
+
+/**
+ * Builds a listener, which accepts nothing before `start`; `path` is its resource's. Throws ConfigError for what cannot
+ * be obeyed.
+ */
+export function buildListener(config: ListenerProto, path: string, scope: ListenerScope): RuntimeListener {
+  refuse(config, path);
+  const binds = [
+    readBind(config.address, `${path}.address`),
+    ...config.additionalAddresses.map((each, i) => readBind(each.address, `${path}.additional_addresses[${i}].address`)),
+  ];
+  const stats = scope.stats.scope(statPrefix(binds[0]?.address));
+  const parsed: ParsedChain[] = [];
+  try {
+    const chainScope = { stats, secrets: scope.secrets, filters: scope.filters };
+    for (const [i, chain] of config.filterChains.entries()) parsed.push(parseFilterChain(chain, `${path}.filter_chains[${i}]`, chainScope));
+    const fallback = config.defaultFilterChain && parseFilterChain(config.defaultFilterChain, `${path}.default_filter_chain`, chainScope);
+    const settings: ListenerSettings = {
+      name: config.name,
+      binds,
+      bindsToPort: config.bindToPort ?? config.deprecatedV1?.bindToPort ?? true,
+      backlog: config.tcpBacklogSize ?? BACKLOG,
+      handsOff: config.useOriginalDst ?? false,
+      filters: readListenerFilters(config, path),
+      direction: DIRECTIONS.get(config.trafficDirection) ?? 'unspecified',
+      metadata: config.metadata?.filterMetadata ?? {},
+      match: compileChainMatches(
+        config.filterChains.map((chain) => chain.filterChainMatch ?? create(FilterChainMatchSchema)),
+        path,
+      ),
+      chains: parsed,
+      defaultChain: fallback,
+      accessLog: createAccessLogs(config.accessLog, `${path}.access_log`, scope.logSink, scope.random),
+    };
+    return new BoundListener(settings, { ...scope, listenerStats: stats });
+  } catch (error) {
+    for (const chain of parsed) chain.tls?.close();
+    stats.drop();
+    throw error;
+  }
+}

@@ -1,0 +1,176 @@
+import type { Clock } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { Connection } from '../../net/connection.ts';
+import type { NetAddress } from '../../net/address.ts';
+import { acceptConnection, wrapTls } from '../../net/socket-connection.ts';
+import { type ClientHello, parseClientHello } from '../../wire/tls/client-hello.ts';
+import { flagBit, type StreamInfo } from '../http/stream-info.ts';
+import { tcpStreamInfo } from '../network/tcp-stream-info.ts';
+import type { AccessLogger } from '../telemetry/access-log.ts';
+import type { Gauge, StatsScope } from '../telemetry/stats.ts';
+import type { DownstreamTls } from '../tls/downstream.ts';
+import type { DownstreamConnection, PeerTls } from './connection.ts';
+import type { FilterChain } from './filter-chain.ts';
+import type { Inspection } from './inspect.ts';
+import type { AcceptedSocket } from './listener-scope.ts';
+import { peek } from './peek.ts';
+
+export interface RunnerScope {
+  readonly listenerName: string;
+  readonly direction: DownstreamConnection['direction'];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The listener's. */
+  readonly stats: StatsScope;
+  readonly accessLog: AccessLogger;
+}
+
+/** Something that can be closed at once: a connection, or a socket on its way to one. */
+interface Closable {
+  destroy(): void;
+}
+
+const NO_CHAIN = flagBit('NR');
+let nextId = 1;
+
+/** The identity of a workload among the names of its certificate; '' without. */
+function principalOf(tls: PeerTls | undefined): string {
+  return tls?.uriSans.find((uri) => uri.startsWith('spiffe://')) ?? '';
+}
+
+/** Brings accepted sockets through the handshake and the filters of their chain, and counts them until they end. */
+export class ConnectionRunner {
+  readonly #scope: RunnerScope;
+  readonly #active: Gauge;
+  readonly #open = new Set<Closable>();
+
+  constructor(scope: RunnerScope) {
+    this.#scope = scope;
+    this.#active = scope.stats.gauge('downstream_cx_active');
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Closes everything under way. */
+  destroyAll(): void {
+    for (const each of [...this.#open]) each.destroy();
+  }
+
+  #count(name: string): void {
+    this.#scope.stats.counter(name).value++;
+  }
+
+  /** Runs a socket through `chain`; without one it is closed. */
+  run(accepted: AcceptedSocket, inspection: Inspection, chain: FilterChain | undefined): void {
+    this.#count('downstream_cx_total');
+    if (chain === undefined) {
+      accepted.socket.destroy();
+      this.#refused(this.#describe(accepted, inspection.hello, undefined, ''), NO_CHAIN, 'filter_chain_not_found', '');
+    } else if (chain.tls === undefined) {
+      const connection = acceptConnection(accepted.socket, accepted.local, accepted.remote);
+      this.#begin(connection, this.#describe(accepted, inspection.hello, undefined, chain.name), chain);
+    } else {
+      this.#secure(accepted, inspection.hello, chain, chain.tls);
+    }
+  }
+
+  #secure(accepted: AcceptedSocket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
+    const { socket } = accepted;
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    if (hello !== undefined || !tls.needsHello) {
+      this.#shake(accepted, hello, chain, tls);
+      return;
+    }
+    let found: ClientHello | undefined;
+    const decide = (bytes: Uint8Array): boolean => {
+      const result = parseClientHello(bytes);
+      if (result.kind === 'hello') found = result.hello;
+      return result.kind !== 'incomplete';
+    };
+    peek(socket, tls.handshakeMs, decide, (end) => {
+      // what is no TLS gets its alert from the handshake
+      if (end === 'decided') this.#shake(accepted, found, chain, tls);
+      else socket.destroy();
+    });
+  }
+
+  #shake(accepted: AcceptedSocket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
+    tls.accept(accepted.socket, hello, {
+      onSecure: (socket, peer) => {
+        this.#open.delete(accepted.socket);
+        const connection = wrapTls(socket, accepted.local, accepted.remote);
+        this.#begin(connection, this.#describe(accepted, hello, peer, chain.name), chain);
+      },
+      onRefused: (reason) => this.#refused(this.#describe(accepted, hello, undefined, chain.name), 0, 'downstream_tls_failure', reason),
+    });
+  }
+
+  #describe(
+    accepted: AcceptedSocket,
+    hello: ClientHello | undefined,
+    tls: PeerTls | undefined,
+    filterChainName: string,
+  ): DownstreamConnection {
+    return {
+      id: nextId++,
+      remote: accepted.remote,
+      local: accepted.local,
+      isRedirected: accepted.isRedirected,
+      requestedServerName: hello?.serverName ?? '',
+      tls,
+      principal: principalOf(tls),
+      direction: this.#scope.direction,
+      listenerName: this.#scope.listenerName,
+      filterChainName,
+      memo: new Map(),
+    };
+  }
+
+  /** Logs a connection that never came to its filters. */
+  #refused(downstream: DownstreamConnection, flags: number, details: string, reason: string): void {
+    const info = tcpStreamInfo(downstream, this.#scope.clock);
+    info.flags = flags;
+    info.responseCodeDetails = details;
+    info.terminationDetails = reason;
+    if (reason !== '')
+      this.#scope.log.debug('a TLS client is refused', {
+        listener: this.#scope.listenerName,
+        remote: remoteText(downstream.remote),
+        reason,
+      });
+    this.#finish(info);
+  }
+
+  #finish(info: StreamInfo): void {
+    info.endMs = this.#scope.clock.monotonicMs();
+    this.#count('downstream_cx_destroy');
+    this.#scope.accessLog.log(info);
+  }
+
+  #begin(connection: Connection, downstream: DownstreamConnection, chain: FilterChain): void {
+    const info = tcpStreamInfo(downstream, this.#scope.clock);
+    this.#open.add(connection);
+    this.#active.value++;
+    connection.afterClose = () => {
+      this.#open.delete(connection);
+      this.#active.value--;
+      this.#finish(info);
+    };
+    if (chain.handlers.length === 0) connection.destroy('the filter chain has no filters');
+    try {
+      for (const handle of chain.handlers) if (connection.isClosed || !handle(connection, downstream)) return;
+    } catch (error) {
+      this.#count('bug_total');
+      this.#scope.log.error('a network filter failed', { listener: this.#scope.listenerName, error: messageOf(error) });
+      connection.destroy('internal error');
+    }
+  }
+}
+
+function remoteText(address: NetAddress): string {
+  return `${address.host}:${address.port}`;
+}

@@ -1,0 +1,30 @@
+import { formatAddress, type NetAddress } from '../../net/address.ts';
+import type { RuntimeListener } from './listener-scope.ts';
+
+/** Finds the listener of an address, as `use_original_dst` asks: the exact one, else the one of its port on any address. */
+export class ListenerDirectory {
+  readonly #byAddress = new Map<string, RuntimeListener>();
+
+  /** Enters a listener under all its addresses, in place of whoever was there. */
+  add(listener: RuntimeListener): void {
+    for (const address of listener.addresses) this.#byAddress.set(formatAddress(address), listener);
+  }
+
+  /** Removes a listener from where it still stands. */
+  remove(listener: RuntimeListener): void {
+    for (const address of listener.addresses) {
+      const key = formatAddress(address);
+      if (this.#byAddress.get(key) === listener) this.#byAddress.delete(key);
+    }
+  }
+
+  find(destination: NetAddress): RuntimeListener | undefined {
+    const exact = this.#byAddress.get(formatAddress(destination));
+    if (exact !== undefined) return exact;
+    if (!destination.host.includes(':')) {
+      const any = this.#byAddress.get(`0.0.0.0:${destination.port}`);
+      if (any !== undefined) return any;
+    }
+    return this.#byAddress.get(`[::]:${destination.port}`);
+  }
+}

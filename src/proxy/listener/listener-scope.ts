@@ -1,0 +1,51 @@
+import type { NetAddress } from '../../net/address.ts';
+import type { Socket } from 'node:net';
+import type { SecretStore } from '../config/secret-store.ts';
+import type { NetworkFilter, NetworkScope } from '../network/filter.ts';
+
+/** What listeners are built with: the parts of the running proxy that they may use. `stats` is the registry's root. */
+export interface ListenerScope extends Omit<NetworkScope, 'direction' | 'listenerMetadata' | 'isDraining'> {
+  readonly secrets: SecretStore;
+  /** The network filters that chains may have; `network/index.ts`. */
+  readonly filters: readonly NetworkFilter[];
+  /** The listener that a connection to this original destination is handed to (`use_original_dst`); see ListenerDirectory. */
+  handOff(destination: NetAddress): RuntimeListener | undefined;
+  /** Restores a redirected connection's destination; by the kernel's answer where absent. */
+  restoreDestination?(socket: Socket): NetAddress | undefined;
+}
+
+/** An accepted socket on its way through listeners: paused, with what is known of it. */
+export interface AcceptedSocket {
+  readonly socket: Socket;
+  readonly remote: NetAddress;
+  /** Where the client wanted to go. */
+  readonly local: NetAddress;
+  readonly isRedirected: boolean;
+}
+
+/** A listener as its owner sees it. */
+export interface RuntimeListener {
+  readonly name: string;
+  /** As configured; the first is `address`, the rest `additional_addresses`. */
+  readonly addresses: readonly NetAddress[];
+  /** What is listened on, with real ports; empty before `start` and with `bind_to_port: false`. */
+  readonly boundAddresses: readonly NetAddress[];
+  /** Connections under way. */
+  readonly activeConnections: number;
+  /** True once every secret that its chains need has arrived. */
+  readonly isWarm: boolean;
+  /** Calls back once when the listener is warm; at once where it is. */
+  onWarm(callback: () => void): void;
+  /**
+   * Starts accepting. Listening sockets of `previous` with the same addresses are taken over, so that no connection is
+   * refused meanwhile; its others go on until it drains. Rejects with a ConfigError naming the address, and then
+   * listens on nothing.
+   */
+  start(previous?: RuntimeListener): Promise<void>;
+  /** Takes a socket that another listener accepted. */
+  accept(accepted: AcceptedSocket): void;
+  /** Stops accepting and says to its filters that it drains; connections go on. */
+  drain(): void;
+  /** Closes what is left. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,34 @@
+import { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
+
+/** How looking at a connection's first bytes ended. */
+export type PeekEnd = 'decided' | 'timeout' | 'closed';
+
+/**
+ * Reads a paused socket's first bytes until `decide` has seen enough, then puts them back untouched. `decide` gets
+ * all bytes so far and says whether they are enough; it must do so within a bounded number of bytes. A client that says
+ * nothing is waited for `timeoutMs` (0: for ever), since its server may be the one that speaks first.
+ */
+export function peek(socket: Socket, timeoutMs: number, decide: (bytes: Uint8Array) => boolean, done: (end: PeekEnd) => void): void {
+  let bytes: Buffer = Buffer.alloc(0);
+  const finish = (end: PeekEnd): void => {
+    clearTimeout(timer);
+    socket.off('readable', take);
+    socket.off('end', onEnd);
+    socket.off('close', onEnd);
+    if (bytes.length > 0 && end !== 'closed') socket.unshift(bytes);
+    done(end);
+  };
+  const onEnd = (): void => finish('closed');
+  const take = (): void => {
+    const chunk: unknown = socket.read();
+    if (!(chunk instanceof Uint8Array)) return;
+    bytes = bytes.length === 0 ? Buffer.from(chunk) : Buffer.concat([bytes, chunk]);
+    if (decide(bytes)) finish('decided');
+  };
+  const timer = timeoutMs > 0 ? setTimeout(() => finish('timeout'), timeoutMs) : undefined;
+  socket.on('readable', take);
+  socket.on('end', onEnd);
+  socket.on('close', onEnd);
+  if (socket.readableLength > 0) take();
+}
