@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { create, type DescMessage, fromJson, type JsonObject, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { ConfigError } from '../../core/errors.ts';
+import { silentLog } from '../../core/log.ts';
+import { type AccessLog, AccessLogSchema, AccessLogFilterSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
+import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { flagBit, type StreamInfo } from '../http/stream-info.ts';
+import { createAccessLogs } from './access-log.ts';
+import { createLogSink, type LogSink } from './log-sink.ts';
+import { createStats } from './registry.ts';
+import { fakeInfo, fakeRequest } from './testing/fake-stream.ts';
+import { setTrace } from './trace-context.ts';
+
+/** Istio's default line. */
+const ISTIO =
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
+
+function logOf<S extends DescMessage>(schema: S, message: MessageShape<S>, filter?: JsonObject): AccessLog {
+  return create(AccessLogSchema, {
+    name: 'log',
+    configType: { case: 'typedConfig', value: anyPack(schema, message) },
+    ...(filter === undefined ? {} : { filter: fromJson(AccessLogFilterSchema, filter) }),
+  });
+}
+
+function fileLog(config: JsonValue, filter?: JsonObject): AccessLog {
+  return logOf(FileAccessLogSchema, fromJson(FileAccessLogSchema, config), filter);
+}
+
+function memorySink(): LogSink & { readonly lines: string[] } {
+  const lines: string[] = [];
+  return { lines, target: (file) => ({ write: (line) => void lines.push(`${file} ${line}`) }) };
+}
+
+function linesOf(log: AccessLog, infos: readonly StreamInfo[]): string[] {
+  const sink = memorySink();
+  const logger = createAccessLogs([log], 'access_log', sink, () => 0.5);
+  for (const info of infos) logger.log(info);
+  return sink.lines;
+}
+
+const request = fakeRequest({ path: '/cart' }, { 'user-agent': 'curl', 'x-request-id': '00000005-0000-4000-8000-000000000000' });
+const denied = fakeInfo({
+  request,
+  originalPath: '/cart',
+  responseCode: 403,
+  responseCodeDetails: 'rbac_access_denied_matched_policy[none]',
+  routeName: 'default',
+  clusterName: 'inbound|8080||',
+});
+
+test("Istio's default line, exact", () => {
+  assert.deepEqual(linesOf(fileLog({ path: '/dev/stdout', logFormat: { textFormatSource: { inlineString: ISTIO } } }), [denied]), [
+    '/dev/stdout [2026-01-02T03:04:05.678Z] "GET /cart HTTP/1.1" 403 - rbac_access_denied_matched_policy[none] - "-" 3 5 20 - "-" "curl" "00000005-0000-4000-8000-000000000000" "cart" "-" inbound|8080|| - 10.0.0.2:8080 10.0.0.1:40000 - default\n',
+  ]);
+});
+
+test("Envoy's own format where none is given", () => {
+  const want =
+    '[2026-01-02T03:04:05.678Z] "GET /cart HTTP/1.1" 403 - 3 5 20 - "-" "curl" "00000005-0000-4000-8000-000000000000" "cart" "-"\n';
+  assert.deepEqual(linesOf(fileLog({ path: '/x' }), [denied]), [`/x ${want}`]);
+  assert.deepEqual(linesOf(logOf(StdoutAccessLogSchema, create(StdoutAccessLogSchema)), [denied]), [`/dev/stdout ${want}`]);
+  assert.deepEqual(linesOf(logOf(StderrAccessLogSchema, create(StderrAccessLogSchema)), [denied]), [`/dev/stderr ${want}`]);
+});
+
+test('JSON, one object a line', () => {
+  const log = fileLog({ path: '/x', logFormat: { jsonFormat: { code: '%RESPONSE_CODE%', policy: '%DYNAMIC_METADATA(tulle:policy)%' } } });
+  assert.deepEqual(linesOf(log, [fakeInfo({ metadata: new Map([['tulle', { policy: 'p' }]]) })]), ['/x {"code":200,"policy":"p"}\n']);
+});
+
+const traced = fakeInfo();
+setTrace(traced, { traceId: 'a', spanId: 'b', parentSpanId: '', isSampled: true });
+
+const FILTERS: readonly { filter: JsonObject; info: StreamInfo; passes: boolean }[] = [
+  { filter: { statusCodeFilter: { comparison: { op: 'GE', value: { defaultValue: 400 } } } }, info: denied, passes: true },
+  { filter: { statusCodeFilter: { comparison: { op: 'GE', value: { defaultValue: 404 } } } }, info: denied, passes: false },
+  { filter: { statusCodeFilter: { comparison: { op: 'EQ', value: { defaultValue: 403 } } } }, info: denied, passes: true },
+  { filter: { durationFilter: { comparison: { op: 'LE', value: { defaultValue: 19 } } } }, info: denied, passes: false },
+  { filter: { responseFlagFilter: {} }, info: denied, passes: false },
+  { filter: { responseFlagFilter: { flags: ['UH'] } }, info: fakeInfo({ flags: flagBit('UH') }), passes: true },
+  { filter: { responseFlagFilter: { flags: ['UH'] } }, info: fakeInfo({ flags: flagBit('UF') }), passes: false },
+  { filter: { headerFilter: { header: { name: 'user-agent', stringMatch: { exact: 'curl' } } } }, info: denied, passes: true },
+  { filter: { headerFilter: { header: { name: 'user-agent', presentMatch: true } } }, info: fakeInfo(), passes: false },
+  { filter: { notHealthCheckFilter: {} }, info: denied, passes: true },
+  { filter: { traceableFilter: {} }, info: denied, passes: false },
+  { filter: { traceableFilter: {} }, info: traced, passes: true },
+  // 5 of 10,000 by the request's id
+  {
+    filter: { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 6, denominator: 'TEN_THOUSAND' } } },
+    info: denied,
+    passes: true,
+  },
+  {
+    filter: { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 5, denominator: 'TEN_THOUSAND' } } },
+    info: denied,
+    passes: false,
+  },
+  // without an id, by chance: 0.5 here
+  { filter: { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 51 } } }, info: fakeInfo(), passes: true },
+  {
+    filter: { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 50 }, useIndependentRandomness: true } },
+    info: denied,
+    passes: false,
+  },
+  { filter: { andFilter: { filters: [{ notHealthCheckFilter: {} }, { responseFlagFilter: {} }] } }, info: denied, passes: false },
+  { filter: { orFilter: { filters: [{ notHealthCheckFilter: {} }, { responseFlagFilter: {} }] } }, info: denied, passes: true },
+];
+
+for (const { filter, info, passes } of FILTERS) {
+  test(`filter ${JSON.stringify(filter)} ${passes ? 'passes' : 'holds back'}`, () => {
+    assert.equal(linesOf(fileLog({ path: '/x' }, filter), [info]).length, passes ? 1 : 0);
+  });
+}
+
+const REFUSED: readonly [name: string, log: AccessLog, message: RegExp][] = [
+  ['no path', fileLog({}), /access_log\[0\]\.typed_config\.path: is empty/],
+  ['unknown command', fileLog({ path: '/x', format: '%NOPE%' }), /access_log\[0\]\.typed_config\.format: formatter command %NOPE%/],
+  ['unknown flag', fileLog({ path: '/x' }, { responseFlagFilter: { flags: ['ZZ'] } }), /filter\.response_flag_filter\.flags\[0\]: ZZ/],
+  ['unknown filter', fileLog({ path: '/x' }, { grpcStatusFilter: {} }), /grpcStatusFilter is not supported/],
+  ['no logger', create(AccessLogSchema, { name: 'als' }), /access logger als is not supported/],
+];
+
+for (const [name, log, message] of REFUSED) {
+  test(`refused: ${name}`, () => {
+    assert.throws(
+      () => createAccessLogs([log], 'access_log', memorySink()),
+      (error) => error instanceof ConfigError && message.test(error.message),
+    );
+  });
+}
+
+test('a file gets its lines on flush, and a new file after it was moved away', (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tulle-log-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'access.log');
+  const sink = createLogSink(createStats(), silentLog);
+  t.after(() => sink.close());
+  sink.target(file).write('one\n');
+  sink.flush();
+  assert.equal(readFileSync(file, 'utf8'), 'one\n');
+  renameSync(file, `${file}.1`);
+  sink.target(file).write('two\n');
+  sink.reopen();
+  sink.target(file).write('three ü\n');
+  sink.close();
+  assert.equal(readFileSync(`${file}.1`, 'utf8'), 'one\ntwo\n');
+  assert.equal(readFileSync(file, 'utf8'), 'three ü\n');
+});
+
+test('a file that cannot be opened is counted and does not stop anybody', (t) => {
+  const stats = createStats();
+  const sink = createLogSink(stats, silentLog);
+  t.after(() => sink.close());
+  sink.target('/nowhere/at/all').write('x\n');
+  sink.flush();
+  assert.equal(stats.counter('access_log_file.write_failed').value + stats.scope('access_log_file').counter('write_failed').value, 1);
+});
+
+test('a file that does not keep up loses lines, counted', (t) => {
+  const stats = createStats();
+  const sink = createLogSink(stats, silentLog);
+  t.after(() => sink.close());
+  const target = sink.target('/nowhere/at/all');
+  const line = `${'x'.repeat(1024 * 1024)}\n`;
+  for (let i = 0; i < 6; i++) target.write(line);
+  assert.equal(stats.scope('access_log_file').counter('dropped').value, 3);
+});
