@@ -103,3 +103,24 @@ function blocks(policy: TrafficPolicy | undefined, port: number): PortPolicy {
     retryBudget: chosen?.retryBudget,
   };
 }
+
+const shared = new WeakMap<ServiceShape, EffectivePolicy[]>();
+
+/** How many policies for one service are remembered: one for each kind of client. */
+const SHARED_MAX = 8;
+
+/** The same object for all scopes that come to the same policy, so that they share what is compiled from it. */
+export function sharedPolicy(service: ServiceShape, effective: EffectivePolicy): EffectivePolicy {
+  if (effective.origin === undefined) return NONE;
+  const known = shared.get(service) ?? [];
+  const same = known.find(
+    ({ origin, policy, subsets }) =>
+      origin === effective.origin &&
+      policy === effective.policy &&
+      subsets.length === effective.subsets.length &&
+      subsets.every((subset, i) => subset === effective.subsets[i]),
+  );
+  if (same !== undefined) return same;
+  shared.set(service, [...known.slice(1 - SHARED_MAX), effective]);
+  return effective;
+}

@@ -1,5 +1,4 @@
 /** Explicit mode: a loopback listener for each named upstream, and an HTTP proxy for all services. */
-import { ConfigError } from '../../core/errors.ts';
 import { isHttp, type ServicePort } from '../../model/service.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { inspectors, listener } from './listener.ts';
@@ -78,16 +77,3 @@ export const explicitOutbound = memoised((scope: Scope, explicitKey: string): Ex
   }
   return { listeners, routes };
 });
-
-/** Throws for an explicit mode whose ports collide. */
-export function checkExplicit({ httpProxyPort, upstreams }: Explicit): void {
-  const seen = new Set([httpProxyPort]);
-  for (const { localPort, host } of upstreams) {
-    if (seen.has(localPort))
-      throw new ConfigError(
-        'TULLE.explicit.upstreams',
-        `local port ${localPort} of ${host} is taken by another upstream or the HTTP proxy`,
-      );
-    seen.add(localPort);
-  }
-}

@@ -29,6 +29,8 @@ export function tlsRouteName({ server, gateway }: BoundServer): string {
 
 interface Host {
   readonly routes: Route[];
+  /** True where a server with `httpsRedirect` has it. */
+  isRedirected: boolean;
   readonly origin: Provenance;
 }
 
@@ -39,8 +41,9 @@ function collect(scope: Scope, bound: BoundServer, hosts: Map<string, Host>, isT
   for (const set of scope.routes) {
     if (set.http.length === 0) continue;
     for (const host of servedHosts(bound, set)) {
-      const known = hosts.get(host) ?? { routes: [], origin: set.origin };
+      const known = hosts.get(host) ?? { routes: [], origin: set.origin, isRedirected: false };
       hosts.set(host, known);
+      known.isRedirected ||= server.tls?.httpsRedirect === true;
       if (known.routes.some(({ match }) => match !== undefined && isCatchAll(match))) continue;
       known.routes.push(...httpRoutes(scope, set.http, site, host));
     }
@@ -60,16 +63,16 @@ function redirectedHosts(servers: readonly BoundServer[]): Map<string, Provenanc
 function virtualHosts(scope: Scope, servers: readonly BoundServer[], port: number, isTls: boolean): VirtualHost[] {
   const hosts = new Map<string, Host>();
   const redirected = redirectedHosts(servers);
-  for (const [host, origin] of redirected) hosts.set(host, { routes: [], origin });
+  for (const [host, origin] of redirected) hosts.set(host, { routes: [], origin, isRedirected: true });
   for (const bound of servers) collect(scope, bound, hosts, isTls);
-  const virtual = [...hosts].map(([host, { routes, origin }]) =>
+  const virtual = [...hosts].map(([host, { routes, origin, isRedirected }]) =>
     create(VirtualHostSchema, {
       name: serviceRoute(host, port),
       domains: [host],
       routes,
       includeRequestAttemptCount: true,
       metadata: metadataOf(origin),
-      requireTls: redirected.has(host) ? VirtualHost_TlsRequirementType.ALL : VirtualHost_TlsRequirementType.NONE,
+      requireTls: isRedirected ? VirtualHost_TlsRequirementType.ALL : VirtualHost_TlsRequirementType.NONE,
     }),
   );
   // a port without any host answers 404, rather than that it never gets ready

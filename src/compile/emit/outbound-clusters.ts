@@ -1,7 +1,7 @@
 /** Clusters of a service: one for each port, and for each port and subset; sniffed ports have a twin for opaque bytes. */
 import { create, type JsonObject } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
-import type { ServicePort } from '../../model/service.ts';
+import type { Resolution, ServicePort } from '../../model/service.ts';
 import type { ClientTls, ConnectionPool, Subset } from '../../model/traffic-policy.ts';
 import {
   type Cluster,
@@ -16,7 +16,7 @@ import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_socket
 import { duration, extension, overAds } from './any.ts';
 import { clientTlsSocket } from './client-tls.ts';
 import { httpOptionsOf, outlierDetectionOf, setLoadBalancer, thresholdsOf, upstreamHttp, type UpstreamHttp } from './cluster-policy.ts';
-import { type EffectivePolicy, effectivePolicy, type PortPolicy, portPolicy } from './destination-policy.ts';
+import { type EffectivePolicy, effectivePolicy, type PortPolicy, portPolicy, sharedPolicy } from './destination-policy.ts';
 import { localitiesOf } from './endpoints.ts';
 import { memoised } from './memo.ts';
 import { meshUpstreamSocket } from './mesh-tls.ts';
@@ -51,57 +51,39 @@ interface Target {
   readonly effective: EffectivePolicy;
   readonly policy: PortPolicy;
   readonly settings: MeshSettings;
+  readonly resolution: Resolution;
+}
+
+/**
+ * How a client finds a service's endpoints. Whoever calls a headless service has chosen the endpoint, so that an
+ * intercepted connection goes on to the address that it was dialled at.
+ */
+function resolutionFor({ isHeadless, resolution }: ServiceShape, isIntercepted: boolean): Resolution {
+  return isHeadless && isIntercepted && resolution === 'static' ? 'none' : resolution;
 }
 
 /** Every outbound cluster of a service under a policy. */
-const clustersOf = memoised((service: ServiceShape, effective: EffectivePolicy, settings: MeshSettings): readonly CompiledResource[] =>
-  service.ports.flatMap((port) =>
-    [undefined, ...effective.subsets].flatMap((subset) => {
-      const target = { service, port, subset, effective, policy: portPolicy(effective, subset, port.number), settings };
-      const http = upstreamHttp(port.protocol, target.policy.connectionPool);
-      const clusters = [clusterOf(target, http)];
-      if (port.protocol === 'auto') clusters.push(clusterOf(target, 'opaque'));
-      return clusters.map((cluster) => resourceOf(ClusterSchema, cluster.name, cluster));
-    }),
-  ),
+const clustersOf = memoised(
+  (service: ServiceShape, effective: EffectivePolicy, settings: MeshSettings, isIntercepted: boolean): readonly CompiledResource[] => {
+    const resolution = resolutionFor(service, isIntercepted);
+    return service.ports.flatMap((port) =>
+      [undefined, ...effective.subsets].flatMap((subset) => {
+        const policy = portPolicy(effective, subset, port.number);
+        const target = { service, port, subset, effective, policy, settings, resolution };
+        const clusters = [clusterOf(target, upstreamHttp(port.protocol, policy.connectionPool))];
+        if (port.protocol === 'auto') clusters.push(clusterOf(target, 'opaque'));
+        return clusters.map((cluster) => resourceOf(ClusterSchema, cluster.name, cluster));
+      }),
+    );
+  },
 );
 
 /** Clusters of every service that `scope` sees. */
 export function outboundClusters(scope: Scope): CompiledResource[] {
+  const { client, settings } = scope;
   return [...scope.services.values()].flatMap((service) =>
-    clustersOf(service, keptPolicy(service, effectivePolicy(scope, service)), scope.settings),
+    clustersOf(service, sharedPolicy(service, effectivePolicy(scope, service)), settings, client.isIntercepted),
   );
-}
-
-/** Scopes that come to the same policy share its clusters. */
-const keptPolicy = (service: ServiceShape, effective: EffectivePolicy): EffectivePolicy => {
-  const { policy, origin, subsets } = effective;
-  if (origin === undefined) return NO_POLICY;
-  return keep(service, origin, policy, subsets.length, effective);
-};
-
-const NO_POLICY: EffectivePolicy = { policy: undefined, subsets: [], origin: undefined };
-
-const kept = new WeakMap<ServiceShape, EffectivePolicy[]>();
-
-function keep(
-  service: ServiceShape,
-  origin: object,
-  policy: object | undefined,
-  count: number,
-  effective: EffectivePolicy,
-): EffectivePolicy {
-  const known = kept.get(service) ?? [];
-  const same = known.find(
-    (former) =>
-      former.origin === origin &&
-      former.policy === policy &&
-      former.subsets.length === count &&
-      former.subsets.every((subset, i) => subset === effective.subsets[i]),
-  );
-  if (same !== undefined) return same;
-  kept.set(service, [...known.slice(-7), effective]);
-  return effective;
 }
 
 function clusterOf(target: Target, http: UpstreamHttp): Cluster {
@@ -112,7 +94,7 @@ function clusterOf(target: Target, http: UpstreamHttp): Cluster {
   const cluster = create(ClusterSchema, {
     name,
     altStatName: `${name};`,
-    clusterDiscoveryType: { case: 'type', value: DISCOVERY[service.resolution] },
+    clusterDiscoveryType: { case: 'type', value: DISCOVERY[target.resolution] },
     connectTimeout: duration(pool?.connectTimeoutMs ?? settings.connectTimeoutMs),
     circuitBreakers: { thresholds: [thresholdsOf(pool, policy.retryBudget)] },
     commonLbConfig: { healthyPanicThreshold: { value: policy.outlierDetection?.minHealthPercent ?? 0 } },
@@ -148,14 +130,14 @@ function istioMetadata({ service, subset, effective }: Target): JsonObject {
   };
 }
 
-function setDiscovery(cluster: Cluster, { service, port, subset }: Target, edsName: string): void {
-  if (service.resolution === 'static') {
+function setDiscovery(cluster: Cluster, { service, port, subset, resolution }: Target, edsName: string): void {
+  if (resolution === 'static') {
     cluster.edsClusterConfig = {
       $typeName: 'envoy.config.cluster.v3.Cluster.EdsClusterConfig',
       edsConfig: overAds(),
       serviceName: edsName,
     };
-  } else if (service.resolution !== 'none') {
+  } else if (resolution !== 'none') {
     const endpoints = localitiesOf(service.pinned, port, subset?.labels ?? {}, () => true);
     cluster.loadAssignment = create(ClusterLoadAssignmentSchema, { clusterName: cluster.name, endpoints });
     cluster.dnsRefreshRate = duration(60_000);
@@ -181,7 +163,7 @@ function setKeepalive(cluster: Cluster, pool: ConnectionPool | undefined): void 
   };
 }
 
-function setTls(cluster: Cluster, { service, port, subset, policy, settings }: Target, http: UpstreamHttp): void {
+function setTls(cluster: Cluster, { service, port, subset, policy, settings, resolution }: Target, http: UpstreamHttp): void {
   const tls = policy.tls;
   const meshSocket = () =>
     meshUpstreamSocket(
@@ -193,6 +175,11 @@ function setTls(cluster: Cluster, { service, port, subset, policy, settings }: T
   else if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
     cluster.transportSocket = clientTlsSocket(tls, service.subjectAltNames, CLIENT_ALPN[http]);
   else if (tls === undefined && settings.isAutoMtlsEnabled && !service.isExternal && service.resolution !== 'none') {
+    // the balancer of dialled addresses has no endpoints whose metadata could tell which of them take mTLS
+    if (resolution === 'none') {
+      if (service.isAllMeshed) cluster.transportSocket = meshSocket();
+      return;
+    }
     cluster.transportSocketMatches = [
       socketMatch('tlsMode-istio', { tlsMode: 'istio' }, meshSocket()),
       socketMatch('tlsMode-disabled', {}, RAW),

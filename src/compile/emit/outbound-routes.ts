@@ -7,6 +7,7 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../../xds/gen
 import { directResponse } from './route-action.ts';
 import { defaultRoute, httpRoutes, plainRoute } from './http-routes.ts';
 import { isIp } from './any.ts';
+import { memoised } from './memo.ts';
 import { PASSTHROUGH, serviceRoute } from './names.ts';
 import { metadataOf } from './provenance.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
@@ -30,18 +31,29 @@ export function routeConfiguration(name: string, virtualHosts: readonly VirtualH
   });
 }
 
-/** The one route set for `host` that sidecars follow: of the most specific pattern the oldest. */
-export function routeSetOf(scope: Scope, host: string): RouteSet | undefined {
-  let found: RouteSet | undefined;
-  let specificity = -1;
+interface RouteIndex {
+  readonly exact: ReadonlyMap<string, RouteSet>;
+  /** `*` and `*.suffix`, the longest first, of equal ones the older. */
+  readonly wildcards: readonly (readonly [pattern: string, set: RouteSet])[];
+}
+
+const routeIndex = memoised((scope: Scope): RouteIndex => {
+  const exact = new Map<string, RouteSet>();
+  const wildcards: [string, RouteSet][] = [];
   for (const set of scope.routes) {
     if (!set.gateways.includes('mesh')) continue;
-    for (const pattern of set.hosts) {
-      const own = hostSpecificity(pattern, host);
-      if (own > specificity) [found, specificity] = [set, own];
+    for (const host of set.hosts) {
+      if (host.startsWith('*')) wildcards.push([host, set]);
+      if (!exact.has(host)) exact.set(host, set);
     }
   }
-  return found;
+  return { exact, wildcards: wildcards.toSorted(([a], [b]) => b.length - a.length) };
+});
+
+/** The one route set for `host` that sidecars follow: of the most specific pattern the oldest. */
+export function routeSetOf(scope: Scope, host: string): RouteSet | undefined {
+  const { exact, wildcards } = routeIndex(scope);
+  return exact.get(host) ?? wildcards.find(([pattern]) => hostSpecificity(pattern, host) >= 0)?.[1];
 }
 
 /** Names that clients in `namespace` may call a service by. */

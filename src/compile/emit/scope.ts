@@ -15,6 +15,8 @@ export interface Client {
   readonly userAgent: ProxyNode['userAgent'];
   readonly isOnDemand: boolean;
   readonly role: ProxyNode['role'];
+  /** True where its connections keep the address that the application dialled. */
+  readonly isIntercepted: boolean;
 }
 
 export interface Scope {
@@ -56,7 +58,8 @@ export function clientKey(mesh: Mesh, proxy: ProxyNode): string {
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
   const { namespace, userAgent, isOnDemand, role } = proxy;
-  return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role } satisfies Client);
+  const isIntercepted = role === 'sidecar' && proxy.interception === 'REDIRECT';
+  return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role, isIntercepted } satisfies Client);
 }
 
 const NO_GATEWAYS: readonly Gateway[] = [];

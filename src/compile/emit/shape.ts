@@ -10,6 +10,8 @@ import { listKeeper, memoised } from './memo.ts';
 export interface ServiceShape extends Omit<Service, 'endpoints'> {
   /** SPIFFE URIs that its endpoints may have, sorted; empty where no endpoint is behind a proxy of the mesh. */
   readonly identities: readonly string[];
+  /** True where every endpoint is behind a proxy of the mesh. */
+  readonly isAllMeshed: boolean;
   /** Endpoints where configuration other than EDS holds them: names to resolve, and headless services' opaque ports. */
   readonly pinned: readonly Endpoint[];
 }
@@ -47,7 +49,12 @@ function lineageOf(settings: MeshSettings) {
 
 const shapeOf = memoised((service: Service, settings: MeshSettings): ServiceShape => {
   const { endpoints: _, ...rest } = service;
-  const shape = { ...rest, identities: identitiesOf(service, settings.trustDomain), pinned: pinnedOf(service) };
+  const shape = {
+    ...rest,
+    identities: identitiesOf(service, settings.trustDomain),
+    isAllMeshed: service.endpoints.length > 0 && service.endpoints.every(({ isMeshed }) => isMeshed),
+    pinned: pinnedOf(service),
+  };
   const text = JSON.stringify(shape);
   const { last } = lineageOf(settings);
   const key = `${service.namespace}/${service.hostname}/${service.origin.kind}/${service.origin.name}`;
