@@ -81,7 +81,6 @@ export async function forwardDns(query: Uint8Array, transport: 'udp' | 'tcp', up
     for (const upstream of upstreams) {
       try {
         // Servers are asked one after another, as resolv.conf says; not all at once.
-        // oxlint-disable-next-line no-await-in-loop
         const response = Uint8Array.from(await ask(renamed, upstream));
         response.set(query.subarray(0, 2));
         return response;

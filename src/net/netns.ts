@@ -44,7 +44,6 @@ async function connected(fd: number, host: string, port: number, timeoutMs: numb
     if (state === 'connected') return new Socket({ fd });
     if (state === 'refused') throw new Error(`connection to ${host}:${port} refused`);
     if (performance.now() >= deadlineMs) throw new Error(`no connection to ${host}:${port} in ${timeoutMs} ms`);
-    // oxlint-disable-next-line no-await-in-loop -- polling is what this loop is for
     await delay(CONNECT_POLL_MS);
   }
 }

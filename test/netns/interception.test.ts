@@ -113,8 +113,8 @@ const BACKENDS = [
   {
     name: 'iptables',
     install: (app: NetworkNamespace) => {
-      tool(app, 'iptables-restore', [], iptablesInterception('ipv4'));
-      tool(app, 'ip6tables-restore', [], iptablesInterception('ipv6'));
+      tool(app, 'iptables-restore', ['-w'], iptablesInterception('ipv4'));
+      tool(app, 'ip6tables-restore', ['-w'], iptablesInterception('ipv6'));
     },
   },
 ];

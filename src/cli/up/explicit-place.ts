@@ -11,7 +11,7 @@ import type { Ground, Place, PlacedPort } from './place.ts';
 const LOOPBACK = '127.0.0.1';
 
 /** True where nothing listens on the loopback port. */
-export async function isFree(port: number): Promise<boolean> {
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
     server.listen(port, LOOPBACK);

@@ -55,16 +55,25 @@ export function ipv6Of(network: MeshNetwork, host: number): string {
   return `fd74:756c:6c65:${network.number.toString(16)}::${host.toString(16)}`;
 }
 
-function freeNumber(): number {
+/** Takes the first free network by making its bridge, which only one can; returns its number. */
+function claimNumber(): number {
   const used = new Set<string>(
     Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address.split('.', 3).join('.'))),
   );
   const routes = runTool(['ip', '-4', 'route', 'show']);
   for (let number = 0; number < 256; number++) {
     const prefix = `10.127.${number}`;
-    if (!used.has(prefix) && !routes.includes(`${prefix}.`) && !existsSync(`/sys/class/net/tulle${number}`)) return number;
+    if (!used.has(prefix) && !routes.includes(`${prefix}.`) && isBridgeMade(`tulle${number}`)) return number;
   }
   throw new CliError('every network of 10.127.0.0/16 is in use', 'ip address shows by what');
+}
+
+/** Makes a bridge; false where another supervisor was faster. */
+function isBridgeMade(bridge: string): boolean {
+  if (existsSync(`/sys/class/net/${bridge}`)) return false;
+  const made = spawnSync('ip', ['link', 'add', bridge, 'type', 'bridge'], { encoding: 'utf8' });
+  if (made.status !== 0 && !existsSync(`/sys/class/net/${bridge}`)) throw new CliError(`no bridge can be made: ${made.stderr.trim()}`);
+  return made.status === 0;
 }
 
 function hasIpv6(): boolean {
@@ -106,15 +115,14 @@ function forwardFrom(record: RunRecord, device: string): void {
 
 function addIptablesRule(record: RunRecord, rule: readonly string[], position: '-A' | '-I'): void {
   const [table = '', chain = '', ...rest] = rule;
-  record.willDo({ command: ['iptables', '-t', table, '-D', chain, ...rest] });
-  runTool(['iptables', '-t', table, position, chain, ...rest]);
+  record.willDo({ command: ['iptables', '-w', '-t', table, '-D', chain, ...rest] });
+  runTool(['iptables', '-w', '-t', table, position, chain, ...rest]);
 }
 
 /** A firewall whose forward chain drops by default, as Docker makes it, would drop what the mesh sends. */
 function openForwarding(record: RunRecord, bridge: string): void {
   if (!hasTool('iptables')) return;
-  const policy = spawnSync('iptables', ['-S', 'FORWARD'], { encoding: 'utf8' }).stdout;
-  if (!policy.includes('-P FORWARD DROP')) return;
+  if (!runTool(['iptables', '-w', '-S', 'FORWARD']).includes('-P FORWARD DROP')) return;
   addIptablesRule(record, ['filter', 'FORWARD', '-i', bridge, '-j', 'ACCEPT'], '-I');
   addIptablesRule(record, ['filter', 'FORWARD', '-o', bridge, '-j', 'ACCEPT'], '-I');
 }
@@ -133,12 +141,12 @@ function openWayOut(record: RunRecord, network: MeshNetwork, device: string): vo
 
 /** Makes the bridge and the way out. Only IPv4 leaves the mesh: forwarding IPv6 would change how the host itself gets its routes. */
 export function createMeshNetwork(record: RunRecord): MeshNetwork {
-  const network = { number: freeNumber(), hasIpv6: hasIpv6() };
+  const network = { number: claimNumber(), hasIpv6: hasIpv6() };
   const bridge = bridgeOf(network);
-  record.describe({ role: 'up', mode: 'transparent', network: network.number, hasIpv6: network.hasIpv6 });
+  // after it is made, unlike everything else: what is undone must be ours
   record.willDo({ command: ['ip', 'link', 'delete', bridge] });
+  record.describe({ role: 'up', mode: 'transparent', network: network.number, hasIpv6: network.hasIpv6 });
   const lines = [
-    `link add ${bridge} type bridge`,
     `addr add ${ipv4Of(network, 1)}/24 dev ${bridge}`,
     ...(network.hasIpv6 ? [`addr add ${ipv6Of(network, 1)}/64 dev ${bridge} nodad`] : []),
     `link set ${bridge} up`,

@@ -3,8 +3,6 @@ import type { Socket } from 'node:net';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Workload, WorkloadPort } from '../../model/workload.ts';
 
-export type Mode = 'transparent' | 'explicit';
-
 /** A port as the proxy registers it. */
 export interface PlacedPort extends WorkloadPort {
   /** Where peers reach it. */
@@ -34,6 +32,6 @@ export interface Place {
 
 /** What places stand on; made once by `tulle up`, joined by `tulle run`. */
 export interface Ground {
-  readonly mode: Mode;
+  readonly mode: 'transparent' | 'explicit';
   place(workload: Workload): Promise<Place>;
 }

@@ -71,8 +71,8 @@ function linkUp(namespace: NetworkNamespace, network: MeshNetwork, host: number)
 function intercept(namespace: NetworkNamespace, network: MeshNetwork): void {
   namespace.run(() => {
     if (hasTool('nft')) return runTool(['nft', '-f', '-'], nftInterception(network.hasIpv6));
-    runTool(['iptables-restore'], iptablesInterception('ipv4'));
-    return network.hasIpv6 ? runTool(['ip6tables-restore'], iptablesInterception('ipv6')) : '';
+    runTool(['iptables-restore', '-w'], iptablesInterception('ipv4'));
+    return network.hasIpv6 ? runTool(['ip6tables-restore', '-w'], iptablesInterception('ipv6')) : '';
   });
 }
 

@@ -4,9 +4,9 @@ import type { DnsMessage, DnsQuestion, DnsRecord } from './message.ts';
 import { CLASS_IN, RCODE, RECORD_TYPE } from './message.ts';
 
 /** As Istio's DNS proxy: short enough to follow a service that moves. */
-export const ANSWER_TTL_SECONDS = 30;
+const ANSWER_TTL_SECONDS = 30;
 /** Largest UDP answer offered (RFC 6891; the 2020 DNS flag day's value, which does not fragment). */
-export const UDP_PAYLOAD_BYTES = 1232;
+const UDP_PAYLOAD_BYTES = 1232;
 const UDP_PAYLOAD_BYTES_MIN = 512;
 const BAD_VERSION = 16;
 
