@@ -71,9 +71,13 @@ function claimNumber(): number {
 /** Makes a bridge; false where another supervisor was faster. */
 function isBridgeMade(bridge: string): boolean {
   if (existsSync(`/sys/class/net/${bridge}`)) return false;
-  const made = spawnSync('ip', ['link', 'add', bridge, 'type', 'bridge'], { encoding: 'utf8' });
-  if (made.status !== 0 && !existsSync(`/sys/class/net/${bridge}`)) throw new CliError(`no bridge can be made: ${made.stderr.trim()}`);
-  return made.status === 0;
+  try {
+    runTool(['ip', 'link', 'add', bridge, 'type', 'bridge']);
+    return true;
+  } catch (error) {
+    if (existsSync(`/sys/class/net/${bridge}`)) return false;
+    throw error;
+  }
 }
 
 function hasIpv6(): boolean {
