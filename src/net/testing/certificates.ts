@@ -1,5 +1,6 @@
 /** Certificates for tests, made by the `openssl` command. */
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -44,10 +45,11 @@ export function createTestCa(name: string): TestCa {
         writeFileSync(path.join(directory, 'ca.pem'), ca.certificate);
         writeFileSync(path.join(directory, 'ca.key'), ca.key);
         writeFileSync(path.join(directory, 'index.txt'), '');
-        writeFileSync(path.join(directory, 'ca.conf'), CONFIG.replace('@NAMES@', names));
+        writeFileSync(path.join(directory, 'serial'), randomBytes(8).toString('hex'));
+        writeFileSync(path.join(directory, 'ca.conf'), CONFIG.replace('NAMES', names));
         openssl(directory, 'req', '-new', ...NEW_KEY, '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', '/O=leaf');
         const dates = isExpired ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '1'];
-        openssl(directory, 'ca', '-batch', '-config', 'ca.conf', '-in', 'leaf.csr', '-out', 'leaf.pem', '-notext', '-rand_serial', ...dates);
+        openssl(directory, 'ca', '-batch', '-config', 'ca.conf', '-in', 'leaf.csr', '-out', 'leaf.pem', '-notext', ...dates);
         return { certificateChain: read(directory, 'leaf.pem'), privateKey: read(directory, 'leaf.key') };
       });
     },
@@ -59,6 +61,7 @@ const CONFIG = `
 default_ca = own
 [own]
 database = index.txt
+serial = serial
 new_certs_dir = .
 certificate = ca.pem
 private_key = ca.key
@@ -68,6 +71,6 @@ x509_extensions = leaf
 [any]
 organizationName = optional
 [leaf]
-subjectAltName = @NAMES@
+subjectAltName = NAMES
 extendedKeyUsage = serverAuth, clientAuth
 `;
