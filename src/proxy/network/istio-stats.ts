@@ -69,7 +69,7 @@ function createReporter(intervalMs: number): { add(info: StreamInfo, open: Open)
 }
 
 /** Counts opening, closing and bytes of every connection; bytes of long ones at the configured interval. */
-export const istioStats: NetworkFilter<never, IstioStatsConfig> = {
+export const istioStats = {
   name: 'istio.stats',
   schema: undefined,
   structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
@@ -100,4 +100,4 @@ export const istioStats: NetworkFilter<never, IstioStatsConfig> = {
       return true;
     };
   },
-};
+} satisfies NetworkFilter<never, IstioStatsConfig>;

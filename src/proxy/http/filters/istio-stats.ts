@@ -69,7 +69,7 @@ function count({ requests, duration, requestBytes, responseBytes }: Series, info
 }
 
 /** Counts every request once, when it is over. */
-export const istioStats: HttpFilter<never, IstioStatsConfig> = {
+export const istioStats = {
   name: 'istio.stats',
   schema: undefined,
   structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
@@ -105,4 +105,4 @@ export const istioStats: HttpFilter<never, IstioStatsConfig> = {
       },
     };
   },
-};
+} satisfies HttpFilter<never, IstioStatsConfig>;

@@ -53,7 +53,7 @@ function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /** Leaves the peer for `istio.stats` in the stream's metadata, as `istio.peer`. */
-export const peerMetadata: HttpFilter<never, ExchangeOptions> = {
+export const peerMetadata = {
   name: 'envoy.filters.http.peer_metadata',
   schema: undefined,
   structTypeUrl: 'type.googleapis.com/io.istio.http.peer_metadata.Config',
@@ -71,4 +71,4 @@ export const peerMetadata: HttpFilter<never, ExchangeOptions> = {
       },
     };
   },
-};
+} satisfies HttpFilter<never, ExchangeOptions>;
