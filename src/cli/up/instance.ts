@@ -3,7 +3,7 @@
  *
  *   place ─▶ proxy (restarted for ever) ─ /ready ─▶ application (restarted for ever) ─▶ probe ─▶ healthcheck/ok, fail
  */
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Workload } from '../../model/workload.ts';
@@ -24,6 +24,8 @@ const REPORT_RETRY_MS = 100;
 /** How long peers get to hear that an instance takes no more calls, before it stops. */
 const LEAVE_MS = 1_000;
 const APP_GRACE_MS = 10_000;
+/** Less than the grace that follows, so that a proxy ends by itself. */
+const PROXY_DRAIN_S = 3;
 const PROXY_GRACE_MS = 5_000;
 /** Keeps a proxy's young generation small: it costs memory, and requests leave little behind. */
 const PROXY_NODE_ARGS = ['--max-semi-space-size=2'];
@@ -70,6 +72,12 @@ async function prepareProxy(
     chmodSync(file, 0o600);
   }
   return { bootstrap, adminSocket };
+}
+
+/** The last line of a log, as the end of a sentence: most often it says why a process ended. */
+function lastLine(logFile: string): string {
+  const line = existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n').at(-1) : undefined;
+  return line === undefined || line === '' ? '' : `: ${line}`;
 }
 
 /** An instance, from its start to its end. */
@@ -159,7 +167,7 @@ export class Instance {
     this.#adminSocket = adminSocket;
     const [node, script] = this.#context.self;
     this.#proxy = keepRunning({
-      command: [node, ...PROXY_NODE_ARGS, script, 'proxy', '-c', bootstrap],
+      command: [node, ...PROXY_NODE_ARGS, script, 'proxy', '-c', bootstrap, '--drain-time-s', String(PROXY_DRAIN_S)],
       env: this.#context.env,
       cwd: this.#context.state.root,
       gid: place.proxyGid,
@@ -175,7 +183,7 @@ export class Instance {
         this.#isProxyReady = false;
         this.#reported = undefined;
         this.#proxyPid = undefined;
-        this.#tell(`proxy ${how}`);
+        this.#tell(`proxy ${how}${lastLine(this.#output().logFile)}`);
         return true;
       },
       onBackoff: (ms) => this.#tell(`proxy starts again in ${ms} ms`),
