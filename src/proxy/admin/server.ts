@@ -13,7 +13,7 @@ import { endpoints } from './endpoints.ts';
 import { helpPage, homePage } from './home.ts';
 import type { AdminView } from './view.ts';
 
-export type { AdminView, ConfigResource, ListenerStatus, SecretStatus, ServerState } from './view.ts';
+export type { AdminView, ConfigResource } from './view.ts';
 
 export interface AdminOptions {
   /** Loopback address and port (0: any), or the path of a Unix socket. */

@@ -9,14 +9,14 @@ const TULLE = 'tulle';
 const RBAC = 'envoy.filters.http.rbac';
 
 /** Why something was denied: the policy and where it was written. */
-export interface Denial {
+interface Denial {
   readonly policy: string;
   readonly file?: string;
   readonly line?: number;
 }
 
 /** Where policies were written, from the listener's metadata `tulle.policies`. */
-export function provenanceOf(listenerMetadata: Readonly<Record<string, unknown>>, policy: string): Denial {
+function provenanceOf(listenerMetadata: Readonly<Record<string, unknown>>, policy: string): Denial {
   const file = metadataAt(listenerMetadata, [TULLE, 'policies', policy, 'file']);
   const line = metadataAt(listenerMetadata, [TULLE, 'policies', policy, 'line']);
   return { policy, ...(typeof file === 'string' ? { file } : {}), ...(typeof line === 'number' ? { line } : {}) };

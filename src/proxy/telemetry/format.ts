@@ -15,7 +15,7 @@ export type Extract = (info: StreamInfo) => JsonValue | undefined;
 /** A piece of a format: text as it is, or a command. */
 export type FormatPart = string | Command;
 
-export interface Command {
+interface Command {
   readonly name: string;
   /** What stands in parentheses; '' without. */
   readonly argument: string;

@@ -3,7 +3,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { Labels } from './stats.ts';
 
 /** Istio's standard metrics, by their names in configuration. */
-export const METRICS = [
+const METRICS = [
   'requests_total',
   'request_duration_milliseconds',
   'request_bytes',

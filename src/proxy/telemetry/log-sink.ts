@@ -18,7 +18,7 @@ export interface LogSink {
   target(path: string): LogTarget;
 }
 
-export interface LogTarget {
+interface LogTarget {
   /** Takes one line with its newline. */
   write(line: string): void;
 }

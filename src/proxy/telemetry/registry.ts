@@ -13,7 +13,7 @@ export const DEFAULT_BOUNDS: readonly number[] = [
 ];
 
 /** Series of one labelled metric above which further label sets are counted together. */
-export const MAX_SERIES = 10_000;
+const MAX_SERIES = 10_000;
 
 export type StatKind = 'counter' | 'gauge' | 'histogram';
 
@@ -30,7 +30,7 @@ export interface Stat {
   readonly value: StatValue;
 }
 
-export type StatValue =
+type StatValue =
   | { readonly kind: 'counter'; readonly counter: Counter }
   | { readonly kind: 'gauge'; readonly gauge: Gauge }
   | { readonly kind: 'histogram'; readonly histogram: Histogram };

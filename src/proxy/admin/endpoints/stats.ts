@@ -6,7 +6,7 @@ import { type AdminAnswer, type AdminEndpoint, json, regexParameter, text } from
 const QUANTILES = [0, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 100] as const;
 
 /** A quantile (0 to 100) by linear interpolation inside its bucket; NaN without observations. */
-export function quantile({ bounds, counts, count }: Histogram, percent: number): number {
+function quantile({ bounds, counts, count }: Histogram, percent: number): number {
   if (count === 0) return Number.NaN;
   const rank = (percent / 100) * count;
   let below = 0;
