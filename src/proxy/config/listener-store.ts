@@ -12,17 +12,17 @@ import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes } from './subscriptions.
 import { decodeResource } from './typed-config.ts';
 
 /** A listener as the store handles it. */
-export interface ManagedListener {
+export interface ManagedListener<Self> {
   /** Binds and accepts; where `former` has the same address, takes its sockets over. Rejects where it cannot bind. */
-  start(former: ManagedListener | undefined): Promise<void>;
+  start(former?: Self): Promise<void>;
   /** Accepts no more, and lets what it carries end by itself. */
   drain(): void;
-  /** Ends everything. */
-  close(): Promise<void>;
+  /** Ends everything. `keepsStats`: another listener on its address counts on. */
+  close(keepsStats?: boolean): Promise<void>;
 }
 
 /** A listener that was built, with what it needs before it may start. */
-export interface BuiltListener<L extends ManagedListener> {
+export interface BuiltListener<L extends ManagedListener<L>> {
   readonly listener: L;
   /** Calls back once all route tables and secrets are there. */
   whenReady(callback: () => void): void;
@@ -30,15 +30,18 @@ export interface BuiltListener<L extends ManagedListener> {
   release(): void;
 }
 
-export interface ListenerStoreOptions<L extends ManagedListener> {
+export interface ListenerStoreOptions<L extends ManagedListener<L>> {
   build(config: ListenerProto, path: string): BuiltListener<L>;
   readonly resources: ResourceLog;
   readonly log: Log;
   /** How long a listener that was replaced or removed may drain, in milliseconds. */
   readonly drainMs: number;
+  /** A listener has begun, or ceased, to be the one in force. */
+  onActive?(listener: L): void;
+  onInactive?(listener: L): void;
 }
 
-interface Entry<L extends ManagedListener> {
+interface Entry<L extends ManagedListener<L>> {
   active: BuiltListener<L> | undefined;
   warming: { readonly built: BuiltListener<L>; readonly timer: NodeJS.Timeout } | undefined;
   bytes: Uint8Array | undefined;
@@ -47,7 +50,7 @@ interface Entry<L extends ManagedListener> {
   turn: Promise<void>;
 }
 
-export class ListenerStore<L extends ManagedListener> {
+export class ListenerStore<L extends ManagedListener<L>> {
   readonly #options: ListenerStoreOptions<L>;
   readonly #entries = new Map<string, Entry<L>>();
   readonly #draining = new Set<BuiltListener<L>>();
@@ -97,7 +100,11 @@ export class ListenerStore<L extends ManagedListener> {
 
   /** Every listener drains; `only` chooses some. */
   drain(only: (listener: L) => boolean = () => true): void {
-    for (const { active } of this.#entries.values()) if (active !== undefined && only(active.listener)) active.listener.drain();
+    for (const { active } of this.#entries.values()) {
+      if (active === undefined || !only(active.listener)) continue;
+      this.#options.onInactive?.(active.listener);
+      active.listener.drain();
+    }
   }
 
   /** Ends every listener, those that drain too. */
@@ -165,6 +172,7 @@ export class ListenerStore<L extends ManagedListener> {
       throw error;
     }
     entry.active = built;
+    this.#options.onActive?.(built.listener);
     if (entry.warming?.built === built) entry.warming = undefined;
     this.#options.resources.activate(LISTENER_TYPE, name);
     this.#options.log.info(former === undefined ? 'listener started' : 'listener replaced', { listener: name });
@@ -186,6 +194,7 @@ export class ListenerStore<L extends ManagedListener> {
 
   /** Lets a listener drain, and ends it when its time is over. */
   #retire(built: BuiltListener<L>): void {
+    this.#options.onInactive?.(built.listener);
     built.listener.drain();
     this.#draining.add(built);
     setTimeout(() => {

@@ -25,7 +25,8 @@ export function applyEach(resources: readonly AdsResource[], apply: (resource: A
       apply(resource);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      refused.push(`${resource.name}: ${error.message}`);
+      // a resource is its own root, so that a path that begins with a dot is one without a root
+      refused.push(`${resource.name}: ${error.message.replace(/^\./, '')}`);
     }
   }
   if (refused.length > 0) throw new ConfigError('', refused.join('; '));

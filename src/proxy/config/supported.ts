@@ -203,7 +203,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.load_balancing_policies.random.v3.Random': '',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
     'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options http2_protocol_options',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': 'http_protocol_options -http2_protocol_options',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': 'http_protocol_options -http2_protocol_options',
   'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation',
@@ -213,6 +213,9 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status metadata load_balancing_weight',
   'envoy.config.endpoint.v3.Endpoint': 'address hostname -health_check_config',
   'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': '-port_value -hostname -disable_active_health_check',
+
+  'istio.networking.nds.v1.NameTable': 'table',
+  'istio.networking.nds.v1.NameTable.NameInfo': 'ips shortname namespace -registry -alt_hosts',
 
   // TLS
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': '',

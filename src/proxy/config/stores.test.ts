@@ -1,0 +1,288 @@
+/** Warming, replacing and refusing of clusters, routes and listeners, against a server that is a list of calls. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type DescMessage, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import { systemClock } from '../../core/clock.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { silentLog } from '../../core/log.ts';
+import type { AdsResource } from '../../xds/client.ts';
+import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { buildCluster } from '../cluster/build-cluster.ts';
+import { buildRouteTable } from '../router/route-table.ts';
+import { createStats } from '../telemetry/registry.ts';
+import { ClusterStore, type ClusterStoreOptions } from './cluster-store.ts';
+import { EndpointStore } from './endpoint-store.ts';
+import { ListenerStore, type ManagedListener } from './listener-store.ts';
+import { createResourceLog } from './resource-log.ts';
+import { RouteStore } from './route-store.ts';
+import { Secrets } from './secrets.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+function resource(schema: DescMessage, name: string, json: JsonObject, version = '1'): AdsResource {
+  return { name, version, typeUrl: `type.googleapis.com/${schema.typeName}`, any: toBinary(schema, fromJson(schema, json)) };
+}
+
+function stores(mode: ClusterStoreOptions['mode'] = 'wildcard') {
+  const asked: string[] = [];
+  const short = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
+  const subscriptions: Subscriptions = {
+    subscribe: (typeUrl, names) => asked.push(`+${short(typeUrl)} ${String(names)}`),
+    unsubscribe: (typeUrl, names) => asked.push(`-${short(typeUrl)} ${String(names)}`),
+  };
+  const stats = createStats();
+  const resources = createResourceLog(systemClock);
+  const secrets = new Secrets({ subscriptions, ownNames: new Set(), watchFile() {} });
+  const endpoints = new EndpointStore(subscriptions, resources);
+  const scope = { stats, clock: systemClock, random: () => 0, secrets, log: silentLog };
+  const clusters = new ClusterStore({
+    mode,
+    build: (config, path) => buildCluster(config, path, scope),
+    subscriptions,
+    endpoints,
+    resources,
+    log: silentLog,
+  });
+  const routes = new RouteStore({ build: (config, path) => buildRouteTable(config, path, []), clusters, subscriptions, resources });
+  const states = (name: string): string[] =>
+    [...resources.all()]
+      .filter((r) => r.name === name)
+      .map((r) => `${r.state}${r.version}`)
+      .toSorted();
+  const takeAsked = (): string[] => asked.splice(0);
+  return { clusters, endpoints, routes, secrets, stats, states, takeAsked };
+}
+
+const eds = (name: string, more: JsonObject = {}, version?: string): AdsResource =>
+  resource(ClusterSchema, name, { name, type: 'EDS', eds_cluster_config: { eds_config: { ads: {} } }, ...more }, version);
+
+const endpointsOf = (name: string, ...ports: number[]): AdsResource =>
+  resource(ClusterLoadAssignmentSchema, name, {
+    cluster_name: name,
+    endpoints: [
+      { lb_endpoints: ports.map((port) => ({ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } })) },
+    ],
+  });
+
+const routesTo = (cluster: string, version?: string): AdsResource =>
+  resource(
+    RouteConfigurationSchema,
+    '80',
+    { name: '80', virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster } }] }] },
+    version,
+  );
+
+test('a cluster is active once its endpoints have come, and leaves with its subscription', () => {
+  const { clusters, endpoints, takeAsked, states } = stores();
+  clusters.receive([eds('a')], []);
+  assert.equal(clusters.get('a'), undefined);
+  assert.deepEqual([states('a'), takeAsked()], [['warming1'], ['+ClusterLoadAssignment a']]);
+  endpoints.receive([endpointsOf('a', 81, 82)]);
+  assert.equal(clusters.get('a')?.hosts.length, 2);
+  clusters.receive([], ['a']);
+  assert.equal(clusters.get('a'), undefined);
+  assert.deepEqual(takeAsked(), ['-ClusterLoadAssignment a']);
+});
+
+test('a changed cluster takes over with the endpoints that are known, and its statistics go on', () => {
+  const { clusters, endpoints, takeAsked, stats } = stores();
+  clusters.receive([eds('a')], []);
+  endpoints.receive([endpointsOf('a', 81)]);
+  const before = clusters.get('a');
+  const counter = before?.stats.counter('upstream_rq_total');
+  assert.ok(counter);
+  counter.value = 7;
+  clusters.receive([eds('a')], []);
+  assert.equal(clusters.get('a'), before, 'the same bytes change nothing');
+  takeAsked();
+  clusters.receive([eds('a', { connect_timeout: '9s' })], []);
+  assert.equal(clusters.get('a')?.connectTimeoutMs, 9000);
+  assert.equal(stats.scope('cluster.a').counter('upstream_rq_total').value, 7);
+  assert.deepEqual(takeAsked(), []);
+});
+
+test('a refused cluster is named with its field; the former one and its neighbours stay', () => {
+  const { clusters, endpoints, states } = stores();
+  clusters.receive([eds('a')], []);
+  endpoints.receive([endpointsOf('a', 81)]);
+  const before = clusters.get('a');
+  const bad = eds('a', { lb_subset_config: { fallback_policy: 'ANY_ENDPOINT' } }, '2');
+  const wrong = eds('c', { connect_timeout: '-1s' }, '2');
+  assert.throws(() => clusters.receive([bad, wrong, eds('b')], []), {
+    name: 'ConfigError',
+    message: /^a: lb_subset_config: field is not supported by Tulle; c: connect_timeout: -1 s is not above zero$/,
+  });
+  assert.equal(clusters.get('a'), before);
+  assert.deepEqual(states('b'), ['warming1']);
+  assert.deepEqual(states('c'), ['refused2']);
+});
+
+test('a cluster that gets no endpoints goes on without when its time is over', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { clusters } = stores();
+  clusters.receive([eds('a')], []);
+  let got: unknown = 'waiting';
+  clusters.request('a', 20_000, (cluster) => (got = cluster?.name));
+  assert.equal(got, 'waiting');
+  t.mock.timers.tick(15_000);
+  assert.equal(clusters.get('a')?.hosts.length, 0);
+  assert.equal(got, 'a');
+});
+
+test('on demand: clusters are asked for as routes name them, and left with the last route', () => {
+  const { clusters, endpoints, routes, takeAsked } = stores('on-demand');
+  const source = routes.use('80');
+  routes.receive([routesTo('a')]);
+  assert.deepEqual(takeAsked(), ['+RouteConfiguration 80', '+Cluster a']);
+  assert.equal(source.current(), undefined, 'the table waits for its cluster');
+  clusters.receive([eds('a')], []);
+  endpoints.receive([endpointsOf('a', 81)]);
+  assert.ok(source.current());
+  takeAsked();
+  routes.receive([routesTo('b', '2')]);
+  assert.deepEqual(takeAsked(), ['+Cluster b', '-Cluster a', '-ClusterLoadAssignment a']);
+  const former = source.current();
+  clusters.receive([], ['b']);
+  assert.notEqual(source.current(), former, 'a cluster that does not exist is not waited for');
+  routes.release('80');
+  assert.deepEqual(
+    takeAsked().filter((line) => line.includes('Route')),
+    ['-RouteConfiguration 80'],
+  );
+});
+
+test('on demand: a request asks for a cluster by name and learns that there is none', () => {
+  const { clusters, takeAsked } = stores('on-demand');
+  const answers: unknown[] = [];
+  clusters.request('x', 1000, (cluster) => answers.push(cluster));
+  assert.deepEqual([takeAsked(), answers], [['+Cluster x'], []]);
+  clusters.receive([], ['x']);
+  assert.deepEqual(answers, [undefined]);
+});
+
+test('a refused route table leaves the former one in force', () => {
+  const { routes, states } = stores('static');
+  const source = routes.use('80');
+  routes.receive([routesTo('a')]);
+  const before = source.current();
+  assert.ok(before);
+  const bad = resource(RouteConfigurationSchema, '80', { name: '80', virtual_hosts: [{ name: 'v', domains: [] }] }, '2');
+  assert.throws(() => routes.receive([bad]), /^ConfigError: 80: virtual_hosts\[0\]\.domains: is empty$/);
+  assert.equal(source.current(), before);
+  assert.deepEqual(states('80'), ['active1', 'refused2']);
+});
+
+class FakeListener implements ManagedListener<FakeListener> {
+  readonly log: string[];
+  readonly name: string;
+  failure: Error | undefined;
+
+  constructor(name: string, log: string[]) {
+    this.name = name;
+    this.log = log;
+  }
+
+  async start(former?: FakeListener): Promise<void> {
+    await Promise.resolve();
+    if (this.failure !== undefined) throw this.failure;
+    this.log.push(`start ${this.name}${former === undefined ? '' : ` over ${former.name}`}`);
+  }
+
+  drain(): void {
+    this.log.push(`drain ${this.name}`);
+  }
+
+  async close(): Promise<void> {
+    await Promise.resolve();
+    this.log.push(`close ${this.name}`);
+  }
+}
+
+function listeners() {
+  const log: string[] = [];
+  const ready = new Map<string, () => void>();
+  const failing = new Set<string>();
+  const resources = createResourceLog(systemClock);
+  const store = new ListenerStore<FakeListener>({
+    build(config) {
+      if (config.statPrefix === 'bad') throw new ConfigError('.stat_prefix', 'is bad');
+      const listener = new FakeListener(config.statPrefix, log);
+      if (failing.has(config.statPrefix)) listener.failure = new Error('address in use');
+      return {
+        listener,
+        whenReady: (callback) => ready.set(config.statPrefix, callback),
+        release: () => log.push(`release ${config.statPrefix}`),
+      };
+    },
+    resources,
+    log: silentLog,
+    drainMs: 1000,
+  });
+  const of = (id: string): AdsResource => resource(ListenerSchema, 'l', { name: 'l', stat_prefix: id }, id);
+  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const open = async (id: string): Promise<void> => {
+    ready.get(id)?.();
+    await settle();
+  };
+  return { store, of, open, settle, log, failing, resources };
+}
+
+test('a listener starts when all it needs is there, and takes the place of the former one, which drains', async () => {
+  const { store, of, open, settle, log } = listeners();
+  store.receive([of('1')], []);
+  await settle();
+  assert.deepEqual(log, []);
+  await open('1');
+  store.receive([of('2')], []);
+  store.receive([of('2')], []);
+  assert.deepEqual(
+    [...store.active()].map((l) => l.name),
+    ['1'],
+  );
+  await open('2');
+  assert.deepEqual(log, ['start 1', 'start 2 over 1', 'drain 1']);
+  store.receive([], ['l']);
+  assert.deepEqual(log.slice(3), ['drain 2']);
+  await store.close();
+  assert.deepEqual(
+    log.slice(4).toSorted((a, b) => a.localeCompare(b)),
+    ['close 1', 'close 2', 'release 1', 'release 2'],
+  );
+});
+
+test('a listener that waits is dropped for a newer one; one that is refused or cannot bind leaves the former', async () => {
+  const { store, of, open, log, failing, resources } = listeners();
+  store.receive([of('1')], []);
+  await open('1');
+  store.receive([of('2')], []);
+  store.receive([of('3')], []);
+  await open('2');
+  assert.deepEqual(log, ['start 1', 'release 2']);
+  assert.throws(() => store.receive([of('bad')], []), /^ConfigError: l: stat_prefix: is bad$/);
+  failing.add('4');
+  store.receive([of('4')], []);
+  await open('4');
+  assert.deepEqual(
+    [...store.active()].map((l) => l.name),
+    ['1'],
+  );
+  assert.deepEqual(
+    [...resources.all()].filter((r) => r.state === 'refused').map((r) => r.error),
+    ['address in use'],
+  );
+  await store.close();
+});
+
+test('secrets: what is watched is asked for, and left with the last watcher', () => {
+  const { secrets, takeAsked } = stores();
+  const pair = secrets.keyPair('x');
+  let calls = 0;
+  const stop = pair.watch(() => calls++);
+  assert.deepEqual(takeAsked(), ['+Secret x']);
+  secrets.set('x', { keyPair: { certificateChain: 'c', privateKey: 'k' } });
+  assert.deepEqual([calls, pair.current()?.privateKey], [1, 'k']);
+  stop();
+  assert.deepEqual(takeAsked(), ['-Secret x']);
+});

@@ -1,0 +1,23 @@
+/** A field that the table calls obeyed must be read somewhere in the proxy. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { effectiveFields } from './supported.ts';
+
+const proxy = path.resolve(import.meta.dirname, '..');
+
+/** protobuf-es' name of a field: `max_5xx_a` is `max5xxA`. */
+function localName(field: string): string {
+  return field.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
+}
+
+test('every field that is said to have an effect is read', () => {
+  const sources = globSync('**/*.ts', { cwd: proxy }).filter((file) => !file.endsWith('.test.ts') && !file.endsWith('supported.ts'));
+  const words = new Set(sources.flatMap((file) => readFileSync(path.join(proxy, file), 'utf8').match(/[A-Za-z_$][\w$]*/g) ?? []));
+  const unread = effectiveFields().filter(([, field]) => !words.has(localName(field)));
+  assert.deepEqual(
+    unread.map(([type, field]) => `${type}.${field}`),
+    [],
+  );
+});
