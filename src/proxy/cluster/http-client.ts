@@ -119,6 +119,12 @@ export class HttpClient implements ConnectionHandlers {
     else this.connection.destroy();
   }
 
+  /** Closes it at once; its reader is not told. */
+  destroy(): void {
+    this.#reader = undefined;
+    this.connection.destroy();
+  }
+
   onData(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length && !this.#isTunnel && !this.isClosed) {
