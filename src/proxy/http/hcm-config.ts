@@ -1,0 +1,304 @@
+/** The connection manager's configuration, read and checked. Source: Envoy, HttpConnectionManager (v3). */
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { type Cidr, parseCidr } from '../../core/cidr.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { AccessLog } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
+import {
+  HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
+  type HttpProtocolOptions,
+} from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
+import { type OnDemand, OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
+import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_CodecType as Codec,
+  HttpConnectionManager_ForwardClientCertDetails as Forward,
+  HttpConnectionManager_PathWithEscapedSlashesAction as Slashes,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+  type HttpConnectionManager_Tracing,
+  type HttpFilter as HttpFilterProto,
+} from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { TypedStructSchema as UdpaTypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
+import { TypedStructSchema as XdsTypedStructSchema } from '../../xds/gen/xds/type/v3/typed_struct_pb.ts';
+import { durationMs } from '../config/durations.ts';
+import { decodeStruct, decodeTyped, typeNameOf } from '../config/typed-config.ts';
+import { buildRouteTable } from '../router/route-table.ts';
+import type { RouteTable } from '../router/route.ts';
+import type { ClientCertOptions, ForwardClientCert } from './client-cert.ts';
+import type { HttpFilter } from './filter.ts';
+import { httpFilters } from './filters/index.ts';
+import type { EscapedSlashes, PathOptions } from './normalize-path.ts';
+import type { HygieneOptions } from './request-hygiene.ts';
+
+/** A filter of the chain with its configuration. */
+export interface ConfiguredFilter {
+  readonly filter: HttpFilter;
+  readonly config: unknown;
+}
+
+export interface HcmConfig {
+  readonly path: string;
+  readonly statPrefix: string;
+  readonly routes: { readonly kind: 'rds'; readonly name: string } | { readonly kind: 'inline'; readonly table: RouteTable };
+  /** Without the router, which ends every chain. */
+  readonly filters: readonly ConfiguredFilter[];
+  readonly isQuiet: boolean;
+  readonly onDemandMs: number;
+  readonly accessLog: readonly AccessLog[];
+  readonly tracing: HttpConnectionManager_Tracing | undefined;
+  readonly generatesRequestId: boolean;
+  readonly preservesExternalRequestId: boolean;
+  readonly answersRequestId: boolean;
+  readonly serverName: string;
+  readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
+  readonly hygiene: HygieneOptions;
+  readonly paths: PathOptions;
+  readonly via: string;
+  readonly streamIdleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly requestHeadersTimeoutMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxConnectionDurationMs: number;
+  readonly maxRequestsPerConnection: number;
+  readonly delayedCloseTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly underscores: 'allow' | 'reject' | 'drop';
+  readonly acceptsHttp10: boolean;
+  readonly defaultHost: string;
+  readonly allowsAbsoluteUrl: boolean;
+  readonly passesTrailers: boolean;
+  readonly allowsCustomMethods: boolean;
+  /** Upgrades that are allowed unless a route says otherwise. */
+  readonly upgrades: ReadonlyMap<string, boolean>;
+}
+
+const ROUTER = RouterSchema.typeName;
+const ON_DEMAND = OnDemandSchema.typeName;
+const ON_DEMAND_DEFAULT_MS = 5000;
+const FIVE_MINUTES_MS = 300_000;
+const HOUR_MS = 3_600_000;
+
+/** Type of a filter's configuration: the message's, or for a TypedStruct the type it stands for. */
+function filterByType(any: Any): HttpFilter | undefined {
+  const typeName = typeNameOf(any);
+  return httpFilters.find(({ schema }) => schema?.typeName === typeName);
+}
+
+function isStruct(any: Any): boolean {
+  const typeName = typeNameOf(any);
+  return typeName === UdpaTypedStructSchema.typeName || typeName === XdsTypedStructSchema.typeName;
+}
+
+function readFilter(proto: HttpFilterProto, path: string): ConfiguredFilter | undefined {
+  if (proto.disabled) throw new ConfigError(`${path}.disabled`, 'is not supported by Tulle: leave the filter out');
+  if (proto.configType.case !== 'typedConfig') throw new ConfigError(path, `filter ${proto.name} has no typed_config`);
+  const any = proto.configType.value;
+  const at = `${path}.typed_config`;
+  const filter = isStruct(any) ? httpFilters.find((each) => each.schema === undefined && each.name === proto.name) : filterByType(any);
+  if (filter === undefined) {
+    if (proto.isOptional) return undefined;
+    throw new ConfigError(path, `filter ${proto.name} (${typeNameOf(any)}) is not supported by Tulle`);
+  }
+  // The table's type forgets which message belongs to which filter; the schema it was decoded with remembers.
+  const message: unknown =
+    filter.schema === undefined ? decodeStruct(any, filter.structTypeUrl ?? '', at) : decodeTyped(any, filter.schema, at);
+  return { filter, config: filter.parse(message as never, at) };
+}
+
+interface Chain {
+  readonly filters: readonly ConfiguredFilter[];
+  readonly isQuiet: boolean;
+  readonly onDemandMs: number;
+}
+
+function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
+  const last = protos.at(-1);
+  const any = last?.configType.case === 'typedConfig' ? last.configType.value : undefined;
+  const lastPath = `${path}.http_filters[${Math.max(0, protos.length - 1)}]`;
+  if (any === undefined || typeNameOf(any) !== ROUTER) throw new ConfigError(lastPath, `the last filter must be the router (${ROUTER})`);
+  const filters: ConfiguredFilter[] = [];
+  let onDemandMs = 0;
+  for (const [i, proto] of protos.slice(0, -1).entries()) {
+    const at = `${path}.http_filters[${i}]`;
+    const inner = proto.configType.case === 'typedConfig' ? proto.configType.value : undefined;
+    if (inner !== undefined && typeNameOf(inner) === ROUTER) throw new ConfigError(at, 'the router must be the last filter');
+    if (inner !== undefined && typeNameOf(inner) === ON_DEMAND) {
+      onDemandMs = readOnDemand(decodeTyped(inner, OnDemandSchema, `${at}.typed_config`));
+      continue;
+    }
+    const filter = readFilter(proto, at);
+    if (filter !== undefined) filters.push(filter);
+  }
+  return { filters, isQuiet: decodeTyped(any, RouterSchema, `${lastPath}.typed_config`).suppressEnvoyHeaders, onDemandMs };
+}
+
+/** How long a request waits for a cluster; 0 where clusters are not asked for. */
+function readOnDemand(config: OnDemand): number {
+  return config.odcds === undefined ? 0 : durationMs(config.odcds.timeout, ON_DEMAND_DEFAULT_MS);
+}
+
+function readRoutes(hcm: HttpConnectionManager, path: string): HcmConfig['routes'] {
+  const { routeSpecifier } = hcm;
+  switch (routeSpecifier.case) {
+    case 'rds':
+      if (routeSpecifier.value.routeConfigName === '') throw new ConfigError(`${path}.rds.route_config_name`, 'is empty');
+      return { kind: 'rds', name: routeSpecifier.value.routeConfigName };
+    case 'routeConfig':
+      return { kind: 'inline', table: buildRouteTable(routeSpecifier.value, `${path}.route_config`, httpFilters) };
+    case 'scopedRoutes':
+      throw new ConfigError(`${path}.scoped_routes`, 'is not supported by Tulle');
+    case undefined:
+      throw new ConfigError(path, 'has neither rds nor route_config');
+  }
+}
+
+const FORWARD: Readonly<Record<number, ForwardClientCert>> = {
+  [Forward.SANITIZE]: 'sanitize',
+  [Forward.FORWARD_ONLY]: 'forward-only',
+  [Forward.APPEND_FORWARD]: 'append-forward',
+  [Forward.SANITIZE_SET]: 'sanitize-set',
+  [Forward.ALWAYS_FORWARD_ONLY]: 'always-forward-only',
+};
+
+function readClientCert(hcm: HttpConnectionManager, path: string): ClientCertOptions {
+  const details = hcm.setCurrentClientCertDetails;
+  const at = `${path}.set_current_client_cert_details`;
+  if (details?.cert === true) throw new ConfigError(`${at}.cert`, 'is not supported by Tulle');
+  if (details?.chain === true) throw new ConfigError(`${at}.chain`, 'is not supported by Tulle');
+  return {
+    forward: FORWARD[hcm.forwardClientCertDetails] ?? 'sanitize',
+    subject: details?.subject ?? false,
+    uri: details?.uri ?? false,
+    dns: details?.dns ?? false,
+  };
+}
+
+function readInternalBlocks(hcm: HttpConnectionManager, path: string): readonly Cidr[] {
+  return (hcm.internalAddressConfig?.cidrRanges ?? []).map(({ addressPrefix, prefixLen }, i) => {
+    const block = parseCidr(prefixLen === undefined ? addressPrefix : `${addressPrefix}/${prefixLen}`);
+    if (block === undefined)
+      throw new ConfigError(`${path}.internal_address_config.cidr_ranges[${i}]`, `${addressPrefix} is no CIDR block`);
+    return block;
+  });
+}
+
+function readScheme(hcm: HttpConnectionManager, path: string): string {
+  const { transformation } = hcm.schemeHeaderTransformation ?? {};
+  if (hcm.schemeHeaderTransformation?.matchUpstream === true) {
+    throw new ConfigError(`${path}.scheme_header_transformation.match_upstream`, 'is not supported by Tulle');
+  }
+  return transformation?.case === 'schemeToOverwrite' ? transformation.value : '';
+}
+
+function readHygiene(hcm: HttpConnectionManager, path: string): HygieneOptions {
+  const stripsAny = hcm.stripPortMode.case === 'stripAnyHostPort' && hcm.stripPortMode.value;
+  return {
+    usesRemoteAddress: hcm.useRemoteAddress ?? false,
+    trustedHops: hcm.xffNumTrustedHops,
+    skipsXffAppend: hcm.skipXffAppend,
+    appendsPort: hcm.appendXForwardedPort,
+    internalBlocks: readInternalBlocks(hcm, path),
+    internalUnixSockets: hcm.internalAddressConfig?.unixSockets ?? false,
+    via: hcm.via,
+    clientCert: readClientCert(hcm, path),
+    stripsPort: stripsAny ? 'any' : hcm.stripMatchingHostPort ? 'matching' : 'none',
+    stripsTrailingDot: hcm.stripTrailingHostDot,
+    scheme: readScheme(hcm, path),
+  };
+}
+
+const SLASHES: Readonly<Record<number, EscapedSlashes>> = {
+  [Slashes.REJECT_REQUEST]: 'reject',
+  [Slashes.UNESCAPE_AND_REDIRECT]: 'redirect',
+  [Slashes.UNESCAPE_AND_FORWARD]: 'forward',
+};
+
+function readUpgrades(hcm: HttpConnectionManager, path: string): ReadonlyMap<string, boolean> {
+  const upgrades = new Map<string, boolean>();
+  for (const [i, { upgradeType, enabled }] of hcm.upgradeConfigs.entries()) {
+    const kind = upgradeType.toLowerCase();
+    if (kind === 'connect' || kind === 'connect-udp') {
+      throw new ConfigError(`${path}.upgrade_configs[${i}].upgrade_type`, `${upgradeType} is not supported by Tulle`);
+    }
+    upgrades.set(kind, enabled ?? true);
+  }
+  return upgrades;
+}
+
+function readUnderscores(options: HttpProtocolOptions | undefined): HcmConfig['underscores'] {
+  const action = options?.headersWithUnderscoresAction;
+  if (action === Underscores.REJECT_REQUEST) return 'reject';
+  return action === Underscores.DROP_HEADER ? 'drop' : 'allow';
+}
+
+function refuseUnsupported(hcm: HttpConnectionManager, path: string): void {
+  if (hcm.codecType === Codec.HTTP2) throw new ConfigError(`${path}.codec_type`, 'HTTP/2 is not supported');
+  if (hcm.codecType === Codec.HTTP3) throw new ConfigError(`${path}.codec_type`, 'HTTP/3 is not supported');
+  if (hcm.localReplyConfig !== undefined) throw new ConfigError(`${path}.local_reply_config`, 'is not supported by Tulle');
+  if (hcm.addUserAgent === true) throw new ConfigError(`${path}.add_user_agent`, 'is not supported by Tulle');
+  if (hcm.proxy100Continue) throw new ConfigError(`${path}.proxy_100_continue`, 'is not supported by Tulle');
+  if (hcm.requestIdExtension !== undefined) throw new ConfigError(`${path}.request_id_extension`, 'is not supported by Tulle');
+  if (hcm.appendLocalOverload) throw new ConfigError(`${path}.append_local_overload`, 'is not supported by Tulle');
+  if (hcm.statPrefix === '') throw new ConfigError(`${path}.stat_prefix`, 'is empty');
+}
+
+const SERVER_HEADERS: Readonly<Record<number, HcmConfig['serverHeader']>> = {
+  [ServerHeader.OVERWRITE]: 'overwrite',
+  [ServerHeader.APPEND_IF_ABSENT]: 'append-if-absent',
+  [ServerHeader.PASS_THROUGH]: 'pass-through',
+};
+
+function readTimes(hcm: HttpConnectionManager) {
+  const common = hcm.commonHttpProtocolOptions;
+  return {
+    streamIdleTimeoutMs: durationMs(hcm.streamIdleTimeout, FIVE_MINUTES_MS),
+    requestTimeoutMs: durationMs(hcm.requestTimeout, 0),
+    requestHeadersTimeoutMs: durationMs(hcm.requestHeadersTimeout, 0),
+    maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
+    idleTimeoutMs: durationMs(common?.idleTimeout, HOUR_MS),
+    maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
+    delayedCloseTimeoutMs: durationMs(hcm.delayedCloseTimeout, 1000),
+    drainTimeoutMs: durationMs(hcm.drainTimeout, 5000),
+  };
+}
+
+/** Reads and checks a connection manager. Throws ConfigError naming the field for whatever Tulle does not do. */
+export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
+  refuseUnsupported(hcm, path);
+  const common = hcm.commonHttpProtocolOptions;
+  const http1 = hcm.httpProtocolOptions;
+  return {
+    path,
+    statPrefix: hcm.statPrefix,
+    routes: readRoutes(hcm, path),
+    ...readChain(hcm.httpFilters, path),
+    accessLog: hcm.accessLog,
+    tracing: hcm.tracing,
+    generatesRequestId: hcm.generateRequestId ?? true,
+    preservesExternalRequestId: hcm.preserveExternalRequestId,
+    answersRequestId: hcm.alwaysSetRequestIdInResponse,
+    serverName: hcm.serverName === '' ? 'envoy' : hcm.serverName,
+    serverHeader: SERVER_HEADERS[hcm.serverHeaderTransformation] ?? 'overwrite',
+    hygiene: readHygiene(hcm, path),
+    paths: {
+      isNormalized: hcm.normalizePath ?? false,
+      mergesSlashes: hcm.mergeSlashes,
+      escapedSlashes: SLASHES[hcm.pathWithEscapedSlashesAction] ?? 'keep',
+    },
+    via: hcm.via,
+    ...readTimes(hcm),
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    maxHeadBytes: (hcm.maxRequestHeadersKb ?? 60) * 1024,
+    maxHeaders: common?.maxHeadersCount ?? 100,
+    underscores: readUnderscores(common),
+    acceptsHttp10: http1?.acceptHttp10 ?? false,
+    defaultHost: http1?.defaultHostForHttp10 ?? '',
+    allowsAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
+    passesTrailers: http1?.enableTrailers ?? false,
+    allowsCustomMethods: http1?.allowCustomMethods ?? false,
+    upgrades: readUpgrades(hcm, path),
+  };
+}

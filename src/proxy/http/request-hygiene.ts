@@ -1,0 +1,141 @@
+/**
+ * What the connection manager does to a request's head before anybody else sees it: whom to believe, what to remove,
+ * what to add. Source: Envoy, "HTTP header manipulation" and "HTTP header sanitizing".
+ */
+import { type Cidr, cidrContains, parseIp } from '../../core/cidr.ts';
+import type { HeaderMap } from '../../wire/http/message.ts';
+import type { Http1Request } from '../../wire/http1/head.ts';
+import type { DownstreamConnection } from '../listener/connection.ts';
+import { type ClientCertOptions, forwardClientCert } from './client-cert.ts';
+
+export interface HygieneOptions {
+  readonly usesRemoteAddress: boolean;
+  readonly trustedHops: number;
+  readonly skipsXffAppend: boolean;
+  readonly appendsPort: boolean;
+  /** Addresses whose requests are internal; none by default. */
+  readonly internalBlocks: readonly Cidr[];
+  readonly internalUnixSockets: boolean;
+  readonly via: string;
+  readonly clientCert: ClientCertOptions;
+  readonly stripsPort: 'none' | 'matching' | 'any';
+  readonly stripsTrailingDot: boolean;
+  /** Scheme that replaces the request's; '' for none. */
+  readonly scheme: string;
+}
+
+/** What the head says about where the request comes from. */
+export interface Origin {
+  readonly isInternal: boolean;
+  readonly isEdge: boolean;
+}
+
+const INTERNAL_REQUEST: Origin = { isInternal: true, isEdge: false };
+const EDGE_REQUEST: Origin = { isInternal: false, isEdge: true };
+const FOREIGN_REQUEST: Origin = { isInternal: false, isEdge: false };
+
+/** Fields by which only a trusted caller may steer us. */
+const INTERNAL_FIELDS: readonly string[] = [
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-max-retries',
+  'x-envoy-retriable-status-codes',
+  'x-envoy-retriable-header-names',
+  'x-envoy-upstream-alt-stat-name',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-force-trace',
+  'x-envoy-ip-tags',
+  'x-envoy-original-url',
+  'x-envoy-hedge-on-per-try-timeout',
+  'x-envoy-internal',
+];
+
+/** Fields that only a request from the edge loses. */
+const EDGE_FIELDS: readonly string[] = [
+  'x-envoy-decorator-operation',
+  'x-envoy-downstream-service-cluster',
+  'x-envoy-downstream-service-node',
+  'x-envoy-original-path',
+];
+
+function isInternalAddress(address: string, options: HygieneOptions): boolean {
+  if (address.startsWith('/') || address === '') return options.internalUnixSockets;
+  const bytes = options.internalBlocks.length === 0 ? undefined : parseIp(address);
+  return bytes !== undefined && options.internalBlocks.some((block) => cidrContains(block, bytes));
+}
+
+/** The client's address by X-Forwarded-For, `hops` entries from the end; undefined where there are not that many. */
+function forwardedAddress(values: readonly string[], hops: number): string | undefined {
+  const entries = values.join(',').split(',');
+  return entries[entries.length - 1 - hops]?.trim();
+}
+
+function appendForwardedFor(headers: HeaderMap, remote: string): void {
+  const former = headers.getAll('x-forwarded-for');
+  headers.set('x-forwarded-for', former.length === 0 ? remote : `${former.join(', ')}, ${remote}`);
+}
+
+/** The client, and whether the request is from inside: Envoy asks for a single address in X-Forwarded-For besides. */
+function readOrigin(headers: HeaderMap, connection: DownstreamConnection, options: HygieneOptions): Origin {
+  const values = headers.getAll('x-forwarded-for');
+  const { host } = connection.remote;
+  if (options.usesRemoteAddress) {
+    const hops = options.trustedHops;
+    const client = (hops > 0 && values.length > 0 ? forwardedAddress(values, hops - 1) : undefined) ?? host;
+    return values.length === 0 && isInternalAddress(client, options) ? INTERNAL_REQUEST : EDGE_REQUEST;
+  }
+  const client = values.length === 0 ? undefined : forwardedAddress(values, options.trustedHops);
+  const isSingle = values.length === 1 && values[0]?.includes(',') === false;
+  return client !== undefined && isSingle && isInternalAddress(client, options) ? INTERNAL_REQUEST : FOREIGN_REQUEST;
+}
+
+function setForwarded(headers: HeaderMap, connection: DownstreamConnection, options: HygieneOptions): void {
+  if (options.usesRemoteAddress && !options.skipsXffAppend && connection.remote.host !== '') {
+    appendForwardedFor(headers, connection.remote.host);
+  }
+  const isTrusted = options.usesRemoteAddress && options.trustedHops === 0;
+  if (isTrusted || !headers.has('x-forwarded-proto')) {
+    headers.set('x-forwarded-proto', connection.tls === undefined ? 'http' : 'https');
+  }
+  if (options.appendsPort && !headers.has('x-forwarded-port')) headers.set('x-forwarded-port', String(connection.local.port));
+}
+
+function defaultPort(isTls: boolean): number {
+  return isTls ? 443 : 80;
+}
+
+/** The authority without a port or a trailing dot, as the options ask. */
+function cleanAuthority(authority: string, connection: DownstreamConnection, options: HygieneOptions): string {
+  const colon = authority.endsWith(']') ? -1 : authority.lastIndexOf(':');
+  let host = colon < 0 ? authority : authority.slice(0, colon);
+  let port = colon < 0 ? '' : authority.slice(colon);
+  if (options.stripsTrailingDot && host.endsWith('.')) host = host.slice(0, -1);
+  if (options.stripsPort === 'any') port = '';
+  if (
+    options.stripsPort === 'matching' &&
+    (port === `:${connection.local.port}` || port === `:${defaultPort(connection.tls !== undefined)}`)
+  ) {
+    port = '';
+  }
+  return host + port;
+}
+
+/** Cleans a head in place, and says where the request comes from. */
+export function cleanRequest(request: Http1Request, connection: DownstreamConnection, options: HygieneOptions): Origin {
+  const { headers } = request;
+  const origin = readOrigin(headers, connection, options);
+  for (const name of origin.isInternal ? [] : INTERNAL_FIELDS) headers.remove(name);
+  if (origin.isEdge) for (const name of EDGE_FIELDS) headers.remove(name);
+  if (origin.isInternal) headers.set('x-envoy-internal', 'true');
+  setForwarded(headers, connection, options);
+  forwardClientCert(headers, connection, options.clientCert);
+  if (options.via !== '') headers.add('via', options.via);
+  const isHttps = headers.get('x-forwarded-proto') === 'https';
+  request.scheme = options.scheme === '' ? (isHttps ? 'https' : 'http') : options.scheme;
+  if (options.stripsPort !== 'none' || options.stripsTrailingDot)
+    request.authority = cleanAuthority(request.authority, connection, options);
+  return origin;
+}

@@ -1,0 +1,293 @@
+/**
+ * A downstream HTTP/1.1 connection: one request at a time, in order. Requests that a client sends ahead (pipelining)
+ * wait as bytes, at most one read's worth, while the connection is not read.
+ */
+import { messageOf, type ProtocolError } from '../../core/errors.ts';
+import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
+import { headersOf } from '../../wire/http/headers.ts';
+import { createRequestDecoder, type RequestDecoder } from '../../wire/http1/decoder.ts';
+import { responseHeadText } from '../../wire/http1/encode.ts';
+import type { Http1Request } from '../../wire/http1/head.ts';
+import type { DownstreamConnection } from '../listener/connection.ts';
+import { observe } from '../telemetry/stats.ts';
+import type { WheelTimer } from '../timers.ts';
+import { httpDate } from './date.ts';
+import type { HcmRuntime } from './hcm-runtime.ts';
+import { Stream, type StreamOwner } from './stream.ts';
+
+export class ServerConnection implements ConnectionHandlers, StreamOwner {
+  readonly downstream: DownstreamConnection;
+  readonly #connection: Connection;
+  readonly #runtime: HcmRuntime;
+  readonly #decoder: RequestDecoder;
+  readonly #startMs: number;
+  #stream: Stream | undefined = undefined;
+  #requests = 0;
+  /** Bytes of requests that must wait for the one before them. */
+  #backlog: Uint8Array | undefined = undefined;
+  /** How many ask that the connection is not read. */
+  #pauses = 0;
+  #isBacklogged = false;
+  #isHeldByStream = false;
+  #isFeeding = false;
+  #isClosing = false;
+  #isExpired = false;
+  #isTunnel = false;
+  #idle: WheelTimer | undefined = undefined;
+  #headTimer: WheelTimer | undefined = undefined;
+  #closeTimer: WheelTimer | undefined = undefined;
+  #lifeTimer: WheelTimer | undefined = undefined;
+
+  constructor(connection: Connection, downstream: DownstreamConnection, runtime: HcmRuntime) {
+    this.#connection = connection;
+    this.downstream = downstream;
+    this.#runtime = runtime;
+    const { config, stats, timers, scope } = runtime;
+    this.#startMs = scope.clock.monotonicMs();
+    this.#decoder = createRequestDecoder(
+      {
+        onHead: (head, hasBody) => this.#onHead(head, hasBody),
+        onBody: (view) => this.#stream?.data(view),
+        onEnd: (trailers) => this.#stream?.end(trailers),
+      },
+      config,
+    );
+    stats.downstream_cx_total.value++;
+    stats.downstream_cx_http1_total.value++;
+    stats.downstream_cx_active.value++;
+    if (downstream.tls !== undefined) {
+      stats.downstream_cx_ssl_total.value++;
+      stats.downstream_cx_ssl_active.value++;
+    }
+    if (config.maxConnectionDurationMs > 0) this.#lifeTimer = timers.after(config.maxConnectionDurationMs, () => this.#expire());
+    this.#awaitRequest();
+    connection.read(this);
+  }
+
+  shouldClose(): boolean {
+    const { config, stats, scope } = this.#runtime;
+    if (config.maxRequestsPerConnection > 0 && this.#requests >= config.maxRequestsPerConnection) {
+      stats.downstream_cx_max_requests_reached.value++;
+      return true;
+    }
+    if (!scope.isDraining()) return this.#isExpired;
+    stats.downstream_cx_drain_close.value++;
+    return true;
+  }
+
+  writeText(text: string): boolean {
+    return this.#connection.writeText(text);
+  }
+
+  writeBytes(view: Uint8Array): boolean {
+    return this.#connection.writeBytes(view, true);
+  }
+
+  pauseReading(): void {
+    if (this.#isHeldByStream) return;
+    this.#isHeldByStream = true;
+    this.#pause();
+  }
+
+  resumeReading(): void {
+    if (!this.#isHeldByStream) return;
+    this.#isHeldByStream = false;
+    this.#unpause();
+  }
+
+  onStreamEnd(isClosing: boolean, isBroken: boolean): void {
+    this.#stream = undefined;
+    this.resumeReading();
+    if (isBroken) return this.#connection.destroy('response cut short', true);
+    if (isClosing) return this.#closeGently();
+    this.#awaitRequest();
+    if (!this.#isFeeding) this.#goOn();
+  }
+
+  beginTunnel(): void {
+    this.#isTunnel = true;
+    this.#decoder.handOver();
+  }
+
+  endTunnel(): void {
+    this.#connection.end();
+    this.#closeGently();
+  }
+
+  onData(bytes: Uint8Array): void {
+    try {
+      this.#runtime.stats.downstream_cx_rx_bytes_total.value += bytes.length;
+      if (this.#isClosing) return;
+      if (this.#backlog === undefined) this.#feed(bytes);
+      else this.#keep(bytes);
+    } catch (error) {
+      this.#bug(error);
+    }
+  }
+
+  onEnd(): void {
+    const stream = this.#stream;
+    if (this.#isTunnel && stream !== undefined) return stream.end(undefined);
+    // A client that has ended its side is taken to be gone, as Envoy takes it.
+    this.#connection.destroy();
+  }
+
+  onDrain(): void {
+    try {
+      this.#stream?.drained();
+    } catch (error) {
+      this.#bug(error);
+    }
+  }
+
+  onClose(error: string | undefined): void {
+    const { stats, timers, scope } = this.#runtime;
+    for (const timer of [this.#idle, this.#headTimer, this.#closeTimer, this.#lifeTimer]) timers.cancel(timer);
+    stats.downstream_cx_active.value--;
+    stats.downstream_cx_destroy.value++;
+    if (this.downstream.tls !== undefined) stats.downstream_cx_ssl_active.value--;
+    observe(stats.downstream_cx_length_ms, scope.clock.monotonicMs() - this.#startMs);
+    const stream = this.#stream;
+    this.#stream = undefined;
+    if (stream === undefined) return;
+    stats.downstream_cx_destroy_active_rq.value++;
+    stats.downstream_cx_destroy_remote_active_rq.value++;
+    stream.clientGone(error ?? '');
+  }
+
+  #feed(bytes: Uint8Array): void {
+    const decoder = this.#decoder;
+    let at = 0;
+    this.#isFeeding = true;
+    while (at < bytes.length && !this.#isClosing && !this.#isTunnel) {
+      if (decoder.isDone) {
+        // The former request is not answered yet, or asked for an upgrade that is not decided yet.
+        if (this.#stream !== undefined) break;
+        decoder.next();
+      }
+      if (decoder.isIdle && this.#headTimer === undefined) this.#startHeadTimer();
+      at = decoder.feed(bytes, at);
+      if (decoder.error !== undefined) {
+        this.#isFeeding = false;
+        return this.#malformed(decoder.error);
+      }
+    }
+    this.#isFeeding = false;
+    if (at >= bytes.length || this.#isClosing) return;
+    if (this.#isTunnel) this.#stream?.data(at === 0 ? bytes : bytes.subarray(at));
+    else this.#keep(bytes.subarray(at));
+  }
+
+  #keep(bytes: Uint8Array): void {
+    this.#backlog = this.#backlog === undefined ? Buffer.from(bytes) : Buffer.concat([this.#backlog, bytes]);
+    if (this.#isBacklogged) return;
+    this.#isBacklogged = true;
+    this.#pause();
+  }
+
+  /** Takes up bytes that had to wait. */
+  #goOn(): void {
+    const backlog = this.#backlog;
+    if (backlog === undefined) return;
+    this.#backlog = undefined;
+    this.#feed(backlog);
+    if (this.#backlog !== undefined || !this.#isBacklogged) return;
+    this.#isBacklogged = false;
+    this.#unpause();
+  }
+
+  #onHead(head: Http1Request, hasBody: boolean): void {
+    const { timers } = this.#runtime;
+    timers.cancel(this.#idle);
+    timers.cancel(this.#headTimer);
+    this.#idle = undefined;
+    this.#headTimer = undefined;
+    this.#requests++;
+    const stream = new Stream(head, this, this.#runtime);
+    this.#stream = stream;
+    stream.begin(hasBody);
+    if (stream.isUpgrade && !stream.isOver) this.#decoder.handOver();
+  }
+
+  #awaitRequest(): void {
+    const { config, timers } = this.#runtime;
+    if (config.idleTimeoutMs > 0) this.#idle = timers.after(config.idleTimeoutMs, () => this.#onIdle());
+  }
+
+  #startHeadTimer(): void {
+    const { config, timers } = this.#runtime;
+    if (config.requestHeadersTimeoutMs > 0) {
+      this.#headTimer = timers.after(config.requestHeadersTimeoutMs, () => this.#onHeadTimeout());
+    }
+  }
+
+  #onIdle(): void {
+    this.#runtime.stats.downstream_cx_idle_timeout.value++;
+    this.#connection.destroy();
+  }
+
+  #onHeadTimeout(): void {
+    this.#runtime.stats.downstream_rq_header_timeout.value++;
+    this.#answerRaw(408, 'request headers timeout');
+  }
+
+  /** The connection is as old as it may get: it goes with the next response, or now where nothing runs on it. */
+  #expire(): void {
+    this.#runtime.stats.downstream_cx_max_duration_reached.value++;
+    this.#isExpired = true;
+    if (this.#stream === undefined) this.#closeGently();
+  }
+
+  #malformed(error: ProtocolError): void {
+    const { stats } = this.#runtime;
+    stats.downstream_cx_protocol_error.value++;
+    const stream = this.#stream;
+    if (stream !== undefined) return stream.malformed(error.status, error.code);
+    const ofClass = stats.statuses[Math.floor(error.status / 100)];
+    if (ofClass !== undefined) ofClass.value++;
+    this.#answerRaw(error.status, error.message);
+  }
+
+  /** Answers what never became a request, and closes. */
+  #answerRaw(status: number, body: string): void {
+    const { config, scope } = this.#runtime;
+    const headers = headersOf([
+      ['content-length', String(body.length)],
+      ['content-type', 'text/plain'],
+      ['date', httpDate(scope.clock.wallMs())],
+      ['server', config.serverName],
+    ]);
+    this.#connection.writeText(responseHeadText(status, headers, false, 'close', '') + body);
+    this.#closeGently();
+  }
+
+  /**
+   * Ends our side, and waits for the client to end its own: closing at once with bytes unread would send a reset, which
+   * can take the answer with it. Source: RFC 9112 section 9.6.
+   */
+  #closeGently(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#backlog = undefined;
+    const { config, timers } = this.#runtime;
+    this.#connection.end();
+    if (config.delayedCloseTimeoutMs <= 0) return this.#connection.destroy();
+    this.#connection.resume();
+    this.#closeTimer = timers.after(config.delayedCloseTimeoutMs, () => this.#connection.destroy());
+  }
+
+  #pause(): void {
+    if (this.#pauses++ === 0) this.#connection.pause();
+  }
+
+  #unpause(): void {
+    if (--this.#pauses === 0 && !this.#isClosing) this.#connection.resume();
+  }
+
+  #bug(error: unknown): void {
+    const { log, stats } = this.#runtime.scope;
+    stats.counter('bug_total').value++;
+    log.error('bug while serving a request', { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined });
+    this.#connection.destroy('bug', true);
+  }
+}

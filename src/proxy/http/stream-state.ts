@@ -1,0 +1,38 @@
+import type { Http1Request } from '../../wire/http1/head.ts';
+import type { Cluster, Host } from '../cluster/cluster.ts';
+import type { DownstreamConnection } from '../listener/connection.ts';
+import type { RouteEntry } from '../router/route.ts';
+import type { ResponseHead } from '../../wire/http/message.ts';
+import type { StreamInfo } from './stream-info.ts';
+
+/** A fresh StreamInfo of a request; all fields set, so that every one has the same shape. */
+export function newStreamInfo(request: Http1Request, connection: DownstreamConnection, startWallMs: number, startMs: number): StreamInfo {
+  return {
+    connection,
+    protocol: request.protocol,
+    request,
+    originalPath: request.path,
+    response: undefined as ResponseHead | undefined,
+    responseCode: 0,
+    responseCodeDetails: '',
+    terminationDetails: '',
+    flags: 0,
+    startWallMs,
+    startMs,
+    requestEndMs: 0,
+    firstUpstreamByteMs: 0,
+    endMs: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    route: undefined as RouteEntry | undefined,
+    routeName: '',
+    virtualHostName: '',
+    cluster: undefined as Cluster | undefined,
+    clusterName: '',
+    upstream: undefined as Host | undefined,
+    upstreamLocalAddress: '',
+    upstreamTransportFailure: '',
+    attempts: 0,
+    metadata: new Map<string, unknown>(),
+  };
+}

@@ -1,0 +1,46 @@
+import type { HeaderBlock } from '../../wire/http/headers.ts';
+import type { ResponseHead } from '../../wire/http/message.ts';
+import type { Http1Request } from '../../wire/http1/head.ts';
+import type { HttpStream } from '../http/filter.ts';
+import type { ResponseFlag } from '../http/stream-info.ts';
+import type { ClusterChoice } from './route.ts';
+
+/** A response head that can be written: the filters may still change it. */
+export interface Response extends ResponseHead {
+  readonly headers: HeaderBlock;
+}
+
+/** The client's side of a request, as the router sees it. */
+export interface Downstream extends HttpStream {
+  readonly request: Http1Request;
+  /** True where the client asks for an upgrade that is allowed here. */
+  readonly isUpgrade: boolean;
+  /** The cluster that the route chose; undefined where it forwards nothing. */
+  readonly choice: ClusterChoice | undefined;
+  /** Says that the request comes from inside, so that its x-envoy-* fields count. */
+  readonly isInternal: boolean;
+  /** Passes a response on: the route's changes, then the filters, then the client. */
+  respond(head: Response, isEnd: boolean): void;
+  /** `view` is borrowed. */
+  respondData(view: Uint8Array): void;
+  respondEnd(trailers: HeaderBlock | undefined): void;
+  /** From now on bytes of the client are the tunnel's. */
+  beginTunnel(): void;
+  /** The response cannot be completed: the client's connection is cut so that it knows. */
+  abort(flag: ResponseFlag, details: string): void;
+  setFlag(flag: ResponseFlag): void;
+  /** Stops and goes on reading the client's bytes. */
+  pauseRequest(): void;
+  resumeRequest(): void;
+}
+
+/** What a client's request is answered by. */
+export interface Upstream {
+  onRequestData(view: Uint8Array): void;
+  onRequestEnd(trailers: HeaderBlock | undefined): void;
+  /** The client takes bytes again, or none for now. */
+  pauseResponse(): void;
+  resumeResponse(): void;
+  /** The client is gone, or has its answer: whatever runs is dropped. */
+  cancel(): void;
+}

@@ -1,0 +1,42 @@
+/** What a client is told when no attempt brought a response. Source: Envoy's router: texts, flags and details. */
+import type { LocalReply } from '../http/filter.ts';
+import type { ResponseFlag } from '../http/stream-info.ts';
+import type { ResetReason } from './retry-decision.ts';
+
+interface ResetMeaning {
+  readonly text: string;
+  readonly status: number;
+  readonly flag: ResponseFlag;
+}
+
+const MEANINGS: Readonly<Record<ResetReason, ResetMeaning>> = {
+  'connection failure': { text: 'remote connection failure', status: 503, flag: 'UF' },
+  'connection timeout': { text: 'connection timeout', status: 503, flag: 'UF' },
+  'connection termination': { text: 'connection termination', status: 503, flag: 'UC' },
+  'remote reset': { text: 'remote reset', status: 503, flag: 'UR' },
+  'refused stream': { text: 'remote refused stream reset', status: 503, flag: 'UR' },
+  'protocol error': { text: 'protocol error', status: 502, flag: 'UPE' },
+  overflow: { text: 'overflow', status: 503, flag: 'UO' },
+  'per-try timeout': { text: 'upstream request timeout', status: 504, flag: 'UT' },
+};
+
+/** The flag of a reset. */
+export function resetFlag(reason: ResetReason): ResponseFlag {
+  return MEANINGS[reason].flag;
+}
+
+/** The answer for a reset. `detail`: the transport's words, '' for none. */
+export function resetReply(reason: ResetReason, detail: string, attempts: number): LocalReply {
+  const { text, status, flag } = MEANINGS[reason];
+  if (reason === 'per-try timeout') return { status, body: text, details: 'upstream_per_try_timeout', flag };
+  const prefix = attempts > 1 ? 'retried and the latest reset reason: ' : 'reset reason: ';
+  const transport = detail === '' || reason === 'overflow' ? '' : `, transport failure reason: ${detail}`;
+  const facts = `${text}${detail === '' ? '' : `|${detail}`}`.replaceAll(/\s/g, '_');
+  return {
+    status,
+    body: `upstream connect error or disconnect/reset before headers. ${prefix}${text}${transport}`,
+    details: `upstream_reset_before_response_started{${facts}}`,
+    flag,
+    ...(reason === 'overflow' ? { headers: [['x-envoy-overloaded', 'true']] } : {}),
+  };
+}
