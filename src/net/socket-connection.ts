@@ -105,6 +105,7 @@ class SocketConnection implements Connection, ReadTarget {
     this.#handlers = handlers;
     if (this.#isReading) return;
     this.#isReading = true;
+    if (this.#isPaused) return;
     if (this.#early === undefined) this.#socket.resume();
     else queueMicrotask(() => this.#giveEarly());
   }
