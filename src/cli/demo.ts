@@ -46,7 +46,7 @@ async function demo(options: DemoOptions): Promise<number> {
   const up = spawn(
     process.execPath,
     [...process.execArgv, path.join(root, 'bin/tulle.js'), 'up', path.join(work, 'mesh'), '--state-dir', stateDir, '--mode', options.mode],
-    { stdio: 'inherit' },
+    { stdio: 'inherit', env: { ...process.env, PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env['PATH'] ?? ''}` } },
   );
   const stop = (): void => void up.kill('SIGINT');
   process.once('SIGINT', stop);

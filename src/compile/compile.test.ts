@@ -54,7 +54,10 @@ describe('sharing', () => {
   test('proxies of different workloads share what goes out', () => {
     const mesh = shop();
     const first = compile(mesh, sidecarOf({ labels: { app: 'a' }, workload: 'a' }));
-    const second = compile(mesh, sidecarOf({ labels: { app: 'b' }, workload: 'b', ports: [{ ...portOf(81, 'http'), listen: 81 }] }));
+    const second = compile(
+      mesh,
+      sidecarOf({ labels: { app: 'b' }, workload: 'b', ports: [{ ...portOf(81, 'http'), listen: 81, appPort: 81 }] }),
+    );
     assert.equal(first.routes, second.routes);
     assert.deepEqual(changed(first, second), ['listeners virtualInbound', 'clusters inbound|81||']);
   });
@@ -135,7 +138,7 @@ describe('proxyNodeOf', () => {
       addresses: ['10.0.0.1', 'fd00::1'],
       userAgent: 'tulle',
       interception: 'NONE',
-      ports: [{ name: 'http', number: 8080, protocol: 'http', listen: 20080 }],
+      ports: [{ name: 'http', number: 8080, protocol: 'http', listen: 20080, appPort: 8080 }],
       explicit: { httpProxyPort: 1, upstreams: [{ host: 'db', port: 5432, localPort: 2 }] },
       isOnDemand: false,
     });

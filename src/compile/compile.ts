@@ -15,10 +15,12 @@ import { outboundClusters } from './emit/outbound-clusters.ts';
 import { outboundListeners } from './emit/outbound-listeners.ts';
 import { outboundRoutes } from './emit/outbound-routes.ts';
 import type { ProxyNode } from './emit/proxy-node.ts';
-import { byName, type CompiledResource, type ResourceMap } from './emit/resource.ts';
+import { nameTableOf } from './emit/name-table.ts';
+import { byName, type CompiledResource, resourceOf, type ResourceMap } from './emit/resource.ts';
 import { clientKey, type Scope, scopeOf } from './emit/scope.ts';
 import { secretsOf } from './emit/secrets.ts';
 import { shapesOf } from './emit/shape.ts';
+import { NameTableSchema } from '../xds/gen/istio/networking/nds/v1/nds_pb.ts';
 import { blackHole, outboundPassthrough } from './emit/special-clusters.ts';
 
 export { type ProxyNode, proxyNodeOf } from './emit/proxy-node.ts';
@@ -32,6 +34,8 @@ export interface Compiled {
   readonly endpoints: ResourceMap;
   /** Certificates of gateways and clients by `credentialName`; `default` and `ROOTCA` are the control plane's own. */
   readonly secrets: ResourceMap;
+  /** The one name table of the proxy's namespace; its name is empty, as istiod's. */
+  readonly names: ResourceMap;
 }
 
 /** A scope's outgoing side, whatever the proxy's own workload is. */
@@ -72,14 +76,22 @@ type Part = readonly CompiledResource[];
 
 const joined = memoised((first: Part, second: Part): ResourceMap => byName(first, second));
 
+/** A namespace's name table. Depends on services alone: a headless one's endpoints are in it. */
+const namesFor = memoised((services: Mesh['services'], settings: Mesh['settings'], namespace: string): ResourceMap =>
+  byName([resourceOf(NameTableSchema, '', nameTableOf(services, settings, namespace))]),
+);
+
+const NO_NAMES: ResourceMap = new Map();
+
 const assembled = memoised(
-  (listeners: ResourceMap, routes: ResourceMap, clusters: ResourceMap, endpoints: ResourceMap, secrets: ResourceMap): Compiled => ({
-    listeners,
-    routes,
-    clusters,
-    endpoints,
-    secrets,
-  }),
+  (
+    listeners: ResourceMap,
+    routes: ResourceMap,
+    clusters: ResourceMap,
+    endpoints: ResourceMap,
+    secrets: ResourceMap,
+    names: ResourceMap,
+  ): Compiled => ({ listeners, routes, clusters, endpoints, secrets, names }),
 );
 
 function serverKey(mesh: Mesh, proxy: ProxyNode): string {
@@ -112,6 +124,7 @@ function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
     joined(clustersOf(scope), inbound.clusters),
     endpointMap(scope, mesh.services, mesh.peerAuthentications),
     secretsOf(scope, mesh.secrets, NO_GATEWAYS),
+    namesFor(mesh.services, mesh.settings, proxy.namespace),
   );
 }
 
@@ -126,6 +139,7 @@ function router(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
     joined(clustersOf(scope), NOTHING),
     endpointMap(scope, mesh.services, mesh.peerAuthentications),
     secretsOf(scope, mesh.secrets, mesh.gateways),
+    NO_NAMES,
   );
 }
 

@@ -16,6 +16,7 @@ export interface CompiledConfig {
   readonly clusters: ResourceMap;
   readonly endpoints: ResourceMap;
   readonly secrets: ResourceMap;
+  readonly names: ResourceMap;
 }
 
 export interface Compiler {

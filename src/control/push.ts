@@ -8,7 +8,7 @@ import type { Log } from '../core/log.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Snapshot } from '../xds/server-core.ts';
 import type { XdsResource } from '../xds/subscription.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../xds/types.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../xds/types.ts';
 import type { CompiledConfig, Compiler, ProxyNode } from './compiler.ts';
 import { debounce } from './debounce.ts';
 import type { MeshModel, MeshState } from './model.ts';
@@ -43,6 +43,7 @@ function snapshotOf(config: CompiledConfig, receiver: Receiver): Snapshot {
     [LISTENER_TYPE, config.listeners],
     [ROUTE_TYPE, config.routes],
     [SECRET_TYPE, secrets],
+    [NAME_TABLE_TYPE, config.names],
   ]);
 }
 

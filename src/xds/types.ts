@@ -18,6 +18,9 @@ export const ROUTE_TYPE = `${PREFIX}.config.route.v3.RouteConfiguration`;
 export const VIRTUAL_HOST_TYPE = `${PREFIX}.config.route.v3.VirtualHost`;
 export const SECRET_TYPE = `${PREFIX}.extensions.transport_sockets.tls.v3.Secret`;
 
+/** The names that a proxy's DNS answers (Istio's name discovery service). */
+export const NAME_TABLE_TYPE = 'type.googleapis.com/istio.networking.nds.v1.NameTable';
+
 /** Not a resource: a client says with it, on its ADS stream, whether its workload is healthy (Istio). */
 export const HEALTH_TYPE = 'type.googleapis.com/istio.v1.HealthInformation';
 
@@ -29,6 +32,7 @@ const resourceTypes: readonly ResourceType[] = [
   { url: ROUTE_TYPE, name: 'RDS', isWildcard: false },
   { url: VIRTUAL_HOST_TYPE, name: 'VHDS', isWildcard: false },
   { url: SECRET_TYPE, name: 'SDS', isWildcard: false },
+  { url: NAME_TABLE_TYPE, name: 'NDS', isWildcard: true },
 ];
 
 const byUrl = new Map(resourceTypes.map((type, order) => [type.url, { type, order }]));

@@ -22,7 +22,9 @@ export function canIntercept(): boolean {
 export type Mode = 'explicit' | 'transparent';
 
 interface Instance {
+  /** `<id>.<namespace>`, as its folder and log are named. */
   readonly id: string;
+  readonly namespace: string;
   readonly workload: string;
   readonly address: string;
   readonly isReady: boolean;
@@ -72,7 +74,9 @@ export class TestMesh {
 
   async instances(workload?: string): Promise<Instance[]> {
     const { instances } = await this.admin<{ instances: Instance[] }>('/api/instances');
-    return instances.filter((instance) => workload === undefined || instance.workload === workload);
+    return instances
+      .filter((instance) => workload === undefined || instance.workload === workload)
+      .map((instance) => ({ ...instance, id: `${instance.id}.${instance.namespace}` }));
   }
 
   /** An admin call of one instance's proxy. */

@@ -18,6 +18,7 @@ interface Claim {
 
 interface Instance {
   readonly id: string;
+  readonly namespace: string;
   readonly address: string;
   readonly ports: readonly { readonly listen: number }[];
 }
@@ -46,7 +47,10 @@ function pages(answers: readonly Answer[]): Page[] {
 async function instancesOf(stateDir: string, workload: string): Promise<Instance[]> {
   const { text } = await ask({ socketPath: path.join(stateDir, 'admin.sock') }, '/api/instances');
   const { instances }: { instances: Instance[] } = JSON.parse(text);
-  return instances.filter(({ id }) => id.startsWith(workload));
+  // folders and logs of an instance are named by both: an id is unique in its namespace only
+  return instances
+    .filter(({ id }) => id.startsWith(workload))
+    .map((instance) => ({ ...instance, id: `${instance.id}.${instance.namespace}` }));
 }
 
 /** Prometheus lines of an instance's proxy that carry every one of `parts`, summed. */

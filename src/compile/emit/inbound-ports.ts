@@ -10,6 +10,8 @@ export interface InboundPort {
   readonly number: number;
   /** Where peers reach it; equal to `number` where traffic is intercepted. */
   readonly listen: number;
+  /** Where the application listens; differs from `number` only in explicit mode, where the declared port was taken. */
+  readonly appPort: number;
   readonly protocol: Protocol;
   readonly service: { readonly host: string; readonly name: string; readonly namespace: string; readonly port: number } | undefined;
   readonly origin: Provenance | undefined;
@@ -48,16 +50,17 @@ function servedBy(services: readonly Service[], proxy: ProxyNode): Served[] {
 /** Ports of the workload: as the proxy registered them, else as services' endpoints say, in order of number. */
 export function inboundPorts(services: readonly Service[], proxy: ProxyNode): InboundPort[] {
   const served = servedBy(services, proxy);
-  const registered = proxy.ports.map(({ number, listen, protocol }) => ({ number, listen, protocol }));
+  const registered = proxy.ports.map(({ number, listen, appPort, protocol }) => ({ number, listen, appPort, protocol }));
   const known = [...new Set(served.flatMap(({ ports }) => [...ports.keys()]))].filter((number) => number > 0);
-  const ports = registered.length > 0 ? registered : known.map((number) => ({ number, listen: number, protocol: 'auto' as const }));
+  const ports =
+    registered.length > 0 ? registered : known.map((number) => ({ number, listen: number, appPort: number, protocol: 'auto' as const }));
   return ports
-    .map(({ number, listen, protocol }) => {
+    .map(({ number, listen, appPort, protocol }) => {
       const owner = served.find((entry) => entry.ports.has(listen));
       const port = owner?.ports.get(listen);
-      if (owner === undefined || port === undefined) return { number, listen, protocol, service: undefined, origin: undefined };
+      if (owner === undefined || port === undefined) return { number, listen, appPort, protocol, service: undefined, origin: undefined };
       const { hostname: host, name, namespace, origin } = owner.service;
-      return { number, listen, protocol: port.protocol, service: { host, name, namespace, port: port.number }, origin };
+      return { number, listen, appPort, protocol: port.protocol, service: { host, name, namespace, port: port.number }, origin };
     })
     .toSorted((a, b) => a.number - b.number);
 }

@@ -44,9 +44,13 @@ export interface Inbound {
 }
 
 /** Where traffic is intercepted the connection goes on to the address it was dialled at; else to loopback. */
-function portCluster({ number, protocol, service, origin }: InboundPort, server: Server, settings: MeshSettings): CompiledResource {
+function portCluster(
+  { number, appPort, protocol, service, origin }: InboundPort,
+  server: Server,
+  settings: MeshSettings,
+): CompiledResource {
   const name = inboundCluster(number);
-  const cluster = server.isIntercepted ? originalDestination(name, settings) : loopbackCluster(name, number, settings);
+  const cluster = server.isIntercepted ? originalDestination(name, settings) : loopbackCluster(name, appPort, settings);
   if (server.isIntercepted) bindToInbound(cluster);
   cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, undefined), undefined);
   const services = service === undefined ? [] : [{ host: service.host, name: service.name, namespace: service.namespace }];

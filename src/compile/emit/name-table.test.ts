@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Mesh } from '../../model/mesh.ts';
 import { defaultMeshSettings } from '../../model/mesh.ts';
 import type { Endpoint, Service } from '../../model/service.ts';
 import { nameTableOf } from './name-table.ts';
@@ -32,10 +31,7 @@ function endpoint(address: string, isReady: boolean): Endpoint {
   return { ...known, address, isReady, isMeshed: true, origin };
 }
 
-function meshOf(services: readonly Service[]): Mesh {
-  const empty = { namespaces: [], workloads: [], instances: [], routes: [], destinationPolicies: [], gateways: [], secrets: [] };
-  return { settings: defaultMeshSettings, services, ...empty, peerAuthentications: [], authorizationPolicies: [] };
-}
+const namesOf = (services: readonly Service[]): ReturnType<typeof nameTableOf> => nameTableOf(services, defaultMeshSettings, 'shop');
 
 const CASES: readonly { name: string; services: readonly Service[]; want: Readonly<Record<string, readonly string[]>> }[] = [
   {
@@ -72,7 +68,7 @@ const CASES: readonly { name: string; services: readonly Service[]; want: Readon
 
 for (const { name, services, want } of CASES) {
   test(name, () => {
-    const { table } = nameTableOf(meshOf(services), 'shop');
+    const { table } = namesOf(services);
     assert.deepEqual(Object.fromEntries(Object.entries(table).map(([host, { ips }]) => [host, ips])), want);
   });
 }
@@ -80,7 +76,7 @@ for (const { name, services, want } of CASES) {
 test('a Kubernetes name says its short name, another host none', () => {
   const addresses = ['240.240.0.1'];
   const services = [service('payments.shop.svc.cluster.local', { addresses }), service('pay.example.com', { addresses })];
-  const { table } = nameTableOf(meshOf(services), 'shop');
+  const { table } = namesOf(services);
   const infos = Object.values(table).map(({ registry, shortname, namespace }) => [registry, shortname, namespace]);
   assert.deepEqual(infos, [
     ['Kubernetes', 'payments', 'shop'],

@@ -6,8 +6,6 @@ import type { NameTable, NameTable_NameInfo } from '../../xds/gen/istio/networki
 import { NameTable_NameInfoSchema, NameTableSchema } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts';
 import { isExported } from './scope.ts';
 
-export const NAME_TABLE_TYPE = 'type.googleapis.com/istio.networking.nds.v1.NameTable';
-
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 
 function isAddress(text: string): boolean {
@@ -33,12 +31,12 @@ function infoOf(service: Service, ips: string[], domainSuffix: string): NameTabl
 }
 
 /** The table for applications of `namespace`: every service that it sees and that has an address. The oldest service of a host wins. */
-export function nameTableOf(mesh: Mesh, namespace: string): NameTable {
+export function nameTableOf(services: Mesh['services'], settings: Mesh['settings'], namespace: string): NameTable {
   const table: Record<string, NameTable_NameInfo> = {};
-  for (const service of mesh.services) {
+  for (const service of services) {
     if (Object.hasOwn(table, service.hostname) || !isExported(service.exportTo, service.namespace, namespace)) continue;
     const ips = addressesOf(service);
-    if (ips.length > 0) table[service.hostname] = infoOf(service, ips, mesh.settings.domainSuffix);
+    if (ips.length > 0) table[service.hostname] = infoOf(service, ips, settings.domainSuffix);
   }
   return create(NameTableSchema, { table });
 }

@@ -17,8 +17,8 @@ export interface ProxyNode {
   /** Decides which extensions beyond stock Envoy's it gets. */
   readonly userAgent: 'tulle' | 'istio' | 'other';
   readonly interception: 'REDIRECT' | 'NONE';
-  /** The application's ports as registered; empty where the model's endpoints have to say. */
-  readonly ports: readonly (WorkloadPort & { readonly listen: number })[];
+  /** The application's ports as registered, `appPort` being where it really listens; empty where the model's endpoints have to say. */
+  readonly ports: readonly (WorkloadPort & { readonly listen: number; readonly appPort: number })[];
   readonly explicit: { readonly httpProxyPort: number; readonly upstreams: readonly ExplicitUpstream[] } | undefined;
   /** Asks for clusters as traffic needs them (metadata `TULLE.onDemand`). */
   readonly isOnDemand: boolean;
@@ -59,6 +59,7 @@ function portsOf(register: JsonObject): ProxyNode['ports'] {
       number,
       protocol: protocolOf(port['protocol'], `${path}.protocol`),
       listen: port['listen'] === undefined ? number : portNumber(port['listen'], `${path}.listen`),
+      appPort: port['appPort'] === undefined ? number : portNumber(port['appPort'], `${path}.appPort`),
     };
   });
 }

@@ -21,6 +21,7 @@ const EMPTY: Mesh = {
   routes: [],
   destinationPolicies: [],
   gateways: [],
+  names: new Map(),
   secrets: [],
   peerAuthentications: [],
   authorizationPolicies: [],
@@ -84,6 +85,7 @@ function compile(mesh: Mesh): ReturnType<Compiler['compile']> {
     listeners: new Map(of('listener')),
     routes: new Map(of('route')),
     secrets: new Map(of('secret')),
+    names: new Map(),
   };
 }
 
