@@ -176,7 +176,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
     if (entry.warming?.built === built) entry.warming = undefined;
     this.#options.resources.activate(LISTENER_TYPE, name);
     this.#options.log.info(former === undefined ? 'listener started' : 'listener replaced', { listener: name });
-    if (former !== undefined) this.#retire(former);
+    if (former !== undefined) this.#retire(former, true);
     this.#settled();
     return undefined;
   }
@@ -189,16 +189,16 @@ export class ListenerStore<L extends ManagedListener<L>> {
     this.#options.resources.remove(LISTENER_TYPE, name);
     if (entry.active === undefined) return;
     this.#options.log.info('listener removed', { listener: name });
-    this.#retire(entry.active);
+    this.#retire(entry.active, false);
   }
 
   /** Lets a listener drain, and ends it when its time is over. */
-  #retire(built: BuiltListener<L>): void {
+  #retire(built: BuiltListener<L>, isReplaced: boolean): void {
     this.#options.onInactive?.(built.listener);
     built.listener.drain();
     this.#draining.add(built);
     setTimeout(() => {
-      this.#end(built).catch((error: unknown) => this.#options.log.warn('listener did not close', { error: messageOf(error) }));
+      this.#end(built, isReplaced).catch((error: unknown) => this.#options.log.warn('listener did not close', { error: messageOf(error) }));
     }, this.#options.drainMs).unref();
   }
 
@@ -210,10 +210,10 @@ export class ListenerStore<L extends ManagedListener<L>> {
     warming.built.release();
   }
 
-  async #end(built: BuiltListener<L>): Promise<void> {
+  async #end(built: BuiltListener<L>, keepsStats = false): Promise<void> {
     this.#draining.delete(built);
     built.release();
-    await built.listener.close();
+    await built.listener.close(keepsStats);
   }
 
   #settled(): void {

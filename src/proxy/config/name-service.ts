@@ -8,8 +8,6 @@ import { NameTableSchema } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts
 import { decodeResource } from './typed-config.ts';
 import type { DnsSettings } from './local-node.ts';
 
-export const NAME_TABLE_TYPE = 'type.googleapis.com/istio.networking.nds.v1.NameTable';
-
 export interface NameService {
   /** Takes over a new table. Throws ConfigError. */
   receive(resources: readonly AdsResource[]): void;

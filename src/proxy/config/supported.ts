@@ -10,7 +10,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Address': 'socket_address pipe envoy_internal_address',
   'envoy.config.core.v3.AggregatedConfigSource': '',
   'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
-  'envoy.config.core.v3.ConfigSource': 'ads path path_config_source api_config_source initial_fetch_timeout resource_api_version',
+  'envoy.config.core.v3.ConfigSource': 'ads path path_config_source initial_fetch_timeout -resource_api_version',
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
   'envoy.config.core.v3.HeaderValue': 'key value raw_value',
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
@@ -23,15 +23,15 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.RuntimeUInt32': 'default_value -runtime_key',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value -ipv4_compat',
   'envoy.config.core.v3.SubstitutionFormatString':
-    'text_format json_format text_format_source omit_empty_values content_type formatters json_format_options',
-  'envoy.config.core.v3.JsonFormatOptions': 'sort_properties',
+    'text_format json_format text_format_source omit_empty_values formatters -content_type -json_format_options',
+  'envoy.config.core.v3.JsonFormatOptions': '-sort_properties',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',
   'xds.core.v3.TypedExtensionConfig': 'name typed_config',
   'envoy.config.core.v3.BackoffStrategy': 'base_interval max_interval',
   'envoy.config.core.v3.TcpKeepalive': 'keepalive_time -keepalive_probes -keepalive_interval',
   'envoy.type.matcher.v3.StringMatcher': 'exact prefix suffix safe_regex contains ignore_case',
-  'envoy.type.matcher.v3.RegexMatcher': 'regex google_re2',
+  'envoy.type.matcher.v3.RegexMatcher': 'regex -google_re2',
   'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': '-max_program_size',
   'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
   'envoy.type.matcher.v3.PathMatcher': 'path',
@@ -44,7 +44,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // bootstrap
   'envoy.config.bootstrap.v3.Bootstrap':
-    'node static_resources dynamic_resources admin cluster_manager stats_config layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog -overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
+    'node static_resources dynamic_resources admin -cluster_manager -stats_config -layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog -overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
   'envoy.config.bootstrap.v3.Admin': 'address access_log -access_log_path -profile_path -ignore_global_conn_limit -socket_options',
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters secrets',
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': 'lds_config cds_config ads_config',
@@ -52,17 +52,17 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.bootstrap.v3.LayeredRuntime': '-layers',
   'envoy.config.metrics.v3.StatsConfig': '-stats_tags -use_all_default_tags -stats_matcher -histogram_bucket_settings',
   'envoy.config.core.v3.ApiConfigSource':
-    'api_type transport_api_version grpc_services -set_node_on_first_message_only -request_timeout -refresh_delay -rate_limit_settings',
+    'api_type grpc_services -transport_api_version -set_node_on_first_message_only -request_timeout -refresh_delay -rate_limit_settings',
   'envoy.config.core.v3.GrpcService': 'envoy_grpc initial_metadata -timeout',
   'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name -authority -max_receive_message_length -skip_envoy_headers',
   'envoy.config.core.v3.Node':
-    'id cluster metadata locality user_agent_name user_agent_version user_agent_build_version client_features -dynamic_parameters -extensions -listening_addresses',
-  'envoy.config.core.v3.BuildVersion': 'version metadata',
-  'envoy.type.v3.SemanticVersion': 'major_number minor_number patch',
+    'id cluster metadata locality user_agent_name user_agent_version -user_agent_build_version -client_features -dynamic_parameters -extensions -listening_addresses',
+  'envoy.config.core.v3.BuildVersion': '-version -metadata',
+  'envoy.type.v3.SemanticVersion': '-major_number -minor_number -patch',
 
   // listeners
   'envoy.config.listener.v3.Listener':
-    'name address additional_addresses filter_chains default_filter_chain use_original_dst per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size transparent -stat_prefix -drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
+    'name address additional_addresses filter_chains default_filter_chain use_original_dst per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -stat_prefix -drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
   'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': '-exact_balance',
   'envoy.config.listener.v3.AdditionalAddress': 'address',
@@ -79,7 +79,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // network filters
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config strip_matching_host_port strip_any_host_port strip_trailing_host_dot stream_error_on_invalid_http_message internal_address_config append_x_forwarded_port -http2_protocol_options -http3_protocol_options -add_user_agent -proxy_100_continue -request_id_extension -append_local_overload',
+    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port strip_trailing_host_dot internal_address_config append_x_forwarded_port -http2_protocol_options -http3_protocol_options -add_user_agent -proxy_100_continue -request_id_extension -append_local_overload',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig': 'unix_sockets cidr_ranges',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert chain dns uri',
@@ -87,21 +87,18 @@ const ROWS: Readonly<Record<string, string>> = {
     'client_sampling random_sampling overall_sampling -verbose -max_path_tag_length -custom_tags -spawn_upstream_span',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': 'upgrade_type enabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
-  'envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig': 'mappers body_format',
-  'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper':
-    'filter status_code body body_format_override headers_to_add',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
   'envoy.config.core.v3.SchemeHeaderTransformation': 'scheme_to_overwrite match_upstream',
   'envoy.config.core.v3.HttpProtocolOptions':
     'idle_timeout max_connection_duration max_headers_count max_stream_duration headers_with_underscores_action max_requests_per_connection',
   'envoy.config.core.v3.Http1ProtocolOptions':
-    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers override_stream_error_on_invalid_http_message -use_balsa_parser -allow_custom_methods',
+    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers -use_balsa_parser -allow_custom_methods',
   'envoy.config.core.v3.Http2ProtocolOptions':
     '-hpack_table_size -max_concurrent_streams -initial_stream_window_size -initial_connection_window_size -allow_connect -connection_keepalive -override_stream_error_on_invalid_http_message',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
     'stat_prefix cluster weighted_clusters on_demand idle_timeout downstream_idle_timeout upstream_idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration access_log_options',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'odcds_config timeout',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': 'flush_access_log_on_connected access_log_flush_interval',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'timeout -odcds_config',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': 'access_log_flush_interval',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
   'envoy.type.v3.HashPolicy': 'source_ip',
@@ -131,10 +128,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.ListMatcher': 'one_of',
   'envoy.type.matcher.v3.OrMatcher': 'value_matchers',
   'envoy.extensions.filters.http.fault.v3.HTTPFault': 'delay abort upstream_cluster headers downstream_nodes max_active_faults',
-  'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status percentage header_abort',
-  'envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort': '',
-  'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay percentage header_delay',
-  'envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay': '',
+  'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status percentage',
+  'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay percentage',
   'envoy.extensions.filters.http.cors.v3.Cors': '',
   'envoy.extensions.filters.http.cors.v3.CorsPolicy':
     'allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights',
@@ -179,10 +174,10 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy close_connections_on_host_health_failure -alt_stat_name -respect_dns_ttl -dns_failure_refresh_rate -wait_for_warm_on_init -cleanup_interval -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal -http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy -alt_stat_name -respect_dns_ttl -dns_failure_refresh_rate -wait_for_warm_on_init -cleanup_interval -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal -http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
-    'healthy_panic_threshold locality_weighted_lb_config close_connections_on_host_set_change -update_merge_window -ignore_new_hosts_until_first_hc',
+    'healthy_panic_threshold locality_weighted_lb_config -update_merge_window -ignore_new_hosts_until_first_hc',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig': '',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
   'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': 'upstream_port_override',
@@ -202,11 +197,10 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': 'choice_count',
   'envoy.extensions.load_balancing_policies.random.v3.Random': '',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
-    'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
+    'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options http2_protocol_options',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': 'http_protocol_options -http2_protocol_options',
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': 'http_protocol_options -http2_protocol_options',
-  'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation',
+  'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni',
   'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints policy',
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor -endpoint_stale_after',
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints load_balancing_weight priority -metadata -proximity',
@@ -221,7 +215,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': '',
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni -max_session_keys -enforce_rsa_key_usage',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext':
-    'common_tls_context require_client_certificate require_sni session_timeout disable_stateless_session_resumption disable_stateful_session_resumption -ocsp_staple_policy -full_scan_certs_on_sni_mismatch',
+    'common_tls_context require_client_certificate require_sni session_timeout -ocsp_staple_policy -full_scan_certs_on_sni_mismatch',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':
     'tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':

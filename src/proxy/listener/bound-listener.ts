@@ -150,11 +150,11 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     this.#acceptors = [];
   }
 
-  async close(): Promise<void> {
+  async close(keepsStats = false): Promise<void> {
     this.drain();
     this.#runner.destroyAll();
     for (const chain of this.#allChains()) chain.tls?.close();
-    this.#scope.listenerStats.drop();
+    if (!keepsStats) this.#scope.listenerStats.drop();
     await Promise.resolve();
   }
 

@@ -46,6 +46,6 @@ export interface RuntimeListener {
   accept(accepted: AcceptedSocket): void;
   /** Stops accepting and says to its filters that it drains; connections go on. */
   drain(): void;
-  /** Closes what is left. */
-  close(): Promise<void>;
+  /** Closes what is left. `keepsStats`: another listener on its address counts on. */
+  close(keepsStats?: boolean): Promise<void>;
 }

@@ -1,0 +1,296 @@
+/** Puts the parts of a proxy together from its bootstrap. Nothing listens or connects before it is told to. */
+import { type Clock, type Random, systemClock } from '../core/clock.ts';
+import { ConfigError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../xds/types.ts';
+import type { AdsHandler } from '../xds/client.ts';
+import type { Bootstrap } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { buildCluster } from './cluster/build-cluster.ts';
+import { drainPool } from './cluster/http-pool.ts';
+import { type AdsConnection, createAdsConnection } from './config/ads-connection.ts';
+import { type AdsSettings, readAdsSettings } from './config/ads-target.ts';
+import { ClusterStore } from './config/cluster-store.ts';
+import { EndpointStore } from './config/endpoint-store.ts';
+import { type BuiltListener, ListenerStore } from './config/listener-store.ts';
+import { announcedNode, localNodeOf, readTulleSettings, type TulleSettings } from './config/local-node.ts';
+import type { NameService } from './config/name-service.ts';
+import { createResourceLog, type ResourceLog } from './config/resource-log.ts';
+import { RouteStore } from './config/route-store.ts';
+import { watchSecretFile } from './config/sds-file.ts';
+import { Secrets } from './config/secrets.ts';
+import { noSubscriptions, type Subscriptions } from './config/subscriptions.ts';
+import { httpFilters } from './http/filters/index.ts';
+import type { LocalNode } from './http/filter.ts';
+import { buildListener } from './listener/build-listener.ts';
+import { ListenerDirectory } from './listener/listener-directory.ts';
+import type { ListenerScope, RuntimeListener } from './listener/listener-scope.ts';
+import { networkFilters } from './network/index.ts';
+import { buildRouteTable } from './router/route-table.ts';
+import { createLogSink, type FileLogSink } from './telemetry/log-sink.ts';
+import { createStats, type StatsRegistry } from './telemetry/registry.ts';
+
+export interface AssemblyOptions {
+  readonly bootstrap: Bootstrap;
+  readonly log: Log;
+  readonly version: string;
+  /** How long listeners that are replaced or removed may drain, in milliseconds. */
+  readonly drainMs: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** The parts of a proxy that last as long as it does. */
+export interface Assembly {
+  readonly node: LocalNode;
+  readonly tulle: TulleSettings;
+  readonly stats: StatsRegistry;
+  readonly logSink: FileLogSink;
+  readonly resources: ResourceLog;
+  readonly secrets: Secrets;
+  readonly clusters: ClusterStore;
+  readonly listeners: ListenerStore<RuntimeListener>;
+  readonly ads: AdsConnection | undefined;
+  readonly adsSettings: AdsSettings | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Static listeners, each with when it accepts. */
+  readonly staticListeners: readonly Promise<void>[];
+  /** Lets listeners start: clusters are there. */
+  openGate(): void;
+  /** Where names of the mesh are answered, once that has begun. */
+  setNameService(service: NameService): void;
+}
+
+/** SDS names that a proxy with an identity answers itself. */
+export const OWN_KEY_PAIR = 'default';
+export const OWN_TRUST = 'ROOTCA';
+
+/** A signal that is given once, and kept for those who come later. */
+class Gate {
+  #isOpen = false;
+  #waiting: (() => void)[] = [];
+
+  whenOpen(callback: () => void): void {
+    if (this.#isOpen) callback();
+    else this.#waiting.push(callback);
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    for (const callback of this.#waiting.splice(0)) callback();
+  }
+}
+
+/** Calls back after `parts` have all called back. */
+function whenAll(parts: readonly ((callback: () => void) => void)[], callback: () => void): void {
+  let left = parts.length;
+  for (const part of parts) {
+    part(() => {
+      if (--left === 0) callback();
+    });
+  }
+}
+
+interface ListenerParts {
+  readonly scope: Omit<ListenerScope, 'routes' | 'handOff'>;
+  readonly routes: RouteStore;
+  readonly gate: Gate;
+  readonly directory: ListenerDirectory;
+}
+
+/** A builder of listeners that keeps account of the route tables that each uses. */
+function listenerBuilder({
+  scope,
+  routes,
+  gate,
+  directory,
+}: ListenerParts): (config: ListenerProto, path: string) => BuiltListener<RuntimeListener> {
+  return (config, path) => {
+    const used: string[] = [];
+    const release = (): void => {
+      for (const name of used.splice(0)) routes.release(name);
+    };
+    let listener: RuntimeListener;
+    try {
+      listener = buildListener(config, path, {
+        ...scope,
+        handOff: (address) => directory.find(address),
+        routes(name) {
+          used.push(name);
+          return routes.use(name);
+        },
+      });
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return {
+      listener,
+      whenReady(callback) {
+        const tables = used.map((name) => (done: () => void) => routes.whenReady(name, done));
+        whenAll([(done) => gate.whenOpen(done), (done) => listener.onWarm(done), ...tables], callback);
+      },
+      release,
+    };
+  };
+}
+
+function clusterMode(bootstrap: Bootstrap, tulle: TulleSettings): 'static' | 'wildcard' | 'on-demand' {
+  if (bootstrap.dynamicResources?.cdsConfig === undefined) return 'static';
+  return tulle.isOnDemand ? 'on-demand' : 'wildcard';
+}
+
+function refuseOtherSources(bootstrap: Bootstrap): void {
+  const dynamic = bootstrap.dynamicResources;
+  for (const [field, source] of [
+    ['lds_config', dynamic?.ldsConfig],
+    ['cds_config', dynamic?.cdsConfig],
+  ] as const) {
+    if (source === undefined) continue;
+    if (source.configSourceSpecifier.case !== 'ads') throw new ConfigError(`dynamic_resources.${field}`, 'only ads is supported by Tulle');
+    if (dynamic?.adsConfig === undefined) throw new ConfigError('dynamic_resources.ads_config', `is missing; ${field} needs it`);
+  }
+}
+
+/** Everything of the server of ADS goes to the store of its type. */
+function dispatch(
+  stores: Pick<Assembly, 'clusters' | 'secrets' | 'listeners'> & { endpoints: EndpointStore; routes: RouteStore },
+  names: () => NameService | undefined,
+): AdsHandler {
+  return {
+    onResources(typeUrl, resources, removed) {
+      switch (typeUrl) {
+        case CLUSTER_TYPE:
+          return stores.clusters.receive(resources, removed);
+        case ENDPOINT_TYPE:
+          return stores.endpoints.receive(resources);
+        case LISTENER_TYPE:
+          return stores.listeners.receive(resources, removed);
+        case ROUTE_TYPE:
+          return stores.routes.receive(resources);
+        case SECRET_TYPE:
+          return stores.secrets.receive(resources);
+        case NAME_TABLE_TYPE:
+          return names()?.receive(resources);
+        default:
+          throw new ConfigError('', `${typeUrl} is not supported by Tulle`);
+      }
+    },
+  };
+}
+
+/** Subscriptions whose maker comes after those who use them. */
+class LateSubscriptions implements Subscriptions {
+  target: Subscriptions = noSubscriptions;
+
+  subscribe(typeUrl: string, names: readonly string[] | '*'): void {
+    this.target.subscribe(typeUrl, names);
+  }
+
+  unsubscribe(typeUrl: string, names: readonly string[]): void {
+    this.target.unsubscribe(typeUrl, names);
+  }
+}
+
+/** Builds all parts, static resources among them. Throws ConfigError for what the bootstrap has wrong. */
+export function assemble(options: AssemblyOptions): Assembly {
+  const { bootstrap, log, clock = systemClock, random = Math.random } = options;
+  refuseOtherSources(bootstrap);
+  const tulle = readTulleSettings(bootstrap.node);
+  const adsSettings = readAdsSettings(bootstrap, tulle.tokenFile);
+  if (tulle.tokenFile !== undefined && adsSettings === undefined)
+    throw new ConfigError('node.metadata.TULLE.identity', 'needs dynamic_resources.ads_config: the CA is behind it');
+  const subscriptions = new LateSubscriptions();
+  const node = localNodeOf(bootstrap);
+  const stats = createStats();
+  const logSink = createLogSink(stats, log);
+  const resources = createResourceLog(clock);
+  const secrets = new Secrets({
+    subscriptions,
+    ownNames: new Set(tulle.tokenFile === undefined ? [] : [OWN_KEY_PAIR, OWN_TRUST]),
+    watchFile: (file, onSecrets) => watchSecretFile(file, onSecrets, log),
+  });
+  const endpoints = new EndpointStore(subscriptions, resources);
+  const clusterScope = { stats, clock, random, secrets, log, onHostRemoved: drainPool };
+  const clusters = new ClusterStore({
+    mode: clusterMode(bootstrap, tulle),
+    build: (config, path) => buildCluster(config, path, clusterScope),
+    subscriptions,
+    endpoints,
+    resources,
+    log,
+  });
+  const routes = new RouteStore({
+    build: (config, path) => buildRouteTable(config, path, httpFilters),
+    clusters,
+    subscriptions,
+    resources,
+  });
+  const gate = new Gate();
+  const directory = new ListenerDirectory();
+  const scope = { stats, clusters, clock, random, log, logSink, node, secrets, filters: networkFilters };
+  const listeners = new ListenerStore<RuntimeListener>({
+    build: listenerBuilder({ scope, routes, gate, directory }),
+    resources,
+    log,
+    drainMs: options.drainMs,
+    onActive: (listener) => directory.add(listener),
+    onInactive: (listener) => directory.remove(listener),
+  });
+  let names: NameService | undefined;
+  const handler = dispatch({ clusters, secrets, listeners, endpoints, routes }, () => names);
+  const ads =
+    adsSettings &&
+    createAdsConnection({
+      ...adsSettings,
+      node: announcedNode(bootstrap, options.version),
+      handler,
+      random,
+      log,
+      stats: stats.scope('control_plane'),
+    });
+  if (ads !== undefined) subscriptions.target = ads;
+  let staticListeners: readonly Promise<void>[];
+  try {
+    staticListeners = addStatics(bootstrap, { secrets, clusters, listeners }, adsSettings?.clusterName);
+  } catch (error) {
+    // clusters that were built already have timers
+    clusters.close();
+    logSink.close();
+    throw error;
+  }
+  return {
+    node,
+    tulle,
+    stats,
+    logSink,
+    resources,
+    secrets,
+    clusters,
+    listeners,
+    ads,
+    adsSettings,
+    clock,
+    random,
+    staticListeners,
+    openGate: () => gate.open(),
+    setNameService(service) {
+      names = service;
+    },
+  };
+}
+
+/** The bootstrap's own resources. The cluster of ADS serves the proxy itself and takes no traffic. */
+function addStatics(
+  bootstrap: Bootstrap,
+  stores: Pick<Assembly, 'secrets' | 'clusters' | 'listeners'>,
+  adsCluster: string | undefined,
+): Promise<void>[] {
+  const statics = bootstrap.staticResources;
+  statics?.secrets.forEach((secret, i) => stores.secrets.addStatic(secret, `static_resources.secrets[${i}]`));
+  statics?.clusters.forEach((cluster, i) => {
+    if (cluster.name !== adsCluster) stores.clusters.addStatic(cluster, `static_resources.clusters[${i}]`);
+  });
+  return (statics?.listeners ?? []).map((listener, i) => stores.listeners.addStatic(listener, `static_resources.listeners[${i}]`));
+}
