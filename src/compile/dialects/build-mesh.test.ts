@@ -61,8 +61,14 @@ const endpointCases: readonly {
   readonly codes?: readonly string[];
 }[] = [
   { name: 'an instance whose labels match, by port name', yaml: payments, instances: [instance('a')], want: ['10.0.0.1 http=8080 meshed'] },
-  { name: 'not one of another namespace', yaml: payments, instances: [instance('a', { namespace: 'other' })], want: [] },
-  { name: 'not one with other labels', yaml: payments, instances: [instance('a', { labels: { app: 'web' } })], want: [] },
+  { name: 'not one of another namespace', yaml: payments, instances: [instance('a', { namespace: 'other' })], want: [], codes: ['TUL106'] },
+  {
+    name: 'not one with other labels',
+    yaml: payments,
+    instances: [instance('a', { labels: { app: 'web' } })],
+    want: [],
+    codes: ['TUL106'],
+  },
   {
     name: 'where peers reach it, without interception',
     yaml: payments,
@@ -222,6 +228,23 @@ const findings: readonly { readonly name: string; readonly files: Readonly<Recor
     want: [/TUL106 PeerAuthentication shop\/p .*app=x/, /TUL106 AuthorizationPolicy shop\/p .*app=x/],
   },
   {
+    name: 'Services and Gateways whose selector is misspelt',
+    files: {
+      a: payments.replace('app: payments', 'app: paymnts'),
+      b: 'apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: g, namespace: edge }\nspec: { selector: { app: x }, servers: [{ port: { number: 80, protocol: HTTP }, hosts: ["*"] }] }\n',
+    },
+    want: [/TUL106 Service shop\/payments a:2 spec.selector: .*app=paymnts/, /TUL106 Gateway edge\/g b:1 spec.selector: .*app=x/],
+  },
+  {
+    name: 'nothing, where a Service with a selector has Endpoints and a Gateway selects in another namespace',
+    files: {
+      a: payments.replace('app: payments', 'app: elsewhere'),
+      b: 'apiVersion: v1\nkind: Endpoints\nmetadata: { name: payments, namespace: shop }\nsubsets: [{ addresses: [{ ip: 10.5.0.1 }], ports: [{ name: http, port: 1 }] }]\n',
+      c: 'apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: g, namespace: edge }\nspec: { selector: { app: payments }, servers: [{ port: { number: 80, protocol: HTTP }, hosts: ["*"] }] }\n',
+    },
+    want: [],
+  },
+  {
     name: 'two PeerAuthentications of one scope',
     files: {
       a: 'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: p, namespace: shop }\nspec: { mtls: { mode: STRICT } }\n',
@@ -240,7 +263,7 @@ const findings: readonly { readonly name: string; readonly files: Readonly<Recor
 
 for (const { name, files, want } of findings) {
   test(`finds ${name}`, () => {
-    const { diagnostics } = build(files);
+    const { diagnostics } = build(files, [instance('a')]);
     const got = diagnostics.map(
       ({ severity, code, resource, file, line, field, message }) => `${severity} ${code} ${resource} ${file}:${line} ${field}: ${message}`,
     );
@@ -267,7 +290,10 @@ test('the older of two rivals counts, by time and then by place', () => {
 test('a second MeshConfig is refused, and the suffix of the first completes all names', () => {
   const config = (name: string): string =>
     `apiVersion: tulle.dev/v1\nkind: MeshConfig\nmetadata: { name: ${name} }\nspec: { domainSuffix: ${name}.local }\n`;
-  const { mesh, diagnostics } = build({ a: config('one'), b: config('two'), c: payments, d: route('r', 'payments', '{ host: payments }') });
+  const { mesh, diagnostics } = build(
+    { a: config('one'), b: config('two'), c: payments, d: route('r', 'payments', '{ host: payments }') },
+    [instance('a')],
+  );
   assert.deepEqual(
     mesh.services.map(({ hostname }) => hostname),
     ['payments.shop.svc.one.local'],

@@ -4,11 +4,13 @@ import type { Diagnostic } from '../../model/provenance.ts';
 import type { WorkloadInstance } from '../../model/workload.ts';
 import { checkPolicies } from './build/check-policies.ts';
 import { checkRoutes } from './build/check-routes.ts';
+import { checkSelectors } from './build/check-selectors.ts';
 import { collect } from './build/collect.ts';
 import { createCandidates } from './build/endpoints.ts';
 import { createFindings } from './build/findings.ts';
 import { buildServices } from './build/services.ts';
 import { share, shareFields, shareKeyed } from './build/share.ts';
+import { checkSplits } from './build/splits.ts';
 import { serviceKey } from './build/virtual-addresses.ts';
 import type { Resource } from './dialect.ts';
 
@@ -39,7 +41,7 @@ export function buildMesh(resources: readonly Resource[], instances: readonly Wo
     services: shareKeyed(previous?.services, services, serviceKey),
     workloads: shareKeyed(previous?.workloads, collected.workloads, nameOf),
     instances: shareKeyed(previous?.instances, instances, ({ namespace, id }) => `${namespace}/${id}`),
-    routes: shareKeyed(previous?.routes, collected.routes, nameOf),
+    routes: shareKeyed(previous?.routes, collected.routes, (route) => `${route.origin.kind} ${nameOf(route)}`),
     destinationPolicies: shareKeyed(previous?.destinationPolicies, collected.destinationPolicies, nameOf),
     gateways: shareKeyed(previous?.gateways, collected.gateways, nameOf),
     secrets: shareKeyed(previous?.secrets, collected.secrets, nameOf),
@@ -48,6 +50,9 @@ export function buildMesh(resources: readonly Resource[], instances: readonly Wo
   };
   const mesh = shareFields(previous, next);
   checkRoutes(mesh, findings);
-  checkPolicies(mesh, [...collected.workloads, ...instances, ...collected.workloadEntries], findings);
+  checkSplits(collected.splits, collected.matchGroups, mesh.services, findings);
+  const labelled = [...collected.workloads, ...instances, ...collected.workloadEntries];
+  checkPolicies(mesh, labelled, findings);
+  checkSelectors(collected.services, mesh.services, mesh.gateways, labelled, findings);
   return { mesh, diagnostics: findings.diagnostics };
 }

@@ -69,22 +69,16 @@ export const foreignKinds: readonly ForeignKind[] = [
   },
   { group: 'extensions.istio.io', kinds: ['WasmPlugin', 'TrafficExtension'], severity: 'error', reason: 'proxies have no extensions' },
   {
-    group: 'split.smi-spec.io',
-    kinds: ['TrafficSplit'],
-    severity: 'error',
-    reason: 'the Service Mesh Interface is not read; write a VirtualService with weights',
-  },
-  {
     group: 'access.smi-spec.io',
     kinds: ['TrafficTarget'],
     severity: 'error',
-    reason: 'the Service Mesh Interface is not read; write an AuthorizationPolicy',
+    reason: 'write an AuthorizationPolicy of security.istio.io/v1',
   },
   {
     group: 'specs.smi-spec.io',
-    kinds: ['HTTPRouteGroup', 'TCPRoute', 'UDPRoute'],
+    kinds: ['TCPRoute', 'UDPRoute'],
     severity: 'error',
-    reason: 'the Service Mesh Interface is not read; write a VirtualService',
+    reason: 'only a TrafficTarget could name it, which is not read either; write an AuthorizationPolicy of security.istio.io/v1',
   },
   { group: 'linkerd.io', kinds: ['ServiceProfile'], severity: 'error', reason: "Linkerd's kinds are not read; write a VirtualService" },
   {

@@ -12,6 +12,8 @@ import { endpoints } from './kubernetes/endpoints.ts';
 import { namespace } from './kubernetes/namespace.ts';
 import { secret } from './kubernetes/secret.ts';
 import { service } from './kubernetes/service.ts';
+import { httpRouteGroup, httpRouteGroupWithoutSpec } from './smi/http-route-group.ts';
+import { trafficSplit, trafficSplitV1alpha1, trafficSplitV1alpha2 } from './smi/traffic-split.ts';
 import { meshConfig } from './tulle/mesh-config.ts';
 import { workload } from './tulle/workload.ts';
 
@@ -24,6 +26,11 @@ export const dialects: readonly Dialect[] = [
   endpointSlice,
   secret,
   virtualService,
+  trafficSplit,
+  trafficSplitV1alpha2,
+  trafficSplitV1alpha1,
+  httpRouteGroup,
+  httpRouteGroupWithoutSpec,
   destinationRule,
   serviceEntry,
   workloadEntry,

@@ -3,7 +3,7 @@ import type { Gateway } from '../../model/gateway.ts';
 import type { LabelSelector } from '../../model/match.ts';
 import type { MeshSettings, Namespace } from '../../model/mesh.ts';
 import type { Provenance } from '../../model/provenance.ts';
-import type { RouteSet } from '../../model/route.ts';
+import type { HttpMatch, RouteSet } from '../../model/route.ts';
 import type { TlsSecret } from '../../model/secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
 import type { Endpoint, Locality, Service } from '../../model/service.ts';
@@ -44,6 +44,20 @@ export interface EndpointsPart {
   readonly endpoints: readonly Endpoint[];
 }
 
+/** Requests that TrafficSplits name: an HTTPRouteGroup. */
+export interface MatchGroupPart {
+  readonly name: string;
+  readonly namespace: string;
+  readonly matches: readonly HttpMatch[];
+}
+
+/** A route set whose first HTTP rule is for the requests of match groups: a TrafficSplit. */
+export interface SplitPart {
+  readonly route: RouteSet;
+  /** Match groups of its namespace; empty: the rule is for every request. */
+  readonly groups: readonly { readonly name: string; readonly origin: Provenance }[];
+}
+
 export type Part =
   | { readonly kind: 'settings'; readonly value: MeshSettings }
   | { readonly kind: 'namespace'; readonly value: Namespace }
@@ -52,6 +66,8 @@ export type Part =
   | { readonly kind: 'endpoints'; readonly value: EndpointsPart }
   | { readonly kind: 'workload'; readonly value: Workload }
   | { readonly kind: 'routes'; readonly value: RouteSet }
+  | { readonly kind: 'split'; readonly value: SplitPart }
+  | { readonly kind: 'match-group'; readonly value: MatchGroupPart }
   | { readonly kind: 'destination-policy'; readonly value: DestinationPolicy }
   | { readonly kind: 'gateway'; readonly value: Gateway }
   | { readonly kind: 'secret'; readonly value: TlsSecret | undefined }

@@ -20,7 +20,7 @@ export const diagnosticCodes = {
   TUL101: 'A route leads to a host that does not exist.',
   TUL102: 'A route leads to a subset that does not exist.',
   TUL103: 'A route leads to a port that the service does not have.',
-  TUL104: 'Two VirtualServices claim the same host in the mesh.',
+  TUL104: 'Two VirtualServices or TrafficSplits claim the same host in the mesh.',
   TUL105: 'Two DestinationRules of one namespace claim the same host.',
   TUL106: 'A selector matches no workload.',
   TUL107: 'A VirtualService names a Gateway that does not exist.',
@@ -29,6 +29,8 @@ export const diagnosticCodes = {
   TUL110: 'A targetPort names no port of a workload that the Service selects.',
   TUL111: 'Services claim the same host and port with different protocols.',
   TUL112: 'There are no free virtual addresses.',
+  TUL113: 'A TrafficSplit names an HTTPRouteGroup that does not exist.',
+  TUL114: 'A TrafficSplit is for a service that does not exist.',
 } as const satisfies Readonly<Record<`TUL${number}`, string>>;
 
 export type DiagnosticCode = keyof typeof diagnosticCodes;

@@ -4,7 +4,8 @@ import type { Mesh } from '../../../model/mesh.ts';
 import type { DestinationPolicy } from '../../../model/traffic-policy.ts';
 import { nameOf, type Findings } from './findings.ts';
 
-interface Labelled {
+/** Something that a selector may select. */
+export interface Labelled {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -37,7 +38,8 @@ function checkDestinationPolicies(policies: readonly DestinationPolicy[], findin
   }
 }
 
-function describeSelector(selector: LabelSelector): string {
+/** `app=web, version=v1`. */
+export function describeSelector(selector: LabelSelector): string {
   return Object.entries(selector)
     .map(([name, value]) => `${name}=${value}`)
     .join(', ');

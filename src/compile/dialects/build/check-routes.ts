@@ -58,6 +58,11 @@ function checkHttpRule(rule: HttpRule, known: Known, findings: Findings): void {
   for (const { destination } of rule.mirrors) checkDestination(destination, rule.origin, known, findings);
 }
 
+/** Fields that destinations of HTTP rules stand in: a split has them for HTTP and bytes alike. */
+function writtenDestinations(rules: readonly HttpRule[]): ReadonlySet<string> {
+  return new Set(rules.flatMap(({ action }) => (action.kind === 'forward' ? action.destinations.map(({ origin }) => origin.field) : [])));
+}
+
 function checkGateways(route: RouteSet, known: Known, findings: Findings): void {
   for (const gateway of route.gateways) {
     if (gateway === 'mesh' || known.gateways.has(gateway)) continue;
@@ -79,7 +84,12 @@ function areSeenTogether(a: RouteSet, b: RouteSet): boolean {
   return left.has('*') || right.has('*') || [...left].some((name) => right.has(name));
 }
 
-/** Sidecars follow one VirtualService a host; the others do nothing. */
+/** The field of a kind that names the hosts of its routes. */
+function hostsField(kind: string): string {
+  return kind === 'TrafficSplit' ? 'spec.service' : 'spec.hosts';
+}
+
+/** Sidecars follow one VirtualService or TrafficSplit a host; the others do nothing. */
 function checkRivals(routes: readonly RouteSet[], findings: Findings): void {
   const owners = new Map<string, RouteSet[]>();
   for (const route of routes) {
@@ -89,7 +99,7 @@ function checkRivals(routes: readonly RouteSet[], findings: Findings): void {
       if (older === undefined) owners.set(host, [...(owners.get(host) ?? []), route]);
       else {
         const message = `"${host}" is routed by ${nameOf(older.origin)} already, which is older and counts for sidecars: this one does nothing for the host`;
-        findings.warning('TUL104', { ...route.origin, field: 'spec.hosts' }, message);
+        findings.warning('TUL104', { ...route.origin, field: hostsField(route.origin.kind) }, message);
       }
     }
   }
@@ -111,8 +121,9 @@ export function checkRoutes(mesh: Mesh, findings: Findings): void {
   };
   for (const route of mesh.routes) {
     for (const rule of route.http) checkHttpRule(rule, known, findings);
-    for (const { destinations } of [...route.tls, ...route.tcp]) {
-      for (const { destination, origin } of destinations) checkDestination(destination, origin, known, findings);
+    const said = writtenDestinations(route.http);
+    for (const { destination, origin } of [...route.tls, ...route.tcp].flatMap(({ destinations }) => destinations)) {
+      if (!said.has(origin.field)) checkDestination(destination, origin, known, findings);
     }
     checkGateways(route, known, findings);
   }

@@ -6,8 +6,9 @@ import type { AuthorizationPolicy, PeerAuthentication } from '../../../model/sec
 import type { DestinationPolicy } from '../../../model/traffic-policy.ts';
 import type { Workload } from '../../../model/workload.ts';
 import type { Resource } from '../dialect.ts';
-import type { EndpointsPart, Part, ServicePart, WorkloadEntryPart } from '../part.ts';
+import type { EndpointsPart, MatchGroupPart, Part, ServicePart, SplitPart, WorkloadEntryPart } from '../part.ts';
 import { nameOf, type Findings } from './findings.ts';
+import { expandSplit } from './splits.ts';
 
 /** All parts by kind, each list in order of age. */
 export interface Collected {
@@ -18,6 +19,10 @@ export interface Collected {
   readonly endpoints: EndpointsPart[];
   readonly workloads: Workload[];
   readonly routes: RouteSet[];
+  /** Those of `routes` that are splits, as they were written. */
+  readonly splits: SplitPart[];
+  /** By namespace/name. */
+  readonly matchGroups: Map<string, MatchGroupPart>;
   readonly destinationPolicies: DestinationPolicy[];
   readonly gateways: Gateway[];
   readonly secrets: TlsSecret[];
@@ -70,19 +75,25 @@ export function collect(resources: readonly Resource[], findings: Findings): Col
     endpoints: [],
     workloads: [],
     routes: [],
+    splits: [],
+    matchGroups: new Map(),
     destinationPolicies: [],
     gateways: [],
     secrets: [],
     peerAuthentications: [],
     authorizationPolicies: [],
   };
-  for (const resource of sorted) put(collected, resource.part(collected.settings.domainSuffix));
+  const parts = sorted.map((resource) => resource.part(collected.settings.domainSuffix));
+  // Splits name groups, which may stand behind them.
+  for (const { kind, value } of parts) if (kind === 'match-group') collected.matchGroups.set(`${value.namespace}/${value.name}`, value);
+  for (const part of parts) put(collected, part);
   return collected;
 }
 
 function put(collected: Collected, part: Part): void {
   switch (part.kind) {
     case 'settings':
+    case 'match-group':
       return;
     case 'namespace':
       return void collected.namespaces.push(part.value);
@@ -96,6 +107,9 @@ function put(collected: Collected, part: Part): void {
       return void collected.workloads.push(part.value);
     case 'routes':
       return void collected.routes.push(part.value);
+    case 'split':
+      collected.splits.push(part.value);
+      return void collected.routes.push(expandSplit(part.value, collected.matchGroups));
     case 'destination-policy':
       return void collected.destinationPolicies.push(part.value);
     case 'gateway':
