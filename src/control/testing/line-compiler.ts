@@ -21,7 +21,6 @@ const EMPTY: Mesh = {
   routes: [],
   destinationPolicies: [],
   gateways: [],
-  names: new Map(),
   secrets: [],
   peerAuthentications: [],
   authorizationPolicies: [],
