@@ -144,6 +144,9 @@ function readRoutes(hcm: HttpConnectionManager, path: string): HcmConfig['routes
   const { routeSpecifier } = hcm;
   switch (routeSpecifier.case) {
     case 'rds':
+      if (routeSpecifier.value.configSource?.configSourceSpecifier.case !== 'ads') {
+        throw new ConfigError(`${path}.rds.config_source`, 'only ads is supported by Tulle');
+      }
       if (routeSpecifier.value.routeConfigName === '') throw new ConfigError(`${path}.rds.route_config_name`, 'is empty');
       return { kind: 'rds', name: routeSpecifier.value.routeConfigName };
     case 'routeConfig':
@@ -239,7 +242,6 @@ function refuseUnsupported(hcm: HttpConnectionManager, path: string): void {
   if (hcm.codecType === Codec.HTTP3) throw new ConfigError(`${path}.codec_type`, 'HTTP/3 is not supported');
   if (hcm.localReplyConfig !== undefined) throw new ConfigError(`${path}.local_reply_config`, 'is not supported by Tulle');
   if (hcm.addUserAgent === true) throw new ConfigError(`${path}.add_user_agent`, 'is not supported by Tulle');
-  if (hcm.proxy100Continue) throw new ConfigError(`${path}.proxy_100_continue`, 'is not supported by Tulle');
   if (hcm.requestIdExtension !== undefined) throw new ConfigError(`${path}.request_id_extension`, 'is not supported by Tulle');
   if (hcm.appendLocalOverload) throw new ConfigError(`${path}.append_local_overload`, 'is not supported by Tulle');
   if (hcm.statPrefix === '') throw new ConfigError(`${path}.stat_prefix`, 'is empty');
