@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import tls, { type SecureContextOptions, type TLSSocket } from 'node:tls';
-import { describeTlsError } from './tls-dial.ts';
+import { describeTlsError, verifyErrorOf } from './tls-dial.ts';
 
 export interface TlsAcceptOptions {
   readonly context: SecureContextOptions;
@@ -54,9 +54,7 @@ export function createTlsAcceptor(options: TlsAcceptOptions): TlsAcceptor {
     return handlers;
   };
   server.on('secureConnection', (socket) => {
-    const verdict: unknown = socket.authorizationError;
-    const isFine = !options.asksCertificate || socket.authorized;
-    take(socket)?.onSecure(socket, isFine ? undefined : String(verdict ?? 'not verified'));
+    take(socket)?.onSecure(socket, options.asksCertificate ? verifyErrorOf(socket) : undefined);
   });
   server.on('tlsClientError', (error, socket) => {
     take(socket)?.onFailure(describeTlsError(error));

@@ -1,6 +1,6 @@
 /** Outgoing TLS: connects, shakes hands, and says how it went. Who the peer may be is the caller's to judge. */
 import tls, { type SecureContext, type TLSSocket } from 'node:tls';
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { messageOf } from '../core/errors.ts';
 import type { NetAddress } from './address.ts';
 
@@ -36,6 +36,13 @@ export function describeTlsError(error: Error): string {
   const reason: unknown = Reflect.get(error, 'reason');
   const text = typeof reason === 'string' ? reason : messageOf(error);
   return typeof code === 'string' ? `${code.replace(/^ERR_/, '')}:${text}` : text;
+}
+
+/** OpenSSL's verdict on the peer's chain (`CERT_HAS_EXPIRED`); undefined where it holds. */
+export function verifyErrorOf(socket: TLSSocket): string | undefined {
+  if (socket.authorized) return undefined;
+  const verdict: unknown = socket.authorizationError;
+  return typeof verdict === 'string' ? verdict : 'not verified';
 }
 
 function codeOf(error: Error): string {
@@ -88,7 +95,6 @@ export function dialTls(options: TlsDialOptions, handlers: TlsDialHandlers): voi
     if (isDone) return;
     isDone = true;
     clearTimeout(timer);
-    const verdict: unknown = socket.authorizationError;
-    handlers.onSecure(socket, socket.authorized ? undefined : String(verdict ?? 'not verified'));
+    handlers.onSecure(socket, verifyErrorOf(socket));
   });
 }

@@ -170,8 +170,8 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   #restore(socket: Socket, local: NetAddress): NetAddress {
     if (this.#settings.filters.originalDst?.(local.port) !== true) return local;
     try {
-      const restore = this.#scope.restoreDestination ?? restoreDestination;
-      return restore(socket) ?? local;
+      const restored = this.#scope.restoreDestination === undefined ? restoreDestination(socket) : this.#scope.restoreDestination(socket);
+      return restored ?? local;
     } catch (error) {
       this.#scope.log.warn('the original destination cannot be restored', { listener: this.name, error: messageOf(error) });
       return local;

@@ -162,7 +162,8 @@ function insert(node: Node, stage: number, match: FilterChainMatch, index: numbe
   for (const value of values.length === 0 ? [ANY] : new Set(values)) {
     const child = node.get(value);
     if (stage === CRITERIA.length - 1) {
-      if (child !== undefined) throw new ConfigError(path, `matches the same connections as filter_chains[${String(child)}]`);
+      if (child !== undefined)
+        throw new ConfigError(path, `matches the same connections as filter_chains[${typeof child === 'number' ? child : '?'}]`);
       node.set(value, index);
     } else {
       const next: Node = typeof child === 'object' ? child : new Map();

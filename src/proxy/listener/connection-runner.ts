@@ -56,7 +56,7 @@ export class ConnectionRunner {
 
   /** Closes everything under way. */
   destroyAll(): void {
-    for (const each of [...this.#open]) each.destroy();
+    for (const each of this.#open) each.destroy();
   }
 
   #count(name: string): void {
