@@ -68,7 +68,9 @@ export function publicKeyHashOf(certificate: X509Certificate): string {
 
 /** A subject in one line, most specific part first, as Envoy logs it (RFC 2253). */
 export function subjectOf(certificate: X509Certificate): string {
-  return certificate.subject.split('\n').filter(Boolean).toReversed().join(',');
+  // Node leaves it undefined where the subject is empty, as in SPIFFE certificates
+  const subject: string | undefined = certificate.subject;
+  return (subject ?? '').split('\n').filter(Boolean).toReversed().join(',');
 }
 
 /** The peer's certificate as it was sent, also where nobody has verified it. */

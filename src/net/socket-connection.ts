@@ -134,7 +134,8 @@ class SocketConnection implements Connection, ReadTarget {
     this.#error ??= reason;
     if (!reset) this.flush();
     this.#queue.clear();
-    if (reset) this.#socket.resetAndDestroy();
+    // only a bare TCP socket has something to reset: Node throws for TLS and for Unix sockets
+    if (reset && !(this.#socket instanceof TLSSocket) && this.#socket.remoteAddress !== undefined) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 
