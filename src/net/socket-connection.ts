@@ -1,6 +1,6 @@
 /** Connections over sockets of Node: plain ones read into the shared buffer where possible, TLS ones by 'data' events. */
 import net from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import type { NetAddress } from './address.ts';
 import type { Connection, ConnectionHandlers } from './connection.ts';
 import { onReadOption, type ReadTarget, rehome, sharesReads } from './shared-read.ts';
