@@ -137,8 +137,9 @@ export class ListenerStore<L extends ManagedListener<L>> {
     this.#options.resources.put(arrival, 'warming');
     this.#warm(entry, built, resource.name, (error) => {
       if (error === undefined) return;
-      this.#options.resources.put(arrival, 'refused', error.message);
-      this.#options.log.error('listener cannot be started', { listener: resource.name, error: error.message });
+      const reason = error.message.replace(/^\./, '');
+      this.#options.resources.put(arrival, 'refused', reason);
+      this.#options.log.error('listener cannot be started', { listener: resource.name, error: reason });
     });
   }
 

@@ -96,7 +96,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Http2ProtocolOptions':
     '-hpack_table_size -max_concurrent_streams -initial_stream_window_size -initial_connection_window_size -allow_connect -connection_keepalive -override_stream_error_on_invalid_http_message',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
-    'stat_prefix cluster weighted_clusters on_demand idle_timeout downstream_idle_timeout upstream_idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration access_log_options',
+    'stat_prefix cluster weighted_clusters on_demand idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'timeout -odcds_config',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': 'access_log_flush_interval',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
@@ -174,12 +174,14 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy -alt_stat_name -respect_dns_ttl -dns_failure_refresh_rate -wait_for_warm_on_init -cleanup_interval -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal -http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl cleanup_interval -alt_stat_name -dns_failure_refresh_rate -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal -http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
     'healthy_panic_threshold locality_weighted_lb_config -update_merge_window -ignore_new_hosts_until_first_hc',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig': '',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
+  'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
+  'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
   'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': 'upstream_port_override',
   'envoy.config.cluster.v3.Cluster.RefreshRate': '-base_interval -max_interval',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
@@ -188,7 +190,7 @@ const ROWS: Readonly<Record<string, string>> = {
     'priority max_connections max_pending_requests max_requests max_retries retry_budget -track_remaining -max_connection_pools',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
   'envoy.config.cluster.v3.OutlierDetection':
-    'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time enforcing_success_rate enforcing_failure_percentage enforcing_local_origin_success_rate enforcing_failure_percentage_local_origin max_ejection_time_jitter always_eject_one_host',
+    'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time enforcing_success_rate enforcing_failure_percentage enforcing_local_origin_success_rate enforcing_failure_percentage_local_origin max_ejection_time_jitter always_eject_one_host success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor failure_percentage_threshold failure_percentage_minimum_hosts failure_percentage_request_volume',
   'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive',
   'envoy.config.cluster.v3.LoadBalancingPolicy': 'policies',
   'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': 'typed_extension_config',
@@ -200,7 +202,7 @@ const ROWS: Readonly<Record<string, string>> = {
     'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options http2_protocol_options',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': 'http_protocol_options -http2_protocol_options',
-  'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni',
+  'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation',
   'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints policy',
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor -endpoint_stale_after',
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints load_balancing_weight priority -metadata -proximity',
@@ -213,9 +215,9 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // TLS
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': '',
-  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni -max_session_keys -enforce_rsa_key_usage',
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni max_session_keys -enforce_rsa_key_usage',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext':
-    'common_tls_context require_client_certificate require_sni session_timeout -ocsp_staple_policy -full_scan_certs_on_sni_mismatch',
+    'common_tls_context require_client_certificate require_sni session_timeout disable_stateless_session_resumption -disable_stateful_session_resumption -ocsp_staple_policy -full_scan_certs_on_sni_mismatch',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':
     'tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':
