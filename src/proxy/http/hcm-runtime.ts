@@ -18,6 +18,8 @@ export interface HcmRuntime {
   readonly timers: Timers;
   readonly stats: HcmStats;
   readonly routes: RouteSource;
+  /** The listener is an application's HTTP proxy (listener metadata `tulle.httpProxy`): CONNECT leads to itself. */
+  readonly isForwardProxy: boolean;
   readonly router: RouterScope;
   readonly accessLog: AccessLogger | undefined;
   readonly tracing: Tracing;
@@ -39,6 +41,11 @@ function routeSource(config: HcmConfig, scope: NetworkScope): RouteSource {
   return { current: () => table };
 }
 
+function isForwardProxy(listenerMetadata: NetworkScope['listenerMetadata']): boolean {
+  const { tulle } = listenerMetadata;
+  return typeof tulle === 'object' && tulle !== null && 'httpProxy' in tulle && tulle.httpProxy === true;
+}
+
 /** Prepares a connection manager for a filter chain. Throws ConfigError where an access log or tracing cannot be had. */
 export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntime {
   if (config.statPrefix === '') throw new ConfigError(`${config.path}.stat_prefix`, 'is empty');
@@ -53,6 +60,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     timers: timersOf(clock),
     stats: createHcmStats(stats),
     routes: routeSource(config, scope),
+    isForwardProxy: isForwardProxy(listenerMetadata),
     router: { clusters: scope.clusters, clock, random, isQuiet: config.isQuiet, onDemandMs: config.onDemandMs },
     accessLog:
       config.accessLog.length === 0 ? undefined : createAccessLogs(config.accessLog, `${config.path}.access_log`, scope.logSink, random),

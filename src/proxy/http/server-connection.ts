@@ -106,7 +106,8 @@ export class ServerConnection implements ConnectionHandlers, StreamOwner {
 
   beginTunnel(): void {
     this.#isTunnel = true;
-    this.#decoder.handOver();
+    // What the client has sent ahead belongs to the tunnel.
+    if (!this.#isFeeding) this.#goOn();
   }
 
   endTunnel(): void {
@@ -203,10 +204,20 @@ export class ServerConnection implements ConnectionHandlers, StreamOwner {
     this.#idle = undefined;
     this.#headTimer = undefined;
     this.#requests++;
+    if (head.method === 'CONNECT' && this.#runtime.isForwardProxy) return this.#connectHere();
     const stream = new Stream(head, this, this.#runtime);
     this.#stream = stream;
     stream.begin(hasBody);
     if (stream.isUpgrade && !stream.isOver) this.#decoder.handOver();
+  }
+
+  /**
+   * A client that tunnels plain HTTP through its proxy (undici does) is asked to speak here: what follows are requests
+   * like any others, so that routes, retries and policies hold for them too.
+   */
+  #connectHere(): void {
+    this.#connection.writeText('HTTP/1.1 200 Connection established\r\n\r\n');
+    this.#awaitRequest();
   }
 
   #awaitRequest(): void {

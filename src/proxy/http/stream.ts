@@ -69,10 +69,10 @@ class RequestSide implements GateSide {
     this.#stream.upstream?.onRequestEnd(trailers);
   }
   hold(): void {
-    this.#stream.pauseRequest();
+    this.#stream.pauseReading();
   }
   release(): void {
-    this.#stream.resumeRequest();
+    this.#stream.resumeReading();
   }
 }
 
@@ -249,10 +249,14 @@ export class Stream implements Downstream {
   }
 
   resumeRequest(): void {
+    this.#requestGate.resume();
+  }
+
+  resumeReading(): void {
     this.#owner.resumeReading();
   }
 
-  pauseRequest(): void {
+  pauseReading(): void {
     this.#owner.pauseReading();
   }
 
@@ -284,6 +288,8 @@ export class Stream implements Downstream {
 
   respond(head: Response, isEnd: boolean): void {
     if (this.#isOver) return;
+    // what header changes may name
+    this.info.responseCode = head.status;
     this.route?.headers?.applyResponse(this, head);
     this.choice?.headers?.applyResponse(this, head);
     this.#respondWith(head, isEnd);
@@ -396,6 +402,7 @@ export class Stream implements Downstream {
     block.set('content-length', String(bytes.length));
     if (body !== '') block.set('content-type', 'text/plain');
     const head: Response = { status, headers: block, contentLength: bytes.length };
+    this.info.responseCode = status;
     route?.headers?.applyResponse(this, head);
     const isWhole = bytes.length === 0 || this.request.method === 'HEAD';
     this.#respondWith(head, isWhole);

@@ -30,8 +30,8 @@ export interface Downstream extends HttpStream {
   abort(flag: ResponseFlag, details: string): void;
   setFlag(flag: ResponseFlag): void;
   /** Stops and goes on reading the client's bytes. */
-  pauseRequest(): void;
-  resumeRequest(): void;
+  pauseReading(): void;
+  resumeReading(): void;
 }
 
 /** What a client's request is answered by. */

@@ -21,6 +21,11 @@ export class RequestBody {
     return this.#chunks;
   }
 
+  /** More is kept than a retry may send again. */
+  get isTooLong(): boolean {
+    return this.#bytes > this.#limitBytes;
+  }
+
   /** True where nothing more should be read until some of it is sent. */
   get isFull(): boolean {
     return this.#bytes >= this.#limitBytes;

@@ -96,10 +96,10 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     const cluster = this.#scope.clusters.get(name);
     if (cluster !== undefined) this.#withCluster(cluster);
     else if (this.#scope.onDemandMs > 0 && name !== '') {
-      this.#down.pauseRequest();
+      this.#down.pauseReading();
       this.#scope.clusters.request(name, this.#scope.onDemandMs, (found) => {
         if (this.#isOver) return;
-        this.#down.resumeRequest();
+        this.#down.resumeReading();
         if (found === undefined) this.#noCluster();
         else this.#withCluster(found);
       });
@@ -112,11 +112,11 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     if (client === undefined) {
       const body = this.#keptBody();
       body.keep(view, true);
-      if (body.isFull) this.#down.pauseRequest();
+      if (body.isFull) this.#down.pauseReading();
       return;
     }
     if (!this.#isTunnel && this.#keepsBody()) this.#keptBody().keep(view, false);
-    if (!client.sendData(view)) this.#down.pauseRequest();
+    if (!client.sendData(view)) this.#down.pauseReading();
   }
 
   onRequestEnd(trailers: HeaderBlock | undefined): void {
@@ -156,11 +156,11 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     this.#attemptMs = this.#scope.clock.monotonicMs();
     this.#sendHead(client);
     for (const chunk of this.#body?.chunks ?? []) client.sendData(chunk);
-    if (this.#body !== undefined && !this.#keepsBody()) this.#body.forget();
+    if (this.#body !== undefined && (this.#body.isTooLong || !this.#keepsBody())) this.#body.forget();
     if (this.#isRequestDone) {
       if (!this.#down.isUpgrade) client.sendEnd(this.#trailers);
       this.#startPerTry();
-    } else this.#down.resumeRequest();
+    } else this.#down.resumeReading();
     this.#restartPerTryIdle();
   }
 
@@ -170,7 +170,7 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
   }
 
   onUpstreamDrain(): void {
-    this.#down.resumeRequest();
+    this.#down.resumeReading();
   }
 
   onUpstreamReset(reason: ResetReason, detail: string): void {
@@ -264,7 +264,7 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     const names = this.#mirrors;
     this.#mirrors = undefined;
     if (names === undefined || this.#body?.isWhole === false) return;
-    sendMirrors(names, this.#down.request, this.#body?.chunks ?? [], this.#scope.clusters, this.#scope.clock);
+    sendMirrors(names, this.#down.request, [...(this.#body?.chunks ?? [])], this.#scope.clusters, this.#scope.clock);
   }
 
   #attempt(): void {

@@ -1,0 +1,706 @@
+import assert from 'node:assert/strict';
+import type net from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { AccessLogSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
+import { StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_ForwardClientCertDetails as Forward,
+  HttpConnectionManager_PathWithEscapedSlashesAction as Slashes,
+  HttpConnectionManagerSchema,
+} from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import type { Cluster, Limits } from '../cluster/cluster.ts';
+import type { PeerTls } from '../listener/connection.ts';
+import { createStats } from '../telemetry/registry.ts';
+import {
+  answering,
+  ask,
+  connectClient,
+  type HcmInit,
+  httpFilter,
+  type Proxy,
+  response,
+  routesOf,
+  routeTo,
+  startOrigin,
+  startProxy,
+  type TestClient,
+  type TestCluster,
+  testCluster,
+  testClusters,
+} from '../testing/http-harness.ts';
+
+interface Setup {
+  readonly proxy: Proxy;
+  readonly cluster: TestCluster;
+  /** Heads (and bodies) that the origin has received. */
+  readonly seen: string[];
+  readonly dial: () => Promise<TestClient>;
+  readonly ask: (request: string) => Promise<string>;
+}
+
+interface Options {
+  readonly hcm?: HcmInit;
+  readonly routes?: HttpConnectionManager;
+  readonly serve?: (socket: net.Socket) => void;
+  readonly answer?: (head: string, count: number, socket: net.Socket) => string;
+  readonly limits?: Partial<Cluster & Limits>;
+  readonly tls?: PeerTls;
+}
+
+async function setUp(t: TestContext, options: Options = {}): Promise<Setup> {
+  const seen: string[] = [];
+  const { answer = () => response(200, 'hello') } = options;
+  const serve =
+    options.serve ??
+    answering((head, socket) => {
+      seen.push(head);
+      return answer(head, seen.length, socket);
+    });
+  const origin = await startOrigin(serve);
+  const stats = createStats();
+  const cluster = testCluster('c', [origin.port], stats, options.limits);
+  const routes = options.routes ?? routesOf([routeTo('c')]);
+  const message = Object.assign(routes, create(HttpConnectionManagerSchema, options.hcm), { routeSpecifier: routes.routeSpecifier });
+  const proxy = await startProxy(message, testClusters([cluster]), stats, options.tls);
+  const clients: TestClient[] = [];
+  t.after(async () => {
+    for (const client of clients) client.socket.destroy();
+    await origin.close();
+    await proxy.close();
+  });
+  const dial = async (): Promise<TestClient> => {
+    const client = await connectClient(proxy.port);
+    clients.push(client);
+    return client;
+  };
+  return { proxy, cluster, seen, dial, ask: (request) => ask(proxy.port, request) };
+}
+
+const GET = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
+
+function counter(proxy: Proxy, scope: string, name: string): number {
+  return proxy.stats.scope(scope).counter(name).value;
+}
+
+test('a request goes to the origin and its response comes back', async (t) => {
+  const { ask: send, seen, proxy, cluster } = await setUp(t, { answer: () => response(200, 'hello', 'X-Origin: 1\r\n') });
+  const text = await send('GET /a?b HTTP/1.1\r\nHost: x.y\r\nX-One: 1\r\n\r\n');
+  assert.match(text, /^HTTP\/1.1 200 OK\r\n/);
+  assert.match(text, /X-Origin: 1\r\n/);
+  assert.match(text, /\r\nserver: envoy\r\n/);
+  assert.match(text, /\r\nx-envoy-upstream-service-time: \d+\r\n/);
+  assert.match(text, /\r\ndate: \w{3}, \d\d \w{3} \d{4} /);
+  assert.match(text, /\r\n\r\nhello$/);
+  const [head = ''] = seen;
+  assert.match(head, /^GET \/a\?b HTTP\/1.1\r\nhost: x.y\r\nX-One: 1\r\n/);
+  assert.match(head, /\r\nx-forwarded-proto: http\r\n/);
+  assert.match(head, /\r\nx-request-id: [0-9a-f-]{36}\r\n/);
+  assert.match(head, /\r\nx-envoy-expected-rq-timeout-ms: 15000\r\n/);
+  assert.doesNotMatch(head, /connection: close/);
+  assert.equal(counter(proxy, 'http.test', 'downstream_rq_2xx'), 1);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_200'), 1);
+  assert.deepEqual(cluster.hosts[0]?.outcomes, [{ kind: 'status', status: 200 }]);
+});
+
+test('connections are kept and used again on both sides', async (t) => {
+  const { dial, proxy } = await setUp(t);
+  const client = await dial();
+  for (let i = 0; i < 5; i++) {
+    client.clear();
+    client.send(GET);
+    await client.until(/hello$/);
+  }
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_cx_total'), 1);
+  assert.equal(counter(proxy, 'http.test', 'downstream_cx_total'), 1);
+});
+
+test('pipelined requests are answered in order', async (t) => {
+  const { dial } = await setUp(t, { answer: (head) => response(200, /GET (\S+)/.exec(head)?.[1] ?? '') });
+  const client = await dial();
+  client.send(Array.from({ length: 20 }, (_, i) => `GET /${i} HTTP/1.1\r\nhost: a\r\n\r\n`).join(''));
+  const text = await client.until(/\/19$/);
+  const bodies = [...text.matchAll(/\r\n\r\n\/(\d+)/g)].map(([, body]) => Number(body));
+  assert.deepEqual(
+    bodies,
+    Array.from({ length: 20 }, (_, i) => i),
+  );
+});
+
+test('bodies pass both ways, by length and in chunks', async (t) => {
+  const { dial, seen } = await setUp(t, {
+    serve: (socket) => {
+      let text = '';
+      socket.on('data', (bytes) => {
+        text += bytes.toString('latin1');
+        if (!text.endsWith('0\r\n\r\n')) return;
+        seen.push(text);
+        text = '';
+        socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nxyz\r\n');
+        setImmediate(() => socket.write('2;x=y\r\nst\r\n0\r\nx-trailer: 1\r\n\r\n'));
+      });
+    },
+  });
+  const client = await dial();
+  for (let i = 0; i < 2; i++) {
+    client.clear();
+    client.send('POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n');
+    setImmediate(() => client.send('6;ext\r\nsecond\r\n0\r\n\r\n'));
+    const text = await client.until(/0\r\n\r\n$/);
+    assert.match(text, /transfer-encoding: chunked\r\n/);
+    const body = text.slice(text.indexOf('\r\n\r\n') + 4);
+    assert.equal(body.replaceAll(/(?:^|\r\n)[0-9a-f]+\r\n/g, ''), 'xyzst\r\n');
+    assert.match(seen[i] ?? '', /transfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n$/);
+  }
+});
+
+test('HEAD, 204 and 304 have no body and leave the connection usable', async (t) => {
+  const { dial } = await setUp(t, {
+    answer: (head) => {
+      if (head.startsWith('HEAD')) return 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n';
+      return head.includes('/204') ? 'HTTP/1.1 204 No Content\r\n\r\n' : 'HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n';
+    },
+  });
+  const client = await dial();
+  for (const [line, want] of [
+    ['HEAD /', /content-length: 5/],
+    ['GET /204', /^HTTP\/1.1 204/],
+    ['GET /304', /content-length: 9/],
+  ] as const) {
+    client.clear();
+    client.send(`${line} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    assert.match(await client.until(/\r\n\r\n$/), want);
+  }
+});
+
+test('a response without length lasts until the origin closes, and reaches the client in chunks', async (t) => {
+  const { ask: send } = await setUp(t, {
+    answer: (_head, _count, socket) => {
+      socket.end('HTTP/1.1 200 OK\r\n\r\nuntil the end');
+      return '';
+    },
+  });
+  assert.match(await send(GET), /transfer-encoding: chunked\r\n[^]*d\r\nuntil the end\r\n0\r\n\r\n$/);
+});
+
+test('informational responses of the origin end here; 100-continue is answered at once', async (t) => {
+  const { dial } = await setUp(t, { answer: () => `HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${response(200, 'hello')}` });
+  const client = await dial();
+  client.send('POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n');
+  await client.until(/^HTTP\/1.1 100 Continue\r\n\r\n$/);
+  client.send('hi');
+  assert.doesNotMatch(await client.until(/hello$/), /103/);
+});
+
+const REFUSED: readonly (readonly [name: string, request: string, status: number])[] = [
+  [
+    'both framings',
+    'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /evil HTTP/1.1\r\nhost: a\r\n\r\n',
+    400,
+  ],
+  ['bare LF', 'GET / HTTP/1.1\nhost: a\n\n', 400],
+  ['two lengths', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd', 400],
+  ['obs-fold', 'GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\n 2\r\n\r\n', 400],
+  ['long head', `GET / HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`, 431],
+  ['long target', `GET /${'y'.repeat(70_000)} HTTP/1.1\r\nhost: a\r\n\r\n`, 414],
+  ['unknown coding', 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n', 501],
+  ['HTTP/1.0', 'GET / HTTP/1.0\r\nhost: a\r\n\r\n', 426],
+  ['no host', 'GET / HTTP/1.1\r\n\r\n', 400],
+];
+
+for (const [name, request, status] of REFUSED) {
+  test(`refused with ${status} and closed: ${name}`, async (t) => {
+    const { dial, seen } = await setUp(t);
+    const client = await dial();
+    client.send(request);
+    const text = await client.closed();
+    assert.match(text, new RegExp(`^HTTP/1.1 ${status} `));
+    assert.match(text, /connection: close/);
+    assert.equal([...text.matchAll(/HTTP\/1.1 \d/g)].length, 1);
+    assert.deepEqual(seen, []);
+  });
+}
+
+test('malformed chunks after a good head end the request and the upstream one', async (t) => {
+  const { dial } = await setUp(t, { serve: () => {} });
+  const client = await dial();
+  client.send('POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabcd\r\n');
+  assert.match(await client.closed(), /^HTTP\/1.1 400 /);
+});
+
+test('no route, no cluster, no host', async (t) => {
+  const { ask: send, proxy, cluster } = await setUp(t, { routes: routesOf([routeTo('c', {}, '/c'), routeTo('absent', {}, '/absent')]) });
+  assert.match(await send(GET), /^HTTP\/1.1 404 /);
+  assert.match(await send('GET /absent HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1.1 503 /);
+  cluster.pick = () => undefined;
+  assert.match(await send('GET /c HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1.1 503 [^]*no healthy upstream$/);
+  assert.equal(counter(proxy, 'http.test', 'no_route'), 1);
+});
+
+test('a direct response and a redirect', async (t) => {
+  const { ask: send } = await setUp(t, {
+    routes: routesOf([
+      {
+        match: { pathSpecifier: { case: 'path', value: '/d' } },
+        action: { case: 'directResponse', value: { status: 418, body: { specifier: { case: 'inlineString', value: 'tea' } } } },
+      },
+      {
+        match: { pathSpecifier: { case: 'prefix', value: '/' } },
+        action: { case: 'redirect', value: { pathRewriteSpecifier: { case: 'pathRedirect', value: '/new' } } },
+      },
+    ]),
+  });
+  assert.match(await send('GET /d HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1.1 418 [^]*content-length: 3[^]*tea$/);
+  assert.match(await send(GET), /^HTTP\/1.1 301 [^]*location: http:\/\/a\/new\r\n/);
+});
+
+test('an origin that refuses connections: UF', async (t) => {
+  const stats = createStats();
+  const gone = await startOrigin(() => {});
+  await gone.close();
+  const cluster = testCluster('c', [gone.port], stats);
+  const accessLog = create(AccessLogSchema, {
+    name: 'stdout',
+    configType: { case: 'typedConfig', value: anyPack(StdoutAccessLogSchema, create(StdoutAccessLogSchema)) },
+  });
+  const message = Object.assign(routesOf([routeTo('c')]), { accessLog: [accessLog] });
+  const proxy = await startProxy(message, testClusters([cluster]), stats);
+  t.after(() => proxy.close());
+  const text = await ask(proxy.port, GET);
+  assert.match(text, /^HTTP\/1.1 503 /);
+  assert.match(
+    text,
+    /upstream connect error or disconnect\/reset before headers. reset reason: remote connection failure, transport failure reason: /,
+  );
+  assert.match(proxy.logLines[0] ?? '', / 503 UF /);
+  assert.deepEqual(cluster.hosts[0]?.outcomes, [{ kind: 'local-origin-failure', cause: 'connect-failure' }]);
+  assert.equal(cluster.limits.requests.value, 0);
+  assert.equal(cluster.limits.connections.value, 0);
+});
+
+test('an origin that closes before it answers: UC; after it began: the client is cut', async (t) => {
+  const { ask: send } = await setUp(t, {
+    answer: (head, _count, socket) => {
+      if (head.includes('/half')) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf', () => socket.destroy());
+      else socket.destroy();
+      return '';
+    },
+  });
+  assert.match(await send(GET), /^HTTP\/1.1 503 [^]*reset reason: connection termination/);
+  const half = await send('GET /half HTTP/1.1\r\nhost: a\r\n\r\n');
+  assert.match(half, /half$|^$/);
+});
+
+test('a malformed response: 502 and UPE', async (t) => {
+  const { ask: send } = await setUp(t, { answer: () => 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab' });
+  assert.match(await send(GET), /^HTTP\/1.1 502 [^]*protocol error/);
+});
+
+test('bytes beyond a response do not answer the next request', async (t) => {
+  const { dial } = await setUp(t, { answer: (_head, count) => response(200, `n${count}`) + (count === 1 ? response(200, 'evil') : '') });
+  const client = await dial();
+  client.send(GET);
+  await client.until(/n1$/);
+  client.clear();
+  client.send(GET);
+  assert.match(await client.until(/n2$|evil/), /n2$/);
+});
+
+const RETRY = { retryPolicy: { retryOn: '5xx', numRetries: 2, retryBackOff: { baseInterval: { nanos: 1_000_000 } } } };
+
+test('a response that may be retried is, with the body sent again', async (t) => {
+  const { dial, seen, proxy } = await setUp(t, {
+    routes: routesOf([routeTo('c', RETRY)], { includeRequestAttemptCount: true }),
+    answer: (_head, count) => response(count < 3 ? 503 : 200, 'body'),
+  });
+  const client = await dial();
+  client.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nwhat');
+  assert.match(await client.until(/body$/), /^HTTP\/1.1 200/);
+  assert.deepEqual(
+    seen.map((text) => /x-envoy-attempt-count: (\d)[^]*(what)$/.exec(text)?.slice(1)),
+    [
+      ['1', 'what'],
+      ['2', 'what'],
+      ['3', 'what'],
+    ],
+  );
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_retry'), 2);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_retry_success'), 1);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_cx_total'), 1, 'short bodies are drained, so that the connection is used again');
+});
+
+test('retries end with the last answer and the flag URX', async (t) => {
+  const {
+    ask: send,
+    seen,
+    proxy,
+    cluster,
+  } = await setUp(t, { routes: routesOf([routeTo('c', RETRY)]), answer: () => response(500, 'no') });
+  assert.match(await send(GET), /^HTTP\/1.1 500 [^]*no$/);
+  assert.equal(seen.length, 3);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_retry_limit_exceeded'), 1);
+  assert.equal(cluster.limits.retries.value, 0);
+});
+
+test('a body beyond the limit is sent once, and not retried', async (t) => {
+  const { dial, seen } = await setUp(t, {
+    routes: routesOf([{ ...routeTo('c', RETRY), perRequestBufferLimitBytes: 10 }]),
+    answer: () => response(500, 'no'),
+  });
+  const client = await dial();
+  client.send(`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 40\r\n\r\n${'x'.repeat(20)}`);
+  setImmediate(() => client.send('x'.repeat(20)));
+  assert.match(await client.until(/no$/), /^HTTP\/1.1 500/);
+  assert.equal(seen.length, 1);
+});
+
+test('a reset is retried only where the policy says so', async (t) => {
+  for (const [retryOn, want] of [
+    ['gateway-error', 2],
+    ['connect-failure', 1],
+    ['reset', 2],
+    ['reset-before-request', 1],
+    ['retriable-4xx', 1],
+  ] as const) {
+    const { ask: send, seen } = await setUp(t, {
+      routes: routesOf([routeTo('c', { retryPolicy: { retryOn, retryBackOff: { baseInterval: { nanos: 1_000_000 } } } })]),
+      answer: (_head, count, socket) => {
+        if (count === 1) socket.destroy();
+        return count === 1 ? '' : response(200, 'ok');
+      },
+    });
+    assert.match(await send(GET), want === 2 ? /^HTTP\/1.1 200/ : /^HTTP\/1.1 503/, retryOn);
+    assert.equal(seen.length, want, retryOn);
+  }
+});
+
+test('the route timeout: 504, UT', async (t) => {
+  const {
+    ask: send,
+    cluster,
+    proxy,
+  } = await setUp(t, { routes: routesOf([routeTo('c', { timeout: { nanos: 30_000_000 } })]), serve: () => {} });
+  assert.match(await send(GET), /^HTTP\/1.1 504 [^]*upstream request timeout$/);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_timeout'), 1);
+  assert.equal(cluster.limits.requests.value, 0);
+});
+
+test('a try that takes too long is tried again', async (t) => {
+  const {
+    ask: send,
+    seen,
+    proxy,
+  } = await setUp(t, {
+    routes: routesOf([routeTo('c', { retryPolicy: { ...RETRY.retryPolicy, perTryTimeout: { nanos: 20_000_000 } } })]),
+    answer: (_head, count) => (count === 1 ? '' : response(200, 'ok')),
+  });
+  assert.match(await send(GET), /^HTTP\/1.1 200/);
+  assert.equal(seen.length, 2);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_per_try_timeout'), 1);
+});
+
+test('limits: a request too many is refused at once, with x-envoy-overloaded', async (t) => {
+  const waiting: net.Socket[] = [];
+  const { dial, ask: send } = await setUp(t, {
+    limits: { maxRequests: 1 },
+    answer: (_head, _count, socket) => {
+      waiting.push(socket);
+      return '';
+    },
+  });
+  const first = await dial();
+  first.send(GET);
+  while (waiting.length === 0) await new Promise(setImmediate);
+  assert.match(await send(GET), /^HTTP\/1.1 503 [^]*x-envoy-overloaded: true[^]*reset reason: overflow$/);
+  waiting[0]?.write(response(200, 'late'));
+  await first.until(/late$/);
+});
+
+test('limits: requests wait for a connection, and the ones beyond the queue are refused', async (t) => {
+  const {
+    dial,
+    ask: send,
+    cluster,
+    seen,
+    proxy,
+  } = await setUp(t, {
+    limits: { maxConnections: 1, maxPendingRequests: 1 },
+    answer: () => '',
+  });
+  const [first, second] = [await dial(), await dial()];
+  first.send(GET);
+  while (seen.length === 0) await new Promise(setImmediate);
+  second.send(GET);
+  while (cluster.limits.pending.value === 0) await new Promise(setImmediate);
+  assert.match(await send(GET), /^HTTP\/1.1 503 [^]*overflow$/);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_pending_overflow'), 1);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_cx_overflow'), 1);
+  first.socket.destroy();
+  while (seen.length < 2) await new Promise(setImmediate);
+  assert.equal(cluster.limits.connections.value, 1);
+});
+
+test('the client leaves: the upstream request is dropped', async (t) => {
+  const closed = Promise.withResolvers<void>();
+  const { dial, seen, cluster } = await setUp(t, {
+    answer: (_head, _count, socket) => {
+      socket.on('close', () => closed.resolve());
+      return '';
+    },
+  });
+  const client = await dial();
+  client.send(GET);
+  while (seen.length === 0) await new Promise(setImmediate);
+  client.socket.destroy();
+  await closed.promise;
+  assert.equal(cluster.limits.requests.value, 0);
+});
+
+test('a large response to a slow reader is held back at its source', async (t) => {
+  const total = 64 << 20;
+  let written = 0;
+  const { dial } = await setUp(t, {
+    serve: (socket) => {
+      socket.once('data', () => {
+        socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${total}\r\n\r\n`);
+        const piece = Buffer.alloc(1 << 20);
+        const pump = (): void => {
+          while (written < total) {
+            written += piece.length;
+            if (!socket.write(piece)) {
+              socket.once('drain', pump);
+              return;
+            }
+          }
+        };
+        pump();
+      });
+    },
+  });
+  const client = await dial();
+  client.socket.removeAllListeners('data');
+  client.socket.pause();
+  client.send(GET);
+  let before = -1;
+  while (written !== before) {
+    before = written;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert(written < total / 2, `${written} bytes went out to a client that reads nothing`);
+  let got = 0;
+  await new Promise<void>((resolve) => {
+    client.socket.on('data', (bytes) => {
+      got += bytes.length;
+      if (got >= total) resolve();
+    });
+    client.socket.resume();
+  });
+});
+
+test('an upload to an origin that does not read is held back at the client', async (t) => {
+  const { dial, seen } = await setUp(t, {
+    serve: (socket) => {
+      socket.pause();
+      setTimeout(() => {
+        let got = 0;
+        socket.on('data', (bytes) => {
+          got += bytes.length;
+          if (got >= 32 << 20) socket.write(response(200, 'thanks'));
+        });
+        socket.resume();
+      }, 200);
+    },
+  });
+  const client = await dial();
+  client.send(`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${32 << 20}\r\n\r\n`);
+  client.socket.write(Buffer.alloc(32 << 20));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert(client.socket.writableLength > 0, 'the proxy swallowed an upload that nobody reads');
+  await client.until(/thanks$/);
+  assert.equal(seen.length, 0);
+});
+
+test('websocket: refused unless configured, then a tunnel', async (t) => {
+  const serve = (socket: net.Socket): void => {
+    socket.once('data', (head) => {
+      assert.match(head.toString(), /connection: upgrade\r\nupgrade: websocket\r\n\r\n$/);
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\nwelcome ');
+      socket.on('data', (bytes) => socket.write(bytes.toString().toUpperCase()));
+    });
+  };
+  const upgrade = 'GET /ws HTTP/1.1\r\nhost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const refusing = await setUp(t, { serve });
+  assert.match(await refusing.ask(upgrade), /^HTTP\/1.1 403 /);
+  const { dial, proxy } = await setUp(t, { serve, hcm: { upgradeConfigs: [{ upgradeType: 'websocket' }] } });
+  const client = await dial();
+  client.send(`${upgrade}early `);
+  await client.until(/^HTTP\/1.1 101 [^]*connection: upgrade\r\nupgrade: websocket\r\n\r\nwelcome EARLY $/);
+  client.send('more');
+  await client.until(/MORE$/);
+  client.socket.end();
+  await client.closed();
+  assert.equal(proxy.stats.scope('http.test').gauge('downstream_cx_upgrades_active').value, 0);
+});
+
+test('an upgrade that the origin declines is an ordinary response', async (t) => {
+  const { dial } = await setUp(t, { hcm: { upgradeConfigs: [{ upgradeType: 'websocket' }] }, answer: () => response(400, 'no') });
+  const client = await dial();
+  client.send('GET /ws HTTP/1.1\r\nhost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  assert.match(await client.until(/no$/), /^HTTP\/1.1 400/);
+});
+
+test('paths are normalized before they are matched, and refused where they cannot be', async (t) => {
+  const { ask: send, seen } = await setUp(t, {
+    hcm: { normalizePath: true, mergeSlashes: true, pathWithEscapedSlashesAction: Slashes.REJECT_REQUEST },
+    routes: routesOf([routeTo('c', {}, '/b')]),
+  });
+  assert.match(await send('GET /a/..//%62/./c?x=/../ HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1.1 200/);
+  assert.match(seen[0] ?? '', /^GET \/b\/c\?x=\/..\/ /);
+  assert.match(await send('GET /b/../.. HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1.1 400/);
+  assert.match(await send('GET /b%2Fc HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1.1 400/);
+});
+
+test('a proxy of the edge rewrites what strangers could forge', async (t) => {
+  const { ask: send, seen } = await setUp(t, { hcm: { useRemoteAddress: true, via: 'tulle', serverName: 'edge' } });
+  const text = await send(
+    'GET / HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 9.9.9.9\r\nx-forwarded-proto: https\r\nx-request-id: mine\r\nx-envoy-retry-on: 5xx\r\nx-envoy-internal: true\r\nx-forwarded-client-cert: By=x\r\n\r\n',
+  );
+  const [head = ''] = seen;
+  assert.match(head, /\r\nx-forwarded-for: 9.9.9.9, 127.0.0.1\r\n/);
+  assert.match(head, /\r\nx-forwarded-proto: http\r\n/);
+  assert.match(head, /\r\nvia: tulle\r\n/);
+  assert.doesNotMatch(head, /x-request-id: mine|x-envoy-retry-on|x-envoy-internal|x-forwarded-client-cert/i);
+  assert.match(text, /server: edge\r\n/);
+});
+
+const TLS: PeerTls = {
+  uriSans: ['spiffe://mesh/ns/a/sa/b'],
+  dnsSans: [],
+  subject: 'O=x',
+  fingerprint: 'ab12',
+  protocol: 'TLSv1.3',
+  cipher: '',
+  alpn: '',
+  localUriSans: ['spiffe://mesh/ns/c/sa/d'],
+};
+
+test('the client certificate is told upstream as configured', async (t) => {
+  const { ask: send, seen } = await setUp(t, {
+    tls: TLS,
+    hcm: { forwardClientCertDetails: Forward.APPEND_FORWARD, setCurrentClientCertDetails: { subject: true, uri: true } },
+  });
+  await send('GET / HTTP/1.1\r\nhost: a\r\nx-forwarded-client-cert: By=x\r\n\r\n');
+  assert.match(
+    seen[0] ?? '',
+    /x-forwarded-client-cert: By=x,By=spiffe:\/\/mesh\/ns\/c\/sa\/d;Hash=ab12;Subject="O=x";URI=spiffe:\/\/mesh\/ns\/a\/sa\/b\r\n/,
+  );
+  assert.match(seen[0] ?? '', /x-forwarded-proto: https\r\n/);
+});
+
+test('fields of an internal caller steer the router', async (t) => {
+  const { ask: send, seen } = await setUp(t, {
+    hcm: { internalAddressConfig: { cidrRanges: [{ addressPrefix: '10.0.0.0', prefixLen: 8 }] } },
+    answer: (_head, count) => response(count === 1 ? 500 : 200, 'x'),
+  });
+  const fields = 'x-forwarded-for: 10.1.2.3\r\nx-envoy-retry-on: 5xx\r\nx-envoy-max-retries: 1\r\n';
+  assert.match(await send(`GET / HTTP/1.1\r\nhost: a\r\n${fields}\r\n`), /^HTTP\/1.1 200/);
+  assert.equal(seen.length, 2);
+  assert.doesNotMatch(seen[1] ?? '', /x-envoy-(retry-on|max-retries)/);
+});
+
+test('draining tells clients to leave', async (t) => {
+  const { dial, proxy } = await setUp(t);
+  const client = await dial();
+  client.send(GET);
+  assert.doesNotMatch(await client.until(/hello$/), /connection: close/);
+  proxy.setDraining(true);
+  client.clear();
+  client.send(GET);
+  assert.match(await client.closed(), /connection: close[^]*hello$/);
+});
+
+test('a connection serves no more requests than it may, upstream and downstream', async (t) => {
+  const { dial, proxy } = await setUp(t, {
+    hcm: { commonHttpProtocolOptions: { maxRequestsPerConnection: 2 } },
+    limits: { maxRequestsPerConnection: 1 },
+  });
+  const client = await dial();
+  client.send(GET);
+  await client.until(/hello$/);
+  client.clear();
+  client.send(GET);
+  assert.match(await client.closed(), /connection: close/);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_cx_max_requests'), 2);
+});
+
+test('idle connections and heads that never end are closed', async (t) => {
+  const idle = await setUp(t, { hcm: { commonHttpProtocolOptions: { idleTimeout: { nanos: 20_000_000 } } } });
+  assert.equal(await (await idle.dial()).closed(), '');
+  const slow = await setUp(t, { hcm: { requestHeadersTimeout: { nanos: 20_000_000 } } });
+  const client = await slow.dial();
+  client.send('GET / HTTP/1.1\r\nhost');
+  assert.match(await client.closed(), /^HTTP\/1.1 408 /);
+});
+
+test('a request that stalls: request timeout, and stream idle timeout', async (t) => {
+  for (const [hcm, details] of [
+    [{ requestTimeout: { nanos: 20_000_000 } }, 'request timeout'],
+    [{ streamIdleTimeout: { nanos: 20_000_000 } }, 'stream timeout'],
+  ] as const) {
+    const { dial } = await setUp(t, { hcm, serve: () => {} });
+    const client = await dial();
+    client.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nstall');
+    assert.match(await client.closed(), new RegExp(`^HTTP/1.1 408 [^]*${details}$`));
+  }
+});
+
+test('HTTP/1.0 clients where they are accepted', async (t) => {
+  const { dial } = await setUp(t, {
+    hcm: { httpProtocolOptions: { acceptHttp10: true, defaultHostForHttp10: 'd' } },
+    serve: answering(() => 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n'),
+  });
+  const client = await dial();
+  client.send('GET / HTTP/1.0\r\n\r\n');
+  const text = await client.closed();
+  assert.match(text, /\r\n\r\nhi$/);
+  assert.doesNotMatch(text, /chunked/);
+});
+
+test('mirrors get a copy, and nobody waits for them', async (t) => {
+  const copies: string[] = [];
+  const shadow = await startOrigin(answering((head) => (copies.push(head), '')));
+  const origin = await startOrigin(answering(() => response(200, 'main')));
+  const stats = createStats();
+  const clusters = testClusters([testCluster('c', [origin.port], stats), testCluster('s', [shadow.port], stats)]);
+  const proxy = await startProxy(routesOf([routeTo('c', { requestMirrorPolicies: [{ cluster: 's' }] })]), clusters, stats);
+  t.after(async () => {
+    await shadow.close();
+    await origin.close();
+    await proxy.close();
+  });
+  assert.match(await ask(proxy.port, 'POST / HTTP/1.1\r\nhost: a:80\r\ncontent-length: 2\r\n\r\nhi'), /main$/);
+  while (copies.length === 0) await new Promise(setImmediate);
+  assert.match(copies[0] ?? '', /^POST \/ HTTP\/1.1\r\nhost: a-shadow:80\r\n[^]*\r\n\r\nhi$/);
+});
+
+test('faults: an abort, and a delay that the next filter waits for', async (t) => {
+  const percentage = { numerator: 100 };
+  for (const [init, want, flag] of [
+    [{ abort: { percentage, errorType: { case: 'httpStatus', value: 418 } } }, /^HTTP\/1.1 418 [^]*fault filter abort$/, 'aborts_injected'],
+    [
+      { delay: { percentage, faultDelaySecifier: { case: 'fixedDelay', value: { nanos: 20_000_000 } } } },
+      /^HTTP\/1.1 200 [^]*hello$/,
+      'delays_injected',
+    ],
+  ] as const) {
+    const { dial, proxy } = await setUp(t, { hcm: { httpFilters: [httpFilter('envoy.filters.http.fault', HTTPFaultSchema, init)] } });
+    const client = await dial();
+    client.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi');
+    assert.match(await client.closed(), want);
+    assert.equal(counter(proxy, 'http.test', `fault.${flag}`), 1);
+    assert.equal(proxy.stats.scope('http.test').gauge('fault.active_faults').value, 0);
+  }
+});
