@@ -103,7 +103,7 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
   const stats = scope.stats.scope(`cluster.${config.name}`);
   try {
     const limits = readLimits(config.circuitBreakers, path, stats);
-    const transports = buildTransports(config, path, { stats, secrets: scope.secrets, usesHostAsSni: http.usesHostAsSni });
+    const transports = buildTransports(config, path, { stats, secrets: scope.secrets, ...http });
     return new RuntimeCluster({ ...settings, limits }, assignment, transports, {
       ...scope,
       stats,

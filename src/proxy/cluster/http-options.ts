@@ -11,8 +11,10 @@ import type { Cluster } from './cluster.ts';
 
 /** What a cluster's HTTP connections do. */
 export type HttpSettings = Pick<Cluster, 'upstreamProtocol' | 'maxRequestsPerConnection' | 'idleTimeoutMs' | 'maxConnectionDurationMs'> & {
-  /** True: the SNI is the request's host. */
+  /** True: where no SNI is configured it is the host's name. */
   readonly usesHostAsSni: boolean;
+  /** True: the certificate must be for the SNI. */
+  readonly checksSni: boolean;
 };
 
 const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -45,5 +47,6 @@ export function readHttpSettings(config: ClusterProto, path: string): HttpSettin
     idleTimeoutMs: durationMs(common?.idleTimeout, IDLE_MS),
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
     usesHostAsSni: options?.upstreamHttpProtocolOptions?.autoSni ?? false,
+    checksSni: options?.upstreamHttpProtocolOptions?.autoSanValidation ?? false,
   };
 }

@@ -17,6 +17,8 @@ interface TransportScope {
   readonly secrets: SecretStore;
   /** True: hosts' names are sent as server names where the configuration has none. */
   readonly usesHostAsSni: boolean;
+  /** True: a certificate must be for the server name that was sent. */
+  readonly checksSni: boolean;
 }
 
 /** All ways to the hosts of a cluster. */
@@ -73,7 +75,7 @@ function keepAliveMs(config: ClusterProto): number {
  * Throws ConfigError for other sockets than raw_buffer and tls.
  */
 export function buildTransports(config: ClusterProto, path: string, scope: TransportScope): Transports {
-  const { stats, secrets, usesHostAsSni } = scope;
+  const { stats, secrets, usesHostAsSni, checksSni } = scope;
   const keepAlive = keepAliveMs(config);
   const plain = plainTransport(stats, keepAlive);
   const secured: TlsTransport[] = [];
@@ -86,7 +88,13 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
       throw new ConfigError(`${at}.typed_config`, `${type || 'nothing'}: only raw_buffer and tls are supported`);
     const tlsPath = `${at}.typed_config`;
     const context = decodeTyped(any, UpstreamTlsContextSchema, tlsPath);
-    const transport = new TlsTransport(context, tlsPath, { stats, secrets, usesHostname: usesHostAsSni, keepAliveMs: keepAlive });
+    const transport = new TlsTransport(context, tlsPath, {
+      stats,
+      secrets,
+      usesHostname: usesHostAsSni,
+      checksSni,
+      keepAliveMs: keepAlive,
+    });
     secured.push(transport);
     return transport;
   };

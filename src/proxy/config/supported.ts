@@ -98,7 +98,6 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
     'stat_prefix cluster weighted_clusters on_demand idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'timeout -odcds_config',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': 'access_log_flush_interval',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
   'envoy.type.v3.HashPolicy': 'source_ip',

@@ -6,6 +6,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
+import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import {
   createTestProxy,
@@ -255,6 +256,8 @@ test('a drained listener refuses new connections and keeps old ones', async () =
   socket.destroy();
 });
 
+const tcpFilter: JsonObject = { name: 'tcp', typedConfig: typed(TcpProxySchema, { statPrefix: 'x', cluster: 'x' }) };
+
 const refused: readonly [name: string, config: JsonObject, path: string][] = [
   ['no filter chain', {}, 'listener.filter_chains'],
   [
@@ -272,11 +275,7 @@ const refused: readonly [name: string, config: JsonObject, path: string][] = [
     { filterChains: [{ filters: [{ name: 'a', typedConfig: typed(TlsInspectorSchema) }] }] },
     'listener.filter_chains[0].filters[0].typed_config',
   ],
-  [
-    'a filter after the terminal one',
-    { filterChains: [{ filters: [tcpChain('x')['filters'], tcpChain('x')['filters']].flat() as never }] },
-    'listener.filter_chains[0].filters[0]',
-  ],
+  ['a filter after the terminal one', { filterChains: [{ filters: [tcpFilter, tcpFilter] }] }, 'listener.filter_chains[0].filters[0]'],
   ['a TCP proxy without a cluster', { filterChains: [tcpChain(undefined)] }, 'listener.filter_chains[0].filters[0].typed_config'],
   [
     'another transport socket',

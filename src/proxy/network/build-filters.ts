@@ -32,7 +32,7 @@ function parseConfig(filter: NetworkFilter, any: Any, path: string): unknown {
   if (filter.schema !== undefined) return filter.parse(decodeTyped(any, filter.schema, path), path);
   const value = decodeStruct(any, filter.structTypeUrl ?? '', path);
   // such a filter takes the struct's value where others take their message
-  const { parse }: { parse: unknown } = filter;
+  const parse: unknown = Reflect.get(filter, 'parse');
   if (typeof parse !== 'function') throw new TypeError(`${filter.name} cannot be parsed`);
   const config: unknown = Reflect.apply(parse, filter, [value, path]);
   return config;

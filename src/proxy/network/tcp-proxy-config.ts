@@ -25,15 +25,6 @@ export interface TcpProxyConfig {
 const IDLE_MS = 3_600_000;
 const ON_DEMAND_MS = 60_000;
 
-const REFUSED = [
-  ['metadataMatch', 'metadata_match'],
-  ['tunnelingConfig', 'tunneling_config'],
-  ['downstreamIdleTimeout', 'downstream_idle_timeout'],
-  ['upstreamIdleTimeout', 'upstream_idle_timeout'],
-  ['accessLogOptions', 'access_log_options'],
-  ['accessLogFlushInterval', 'access_log_flush_interval'],
-] as const;
-
 function readClusters(config: TcpProxy, path: string): (random: number) => string {
   const { case: kind, value } = config.clusterSpecifier;
   if (kind === 'cluster') return () => value;
@@ -42,8 +33,6 @@ function readClusters(config: TcpProxy, path: string): (random: number) => strin
   const total = clusters.reduce((sum, each) => sum + each.weight, 0);
   const first = clusters[0];
   if (first === undefined || total === 0) throw new ConfigError(`${path}.weighted_clusters`, 'no cluster has a weight above 0');
-  const metadata = clusters.findIndex((each) => each.metadataMatch !== undefined);
-  if (metadata >= 0) throw new ConfigError(`${path}.weighted_clusters.clusters[${metadata}].metadata_match`, 'is not supported');
   return (random) => {
     let left = random * total;
     for (const each of clusters) {
@@ -56,7 +45,6 @@ function readClusters(config: TcpProxy, path: string): (random: number) => strin
 
 /** Reads a TcpProxy; `path` is its own. */
 export function readTcpProxy(config: TcpProxy, path: string): TcpProxyConfig {
-  for (const [field, name] of REFUSED) if (config[field] !== undefined) throw new ConfigError(`${path}.${name}`, 'is not supported');
   const wrongHash = config.hashPolicy.findIndex((policy) => policy.policySpecifier.case !== 'sourceIp');
   if (wrongHash >= 0) throw new ConfigError(`${path}.hash_policy[${wrongHash}]`, 'only source_ip is supported');
   const attempts = config.maxConnectAttempts ?? 1;

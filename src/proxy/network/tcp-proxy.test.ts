@@ -167,6 +167,7 @@ const PAYLOAD_BYTES = 100 * 1024 * 1024;
 const CHUNK = Buffer.alloc(256 * 1024, 'x');
 
 test('a slow reader of 100 MiB stops the writer, and memory stays bounded', async () => {
+  const before = process.memoryUsage().external;
   let sent = 0;
   let isBlocked = false;
   const fill = (socket: net.Socket): void => {
@@ -187,7 +188,6 @@ test('a slow reader of 100 MiB stops the writer, and memory stays bounded', asyn
   const socket = net.connect(await listen('up'), '127.0.0.1');
   await once(socket, 'connect');
   socket.pause();
-  const memory = (): number => process.memoryUsage().external;
   // the writer stands still: what is on the way is in the kernel's buffers and ours
   let former = -1;
   while (!isBlocked || sent !== former) {
@@ -195,14 +195,14 @@ test('a slow reader of 100 MiB stops the writer, and memory stays bounded', asyn
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   assert.ok(sent < 40 * 1024 * 1024, `${sent} bytes were taken from the writer before anybody read`);
+  // both servers and the proxy are this process: all that is kept anywhere for the reader
+  const kept = process.memoryUsage().external - before;
+  assert.ok(kept < 20 * 1024 * 1024, `${kept} bytes are kept for a reader that does not read`);
   let received = 0;
-  let peak = 0;
   socket.on('data', (chunk: Buffer) => {
     received += chunk.length;
-    peak = Math.max(peak, memory());
   });
   socket.resume();
   await once(socket, 'end');
   assert.equal(received, PAYLOAD_BYTES);
-  assert.ok(peak < 80 * 1024 * 1024, `${peak} bytes outside the heap`);
 });

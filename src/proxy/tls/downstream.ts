@@ -1,13 +1,12 @@
-import { X509Certificate } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
-import { messageOf } from '../../core/errors.ts';
+import { ConfigError, messageOf } from '../../core/errors.ts';
 import { altNamesOf, fingerprintOf, parseAltNames, peerCertificate, subjectOf } from '../../net/peer-certificate.ts';
 import { createTlsAcceptor, type TlsAcceptor } from '../../net/tls-accept.ts';
 import type { ClientHello } from '../../wire/tls/client-hello.ts';
 import { CommonTlsContextSchema, type DownstreamTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
-import { ConfigError } from '../../core/errors.ts';
 import { durationMs } from '../config/durations.ts';
 import type { KeyPair, SecretStore } from '../config/secret-store.ts';
 import type { PeerTls } from '../listener/connection.ts';
@@ -86,6 +85,7 @@ export class DownstreamTls {
   readonly #settings: TlsSettings;
   readonly #requiresCertificate: boolean;
   readonly #requiresName: boolean;
+  readonly #resumes: boolean;
   readonly #sessionTimeoutS: number | undefined;
   readonly #handshakeMs: number;
   readonly #source: ContextSource;
@@ -101,6 +101,8 @@ export class DownstreamTls {
       throw new ConfigError(`${path}.require_client_certificate`, 'needs a validation context to check certificates against');
     }
     this.#requiresName = config.requireSni ?? false;
+    // sessions are kept by clients alone (tickets): without them nothing is resumed
+    this.#resumes = config.sessionTicketKeysType.case !== 'disableStatelessSessionResumption' || !config.sessionTicketKeysType.value;
     this.#sessionTimeoutS = config.sessionTimeout && Math.max(1, Math.round(durationMs(config.sessionTimeout, 0) / 1000));
     this.#handshakeMs = scope.handshakeMs || HANDSHAKE_MS;
     this.#source = new ContextSource(this.#settings);
@@ -137,7 +139,7 @@ export class DownstreamTls {
     if (source === undefined) return undefined;
     if (this.#acceptors?.version === source.version) return this.#acceptors;
     const options = {
-      context: source.options,
+      context: this.#resumes ? source.options : { ...source.options, secureOptions: constants.SSL_OP_NO_TICKET },
       asksCertificate: this.#settings.validation !== undefined,
       timeoutMs: this.#handshakeMs,
       sessionTimeoutS: this.#sessionTimeoutS,

@@ -12,6 +12,7 @@ import type { ConnectHandlers } from '../../net/socket-connection.ts';
 import type { SecretStore } from '../config/secret-store.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { ContextSource, readTlsSettings, type TlsSettings } from './common-context.ts';
+import { dnsNameCovers } from './san-matcher.ts';
 import { judge, type Refusal } from './validation.ts';
 
 interface Current {
@@ -35,6 +36,7 @@ export class TlsTransport implements Transport {
   readonly #settings: TlsSettings;
   readonly #serverName: string;
   readonly #usesHostname: boolean;
+  readonly #checksSni: boolean;
   readonly #keepAliveMs: number;
   readonly #resumes: boolean;
   readonly #source: ContextSource;
@@ -45,7 +47,7 @@ export class TlsTransport implements Transport {
   constructor(
     config: UpstreamTlsContext,
     path: string,
-    scope: { stats: StatsScope; secrets: SecretStore; usesHostname: boolean; keepAliveMs: number },
+    scope: { stats: StatsScope; secrets: SecretStore; usesHostname: boolean; checksSni: boolean; keepAliveMs: number },
   ) {
     this.#settings = readTlsSettings(
       config.commonTlsContext ?? create(CommonTlsContextSchema),
@@ -54,6 +56,7 @@ export class TlsTransport implements Transport {
     );
     this.#serverName = config.sni;
     this.#usesHostname = scope.usesHostname;
+    this.#checksSni = scope.checksSni;
     this.#keepAliveMs = scope.keepAliveMs;
     this.#resumes = (config.maxSessionKeys ?? 1) > 0;
     this.#source = new ContextSource(this.#settings);
@@ -110,6 +113,7 @@ export class TlsTransport implements Transport {
 
   #dial(host: Host, options: ConnectOptions, handlers: ConnectHandlers, current: Current): void {
     const former = this.#sessions.get(host);
+    const serverName = this.#nameFor(host, options);
     let isTrusted = false;
     let latest: Buffer | undefined;
     const keep = (): void => {
@@ -120,7 +124,7 @@ export class TlsTransport implements Transport {
         address: host.address,
         bind: options.bind,
         context: current.context,
-        serverName: this.#nameFor(host, options),
+        serverName,
         alpn: options.alpn ?? this.#settings.alpn,
         session: former?.version === current.version ? former.bytes : undefined,
         timeoutMs: options.timeoutMs,
@@ -133,7 +137,7 @@ export class TlsTransport implements Transport {
           keep();
         },
         onSecure: (socket, verifyError) => {
-          isTrusted = this.#secured(host, socket, verifyError, handlers);
+          isTrusted = this.#secured(host, socket, verifyError, serverName, handlers);
           keep();
         },
       },
@@ -150,16 +154,25 @@ export class TlsTransport implements Transport {
     handlers.onClose(kind === 'handshake' ? tlsError(reason) : reason);
   }
 
-  #refusal(certificate: X509Certificate | undefined, verifyError: string | undefined): Refusal | undefined {
+  #refusal(certificate: X509Certificate | undefined, verifyError: string | undefined, serverName: string): Refusal | undefined {
     const { validation } = this.#settings;
     if (validation === undefined) return undefined;
     if (certificate === undefined) return { stat: 'fail_verify_no_cert', reason: 'the peer has no certificate' };
-    return judge(validation, certificate, verifyError, altNamesOf(certificate));
+    const names = altNamesOf(certificate);
+    if (this.#checksSni && !names.dns.some((name) => dnsNameCovers(name, serverName))) {
+      return {
+        stat: 'fail_verify_san',
+        reason: `the peer's certificate is not for ${serverName === '' ? 'a name, and none was sent' : serverName}`,
+      };
+    }
+    return judge(validation, certificate, verifyError, names);
   }
 
   /** True where the peer is whom we want; hands the connection over then. */
-  #secured(host: Host, socket: TLSSocket, verifyError: string | undefined, handlers: ConnectHandlers): boolean {
-    const refusal = this.#refusal(peerCertificate(socket), verifyError);
+  #secured(host: Host, socket: TLSSocket, verifyError: string | undefined, serverName: string, handlers: ConnectHandlers): boolean {
+    // sessions are kept of peers that were judged under the same secrets, and a resumed one shows no certificate
+    const isResumed = socket.isSessionReused();
+    const refusal = isResumed ? undefined : this.#refusal(peerCertificate(socket), verifyError, serverName);
     if (refusal !== undefined) {
       socket.destroy();
       this.#sessions.delete(host);
@@ -169,7 +182,7 @@ export class TlsTransport implements Transport {
       return false;
     }
     this.#count('ssl.handshake');
-    if (socket.isSessionReused()) this.#count('ssl.session_reused');
+    if (isResumed) this.#count('ssl.session_reused');
     const connection = wrapTls(socket, undefined, host.address);
     connection.read(handlers);
     handlers.onConnect(connection);

@@ -12,6 +12,7 @@ import { OriginalDstSchema } from '../../../xds/gen/envoy/extensions/filters/lis
 import { TlsInspectorSchema } from '../../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { TcpProxySchema } from '../../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { HttpProtocolOptionsSchema } from '../../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { buildCluster, type MutableCluster } from '../../cluster/build-cluster.ts';
 import type { KeyPair, SecretStore, TrustBundle, Watched } from '../../config/secret-store.ts';
 import { tcpProxy } from '../../network/tcp-proxy.ts';
@@ -27,6 +28,7 @@ const registry = createRegistry(
   HttpInspectorSchema,
   OriginalDstSchema,
   FileAccessLogSchema,
+  HttpProtocolOptionsSchema,
 );
 
 /** A value that tests set. */
@@ -56,12 +58,15 @@ export interface TestSecrets extends SecretStore {
 }
 
 export function createSecrets(): TestSecrets {
-  const pairs = new Map<string, Settable<KeyPair>>();
-  const trusts = new Map<string, Settable<TrustBundle>>();
-  return {
-    keyPair: (name) => pairs.get(name) ?? (pairs.set(name, settable()).get(name) as Settable<KeyPair>),
-    trust: (name) => trusts.get(name) ?? (trusts.set(name, settable()).get(name) as Settable<TrustBundle>),
+  const byName = <Value>() => {
+    const values = new Map<string, Settable<Value>>();
+    return (name: string): Settable<Value> => {
+      const value = values.get(name) ?? settable<Value>();
+      values.set(name, value);
+      return value;
+    };
   };
+  return { keyPair: byName<KeyPair>(), trust: byName<TrustBundle>() };
 }
 
 /** The `typed_config` of a message in JSON. */
