@@ -1,11 +1,11 @@
 /** Reads an Envoy v3 bootstrap file, YAML or JSON. What is wrong is told with its field, and its line where one can be found. */
 import { readFileSync } from 'node:fs';
 import { type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
-import type { Document } from 'yaml';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { type Bootstrap, BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { typeRegistry } from '../admin/type-registry.ts';
 import { checkSupported } from './check-supported.ts';
+import type { YamlSource } from './yaml.ts';
 
 /** A bootstrap with what is needed to say where in its file something stands. */
 export interface LoadedBootstrap {
@@ -14,13 +14,7 @@ export interface LoadedBootstrap {
   locate(error: ConfigError): ConfigError;
 }
 
-interface Source {
-  readonly json: JsonValue;
-  /** The line (from 1) of a path, or of the nearest thing around it. */
-  readonly lineOf: (path: readonly (string | number)[]) => number | undefined;
-}
-
-const NO_LINES: Source['lineOf'] = () => undefined;
+const NO_LINES = (): undefined => undefined;
 
 /** `a.b[0][x.y]` as its steps. */
 function stepsOf(path: string): (string | number)[] {
@@ -29,17 +23,7 @@ function stepsOf(path: string): (string | number)[] {
   );
 }
 
-function lineIn(document: Document, text: string, path: readonly (string | number)[]): number | undefined {
-  for (let length = path.length; length > 0; length--) {
-    const node: unknown = document.getIn(path.slice(0, length), true);
-    const range: unknown = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
-    const start: unknown = Array.isArray(range) ? range[0] : undefined;
-    if (typeof start === 'number') return text.slice(0, start).split('\n').length;
-  }
-  return undefined;
-}
-
-async function readSource(file: string): Promise<Source> {
+async function readSource(file: string): Promise<YamlSource> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -54,12 +38,7 @@ async function readSource(file: string): Promise<Source> {
       throw new ConfigError(file, messageOf(cause), { cause });
     }
   }
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(text);
-  const [wrong] = document.errors;
-  if (wrong !== undefined) throw new ConfigError(file, `line ${wrong.linePos?.[0].line ?? '?'}: ${wrong.message.split('\n')[0] ?? ''}`);
-  const json: JsonValue = document.toJS();
-  return { json, lineOf: (path) => lineIn(document, text, path) };
+  return (await import('./yaml.ts')).readYaml(text, file);
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

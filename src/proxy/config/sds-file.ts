@@ -14,7 +14,7 @@ const SECRET_TYPE_NAME = `type.googleapis.com/${SecretSchema.typeName}`;
 
 async function parse(file: string): Promise<JsonValue> {
   const text = await readFile(file, 'utf8');
-  const json: JsonValue = file.endsWith('.json') ? JSON.parse(text) : (await import('yaml')).parse(text);
+  const json: JsonValue = file.endsWith('.json') ? JSON.parse(text) : (await import('./yaml.ts')).parseYaml(text);
   return json;
 }
 
