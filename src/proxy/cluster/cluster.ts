@@ -32,8 +32,8 @@ export interface Host {
 }
 
 /**
- * How bytes get to a host: plain TCP, or TLS with its context. It counts the cluster's `upstream_cx_total`,
- * `upstream_cx_connect_*` and `ssl.*`; `Limits.connections` and `Host.activeConnections` are the caller's to count.
+ * How bytes get to a host: plain TCP, or TLS with its context. It counts the cluster's `ssl.*`;
+ * `upstream_cx_*`, `Limits.connections` and `Host.activeConnections` are the caller's to count.
  */
 export interface Transport {
   readonly isTls: boolean;

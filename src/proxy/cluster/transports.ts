@@ -37,30 +37,11 @@ export interface Transports {
 const KEEPALIVE_SECONDS = 7200;
 
 /** Plain TCP. */
-function plainTransport(stats: StatsScope, keepAliveMs: number): Transport {
+function plainTransport(keepAliveMs: number): Transport {
   return {
     isTls: false,
-    connect(host: Host, options: ConnectOptions, handlers: ConnectHandlers) {
-      stats.counter('upstream_cx_total').value++;
-      const bind = options.bind === undefined ? {} : { bind: options.bind };
-      connectTcp(
-        host.address,
-        { timeoutMs: options.timeoutMs, keepAliveMs, ...bind },
-        {
-          onData() {},
-          onEnd() {},
-          onDrain() {},
-          onClose(error) {
-            stats.counter('upstream_cx_connect_fail').value++;
-            if (error === 'connection timeout') stats.counter('upstream_cx_connect_timeout').value++;
-            handlers.onClose(error);
-          },
-          onConnect(connection) {
-            connection.read(handlers);
-            handlers.onConnect(connection);
-          },
-        },
-      );
+    connect(host: Host, { timeoutMs, bind }: ConnectOptions, handlers: ConnectHandlers) {
+      connectTcp(host.address, { timeoutMs, keepAliveMs, ...(bind === undefined ? {} : { bind }) }, handlers);
     },
   };
 }
@@ -77,7 +58,7 @@ function keepAliveMs(config: ClusterProto): number {
 export function buildTransports(config: ClusterProto, path: string, scope: TransportScope): Transports {
   const { stats, secrets, usesHostAsSni, checksSni } = scope;
   const keepAlive = keepAliveMs(config);
-  const plain = plainTransport(stats, keepAlive);
+  const plain = plainTransport(keepAlive);
   const secured: TlsTransport[] = [];
   const build = (socket: TransportSocket | undefined, at: string): Transport => {
     const any = socket?.configType.value;

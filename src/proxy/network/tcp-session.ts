@@ -147,6 +147,7 @@ export class TcpSession {
     host.activeConnections++;
     host.requestsTotal.value++;
     cluster.limits.connections.value++;
+    cluster.stats.counter('upstream_cx_total').value++;
     const release = (): void => {
       host.activeConnections--;
       cluster.limits.connections.value--;
@@ -176,7 +177,10 @@ export class TcpSession {
   }
 
   #connectFailed(cluster: Cluster, host: Host, error: string): void {
-    host.report({ kind: 'local-origin-failure', cause: error === 'connection timeout' ? 'timeout' : 'connect-failure' });
+    const isTimeout = error === 'connection timeout';
+    host.report({ kind: 'local-origin-failure', cause: isTimeout ? 'timeout' : 'connect-failure' });
+    cluster.stats.counter('upstream_cx_connect_fail').value++;
+    if (isTimeout) cluster.stats.counter('upstream_cx_connect_timeout').value++;
     if (this.#isOver) return;
     this.#info.upstreamTransportFailure = error;
     this.#tried.push(host);

@@ -93,7 +93,6 @@ export class TlsTransport implements Transport {
   }
 
   connect(host: Host, options: ConnectOptions, handlers: ConnectHandlers): void {
-    this.#count('upstream_cx_total');
     let current: Current | undefined;
     try {
       current = this.#current();
@@ -106,7 +105,6 @@ export class TlsTransport implements Transport {
   }
 
   #fail(handlers: ConnectHandlers, reason: string, stat: string): void {
-    this.#count('upstream_cx_connect_fail');
     this.#count(stat);
     queueMicrotask(() => handlers.onClose(reason));
   }
@@ -145,8 +143,6 @@ export class TlsTransport implements Transport {
   }
 
   #failed(host: Host, handlers: ConnectHandlers, kind: 'connect' | 'handshake' | 'timeout', reason: string): void {
-    this.#count('upstream_cx_connect_fail');
-    if (kind === 'timeout') this.#count('upstream_cx_connect_timeout');
     if (kind === 'handshake') {
       this.#count('ssl.connection_error');
       this.#sessions.delete(host);
@@ -176,7 +172,6 @@ export class TlsTransport implements Transport {
     if (refusal !== undefined) {
       socket.destroy();
       this.#sessions.delete(host);
-      this.#count('upstream_cx_connect_fail');
       this.#count(`ssl.${refusal.stat}`);
       handlers.onClose(tlsError(`CERTIFICATE_VERIFY_FAILED:${refusal.reason}`));
       return false;
