@@ -2,20 +2,23 @@
  * A hashed timer wheel: timeouts that are set for every request and nearly always cancelled. Setting and cancelling
  * touch one linked list; time comes in as an argument. Timers fire up to one tick late, never early.
  */
+import { reportBug } from './bugs.ts';
+
 export interface WheelTimer {
-  readonly callback: () => void;
+  callback(): void;
   readonly dueTick: number;
   previous: WheelTimer;
   next: WheelTimer;
   isPending: boolean;
 }
 
-function listHead(): WheelTimer {
-  const head = { callback: () => {}, dueTick: 0, isPending: false } as Omit<WheelTimer, 'previous' | 'next'>;
-  const linked: WheelTimer = Object.assign(head, { previous: undefined as never, next: undefined as never });
-  linked.previous = linked;
-  linked.next = linked;
-  return linked;
+/** The ends of a slot's list: a timer of its own that never fires. */
+class ListHead implements WheelTimer {
+  readonly dueTick = 0;
+  previous: WheelTimer = this;
+  next: WheelTimer = this;
+  isPending = false;
+  callback(): void {}
 }
 
 /** Timers in slots of `tickMs`; a timer further away than the wheel is round stays in its slot for another round. */
@@ -28,7 +31,7 @@ export class TimerWheel {
   constructor(nowMs: number, tickMs = 10, slots = 512) {
     this.tickMs = tickMs;
     this.#tick = Math.floor(nowMs / tickMs);
-    this.#slots = Array.from({ length: slots }, listHead);
+    this.#slots = Array.from({ length: slots }, () => new ListHead());
   }
 
   /** Timers that wait. */
@@ -90,7 +93,12 @@ export class TimerWheel {
     for (const timer of due) {
       if (!timer.isPending) continue;
       this.cancel(timer);
-      timer.callback();
+      // One timer's bug must not keep the others from firing.
+      try {
+        timer.callback();
+      } catch (error) {
+        reportBug(error);
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Connections over sockets of Node: plain ones read into the shared buffer where possible, TLS ones by 'data' events. */
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { reportBug } from '../core/bugs.ts';
 import type { NetAddress } from './address.ts';
 import type { Connection, ConnectionHandlers } from './connection.ts';
 import { onReadOption, type ReadTarget, rehome, sharesReads } from './shared-read.ts';
@@ -16,11 +17,17 @@ function flushDirty(): void {
   dirty.length = 0;
 }
 
-/** Runs a callback of a socket; what it writes, to whatever connection, goes out when it returns, one write each. */
-function inTurn(run: () => void): void {
+/**
+ * Runs a callback of a socket; what it writes, to whatever connection, goes out when it returns, one write each. An
+ * exception ends the connection and nothing else.
+ */
+function inTurn(connection: SocketConnection, run: () => void): void {
   depth++;
   try {
     run();
+  } catch (error) {
+    connection.destroy('bug', true);
+    reportBug(error);
   } finally {
     depth--;
     if (depth === 0 && dirty.length > 0) flushDirty();
@@ -74,10 +81,10 @@ class SocketConnection implements Connection, ReadTarget {
     // Paused first, for a listener of 'data' would make it flow.
     socket.pause();
     if (!isShared) socket.on('data', (bytes: Uint8Array) => this.onRead(bytes));
-    socket.on('end', () => inTurn(() => this.#handlers.onEnd()));
+    socket.on('end', () => inTurn(this, () => this.#handlers.onEnd()));
     socket.on('drain', () => {
       this.#hasRoom = true;
-      inTurn(() => this.#handlers.onDrain());
+      inTurn(this, () => this.#handlers.onDrain());
     });
     socket.on('error', (error) => {
       this.#error ??= errorCode(error);
@@ -95,6 +102,9 @@ class SocketConnection implements Connection, ReadTarget {
     depth++;
     try {
       this.#handlers.onData(bytes);
+    } catch (error) {
+      this.destroy('bug', true);
+      reportBug(error);
     } finally {
       depth--;
       if (depth === 0 && dirty.length > 0) flushDirty();
@@ -186,7 +196,7 @@ class SocketConnection implements Connection, ReadTarget {
     if (this.isClosed) return;
     this.isClosed = true;
     this.#queue.clear();
-    inTurn(() => this.#handlers.onClose(this.#error));
+    inTurn(this, () => this.#handlers.onClose(this.#error));
     this.afterClose?.();
   }
 }
@@ -261,6 +271,6 @@ export function connectTcp(address: NetAddress, options: TcpOptions, handlers: C
   socket.once('connect', () => {
     clearTimeout(timer);
     connection.read(handlers);
-    inTurn(() => handlers.onConnect(connection));
+    inTurn(connection, () => handlers.onConnect(connection));
   });
 }

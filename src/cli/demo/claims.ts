@@ -113,9 +113,9 @@ const denied: Claim = {
     const [payments] = await instancesOf(stateDir, 'payments');
     await new Promise((resolve) => setTimeout(resolve, 1200));
     const entry = logged(stateDir, payments?.id ?? '', '/ledger');
-    const policy = String(entry?.['policy'] ?? '');
+    const policy = JSON.stringify(entry?.['policy'] ?? {});
     const holds =
-      allowed.status === 201 && refused.status === 403 && policy.includes('payments-nobody') && policy.includes('security.yaml:');
+      allowed.status === 201 && refused.status === 403 && policy.includes('payments-nobody') && policy.includes('security.yaml');
     return { holds, saw: `POST /checkout ${allowed.status}; GET /ledger ${refused.status} ${refused.text.trim()}; denied by ${policy}` };
   },
 };

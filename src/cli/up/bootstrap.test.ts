@@ -56,7 +56,12 @@ test('the node says what the contract asks for', () => {
     NAMESPACE: 'shop',
     NAME: 'payments-v1-0',
     WORKLOAD_NAME: 'payments-v1',
-    LABELS: { app: 'payments', version: 'v1' },
+    LABELS: {
+      'service.istio.io/canonical-name': 'payments',
+      'service.istio.io/canonical-revision': 'v1',
+      app: 'payments',
+      version: 'v1',
+    },
     SERVICE_ACCOUNT: 'payments',
     INSTANCE_IPS: '10.127.0.2,fd74::2',
     CLUSTER_ID: 'tulle',

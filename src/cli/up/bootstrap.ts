@@ -34,6 +34,18 @@ function localityOf(locality: string): JsonObject {
   return region === '' ? {} : { locality: { region, zone, sub_zone: subZone } };
 }
 
+/**
+ * The labels that Istio's injector adds to a pod, from which metrics take the canonical service and revision. Source:
+ * istio, `service.istio.io/canonical-name`: that label, app.kubernetes.io/name, app, or the workload's name.
+ */
+function labelsOf({ labels, name }: Workload): Record<string, string> {
+  return {
+    'service.istio.io/canonical-name': labels['app.kubernetes.io/name'] ?? labels['app'] ?? name,
+    'service.istio.io/canonical-revision': labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest',
+    ...labels,
+  };
+}
+
 function nodeOf(input: BootstrapInput): JsonObject {
   const { workload, instance, place, tokenFile } = input;
   const { namespace, name, role } = workload;
@@ -45,7 +57,7 @@ function nodeOf(input: BootstrapInput): JsonObject {
       NAMESPACE: namespace,
       NAME: instance,
       WORKLOAD_NAME: name,
-      LABELS: workload.labels,
+      LABELS: labelsOf(workload),
       SERVICE_ACCOUNT: workload.serviceAccount,
       INSTANCE_IPS: place.addresses.join(','),
       CLUSTER_ID,

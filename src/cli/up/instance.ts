@@ -205,7 +205,7 @@ export class Instance {
     const { foreground, record, user } = this.#context;
     const { workload } = this;
     const cwd = path.resolve(this.#folder, path.dirname(workload.origin.file), workload.workingDir);
-    const env = { ...this.#context.env, ...place.env, ...workload.env };
+    const env = { ...this.#context.env, ...workload.env, ...place.env };
     const identity = { uid: user?.uid, gid: user?.gid };
     let life = new AbortController();
     this.#app = keepRunning({

@@ -1,5 +1,7 @@
 /** Explicit mode: a loopback listener for each named upstream, and an HTTP proxy for all services. */
+import { create } from '@bufbuild/protobuf';
 import { isHttp, type ServicePort } from '../../model/service.ts';
+import { MetadataSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
@@ -64,6 +66,7 @@ export const explicitOutbound = memoised((scope: Scope, explicitKey: string): Ex
     isBound: true,
     settings: scope.settings,
   });
+  proxy.metadata = create(MetadataSchema, { filterMetadata: { tulle: { httpProxy: true } } });
   const listeners = [resourceOf(ListenerSchema, proxy.name, proxy)];
   const routes = [httpProxyRoute(scope)];
   for (const { host, port: number, localPort } of upstreams) {

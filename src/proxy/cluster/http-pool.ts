@@ -77,9 +77,9 @@ export class HttpPool implements ClientOwner {
       this.stats.upstream_cx_max_requests.value++;
       return this.#retire(client);
     }
-    if (this.#isClosing) return this.#retire(client);
     const waiter = this.#nextWaiter();
     if (waiter !== undefined) return waiter.onPoolReady(client);
+    if (this.#isClosing) return this.#retire(client);
     client.idleSinceMs = idleTimeoutMs > 0 ? this.#clock.monotonicMs() : 0;
     this.#idle.push(client);
     if (idleTimeoutMs > 0 && this.#sweeper === undefined) this.#sweeper = this.#timers.after(idleTimeoutMs, () => this.#sweep());

@@ -5,19 +5,24 @@ import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { AccessLogSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { CorsPolicySchema, CorsSchema } from '../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
 import {
   type HttpConnectionManager,
+  HttpConnectionManager_CodecType,
   HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManager_PathWithEscapedSlashesAction as Slashes,
   HttpConnectionManagerSchema,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Cluster, Limits } from '../cluster/cluster.ts';
 import type { PeerTls } from '../listener/connection.ts';
+import { httpConnectionManager } from '../network/http-connection-manager.ts';
 import { createStats } from '../telemetry/registry.ts';
 import {
   answering,
   ask,
+  completed,
   connectClient,
   type HcmInit,
   httpFilter,
@@ -702,5 +707,53 @@ test('faults: an abort, and a delay that the next filter waits for', async (t) =
     assert.match(await client.closed(), want);
     assert.equal(counter(proxy, 'http.test', `fault.${flag}`), 1);
     assert.equal(proxy.stats.scope('http.test').gauge('fault.active_faults').value, 0);
+  }
+});
+
+test('cors: a preflight is answered, a response marked, a stranger left alone', async (t) => {
+  const policy = create(CorsPolicySchema, {
+    allowOriginStringMatch: [{ matchPattern: { case: 'exact', value: 'http://me' } }],
+    allowMethods: 'GET,PUT',
+    exposeHeaders: 'x-a',
+    allowCredentials: true,
+  });
+  const route = { ...routeTo('c'), typedPerFilterConfig: { 'envoy.filters.http.cors': anyPack(CorsPolicySchema, policy) } };
+  const { ask: send, seen } = await setUp(t, {
+    routes: routesOf([route]),
+    hcm: { httpFilters: [httpFilter('envoy.filters.http.cors', CorsSchema, {})] },
+  });
+  const preflight = await send('OPTIONS / HTTP/1.1\r\nhost: a\r\norigin: http://me\r\naccess-control-request-method: PUT\r\n\r\n');
+  assert.match(preflight, /^HTTP\/1.1 200 [^]*access-control-allow-origin: http:\/\/me\r\n[^]*access-control-allow-methods: GET,PUT\r\n/);
+  assert.equal(seen.length, 0);
+  const actual = await send('GET / HTTP/1.1\r\nhost: a\r\norigin: http://me\r\n\r\n');
+  assert.match(actual, /access-control-allow-credentials: true\r\naccess-control-expose-headers: x-a\r\n[^]*hello$/);
+  assert.doesNotMatch(await send('GET / HTTP/1.1\r\nhost: a\r\norigin: http://you\r\n\r\n'), /access-control/);
+});
+
+test('a cluster that is not there is asked for where the configuration says so', async (t) => {
+  const origin = await startOrigin(answering(() => response(200, 'late')));
+  const stats = createStats();
+  const clusters = testClusters([], [testCluster('late', [origin.port], stats)]);
+  const message = routesOf([routeTo('late', {}, '/late'), routeTo('never', {}, '/never')]);
+  message.httpFilters.push(httpFilter('envoy.filters.http.on_demand', OnDemandSchema, { odcds: { timeout: { seconds: 1n } } }));
+  const proxy = await startProxy(message, clusters, stats);
+  t.after(async () => {
+    await origin.close();
+    await proxy.close();
+  });
+  assert.match(await ask(proxy.port, 'POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi'), /^HTTP\/1.1 200 [^]*late$/);
+  assert.match(await ask(proxy.port, 'GET /never HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1.1 503 /);
+});
+
+test('what is not supported is refused by its name', () => {
+  for (const [init, want] of [
+    [{ codecType: HttpConnectionManager_CodecType.HTTP2 }, /hcm\.codec_type: HTTP\/2 is not supported/],
+    [{ localReplyConfig: {} }, /hcm\.local_reply_config/],
+    [{ upgradeConfigs: [{ upgradeType: 'CONNECT' }] }, /hcm\.upgrade_configs\[0\]\.upgrade_type: CONNECT/],
+    [{ setCurrentClientCertDetails: { cert: true } }, /hcm\.set_current_client_cert_details\.cert/],
+    [{ httpFilters: [{ name: 'x' }] }, /hcm\.http_filters\[0\]: filter x/],
+  ] as const) {
+    const message = Object.assign(create(HttpConnectionManagerSchema, init), { routeSpecifier: routesOf([routeTo('c')]).routeSpecifier });
+    assert.throws(() => httpConnectionManager.parse(completed(message), 'hcm'), want);
   }
 });

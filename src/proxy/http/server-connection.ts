@@ -2,7 +2,7 @@
  * A downstream HTTP/1.1 connection: one request at a time, in order. Requests that a client sends ahead (pipelining)
  * wait as bytes, at most one read's worth, while the connection is not read.
  */
-import { messageOf, type ProtocolError } from '../../core/errors.ts';
+import type { ProtocolError } from '../../core/errors.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import { headersOf } from '../../wire/http/headers.ts';
 import { createRequestDecoder, type RequestDecoder } from '../../wire/http1/decoder.ts';
@@ -116,29 +116,22 @@ export class ServerConnection implements ConnectionHandlers, StreamOwner {
   }
 
   onData(bytes: Uint8Array): void {
-    try {
-      this.#runtime.stats.downstream_cx_rx_bytes_total.value += bytes.length;
-      if (this.#isClosing) return;
-      if (this.#backlog === undefined) this.#feed(bytes);
-      else this.#keep(bytes);
-    } catch (error) {
-      this.#bug(error);
-    }
+    this.#runtime.stats.downstream_cx_rx_bytes_total.value += bytes.length;
+    if (this.#isClosing) return;
+    if (this.#backlog === undefined) this.#feed(bytes);
+    else this.#keep(bytes);
   }
 
   onEnd(): void {
     const stream = this.#stream;
     if (this.#isTunnel && stream !== undefined) return stream.end(undefined);
-    // A client that has ended its side is taken to be gone, as Envoy takes it.
-    this.#connection.destroy();
+    // A client that has ended its side is taken to be gone, as Envoy takes it; what it asked for before still goes out.
+    if (stream === undefined && this.#connection.pendingBytes > 0) this.#closeGently();
+    else this.#connection.destroy();
   }
 
   onDrain(): void {
-    try {
-      this.#stream?.drained();
-    } catch (error) {
-      this.#bug(error);
-    }
+    this.#stream?.drained();
   }
 
   onClose(error: string | undefined): void {
@@ -293,12 +286,5 @@ export class ServerConnection implements ConnectionHandlers, StreamOwner {
 
   #unpause(): void {
     if (--this.#pauses === 0 && !this.#isClosing) this.#connection.resume();
-  }
-
-  #bug(error: unknown): void {
-    const { log, stats } = this.#runtime.scope;
-    stats.counter('bug_total').value++;
-    log.error('bug while serving a request', { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined });
-    this.#connection.destroy('bug', true);
   }
 }

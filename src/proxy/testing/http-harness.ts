@@ -120,7 +120,7 @@ export function testClusters(clusters: readonly Cluster[], late: readonly Cluste
 export type HcmInit = MessageInitShape<typeof HttpConnectionManagerSchema>;
 
 /** Adds the router as the last filter, and what else every configuration needs. */
-function completed(message: HttpConnectionManager): HttpConnectionManager {
+export function completed(message: HttpConnectionManager): HttpConnectionManager {
   if (message.statPrefix === '') message.statPrefix = 'test';
   message.httpFilters.push(httpFilter('envoy.filters.http.router', RouterSchema, {}));
   return message;
