@@ -746,13 +746,14 @@ test('a cluster that is not there is asked for where the configuration says so',
 });
 
 test('what is not supported is refused by its name', () => {
-  for (const [init, want] of [
+  const cases: readonly (readonly [init: HcmInit, want: RegExp])[] = [
     [{ codecType: HttpConnectionManager_CodecType.HTTP2 }, /hcm\.codec_type: HTTP\/2 is not supported/],
     [{ localReplyConfig: {} }, /hcm\.local_reply_config/],
     [{ upgradeConfigs: [{ upgradeType: 'CONNECT' }] }, /hcm\.upgrade_configs\[0\]\.upgrade_type: CONNECT/],
     [{ setCurrentClientCertDetails: { cert: true } }, /hcm\.set_current_client_cert_details\.cert/],
     [{ httpFilters: [{ name: 'x' }] }, /hcm\.http_filters\[0\]: filter x/],
-  ] as const) {
+  ];
+  for (const [init, want] of cases) {
     const message = Object.assign(create(HttpConnectionManagerSchema, init), { routeSpecifier: routesOf([routeTo('c')]).routeSpecifier });
     assert.throws(() => httpConnectionManager.parse(completed(message), 'hcm'), want);
   }
