@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type net from 'node:net';
 import { test } from 'node:test';
-import { ask, response, routesOf, routeTo } from '../testing/http-harness.ts';
+import { response, routesOf, routeTo } from '../testing/http-harness.ts';
 import { counter, GET, setUp } from '../testing/hcm-setup.ts';
 
 const RETRY = { retryPolicy: { retryOn: '5xx', numRetries: 2, retryBackOff: { baseInterval: { nanos: 1_000_000 } } } };
