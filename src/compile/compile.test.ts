@@ -96,14 +96,8 @@ describe('sharing', () => {
 });
 
 describe('refusals', () => {
-  const suffix = ruleOf([to(WEB)], { matches: [matchOf({ uri: { kind: 'suffix', value: '.js' } })] });
   const when = [{ key: 'unheard.of', values: ['x'], notValues: [], origin: origin('AuthorizationPolicy', 'p', 'spec.rules[0].when[0]') }];
   const cases: readonly { name: string; mesh: Mesh; error: RegExp }[] = [
-    {
-      name: 'a suffix of a path',
-      mesh: shop({ routes: [routeSetOf([WEB], { http: [suffix] })] }),
-      error: /spec\.http\[0\]\.match\[0\]\.uri: a suffix match/,
-    },
     {
       name: 'an unknown condition',
       mesh: shop({ authorizationPolicies: [policyOf('p', 'ALLOW', [authorizationRule({ when })])] }),

@@ -1,5 +1,6 @@
 /** Instances as proxies register them (node metadata `TULLE.register`, ARCHITECTURE.md) and as they are kept on disk. */
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import { parseIp } from '../core/cidr.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -30,6 +31,7 @@ export function instanceOf(node: Node, proxy: ProxyNode): Omit<WorkloadInstance,
   const { address, locality } = register;
   const path = 'node.metadata.TULLE.register';
   if (typeof address !== 'string' || address === '') throw new ConfigError(`${path}.address`, 'an address is needed to register');
+  if (parseIp(address) === undefined) throw new ConfigError(`${path}.address`, `${JSON.stringify(address)} is not an IP address`);
   if (proxy.workload === '') throw new ConfigError('node.metadata.WORKLOAD_NAME', "the workload's name is needed to register");
   return {
     id: instanceId(node.id, proxy.namespace),

@@ -2,7 +2,7 @@ import type { LabelSelector } from './match.ts';
 import type { Provenance } from './provenance.ts';
 
 export interface ServerTls {
-  readonly mode: 'PASSTHROUGH' | 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL' | 'AUTO_PASSTHROUGH' | 'ISTIO_MUTUAL';
+  readonly mode: 'PASSTHROUGH' | 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL' | 'ISTIO_MUTUAL';
   readonly httpsRedirect: boolean;
   readonly serverCertificate: string;
   readonly privateKey: string;

@@ -6,6 +6,9 @@ export type StringMatch =
   | { readonly kind: 'regex'; readonly value: string }
   | { readonly kind: 'present' };
 
+/** Matching of a path: xDS has no matcher for its end. */
+export type PathMatch = Exclude<StringMatch, { readonly kind: 'suffix' }>;
+
 /** Which workloads something applies to: all labels equal; an empty selector is every workload in scope. */
 export type LabelSelector = Readonly<Record<string, string>>;
 

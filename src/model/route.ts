@@ -1,4 +1,4 @@
-import type { LabelSelector, StringMatch } from './match.ts';
+import type { LabelSelector, PathMatch, StringMatch } from './match.ts';
 import type { Provenance } from './provenance.ts';
 
 /** Header operations; names in lower case. */
@@ -31,7 +31,7 @@ export interface WeightedDestination {
 /** Conditions of one match block, all of which must hold. */
 export interface HttpMatch {
   readonly name: string;
-  readonly uri: StringMatch | undefined;
+  readonly uri: PathMatch | undefined;
   readonly ignoreUriCase: boolean;
   readonly scheme: StringMatch | undefined;
   readonly method: StringMatch | undefined;

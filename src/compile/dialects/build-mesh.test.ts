@@ -245,6 +245,14 @@ const findings: readonly { readonly name: string; readonly files: Readonly<Recor
     want: [],
   },
   {
+    name: 'a WorkloadEntry that is a name, where nobody looks names up',
+    files: {
+      a: payments,
+      b: 'apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: { name: vm, namespace: shop }\nspec: { address: vm.example.com, labels: { app: payments } }\n',
+    },
+    want: [/^error TUL115 WorkloadEntry shop\/vm b:1 spec\.address: payments\.shop\.svc\.cluster\.local .*"vm\.example\.com" is a name/],
+  },
+  {
     name: 'two PeerAuthentications of one scope',
     files: {
       a: 'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: p, namespace: shop }\nspec: { mtls: { mode: STRICT } }\n',

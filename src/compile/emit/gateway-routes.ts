@@ -95,7 +95,5 @@ export function gatewayRoutes(scope: Scope, { number, family, servers }: MergedP
 
 /** True for servers that end TLS and speak HTTP inside it. */
 export function endsAsHttp({ port, tls }: BoundServer['server']): boolean {
-  return (
-    tls !== undefined && tls.mode !== 'PASSTHROUGH' && tls.mode !== 'AUTO_PASSTHROUGH' && port.protocol !== 'TLS' && port.protocol !== 'TCP'
-  );
+  return tls !== undefined && tls.mode !== 'PASSTHROUGH' && port.protocol !== 'TLS' && port.protocol !== 'TCP';
 }

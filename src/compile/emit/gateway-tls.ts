@@ -91,12 +91,6 @@ export function gatewayTlsSocket(
 ): TransportSocket | undefined {
   const alpnProtocols = speaksHttp ? ['h2', 'http/1.1'] : [];
   if (tls.mode === 'PASSTHROUGH') return undefined;
-  if (tls.mode === 'AUTO_PASSTHROUGH') {
-    throw new ConfigError(
-      `${origin.field}.tls.mode`,
-      'AUTO_PASSTHROUGH (one gateway between clusters) is not supported; use PASSTHROUGH with tls routes',
-    );
-  }
   if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], settings.trustDomain);
   const commonTlsContext = create(CommonTlsContextSchema, {
     tlsParams: {

@@ -1,6 +1,5 @@
 /** Match blocks of HTTP rules: what the control plane decides about the proxy, and what the proxy decides about a request. */
 import { create } from '@bufbuild/protobuf';
-import { ConfigError } from '../../core/errors.ts';
 import { type LabelSelector, selects } from '../../model/match.ts';
 import type { HttpMatch } from '../../model/route.ts';
 import {
@@ -38,11 +37,10 @@ export function concerns(match: SiteMatch, site: RouteSite): boolean {
 
 type PathSpecifier = RouteMatch['pathSpecifier'];
 
-function pathOf({ uri, origin }: HttpMatch): PathSpecifier {
+function pathOf({ uri }: HttpMatch): PathSpecifier {
   if (uri === undefined || uri.kind === 'present') return { case: 'prefix', value: '/' };
   if (uri.kind === 'exact') return { case: 'path', value: uri.value };
   if (uri.kind === 'prefix') return { case: 'prefix', value: uri.value };
-  if (uri.kind === 'suffix') throw new ConfigError(`${origin.field}.uri`, 'a suffix match of a path cannot be expressed; use a regex');
   return {
     case: 'safeRegex',
     value: { $typeName: 'envoy.type.matcher.v3.RegexMatcher', regex: uri.value, engineType: { case: undefined } },

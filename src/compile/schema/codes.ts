@@ -31,6 +31,7 @@ export const diagnosticCodes = {
   TUL112: 'There are no free virtual addresses.',
   TUL113: 'A TrafficSplit names an HTTPRouteGroup that does not exist.',
   TUL114: 'A TrafficSplit is for a service that does not exist.',
+  TUL115: 'A WorkloadEntry is a host name, and what selects it takes IP addresses only.',
 } as const satisfies Readonly<Record<`TUL${number}`, string>>;
 
 export type DiagnosticCode = keyof typeof diagnosticCodes;

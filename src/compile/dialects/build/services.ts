@@ -1,3 +1,4 @@
+import { parseIp } from '../../../core/cidr.ts';
 import type { Endpoint, Service, ServicePort } from '../../../model/service.ts';
 import type { ServicePart } from '../part.ts';
 import { endpointsOf, type Candidates } from './endpoints.ts';
@@ -33,6 +34,17 @@ function merge(older: Service, younger: Service, findings: Findings): Service {
   return { ...older, ports, addresses: older.addresses.length > 0 ? older.addresses : younger.addresses, endpoints };
 }
 
+/** Those that can be called as they are: without DNS a name leads nowhere. */
+function callable(service: Service, findings: Findings): readonly Endpoint[] {
+  if (service.resolution !== 'static') return service.endpoints;
+  return service.endpoints.filter(({ address, origin }) => {
+    if (parseIp(address) !== undefined || address.startsWith('unix:')) return true;
+    const message = `${service.hostname} takes IP addresses, and "${address}" is a name: write an IP address, or select it in a ServiceEntry with resolution: DNS`;
+    findings.error('TUL115', origin.kind === 'WorkloadEntry' ? { ...origin, field: 'spec.address' } : origin, message);
+    return false;
+  });
+}
+
 /** Every service with its endpoints and addresses, in order of age. */
 export function buildServices(
   parts: readonly ServicePart[],
@@ -52,5 +64,9 @@ export function buildServices(
   for (const [key, { addresses }] of services) if (addresses.length > 0) wanting.delete(key);
   const given = [...services.values()].flatMap(({ addresses }) => addresses);
   const allocated = allocateAddresses([...wanting.values()], given, previous, findings);
-  return [...services].map(([key, service]) => ({ ...service, addresses: allocated.get(key) ?? service.addresses }));
+  return [...services].map(([key, service]) => ({
+    ...service,
+    addresses: allocated.get(key) ?? service.addresses,
+    endpoints: callable(service, findings),
+  }));
 }

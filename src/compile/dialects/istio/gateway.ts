@@ -9,7 +9,9 @@ const tlsVersion = oneOf(['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'
 
 const tlsSchema = object({
   mode: defaulted(
-    oneOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL']),
+    oneOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL', 'ISTIO_MUTUAL'], {
+      unsupported: { AUTO_PASSTHROUGH: 'it joins clusters, of which Tulle has one; write PASSTHROUGH with tls routes' },
+    }),
     'PASSTHROUGH',
     'Whether TLS ends here, and what clients must show.',
   ),

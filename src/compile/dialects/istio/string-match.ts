@@ -1,4 +1,4 @@
-import type { StringMatch } from '../../../model/match.ts';
+import type { PathMatch, StringMatch } from '../../../model/match.ts';
 import { object, optional, string, type Infer } from '../../schema/schema.ts';
 
 const fields = {
@@ -14,7 +14,7 @@ export const stringMatchSchema = object(fields, [{ kind: 'exactly-one', fields: 
 export const presenceMatchSchema = object(fields, [{ kind: 'at-most-one', fields: Object.keys(fields) }]);
 
 /** The match in the model. */
-export function lowerStringMatch({ exact, prefix, regex }: Infer<typeof presenceMatchSchema>): StringMatch {
+export function lowerStringMatch({ exact, prefix, regex }: Infer<typeof presenceMatchSchema>): PathMatch {
   if (exact !== undefined) return { kind: 'exact', value: exact };
   if (prefix !== undefined) return { kind: 'prefix', value: prefix };
   if (regex !== undefined) return { kind: 'regex', value: regex };
@@ -22,7 +22,7 @@ export function lowerStringMatch({ exact, prefix, regex }: Infer<typeof presence
 }
 
 /** The same for a field that may be absent. */
-export function lowerOptionalMatch(match: Infer<typeof stringMatchSchema> | undefined): StringMatch | undefined {
+export function lowerOptionalMatch(match: Infer<typeof stringMatchSchema> | undefined): PathMatch | undefined {
   return match === undefined ? undefined : lowerStringMatch(match);
 }
 

@@ -12,7 +12,7 @@ const conditionsSchema = object({
 });
 
 const endpointSchema = object({
-  addresses: required(list(string({ format: 'endpoint-address' }), 1), 'Addresses of one workload; the first counts.'),
+  addresses: required(list(string({ format: 'ip' }), 1), 'Addresses of one workload; the first counts.'),
   conditions: optional(conditionsSchema, 'Whether it gets traffic.'),
   zone: defaulted(string({ mayBeEmpty: true }), '', 'Zone it runs in.'),
   hostname: unsupported('none', 'Name in the DNS of Kubernetes.'),
@@ -28,7 +28,10 @@ export const endpointSlice = defineDialect({
   apiVersions: ['discovery.k8s.io/v1'],
   description: `Addresses of the Service that the label ${SERVICE_LABEL} names.`,
   fields: {
-    addressType: required(oneOf(['IPv4', 'IPv6', 'FQDN']), 'What kind of addresses follow.'),
+    addressType: required(
+      oneOf(['IPv4', 'IPv6'], { unsupported: { FQDN: 'write a ServiceEntry with resolution: DNS' } }),
+      'What kind of addresses follow.',
+    ),
     endpoints: defaulted(list(endpointSchema), [], 'The addresses.'),
     ports: defaulted(list(endpointPortSchema), [], 'Ports of all these addresses.'),
   },

@@ -1,6 +1,19 @@
+import { messageOf } from '../../../core/errors.ts';
 import { defaultMeshSettings } from '../../../model/mesh.ts';
-import { bool, defaulted, duration, number, object, oneOf, optional, required, string, unsupported } from '../../schema/schema.ts';
-import { defineDialect } from '../dialect.ts';
+import {
+  bool,
+  defaulted,
+  duration,
+  number,
+  object,
+  oneOf,
+  optional,
+  required,
+  string,
+  unsupported,
+  type Infer,
+} from '../../schema/schema.ts';
+import { defineDialect, type Lowering } from '../dialect.ts';
 
 const base = defaultMeshSettings;
 
@@ -65,6 +78,18 @@ const specSchema = object({
   ingressSelector: unsupported('none', 'For Kubernetes Ingress.'),
 });
 
+/** Format of a JSON access log: an object of texts. */
+function checkJson(spec: Infer<typeof specSchema>, lowering: Lowering): void {
+  if (spec.accessLogFormat === '') return;
+  try {
+    const parsed: unknown = JSON.parse(spec.accessLogFormat);
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return;
+    lowering.error('TUL013', spec, 'accessLogFormat', 'accessLogEncoding: JSON wants a JSON object');
+  } catch (error) {
+    lowering.error('TUL013', spec, 'accessLogFormat', `accessLogEncoding: JSON wants a JSON object: ${messageOf(error)}`);
+  }
+}
+
 /** Mesh-wide settings, with the names of Istio's MeshConfig. */
 export const meshConfig = defineDialect({
   kind: 'MeshConfig',
@@ -72,7 +97,8 @@ export const meshConfig = defineDialect({
   isNamespaced: false,
   description: 'Settings for the whole mesh; there is one.',
   fields: { spec: required(specSchema, 'The settings.') },
-  lower({ spec }) {
+  lower({ spec }, lowering) {
+    if (spec.accessLogEncoding === 'JSON') checkJson(spec, lowering);
     const normalization = spec.pathNormalization?.normalization ?? 'DEFAULT';
     return {
       kind: 'settings',
