@@ -88,7 +88,8 @@ function answerer(options: DnsServerOptions): (bytes: Uint8Array, transport: Tra
 type Answer = ReturnType<typeof answerer>;
 
 async function listenUdp(options: DnsServerOptions, port: number, answer: Answer): Promise<UdpSocket> {
-  const socket = createSocket({ type: options.address.includes(':') ? 'udp6' : 'udp4', ipv6Only: true });
+  // bind refuses ipv6Only for an IPv4 socket (EINVAL)
+  const socket = createSocket(options.address.includes(':') ? { type: 'udp6', ipv6Only: true } : 'udp4');
   socket.on('message', (bytes, from) => {
     void answer(bytes, 'udp').then((response) => {
       // a peer that went away is no news, and the socket may be closed by now

@@ -115,6 +115,12 @@ function gatewayPlace(workload: Workload): Place {
   };
 }
 
+/** PORT, as explicit mode sets it, so that one application serves in both. */
+function environment(workload: Workload): Record<string, string> {
+  const [first] = workload.ports;
+  return first === undefined ? {} : { PORT: String(first.number) };
+}
+
 function sidecarPlace(workload: Workload, network: MeshNetwork, hostsFolder: string): Place {
   const { host, release } = takeHost(hostsFolder);
   const namespace = createNetworkNamespace();
@@ -137,7 +143,7 @@ function sidecarPlace(workload: Workload, network: MeshNetwork, hostsFolder: str
     ports: workload.ports.map((port) => ({ ...port, listen: port.number })),
     metadata: { INTERCEPTION_MODE: 'REDIRECT', DNS_CAPTURE: 'true' },
     tulleMetadata: { dns: dnsMetadata(network) },
-    env: {},
+    env: environment(workload),
     proxyGid: PROXY_GID,
     start: (action) => namespace.run(action),
     connect: (port, timeoutMs) => namespace.connect(address, port, timeoutMs),

@@ -77,7 +77,8 @@ export function readListenerFilters(config: ListenerProto, path: string): Listen
     found[kind] = runs;
   }
   return {
-    originalDst: found.originalDst,
+    // Envoy adds the filter to a listener that hands connections over (ListenerImpl::buildOriginalDstListenerFilter)
+    originalDst: found.originalDst ?? ((config.useOriginalDst ?? false) ? () => true : undefined),
     tlsInspector: found.tlsInspector,
     httpInspector: found.httpInspector,
     timeoutMs: durationMs(config.listenerFiltersTimeout, TIMEOUT_MS),
