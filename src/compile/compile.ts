@@ -102,6 +102,7 @@ function serverKey(mesh: Mesh, proxy: ProxyNode): string {
     labels: sorted,
     userAgent,
     isIntercepted: proxy.interception === 'REDIRECT',
+    address: proxy.interception === 'REDIRECT' ? '' : (proxy.addresses[0] ?? '127.0.0.1'),
     ports: inboundPorts(mesh.services, proxy),
   };
   return JSON.stringify(server);

@@ -1,6 +1,6 @@
 /**
  * The server's side of a sidecar: listeners and clusters for its workload's own ports. Intercepted traffic all comes
- * to `virtualInbound`; in explicit mode every port has a listener of its own on loopback.
+ * to `virtualInbound`; in explicit mode every port has a listener of its own at the proxy's address.
  */
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
@@ -35,6 +35,8 @@ export interface Server {
   readonly labels: Readonly<Record<string, string>>;
   readonly userAgent: ProxyNode['userAgent'];
   readonly isIntercepted: boolean;
+  /** Where explicit listeners are bound: the proxy's first address; '' where traffic is intercepted. */
+  readonly address: string;
   readonly ports: readonly InboundPort[];
 }
 
@@ -121,13 +123,13 @@ function virtualInbound(server: Server, site: InboundSite, policies: readonly Au
   return withPolicies(message, policies);
 }
 
-/** The loopback listener of one port in explicit mode. */
-function explicitListener(port: InboundPort, site: InboundSite, policies: readonly AuthorizationPolicy[]): CompiledResource {
+/** The listener of one port in explicit mode: at the address that peers know, so that the application may have loopback. */
+function explicitListener(host: string, port: InboundPort, site: InboundSite, policies: readonly AuthorizationPolicy[]): CompiledResource {
   const isSniffed = port.protocol === 'auto';
   const isPlain = site.modeOf(port.number) === 'DISABLE';
   const message = listener({
-    name: `127.0.0.1_${port.listen}`,
-    host: '127.0.0.1',
+    name: `${host}_${port.listen}`,
+    host,
     port: port.listen,
     direction: 'inbound',
     chains: portChains(site, port),
@@ -158,7 +160,9 @@ export const inboundOf = memoised(
       listenPort: (port) => listens.get(port) ?? port,
     };
     const clusters = server.ports.map((port) => portCluster(port, server, settings));
-    if (!server.isIntercepted) return { listeners: server.ports.map((port) => explicitListener(port, site, policies)), clusters };
+    if (!server.isIntercepted) {
+      return { listeners: server.ports.map((port) => explicitListener(server.address, port, site, policies)), clusters };
+    }
     return { listeners: [virtualInbound(server, site, policies)], clusters: [...clusters, inboundPassthrough(settings)] };
   },
 );
