@@ -14,7 +14,7 @@ import { memoised } from './emit/memo.ts';
 import { outboundClusters } from './emit/outbound-clusters.ts';
 import { outboundListeners } from './emit/outbound-listeners.ts';
 import { outboundRoutes } from './emit/outbound-routes.ts';
-import type { ProxyNode } from './emit/proxy-node.ts';
+import { hasIpv6Address, type ProxyNode } from './emit/proxy-node.ts';
 import { nameTableOf } from './emit/name-table.ts';
 import { byName, type CompiledResource, resourceOf, type ResourceMap } from './emit/resource.ts';
 import { clientKey, type Scope, scopeOf } from './emit/scope.ts';
@@ -102,6 +102,7 @@ function serverKey(mesh: Mesh, proxy: ProxyNode): string {
     labels: sorted,
     userAgent,
     isIntercepted: proxy.interception === 'REDIRECT',
+    hasIpv6: hasIpv6Address(proxy),
     address: proxy.interception === 'REDIRECT' ? '' : (proxy.addresses[0] ?? '127.0.0.1'),
     ports: inboundPorts(mesh.services, proxy),
   };

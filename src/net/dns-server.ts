@@ -89,7 +89,7 @@ type Answer = ReturnType<typeof answerer>;
 
 async function listenUdp(options: DnsServerOptions, port: number, answer: Answer): Promise<UdpSocket> {
   // bind refuses ipv6Only for an IPv4 socket (EINVAL)
-  const socket = createSocket(options.address.includes(':') ? { type: 'udp6', ipv6Only: true } : 'udp4');
+  const socket = createSocket(options.address.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' });
   socket.on('message', (bytes, from) => {
     void answer(bytes, 'udp').then((response) => {
       // a peer that went away is no news, and the socket may be closed by now

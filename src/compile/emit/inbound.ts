@@ -19,7 +19,7 @@ import { policiesFor, policyOrigins } from './authorization.ts';
 import { httpOptionsOf, thresholdsOf, upstreamHttp } from './cluster-policy.ts';
 import { type InboundSite, portChains } from './inbound-filters.ts';
 import type { InboundPort } from './inbound-ports.ts';
-import { filterChain, inspectors, listener } from './listener.ts';
+import { anyIpv6, filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
 import { BLACK_HOLE, inboundCluster, VIRTUAL_INBOUND_PORT } from './names.ts';
 import { mtlsModeOf } from './peer-authentication.ts';
@@ -35,6 +35,7 @@ export interface Server {
   readonly labels: Readonly<Record<string, string>>;
   readonly userAgent: ProxyNode['userAgent'];
   readonly isIntercepted: boolean;
+  readonly hasIpv6: boolean;
   /** Where explicit listeners are bound: the proxy's first address; '' where traffic is intercepted. */
   readonly address: string;
   readonly ports: readonly InboundPort[];
@@ -53,7 +54,7 @@ function portCluster(
 ): CompiledResource {
   const name = inboundCluster(number);
   const cluster = server.isIntercepted ? originalDestination(name, settings) : loopbackCluster(name, appPort, settings);
-  if (server.isIntercepted) bindToInbound(cluster);
+  if (server.isIntercepted) bindToInbound(cluster, server.hasIpv6);
   cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, undefined), undefined);
   const services = service === undefined ? [] : [{ host: service.host, name: service.name, namespace: service.namespace }];
   cluster.metadata = metadataOf(origin, { services });
@@ -109,6 +110,7 @@ function virtualInbound(server: Server, site: InboundSite, policies: readonly Au
   const message = listener({
     name: 'virtualInbound',
     host: '0.0.0.0',
+    otherHosts: anyIpv6(server.hasIpv6),
     port: VIRTUAL_INBOUND_PORT,
     direction: 'inbound',
     chains,
@@ -163,6 +165,6 @@ export const inboundOf = memoised(
     if (!server.isIntercepted) {
       return { listeners: server.ports.map((port) => explicitListener(server.address, port, site, policies)), clusters };
     }
-    return { listeners: [virtualInbound(server, site, policies)], clusters: [...clusters, inboundPassthrough(settings)] };
+    return { listeners: [virtualInbound(server, site, policies)], clusters: [...clusters, inboundPassthrough(settings, server.hasIpv6)] };
   },
 );

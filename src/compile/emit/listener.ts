@@ -22,6 +22,11 @@ import { metadataOf } from './provenance.ts';
 /** What http_inspector reports of plain HTTP: requests of 1.0 match as 1.1 does where Istio lets them. */
 export const PLAIN_HTTP = { transportProtocol: 'raw_buffer', applicationProtocols: ['http/1.1', 'h2c'] };
 
+/** What a proxy with IPv6 listens on beside 0.0.0.0: an IPv6 connection is redirected to ::1. */
+export function anyIpv6(hasIpv6: boolean): readonly string[] {
+  return hasIpv6 ? ['::'] : [];
+}
+
 export const inspectors = {
   originalDst: (): ListenerFilter => create(ListenerFilterSchema, extension('envoy.filters.listener.original_dst', OriginalDstSchema, {})),
   tls: (): ListenerFilter => create(ListenerFilterSchema, extension('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {})),
@@ -50,6 +55,8 @@ export function filterChain({ name = '', match, filters, origin, transportSocket
 export interface ListenerParts {
   readonly name: string;
   readonly host: string;
+  /** More hosts with the same port. */
+  readonly otherHosts?: readonly string[];
   readonly port: number;
   readonly direction: 'inbound' | 'outbound';
   readonly chains: readonly FilterChain[];
@@ -67,6 +74,7 @@ export function listener(parts: ListenerParts): Listener {
   const message = create(ListenerSchema, {
     name: parts.name,
     address: address(parts.host, parts.port),
+    additionalAddresses: (parts.otherHosts ?? []).map((host) => ({ address: address(host, parts.port) })),
     filterChains: [...parts.chains],
     listenerFilters: [...listenerFilters],
     listenerFiltersTimeout: duration(settings.protocolDetectionTimeoutMs),

@@ -9,7 +9,7 @@ import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listen
 import { isIp } from './any.ts';
 import { endpointPort } from './endpoints.ts';
 import { httpConnectionManager } from './hcm.ts';
-import { filterChain, inspectors, listener, PLAIN_HTTP } from './listener.ts';
+import { anyIpv6, filterChain, inspectors, listener, PLAIN_HTTP } from './listener.ts';
 import { BLACK_HOLE, PASSTHROUGH, serviceRoute, VIRTUAL_OUTBOUND_PORT } from './names.ts';
 import { opaqueChains } from './opaque-chains.ts';
 import { hasOwnListener, httpPorts } from './outbound-routes.ts';
@@ -51,6 +51,7 @@ function virtualOutbound(scope: Scope): Listener {
   const message = listener({
     name: 'virtualOutbound',
     host: ANY,
+    otherHosts: anyIpv6(client.hasIpv6),
     port: VIRTUAL_OUTBOUND_PORT,
     direction: 'outbound',
     chains: [loop, unknownChain(scope, 'virtualOutbound-catchall-tcp')],
@@ -92,6 +93,7 @@ function wildcardListener(scope: Scope, { port, hasHttp, httpOrigin, opaque }: W
   return listener({
     name: `${ANY}_${port}`,
     host: ANY,
+    otherHosts: anyIpv6(scope.client.hasIpv6),
     port,
     direction: 'outbound',
     chains,

@@ -24,6 +24,11 @@ export interface ProxyNode {
   readonly isOnDemand: boolean;
 }
 
+/** True where one of the proxy's addresses is IPv6. */
+export function hasIpv6Address({ addresses }: Pick<ProxyNode, 'addresses'>): boolean {
+  return addresses.some((address) => address.includes(':'));
+}
+
 const PROTOCOLS: readonly Protocol[] = ['http', 'http2', 'grpc', 'grpc-web', 'https', 'tls', 'tcp', 'mongo', 'redis', 'mysql', 'auto'];
 
 function object(value: JsonValue | undefined): JsonObject {

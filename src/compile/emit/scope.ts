@@ -4,7 +4,7 @@ import type { Mesh, MeshSettings } from '../../model/mesh.ts';
 import type { RouteSet } from '../../model/route.ts';
 import type { DestinationPolicy } from '../../model/traffic-policy.ts';
 import { memoised } from './memo.ts';
-import type { ProxyNode } from './proxy-node.ts';
+import { hasIpv6Address, type ProxyNode } from './proxy-node.ts';
 import type { ServiceShape } from './shape.ts';
 
 /** The part of a proxy that decides what it gets for its outgoing traffic. */
@@ -17,6 +17,8 @@ export interface Client {
   readonly role: ProxyNode['role'];
   /** True where its connections keep the address that the application dialled. */
   readonly isIntercepted: boolean;
+  /** True where intercepted connections may be IPv6. */
+  readonly hasIpv6: boolean;
 }
 
 export interface Scope {
@@ -59,7 +61,8 @@ export function clientKey(mesh: Mesh, proxy: ProxyNode): string {
   );
   const { namespace, userAgent, isOnDemand, role } = proxy;
   const isIntercepted = role === 'sidecar' && proxy.interception === 'REDIRECT';
-  return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role, isIntercepted } satisfies Client);
+  const hasIpv6 = isIntercepted && hasIpv6Address(proxy);
+  return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role, isIntercepted, hasIpv6 } satisfies Client);
 }
 
 const NO_GATEWAYS: readonly Gateway[] = [];

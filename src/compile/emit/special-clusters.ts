@@ -2,7 +2,8 @@
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
 import { type Cluster, Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import { address, duration } from './any.ts';
+import { BindConfigSchema, type SocketAddress, SocketAddressSchema } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
+import { duration } from './any.ts';
 import { httpOptionsOf, thresholdsOf } from './cluster-policy.ts';
 import { memoised } from './memo.ts';
 import { BLACK_HOLE, INBOUND_PASSTHROUGH, PASSTHROUGH } from './names.ts';
@@ -11,8 +12,9 @@ import { type CompiledResource, resourceOf } from './resource.ts';
 /** Idle connections to addresses nobody named are given up after five minutes. */
 const PASSTHROUGH_IDLE_MS = 300_000;
 
-/** Source address of the proxy's connections to its own application, which interception leaves alone. */
+/** Source addresses of the proxy's connections to its own application, which interception leaves alone. */
 const INBOUND_SOURCE = '127.0.0.6';
+const INBOUND_SOURCE_IPV6 = '::6';
 
 /** A cluster to wherever the connection was dialled. */
 export function originalDestination(name: string, settings: MeshSettings): Cluster {
@@ -27,19 +29,13 @@ export function originalDestination(name: string, settings: MeshSettings): Clust
 }
 
 /** Makes `cluster` connect from the address that tells interception "this is the proxy, to its application". */
-export function bindToInbound(cluster: Cluster): void {
-  cluster.upstreamBindConfig = {
-    $typeName: 'envoy.config.core.v3.BindConfig',
-    sourceAddress: socketAddress(INBOUND_SOURCE),
-    socketOptions: [],
-    extraSourceAddresses: [],
-    additionalSourceAddresses: [],
-  };
+export function bindToInbound(cluster: Cluster, hasIpv6: boolean): void {
+  const extraSourceAddresses = hasIpv6 ? [{ address: socketAddress(INBOUND_SOURCE_IPV6) }] : [];
+  cluster.upstreamBindConfig = create(BindConfigSchema, { sourceAddress: socketAddress(INBOUND_SOURCE), extraSourceAddresses });
 }
 
-function socketAddress(host: string) {
-  const { address: specifier } = address(host, 0);
-  return specifier.case === 'socketAddress' ? specifier.value : undefined;
+function socketAddress(host: string): SocketAddress {
+  return create(SocketAddressSchema, { address: host, portSpecifier: { case: 'portValue', value: 0 } });
 }
 
 const PASSTHROUGH_OPTIONS = httpOptionsOf('client', {
@@ -74,9 +70,9 @@ export const outboundPassthrough = memoised((settings: MeshSettings): CompiledRe
 });
 
 /** Incoming connections to ports that no service is known for. */
-export const inboundPassthrough = memoised((settings: MeshSettings): CompiledResource => {
+export const inboundPassthrough = memoised((settings: MeshSettings, hasIpv6: boolean): CompiledResource => {
   const cluster = originalDestination(INBOUND_PASSTHROUGH, settings);
   cluster.typedExtensionProtocolOptions = PASSTHROUGH_OPTIONS;
-  bindToInbound(cluster);
+  bindToInbound(cluster, hasIpv6);
   return resourceOf(ClusterSchema, INBOUND_PASSTHROUGH, cluster);
 });

@@ -14,6 +14,7 @@ import { readPolicy } from './lb/index.ts';
 import { readLimits } from './limits.ts';
 import { readOutlierSettings } from './outlier-settings.ts';
 import { systemResolver } from './resolver.ts';
+import { readSourceAddresses } from './source-address.ts';
 import { buildTransports } from './transports.ts';
 
 export type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
@@ -52,17 +53,6 @@ function readDns(config: ClusterProto, path: string): ClusterSettings['dns'] {
   };
 }
 
-/** Source address of upstream connections; '' for any. Ports are left to the kernel. */
-function readBindAddress(config: ClusterProto, path: string): string {
-  const source = config.upstreamBindConfig?.sourceAddress;
-  if (source === undefined) return '';
-  const { case: specifier, value } = source.portSpecifier;
-  if (specifier === 'portValue' && value !== 0) {
-    throw new ConfigError(`${path}.upstream_bind_config.source_address.port_value`, `${value}: only 0 (any port) is supported`);
-  }
-  return source.address;
-}
-
 function readBalancing(config: ClusterProto, path: string, random: Random): ClusterSettings['balancing'] {
   return {
     policy: readPolicy(config, path),
@@ -91,7 +81,7 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
     metadata: config.metadata?.filterMetadata ?? {},
     connectTimeoutMs: positiveDurationMs(config.connectTimeout, CONNECT_TIMEOUT_MS, `${path}.connect_timeout`),
     http,
-    bindAddress: readBindAddress(config, path),
+    sourceAddresses: readSourceAddresses(config, path),
     bufferLimitBytes: config.perConnectionBufferLimitBytes ?? BUFFER_LIMIT_BYTES,
     balancing: readBalancing(config, path, scope.random),
     outlier: config.outlierDetection && readOutlierSettings(config.outlierDetection, `${path}.outlier_detection`),

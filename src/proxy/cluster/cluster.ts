@@ -86,8 +86,8 @@ export interface Cluster {
   readonly maxConnectionDurationMs: number;
   /** What to speak upstream: HTTP/1.1, HTTP/2, or what the client spoke. */
   readonly upstreamProtocol: 'http1' | 'http2' | 'client';
-  /** Source address for upstream connections; '' for any. */
-  readonly bindAddress: string;
+  /** Source addresses to choose from, by `sourceTo`; none for any. */
+  readonly sourceAddresses: readonly string[];
   /** Per connection buffer limit in bytes. */
   readonly bufferLimitBytes: number;
   readonly stats: StatsScope;

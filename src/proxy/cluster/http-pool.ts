@@ -8,6 +8,7 @@ import type { ResetReason } from '../router/retry-decision.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import type { Cluster, Host } from './cluster.ts';
 import { type ClientOwner, HttpClient } from './http-client.ts';
+import { sourceTo } from './source-address.ts';
 import { type ClusterHttpStats, clusterHttpStats } from './http-stats.ts';
 
 /** Who waits for a connection. Exactly one of the two is called, unless `cancel` came before. */
@@ -123,14 +124,15 @@ export class HttpPool implements ClientOwner {
   }
 
   #connect(): void {
-    const { bindAddress, connectTimeoutMs, limits } = this.#cluster;
+    const { sourceAddresses, connectTimeoutMs, limits } = this.#cluster;
+    const bind = sourceTo(sourceAddresses, this.#host.address.host);
     this.#connecting++;
     limits.connections.value++;
     this.#host.activeConnections++;
     this.stats.upstream_cx_total.value++;
     this.stats.upstream_cx_http1_total.value++;
     let isConnected = false;
-    const options = { timeoutMs: connectTimeoutMs, alpn: ['http/1.1'], ...(bindAddress === '' ? {} : { bind: bindAddress }) };
+    const options = { timeoutMs: connectTimeoutMs, alpn: ['http/1.1'], ...(bind === undefined ? {} : { bind }) };
     this.#host.transport.connect(this.#host, options, {
       onConnect: (connection) => {
         isConnected = true;

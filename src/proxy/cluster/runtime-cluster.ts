@@ -23,7 +23,7 @@ export interface ClusterSettings {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly connectTimeoutMs: number;
   readonly http: HttpSettings;
-  readonly bindAddress: string;
+  readonly sourceAddresses: readonly string[];
   readonly bufferLimitBytes: number;
   readonly limits: Limits;
   readonly balancing: BalancerSettings;
@@ -61,7 +61,7 @@ export class RuntimeCluster implements MutableCluster {
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
   readonly upstreamProtocol: Cluster['upstreamProtocol'];
-  readonly bindAddress: string;
+  readonly sourceAddresses: readonly string[];
   readonly bufferLimitBytes: number;
   readonly stats: StatsScope;
   readonly #settings: ClusterSettings;
@@ -92,7 +92,7 @@ export class RuntimeCluster implements MutableCluster {
     this.idleTimeoutMs = settings.http.idleTimeoutMs;
     this.maxConnectionDurationMs = settings.http.maxConnectionDurationMs;
     this.upstreamProtocol = settings.http.upstreamProtocol;
-    this.bindAddress = settings.bindAddress;
+    this.sourceAddresses = settings.sourceAddresses;
     this.bufferLimitBytes = settings.bufferLimitBytes;
     this.stats = scope.stats;
     this.#outlier = this.#createOutlier();

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../core/clock.ts';
 import { formatAddress } from '../../net/address.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
+import { sourceTo } from '../cluster/source-address.ts';
 import { hashText } from '../cluster/lb/hash.ts';
 import { flagBit, type StreamInfo } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
@@ -153,9 +154,10 @@ export class TcpSession {
       cluster.limits.connections.value--;
     };
     let isConnected = false;
+    const bind = sourceTo(cluster.sourceAddresses, host.address.host);
     host.transport.connect(
       host,
-      { timeoutMs: cluster.connectTimeoutMs, ...(cluster.bindAddress === '' ? {} : { bind: cluster.bindAddress }) },
+      { timeoutMs: cluster.connectTimeoutMs, ...(bind === undefined ? {} : { bind }) },
       {
         ...this.#upstreamHandlers(cluster),
         onConnect: (upstream) => {

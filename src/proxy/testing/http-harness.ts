@@ -89,7 +89,7 @@ export function testCluster(
     idleTimeoutMs: 0,
     maxConnectionDurationMs: 0,
     upstreamProtocol: 'http1',
-    bindAddress: '',
+    sourceAddresses: [],
     bufferLimitBytes: 1 << 20,
     stats: scope,
     isWarm: true,

@@ -59,7 +59,7 @@ function clusterOf(name: string, metadata: Record<string, unknown>): Cluster {
     idleTimeoutMs: 0,
     maxConnectionDurationMs: 0,
     upstreamProtocol: 'http1',
-    bindAddress: '',
+    sourceAddresses: [],
     bufferLimitBytes: 1,
     stats: createStats(),
     hosts: [],
