@@ -43,8 +43,8 @@ export interface Transport {
 
 export interface ConnectOptions {
   readonly timeoutMs: number;
-  /** Protocols to offer; overrides the context's. */
-  readonly alpn?: readonly string[];
+  /** Protocols to offer where the context names none (Envoy: application protocol fallback). */
+  readonly alpnFallback?: readonly string[];
   readonly sni?: string;
   /** Source address to bind, e.g. 127.0.0.6 for inbound passthrough. */
   readonly bind?: string;
@@ -107,4 +107,6 @@ export interface ClusterManager {
    */
   request(name: string, timeoutMs: number, callback: (cluster: Cluster | undefined) => void): void;
   forEach(visit: (cluster: Cluster) => void): void;
+  /** How long traffic waits for a cluster whatever its filters say, in milliseconds; absent or 0: not at all. */
+  readonly onDemandMs?: number;
 }

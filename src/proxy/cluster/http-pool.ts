@@ -132,7 +132,7 @@ export class HttpPool implements ClientOwner {
     this.stats.upstream_cx_total.value++;
     this.stats.upstream_cx_http1_total.value++;
     let isConnected = false;
-    const options = { timeoutMs: connectTimeoutMs, alpn: ['http/1.1'], ...(bind === undefined ? {} : { bind }) };
+    const options = { timeoutMs: connectTimeoutMs, alpnFallback: ['http/1.1'], ...(bind === undefined ? {} : { bind }) };
     this.#host.transport.connect(this.#host, options, {
       onConnect: (connection) => {
         isConnected = true;

@@ -123,7 +123,7 @@ export class TlsTransport implements Transport {
         bind: options.bind,
         context: current.context,
         serverName,
-        alpn: options.alpn ?? this.#settings.alpn,
+        alpn: this.#settings.alpn.length > 0 ? this.#settings.alpn : (options.alpnFallback ?? []),
         session: former?.version === current.version ? former.bytes : undefined,
         timeoutMs: options.timeoutMs,
         keepAliveMs: this.#keepAliveMs,
