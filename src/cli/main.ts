@@ -4,6 +4,7 @@
  */
 import { messageOf } from '../core/errors.ts';
 import { CliError, EXIT } from './errors.ts';
+import { startLean } from './lean-start.ts';
 
 interface CommandModule {
   run(args: readonly string[]): Promise<void>;
@@ -20,6 +21,12 @@ async function loadDemo(): Promise<CommandModule> {
   return { run: (args) => runCommand(demoCommand, args) };
 }
 
+async function loadProxy(): Promise<CommandModule> {
+  const compile = startLean();
+  const { runProxy } = await import('./proxy.ts');
+  return { run: (args) => runProxy(args, compile) };
+}
+
 const COMMANDS: readonly CommandEntry[] = [
   { name: 'up', summary: 'start the mesh that a folder describes, until Ctrl-C', load: () => import('./up.ts') },
   { name: 'run', summary: 'put one more process into a running mesh', load: () => import('./run.ts') },
@@ -29,7 +36,7 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'token', summary: 'create a token by which a proxy proves its identity', load: () => import('./token.ts') },
   { name: 'demo', summary: 'bring up the example shop and check what a mesh promises on it', load: loadDemo },
   { name: 'control', summary: 'run the control plane by itself', load: () => import('./control.ts') },
-  { name: 'proxy', summary: 'run a proxy by itself, from an Envoy v3 bootstrap file', load: () => import('./proxy.ts') },
+  { name: 'proxy', summary: 'run a proxy by itself, from an Envoy v3 bootstrap file', load: loadProxy },
   { name: 'version', summary: 'print versions', load: () => import('./version.ts') },
 ];
 

@@ -32,13 +32,14 @@ async function untilSignal(proxy: RunningProxy, log: LeveledLog, quit: Promise<v
   await proxy.close();
 }
 
-async function serve(loaded: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog): Promise<void> {
+async function serve(loaded: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog, onLive: () => void): Promise<void> {
   const quit = Promise.withResolvers<void>();
   const drainMs = Number(flags.drainTimeS) * 1000;
   const proxy = await startProxy({ bootstrap: loaded.bootstrap, log, version: packageVersion(), drainMs, onQuit: quit.resolve });
   const ended = untilSignal(proxy, log, quit.promise);
   try {
     await Promise.race([proxy.ready, ended]);
+    onLive();
   } catch (error) {
     await proxy.close();
     throw error;
@@ -46,13 +47,13 @@ async function serve(loaded: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog
   await ended;
 }
 
-async function act(flags: ProxyFlags): Promise<void> {
+async function act(flags: ProxyFlags, onLive: () => void): Promise<void> {
   const log = createLog((line) => process.stderr.write(line), Date.now, flags.logLevel);
   if (!/^\d+(?:\.\d+)?$/.test(flags.drainTimeS)) throw new CliError(`--drain-time-s ${flags.drainTimeS} is not a number of seconds`);
   let loaded: LoadedBootstrap | undefined;
   try {
     loaded = await loadBootstrap(flags.config);
-    if (flags.mode === 'serve') return await serve(loaded, flags, log);
+    if (flags.mode === 'serve') return await serve(loaded, flags, log, onLive);
     await validateBootstrap(loaded.bootstrap, log);
     process.stdout.write(`configuration '${flags.config}' OK\n`);
   } catch (error) {
@@ -63,13 +64,13 @@ async function act(flags: ProxyFlags): Promise<void> {
   return undefined;
 }
 
-/** Runs the command; returns when the proxy has ended. */
-export async function run(args: readonly string[]): Promise<void> {
+/** Runs the command; returns when the proxy has ended. `onLive` is called when it begins to serve. */
+export async function runProxy(args: readonly string[], onLive: () => void): Promise<void> {
   const command = newCommand('proxy', 'Runs a proxy from an Envoy v3 bootstrap file (YAML or JSON).', EXAMPLES)
     .requiredOption('-c, --config <file>', 'the bootstrap file')
     .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error', 'off']).default('info'))
     .option('--drain-time-s <seconds>', 'how long connections may go on when the proxy ends', '10')
     .addOption(new Option('--mode <mode>', 'serve, or only check the bootstrap').choices(['serve', 'validate']).default('serve'))
-    .action(act);
+    .action((flags: ProxyFlags) => act(flags, onLive));
   await runCommand(command, args);
 }
