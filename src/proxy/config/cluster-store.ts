@@ -18,7 +18,7 @@ import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes, type Subscriptions } fr
 import { decodeResource } from './typed-config.ts';
 
 export interface ClusterStoreOptions {
-  /** Static: nothing comes; wildcard: the server sends all; on demand: clusters are asked for by name. */
+  /** Static: nothing comes; wildcard: the server sends all; on demand: traffic asks for clusters by name. */
   readonly mode: 'static' | 'wildcard' | 'on-demand';
   build(config: ClusterProto, path: string): MutableCluster;
   readonly subscriptions: Subscriptions;
@@ -48,12 +48,15 @@ function initialFetchMs(config: ClusterProto): number {
   return durationMs(config.edsClusterConfig?.edsConfig?.initialFetchTimeout, INITIAL_FETCH_TIMEOUT_MS);
 }
 
+/** How long traffic waits for a cluster that it was the first to ask for. Envoy: `OnDemandCds.timeout`. */
+const ON_DEMAND_MS = 5000;
+
 export class ClusterStore implements ClusterManager {
   readonly #options: ClusterStoreOptions;
   readonly #entries = new Map<string, Entry>();
-  /** Who names clusters (route tables), so that those asked for by name can be left again. */
+  /** Who names clusters (route tables), so that those that traffic asked for can be left again. */
   readonly #referrers = new Map<string, ReadonlySet<string>>();
-  /** Asked for by a request rather than by configuration: kept. */
+  /** Asked for by traffic. */
   readonly #usedByName = new Set<string>();
   #hasFirst: boolean;
   #onFirst: (() => void)[] = [];
@@ -72,6 +75,10 @@ export class ClusterStore implements ClusterManager {
   request(name: string, timeoutMs: number, callback: (cluster: Cluster | undefined) => void): void {
     if (this.#options.mode === 'on-demand') this.#useByName(name);
     this.#whenSettled(name, timeoutMs, () => callback(this.#entries.get(name)?.active));
+  }
+
+  get onDemandMs(): number {
+    return this.#options.mode === 'on-demand' ? ON_DEMAND_MS : 0;
   }
 
   forEach(visit: (cluster: Cluster) => void): void {
@@ -126,19 +133,14 @@ export class ClusterStore implements ClusterManager {
   }
 
   /**
-   * Somebody's configuration names these clusters. Calls back when each is active or known to be missing, at most
-   * after `timeoutMs`. Naming none leaves those named before.
+   * Somebody's configuration names these clusters. Calls back when each of those known here is active or known to be
+   * missing, at most after `timeoutMs`. Clusters that were asked for on demand are left once nobody names them.
    */
   refer(referrer: string, names: ReadonlySet<string>, timeoutMs: number, callback: () => void): void {
     const former = this.#referrers.get(referrer) ?? new Set<string>();
     if (names.size === 0) this.#referrers.delete(referrer);
     else this.#referrers.set(referrer, names);
-    if (this.#options.mode === 'on-demand') {
-      const asked = [...names].filter((name) => this.#entries.get(name)?.isStatic !== true);
-      for (const name of asked) this.#entry(name);
-      if (asked.length > 0) this.#options.subscriptions.subscribe(CLUSTER_TYPE, asked);
-      this.#leave(former);
-    }
+    this.#leave(former);
     this.#whenAllSettled([...names], timeoutMs, callback);
   }
 
@@ -163,13 +165,16 @@ export class ClusterStore implements ClusterManager {
     this.#options.subscriptions.subscribe(CLUSTER_TYPE, [name]);
   }
 
-  /** Leaves clusters that nobody names any more. */
+  /** Leaves clusters that traffic asked for and nobody names any more. */
   #leave(names: ReadonlySet<string>): void {
-    const named = (name: string): boolean => [...this.#referrers.values()].some((set) => set.has(name));
-    const left = [...names].filter((name) => !named(name) && !this.#usedByName.has(name) && this.#entries.get(name)?.isStatic === false);
+    const isNamed = (name: string): boolean => [...this.#referrers.values()].some((set) => set.has(name));
+    const left = [...names].filter((name) => this.#usedByName.has(name) && !isNamed(name));
     if (left.length === 0) return;
     this.#options.subscriptions.unsubscribe(CLUSTER_TYPE, left);
-    for (const name of left) this.#remove(name);
+    for (const name of left) {
+      this.#usedByName.delete(name);
+      this.#remove(name);
+    }
   }
 
   #upsert(resource: AdsResource): void {
@@ -236,8 +241,7 @@ export class ClusterStore implements ClusterManager {
     entry.isMissing = true;
     this.#options.resources.remove(CLUSTER_TYPE, name);
     this.#settled(entry);
-    const isAskedFor = this.#usedByName.has(name) || [...this.#referrers.values()].some((set) => set.has(name));
-    if (this.#options.mode !== 'on-demand' || !isAskedFor) this.#entries.delete(name);
+    if (!this.#usedByName.has(name)) this.#entries.delete(name);
   }
 
   #settled(entry: Entry): void {

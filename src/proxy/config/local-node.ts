@@ -17,7 +17,7 @@ export interface DnsSettings {
 export interface TulleSettings {
   /** Where the bearer token stands by which the proxy gets its certificate; undefined: it has no identity of its own. */
   readonly tokenFile: string | undefined;
-  /** Clusters are asked for by name, as routes name them or traffic needs them. */
+  /** Clusters are asked for by name, as traffic needs them. */
   readonly isOnDemand: boolean;
   readonly dns: DnsSettings | undefined;
 }

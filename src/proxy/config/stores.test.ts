@@ -131,21 +131,23 @@ test('a cluster that gets no endpoints goes on without when its time is over', (
   assert.equal(got, 'a');
 });
 
-test('on demand: clusters are asked for as routes name them, and left with the last route', () => {
+test('on demand: clusters are asked for as traffic needs them, and left with the last route that names them', () => {
   const { clusters, endpoints, routes, takeAsked } = stores('on-demand');
   const source = routes.use('80');
   routes.receive([routesTo('a')]);
-  assert.deepEqual(takeAsked(), ['+RouteConfiguration 80', '+Cluster a']);
-  assert.equal(source.current(), undefined, 'the table waits for its cluster');
+  assert.deepEqual(takeAsked(), ['+RouteConfiguration 80']);
+  assert.ok(source.current(), 'the table does not wait for clusters that nobody asked for');
+  let got: unknown = 'waiting';
+  clusters.request('a', 1000, (cluster) => (got = cluster?.name));
+  assert.deepEqual(takeAsked(), ['+Cluster a']);
   clusters.receive([eds('a')], []);
+  assert.equal(got, 'waiting');
   endpoints.receive([endpointsOf('a', 81)]);
-  assert.ok(source.current());
+  assert.equal(got, 'a');
   takeAsked();
   routes.receive([routesTo('b', '2')]);
-  assert.deepEqual(takeAsked(), ['+Cluster b', '-Cluster a', '-ClusterLoadAssignment a']);
-  const former = source.current();
-  clusters.receive([], ['b']);
-  assert.notEqual(source.current(), former, 'a cluster that does not exist is not waited for');
+  assert.deepEqual(takeAsked(), ['-Cluster a', '-ClusterLoadAssignment a']);
+  assert.equal(clusters.get('a'), undefined);
   routes.release('80');
   assert.deepEqual(
     takeAsked().filter((line) => line.includes('Route')),

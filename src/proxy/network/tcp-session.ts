@@ -107,8 +107,8 @@ export class TcpSession {
     const name = config.chooseCluster(this.#scope.random());
     this.#info.clusterName = name;
     const cluster = clusters.get(name);
-    if (cluster === undefined && config.onDemandMs !== undefined)
-      clusters.request(name, config.onDemandMs, (found) => this.#useCluster(found));
+    const waitMs = config.onDemandMs ?? clusters.onDemandMs ?? 0;
+    if (cluster === undefined && waitMs > 0) clusters.request(name, waitMs, (found) => this.#useCluster(found));
     else this.#useCluster(cluster);
   }
 
