@@ -7,7 +7,7 @@ import type { StateDir } from './state-dir.ts';
 const TIMEOUT_MS = 10_000;
 
 interface Call {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly body?: unknown;
   /** How long to wait for an answer to begin. */
   readonly timeoutMs?: number;

@@ -46,6 +46,21 @@ export function instanceOf(node: Node, proxy: ProxyNode): Omit<WorkloadInstance,
   };
 }
 
+function isPort(value: unknown): boolean {
+  if (!isObject(value) || typeof value['name'] !== 'string' || typeof value['protocol'] !== 'string') return false;
+  return [value['number'], value['listen']].every((port) => Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536);
+}
+
+/** The instance without a proxy that the body of an admin call describes. Throws ConfigError where it does not. */
+export function heldInstance(key: { readonly namespace: string; readonly id: string }, body: unknown): WorkloadInstance {
+  const value: unknown = isObject(body) ? { ...body, ...key, isMeshed: false } : undefined;
+  if (!isInstance(value))
+    throw new ConfigError('', 'an instance has workload, serviceAccount, address, locality, labels, ports and isReady');
+  if (parseIp(value.address) === undefined) throw new ConfigError('address', `${JSON.stringify(value.address)} is not an IP address`);
+  if (!value.ports.every(isPort)) throw new ConfigError('ports', 'a port has name, number, protocol and listen');
+  return value;
+}
+
 const TEXTS = ['id', 'workload', 'namespace', 'serviceAccount', 'address', 'locality'] as const;
 
 function isInstance(value: unknown): value is WorkloadInstance {

@@ -256,3 +256,28 @@ test('over TLS the mesh certificate serves as credential too', async (t) => {
   await again.until((held) => held.has('SDS default'));
   again.drop();
 });
+
+test('instances without a proxy are put and deleted over the Unix socket only', async (t) => {
+  const setup = await setUp(t, '', { adminAddress: '127.0.0.1:0' });
+  const ports = [{ name: 'http', number: 8080, protocol: 'http', listen: 8080 }];
+  const body = { workload: 'old', serviceAccount: 'old', labels: {}, address: '10.0.0.7', locality: '', ports, isReady: true };
+  const refused = [
+    { name: 'no address', id: 'old-0', body: { ...body, address: 'old' }, error: /is not an IP address/ },
+    { name: 'a port that is none', id: 'old-0', body: { ...body, ports: [{ ...ports[0], listen: 0 }] }, error: /a port has name/ },
+    { name: 'nothing', id: 'old-0', body: {}, error: /an instance has workload/ },
+    { name: 'a name that is none', id: 'OLD', body, error: /must be a name of lower-case/ },
+  ];
+  for (const row of refused) {
+    const { status, text } = await call(setup.plane.adminSocket, 'PUT', `/api/instances/shop/${row.id}`, row.body);
+    assert.equal(status, 400, row.name);
+    assert.match(text, row.error);
+  }
+  const overTcp = await fetch(`http://${setup.plane.adminAddress}/api/instances/shop/old-0`, { method: 'PUT', body: JSON.stringify(body) });
+  assert.equal(overTcp.status, 403);
+  await overTcp.text();
+  assert.equal((await call(setup.plane.adminSocket, 'PUT', '/api/instances/shop/old-0', body)).status, 200);
+  assert.deepEqual(await get(setup, '/api/instances'), { instances: [{ ...body, namespace: 'shop', id: 'old-0', isMeshed: false }] });
+  const { text } = await call(setup.plane.adminSocket, 'DELETE', '/api/instances/shop/old-0');
+  assert.deepEqual(JSON.parse(text), { deleted: true });
+  assert.deepEqual(await get(setup, '/api/instances'), { instances: [] });
+});

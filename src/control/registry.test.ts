@@ -107,3 +107,29 @@ test('a file of instances that cannot be read is left aside', async (t) => {
     assert.deepEqual(known.instances(), []);
   }
 });
+
+test('an instance without a stream stays as long as it is put again', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { registry: known, changes } = await registry(t);
+  const held = { ...instance, isReady: true, isMeshed: false };
+  known.put(held, GRACE_MS);
+  t.mock.timers.tick(GRACE_MS - 1);
+  known.put({ ...held }, GRACE_MS);
+  t.mock.timers.tick(GRACE_MS - 1);
+  assert.deepEqual(known.instances(), [held]);
+  assert.equal(changes(), 1, 'the same again is no change');
+  known.put({ ...held, isReady: false }, GRACE_MS);
+  assert.equal(known.instances()[0]?.isReady, false);
+  t.mock.timers.tick(GRACE_MS);
+  assert.deepEqual(known.instances(), []);
+});
+
+test('an instance without a stream can be taken away, one with a stream cannot, nor be put over', async (t) => {
+  const { registry: known } = await registry(t);
+  known.put({ ...instance, isReady: true, isMeshed: false }, GRACE_MS);
+  assert.equal(known.delete(instance), true);
+  assert.equal(known.delete(instance), false);
+  known.register(instance, {}, false);
+  assert.equal(known.delete(instance), false);
+  assert.throws(() => known.put({ ...instance, isReady: true }, GRACE_MS), /the proxy of shop\/web-0 speaks for it/);
+});

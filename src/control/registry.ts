@@ -107,6 +107,31 @@ export class Registry {
     this.#changed();
   }
 
+  /**
+   * An instance that has no stream, held by whoever puts it: it leaves where it is not put again within `leaseMs`.
+   * Throws ConfigError where a living stream speaks for it.
+   */
+  put(instance: WorkloadInstance, leaseMs: number): void {
+    const key = keyOf(instance);
+    const former = this.#entries.get(key);
+    if (former?.owner !== undefined) throw new ConfigError('', `the proxy of ${key} speaks for it`);
+    clearTimeout(former?.expiry);
+    const isKnown = former !== undefined && isSame(former.instance, instance);
+    const entry: Entry = isKnown ? former : { instance, owner: undefined, expiry: undefined };
+    this.#entries.set(key, entry);
+    this.#expire(entry, leaseMs);
+    if (!isKnown) this.#changed();
+  }
+
+  /** Takes away an instance that has no stream; false where there is none. */
+  delete(key: { readonly namespace: string; readonly id: string }): boolean {
+    const entry = this.#entries.get(keyOf(key));
+    if (entry === undefined || entry.owner !== undefined) return false;
+    clearTimeout(entry.expiry);
+    this.#remove(entry);
+    return true;
+  }
+
   /** The stream ended. */
   leave(key: { readonly namespace: string; readonly id: string }, owner: object, isGoodbye: boolean): void {
     const entry = this.#entries.get(keyOf(key));

@@ -86,10 +86,14 @@ async function placePorts(workload: Workload, ports: Ports): Promise<PlacedPort[
   return placed;
 }
 
+/** Where an application is told to listen. */
+function portOf([first]: readonly PlacedPort[]): Record<string, string> {
+  return first === undefined ? {} : { PORT: String(first.appPort ?? first.number) };
+}
+
 function environment(placed: readonly PlacedPort[], httpProxyPort: number): Record<string, string> {
   const proxy = `http://${LOOPBACK}:${httpProxyPort}`;
   const direct = 'localhost,127.0.0.1,::1';
-  const [first] = placed;
   return {
     HTTP_PROXY: proxy,
     http_proxy: proxy,
@@ -97,7 +101,7 @@ function environment(placed: readonly PlacedPort[], httpProxyPort: number): Reco
     no_proxy: direct,
     // Node 24 heeds the four above only where told to
     NODE_USE_ENV_PROXY: '1',
-    ...(first === undefined ? {} : { PORT: String(first.appPort ?? first.number) }),
+    ...portOf(placed),
   };
 }
 
@@ -125,7 +129,7 @@ export function explicitGround(): Ground {
         ports: placed,
         metadata: { INTERCEPTION_MODE: 'NONE' },
         tulleMetadata: isGateway ? {} : { explicit: { httpProxyPort, upstreams } },
-        env: workload.isMeshed ? environment(placed, httpProxyPort) : {},
+        env: workload.isMeshed ? environment(placed, httpProxyPort) : portOf(placed),
         proxyGid: undefined,
         start: (action) => action(),
         async connect(port, timeoutMs) {

@@ -15,6 +15,7 @@ import { checkSocketPath } from '../state-dir.ts';
 import { bootstrapOf } from './bootstrap.ts';
 import type { Child } from './child.ts';
 import { keepRunning } from './child.ts';
+import { HeldRegistration } from './held-registration.ts';
 import type { Ground, Place } from './place.ts';
 import { checkOnce, probeUntil } from './probe.ts';
 import type { RunRecord } from './run-record.ts';
@@ -89,6 +90,7 @@ export class Instance {
   readonly #folder: string;
   readonly #stopping = new AbortController();
   #place: Place | undefined;
+  #held: HeldRegistration | undefined;
   #adminSocket = '';
   #proxy: Child | undefined;
   #app: Child | undefined;
@@ -119,7 +121,8 @@ export class Instance {
   /** Starts proxy and application; resolves when both have been started, which need not mean ready. */
   async start(): Promise<void> {
     this.#place = await this.#context.ground.place(this.workload);
-    if (this.workload.isMeshed) {
+    if (!this.workload.isMeshed) this.#held = new HeldRegistration(this.#context.state, this.workload, this.name, this.#place);
+    else {
       await this.#startProxy(this.#place);
       while (!this.#isProxyReady && !this.#stopping.signal.aborted) await this.#sleep(POLL_MS);
     }
@@ -133,12 +136,13 @@ export class Instance {
     const wasReady = this.isReady;
     this.#isLeaving = true;
     this.#setHealthy(false);
-    if (leaving && wasReady && this.workload.isMeshed) {
-      await this.#post('/healthcheck/fail');
+    if (leaving && wasReady) {
+      if (this.workload.isMeshed) await this.#post('/healthcheck/fail');
       await delay(LEAVE_MS);
     }
     this.#stopping.abort();
     await this.#app?.stop(APP_GRACE_MS);
+    await this.#held?.release();
     if (this.#isProxyReady && leaving) await this.#post('/drain_listeners?graceful');
     await this.#proxy?.stop(PROXY_GRACE_MS);
     this.#place?.release();
@@ -254,6 +258,7 @@ export class Instance {
     if (this.#isHealthy === isHealthy) return;
     this.#isHealthy = isHealthy;
     if (!this.#isLeaving) this.#tell(isHealthy ? `ready at ${this.address}` : 'not ready');
+    this.#held?.report(isHealthy);
     void this.#report();
   }
 

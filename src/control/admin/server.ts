@@ -9,6 +9,8 @@ import path from 'node:path';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import type { MeshState } from '../model.ts';
 import type { ControlState } from '../control-state.ts';
+import { checkPrivate, type Exchange, nameIn, readBody } from './exchange.ts';
+import { deleteInstance, putInstance } from './held-instances.ts';
 import { viewAuthority, viewPolicies, viewProxies, viewRoutes, viewServices } from './views.ts';
 
 export interface AdminServer {
@@ -20,45 +22,9 @@ export interface AdminServer {
 /** Where to listen. */
 export type AdminAt = { readonly path: string } | { readonly host: string; readonly port: number };
 
-interface Exchange {
-  readonly request: http.IncomingMessage;
-  readonly response: http.ServerResponse;
-  readonly query: URLSearchParams;
-  readonly state: ControlState;
-  readonly version: string;
-  /** True on the Unix socket. */
-  readonly isPrivate: boolean;
-}
-
-const BODY_BYTES_MAX = 64 * 1024;
-/** Kubernetes' form of names. */
-const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
-
-async function readBody(request: http.IncomingMessage): Promise<unknown> {
-  let text = '';
-  for await (const chunk of request) {
-    text += String(chunk);
-    if (text.length > BODY_BYTES_MAX) throw new ProtocolError('body_too_large', 413, `the body is larger than ${BODY_BYTES_MAX} bytes`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new ProtocolError('bad_json', 400, `the body is not JSON: ${messageOf(cause)}`);
-  }
-}
-
-function nameIn(body: unknown, key: string): string {
-  const value: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, key) : undefined;
-  if (typeof value === 'string' && NAME.test(value)) return value;
-  throw new ProtocolError(
-    'bad_field',
-    400,
-    `"${key}" must be a name of lower-case letters, digits, "-" and ".", not ${JSON.stringify(value)}`,
-  );
-}
-
-async function createToken({ request, state, isPrivate }: Exchange): Promise<object> {
-  if (!isPrivate) throw new ProtocolError('not_private', 403, 'tokens are made only over the Unix socket');
+async function createToken(exchange: Exchange): Promise<object> {
+  checkPrivate(exchange, 'tokens are made');
+  const { request, state } = exchange;
   const body = await readBody(request);
   const subject = { namespace: nameIn(body, 'namespace'), serviceAccount: nameIn(body, 'serviceAccount') };
   return { token: state.tokens.issue(subject) };
@@ -95,6 +61,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/tokens': createToken,
   'GET /api/proxies': ({ state }) => ({ proxies: viewProxies(state) }),
   'GET /api/instances': ({ state }) => ({ instances: state.registry.instances() }),
+  'PUT /api/instances/<namespace>/<id>': putInstance,
+  'DELETE /api/instances/<namespace>/<id>': deleteInstance,
   'GET /api/services': ({ state }) => ({ services: viewServices(state.pusher.state().mesh) }),
   'GET /api/routes': ({ state }) => ({ routes: viewRoutes(state.pusher.state().mesh) }),
   'GET /api/policies': ({ state }) => ({ policies: viewPolicies(state.pusher.state().mesh) }),
@@ -112,9 +80,14 @@ function reply(response: http.ServerResponse, status: number, value: object): vo
   response.end(`${JSON.stringify(value)}\n`);
 }
 
-async function answer(exchange: Exchange, pathname: string): Promise<void> {
-  const { request, response, state } = exchange;
-  const route = ROUTES[`${request.method} ${pathname}`];
+/** The paths that end in names, as `ROUTES` has them. */
+function templateOf(pathname: string): string {
+  return /^\/api\/instances\/[^/]+\/[^/]+$/.test(pathname) ? '/api/instances/<namespace>/<id>' : pathname;
+}
+
+async function answer(exchange: Exchange): Promise<void> {
+  const { request, response, state, pathname } = exchange;
+  const route = ROUTES[`${request.method} ${templateOf(pathname)}`];
   if (route === undefined) {
     reply(response, 404, { error: `there is no ${request.method} ${pathname}; there are ${Object.keys(ROUTES).join(', ')}` });
     return;
@@ -132,8 +105,8 @@ async function answer(exchange: Exchange, pathname: string): Promise<void> {
 export async function serveAdmin(at: AdminAt, state: ControlState, version: string): Promise<AdminServer> {
   const isPrivate = 'path' in at;
   const server = http.createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    void answer({ request, response, query: url.searchParams, state, version, isPrivate }, url.pathname);
+    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://localhost');
+    void answer({ request, response, pathname, query, state, version, isPrivate });
   });
   if (isPrivate) {
     await mkdir(path.dirname(at.path), { recursive: true, mode: 0o700 });

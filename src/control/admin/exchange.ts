@@ -1,0 +1,54 @@
+/** One call of the admin API, and how its body is read. */
+import type http from 'node:http';
+import { messageOf, ProtocolError } from '../../core/errors.ts';
+import type { ControlState } from '../control-state.ts';
+
+export interface Exchange {
+  readonly request: http.IncomingMessage;
+  readonly response: http.ServerResponse;
+  /** As asked, without the query. */
+  readonly pathname: string;
+  readonly query: URLSearchParams;
+  readonly state: ControlState;
+  readonly version: string;
+  /** True on the Unix socket. */
+  readonly isPrivate: boolean;
+}
+
+const BODY_BYTES_MAX = 64 * 1024;
+/** Kubernetes' form of names. */
+const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/** The body as JSON. Throws ProtocolError where it is too large or something else. */
+export async function readBody(request: http.IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const chunk of request) {
+    text += String(chunk);
+    if (text.length > BODY_BYTES_MAX) throw new ProtocolError('body_too_large', 413, `the body is larger than ${BODY_BYTES_MAX} bytes`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ProtocolError('bad_json', 400, `the body is not JSON: ${messageOf(cause)}`);
+  }
+}
+
+/** Refuses a call that came over TCP; `what` says what it asked for. */
+export function checkPrivate({ isPrivate }: Exchange, what: string): void {
+  if (!isPrivate) throw new ProtocolError('not_private', 403, `${what} only over the Unix socket`);
+}
+
+/** `value` where it is a name; `key` says what it names in the error. */
+export function checkName(value: unknown, key: string): string {
+  if (typeof value === 'string' && NAME.test(value)) return value;
+  throw new ProtocolError(
+    'bad_field',
+    400,
+    `"${key}" must be a name of lower-case letters, digits, "-" and ".", not ${JSON.stringify(value)}`,
+  );
+}
+
+/** The name under `key` of a body. */
+export function nameIn(body: unknown, key: string): string {
+  return checkName(typeof body === 'object' && body !== null ? Reflect.get(body, key) : undefined, key);
+}
