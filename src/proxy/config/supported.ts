@@ -92,7 +92,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.HttpProtocolOptions':
     'idle_timeout max_connection_duration max_headers_count max_stream_duration headers_with_underscores_action max_requests_per_connection',
   'envoy.config.core.v3.Http1ProtocolOptions':
-    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers -use_balsa_parser -allow_custom_methods',
+    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers allow_custom_methods -use_balsa_parser',
   'envoy.config.core.v3.Http2ProtocolOptions':
     '-hpack_table_size -max_concurrent_streams -initial_stream_window_size -initial_connection_window_size -allow_connect -connection_keepalive -override_stream_error_on_invalid_http_message',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
@@ -166,7 +166,7 @@ const ROWS: Readonly<Record<string, string>> = {
     'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
   'envoy.config.route.v3.DirectResponseAction': 'status body',
   'envoy.config.route.v3.RetryPolicy':
-    'retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retry_back_off',
+    'retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retriable_headers retriable_request_headers retry_back_off',
   'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',
   'envoy.config.route.v3.RetryPolicy.RetryBackOff': 'base_interval max_interval',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate': '',

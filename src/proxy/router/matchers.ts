@@ -1,7 +1,7 @@
 /** Matchers of strings, headers and query parameters, compiled to closures. Envoy: type.matcher.v3, HeaderMatcher. */
 import { ConfigError } from '../../core/errors.ts';
 import { compileRe2 } from '../../core/re2.ts';
-import type { RequestHead } from '../../wire/http/message.ts';
+import type { HeaderMap, RequestHead, ResponseHead } from '../../wire/http/message.ts';
 import type { HeaderMatcher, QueryParameterMatcher } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RegexMatcher } from '../../xds/gen/envoy/type/matcher/v3/regex_pb.ts';
 import type { StringMatcher } from '../../xds/gen/envoy/type/matcher/v3/string_pb.ts';
@@ -46,12 +46,14 @@ export function headerReader(name: string): (head: RequestHead) => string | unde
     case ':scheme':
       return (head) => head.scheme;
     default:
-      return (head) => {
-        if (!head.headers.has(name)) return undefined;
-        const values = head.headers.getAll(name);
-        return values.length === 1 ? values[0] : values.join(',');
-      };
+      return (head) => joinedField(head.headers, name);
   }
+}
+
+function joinedField(headers: HeaderMap, name: string): string | undefined {
+  if (!headers.has(name)) return undefined;
+  const values = headers.getAll(name);
+  return values.length === 1 ? values[0] : values.join(',');
 }
 
 /** The test of a header's value; undefined where only its presence counts. */
@@ -84,8 +86,18 @@ function valueTest(specifier: HeaderMatcher['headerMatchSpecifier'], path: strin
  * treated as empty.
  */
 export function compileHeaderMatcher(matcher: HeaderMatcher, path: string): HeadTest {
+  return compileMatcher(matcher, headerReader(matcher.name.toLowerCase()), path);
+}
+
+/** As `compileHeaderMatcher`, for a response; `:status` is its status. */
+export function compileResponseMatcher(matcher: HeaderMatcher, path: string): (head: ResponseHead) => boolean {
+  const name = matcher.name.toLowerCase();
+  const read = name === ':status' ? (head: ResponseHead) => String(head.status) : (head: ResponseHead) => joinedField(head.headers, name);
+  return compileMatcher(matcher, read, path);
+}
+
+function compileMatcher<Head>(matcher: HeaderMatcher, read: (head: Head) => string | undefined, path: string): (head: Head) => boolean {
   if (matcher.name === '') throw new ConfigError(`${path}.name`, 'is empty');
-  const read = headerReader(matcher.name.toLowerCase());
   const { headerMatchSpecifier: specifier, invertMatch, treatMissingHeaderAsEmpty } = matcher;
   const test = valueTest(specifier, path);
   if (test === undefined) {

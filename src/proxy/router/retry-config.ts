@@ -4,6 +4,7 @@ import type { RetryPolicy as RetryPolicyProto } from '../../xds/gen/envoy/config
 import { PreviousHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
 import { durationMs, positiveDurationMs } from '../config/durations.ts';
 import { decodeTyped } from '../config/typed-config.ts';
+import { compileHeaderMatcher, compileResponseMatcher } from './matchers.ts';
 import { parseRetryOn, RETRY_ON } from './retry-policy.ts';
 import type { RetryPolicy } from './route.ts';
 
@@ -41,6 +42,18 @@ function intervals(policy: RetryPolicyProto, path: string): Pick<RetryPolicy, 'b
   return { baseIntervalMs, maxIntervalMs };
 }
 
+/** Tests by fields of responses and requests, where there are any. */
+function fieldTests(policy: RetryPolicyProto, path: string): Pick<RetryPolicy, 'isRetriableResponse' | 'isRetriableRequest'> {
+  const responses = policy.retriableHeaders.map((matcher, i) => compileResponseMatcher(matcher, `${path}.retriable_headers[${i}]`));
+  const requests = policy.retriableRequestHeaders.map((matcher, i) =>
+    compileHeaderMatcher(matcher, `${path}.retriable_request_headers[${i}]`),
+  );
+  return {
+    ...(responses.length === 0 ? {} : { isRetriableResponse: (head) => responses.some((test) => test(head)) }),
+    ...(requests.length === 0 ? {} : { isRetriableRequest: (head) => requests.some((test) => test(head)) }),
+  };
+}
+
 /** Prepares a retry policy; undefined where it neither retries nor bounds an attempt. `path` is the policy's own. */
 export function compileRetryPolicy(policy: RetryPolicyProto | undefined, path: string): RetryPolicy | undefined {
   if (policy === undefined) return undefined;
@@ -53,6 +66,7 @@ export function compileRetryPolicy(policy: RetryPolicyProto | undefined, path: s
     retriableStatusCodes: new Set(policy.retriableStatusCodes),
     perTryTimeoutMs,
     perTryIdleTimeoutMs,
+    ...fieldTests(policy, path),
     ...intervals(policy, `${path}.retry_back_off`),
     hostSelectionAttempts: Math.max(1, Number(policy.hostSelectionRetryMaxAttempts)),
     avoidsPreviousHosts: avoidsPreviousHosts(policy, path),
