@@ -25,12 +25,16 @@ export interface Compiler {
     file: string,
     text: string,
   ) => { readonly resources: readonly Resource[]; readonly diagnostics: readonly Diagnostic[] };
-  /** The mesh; parts that did not change since `previous` are the same objects. */
+  /**
+   * The mesh; parts that did not change since `previous` are the same objects. Of several copies of a resource the one
+   * whose file is `inForce` counts. `counted` is what the mesh is made of.
+   */
   readonly buildMesh: (
     resources: readonly Resource[],
     instances: readonly WorkloadInstance[],
     previous?: Mesh,
-  ) => { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[] };
+    inForce?: ReadonlyMap<string, Resource>,
+  ) => { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[]; readonly counted: readonly Resource[] };
   readonly compile: (mesh: Mesh, proxy: ProxyNode) => CompiledConfig;
   /** Throws ConfigError where the node cannot be read. */
   readonly proxyNodeOf: (node: Node) => ProxyNode;

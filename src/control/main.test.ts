@@ -111,6 +111,24 @@ test('a broken edit is refused with its place, and the former version stays', as
   await proxy.until((held) => !held.has('CDS a') && !held.has('CDS b'));
 });
 
+test('a restart over a broken file goes on with its last good version', async (t) => {
+  const setup = await setUp(t, 'cluster a 1\ncluster b 1\n');
+  const before = setup.connect();
+  await before.until((held) => held.has('CDS b'));
+  // b's newest good version is from a text that was half broken
+  await setup.write('cluster a bad\ncluster b 2\n');
+  await before.until((held) => held.get('CDS b')?.endsWith('2') === true);
+  await setup.plane.close();
+  await setup.write('cluster a bad\ncluster b unfit\ncluster c 1\n');
+  await setup.restart();
+  const after = setup.connect();
+  await after.until((held) => held.has('CDS c'));
+  assert.match(after.held.get('CDS a') ?? '', /1$/);
+  assert.match(after.held.get('CDS b') ?? '', /2$/);
+  await setup.write('cluster c 1\n');
+  await after.until((held) => !held.has('CDS a') && !held.has('CDS b'));
+});
+
 test('a rejection is reported with its reason', async (t) => {
   const setup = await setUp(t, 'cluster a ugly\n');
   const proxy = setup.connect({ rejects: 'ugly' });

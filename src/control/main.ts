@@ -15,6 +15,7 @@ import { MeshModel, type MeshState } from './model.ts';
 import { Pusher } from './push.ts';
 import { Registry } from './registry.ts';
 import { serviceRoutes } from './services.ts';
+import { KeptStore } from './sources/kept-store.ts';
 import { watchFolder } from './sources/files.ts';
 
 export interface ControlPlaneOptions {
@@ -176,13 +177,17 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
   const registry = new Registry({ stateDir, log, ...graces }, () => pusher.instancesChanged());
   const model = new MeshModel(compiler);
   const pusher = new Pusher(compiler, model, () => registry.instances(), { quietMs, maxMs, clock: systemClock, log, metrics });
+  const kept = new KeptStore(stateDir, log);
+  const formerTexts = await kept.read();
   await registry.restore();
   // the pusher waits for quiet; here it is enough to wait for the system's burst of events
   const source = await watchFolder({ folder, ignore: [path.resolve(stateDir)], quietMs: 10, maxMs, pollMs: POLL_MS, log }, (texts) =>
     pusher.textsChanged(texts),
   );
+  model.restore(formerTexts);
   model.setTexts(source.texts);
   pusher.onState(createReporter(log));
+  pusher.onState(() => kept.keep(model.keptTexts()));
   pusher.start();
   const state: ControlState = {
     compiler,
@@ -202,6 +207,7 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
     state,
     async stop() {
       source.close();
+      await kept.close();
       await registry.close();
       pusher.close();
     },

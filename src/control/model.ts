@@ -7,7 +7,7 @@ import type { Diagnostic } from '../model/provenance.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Compiler, Resource } from './compiler.ts';
 import type { FileTexts } from './sources/files.ts';
-import { LastGood } from './sources/last-good.ts';
+import { type KeptTexts, LastGood } from './sources/last-good.ts';
 
 export interface MeshState {
   readonly mesh: Mesh;
@@ -16,8 +16,12 @@ export interface MeshState {
   readonly generation: number;
 }
 
-function errorKeys(diagnostics: readonly Diagnostic[]): Set<string> {
-  return new Set(diagnostics.flatMap(({ severity, resource }) => (severity === 'error' && resource !== undefined ? [resource] : [])));
+function errorKeys(diagnostics: readonly Diagnostic[]): string[] {
+  return diagnostics.flatMap(({ severity, resource }) => (severity === 'error' && resource !== undefined ? [resource] : []));
+}
+
+function byKey(resources: readonly Resource[]): ReadonlyMap<string, Resource> {
+  return new Map(resources.map((resource) => [resource.key, resource]));
 }
 
 /** Holds what was accepted, so that it can stand in for what is not. */
@@ -27,7 +31,8 @@ export class MeshModel {
   #resources: readonly Resource[] = [];
   #parseDiagnostics: readonly Diagnostic[] = [];
   /** Resources of the mesh in force, by key. */
-  #inForce = new Map<string, Resource>();
+  #inForce: ReadonlyMap<string, Resource> = new Map();
+  #kept: KeptTexts | undefined;
   #state: MeshState | undefined;
 
   constructor(compiler: Compiler) {
@@ -39,25 +44,32 @@ export class MeshModel {
     return this.#state;
   }
 
+  /** Takes over what was in force before a restart, from {@link keptTexts}. */
+  restore(kept: KeptTexts): void {
+    this.#inForce = byKey(this.#documents.restore(kept));
+  }
+
   setTexts(texts: FileTexts): void {
     const { resources, diagnostics } = this.#documents.update(texts);
     this.#resources = resources;
     this.#parseDiagnostics = diagnostics;
   }
 
+  /** The texts that the mesh in force was read from; the same object until they change. */
+  keptTexts(): KeptTexts {
+    this.#kept ??= this.#documents.textsOf([...this.#inForce.values()]);
+    return this.#kept;
+  }
+
   /** The mesh of the newest documents and `instances`. */
   build(instances: readonly WorkloadInstance[]): MeshState {
     const previous = this.#state?.mesh;
-    let built = this.#compiler.buildMesh(this.#resources, instances, previous);
+    let built = this.#compiler.buildMesh(this.#resources, instances, previous, this.#inForce);
     const { diagnostics } = built;
-    let resources = this.#resources;
-    const substituted = this.#substitute(errorKeys(diagnostics));
-    if (substituted !== undefined) {
-      resources = substituted;
-      built = this.#compiler.buildMesh(substituted, instances, previous);
-    }
-    const refused = errorKeys(built.diagnostics);
-    this.#inForce = new Map(resources.filter(({ key }) => !refused.has(key)).map((resource) => [resource.key, resource]));
+    const counted = byKey(built.counted);
+    const substituted = this.#substitute(new Set(errorKeys(diagnostics).filter((key) => !counted.has(key))));
+    if (substituted !== undefined) built = this.#compiler.buildMesh(substituted, instances, previous, this.#inForce);
+    this.#enforce(built.counted);
     this.#state = {
       mesh: built.mesh,
       diagnostics: [...this.#parseDiagnostics, ...diagnostics],
@@ -66,12 +78,18 @@ export class MeshModel {
     return this.#state;
   }
 
+  #enforce(counted: readonly Resource[]): void {
+    if (counted.length === this.#inForce.size && counted.every((resource) => this.#inForce.get(resource.key) === resource)) return;
+    this.#inForce = byKey(counted);
+    this.#kept = undefined;
+  }
+
   /** The resources with former versions of the refused ones, or undefined where there are none. */
   #substitute(refused: ReadonlySet<string>): readonly Resource[] | undefined {
     let isChanged = false;
     const resources = this.#resources.map((resource) => {
       const former = refused.has(resource.key) ? this.#inForce.get(resource.key) : undefined;
-      if (former === undefined || former === resource) return resource;
+      if (former === undefined || former === resource || former.file !== resource.file) return resource;
       isChanged = true;
       return former;
     });

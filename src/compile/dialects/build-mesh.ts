@@ -5,7 +5,7 @@ import type { WorkloadInstance } from '../../model/workload.ts';
 import { checkPolicies } from './build/check-policies.ts';
 import { checkRoutes } from './build/check-routes.ts';
 import { checkSelectors } from './build/check-selectors.ts';
-import { collect } from './build/collect.ts';
+import { collect, type InForce, withoutCopies } from './build/collect.ts';
 import { createCandidates } from './build/endpoints.ts';
 import { createFindings } from './build/findings.ts';
 import { buildServices } from './build/services.ts';
@@ -16,8 +16,10 @@ import type { Resource } from './dialect.ts';
 
 export interface BuiltMesh {
   readonly mesh: Mesh;
-  /** What is wrong between resources; an error names a resource that is not in the mesh. */
+  /** What is wrong between resources. */
   readonly diagnostics: readonly Diagnostic[];
+  /** The resources that the mesh is made of: one copy of each, none that an error names. */
+  readonly counted: readonly Resource[];
 }
 
 /** Names a part of the mesh among its kind. */
@@ -29,11 +31,18 @@ function nameOf({ namespace, name }: { readonly namespace: string; readonly name
  * Joins what was written and what runs.
  *
  * `previous` is the mesh before: whatever equals its counterpart there is that same object, lists and the mesh itself
- * included, and virtual addresses are kept.
+ * included, and virtual addresses are kept. Of several copies of a resource the one whose file is `inForce` counts.
  */
-export function buildMesh(resources: readonly Resource[], instances: readonly WorkloadInstance[], previous?: Mesh): BuiltMesh {
+export function buildMesh(
+  resources: readonly Resource[],
+  instances: readonly WorkloadInstance[],
+  previous?: Mesh,
+  inForce: InForce = new Map(),
+): BuiltMesh {
+  const copies = createFindings();
   const findings = createFindings();
-  const collected = collect(resources, findings);
+  const unique = withoutCopies(resources, inForce, copies);
+  const collected = collect(unique, findings);
   const services = buildServices(collected.services, createCandidates(collected, instances), previous?.services ?? [], findings);
   const next: Mesh = {
     settings: share(previous?.settings, collected.settings),
@@ -54,5 +63,10 @@ export function buildMesh(resources: readonly Resource[], instances: readonly Wo
   const labelled = [...collected.workloads, ...instances, ...collected.workloadEntries];
   checkPolicies(mesh, labelled, findings);
   checkSelectors(collected.services, mesh.services, mesh.gateways, labelled, findings);
-  return { mesh, diagnostics: findings.diagnostics };
+  const refused = new Set(findings.diagnostics.flatMap(({ severity, resource }) => (severity === 'error' ? [resource] : [])));
+  return {
+    mesh,
+    diagnostics: [...copies.diagnostics, ...findings.diagnostics],
+    counted: unique.filter(({ key }) => !refused.has(key)),
+  };
 }

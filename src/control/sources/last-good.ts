@@ -19,6 +19,15 @@ export interface Documents {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** A text of a file, and the keys of the resources that are in force as it says. */
+export interface KeptText {
+  readonly text: string;
+  readonly keys: readonly string[];
+}
+
+/** By file; several where documents of different ages are in force. */
+export type KeptTexts = ReadonlyMap<string, readonly KeptText[]>;
+
 /** Former resources that an error in the new text keeps alive. */
 function keptBy(errors: readonly Diagnostic[], former: readonly Resource[], accepted: ReadonlySet<string>): Resource[] {
   // an error without a resource (the YAML itself is broken) may hide any of the file's documents
@@ -31,6 +40,8 @@ function keptBy(errors: readonly Diagnostic[], former: readonly Resource[], acce
 export class LastGood {
   readonly #parse: Compiler['parseDocuments'];
   #files = new Map<string, ParsedFile>();
+  /** The text that each resource was read from. */
+  readonly #sources = new WeakMap<Resource, string>();
 
   constructor(parse: Compiler['parseDocuments']) {
     this.#parse = parse;
@@ -48,8 +59,37 @@ export class LastGood {
     return { resources: all.flatMap(({ resources }) => resources), diagnostics: all.flatMap(({ diagnostics }) => diagnostics) };
   }
 
+  /** The texts of these resources. */
+  textsOf(resources: readonly Resource[]): KeptTexts {
+    const files = new Map<string, KeptText[]>();
+    for (const [file, own] of Map.groupBy(resources, (resource) => resource.file)) {
+      const byText = Map.groupBy(own, (resource) => this.#sources.get(resource) ?? '');
+      files.set(
+        file,
+        [...byText].map(([text, read]) => ({ text, keys: read.map(({ key }) => key) })),
+      );
+    }
+    return files;
+  }
+
+  /** Begins with what was in force before, and gives it back; files that are not there any more go with `update`. */
+  restore(kept: KeptTexts): readonly Resource[] {
+    for (const [file, texts] of kept) {
+      const resources = texts.flatMap(({ text, keys }) => this.#parsed(file, text).resources.filter(({ key }) => keys.includes(key)));
+      // no text of a file is equal to this one, so that it is read anew
+      this.#files.set(file, { text: '\0', resources, diagnostics: [] });
+    }
+    return [...this.#files.values()].flatMap(({ resources }) => resources);
+  }
+
+  #parsed(file: string, text: string): ReturnType<Compiler['parseDocuments']> {
+    const parsed = this.#parse(file, text);
+    for (const resource of parsed.resources) this.#sources.set(resource, text);
+    return parsed;
+  }
+
   #read(file: string, text: string, former: readonly Resource[]): ParsedFile {
-    const { resources, diagnostics } = this.#parse(file, text);
+    const { resources, diagnostics } = this.#parsed(file, text);
     const errors = diagnostics.filter(({ severity }) => severity === 'error');
     const kept = keptBy(errors, former, new Set(resources.map(({ key }) => key)));
     return { text, resources: [...resources, ...kept], diagnostics };

@@ -65,7 +65,7 @@ function buildMesh(resources: readonly Resource[], instances: Mesh['instances'])
     mesh,
     fit.map(({ key, origin }) => `${key} ${origin.field}`),
   );
-  return { mesh, diagnostics };
+  return { mesh, diagnostics, counted: fit };
 }
 
 function compiled(name: string, value: string): [string, CompiledResource] {

@@ -10,6 +10,9 @@ import type { EndpointsPart, MatchGroupPart, Part, ServicePart, SplitPart, Workl
 import { nameOf, type Findings } from './findings.ts';
 import { expandSplit } from './splits.ts';
 
+/** Resources of the mesh before, by key. */
+export type InForce = ReadonlyMap<string, Pick<Resource, 'file'>>;
+
 /** All parts by kind, each list in order of age. */
 export interface Collected {
   settings: MeshSettings;
@@ -37,18 +40,18 @@ function compareAge(a: Resource, b: Resource): number {
   return a.index - b.index;
 }
 
-/** One resource a key: the older one; the others are reported. */
-function unique(resources: readonly Resource[], findings: Findings): readonly Resource[] {
-  const byKey = new Map<string, Resource>();
-  for (const resource of resources) {
-    const older = byKey.get(resource.key);
-    if (older === undefined) byKey.set(resource.key, resource);
-    else if (older !== resource) {
-      const message = `${resource.key} stands in ${older.file}:${older.line} already: that one counts, this one is left out`;
-      findings.error('TUL100', resource.origin, message);
+/** One resource a key: that of the file in force, else the older one; the others are reported. */
+export function withoutCopies(resources: readonly Resource[], inForce: InForce, findings: Findings): readonly Resource[] {
+  const counted: Resource[] = [];
+  for (const copies of Map.groupBy(resources.toSorted(compareAge), ({ key }) => key).values()) {
+    const first = copies.find(({ key, file }) => inForce.get(key)?.file === file) ?? copies[0];
+    if (first === undefined) continue;
+    counted.push(first);
+    for (const { key, origin } of copies.filter((copy) => copy !== first)) {
+      findings.error('TUL100', origin, `${key} stands in ${first.file}:${first.line} already: that one counts, this one is left out`);
     }
   }
-  return [...byKey.values()];
+  return counted.toSorted(compareAge);
 }
 
 function settingsOf(resources: readonly Resource[], findings: Findings): MeshSettings {
@@ -64,9 +67,8 @@ function settingsOf(resources: readonly Resource[], findings: Findings): MeshSet
   return first?.settings ?? defaultMeshSettings;
 }
 
-/** Sorts resources into lists; duplicates are reported and left out. */
-export function collect(resources: readonly Resource[], findings: Findings): Collected {
-  const sorted = unique(resources.toSorted(compareAge), findings);
+/** Sorts resources of {@link withoutCopies} into lists. */
+export function collect(sorted: readonly Resource[], findings: Findings): Collected {
   const collected: Collected = {
     settings: settingsOf(sorted, findings),
     namespaces: [],
