@@ -1,16 +1,16 @@
 /**
- * The admin interface: Envoy's endpoints over HTTP, for people and tools of the same machine. Not the data path, so it
- * uses node:http. It listens on loopback or a Unix socket only: whoever reaches it can read the configuration and end
- * the process.
+ * The admin interface: Envoy's endpoints over HTTP, for people and tools of the same machine. It listens on loopback or
+ * a Unix socket only: whoever reaches it can read the configuration and end the process.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { rmSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import type { NetAddress } from '../../net/address.ts';
+import type { Http1Request } from '../../wire/http1/head.ts';
 import { type AdminAnswer, text } from './endpoint.ts';
 import { endpoints } from './endpoints.ts';
 import { helpPage, homePage } from './home.ts';
+import { createHttpServer } from './http-server.ts';
 import type { AdminView } from './view.ts';
 
 export type { AdminView, ConfigResource } from './view.ts';
@@ -47,27 +47,17 @@ export function answerAdmin(method: string, target: string, proxy: AdminView): A
 }
 
 /** True for a request that a page of another site makes a browser send. */
-function isForeign(request: IncomingMessage): boolean {
-  const { origin, host } = request.headers;
-  if (origin !== undefined && origin !== `http://${host ?? ''}`) return true;
+function isForeign(request: Http1Request): boolean {
+  const origin = request.headers.get('origin');
+  if (origin !== undefined && origin !== `http://${request.authority}`) return true;
   // a name that somebody else's DNS points at us; clients of the machine use an address or localhost
-  const name = (host ?? 'localhost').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  return name !== 'localhost' && isIP(name) === 0;
+  const name = request.authority.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name !== '' && name !== 'localhost' && isIP(name) === 0;
 }
 
-function serve(request: IncomingMessage, response: ServerResponse, options: AdminOptions): void {
-  request.resume();
-  const isLocal = 'path' in options.address || !isForeign(request);
-  const { status, type, body } = isLocal
-    ? answerAdmin(request.method ?? 'GET', request.url ?? '/', options.proxy)
-    : text('requests of other sites are not answered\n', 403);
-  response.writeHead(status, {
-    'content-type': type,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-cache, max-age=0',
-    'x-content-type-options': 'nosniff',
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
+function answer(request: Http1Request, options: AdminOptions): AdminAnswer {
+  if ('host' in options.address && isForeign(request)) return text('requests of other sites are not answered\n', 403);
+  return answerAdmin(request.method, request.path, options.proxy);
 }
 
 function isLoopback(host: string): boolean {
@@ -80,7 +70,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   if ('host' in address && !isLoopback(address.host)) {
     throw new ConfigError('admin.address', `${address.host} is not a loopback address; the admin interface is for its machine only`);
   }
-  const server = createServer({ keepAliveTimeout: 5000 }, (request, response) => serve(request, response, options));
+  const { server, close } = createHttpServer((request) => answer(request, options));
   // a socket file of a process that is gone would keep us from binding
   if ('path' in address) rmSync(address.path, { force: true });
   await new Promise<void>((resolve, reject) => {
@@ -89,12 +79,5 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   });
   const bound = server.address();
   const where = typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : { host: String(bound), port: 0 };
-  return {
-    address: where,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { address: where, close };
 }

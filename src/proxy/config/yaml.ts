@@ -1,6 +1,6 @@
 /** YAML, in a module of its own that is loaded where a file is not JSON: a proxy configured in JSON does not pay for it. */
 import type { JsonValue } from '@bufbuild/protobuf';
-import { type Document, parse, parseDocument } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { ConfigError } from '../../core/errors.ts';
 
 /** A parsed file that still knows its lines. */
@@ -10,7 +10,9 @@ export interface YamlSource {
   readonly lineOf: (path: readonly (string | number)[]) => number | undefined;
 }
 
-function lineIn(document: Document, text: string, path: readonly (string | number)[]): number | undefined {
+/** Parses once more: a document that is kept for an error that may never come would cost a proxy some MiB. */
+function lineIn(text: string, path: readonly (string | number)[]): number | undefined {
+  const document = parseDocument(text);
   for (let length = path.length; length > 0; length--) {
     const node: unknown = document.getIn(path.slice(0, length), true);
     const range: unknown = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
@@ -26,7 +28,7 @@ export function readYaml(text: string, file: string): YamlSource {
   const [wrong] = document.errors;
   if (wrong !== undefined) throw new ConfigError(file, `line ${wrong.linePos?.[0].line ?? '?'}: ${wrong.message.split('\n')[0] ?? ''}`);
   const json: JsonValue = document.toJS();
-  return { json, lineOf: (path) => lineIn(document, text, path) };
+  return { json, lineOf: (path) => lineIn(text, path) };
 }
 
 /** Parses YAML whose lines nobody asks for. Throws for what is none. */
