@@ -59,7 +59,7 @@ async function act(flags: ProxyFlags, onLive: () => void): Promise<void> {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const located = loaded === undefined ? error : loaded.locate(error);
-    throw new CliError(located.message, 'docs/proxy.md lists the fields that Tulle obeys', { cause: error });
+    throw new CliError(located.message, 'docs/reference/proxy.md lists the fields that Tulle obeys', { cause: error });
   }
   return undefined;
 }

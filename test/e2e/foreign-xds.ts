@@ -1,0 +1,148 @@
+/** An ADS server that shares no code with ours but the generated messages: it says one set of resources, and keeps what it hears. */
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import type { TestContext } from 'node:test';
+import { create, type DescMessage, fromJson, type JsonValue, type Registry } from '@bufbuild/protobuf';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { AggregatedDiscoveryService } from '../../src/xds/gen/envoy/service/discovery/v3/ads_pb.ts';
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryResponseSchema,
+  type DeltaDiscoveryResponse,
+  type DiscoveryRequest,
+  DiscoveryResponseSchema,
+  type DiscoveryResponse,
+} from '../../src/xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
+
+/** Resources by type URL and name. */
+export type Said = ReadonlyMap<string, ReadonlyMap<string, Any>>;
+
+export interface ForeignServer {
+  readonly port: number;
+  /** Messages of refusals, in order. */
+  readonly refusals: readonly string[];
+  /** Says something else to whoever is connected. */
+  say(said: Said): void;
+}
+
+/** A resource from its JSON form. */
+export function packed<Desc extends DescMessage>(schema: Desc, json: JsonValue, registry: Registry): Any {
+  return anyPack(schema, fromJson(schema, json, { registry }));
+}
+
+/** Wakes every stream when there is something to say. */
+class Bell {
+  #waiting: (() => void)[] = [];
+  ring(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+  wait(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+interface Heard {
+  readonly typeUrl: string;
+  readonly names: readonly string[];
+}
+
+/** Reads requests into `wanted` until they end. */
+async function listen<Request extends { readonly typeUrl: string; readonly errorDetail?: { readonly message: string } | undefined }>(
+  requests: AsyncIterable<Request>,
+  names: (request: Request) => readonly string[],
+  hear: (heard: Heard) => void,
+  refusals: string[],
+): Promise<void> {
+  for await (const request of requests) {
+    if (request.errorDetail !== undefined) refusals.push(request.errorDetail.message);
+    hear({ typeUrl: request.typeUrl, names: names(request) });
+  }
+}
+
+/** Serves a stream: whatever type is heard of is said, and said again at each new version. */
+async function* speak<
+  Request extends { readonly typeUrl: string; readonly errorDetail?: { readonly message: string } | undefined },
+  Response,
+>(
+  requests: AsyncIterable<Request>,
+  names: (request: Request) => readonly string[],
+  state: { said: Said; version: number; readonly bell: Bell; readonly refusals: string[] },
+  answer: (typeUrl: string, resources: ReadonlyMap<string, Any>, version: string) => Response,
+): AsyncGenerator<Response> {
+  const wanted = new Map<string, Set<string>>();
+  const sent = new Map<string, string>();
+  const stream = { ended: false };
+  const hear = ({ typeUrl, names: more }: Heard): void => {
+    const known = wanted.get(typeUrl) ?? new Set<string>();
+    wanted.set(typeUrl, known);
+    for (const name of more) known.add(name);
+    state.bell.ring();
+  };
+  const reading = listen(requests, names, hear, state.refusals)
+    .catch(() => undefined)
+    .finally(() => {
+      stream.ended = true;
+      state.bell.ring();
+    });
+  while (!stream.ended) {
+    for (const [typeUrl, asked] of wanted) {
+      const key = `${state.version} ${[...asked].join(' ')}`;
+      if (sent.get(typeUrl) === key) continue;
+      sent.set(typeUrl, key);
+      const all = state.said.get(typeUrl) ?? new Map<string, Any>();
+      const chosen = asked.size === 0 ? all : new Map([...all].filter(([name]) => asked.has(name)));
+      yield answer(typeUrl, chosen, String(state.version));
+    }
+    await state.bell.wait();
+  }
+  await reading;
+}
+
+function deltaAnswer(typeUrl: string, resources: ReadonlyMap<string, Any>, version: string): DeltaDiscoveryResponse {
+  const list = [...resources].map(([name, resource]) => ({ name, version, resource }));
+  return create(DeltaDiscoveryResponseSchema, { typeUrl, nonce: `${typeUrl} ${version}`, systemVersionInfo: version, resources: list });
+}
+
+function sotwAnswer(typeUrl: string, resources: ReadonlyMap<string, Any>, version: string): DiscoveryResponse {
+  return create(DiscoveryResponseSchema, {
+    typeUrl,
+    nonce: `${typeUrl} ${version}`,
+    versionInfo: version,
+    resources: [...resources.values()],
+  });
+}
+
+/** Starts the server on a port of loopback. */
+export async function startForeignServer(t: TestContext, said: Said): Promise<ForeignServer> {
+  const state = { said, version: 1, bell: new Bell(), refusals: [] as string[] };
+  const handler = connectNodeAdapter({
+    routes: (router) =>
+      router.service(AggregatedDiscoveryService, {
+        deltaAggregatedResources: (requests) =>
+          speak(requests, (request: DeltaDiscoveryRequest) => request.resourceNamesSubscribe, state, deltaAnswer),
+        streamAggregatedResources: (requests) => speak(requests, (request: DiscoveryRequest) => request.resourceNames, state, sotwAnswer),
+      }),
+  });
+  const server = http2.createServer(handler);
+  const sessions = new Set<http2.ServerHttp2Session>();
+  server.on('session', (session) => sessions.add(session));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+    state.bell.ring();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return {
+    port: address.port,
+    refusals: state.refusals,
+    say(next) {
+      state.said = next;
+      state.version++;
+      state.bell.ring();
+    },
+  };
+}
