@@ -10,47 +10,7 @@ import { DNS_PORT, INBOUND_PORT, iptablesInterception, nftInterception, OUTBOUND
 import type { NetworkNamespace } from '../../src/net/netns.ts';
 import { createNetworkNamespace } from '../../src/net/netns.ts';
 import { originalDestination } from '../../src/net/sys.ts';
-
-const skip =
-  process.platform !== 'linux' || process.getuid?.() !== 0
-    ? 'needs Linux and root'
-    : spawnSync('ip', ['-V']).status !== 0
-      ? 'needs ip (Debian: iproute2)'
-      : false;
-
-function tool(namespace: NetworkNamespace | undefined, command: string, args: readonly string[], input = ''): void {
-  const start = (): ReturnType<typeof spawnSync> => spawnSync(command, args, { input });
-  const run = namespace === undefined ? start() : namespace.run(start);
-  assert.equal(run.status, 0, `${command} ${args.join(' ')}: ${String(run.stderr)}`);
-}
-
-/** Two namespaces joined by a cable: `app` is intercepted, `peer` is not. */
-function pair(install: (app: NetworkNamespace) => void): { app: NetworkNamespace; peer: NetworkNamespace } {
-  const app = createNetworkNamespace();
-  const peer = createNetworkNamespace();
-  tool(
-    app,
-    'ip',
-    ['-batch', '-'],
-    `link set lo up\nlink add eth0 type veth peer name eth0 netns ${peer.path}\naddr add ::6/128 dev lo nodad\n`,
-  );
-  tool(peer, 'ip', ['link', 'set', 'lo', 'up']);
-  for (const [namespace, host] of [
-    [app, 2],
-    [peer, 3],
-  ] as const) {
-    const lines = [
-      `addr add 10.127.250.${host}/24 dev eth0`,
-      `addr add fd74:756c:6c65:250::${host}/64 dev eth0 nodad`,
-      'link set eth0 up',
-      `route add default via 10.127.250.${5 - host}`,
-      `-6 route add fc00::/7 via fd74:756c:6c65:250::${5 - host}`,
-    ];
-    for (const line of lines) tool(namespace, 'ip', line.split(' '));
-  }
-  install(app);
-  return { app, peer };
-}
+import { pair, skip, tool } from './pair.ts';
 
 /** A server in a namespace that tells each client its port and where the connection was going. */
 function teller(namespace: NetworkNamespace, port: number): Server {
