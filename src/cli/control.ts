@@ -49,7 +49,7 @@ async function serve(folder: string, options: ControlOptions): Promise<void> {
 
 /** The command line of `tulle control`. */
 export const controlCommand = newCommand('control', 'Runs the control plane by itself: serves xDS for the mesh that a folder describes.', [
-  ['tulle control examples/shop', "sockets in the folder's .tulle"],
+  ['tulle control examples/shop/mesh', "sockets in the folder's .tulle"],
   ['tulle control mesh --xds-address 127.0.0.1:15010', 'for an Envoy on this machine'],
   ['tulle control mesh --xds-tls-address 0.0.0.0:15012', 'for proxies on other machines'],
 ])

@@ -41,7 +41,7 @@ const COMMANDS: readonly CommandEntry[] = [
 ];
 
 const EXAMPLES = [
-  ['tulle up examples/shop', 'a mesh of real processes'],
+  ['tulle up examples/shop/mesh', 'a mesh of real processes'],
   ['tulle run --name client -- curl -s http://payments:9090', 'one command inside it'],
   ['tulle status', 'what each proxy has'],
   ['tulle get routes -o yaml', 'what the mesh understood'],

@@ -267,3 +267,22 @@ export function effectiveFields(): readonly (readonly [typeName: string, field: 
       .map((name) => [typeName, name] as const),
   );
 }
+
+/** One message of the table. */
+export interface FieldRow {
+  readonly typeName: string;
+  readonly obeyed: readonly string[];
+  /** Accepted without effect. */
+  readonly accepted: readonly string[];
+}
+
+/** The whole table by message name, for the reference page. */
+export function fieldTable(): readonly FieldRow[] {
+  return Object.entries(ROWS)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([typeName, row]) => {
+      const names = row.split(' ').filter((name) => name !== '');
+      const accepted = names.filter((name) => name.startsWith('-')).map((name) => name.slice(1));
+      return { typeName, obeyed: names.filter((name) => !name.startsWith('-')), accepted };
+    });
+}
