@@ -1,7 +1,9 @@
 /** What breaks at 3 a.m., done on purpose to a mesh under load. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { leftovers, TestMesh } from './harness.ts';
@@ -30,6 +32,15 @@ function pids(mesh: TestMesh, ...parts: string[]): number[] {
     .split('\n')
     .filter((line) => line.includes(mesh.stateDir) && parts.every((part) => line.includes(part)))
     .map((line) => Number(line.trim().split(' ')[0]));
+}
+
+/** Process ids of the example's services: their command lines do not name the mesh, their folder does. */
+function applications(mesh: TestMesh): number[] {
+  return execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => /\bnode echo\.ts$/.test(line))
+    .map((line) => Number(line.trim().split(' ')[0]))
+    .filter((pid) => readlinkSync(`/proc/${pid}/cwd`) === path.dirname(mesh.folder));
 }
 
 const always = (subset: string): string => `
@@ -61,7 +72,7 @@ async function versionOf(mesh: TestMesh): Promise<string> {
 
 test('an edit takes effect with no failed request; a broken one is refused and named, the former goes on', async (t) => {
   const mesh = await reviews(t);
-  const load = startLoad(mesh, 'client', URL_OF_REVIEWS);
+  const load = startLoad(t, mesh, 'client', URL_OF_REVIEWS);
   mesh.write('mesh.yaml', always('v2') + DESTINATIONS);
   await mesh.until('all traffic on v2', async () => {
     for (let i = 0; i < 15; i++) if ((await versionOf(mesh)) !== 'v2') return false;
@@ -86,7 +97,7 @@ test('an edit takes effect with no failed request; a broken one is refused and n
 
 test('the control plane killed under load: traffic goes on, and on its return proxies resync', async (t) => {
   const mesh = await reviews(t);
-  const load = startLoad(mesh, 'client', URL_OF_REVIEWS);
+  const load = startLoad(t, mesh, 'client', URL_OF_REVIEWS);
   await sleep(300);
   const [control] = pids(mesh, ' control ');
   assert.ok(control !== undefined);
@@ -112,27 +123,23 @@ test('a proxy killed under load: callers retry elsewhere, and it comes back', as
   await mesh.until('answers of v1', async () => (await versionOf(mesh)) === 'v1');
 });
 
-test('a workload that dies is restarted, and gets no traffic meanwhile', async (t) => {
-  const mesh = await reviews(t);
-  mesh.write(
-    'mesh.yaml',
-    `${CLIENT}---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default, namespace: istio-system }\nspec: { mtls: { mode: STRICT } }\n`,
-  );
-  mesh.write('client.yaml', '# moved\n');
-  const [v1] = await mesh.instances('reviews-v1');
-  assert.ok(v1 !== undefined);
-  const listen = String(v1.ports[0]?.number);
-  const app = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
-    .split('\n')
-    .find((line) => line.includes('echo.ts') && !line.includes('ps -eo'));
-  assert.ok(app !== undefined, `an application on ${listen}`);
-  process.kill(Number(app.trim().split(' ')[0]), 'SIGKILL');
-  await mesh.until('said in the output or logs', () => /exit|restart/i.test(mesh.output));
-  await mesh.ready('reviews-v1', 'reviews-v2');
-  const outcomes: { status: number; text: string }[] = [];
-  for (let i = 0; i < 20; i++) outcomes.push(await fetchThrough(mesh, 'client', URL_OF_REVIEWS, {}));
-  assert.deepEqual(others(outcomes), []);
-});
+test(
+  'a workload that dies is restarted, and gets no traffic meanwhile',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async (t) => {
+    const mesh = await reviews(t);
+    // without the example's retries, so that a request to the dead one would show
+    mesh.write('mesh.yaml', '');
+    const [app] = applications(mesh);
+    assert.ok(app !== undefined);
+    process.kill(app, 'SIGKILL');
+    await mesh.until('word of its end', () => /default\/reviews-v\d-0 .*SIGKILL[^]*starts again/.test(mesh.output));
+    await mesh.ready('reviews-v1', 'reviews-v2');
+    const outcomes: { status: number; text: string }[] = [];
+    for (let i = 0; i < 20; i++) outcomes.push(await fetchThrough(mesh, 'client', URL_OF_REVIEWS, {}));
+    assert.deepEqual(others(outcomes), []);
+  },
+);
 
 test('a workload that never gets ready is named by tulle check and gets no traffic', async (t) => {
   const mesh = await reviews(t);
@@ -151,11 +158,9 @@ spec:
   const outcomes: { status: number; text: string }[] = [];
   for (let i = 0; i < 30; i++) outcomes.push(await fetchThrough(mesh, 'client', URL_OF_REVIEWS, {}));
   assert.deepEqual(others(outcomes), []);
-  const check = execFileSync(process.execPath, ['bin/tulle.js', 'check', '--state-dir', mesh.stateDir, '-o', 'json'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  }).toString();
-  assert.match(check, /reviews-late/);
+  const check = spawnSync(process.execPath, ['bin/tulle.js', 'check', '--state-dir', mesh.stateDir], { encoding: 'utf8' });
+  assert.equal(check.status, 1);
+  assert.match(check.stdout, /reviews-late/);
 });
 
 test('a port in use is an error that names it', async (t) => {
@@ -182,11 +187,12 @@ spec: { hosts: ["*"], gateways: [edge], http: [{ directResponse: { status: 200 }
 `;
   const mesh = TestMesh.start('explicit', { files: { 'edge.yaml': gateway } });
   t.after(() => mesh.stop());
-  const reason = await mesh.until('the NACK', async () => {
-    const { proxies } = await mesh.admin<{ proxies: unknown[] }>('/api/proxies');
-    return new RegExp(`[^"]*(EADDRINUSE|in use)[^"]*`).exec(JSON.stringify(proxies))?.[0];
-  });
-  assert.match(reason, new RegExp(`127\\.0\\.0\\.1:${address.port}|0\\.0\\.0\\.0:${address.port}`));
+  const reason = `address: cannot listen on 127.0.0.1:${address.port}: the address is already in use`;
+  // Envoy's place for what a listener was refused for
+  await mesh.until('the reason in the configuration dump', async () =>
+    /"error_state": \{[^}]*"details": "([^"]*)"/s.exec((await mesh.proxy('edge-0.default', '/config_dump')).text)?.[1]?.includes(reason),
+  );
+  assert.ok(mesh.log('edge-0.default').includes(reason));
 });
 
 test('after the end nothing is left', async () => {

@@ -43,6 +43,8 @@ export class TestMesh {
     this.stateDir = path.join(work, 'state');
     this.up = spawn(process.execPath, [path.join(root, 'bin/tulle.js'), 'up', this.folder, '--state-dir', this.stateDir, '--mode', mode], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // services of the examples run `node`: the one that runs the tests
+      env: { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env['PATH'] ?? ''}` },
     });
     for (const stream of [this.up.stdout, this.up.stderr]) stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
   }

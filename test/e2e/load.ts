@@ -1,3 +1,4 @@
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestMesh } from './harness.ts';
 import { fetchThrough } from './through-proxy.ts';
@@ -9,8 +10,8 @@ export interface Load {
   readonly count: () => number;
 }
 
-/** Sends requests to `url` as the workload `from` would, about 100 a second. */
-export function startLoad(mesh: TestMesh, from: string, url: string): Load {
+/** Sends requests to `url` as the workload `from` would, about 100 a second, at the latest until the test ends. */
+export function startLoad(t: TestContext, mesh: TestMesh, from: string, url: string): Load {
   const outcomes: { status: number; text: string }[] = [];
   let isRunning = true;
   const lane = async (): Promise<void> => {
@@ -20,6 +21,7 @@ export function startLoad(mesh: TestMesh, from: string, url: string): Load {
     }
   };
   const lanes = Promise.all(Array.from({ length: 4 }, lane));
+  t.after(() => (isRunning = false));
   return {
     count: () => outcomes.length,
     async stop() {
