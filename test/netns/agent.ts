@@ -1,20 +1,27 @@
 /**
  * An application that does what a test asks it to, from where it stands: `agent.ts <socket> [serve]`. It takes one
  * order a request on a Unix socket, which namespaces do not part; with `serve` it is a server as well, whose TCP ports
- * speak first.
+ * speak first. (`serve` needs `key.pem` and `cert.pem` beside the socket.)
  */
 import { Resolver } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import net from 'node:net';
+import path from 'node:path';
+import tls from 'node:tls';
 
 /** What can be asked for. */
 export type Order =
   | { readonly kind: 'http'; readonly host: string; readonly port: number; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly kind: 'tls'; readonly host: string; readonly port: number }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'dns'; readonly name: string; readonly server: string };
 
 const PATIENCE_MS = 8_000;
 export const HTTP_PORT = 8080;
+/** HTTP that is declared without a protocol, and TLS of the application's own. */
+export const SNIFFED_PORT = 8081;
+export const TLS_PORT = 7443;
 /** Declared as TCP, declared without a protocol, and not declared. */
 export const TCP_PORT = 7001;
 export const AUTO_PORT = 7002;
@@ -54,6 +61,21 @@ function callTcp(order: Order & { kind: 'tcp' }): Promise<string> {
   });
 }
 
+/** What a server of TLS answers to `ping`, and the protocol that was agreed on. */
+function callTls(order: Order & { kind: 'tls' }): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = tls.connect({ host: order.host, port: order.port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('timed out')));
+    socket.on('secureConnect', () => socket.write('ping'));
+    socket.on('data', (chunk) => {
+      resolve(`${String(socket.alpnProtocol)} ${chunk.toString()}`);
+      socket.destroy();
+    });
+    socket.on('error', (error) => resolve(`failed: ${error.message}`));
+    socket.on('close', () => resolve('closed'));
+  });
+}
+
 /** Both families' addresses, or the resolver's error. */
 async function callDns(order: Order & { kind: 'dns' }): Promise<string> {
   const resolver = new Resolver({ timeout: PATIENCE_MS, tries: 1 });
@@ -65,15 +87,26 @@ async function callDns(order: Order & { kind: 'dns' }): Promise<string> {
 
 function carryOut(order: Order): Promise<string> {
   if (order.kind === 'http') return callHttp(order);
+  if (order.kind === 'tls') return callTls(order);
   return order.kind === 'tcp' ? callTcp(order) : callDns(order);
 }
 
-function serve(): void {
+/** Serves on every port; `folder` has the key and the certificate. */
+function serve(folder: string): void {
   const name = process.env['NAME'] ?? 'agent';
-  createServer((asked, response) => {
-    const peer = String(asked.headers['x-forwarded-client-cert'] ?? 'plaintext');
-    response.end(`${name} asked by ${/URI=(\S+?)(?:;|$)/.exec(peer)?.[1] ?? peer}`);
-  }).listen(Number(process.env['PORT'] ?? HTTP_PORT));
+  for (const port of [Number(process.env['PORT'] ?? HTTP_PORT), SNIFFED_PORT]) {
+    const server = createServer((asked, response) => {
+      const peer = String(asked.headers['x-forwarded-client-cert'] ?? 'plaintext');
+      response.end(`${name} asked by ${/URI=(\S+?)(?:;|$)/.exec(peer)?.[1] ?? peer}`);
+    });
+    server.listen(port);
+  }
+  const [cert, key] = ['cert.pem', 'key.pem'].map((file) => readFileSync(path.join(folder, file)));
+  const secure = tls.createServer({ ...(cert && { cert }), ...(key && { key }), ALPNProtocols: ['http/1.1'] }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (chunk) => socket.write(`${name} heard ${chunk.toString()}`));
+  });
+  secure.listen(TLS_PORT);
   for (const port of [TCP_PORT, AUTO_PORT, SECRET_PORT]) {
     const server = net.createServer((socket) => {
       socket.on('error', () => socket.destroy());
@@ -94,5 +127,5 @@ if (import.meta.main && socketPath !== undefined) {
       void carryOut(order).then((answer) => response.end(answer));
     });
   }).listen(socketPath);
-  if (role === 'serve') serve();
+  if (role === 'serve') serve(path.dirname(socketPath));
 }

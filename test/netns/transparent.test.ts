@@ -1,12 +1,13 @@
 /** A mesh in network namespaces, from its applications' side: names, both families, TCP, plaintext, and no trace after. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { createTestCa } from '../../src/net/testing/certificates.ts';
 import { canIntercept, TestMesh } from '../e2e/harness.ts';
-import { AUTO_PORT, CLOSED_PORT, HTTP_PORT, type Order, SECRET_PORT, TCP_PORT } from './agent.ts';
+import { AUTO_PORT, CLOSED_PORT, HTTP_PORT, type Order, SECRET_PORT, SNIFFED_PORT, TCP_PORT, TLS_PORT } from './agent.ts';
 import { order } from './order.ts';
 
 const skip = canIntercept() ? false : 'needs Linux, root, ip and nft (node tools/install-peers.ts)';
@@ -33,7 +34,7 @@ spec: { selector: { app: ${name} }, ports: [${ports}] }
 }
 
 const HTTP = `{ name: http, port: ${HTTP_PORT} }`;
-const ALL = `${HTTP}, { name: tcp, port: ${TCP_PORT} }, { name: any, port: ${AUTO_PORT} }`;
+const ALL = `${HTTP}, { name: tcp, port: ${TCP_PORT} }, { name: any, port: ${AUTO_PORT} }, { name: sniffed, port: ${SNIFFED_PORT} }, { name: tls, port: ${TLS_PORT} }`;
 
 const SETTINGS = `apiVersion: tulle.dev/v1
 kind: MeshConfig
@@ -108,6 +109,9 @@ describe('transparent mode', { skip }, () => {
   const sysctls = skip === false ? forwarding() : '';
 
   before(async () => {
+    const { certificateChain, privateKey } = createTestCa('app').issue('DNS:payments');
+    writeFileSync(path.join(folder, 'cert.pem'), certificateChain);
+    writeFileSync(path.join(folder, 'key.pem'), privateKey);
     mesh = TestMesh.start('transparent', { files: { 'mesh.yaml': meshOf(folder) } });
     await mesh.ready('client', 'payments', 'outside');
     number = /10\.127\.(\d+)\.0/.exec(mesh.output)?.[1] ?? '';
@@ -160,6 +164,15 @@ describe('transparent mode', { skip }, () => {
     );
   });
 
+  test('what is sniffed to be HTTP is HTTP, and TLS of the application is left alone', async () => {
+    const answer = await ask('client', { kind: 'http', host: 'payments', port: SNIFFED_PORT });
+    assert.equal(answer, `200 payments asked by ${client}`);
+    for (const host of ['payments', own('payments').ipv4, own('payments').ipv6])
+      assert.equal(await ask('client', { kind: 'tls', host, port: TLS_PORT }), 'http/1.1 payments heard ping', host);
+    assert.equal(await ask('outside', { kind: 'tls', host: own('payments').ipv4, port: TLS_PORT }), 'http/1.1 payments heard ping');
+    assert.equal(await ask('client', { kind: 'tls', host: own('outside').ipv4, port: TLS_PORT }), 'http/1.1 outside heard ping');
+  });
+
   test('addresses that are no service lead where they say, in both families', async () => {
     for (const host of [own('outside').ipv4, own('outside').ipv6]) {
       assert.equal(await ask('client', { kind: 'tcp', host, port: TCP_PORT }), `outside ${TCP_PORT} says ping`);
@@ -178,14 +191,17 @@ describe('transparent mode', { skip }, () => {
       { kind: 'http', host, port: HTTP_PORT },
       { kind: 'tcp', host, port: TCP_PORT },
       { kind: 'tcp', host, port: SECRET_PORT },
+      { kind: 'tls', host, port: TLS_PORT },
     ]);
-    for (const row of rows) assert.match(await ask('outside', row), /^200 payments asked by plaintext$|^payments 700\d says ping$/);
+    const taken = /^200 payments asked by plaintext$|^payments 700\d says ping$|^http\/1.1 payments heard ping$/;
+    for (const row of rows) assert.match(await ask('outside', row), taken);
     mesh.write('strict.yaml', STRICT);
     const [first] = rows;
     await mesh.until('plaintext is refused', async () => first !== undefined && (await ask('outside', first)).startsWith('failed'));
     for (const row of rows) assert.match(await ask('outside', row), /^failed|^closed|^ failed/);
     const answer = await ask('client', { kind: 'http', host: 'payments', port: HTTP_PORT });
     assert.equal(answer, `200 payments asked by ${client}`);
+    assert.equal(await ask('client', { kind: 'tls', host: 'payments', port: TLS_PORT }), 'http/1.1 payments heard ping');
     assert.equal(await ask('client', { kind: 'tcp', host: 'payments', port: AUTO_PORT }), `payments ${AUTO_PORT} says ping`);
   });
 
