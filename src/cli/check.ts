@@ -15,10 +15,18 @@ function print(findings: readonly Finding[]): string {
     .join('');
 }
 
+/** The last line: what all findings come to. */
+function verdict(findings: readonly Finding[]): string {
+  const count = (result: Finding['result']): number => findings.filter((finding) => finding.result === result).length;
+  const [failures, warnings] = [count('failed'), count('warning')];
+  if (failures > 0) return `${failures} of ${findings.length} checks failed\n`;
+  return warnings > 0 ? `healthy, with ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}\n` : 'healthy\n';
+}
+
 async function check(options: { stateDir?: string; output: OutputFormat }): Promise<void> {
   const findings = [...checkMachine(), ...(await checkMesh(options.stateDir))];
   const rows = findings.map((finding) => ({ ...finding }));
-  process.stdout.write(options.output === 'table' ? print(findings) : formatRows(rows, [], options.output));
+  process.stdout.write(options.output === 'table' ? print(findings) + verdict(findings) : formatRows(rows, [], options.output));
   if (findings.some(({ result }) => result === 'failed')) process.exitCode = EXIT.failed;
 }
 

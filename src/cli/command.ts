@@ -20,7 +20,9 @@ export async function runCommand(command: Command, args: readonly string[]): Pro
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === EXIT.ok) return;
-    throw new CliError(error.message.replace(/^error: /, ''), `${command.name()} --help shows the usage`, { exitCode: EXIT.usage });
+    // commander's word for a command that was called without one of its subcommands
+    const what = error.code === 'commander.help' ? 'a subcommand is missing' : error.message.replace(/^error: /, '');
+    throw new CliError(what, `${command.name()} --help shows the usage`, { exitCode: EXIT.usage });
   }
 }
 

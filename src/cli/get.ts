@@ -69,7 +69,7 @@ const LISTS: Readonly<Record<string, readonly Column[]>> = {
   workloads: [
     NAMESPACE,
     NAME,
-    { title: 'ROLE', cell: text('role') },
+    { title: 'ROLE', cell: (row) => (row['role'] === 'router' ? 'gateway' : textOf(row['role'])) },
     { title: 'REPLICAS', cell: text('replicas') },
     { title: 'SERVICE ACCOUNT', cell: text('serviceAccount') },
     { title: 'PORTS', cell: portsOf },

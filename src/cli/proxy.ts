@@ -1,4 +1,5 @@
 /** `tulle proxy`: one proxy by itself, from an Envoy v3 bootstrap file. */
+import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import { createLog, type LeveledLog, type LogLevel } from '../core/log.ts';
@@ -59,7 +60,10 @@ async function act(flags: ProxyFlags, onLive: () => void): Promise<void> {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const located = loaded === undefined ? error : loaded.locate(error);
-    throw new CliError(located.message, 'docs/reference/proxy.md lists the fields that Tulle obeys', { cause: error });
+    const hint = existsSync(flags.config)
+      ? 'docs/reference/proxy.md lists the fields that Tulle obeys'
+      : 'name a bootstrap in YAML or JSON';
+    throw new CliError(located.message, hint, { cause: error });
   }
   return undefined;
 }

@@ -7,6 +7,7 @@ import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
 import type { StateDir } from './state-dir.ts';
 import { findStateDir } from './state-dir.ts';
+import { CANNOT_START } from './up/child.ts';
 import { joinGround } from './up/ground.ts';
 import type { InstanceContext } from './up/instance.ts';
 import { Instance } from './up/instance.ts';
@@ -85,7 +86,9 @@ function contextOf(
     user: applicationUser(process.env),
     env: process.env,
     // the terminal belongs to the application
-    tell: () => undefined,
+    tell: (_, news) => {
+      if (news.startsWith(CANNOT_START)) process.stderr.write(`tulle: the program ${news}\n`);
+    },
     onLine: undefined,
     foreground: onExit,
   };

@@ -130,7 +130,8 @@ async function endJoined(state: StateDir): Promise<void> {
 async function serve(folder: string, state: StateDir, options: UpOptions, record: RunRecord, ended: Promise<unknown>): Promise<void> {
   const self = [process.execPath, path.resolve(process.argv[1] ?? '')] as const;
   const { env } = process;
-  const { ground, says } = makeGround(options.mode, record, state.hosts);
+  const made = await makeGround(options.mode, record, state.hosts);
+  const { ground, says } = made;
   say(`Tulle ${packageVersion()}, ${says}`);
   say(`state is in ${state.root}`);
   const stopControl = await startControlPlane({ folder, state, self, env, record, say, isVerbose: options.verbose === true });
@@ -153,6 +154,7 @@ async function serve(folder: string, state: StateDir, options: UpOptions, record
   stopping.abort();
   await Promise.all([supervisor.stop(), endJoined(state), ...tasks]);
   await stopControl();
+  await made.close();
 }
 
 async function up(folder: string, options: UpOptions): Promise<void> {

@@ -22,7 +22,7 @@ function checkDiagnostic(row: JsonObject): Finding {
   const name = `${textOf(row['code'])} ${textOf(row['file'])}:${textOf(row['line'])}`;
   const field = textOf(row['field']);
   const detail = `${field === '' ? '' : `${field}: `}${textOf(row['message'])}`;
-  if (row['severity'] === 'error') return failed(name, detail, 'this resource is left out until the file is mended');
+  if (row['severity'] === 'error') return failed(name, detail, 'until the file is mended the resource is left out, or stays as it was');
   return warning(name, detail, '');
 }
 

@@ -73,9 +73,12 @@ function launch(spec: ChildSpec): ChildProcess {
   }
 }
 
+/** How news of a program begins that is not there, or not to be run. */
+export const CANNOT_START = 'cannot be started';
+
 function ending(child: ChildProcess): Promise<Ending> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve({ how: `cannot be started: ${error.message}`, code: 127 }));
+    child.once('error', (error) => resolve({ how: `${CANNOT_START}: ${error.message}`, code: 127 }));
     child.once('exit', (code, signal) => {
       resolve(signal === null ? { how: `exited with code ${code}`, code: code ?? 1 } : { how: `was ended by ${signal}`, code: 128 });
     });

@@ -23,11 +23,18 @@ export interface ControlPlaneOptions {
   readonly isVerbose: boolean;
 }
 
+/** A log line as people read it who see it at once. */
+function withoutTime(line: string): string {
+  return line.replace(/^\d{4}-\d\d-\d\dT\S+ /, '');
+}
+
 /** Starts the control plane and waits until it is ready; rejects with its last words where it ends before. Resolves with how to stop it. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<() => Promise<void>> {
   const { folder, state, self, env, record, say, isVerbose } = options;
   const [node, script] = self;
   const last: string[] = [];
+  /** What is wrong with the folder at the start; told once it is clear that the start succeeds. */
+  const troubles: string[] = [];
   let isUp = false;
   let failure: string | undefined;
   const child = keepRunning({
@@ -39,7 +46,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<(
     onLine: (line) => {
       last.push(line);
       if (last.length > LAST_LINES) last.shift();
-      if (isVerbose || (isUp && / (?:warn|error) /.test(line))) say(`control: ${line}`);
+      const isTrouble = /^\S+ (?:warn|error) /.test(line);
+      if (isVerbose || (isUp && isTrouble)) say(`control: ${withoutTime(line)}`);
+      else if (isTrouble) troubles.push(line);
     },
     random: Math.random,
     onStart: (pid) => record.started(pid),
@@ -63,5 +72,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<(
     }
   }
   isUp = true;
+  for (const line of troubles.splice(0)) say(`control: ${withoutTime(line)}`);
   return () => child.stop(GRACE_MS);
 }

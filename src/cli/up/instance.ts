@@ -14,7 +14,7 @@ import type { StateDir } from '../state-dir.ts';
 import { checkSocketPath } from '../state-dir.ts';
 import { bootstrapOf } from './bootstrap.ts';
 import type { Child } from './child.ts';
-import { keepRunning } from './child.ts';
+import { CANNOT_START, keepRunning } from './child.ts';
 import { HeldRegistration } from './held-registration.ts';
 import type { Ground, Place } from './place.ts';
 import { checkOnce, probeUntil } from './probe.ts';
@@ -230,7 +230,7 @@ export class Instance {
         life.abort();
         this.#setHealthy(false);
         foreground?.(code);
-        if (foreground === undefined) this.#tell(how);
+        if (foreground === undefined || how.startsWith(CANNOT_START)) this.#tell(how);
         return foreground === undefined;
       },
       onBackoff: (ms) => this.#tell(`starts again in ${ms} ms`),

@@ -45,7 +45,10 @@ export function bridgeOf(network: MeshNetwork): string {
   return `tulle${network.number}`;
 }
 
-/** IPv4 address of a host (1 is the bridge itself). */
+/** The bridge's own place among the hosts. */
+export const BRIDGE_HOST = 1;
+
+/** IPv4 address of a host. */
 export function ipv4Of(network: MeshNetwork, host: number): string {
   return `10.127.${network.number}.${host}`;
 }
@@ -151,8 +154,8 @@ export function createMeshNetwork(record: RunRecord): MeshNetwork {
   record.willDo({ command: ['ip', 'link', 'delete', bridge] });
   record.describe({ role: 'up', mode: 'transparent', network: network.number, hasIpv6: network.hasIpv6 });
   const lines = [
-    `addr add ${ipv4Of(network, 1)}/24 dev ${bridge}`,
-    ...(network.hasIpv6 ? [`addr add ${ipv6Of(network, 1)}/64 dev ${bridge} nodad`] : []),
+    `addr add ${ipv4Of(network, BRIDGE_HOST)}/24 dev ${bridge}`,
+    ...(network.hasIpv6 ? [`addr add ${ipv6Of(network, BRIDGE_HOST)}/64 dev ${bridge} nodad`] : []),
     `link set ${bridge} up`,
   ];
   runTool(['ip', '-batch', '-'], `${lines.join('\n')}\n`);

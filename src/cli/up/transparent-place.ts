@@ -7,13 +7,12 @@ import type { Workload } from '../../model/workload.ts';
 import { DNS_PORT, iptablesInterception, nftInterception, PROXY_GID } from '../../net/intercept-rules.ts';
 import type { NetworkNamespace } from '../../net/netns.ts';
 import { createNetworkNamespace } from '../../net/netns.ts';
-import type { ResolvConf } from '../../wire/dns/resolv-conf.ts';
-import { parseResolvConf } from '../../wire/dns/resolv-conf.ts';
 import { CliError } from '../errors.ts';
 import type { MeshNetwork } from './network.ts';
-import { bridgeOf, hasTool, ipv4Of, ipv6Of, removeLink, runTool } from './network.ts';
+import { BRIDGE_HOST, bridgeOf, hasTool, ipv4Of, ipv6Of, removeLink, runTool } from './network.ts';
 import type { Ground, Place } from './place.ts';
 import { processId } from './process-group.ts';
+import { machineResolvers } from './resolvers.ts';
 
 const LOOPBACK = '127.0.0.1';
 const FIRST_HOST = 2;
@@ -59,8 +58,8 @@ function linkUp(namespace: NetworkNamespace, network: MeshNetwork, host: number)
     `addr add ${ipv4Of(network, host)}/24 dev eth0`,
     ...(network.hasIpv6 ? ['addr add ::6/128 dev lo nodad', `addr add ${ipv6Of(network, host)}/64 dev eth0 nodad`] : []),
     'link set eth0 up',
-    `route add default via ${ipv4Of(network, 1)}`,
-    ...(network.hasIpv6 ? SERVICE_IPV6.map((range) => `route add ${range} via ${ipv6Of(network, 1)}`) : []),
+    `route add default via ${ipv4Of(network, BRIDGE_HOST)}`,
+    ...(network.hasIpv6 ? SERVICE_IPV6.map((range) => `route add ${range} via ${ipv6Of(network, BRIDGE_HOST)}`) : []),
   ];
   namespace.run(() => runTool(['ip', '-batch', '-'], `${lines.join('\n')}\n`));
   // there is nobody to protect low ports from, and applications need not be root for them
@@ -76,26 +75,13 @@ function intercept(namespace: NetworkNamespace, network: MeshNetwork): void {
   });
 }
 
-/** The machine's name servers as a namespace can reach them: a stub on the host's loopback is not among them. */
-function resolvers(): ResolvConf {
-  for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
-    try {
-      const conf = parseResolvConf(readFileSync(file, 'utf8'));
-      const nameservers = conf.nameservers.filter((address) => !address.startsWith('127.') && address !== '::1');
-      if (nameservers.length > 0) return { ...conf, nameservers };
-    } catch {
-      continue; // not on this system
-    }
-  }
-  return { nameservers: [], searchDomains: [] };
-}
-
 function dnsMetadata(network: MeshNetwork): JsonObject {
-  const { nameservers, searchDomains } = resolvers();
+  const { nameservers, searchDomains, stubs } = machineResolvers();
+  const reachable = stubs.length > 0 ? [ipv4Of(network, BRIDGE_HOST)] : nameservers;
   return {
     addresses: network.hasIpv6 ? [LOOPBACK, '::1'] : [LOOPBACK],
     port: DNS_PORT,
-    upstreams: nameservers.map((address) => ({ address, port: 53 })),
+    upstreams: reachable.map((address) => ({ address, port: 53 })),
     searchDomains: [...searchDomains],
   };
 }
