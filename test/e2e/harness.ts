@@ -142,7 +142,7 @@ export function leftovers(needle: string): string[] {
       .filter(Boolean);
   return [
     ...sh('ip netns list').filter((line) => line.includes('tulle')),
-    ...sh('ip -br link').filter((line) => line.startsWith('tulle') || line.startsWith('tl-')),
+    ...sh('ip -br link').filter((line) => /^(?:tulle|tv)\d/.test(line)),
     ...sh('nft list tables').filter((line) => line.includes('tulle')),
     ...sh('ps -eo pid,args').filter((line) => line.includes(needle) && !line.includes('ps -eo')),
   ];
