@@ -1,0 +1,131 @@
+/** A `tulle proxy` with a static bootstrap, as a process of its own, and the parts of such a bootstrap. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo, Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject } from '@bufbuild/protobuf';
+import { ask } from '../../src/cli/demo/client.ts';
+import { root } from './harness.ts';
+
+const PATIENCE_MS = 20_000;
+
+/** A message with its type, as bootstraps write it. */
+export function typed(type: string, config: JsonObject): JsonObject {
+  return { '@type': `type.googleapis.com/${type}`, ...config };
+}
+
+const loopback = (port: number): JsonObject => ({ socket_address: { address: '127.0.0.1', port_value: port } });
+
+/** A cluster of one host on loopback. */
+export function cluster(name: string, port: number): JsonObject {
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: loopback(port) } }] }];
+  return { name, type: 'STATIC', connect_timeout: '5s', load_assignment: { cluster_name: name, endpoints } };
+}
+
+/** A listener on a port of loopback that the kernel chooses, whose only chain leads to `to` as TCP. */
+export function tcpListener(
+  name: string,
+  to: string,
+  more: { readonly chain?: JsonObject; readonly listener?: JsonObject } = {},
+): JsonObject {
+  const config = typed('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: name, cluster: to });
+  const filters = [{ name: 'envoy.filters.network.tcp_proxy', typed_config: config }];
+  return { name, address: loopback(0), filter_chains: [{ filters, ...more.chain }], ...more.listener };
+}
+
+/** The same as HTTP. */
+export function httpListener(name: string, to: string): JsonObject {
+  const router = { name: 'envoy.filters.http.router', typed_config: typed('envoy.extensions.filters.http.router.v3.Router', {}) };
+  const routes = [{ match: { prefix: '/' }, route: { cluster: to, timeout: '0s' } }];
+  const config = typed('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
+    stat_prefix: name,
+    http_filters: [router],
+    route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
+  });
+  const filters = [{ name: 'envoy.filters.network.http_connection_manager', typed_config: config }];
+  return { name, address: loopback(0), filter_chains: [{ filters }] };
+}
+
+/** The port of a server that listens. */
+export function portOf(server: Server): number {
+  const address: AddressInfo | string | null = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server listens on no port');
+  return address.port;
+}
+
+export interface StaticProxy {
+  readonly pid: number;
+  readonly folder: string;
+  /** The port of a listener. */
+  port(listener: string): Promise<number>;
+  /** The value of a counter or gauge; 0 where there is none. */
+  stat(name: RegExp): Promise<number>;
+  /** Waits until a counter or gauge has a value. */
+  untilStat(name: RegExp, value: number): Promise<void>;
+}
+
+async function until<T>(what: string, log: () => string, check: () => Promise<T | undefined>): Promise<T> {
+  const deadlineMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const value = await check().catch(() => undefined);
+    if (value !== undefined) return value;
+    if (performance.now() > deadlineMs) throw new Error(`${what}: waited in vain\n${log()}`);
+    await sleep(50);
+  }
+}
+
+/** Starts a proxy; it ends with the test. `folder` is for its files, and goes too. */
+export async function startStaticProxy(
+  t: TestContext,
+  resources: (folder: string) => { readonly listeners: readonly JsonObject[]; readonly clusters: readonly JsonObject[] },
+): Promise<StaticProxy> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tulle-static-'));
+  const socketPath = path.join(folder, 'admin.sock');
+  const bootstrap = { node: { id: 'static' }, admin: { address: { pipe: { path: socketPath } } }, static_resources: resources(folder) };
+  const file = path.join(folder, 'bootstrap.json');
+  writeFileSync(file, JSON.stringify(bootstrap));
+  const child = spawn(process.execPath, [path.join(root, 'bin/tulle.js'), 'proxy', '-c', file, '--drain-time-s', '0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  t.after(async () => {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const admin = async (call: string): Promise<string> => (await ask({ socketPath }, call)).text;
+  await until(
+    'the proxy is live',
+    () => log,
+    async () => ((await admin('/ready')).startsWith('LIVE') ? true : undefined),
+  );
+  const stat = async (name: RegExp): Promise<number> => {
+    const line = (await admin('/stats')).split('\n').find((each) => name.test(each));
+    return Number(/: (\d+)$/.exec(line ?? '')?.[1] ?? 0);
+  };
+  return {
+    pid: child.pid ?? 0,
+    folder,
+    async port(listener) {
+      const found = new RegExp(`^${listener}::.*:(\\d+)$`, 'm').exec(await admin('/listeners'))?.[1];
+      if (found === undefined) throw new Error(`there is no listener ${listener}\n${log}`);
+      return Number(found);
+    },
+    stat,
+    async untilStat(name, value) {
+      let last = NaN;
+      const check = async (): Promise<true | undefined> => ((last = await stat(name)) === value ? true : undefined);
+      await until(`${name} is ${value}`, () => `it is ${last}\n${log}`, check);
+    },
+  };
+}
+
+/** Resident memory of a process, in bytes. Linux. */
+export function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+}
