@@ -1,12 +1,13 @@
 /** A mesh in network namespaces, from its applications' side: names, both families, TCP, plaintext, and no trace after. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { createTestCa } from '../../src/net/testing/certificates.ts';
-import { canIntercept, TestMesh } from '../e2e/harness.ts';
+import { canIntercept, root, TestMesh } from '../e2e/harness.ts';
 import { AUTO_PORT, CLOSED_PORT, HTTP_PORT, type Order, SECRET_PORT, SNIFFED_PORT, TCP_PORT, TLS_PORT } from './agent.ts';
 import { order } from './order.ts';
 
@@ -203,6 +204,13 @@ describe('transparent mode', { skip }, () => {
     assert.equal(answer, `200 payments asked by ${client}`);
     assert.equal(await ask('client', { kind: 'tls', host: 'payments', port: TLS_PORT }), 'http/1.1 payments heard ping');
     assert.equal(await ask('client', { kind: 'tcp', host: 'payments', port: AUTO_PORT }), `payments ${AUTO_PORT} says ping`);
+  });
+
+  test('tulle run puts a command into the mesh', async () => {
+    const script = "fetch('http://payments.shop:8080').then((answer) => answer.text()).then(console.log)";
+    const command = [path.join(root, 'bin/tulle.js'), 'run', '--name', 'visitor', '--namespace', 'shop', '--state-dir', mesh.stateDir];
+    const { stdout } = await promisify(execFile)(process.execPath, [...command, '--', process.execPath, '-e', script]);
+    assert.equal(stdout, 'payments asked by spiffe://cluster.local/ns/shop/sa/default\n');
   });
 
   test('nothing stays when it ends', async () => {
