@@ -12,8 +12,8 @@ import { parseArgs } from 'node:util';
 import { certificates } from './certificates.ts';
 import { fixedRate, saturate } from './load.ts';
 import { startOrigin } from './origin.ts';
-import { peers, type Peer, type Scenario } from './peers.ts';
-import { accepting, cpuSeconds, rssMiB, start, stop, withChildren } from './processes.ts';
+import { INSTALL, peers, type Peer, type Scenario } from './peers.ts';
+import { accepting, cpuSeconds, isInstalled, rssMiB, start, stop, withChildren } from './processes.ts';
 import { median, printTable } from './report.ts';
 
 const { values } = parseArgs({
@@ -27,6 +27,8 @@ const { values } = parseArgs({
   },
 });
 const seconds = values.quick ? 2 : Number(values.seconds);
+// compilers have a tier to climb; every peer gets the same time
+const warmUpSeconds = values.quick ? 2 : 4;
 const rounds = values.quick ? 1 : Number(values.rounds);
 
 /** One measured run of one peer in one scenario; memory and CPU are sums over its processes. */
@@ -80,7 +82,7 @@ async function measure(peer: Peer, scenario: Scenario, base: number, origin: num
     const startMs = performance.now() - startedMs;
     await fixedRate(base, 1000, 1);
     const idle = usage(children);
-    await saturate(base, 2, Number(values.connections), folder);
+    await saturate(base, warmUpSeconds, Number(values.connections), folder);
     const before = usage(children);
     const full = await saturate(base, seconds, Number(values.connections), folder);
     const after = usage(children);
@@ -104,10 +106,15 @@ async function measure(peer: Peer, scenario: Scenario, base: number, origin: num
   }
 }
 
+const missing = ['wrk', 'nginx', 'openssl'].filter((command) => !isInstalled(command));
+if (missing.length > 0) {
+  console.error(`the benchmark itself needs ${missing.join(', ')}; install by: ${INSTALL}`);
+  process.exit(1);
+}
 const chosen: Peer[] = [];
 for (const peer of peers.filter((p) => values.peers.split(',').includes(p.name))) {
   const found = peer.available();
-  if ('missing' in found) console.log(`${peer.name} is missing: ${found.missing}`);
+  if ('missing' in found) console.log(`${peer.name} is missing; install it by: ${found.missing}`);
   else {
     console.log(`${peer.name}: ${found.version}`);
     chosen.push(peer);

@@ -26,7 +26,8 @@ export interface Peer {
   ): Launch | undefined;
 }
 
-const INSTALL = 'node tools/install-peers.ts';
+/** Installs every peer, the origin and the load generator. */
+export const INSTALL = 'node tools/install-peers.ts';
 const root = path.resolve(import.meta.dirname, '..');
 
 function sidecarFile(

@@ -1,7 +1,8 @@
 /** CPU and memory of processes as Linux accounts them, and starting and stopping what is measured. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const TICKS_PER_SECOND = 100;
@@ -22,6 +23,11 @@ export function rssMiB(pid: number): number {
 export function withChildren(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
   return [pid, ...(children === '' ? [] : children.split(' ').flatMap((child) => withChildren(Number(child))))];
+}
+
+/** True where a program of this name is on the PATH. */
+export function isInstalled(command: string): boolean {
+  return (process.env['PATH'] ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, command)));
 }
 
 /** Starts a program; its output goes to `log`. */

