@@ -4,6 +4,7 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { reportBug } from '../core/bugs.ts';
 import { createLog } from '../core/log.ts';
 import { parseBootstrap } from './config/bootstrap.ts';
 import { type RunningProxy, startProxy, validateBootstrap } from './main.ts';
@@ -115,6 +116,14 @@ test('HTTP by routes, TCP, and the admin interface', async () => {
     assert.match(await (await fetch(`${urlOf('admin')}/clusters`)).text(), /^app::127\.0\.0\.1:\d+::/m);
     assert.match(await (await fetch(`${urlOf('admin')}/config_dump`)).text(), /"virtual_hosts"/);
     assert.equal(proxy.state(), 'LIVE');
+  });
+});
+
+test('an exception that nobody expected is counted and survived', async () => {
+  await withProxy([listener('web', 0, hcm())], async (_proxy, urlOf) => {
+    reportBug(new Error('unexpected'));
+    assert.match(await (await fetch(`${urlOf('admin')}/stats?filter=bug_total`)).text(), /^bug_total: 1$/m);
+    assert.equal((await fetch(`${urlOf('web')}/direct`)).status, 418);
   });
 });
 

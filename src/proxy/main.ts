@@ -3,6 +3,7 @@
  *
  *   PRE_INITIALIZING ──(clusters are there)──▶ INITIALIZING ──(listeners accept)──▶ LIVE ──▶ DRAINING
  */
+import { setBugReporter } from '../core/bugs.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { loadRe2, Re2Missing } from '../core/re2.ts';
@@ -127,10 +128,20 @@ async function initialize(assembly: Assembly, bootstrap: Bootstrap, onState: (st
   onState('LIVE');
 }
 
+/** From now on an exception that nobody expected ends what it happened to, not the proxy. */
+function surviveBugs({ stats }: Assembly, log: LeveledLog): void {
+  const bugs = stats.counter('bug_total');
+  setBugReporter((error) => {
+    bugs.value++;
+    log.error('bug', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  });
+}
+
 /** Starts a proxy. Rejects with ConfigError for a bootstrap that cannot be obeyed; `ready` tells when it serves. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const { log, bootstrap, drainMs = DRAIN_MS } = options;
   const assembly = await assembleWhole({ ...options, drainMs });
+  surviveBugs(assembly, log);
   let state: ServerState = 'PRE_INITIALIZING';
   const admin = await startAdminOf(options, assembly, () => state);
   const names = await startNames(assembly, log);

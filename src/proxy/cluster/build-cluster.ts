@@ -20,7 +20,6 @@ import { buildTransports } from './transports.ts';
 export type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
-const BUFFER_LIMIT_BYTES = 1024 * 1024;
 const DNS_REFRESH_MS = 5000;
 const CLEANUP_MS = 5000;
 const PANIC_THRESHOLD_PERCENT = 50;
@@ -82,7 +81,6 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
     connectTimeoutMs: positiveDurationMs(config.connectTimeout, CONNECT_TIMEOUT_MS, `${path}.connect_timeout`),
     http,
     sourceAddresses: readSourceAddresses(config, path),
-    bufferLimitBytes: config.perConnectionBufferLimitBytes ?? BUFFER_LIMIT_BYTES,
     balancing: readBalancing(config, path, scope.random),
     outlier: config.outlierDetection && readOutlierSettings(config.outlierDetection, `${path}.outlier_detection`),
     dns: readDns(config, path),

@@ -88,8 +88,6 @@ export interface Cluster {
   readonly upstreamProtocol: 'http1' | 'http2' | 'client';
   /** Source addresses to choose from, by `sourceTo`; none for any. */
   readonly sourceAddresses: readonly string[];
-  /** Per connection buffer limit in bytes. */
-  readonly bufferLimitBytes: number;
   readonly stats: StatsScope;
   readonly hosts: readonly Host[];
   /** A host for one attempt, or undefined: no healthy upstream (UH). */

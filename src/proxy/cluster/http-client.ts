@@ -155,7 +155,10 @@ export class HttpClient implements ConnectionHandlers {
     this.#owner.onClosed(this);
     const reader = this.#reader;
     this.#reader = undefined;
-    if (reader !== undefined && !this.#isResponseDone) reader.onUpstreamReset('connection termination', error ?? '');
+    if (reader === undefined || this.#isResponseDone) return;
+    // An end inside a response is one that cannot be read.
+    if (this.#decoder.isIdle) reader.onUpstreamReset('connection termination', error ?? '');
+    else reader.onUpstreamReset('protocol error', '');
   }
 
   #onHead(head: Http1Response, hasBody: boolean): void {
@@ -201,6 +204,6 @@ export class HttpClient implements ConnectionHandlers {
     const reader = this.#isResponseDone ? undefined : this.#reader;
     this.#reader = undefined;
     this.connection.destroy(detail);
-    reader?.onUpstreamReset('protocol error', detail);
+    reader?.onUpstreamReset('protocol error', '');
   }
 }

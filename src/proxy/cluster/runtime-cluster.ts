@@ -24,7 +24,6 @@ export interface ClusterSettings {
   readonly connectTimeoutMs: number;
   readonly http: HttpSettings;
   readonly sourceAddresses: readonly string[];
-  readonly bufferLimitBytes: number;
   readonly limits: Limits;
   readonly balancing: BalancerSettings;
   readonly outlier: OutlierSettings | undefined;
@@ -62,7 +61,6 @@ export class RuntimeCluster implements MutableCluster {
   readonly maxConnectionDurationMs: number;
   readonly upstreamProtocol: Cluster['upstreamProtocol'];
   readonly sourceAddresses: readonly string[];
-  readonly bufferLimitBytes: number;
   readonly stats: StatsScope;
   readonly #settings: ClusterSettings;
   readonly #scope: Scope;
@@ -93,7 +91,6 @@ export class RuntimeCluster implements MutableCluster {
     this.maxConnectionDurationMs = settings.http.maxConnectionDurationMs;
     this.upstreamProtocol = settings.http.upstreamProtocol;
     this.sourceAddresses = settings.sourceAddresses;
-    this.bufferLimitBytes = settings.bufferLimitBytes;
     this.stats = scope.stats;
     this.#outlier = this.#createOutlier();
     this.#originals =

@@ -62,7 +62,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // listeners
   'envoy.config.listener.v3.Listener':
-    'name address additional_addresses filter_chains default_filter_chain use_original_dst per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -stat_prefix -drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
+    'name address additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -per_connection_buffer_limit_bytes -stat_prefix -drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
   'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': '-exact_balance',
   'envoy.config.listener.v3.AdditionalAddress': 'address',
@@ -173,7 +173,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl cleanup_interval -alt_stat_name -dns_failure_refresh_rate -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal -http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -dns_failure_refresh_rate -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal -http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
     'healthy_panic_threshold locality_weighted_lb_config -update_merge_window -ignore_new_hosts_until_first_hc',

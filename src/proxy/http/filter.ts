@@ -27,6 +27,8 @@ export interface LocalReply {
   readonly details: string;
   readonly flag?: ResponseFlag;
   readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** The route's changes of responses do not concern it. */
+  readonly isBare?: boolean;
 }
 
 /** One request as filters see it. */

@@ -61,7 +61,13 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     stats: createHcmStats(stats),
     routes: routeSource(config, scope),
     isForwardProxy: isForwardProxy(listenerMetadata),
-    router: { clusters: scope.clusters, clock, random, isQuiet: config.isQuiet, onDemandMs: config.onDemandMs || (scope.clusters.onDemandMs ?? 0) },
+    router: {
+      clusters: scope.clusters,
+      clock,
+      random,
+      isQuiet: config.isQuiet,
+      onDemandMs: config.onDemandMs || (scope.clusters.onDemandMs ?? 0),
+    },
     accessLog:
       config.accessLog.length === 0 ? undefined : createAccessLogs(config.accessLog, `${config.path}.access_log`, scope.logSink, random),
     tracing: createTracing(config.tracing, `${config.path}.tracing`, {

@@ -22,14 +22,13 @@ const UNRESERVED_ESCAPE = /%(?:2[de]|3\d|4[1-9a-f]|5[0-9a]|5f|6[1-9a-f]|7[0-9a]|
 /** What could make normalizing change anything. */
 const SUSPECT = /[%\\]|\/\.|\/\//;
 
-/** Resolves `.` and `..` segments; undefined where `..` leads above the root. */
-function removeDotSegments(path: string): string | undefined {
+/** Resolves `.` and `..` segments; above the root there is nothing. */
+function removeDotSegments(path: string): string {
   const out: string[] = [];
   const segments = path.split('/').slice(1);
   for (const [i, segment] of segments.entries()) {
     const isLast = i === segments.length - 1;
     if (segment === '..') {
-      if (out.length === 0) return undefined;
       out.pop();
     } else if (segment !== '.') out.push(segment);
     if (isLast && (segment === '.' || segment === '..')) out.push('');
@@ -37,7 +36,7 @@ function removeDotSegments(path: string): string | undefined {
   return `/${out.join('/')}`;
 }
 
-function normalize(path: string): string | undefined {
+function normalize(path: string): string {
   const decoded = path.replace(UNRESERVED_ESCAPE, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)));
   return removeDotSegments(decoded.replaceAll('\\', '/'));
 }
@@ -54,11 +53,7 @@ export function normalizePath(full: string, options: PathOptions): PathResult | 
     isRedirect = options.escapedSlashes === 'redirect';
     path = path.replace(ESCAPED_SLASHES, '/');
   }
-  if (options.isNormalized) {
-    const normal = normalize(path);
-    if (normal === undefined) return undefined;
-    path = normal;
-  }
+  if (options.isNormalized) path = normalize(path);
   if (options.mergesSlashes) path = path.replace(/\/{2,}/g, '/');
   return { path: path + query, isRedirect };
 }

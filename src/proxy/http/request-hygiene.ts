@@ -6,6 +6,7 @@ import { type Cidr, cidrContains, parseIp } from '../../core/cidr.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import type { Http1Request } from '../../wire/http1/head.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import { extendedVia } from './finish-head.ts';
 import { type ClientCertOptions, forwardClientCert } from './client-cert.ts';
 
 export interface HygieneOptions {
@@ -28,11 +29,13 @@ export interface HygieneOptions {
 export interface Origin {
   readonly isInternal: boolean;
   readonly isEdge: boolean;
+  /** The client's address as trusted hops name it; '' where that is the connection's. */
+  readonly client: string;
 }
 
-const INTERNAL_REQUEST: Origin = { isInternal: true, isEdge: false };
-const EDGE_REQUEST: Origin = { isInternal: false, isEdge: true };
-const FOREIGN_REQUEST: Origin = { isInternal: false, isEdge: false };
+const INTERNAL_REQUEST: Origin = { isInternal: true, isEdge: false, client: '' };
+const EDGE_REQUEST: Origin = { isInternal: false, isEdge: true, client: '' };
+const FOREIGN_REQUEST: Origin = { isInternal: false, isEdge: false, client: '' };
 
 /** Fields by which only a trusted caller may steer us. */
 const INTERNAL_FIELDS: readonly string[] = [
@@ -75,7 +78,7 @@ function forwardedAddress(values: readonly string[], hops: number): string | und
 
 function appendForwardedFor(headers: HeaderMap, remote: string): void {
   const former = headers.getAll('x-forwarded-for');
-  headers.set('x-forwarded-for', former.length === 0 ? remote : `${former.join(', ')}, ${remote}`);
+  headers.set('x-forwarded-for', former.length === 0 ? remote : `${former.join(',')},${remote}`);
 }
 
 /** The client, and whether the request is from inside: Envoy asks for a single address in X-Forwarded-For besides. */
@@ -85,11 +88,14 @@ function readOrigin(headers: HeaderMap, connection: DownstreamConnection, option
   if (options.usesRemoteAddress) {
     const hops = options.trustedHops;
     const client = (hops > 0 && values.length > 0 ? forwardedAddress(values, hops - 1) : undefined) ?? host;
-    return values.length === 0 && isInternalAddress(client, options) ? INTERNAL_REQUEST : EDGE_REQUEST;
+    const origin = values.length === 0 && isInternalAddress(client, options) ? INTERNAL_REQUEST : EDGE_REQUEST;
+    return client === host || parseIp(client) === undefined ? origin : { ...origin, client };
   }
-  const client = values.length === 0 ? undefined : forwardedAddress(values, options.trustedHops);
+  if (values.length === 0) return FOREIGN_REQUEST;
+  const client = forwardedAddress(values, options.trustedHops);
   const isSingle = values.length === 1 && values[0]?.includes(',') === false;
-  return client !== undefined && isSingle && isInternalAddress(client, options) ? INTERNAL_REQUEST : FOREIGN_REQUEST;
+  const origin = client !== undefined && isSingle && isInternalAddress(client, options) ? INTERNAL_REQUEST : FOREIGN_REQUEST;
+  return client === undefined || parseIp(client) === undefined ? origin : { ...origin, client };
 }
 
 function setForwarded(headers: HeaderMap, connection: DownstreamConnection, options: HygieneOptions): void {
@@ -103,10 +109,6 @@ function setForwarded(headers: HeaderMap, connection: DownstreamConnection, opti
   if (options.appendsPort && !headers.has('x-forwarded-port')) headers.set('x-forwarded-port', String(connection.local.port));
 }
 
-function defaultPort(isTls: boolean): number {
-  return isTls ? 443 : 80;
-}
-
 /** The authority without a port or a trailing dot, as the options ask. */
 function cleanAuthority(authority: string, connection: DownstreamConnection, options: HygieneOptions): string {
   const colon = authority.endsWith(']') ? -1 : authority.lastIndexOf(':');
@@ -114,13 +116,17 @@ function cleanAuthority(authority: string, connection: DownstreamConnection, opt
   let port = colon < 0 ? '' : authority.slice(colon);
   if (options.stripsTrailingDot && host.endsWith('.')) host = host.slice(0, -1);
   if (options.stripsPort === 'any') port = '';
-  if (
-    options.stripsPort === 'matching' &&
-    (port === `:${connection.local.port}` || port === `:${defaultPort(connection.tls !== undefined)}`)
-  ) {
-    port = '';
-  }
+  if (options.stripsPort === 'matching' && port === `:${connection.local.port}`) port = '';
   return host + port;
+}
+
+/** Names with an underscore in them, which some servers take for a dash. */
+export function underscored(headers: HeaderMap): readonly string[] {
+  const names: string[] = [];
+  headers.forEach((name) => {
+    if (name.includes('_')) names.push(name);
+  });
+  return names;
 }
 
 /** Cleans a head in place, and says where the request comes from. */
@@ -128,11 +134,15 @@ export function cleanRequest(request: Http1Request, connection: DownstreamConnec
   const { headers } = request;
   const origin = readOrigin(headers, connection, options);
   for (const name of origin.isInternal ? [] : INTERNAL_FIELDS) headers.remove(name);
-  if (origin.isEdge) for (const name of EDGE_FIELDS) headers.remove(name);
+  if (origin.isEdge) {
+    for (const name of EDGE_FIELDS) headers.remove(name);
+    const client = origin.client === '' ? connection.remote.host : origin.client;
+    if (client !== '') headers.set('x-envoy-external-address', client);
+  }
   if (origin.isInternal) headers.set('x-envoy-internal', 'true');
   setForwarded(headers, connection, options);
   forwardClientCert(headers, connection, options.clientCert);
-  if (options.via !== '') headers.add('via', options.via);
+  if (options.via !== '') headers.set('via', extendedVia(headers, options.via));
   const isHttps = headers.get('x-forwarded-proto') === 'https';
   request.scheme = options.scheme === '' ? (isHttps ? 'https' : 'http') : options.scheme;
   if (options.stripsPort !== 'none' || options.stripsTrailingDot)

@@ -4,15 +4,18 @@
  */
 import type { ProtocolError } from '../../core/errors.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
-import { headersOf } from '../../wire/http/headers.ts';
 import { createRequestDecoder, type RequestDecoder } from '../../wire/http1/decoder.ts';
-import { responseHeadText } from '../../wire/http1/encode.ts';
+import { reasonOf, responseHeadText } from '../../wire/http1/encode.ts';
 import type { Http1Request } from '../../wire/http1/head.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import { observe } from '../telemetry/stats.ts';
 import type { WheelTimer } from '../timers.ts';
-import { httpDate } from './date.ts';
+import { finishHead } from './finish-head.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
+import { breachDetails, localMessage } from './local-reply.ts';
+import { underscored } from './request-hygiene.ts';
+import { flagBit, type ResponseFlag } from './stream-info.ts';
+import { newStreamInfo } from './stream-state.ts';
 import { Stream, type StreamOwner } from './stream.ts';
 
 export class ServerConnection implements ConnectionHandlers, StreamOwner {
@@ -197,6 +200,7 @@ export class ServerConnection implements ConnectionHandlers, StreamOwner {
     this.#idle = undefined;
     this.#headTimer = undefined;
     this.#requests++;
+    if (this.#refuses(head)) return;
     if (head.method === 'CONNECT' && this.#runtime.isForwardProxy) return this.#connectHere();
     const stream = new Stream(head, this, this.#runtime);
     this.#stream = stream;
@@ -232,7 +236,7 @@ export class ServerConnection implements ConnectionHandlers, StreamOwner {
 
   #onHeadTimeout(): void {
     this.#runtime.stats.downstream_rq_header_timeout.value++;
-    this.#answerRaw(408, 'request headers timeout');
+    this.#answerRaw(408, 'request header timeout', 'request_header_timeout', undefined);
   }
 
   /** The connection is as old as it may get: it goes with the next response, or now where nothing runs on it. */
@@ -246,23 +250,42 @@ export class ServerConnection implements ConnectionHandlers, StreamOwner {
     const { stats } = this.#runtime;
     stats.downstream_cx_protocol_error.value++;
     const stream = this.#stream;
-    if (stream !== undefined) return stream.malformed(error.status, error.code);
-    const ofClass = stats.statuses[Math.floor(error.status / 100)];
-    if (ofClass !== undefined) ofClass.value++;
-    this.#answerRaw(error.status, error.message);
+    if (stream !== undefined) return stream.malformed(error);
+    const { status } = error;
+    // a request without Host is understood, and refused: no breach of the protocol in Envoy's eyes
+    if (error.code === 'http1.missing_host') this.#answerRaw(status, '', breachDetails(error), undefined);
+    else this.#answerRaw(status, reasonOf(status), breachDetails(error), 'DPE');
   }
 
-  /** Answers what never became a request, and closes. */
-  #answerRaw(status: number, body: string): void {
-    const { config, scope } = this.#runtime;
-    const headers = headersOf([
-      ['content-length', String(body.length)],
-      ['content-type', 'text/plain'],
-      ['date', httpDate(scope.clock.wallMs())],
-      ['server', config.serverName],
-    ]);
-    this.#connection.writeText(responseHeadText(status, headers, false, 'close', '') + body);
+  /** Answers what never became a request, logs it, and closes. */
+  #answerRaw(status: number, text: string, details: string, flag: ResponseFlag | undefined): void {
+    const runtime = this.#runtime;
+    const { stats, accessLog } = runtime;
+    const { clock } = runtime.scope;
+    const { head, body } = localMessage(undefined, status, text, []);
+    finishHead(head.headers, runtime);
+    this.#connection.writeText(responseHeadText(status, head.headers, false, 'close', '') + text);
+    const ofClass = stats.statuses[Math.floor(status / 100)];
+    if (ofClass !== undefined) ofClass.value++;
+    const nowMs = clock.monotonicMs();
+    const info = newStreamInfo(undefined, this.downstream, clock.wallMs(), nowMs);
+    info.response = head;
+    info.responseCode = status;
+    info.responseCodeDetails = details;
+    info.bytesSent = body.length;
+    info.endMs = nowMs;
+    if (flag !== undefined) info.flags = flagBit(flag);
+    accessLog?.log(info);
     this.#closeGently();
+  }
+
+  /** Refuses a head that the configuration forbids as if it had not been understood. */
+  #refuses(head: Http1Request): boolean {
+    const { config } = this.#runtime;
+    if (head.protocol === 'HTTP/1.0' && !config.acceptsHttp10) this.#answerRaw(426, reasonOf(426), 'low_version', 'DPE');
+    else if (config.underscores === 'reject' && underscored(head.headers).length > 0)
+      this.#answerRaw(400, reasonOf(400), 'http1.unexpected_underscore', 'DPE');
+    return this.#isClosing;
   }
 
   /**

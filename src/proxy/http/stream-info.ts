@@ -9,6 +9,8 @@ import type { HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/me
  * Source: Envoy's access log documentation, %RESPONSE_FLAGS%.
  */
 export const RESPONSE_FLAGS = [
+  // Envoy writes flags in the order in which they were set; this one always comes before another
+  ['URX', 'UpstreamRetryLimitExceeded'],
   ['LH', 'FailedLocalHealthCheck'],
   ['UH', 'NoHealthyUpstream'],
   ['UT', 'UpstreamRequestTimeout'],
@@ -24,7 +26,6 @@ export const RESPONSE_FLAGS = [
   ['UAEX', 'UnauthorizedExternalService'],
   ['RLSE', 'RateLimitServiceError'],
   ['DC', 'DownstreamConnectionTermination'],
-  ['URX', 'UpstreamRetryLimitExceeded'],
   ['SI', 'StreamIdleTimeout'],
   ['IH', 'InvalidEnvoyRequestHeaders'],
   ['DPE', 'DownstreamProtocolError'],
@@ -53,12 +54,10 @@ export interface StreamInfo {
    * The client as trusted hops of `x-forwarded-for` name it (%DOWNSTREAM_REMOTE_ADDRESS%, RBAC's `remote_ip`); undefined
    * where that is `connection.remote`.
    */
-  readonly clientAddress?: NetAddress | undefined;
+  clientAddress?: NetAddress | undefined;
   readonly protocol: HttpProtocol | undefined;
   /** Undefined for TCP. */
   readonly request: RequestHead | undefined;
-  /** Path as received, before rewrites. */
-  readonly originalPath: string;
   response: ResponseHead | undefined;
   /** 0 where none was sent. */
   responseCode: number;

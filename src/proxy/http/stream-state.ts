@@ -5,13 +5,18 @@ import type { RouteEntry } from '../router/route.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from './stream-info.ts';
 
-/** A fresh StreamInfo of a request; all fields set, so that every one has the same shape. */
-export function newStreamInfo(request: Http1Request, connection: DownstreamConnection, startWallMs: number, startMs: number): StreamInfo {
+/** A fresh StreamInfo of a request (undefined: of bytes that never became one); all fields set, so that every one has the same shape. */
+export function newStreamInfo(
+  request: Http1Request | undefined,
+  connection: DownstreamConnection,
+  startWallMs: number,
+  startMs: number,
+): StreamInfo {
   return {
     connection,
-    protocol: request.protocol,
+    clientAddress: undefined,
+    protocol: request?.protocol ?? 'HTTP/1.1',
     request,
-    originalPath: request.path,
     response: undefined as ResponseHead | undefined,
     responseCode: 0,
     responseCodeDetails: '',

@@ -7,9 +7,10 @@
  * ```
  * It ends once the response is written; then logs and metrics see it, and the connection may take the next request.
  */
-import { type HeaderBlock, headersOf } from '../../wire/http/headers.ts';
+import type { ProtocolError } from '../../core/errors.ts';
+import type { HeaderBlock } from '../../wire/http/headers.ts';
 import { chunkStart, CHUNK_END, lastChunk } from '../../wire/http1/chunked.ts';
-import { CONTINUE_TEXT, responseHeadText } from '../../wire/http1/encode.ts';
+import { CONTINUE_TEXT, reasonOf, responseHeadText } from '../../wire/http1/encode.ts';
 import type { Http1Request } from '../../wire/http1/head.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Downstream, Response, Upstream } from '../router/downstream.ts';
@@ -17,14 +18,17 @@ import type { ClusterChoice, RouteEntry } from '../router/route.ts';
 import { Exchange } from '../router/router.ts';
 import { observe } from '../telemetry/stats.ts';
 import type { WheelTimer } from '../timers.ts';
-import { httpDate } from './date.ts';
+import { finishHead } from './finish-head.ts';
 import { CONTINUE, type FilterStatus, type LocalReply } from './filter.ts';
 import { FilterGate, type GateSide } from './filter-gate.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
+import { breachDetails, localMessage } from './local-reply.ts';
 import { normalizePath } from './normalize-path.ts';
-import { cleanRequest } from './request-hygiene.ts';
+import { cleanRequest, underscored } from './request-hygiene.ts';
 import { flagBit, type ResponseFlag, type StreamInfo } from './stream-info.ts';
 import { newStreamInfo } from './stream-state.ts';
+
+const SLASH = 0x2f;
 
 /** The downstream connection, as its stream sees it. */
 export interface StreamOwner {
@@ -170,6 +174,7 @@ export class Stream implements Downstream {
     if (request.expectsContinue) this.#owner.writeText(CONTINUE_TEXT);
     const origin = cleanRequest(request, this.connection, config.hygiene);
     this.isInternal = origin.isInternal;
+    if (origin.client !== '') this.info.clientAddress = { host: origin.client, port: 0 };
     tracing.onRequest(request, this.info, origin.isEdge);
     this.refreshRoute();
     if (request.upgrade !== '' && !this.#checkUpgrade()) return;
@@ -199,20 +204,17 @@ export class Stream implements Downstream {
   /** The client's connection is gone. */
   clientGone(details: string): void {
     if (this.#isOver) return;
-    if (!this.#isTunnel) {
-      this.#runtime.stats.downstream_rq_rx_reset.value++;
-      this.setFlag('DC');
-      this.info.responseCodeDetails = 'downstream_remote_disconnect';
-    }
+    if (!this.#isTunnel) this.#runtime.stats.downstream_rq_rx_reset.value++;
+    this.setFlag('DC');
+    this.info.responseCodeDetails = 'downstream_remote_disconnect';
     this.info.terminationDetails = details;
     this.#complete();
   }
 
   /** The request breaks the protocol after its head. */
-  malformed(status: number, code: string): void {
-    this.setFlag('DPE');
+  malformed(error: ProtocolError): void {
     this.#isClosing = true;
-    this.reply({ status, details: `${code}`, body: '' });
+    this.reply({ status: error.status, details: breachDetails(error), body: reasonOf(error.status), flag: 'DPE' });
   }
 
   drained(): void {
@@ -272,26 +274,32 @@ export class Stream implements Downstream {
     this.upstream?.cancel();
     this.upstream = undefined;
     this.info.responseCodeDetails = reply.details.replaceAll(' ', '_');
-    const headers = headersOf(reply.headers ?? []);
-    const body = reply.body ?? '';
-    const bytes = Buffer.from(body, 'utf8');
-    if (reply.status !== 204 && reply.status !== 304) {
-      headers.set('content-length', String(bytes.length));
-      if (body !== '' && !headers.has('content-type')) headers.set('content-type', 'text/plain');
-    }
     this.#restartResponse();
-    this.#respondWith({ status: reply.status, headers, contentLength: bytes.length }, body === '' || this.request.method === 'HEAD');
+    this.#answer(reply.status, reply.body ?? '', reply.headers ?? [], reply.isBare === true);
+  }
+
+  /** Responds by ourselves; `isBare`: without what the route adds to responses. */
+  #answer(status: number, body: string, fields: readonly (readonly [string, string])[], isBare: boolean): void {
+    const message = localMessage(this.request.headers, status, body, fields);
+    const { head } = message;
+    this.info.responseCode = head.status;
+    if (!isBare) this.#applyRoute(head);
+    this.#respondWith(head, message.body.length === 0 || this.request.method === 'HEAD');
     if (this.#isOver || this.isResponseWhole) return;
-    this.#responseGate.data(bytes);
+    this.#responseGate.data(message.body);
     this.#responseGate.end(undefined);
+  }
+
+  #applyRoute(head: Response): void {
+    this.route?.headers?.applyResponse(this, head);
+    this.choice?.headers?.applyResponse(this, head);
   }
 
   respond(head: Response, isEnd: boolean): void {
     if (this.#isOver) return;
     // what header changes may name
     this.info.responseCode = head.status;
-    this.route?.headers?.applyResponse(this, head);
-    this.choice?.headers?.applyResponse(this, head);
+    this.#applyRoute(head);
     this.#respondWith(head, isEnd);
   }
 
@@ -361,7 +369,9 @@ export class Stream implements Downstream {
     const isUpgraded = this.#isTunnel && response.status === 101;
     this.#isChunked = !this.isResponseWhole && !isUpgraded && response.contentLength < 0 && request.protocol === 'HTTP/1.1';
     const isUnframed = !this.isResponseWhole && !isUpgraded && response.contentLength < 0 && !this.#isChunked;
-    this.#isClosing ||= isUnframed || !request.isPersistent || (!this.isRequestDone && !this.isUpgrade) || this.#owner.shouldClose();
+    const isTunnelRefused = !isUpgraded && (this.isUpgrade || request.method === 'CONNECT');
+    this.#isClosing ||=
+      isUnframed || isTunnelRefused || !request.isPersistent || (!this.isRequestDone && !this.isUpgrade) || this.#owner.shouldClose();
     const connection = this.#isClosing ? 'close' : request.protocol === 'HTTP/1.0' ? 'keep-alive' : '';
     if (!this.isRequestDone && !this.isUpgrade) this.#runtime.stats.downstream_rq_response_before_rq_complete.value++;
     this.#owner.writeText(
@@ -394,21 +404,9 @@ export class Stream implements Downstream {
     this.upstream?.pauseResponse();
   }
 
-  #replyByRoute(status: number, body: string, headers: readonly (readonly [string, string])[]): void {
-    const { route } = this;
+  #replyByRoute(status: number, body: string, fields: readonly (readonly [string, string])[]): void {
     this.info.responseCodeDetails = 'direct_response';
-    const block = headersOf(headers);
-    const bytes = Buffer.from(body, 'utf8');
-    block.set('content-length', String(bytes.length));
-    if (body !== '') block.set('content-type', 'text/plain');
-    const head: Response = { status, headers: block, contentLength: bytes.length };
-    this.info.responseCode = status;
-    route?.headers?.applyResponse(this, head);
-    const isWhole = bytes.length === 0 || this.request.method === 'HEAD';
-    this.#respondWith(head, isWhole);
-    if (isWhole) return;
-    this.#responseGate.data(bytes);
-    this.#responseGate.end(undefined);
+    this.#answer(status, body, fields, false);
   }
 
   #respondWith(head: Response, isWhole: boolean): void {
@@ -428,11 +426,8 @@ export class Stream implements Downstream {
 
   /** What the connection manager itself puts into every response. */
   #finishHead({ headers, status }: Response): void {
-    const { config, scope } = this.#runtime;
-    if (!headers.has('date')) headers.add('date', httpDate(scope.clock.wallMs()));
-    if (config.serverHeader === 'overwrite') headers.set('server', config.serverName);
-    else if (config.serverHeader === 'append-if-absent' && !headers.has('server')) headers.add('server', config.serverName);
-    if (config.via !== '') headers.add('via', config.via);
+    const { config } = this.#runtime;
+    finishHead(headers, this.#runtime);
     if (status < 200 || status === 204) headers.remove('content-length');
     if (!config.answersRequestId) return;
     const requestId = this.request.headers.get('x-request-id');
@@ -443,32 +438,21 @@ export class Stream implements Downstream {
   #checkRequest(): boolean {
     const { config, stats } = this.#runtime;
     const { request } = this;
-    if (request.protocol === 'HTTP/1.0' && !config.acceptsHttp10) {
-      this.#isClosing = true;
-      return this.#refuse(426, 'low_version', '');
-    }
     if (request.isAbsolute && !config.allowsAbsoluteUrl) return this.#refuse(404, 'absolute_path_rejected', '');
-    if (config.underscores !== 'allow' && !this.#checkUnderscores(config.underscores)) return false;
+    if (config.underscores === 'drop') for (const name of underscored(request.headers)) request.headers.remove(name);
     if (request.method === 'CONNECT') return true;
+    if (request.path.charCodeAt(0) !== SLASH) return this.#refuse(404, 'absolute_path_rejected', '');
     const result = normalizePath(request.path, config.paths);
-    if (result === undefined) return this.#refuse(400, 'path_normalization_failed', '');
+    if (result === undefined) {
+      this.#isClosing = true;
+      return this.#refuse(400, 'path_normalization_failed', '');
+    }
+    request.path = result.path;
     if (result.isRedirect) {
       stats.downstream_rq_redirected_with_normalized_path.value++;
       this.reply({ status: 307, details: 'path_normalization_failed', headers: [['location', result.path]] });
       return false;
     }
-    request.path = result.path;
-    return true;
-  }
-
-  #checkUnderscores(action: 'reject' | 'drop'): boolean {
-    const { headers } = this.request;
-    const names: string[] = [];
-    headers.forEach((name) => {
-      if (name.includes('_')) names.push(name);
-    });
-    if (names.length > 0 && action === 'reject') return this.#refuse(400, 'http1.unexpected_underscore', '');
-    for (const name of names) headers.remove(name);
     return true;
   }
 
@@ -486,6 +470,7 @@ export class Stream implements Downstream {
     const isAllowed = ofRoute ?? this.#runtime.config.upgrades.get(upgrade) ?? false;
     if (!isAllowed) {
       this.#runtime.stats.downstream_rq_ws_on_non_ws_route.value++;
+      this.#isClosing = true;
       return this.#refuse(403, 'upgrade_failed', '');
     }
     this.isUpgrade = true;
@@ -532,9 +517,11 @@ export class Stream implements Downstream {
 
   #onIdle(): void {
     this.#runtime.stats.downstream_rq_idle_timeout.value++;
+    if (this.#hasHead) return this.abort('SI', 'stream_idle_timeout');
+    // who waits for whom: for the client's request, or for the upstream's answer
+    if (this.isRequestDone) return this.reply({ status: 504, body: 'stream timeout', details: 'stream_idle_timeout', flag: 'SI' });
     this.#isClosing = true;
-    if (this.#hasHead) this.abort('SI', 'stream_idle_timeout');
-    else this.reply({ status: 408, body: 'stream timeout', details: 'stream_idle_timeout', flag: 'SI' });
+    this.reply({ status: 408, body: 'stream timeout', details: 'stream_idle_timeout', flag: 'SI' });
   }
 
   #finish(): void {

@@ -9,7 +9,6 @@ export function tcpStreamInfo(connection: DownstreamConnection, clock: Clock): S
     clientAddress: undefined,
     protocol: undefined,
     request: undefined,
-    originalPath: '',
     response: undefined,
     responseCode: 0,
     responseCodeDetails: '',

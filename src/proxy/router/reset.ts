@@ -25,16 +25,31 @@ export function resetFlag(reason: ResetReason): ResponseFlag {
   return MEANINGS[reason].flag;
 }
 
-/** The answer for a reset. `detail`: the transport's words, '' for none. */
+/** What the system says of a connection that cannot be made, in the words that Envoy has for it. */
+const CONNECT_ERRORS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+  ENOENT: 'No such file or directory',
+};
+
+/** The transport's word for a failure, as logs have it. */
+export function transportFailure(detail: string): string {
+  const known = CONNECT_ERRORS[detail];
+  return known === undefined ? detail : `delayed connect error: ${known}`;
+}
+
+/** The answer for a reset. `detail`: the transport's words, '' for none; they are for logs, not for clients. */
 export function resetReply(reason: ResetReason, detail: string, attempts: number): LocalReply {
   const { text, status, flag } = MEANINGS[reason];
   if (reason === 'per-try timeout') return { status, body: text, details: 'upstream_per_try_timeout', flag };
   const prefix = attempts > 1 ? 'retried and the latest reset reason: ' : 'reset reason: ';
-  const transport = detail === '' || reason === 'overflow' ? '' : `, transport failure reason: ${detail}`;
   const facts = `${text}${detail === '' ? '' : `|${detail}`}`.replaceAll(/\s/g, '_');
   return {
     status,
-    body: `upstream connect error or disconnect/reset before headers. ${prefix}${text}${transport}`,
+    body: `upstream connect error or disconnect/reset before headers. ${prefix}${text}`,
     details: `upstream_reset_before_response_started{${facts}}`,
     flag,
     ...(reason === 'overflow' ? { headers: [['x-envoy-overloaded', 'true']] } : {}),

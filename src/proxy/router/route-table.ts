@@ -22,7 +22,7 @@ export interface BuiltRouteTable extends RouteTable {
 }
 
 const DEFAULT_DIRECT_RESPONSE_BYTES = 4096;
-/** Envoy's default of `per_connection_buffer_limit_bytes`, which bounds what is kept for a retry. */
+/** What is kept of a request for a retry, where `per_request_buffer_limit_bytes` does not say. */
 const DEFAULT_RETRY_BUFFER_BYTES = 1024 * 1024;
 
 /** What all virtual hosts of a table have in common. */

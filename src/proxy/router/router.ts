@@ -23,7 +23,7 @@ import type { Downstream, Upstream } from './downstream.ts';
 import { sendMirrors } from './mirror.ts';
 import { RequestBody } from './request-body.ts';
 import { readRequestPolicy } from './request-policy.ts';
-import { resetFlag, resetReply } from './reset.ts';
+import { resetFlag, resetReply, transportFailure } from './reset.ts';
 import { backOffMs, isRetriableReset, isRetriableResponse, type ResetReason } from './retry-decision.ts';
 import type { RetryPolicy, RouteAction, RouteEntry } from './route.ts';
 
@@ -41,6 +41,9 @@ export interface RouterScope {
 }
 
 const NO_HOSTS: readonly Host[] = [];
+
+/** Methods whose requests say nothing of a body that they do not have; others say that it is empty. */
+const BODILESS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT']);
 
 /** Routes one request to a cluster. Made once its filters have let it pass. */
 export class Exchange implements Upstream, ResponseReader, PoolWaiter {
@@ -221,6 +224,7 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
   #noCluster(): void {
     this.#isOver = true;
     const status = this.#action.clusterNotFoundStatus;
+    this.#down.info.clusterName = '';
     this.#down.reply({ status, details: 'cluster_not_found', flag: 'NC' });
   }
 
@@ -248,10 +252,28 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     const { request } = this.#down;
     this.#entry.headers?.applyRequest(this.#down, request);
     this.#down.choice?.headers?.applyRequest(this.#down, request);
-    this.#action.rewrite?.(request);
+    this.#rewrite();
     if (this.#scope.isQuiet) return;
-    const expectedMs = this.#perTryTimeoutMs > 0 ? this.#perTryTimeoutMs : this.#timeoutMs;
-    if (expectedMs > 0) request.headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)));
+    this.#expectTimeout(0);
+  }
+
+  /** Tells the host how long its answer is waited for. */
+  #expectTimeout(elapsedMs: number): void {
+    const leftMs = this.#timeoutMs > 0 ? this.#timeoutMs - elapsedMs : Infinity;
+    const expectedMs = Math.max(0, Math.min(this.#perTryTimeoutMs > 0 ? this.#perTryTimeoutMs : Infinity, leftMs));
+    if (expectedMs < Infinity) this.#down.request.headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)));
+  }
+
+  /** Rewrites path and host, and leaves word of what they were. */
+  #rewrite(): void {
+    const { rewrite } = this.#action;
+    if (rewrite === undefined) return;
+    const { request } = this.#down;
+    const { path, authority, headers } = request;
+    rewrite(request);
+    if (this.#scope.isQuiet) return;
+    if (request.path !== path) headers.set('x-envoy-original-path', path);
+    if (request.authority !== authority) headers.set('x-envoy-original-host', authority);
   }
 
   #chooseMirrors(): void {
@@ -306,6 +328,10 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     const { request, isUpgrade, info } = this.#down;
     if (this.#entry.sendsAttemptCount === true) request.headers.set('x-envoy-attempt-count', String(info.attempts));
     const isChunked = request.contentLength < 0;
+    const isBodyless = this.#isRequestDone && !isChunked && (this.#body?.bytes ?? 0) === 0;
+    if (info.attempts > 1 && !this.#scope.isQuiet) this.#expectTimeout(this.#scope.clock.monotonicMs() - info.requestEndMs);
+    if (isBodyless && !BODILESS_METHODS.has(request.method) && !request.headers.has('content-length'))
+      request.headers.set('content-length', '0');
     const text = requestHeadText(
       request.method,
       request.path,
@@ -315,15 +341,14 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
       '',
       isUpgrade ? request.upgrade : '',
     );
-    const isBodyless = this.#isRequestDone && !isChunked && (this.#body?.bytes ?? 0) === 0;
     client.sendHead(text, isBodyless && !isUpgrade, isChunked, this);
   }
 
   /** Fields that the router adds to a response. */
   #decorate(head: Http1Response): void {
     const { info } = this.#down;
-    if (!this.#scope.isQuiet) {
-      const serviceMs = Math.max(0, Math.round(info.firstUpstreamByteMs - (info.requestEndMs > 0 ? info.requestEndMs : this.#attemptMs)));
+    if (!this.#scope.isQuiet && this.#isRequestDone) {
+      const serviceMs = Math.max(0, Math.round(info.firstUpstreamByteMs - info.requestEndMs));
       head.headers.set('x-envoy-upstream-service-time', String(serviceMs));
     }
     if (this.#entry.answersAttemptCount === true) head.headers.set('x-envoy-attempt-count', String(info.attempts));
@@ -350,7 +375,9 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     if (this.#isOver) return;
     const { info } = this.#down;
     if (reason !== 'overflow') this.#reportReset(reason);
-    if (detail !== '' && (reason === 'connection failure' || reason === 'connection timeout')) info.upstreamTransportFailure = detail;
+    if (detail !== '' && (reason === 'connection failure' || reason === 'connection timeout'))
+      info.upstreamTransportFailure = transportFailure(detail);
+    if (reason === 'overflow') info.upstream = undefined;
     if (this.#hasResponse) {
       this.#endAttempt();
       this.#finish();
@@ -359,7 +386,7 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     if (this.#retry !== undefined && isRetriableReset(this.#retry, reason, this.#wasSent) && this.#tryAgain()) return;
     this.#endAttempt();
     this.#finish();
-    this.#down.reply(resetReply(reason, detail, info.attempts));
+    this.#down.reply(resetReply(reason, transportFailure(detail), info.attempts));
   }
 
   #reportReset(reason: ResetReason): void {
@@ -398,6 +425,7 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     }
     if (!hasRetryRoom(cluster)) {
       stats.upstream_rq_retry_overflow.value++;
+      this.#down.setFlag('UO');
       return false;
     }
     if (this.#host !== undefined) (this.#tried ??= []).push(this.#host);
@@ -441,7 +469,7 @@ export class Exchange implements Upstream, ResponseReader, PoolWaiter {
     this.#dropAttempt();
     this.#finish();
     if (hadResponse) this.#down.abort('UT', 'response_timeout');
-    else this.#down.reply({ status: 504, body: 'upstream request timeout', details: 'upstream_response_timeout', flag: 'UT' });
+    else this.#down.reply({ status: 504, body: 'upstream request timeout', details: 'response_timeout', flag: 'UT' });
   }
 
   #onPerTryTimeout(): void {

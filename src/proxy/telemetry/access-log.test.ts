@@ -48,7 +48,6 @@ function linesOf(log: AccessLog, infos: readonly StreamInfo[]): string[] {
 const request = fakeRequest({ path: '/cart' }, { 'user-agent': 'curl', 'x-request-id': '00000005-0000-4000-8000-000000000000' });
 const denied = fakeInfo({
   request,
-  originalPath: '/cart',
   responseCode: 403,
   responseCodeDetails: 'rbac_access_denied_matched_policy[none]',
   routeName: 'default',

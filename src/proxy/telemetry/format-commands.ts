@@ -63,14 +63,9 @@ type Field = (info: StreamInfo) => string | undefined;
 function requestField(name: string): Field {
   const lower = name.toLowerCase();
   if (lower === ':method') return ({ request }) => request?.method;
-  if (lower === ':path') return ({ request }) => request?.path;
+  if (lower === ':path') return ({ request }) => request?.path || undefined;
   if (lower === ':authority' || lower === 'host') return ({ request }) => request?.authority;
   if (lower === ':scheme') return ({ request }) => request?.scheme;
-  // the head may have been rewritten since; what was received is kept
-  if (lower === 'x-envoy-original-path') {
-    return ({ request, originalPath }) =>
-      request?.headers.get(lower) ?? (request !== undefined && request.path !== originalPath ? originalPath : undefined);
-  }
   return ({ request }) => request?.headers.get(lower);
 }
 
@@ -169,8 +164,8 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['PROTOCOL', text((info) => info.protocol)],
   ['RESPONSE_CODE', plain((info) => info.responseCode)],
   ['RESPONSE_CODE_DETAILS', text((info) => info.responseCodeDetails.replaceAll(' ', '_'))],
-  ['RESPONSE_FLAGS', text((info) => formatFlags(info.flags, 0))],
-  ['RESPONSE_FLAGS_LONG', text((info) => formatFlags(info.flags, 1))],
+  ['RESPONSE_FLAGS', text((info) => formatFlags(info.flags, 0) || '-')],
+  ['RESPONSE_FLAGS_LONG', text((info) => formatFlags(info.flags, 1) || '-')],
   ['CONNECTION_TERMINATION_DETAILS', text((info) => info.terminationDetails)],
   ['BYTES_RECEIVED', plain((info) => info.bytesReceived)],
   ['BYTES_SENT', plain((info) => info.bytesSent)],
@@ -193,7 +188,7 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', text((info) => withoutPort(info.upstreamLocalAddress))],
   ['UPSTREAM_CLUSTER', text((info) => info.clusterName)],
   ['UPSTREAM_CLUSTER_RAW', text((info) => info.clusterName)],
-  ['UPSTREAM_TRANSPORT_FAILURE_REASON', text((info) => info.upstreamTransportFailure)],
+  ['UPSTREAM_TRANSPORT_FAILURE_REASON', text((info) => info.upstreamTransportFailure.replaceAll(' ', '_'))],
   ['UPSTREAM_REQUEST_ATTEMPT_COUNT', plain((info) => info.attempts)],
   ['DOWNSTREAM_LOCAL_ADDRESS', text((info) => formatAddress(info.connection.local))],
   ['DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', text((info) => hostOf(info.connection.local))],

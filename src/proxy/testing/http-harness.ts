@@ -90,7 +90,6 @@ export function testCluster(
     maxConnectionDurationMs: 0,
     upstreamProtocol: 'http1',
     sourceAddresses: [],
-    bufferLimitBytes: 1 << 20,
     stats: scope,
     isWarm: true,
     ...changes,

@@ -24,7 +24,7 @@ export function requestHeadText(
   return `${text}\r\n`;
 }
 
-/** Reason phrases; a status without one goes out with an empty phrase. Source: IANA's registry of status codes. */
+/** Reason phrases; a status without one goes out as `Unknown`. Source: IANA's registry of status codes. */
 const REASONS = {
   100: 'Continue',
   101: 'Switching Protocols',
@@ -89,9 +89,17 @@ const REASONS = {
   511: 'Network Authentication Required',
 } as const;
 
+const UNKNOWN = 'Unknown';
+const REASON_BY_STATUS: ReadonlyMap<number, string> = new Map(Object.entries(REASONS).map(([code, reason]) => [Number(code), reason]));
+
+/** The reason phrase of a status. */
+export function reasonOf(status: number): string {
+  return REASON_BY_STATUS.get(status) ?? UNKNOWN;
+}
+
 /** Status lines by status, so that none is put together for a response. */
 const STATUS_LINES: readonly string[] = Array.from({ length: 1000 }, (_, status) => {
-  const reason = Object.entries(REASONS).find(([code]) => Number(code) === status)?.[1] ?? '';
+  const reason = REASON_BY_STATUS.get(status) ?? UNKNOWN;
   return `HTTP/1.1 ${status} ${reason}\r\n`;
 });
 

@@ -7,7 +7,7 @@ import { ProtocolError } from '../../core/errors.ts';
 const FAULTS = [
   ['http1.method', 400, 'invalid method'],
   ['http1.target', 400, 'invalid request target'],
-  ['http1.version', 505, 'unsupported HTTP version'],
+  ['http1.version', 426, 'unsupported HTTP version'],
   ['http1.request_line', 400, 'malformed request line'],
   ['http1.status_line', 502, 'malformed status line'],
   ['http1.line_end', 400, 'line not ended by CR LF'],
@@ -16,7 +16,7 @@ const FAULTS = [
   ['http1.obs_fold', 400, 'folded header line'],
   ['http1.head_too_large', 431, 'header fields too large'],
   ['http1.too_many_headers', 431, 'too many header fields'],
-  ['http1.target_too_long', 414, 'request target too long'],
+  ['http1.target_too_long', 431, 'request target too long'],
   ['http1.missing_host', 400, 'missing Host'],
   ['http1.duplicate_host', 400, 'more than one Host'],
   ['http1.host', 400, 'invalid Host'],

@@ -58,6 +58,8 @@ export function readRequestLine(bytes: Uint8Array, start: number, end: number, a
   at = targetStart;
   while (at < end && IS_TARGET[bytes[at] ?? 0] === 1) at++;
   if (at >= end) return -1;
+  // a line that ends here is HTTP/0.9's
+  if (bytes[at] === CR && at > targetStart) return failed(line, fault('http1.version'));
   if (bytes[at] !== SPACE || at === targetStart) return failed(line, fault('http1.target'));
   const versionStart = at + 1;
   const lineEnd = versionStart + VERSION_BYTES;

@@ -44,6 +44,7 @@ function preflightFields(policy: CorsPolicy, origin: string, stream: HttpStream)
   const optional: readonly Field[] = [
     ['access-control-allow-methods', policy.allowMethods],
     ['access-control-allow-headers', policy.allowHeaders],
+    ['access-control-expose-headers', policy.exposeHeaders],
     ['access-control-max-age', policy.maxAge],
   ];
   fields.push(...optional.filter(([, value]) => value !== ''));
@@ -79,11 +80,11 @@ export const cors: HttpFilter<typeof CorsSchema, undefined> = {
         const { policy } = route;
         if (!isAllowed) {
           if (!isPreflight(stream) || policy.forwardNotMatchingPreflights !== false) return CONTINUE;
-          stream.reply({ status: 200, details: 'cors_response' });
+          stream.reply({ status: 200, details: 'cors_response', isBare: true });
           return REPLIED;
         }
         if (isPreflight(stream)) {
-          stream.reply({ status: 200, details: 'cors_response', headers: preflightFields(policy, origin, stream) });
+          stream.reply({ status: 200, details: 'cors_response', headers: preflightFields(policy, origin, stream), isBare: true });
           return REPLIED;
         }
         stream.info.metadata.set(NAME, origin);

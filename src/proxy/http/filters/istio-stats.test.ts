@@ -60,7 +60,6 @@ function clusterOf(name: string, metadata: Record<string, unknown>): Cluster {
     maxConnectionDurationMs: 0,
     upstreamProtocol: 'http1',
     sourceAddresses: [],
-    bufferLimitBytes: 1,
     stats: createStats(),
     hosts: [],
     pick: () => undefined,
@@ -203,7 +202,7 @@ test('outbound: service of the cluster, peer of the endpoint or of the answer, o
     all.map((labels) => pick.map((name) => labels[name])),
     [
       ['source', 'stock', 'stock.shop.svc.cluster.local', 'stock', 'remote', '-', 'grpc', '14'],
-      ['source', 'stock', 'stock.shop.svc.cluster.local', 'stock', 'remote', 'UF,URX', 'grpc', '14'],
+      ['source', 'stock', 'stock.shop.svc.cluster.local', 'stock', 'remote', 'URX,UF', 'grpc', '14'],
       ['source', 'front', 'stock.shop.svc.cluster.local', 'stock', 'unknown', '-', 'grpc', '14'],
     ],
   );

@@ -62,7 +62,6 @@ export function fakeInfo(more: Partial<StreamInfo> = {}): StreamInfo {
     connection: fakeConnection(),
     protocol: 'HTTP/1.1',
     request: fakeRequest(),
-    originalPath: more.request?.path ?? '/',
     response: undefined,
     responseCode: 200,
     responseCodeDetails: 'via_upstream',
