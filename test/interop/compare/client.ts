@@ -1,0 +1,144 @@
+/** A client that writes bytes as they are, and reads answers without forgiving anything. */
+import { once } from 'node:events';
+import net from 'node:net';
+import { takeBody } from './origin.ts';
+
+/** One response. `isWhole` false: the connection ended inside it. */
+export interface Answer {
+  readonly line: string;
+  readonly fields: readonly string[];
+  readonly body: string;
+  readonly trailers: readonly string[];
+  readonly isWhole: boolean;
+}
+
+export interface Talk {
+  readonly answers: readonly Answer[];
+  /** What the connection was good for after the last answer: another request, or nothing. */
+  readonly connection: 'kept' | 'closed';
+  /** The client's port, by which access logs name the connection. */
+  readonly port: number;
+}
+
+export interface Script {
+  /** Pieces that are written one after the other; between two of them an answer (or an interim one) is awaited. */
+  readonly pieces: readonly string[];
+  /** How many answers are awaited after the last piece, interim ones too. */
+  readonly answers: number;
+  /** The requests are HEAD: their answers have no body. */
+  readonly isHead: boolean;
+  /** The client ends its side after the last piece. */
+  readonly endsAfter: boolean;
+}
+
+/** A request that any listener answers, to see whether a connection still takes one. */
+export const PROBE = 'GET /probe HTTP/1.1\r\nhost: probe\r\nx-case: probe\r\n\r\n';
+
+const PATIENCE_MS = 5000;
+
+class Reader {
+  #text = '';
+  #isOver = false;
+  #wake: (() => void) | undefined = undefined;
+  constructor(socket: net.Socket) {
+    socket.on('data', (bytes: Buffer) => {
+      this.#text += bytes.toString('latin1');
+      this.#wake?.();
+    });
+    const end = (): void => {
+      this.#isOver = true;
+      this.#wake?.();
+    };
+    socket.on('end', end);
+    socket.on('error', end);
+    socket.on('close', end);
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+  }
+
+  async #more(): Promise<boolean> {
+    if (this.#isOver) return false;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    return true;
+  }
+
+  /** The next response; undefined where the connection ends without one. */
+  async next(isHead: boolean): Promise<Answer | undefined> {
+    for (;;) {
+      const answer = this.#take(isHead);
+      if (answer !== undefined) return answer;
+      if (await this.#more()) continue;
+      return this.#take(isHead) ?? this.#rest();
+    }
+  }
+
+  #head(): { line: string; fields: string[]; after: string } | undefined {
+    const end = this.#text.indexOf('\r\n\r\n');
+    if (end < 0) return undefined;
+    const [line = '', ...fields] = this.#text.slice(0, end).split('\r\n');
+    return { line, fields, after: this.#text.slice(end + 4) };
+  }
+
+  #take(isHead: boolean): Answer | undefined {
+    const head = this.#head();
+    if (head === undefined) return undefined;
+    const { line, fields, after } = head;
+    const status = Number(line.split(' ')[1]);
+    const isBodiless = isHead || status < 200 || status === 204 || status === 304;
+    const isUnframed = !fields.some((field) => /^(content-length|transfer-encoding):/i.test(field));
+    if (!isBodiless && isUnframed) return undefined;
+    const framed = isBodiless ? { body: '', trailers: [], rest: after } : takeBody(fields, after);
+    if (framed === undefined) return undefined;
+    this.#text = framed.rest;
+    return { line, fields, body: framed.body, trailers: framed.trailers, isWhole: true };
+  }
+
+  /** What there is when the connection has ended: a body without a length, or a piece of a response. */
+  #rest(): Answer | undefined {
+    const head = this.#head();
+    if (head === undefined) return undefined;
+    this.#text = '';
+    const isFramed = head.fields.some((field) => /^(content-length|transfer-encoding):/i.test(field));
+    return { line: head.line, fields: head.fields, body: head.after, trailers: [], isWhole: !isFramed };
+  }
+
+  /** What came outside of any response, as after an upgrade. */
+  async echo(length: number): Promise<string> {
+    while (this.#text.length < length && (await this.#more()));
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
+}
+
+/** Says what `script` has to say to `port` of loopback. */
+export async function talk(port: number, script: Script): Promise<Talk> {
+  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  await once(socket, 'connect');
+  const { localPort = 0 } = socket;
+  const reader = new Reader(socket);
+  const answers: Answer[] = [];
+  const isUpgraded = (): boolean => answers.at(-1)?.line.includes(' 101 ') === true;
+  for (const [index, piece] of script.pieces.entries()) {
+    const isLast = index === script.pieces.length - 1;
+    socket.write(piece, 'latin1');
+    if (isUpgraded()) {
+      const body = await reader.echo(piece.length);
+      answers.push({ line: 'echo', fields: [], body, trailers: [], isWhole: true });
+      continue;
+    }
+    for (let left = isLast ? script.answers : 1; left > 0; left--) {
+      const answer = await reader.next(script.isHead);
+      if (answer !== undefined) answers.push(answer);
+    }
+  }
+  if (script.endsAfter) socket.end();
+  let connection: Talk['connection'] = 'closed';
+  if (!answers.some(({ line }) => line.includes(' 101 '))) {
+    if (!script.endsAfter) socket.write(PROBE);
+    if ((await reader.next(false)) !== undefined) connection = 'kept';
+  }
+  socket.destroy();
+  return { answers, connection, port: localPort };
+}
