@@ -175,7 +175,8 @@ for (const [destination, want] of handOffs) {
     const colon = destination.lastIndexOf(':');
     const restored = { host: destination.slice(0, colon), port: Number(destination.slice(colon + 1)) };
     const outbound = proxy.listener(
-      { useOriginalDst: true, listenerFilters: [ORIGINAL_DST], filterChains: [tcpChain('own')] },
+      // the listener filter need not be written
+      { useOriginalDst: true, filterChains: [tcpChain('own')] },
       { restoreDestination: () => restored },
     );
     await outbound.start();
