@@ -213,6 +213,15 @@ describe('transparent mode', { skip }, () => {
     assert.equal(stdout, 'payments asked by spiffe://cluster.local/ns/shop/sa/default\n');
   });
 
+  test('while a proxy is dead nothing goes past it, and it comes back', async () => {
+    const [proxy] = processes(path.join(mesh.stateDir, 'proxies/client-0.shop/'));
+    const direct: Order = { kind: 'http', host: own('payments').ipv4, port: HTTP_PORT };
+    process.kill(Number(proxy?.pid ?? assert.fail('the client has no proxy')), 'SIGKILL');
+    assert.match(await ask('client', direct), /^failed/);
+    const want = `200 payments asked by ${client}`;
+    await mesh.until('the proxy is back', async () => (await ask('client', { ...direct, host: virtual('payments', false) })) === want);
+  });
+
   test('nothing stays when it ends', async () => {
     const work = path.dirname(mesh.folder);
     const running = [...processes(work), ...processes(folder)];
