@@ -24,7 +24,7 @@ import { NameTableSchema } from '../xds/gen/istio/networking/nds/v1/nds_pb.ts';
 import { blackHole, outboundPassthrough } from './emit/special-clusters.ts';
 
 export { type ProxyNode, proxyNodeOf } from './emit/proxy-node.ts';
-export type { CompiledResource, ResourceMap } from './emit/resource.ts';
+export type { ResourceMap } from './emit/resource.ts';
 
 /** What one proxy gets, by type and name, in order of name. */
 export interface Compiled {

@@ -1,7 +1,7 @@
 /** Structured logging: a constant message, data in fields. Requests are not logged here but in access logs. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'off';
 
-export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface Log {
   debug(message: string, fields?: LogFields): void;

@@ -12,12 +12,6 @@ export interface Provenance {
   readonly field: string;
 }
 
-/** `VirtualService shop/payments, spec.http[1], payments.yaml:23`: how logs and commands name a provenance. */
-export function describeProvenance(p: Provenance): string {
-  const field = p.field === '' ? '' : `, ${p.field}`;
-  return `${p.kind} ${p.namespace}/${p.name}${field}, ${p.file}:${p.line}`;
-}
-
 /** What is wrong, or worth knowing, about what a user wrote. An error keeps the resource out of the mesh. */
 export interface Diagnostic {
   readonly severity: 'error' | 'warning' | 'info';

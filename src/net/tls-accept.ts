@@ -18,7 +18,7 @@ export interface TlsAcceptOptions {
   readonly sessionTimeoutS: number | undefined;
 }
 
-export interface TlsAcceptHandlers {
+interface TlsAcceptHandlers {
   /** The handshake is done. `verifyError` is OpenSSL's verdict on the client's chain; undefined where it holds or none was asked for. */
   onSecure(socket: TLSSocket, verifyError: string | undefined): void;
   onFailure(reason: string): void;

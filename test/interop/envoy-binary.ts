@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 
 /** What installs the programs that interoperability tests use. */
-export const INSTALL_COMMAND = 'node tools/install-peers.ts';
+const INSTALL_COMMAND = 'node tools/install-peers.ts';
 
 /** Folder of the virtual environment that `INSTALL_COMMAND` makes. */
 export const envoyVenv = path.join(homedir(), '.cache/tulle/envoy');

@@ -75,7 +75,7 @@ interface Definition<F extends Fields> {
 }
 
 /** Host names: what has a dot, or is a wildcard, stands for itself (istio's rule). */
-export function resolveHost(host: string, namespace: string, domainSuffix: string): string {
+function resolveHost(host: string, namespace: string, domainSuffix: string): string {
   if (host.includes('.') || host.includes(':') || host.startsWith('*')) return host.toLowerCase();
   return `${host.toLowerCase()}.${namespace}.svc.${domainSuffix}`;
 }

@@ -14,7 +14,7 @@ import { duration, durationOf } from './any.ts';
 import type { PortPolicy } from './destination-policy.ts';
 
 const UNLIMITED = 0xffff_ffff;
-export const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /** How requests are spoken to a cluster: one version, the client's, or bytes only. */
 export type UpstreamHttp = 'http1' | 'http2' | 'client' | 'opaque';

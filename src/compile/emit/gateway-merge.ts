@@ -5,7 +5,7 @@ import type { RouteSet } from '../../model/route.ts';
 import { hostSpecificity, isExported } from './scope.ts';
 
 /** What a listener speaks first; servers of different families cannot share a port. */
-export type ServerFamily = 'http' | 'tls' | 'tcp';
+type ServerFamily = 'http' | 'tls' | 'tcp';
 
 export interface BoundServer {
   readonly server: GatewayServer;
@@ -24,7 +24,7 @@ export interface MergedPort {
 const PLAIN_HTTP = new Set(['HTTP', 'GRPC', 'GRPC-WEB', 'HTTP2']);
 
 /** The family of a server: TLS of any kind is told apart by SNI. */
-export function familyOf({ port, tls }: GatewayServer): ServerFamily {
+function familyOf({ port, tls }: GatewayServer): ServerFamily {
   if (tls !== undefined && !tls.httpsRedirect) return 'tls';
   if (PLAIN_HTTP.has(port.protocol)) return 'http';
   return port.protocol === 'TCP' ? 'tcp' : 'tls';

@@ -25,7 +25,7 @@ export function sdsSecret(name: string) {
 }
 
 /** A URI subject alternative name, whole or by prefix. */
-export function uriSan(kind: 'exact' | 'prefix', value: string): SubjectAltNameMatcher {
+function uriSan(kind: 'exact' | 'prefix', value: string): SubjectAltNameMatcher {
   return create(SubjectAltNameMatcherSchema, {
     sanType: SubjectAltNameMatcher_SanType.URI,
     matcher: { matchPattern: { case: kind, value } },
@@ -33,7 +33,7 @@ export function uriSan(kind: 'exact' | 'prefix', value: string): SubjectAltNameM
 }
 
 /** Certificate, trust and ALPN that the mesh's mTLS has on either side. */
-export function meshTlsContext(alpnProtocols: readonly string[], peers: readonly SubjectAltNameMatcher[]): CommonTlsContext {
+function meshTlsContext(alpnProtocols: readonly string[], peers: readonly SubjectAltNameMatcher[]): CommonTlsContext {
   return create(CommonTlsContextSchema, {
     tlsParams: {
       tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,

@@ -14,7 +14,7 @@ import type { ServiceShape } from './shape.ts';
 import { tcpFilters, type WeightedCluster } from './tcp-proxy.ts';
 
 /** The cluster of a destination for bytes: the twin where its port is sniffed. */
-export function opaqueDestination(scope: Scope, destination: WeightedDestination['destination'], listenerPort: number): string {
+function opaqueDestination(scope: Scope, destination: WeightedDestination['destination'], listenerPort: number): string {
   const cluster = destinationCluster(scope, destination, listenerPort);
   const number = destinationPort(scope, destination, listenerPort);
   const port = scope.services.get(destination.host)?.ports.find((own) => own.number === number);
@@ -29,7 +29,7 @@ function clustersOf(scope: Scope, { destinations }: L4Rule, listenerPort: number
 }
 
 /** The filters of an L4 rule; connection limits are those of its first destination. */
-export function ruleFilters(scope: Scope, rule: L4Rule, listenerPort: number, side: 'client' | 'gateway') {
+function ruleFilters(scope: Scope, rule: L4Rule, listenerPort: number, side: 'client' | 'gateway') {
   const [first] = rule.destinations;
   const service = first === undefined ? undefined : scope.services.get(first.destination.host);
   const limits =

@@ -100,7 +100,7 @@ function unknownHost(scope: Scope): VirtualHost {
 }
 
 /** The virtual host that answers 502. */
-export function blockAll(): VirtualHost {
+function blockAll(): VirtualHost {
   return create(VirtualHostSchema, {
     name: 'block_all',
     domains: ['*'],

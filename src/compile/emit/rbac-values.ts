@@ -28,7 +28,7 @@ export function principal(identifier: Principal['identifier']): Principal {
 }
 
 /** Any request. */
-export const anyPermission = permission({ case: 'any', value: true });
+const anyPermission = permission({ case: 'any', value: true });
 
 /** Anybody. */
 export const anyPrincipal = principal({ case: 'any', value: true });

@@ -27,7 +27,7 @@ export interface TcpProxyOptions {
 }
 
 /** A proxy to one cluster, or to several by weight. */
-export function tcpProxy(clusters: readonly WeightedCluster[], options: TcpProxyOptions): Filter {
+function tcpProxy(clusters: readonly WeightedCluster[], options: TcpProxyOptions): Filter {
   const { settings, client, pool, side } = options;
   const [first] = clusters;
   const name = first?.name ?? '';

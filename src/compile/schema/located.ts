@@ -6,7 +6,7 @@ export interface Position {
   readonly column: number;
 }
 
-export interface Place extends Position {
+interface Place extends Position {
   /** From the resource's root: `spec.http[0]`; '' for the resource. */
   readonly path: string;
   /** Positions of the fields that were written, by name. */

@@ -152,11 +152,6 @@ export function routeSetOf(hosts: readonly string[], parts: Partial<RouteSet> = 
 
 const NO_VALUES: Values = { values: [], notValues: [] };
 
-/** One of these values. */
-export function oneOf(...values: readonly string[]): Values {
-  return { values, notValues: [] };
-}
-
 /** A rule of an AuthorizationPolicy. */
 export function authorizationRule(parts: {
   from?: readonly Partial<AuthorizationSource>[];

@@ -20,10 +20,10 @@ async function loadRegistry(): Promise<Registry> {
 }
 
 /** Every generated type. */
-export const registry = await loadRegistry();
+const registry = await loadRegistry();
 
 /** The resources of one type in order of name. */
-export function renderMap(resources: ResourceMap): JsonValue[] {
+function renderMap(resources: ResourceMap): JsonValue[] {
   return [...resources.values()].map(({ message }) => {
     const schema = registry.getMessage(message.$typeName);
     if (schema === undefined) throw new Error(`${message.$typeName} is not generated`);

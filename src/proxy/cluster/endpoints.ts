@@ -6,7 +6,7 @@ import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/
 import type { LbEndpoint, LocalityLbEndpoints } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 
 /** What a load assignment says of a host's health: `degraded` is used when nothing healthy is left. */
-export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
+type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
 
 /** One endpoint of a load assignment, before names are resolved. */
 export interface Endpoint {

@@ -3,7 +3,7 @@ import type { OutlierDetection } from '../../xds/gen/envoy/config/cluster/v3/out
 import { durationMs, positiveDurationMs } from '../config/durations.ts';
 
 /** Ejection after so many failures in a row; carried out in so many per cent of the cases. */
-export interface Consecutive {
+interface Consecutive {
   readonly threshold: number;
   readonly enforcingPercent: number;
 }

@@ -2,7 +2,7 @@ import { lookup, Resolver } from 'node:dns/promises';
 import net from 'node:net';
 import { Cluster_DnsLookupFamily as Family } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 
-export interface Resolution {
+interface Resolution {
   /** IP addresses, in the resolver's order. */
   readonly addresses: readonly string[];
   /** How long the answer holds; undefined where the resolver does not say. */

@@ -19,7 +19,7 @@ async function parse(file: string): Promise<JsonValue> {
 }
 
 /** The secrets of a discovery response in JSON. Throws where it is none. */
-export function secretsOf(json: JsonValue): Secret[] {
+function secretsOf(json: JsonValue): Secret[] {
   const resources = typeof json === 'object' && json !== null && !Array.isArray(json) ? json['resources'] : undefined;
   if (!Array.isArray(resources)) throw new Error('"resources" is not a list');
   return resources.map((resource, i) => {

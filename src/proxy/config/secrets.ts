@@ -39,7 +39,7 @@ interface Entry {
 }
 
 /** The value of a Secret message. Throws ConfigError. */
-export function readSecret(secret: Secret, path: string): SecretValue {
+function readSecret(secret: Secret, path: string): SecretValue {
   const { type } = secret;
   const at = (field: string): string => (path === '' ? field : `${path}.${field}`);
   if (type.case === 'tlsCertificate') {

@@ -31,7 +31,7 @@ import type { EscapedSlashes, PathOptions } from './normalize-path.ts';
 import type { HygieneOptions } from './request-hygiene.ts';
 
 /** A filter of the chain with its configuration. */
-export interface ConfiguredFilter {
+interface ConfiguredFilter {
   readonly filter: HttpFilter;
   readonly config: unknown;
 }

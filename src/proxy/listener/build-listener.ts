@@ -15,7 +15,7 @@ import { readListenerFilters } from './listener-filters.ts';
 import type { ListenerScope, RuntimeListener } from './listener-scope.ts';
 import { type BindAddress, BoundListener, type ListenerSettings } from './bound-listener.ts';
 
-export type { AcceptedSocket, ListenerScope, RuntimeListener } from './listener-scope.ts';
+export type { ListenerScope, RuntimeListener } from './listener-scope.ts';
 
 const BACKLOG = 4096;
 

@@ -8,7 +8,7 @@ import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listen
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 
 /** True where a filter is to run for a connection to this port. */
-export type PortPredicate = (destinationPort: number) => boolean;
+type PortPredicate = (destinationPort: number) => boolean;
 
 /** The listener filters of a listener: each absent, or with the ports it runs for. */
 export interface ListenerFilters {

@@ -12,7 +12,7 @@ import type { TcpProxyConfig } from './tcp-proxy-config.ts';
 import { tcpStreamInfo } from './tcp-stream-info.ts';
 import { type TcpObserver, tcpObservers } from './tcp-observer.ts';
 
-export interface TcpStats {
+interface TcpStats {
   readonly total: Counter;
   readonly active: Gauge;
   readonly noRoute: Counter;

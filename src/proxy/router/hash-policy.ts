@@ -6,7 +6,7 @@ import type { HttpStream } from '../http/filter.ts';
 import { headerReader, queryParameter } from './matchers.ts';
 
 /** FNV-1a with a final mix, 32 bits: even for short and similar keys. https://datatracker.ietf.org/doc/html/rfc9923 */
-export function hashText(text: string): number {
+function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -15,7 +15,7 @@ export function hashText(text: string): number {
 }
 
 /** The value of a cookie in a `cookie` header, without quotes. */
-export function cookieValue(header: string, name: string): string | undefined {
+function cookieValue(header: string, name: string): string | undefined {
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     if (equals !== -1 && pair.slice(0, equals).trim() === name)

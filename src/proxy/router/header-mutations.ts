@@ -35,7 +35,7 @@ function actionOf(option: HeaderValueOption, path: string): AppendAction {
 }
 
 /** One addition. Names of our own statistics and trailers get no special treatment. */
-export function compileHeaderOption(option: HeaderValueOption, path: string): Change {
+function compileHeaderOption(option: HeaderValueOption, path: string): Change {
   const name = modifiableName(option.header?.key ?? '', `${path}.header.key`);
   const raw = option.header?.rawValue;
   const source = raw !== undefined && raw.length > 0 ? Buffer.from(raw).toString('latin1') : (option.header?.value ?? '');

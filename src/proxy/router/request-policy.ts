@@ -13,7 +13,7 @@ export interface RequestPolicy {
 }
 
 /** Fields that end at the router. */
-export const CONSUMED: readonly string[] = [
+const CONSUMED: readonly string[] = [
   'x-envoy-retry-on',
   'x-envoy-retry-grpc-on',
   'x-envoy-max-retries',

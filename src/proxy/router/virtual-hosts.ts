@@ -57,7 +57,7 @@ function ofLength<T>(wildcards: Wildcards<T>[], length: number): Map<string, T> 
 }
 
 /** A host without its port. */
-export function withoutPort(host: string): string {
+function withoutPort(host: string): string {
   const colon = host.lastIndexOf(':');
   return colon === -1 || host.endsWith(']') ? host : host.slice(0, colon);
 }

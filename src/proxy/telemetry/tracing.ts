@@ -22,7 +22,7 @@ export interface Span {
 }
 
 /** Takes spans; must not keep `info`, which may be used again. */
-export interface SpanSink {
+interface SpanSink {
   span(span: Span): void;
 }
 

@@ -28,7 +28,7 @@ import type { NetworkScope } from '../network/filter.ts';
 import { httpConnectionManager } from '../network/http-connection-manager.ts';
 import type { StatsRegistry } from '../telemetry/registry.ts';
 
-export interface TestHost extends Host {
+interface TestHost extends Host {
   readonly outcomes: Outcome[];
 }
 
@@ -212,7 +212,7 @@ export async function startProxy(
   };
 }
 
-export function portOf(server: net.Server): number {
+function portOf(server: net.Server): number {
   const address = server.address();
   assert(address !== null && typeof address === 'object');
   return address.port;

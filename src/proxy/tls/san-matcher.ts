@@ -1,7 +1,6 @@
-import type { X509Certificate } from 'node:crypto';
 import { ConfigError } from '../../core/errors.ts';
 import { compileRe2 } from '../../core/re2.ts';
-import { type AltNames, altNamesOf } from '../../net/peer-certificate.ts';
+import type { AltNames } from '../../net/peer-certificate.ts';
 import {
   type CertificateValidationContext,
   type SubjectAltNameMatcher,
@@ -79,9 +78,4 @@ export function compileSanMatchers(context: CertificateValidationContext, path: 
   });
   const all = [...typed, ...untyped];
   return all.length === 0 ? undefined : (names) => all.some((match) => match(names));
-}
-
-/** As a matcher, but of a certificate that may be missing. */
-export function certificateMatches(match: SanMatch, certificate: X509Certificate | undefined): boolean {
-  return certificate !== undefined && match(altNamesOf(certificate));
 }

@@ -1,9 +1,6 @@
 /** Heads as HTTP/1.1 text. What frames a message or concerns the hop is written here and nowhere else. */
 import type { HeaderBlock } from '../http/headers.ts';
 
-/** How a body is delimited on the wire; `length` stands in a Content-Length field of the block already. */
-export type BodyFraming = 'none' | 'length' | 'chunked';
-
 /**
  * A request head. `path` and `authority` go out as they are; `connection` is the value of Connection, '' for none;
  * `upgrade` likewise.

@@ -9,7 +9,7 @@ export interface Ports {
 }
 
 /** Listeners by name: fields that each one's connection manager has besides the common ones. */
-export const LISTENERS = {
+const LISTENERS = {
   /** As a sidecar's: the client is believed, paths stay as they are. */
   main: { upgrade_configs: [{ upgrade_type: 'websocket' }], http_protocol_options: { enable_trailers: true } },
   /** As a gateway's: nothing is believed, paths are normalized. */
@@ -327,6 +327,9 @@ const ROUTES: JsonObject[] = [
   { match: { prefix: '/bare' }, direct_response: { status: 204 } },
   { name: 'weighted', match: { prefix: '/weighted' }, route: { weighted_clusters: { clusters: [weighted('a', 1), weighted('b', 1)] } } },
   { name: 'one-sided', match: { prefix: '/one-sided' }, route: { weighted_clusters: { clusters: [weighted('a', 0), weighted('b', 1)] } } },
+  to('/mirror', { request_mirror_policies: [{ cluster: 'origin' }] }),
+  to('/brief', { max_stream_duration: { max_stream_duration: '0.1s' } }),
+  to('/idle', { idle_timeout: '0.1s' }),
   to('/no-upgrade', { upgrade_configs: [{ upgrade_type: 'websocket', enabled: false }] }),
   { match: { prefix: '/probe' }, direct_response: { status: 200, body: { inline_string: 'probe' } } },
 ];

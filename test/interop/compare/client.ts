@@ -32,7 +32,7 @@ export interface Script {
 }
 
 /** A request that any listener answers, to see whether a connection still takes one. */
-export const PROBE = 'GET /probe HTTP/1.1\r\nhost: probe\r\nx-case: probe\r\n\r\n';
+const PROBE = 'GET /probe HTTP/1.1\r\nhost: probe\r\nx-case: probe\r\n\r\n';
 
 const PATIENCE_MS = 5000;
 

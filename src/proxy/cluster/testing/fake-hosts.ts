@@ -5,7 +5,7 @@ import type { Endpoint } from '../endpoints.ts';
 import { ClusterHost } from '../host.ts';
 
 /** A transport that nobody may use. */
-export const noTransport: Transport = {
+const noTransport: Transport = {
   isTls: false,
   connect() {
     throw new Error('this host cannot be connected to');
@@ -13,7 +13,7 @@ export const noTransport: Transport = {
 };
 
 /** A healthy endpoint at `address` (`host:port`). */
-export function fakeEndpoint(address: string, changes: Partial<Endpoint> = {}): Endpoint {
+function fakeEndpoint(address: string, changes: Partial<Endpoint> = {}): Endpoint {
   const colon = address.lastIndexOf(':');
   return {
     address: { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) },

@@ -32,7 +32,7 @@ const registry = createRegistry(
 );
 
 /** A value that tests set. */
-export interface Settable<Value> extends Watched<Value> {
+interface Settable<Value> extends Watched<Value> {
   set(value: Value): void;
 }
 
@@ -52,12 +52,12 @@ function settable<Value>(): Settable<Value> {
   };
 }
 
-export interface TestSecrets extends SecretStore {
+interface TestSecrets extends SecretStore {
   keyPair(name: string): Settable<KeyPair>;
   trust(name: string): Settable<TrustBundle>;
 }
 
-export function createSecrets(): TestSecrets {
+function createSecrets(): TestSecrets {
   const byName = <Value>() => {
     const values = new Map<string, Settable<Value>>();
     return (name: string): Settable<Value> => {
