@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Option } from 'commander';
+import { certTtlOption } from './cert-ttl.ts';
 import { startControlPlane } from '../control/main.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createLog, type LogLevel } from '../core/log.ts';
@@ -15,6 +16,7 @@ interface ControlOptions {
   readonly xdsAddress?: string;
   readonly xdsTlsAddress?: string;
   readonly adminAddress?: string;
+  readonly certTtl?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -38,10 +40,10 @@ async function serve(folder: string, options: ControlOptions): Promise<void> {
   const { root, xdsSocket } = stateDirAt(options.stateDir ?? defaultStateDir(path.resolve(folder)));
   checkSocketPath(xdsSocket);
   const log = createLog((line) => process.stderr.write(line), Date.now, options.logLevel);
-  const { xdsAddress, xdsTlsAddress, adminAddress } = options;
-  const addresses = { xdsAddress, xdsTlsAddress, adminAddress };
+  const { xdsAddress, xdsTlsAddress, adminAddress, certTtl } = options;
+  const rest = { xdsAddress, xdsTlsAddress, adminAddress, ...(certTtl === undefined ? {} : { certTtlMs: certTtl }) };
   const asked = untilAsked();
-  const plane = await startControlPlane({ folder, stateDir: root, log, version: packageVersion(), ...addresses }).catch(asCliError);
+  const plane = await startControlPlane({ folder, stateDir: root, log, version: packageVersion(), ...rest }).catch(asCliError);
   await asked;
   log.info('control plane stops');
   await plane.close();
@@ -58,6 +60,7 @@ export const controlCommand = newCommand('control', 'Runs the control plane by i
   .option('--xds-address <host:port>', 'serve xDS here too, unencrypted, on loopback')
   .option('--xds-tls-address <host:port>', 'serve xDS here too, with a certificate of the mesh')
   .option('--admin-address <host:port>', 'serve the admin API and /metrics here too, on loopback')
+  .addOption(certTtlOption())
   .addOption(
     new Option('--log-level <level>', 'least level that is logged').choices(['debug', 'info', 'warn', 'error', 'off']).default('info'),
   )

@@ -7,6 +7,7 @@ import { messageOf } from '../core/errors.ts';
 import { watchControl } from './admin-client.ts';
 import { newCommand, runCommand } from './command.ts';
 import { CliError } from './errors.ts';
+import { certTtlOption } from './cert-ttl.ts';
 import type { StateDir } from './state-dir.ts';
 import { checkSocketPath, defaultStateDir, stateDirAt } from './state-dir.ts';
 import { startControlPlane } from './up/control-plane.ts';
@@ -31,6 +32,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 interface UpOptions {
   readonly stateDir?: string;
   readonly mode: (typeof MODES)[number];
+  readonly certTtl?: number;
   readonly verbose?: true;
 }
 
@@ -134,7 +136,8 @@ async function serve(folder: string, state: StateDir, options: UpOptions, record
   const { ground, says } = made;
   say(`Tulle ${packageVersion()}, ${says}`);
   say(`state is in ${state.root}`);
-  const stopControl = await startControlPlane({ folder, state, self, env, record, say, isVerbose: options.verbose === true });
+  const { certTtl, verbose } = options;
+  const stopControl = await startControlPlane({ folder, state, self, env, record, say, certTtlMs: certTtl, isVerbose: verbose === true });
   const context: InstanceContext = {
     state,
     ground,
@@ -190,6 +193,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .argument('<folder>', 'folder of YAML files')
     .option('--state-dir <dir>', 'where to keep sockets, certificates and logs (default: $TULLE_STATE_DIR, or .tulle in the folder)')
     .addOption(new Option('--mode <mode>', 'network namespaces, or loopback ports and HTTP_PROXY').choices(MODES).default('auto'))
+    .addOption(certTtlOption())
     .option('-v, --verbose', 'print the output of all processes')
     .action(up);
   await runCommand(command, args);

@@ -21,6 +21,8 @@ export interface ControlPlaneOptions {
   /** Gets what people should see of its output. */
   readonly say: (line: string) => void;
   readonly isVerbose: boolean;
+  /** Life of workloads' certificates; undefined: the control plane's own. */
+  readonly certTtlMs: number | undefined;
 }
 
 /** A log line as people read it who see it at once. */
@@ -30,7 +32,7 @@ function withoutTime(line: string): string {
 
 /** Starts the control plane and waits until it is ready; rejects with its last words where it ends before. Resolves with how to stop it. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<() => Promise<void>> {
-  const { folder, state, self, env, record, say, isVerbose } = options;
+  const { folder, state, self, env, record, say, isVerbose, certTtlMs } = options;
   const [node, script] = self;
   const last: string[] = [];
   /** What is wrong with the folder at the start; told once it is clear that the start succeeds. */
@@ -38,7 +40,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<(
   let isUp = false;
   let failure: string | undefined;
   const child = keepRunning({
-    command: [node, script, 'control', folder, '--state-dir', state.root],
+    command: [
+      node,
+      script,
+      'control',
+      folder,
+      '--state-dir',
+      state.root,
+      ...(certTtlMs === undefined ? [] : ['--cert-ttl', `${certTtlMs}ms`]),
+    ],
     env,
     cwd: process.cwd(),
     start: (action) => action(),

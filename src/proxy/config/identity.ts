@@ -87,14 +87,15 @@ export class Identity {
     if (leaf === undefined || root === undefined || chain.length < 2)
       throw new Error(`the CA answered with ${chain.length} certificates; a leaf and a root are needed`);
     const certificate = new X509Certificate(leaf);
-    const startMs = Date.parse(certificate.validFrom);
     this.#expiresMs = Date.parse(certificate.validTo);
     const { clock, random, log, stats } = this.#options;
     this.#options.onCertificate({ certificateChain: joinPem(chain.slice(0, -1)), privateKey }, { roots: root });
     stats.gauge('expires_at_seconds').value = Math.floor(this.#expiresMs / 1000);
     stats.gauge('expired').value = 0;
-    const life = this.#expiresMs - startMs;
-    const renewMs = startMs + life * (RENEW_AT + (random() - 0.5) * RENEW_JITTER);
+    // CAs date certificates back, against clocks that are behind: its life begins now
+    const nowMs = clock.wallMs();
+    const lifeMs = this.#expiresMs - nowMs;
+    const renewMs = nowMs + Math.max(BACK_OFF_MS, lifeMs * (RENEW_AT + (random() - 0.5) * RENEW_JITTER));
     log.info('certificate signed', { names: certificate.subjectAltName, expires: new Date(this.#expiresMs).toISOString() });
     this.#until(renewMs, clock);
   }
