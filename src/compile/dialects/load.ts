@@ -2,14 +2,13 @@
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { messageOf } from '../../core/errors.ts';
 import type { Diagnostic } from '../../model/provenance.ts';
+import type { Position } from '../schema/located.ts';
 import { createReport } from '../schema/report.ts';
 import { didYouMean } from '../schema/suggest.ts';
 import { describe, peek, positionOfNode, valueOf, type Source } from '../schema/yaml-node.ts';
 import { resourceKey, type Dialect, type Resource } from './dialect.ts';
 import { findForeignKind, foreignKinds, groupOf } from './foreign-kinds.ts';
 import { dialects } from './index.ts';
-
-export type { Resource } from './dialect.ts';
 
 /** Longest file that is read, in characters. */
 const MAX_LENGTH = 8 * 1024 * 1024;
@@ -113,7 +112,8 @@ function readNode(source: Source, node: unknown, file: string, loaded: Loaded): 
     const name = peek(source, node, ['metadata', 'name']);
     if (name !== undefined) report.resource = resourceKey(kind, peek(source, node, ['metadata', 'namespace']) ?? 'default', name);
     const dialect = dialects.find((candidate) => candidate.kind === kind && candidate.apiVersions.includes(apiVersion));
-    if (dialect === undefined) reportUnknown(report, at, apiVersion, kind);
+    const placeOf = (field: string): Position => positionOfNode(source, value.node.get(field, true));
+    if (dialect === undefined) reportUnknown(report, placeOf, apiVersion, kind);
     else readWith(dialect, source, node, file, loaded);
   }
   loaded.diagnostics.push(...report.diagnostics);
@@ -140,18 +140,18 @@ function hintVersion(kind: string): string {
 
 function reportUnknown(
   report: ReturnType<typeof createReport>,
-  at: { line: number; column: number },
+  placeOf: (field: 'apiVersion' | 'kind') => Position,
   apiVersion: string,
   kind: string,
 ): void {
   const foreign = findForeignKind(apiVersion, kind);
   const sameKind = dialects.filter((dialect) => dialect.kind === kind);
   if (foreign !== undefined) {
-    report.add(foreign.severity, 'TUL004', at, 'kind', `${kind} of ${apiVersion} is left out: ${foreign.reason}`);
+    report.add(foreign.severity, 'TUL004', placeOf('kind'), 'kind', `${kind} of ${apiVersion} is left out: ${foreign.reason}`);
   } else if (sameKind.length > 0) {
     const versions = sameKind.flatMap((dialect) => dialect.apiVersions);
     const hint = didYouMean(apiVersion, versions) || ` Write ${versions.join(' or ')}.`;
-    report.add('error', 'TUL005', at, 'apiVersion', `there is no ${kind} in "${apiVersion}".${hint}`);
+    report.add('error', 'TUL005', placeOf('apiVersion'), 'apiVersion', `there is no ${kind} in "${apiVersion}".${hint}`);
   } else {
     const group = groupOf(apiVersion);
     const ownKinds = dialects.filter((dialect) => dialect.apiVersions.some((version) => groupOf(version) === group));
@@ -161,6 +161,6 @@ function reportUnknown(
     ];
     const all = known.length > 0 ? known : dialects.map((dialect) => dialect.kind);
     const hint = didYouMean(kind, all) || ` Kinds are ${dialects.map((dialect) => dialect.kind).join(', ')}.`;
-    report.add('error', 'TUL003', at, 'kind', `"${kind}" of ${apiVersion} is no kind that Tulle knows.${hint}`);
+    report.add('error', 'TUL003', placeOf('kind'), 'kind', `"${kind}" of ${apiVersion} is no kind that Tulle knows.${hint}`);
   }
 }
