@@ -31,6 +31,13 @@ interface Instance {
   readonly ports: readonly { readonly number: number; readonly listen: number }[];
 }
 
+interface StartOptions {
+  readonly example?: string;
+  readonly files?: Readonly<Record<string, string>>;
+  /** Further flags of `tulle up`. */
+  readonly flags?: readonly string[];
+}
+
 /** A mesh under test. Its files live in `folder`, its state in `stateDir`; both go when it is stopped. */
 export class TestMesh {
   readonly folder: string;
@@ -38,10 +45,11 @@ export class TestMesh {
   readonly up: ChildProcess;
   output = '';
 
-  private constructor(work: string, mode: Mode) {
+  private constructor(work: string, mode: Mode, flags: readonly string[]) {
     this.folder = path.join(work, 'mesh');
     this.stateDir = path.join(work, 'state');
-    this.up = spawn(process.execPath, [path.join(root, 'bin/tulle.js'), 'up', this.folder, '--state-dir', this.stateDir, '--mode', mode], {
+    const args = ['up', this.folder, '--state-dir', this.stateDir, '--mode', mode, ...flags];
+    this.up = spawn(process.execPath, [path.join(root, 'bin/tulle.js'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // services of the examples run `node`: the one that runs the tests
       env: { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env['PATH'] ?? ''}` },
@@ -53,7 +61,7 @@ export class TestMesh {
    * Starts a mesh on a copy of `examples/<name>` (or of nothing), with more files written over it. Services of the
    * examples find `echo.ts` one folder up.
    */
-  static start(mode: Mode, options: { readonly example?: string; readonly files?: Readonly<Record<string, string>> }): TestMesh {
+  static start(mode: Mode, options: StartOptions): TestMesh {
     const work = mkdtempSync(path.join(tmpdir(), 'tulle-e2e-'));
     cpSync(path.join(root, 'examples/echo.ts'), path.join(work, 'echo.ts'));
     writeFileSync(path.join(work, 'package.json'), '{ "type": "module" }\n');
@@ -61,7 +69,7 @@ export class TestMesh {
     if (options.example !== undefined) cpSync(path.join(root, 'examples', options.example), folder, { recursive: true });
     else cpSync(path.join(root, 'test/e2e/empty'), folder, { recursive: true });
     for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(path.join(folder, name), text);
-    return new TestMesh(work, mode);
+    return new TestMesh(work, mode, options.flags ?? []);
   }
 
   write(name: string, text: string): void {

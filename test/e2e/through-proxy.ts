@@ -29,7 +29,7 @@ export async function fetchThrough(
 const ports = new WeakMap<TestMesh, Map<string, number>>();
 
 /** The HTTP proxy port of a workload's first instance, from the environment of its application's process. */
-async function httpProxyPort(mesh: TestMesh, workload: string): Promise<number> {
+export async function httpProxyPort(mesh: TestMesh, workload: string): Promise<number> {
   const known = ports.get(mesh) ?? new Map<string, number>();
   ports.set(mesh, known);
   const cached = known.get(workload);
