@@ -89,8 +89,10 @@ test('an edit takes effect with no failed request; a broken one is refused and n
   assert.equal(refused.line, 8);
   assert.match(refused.message, /subzet.*subset/s);
   assert.equal(await versionOf(mesh), 'v2');
+  const writtenMs = performance.now();
   mesh.write('mesh.yaml', always('v1') + DESTINATIONS);
-  await mesh.until('v1 after the mend', async () => (await versionOf(mesh)) === 'v1');
+  await mesh.until('v1 after the mend', async () => (await versionOf(mesh)) === 'v1', { pollMs: 5 });
+  t.diagnostic(`the edit took effect after ${Math.round(performance.now() - writtenMs)} ms`);
   const outcomes = await load.stop();
   assert.deepEqual(others(outcomes), []);
 });

@@ -100,7 +100,12 @@ export class TestMesh {
   }
 
   /** Waits until `check` gives something else than undefined or false, or throws; fails with `what` and the output. */
-  async until<T>(what: string, check: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 45_000): Promise<T> {
+  async until<T>(
+    what: string,
+    check: () => Promise<T | undefined | false> | T | undefined | false,
+    times: { readonly timeoutMs?: number; readonly pollMs?: number } = {},
+  ): Promise<T> {
+    const { timeoutMs = 45_000, pollMs = 100 } = times;
     const until = performance.now() + timeoutMs;
     let last: unknown;
     for (;;) {
@@ -112,7 +117,7 @@ export class TestMesh {
       }
       if (this.up.exitCode !== null || performance.now() > until)
         throw new Error(`${what}: not after ${timeoutMs} ms (${String(last)})\n${this.output.slice(-4000)}\n${this.tails()}`);
-      await sleep(100);
+      await sleep(pollMs);
     }
   }
 
