@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { CASES, type Case } from './compare/cases.ts';
 import { type Answer, talk } from './compare/client.ts';
 import type { Seen } from './compare/origin.ts';
-import { envoyCommand, type Proxy, startProxy, TULLE } from './compare/proxies.ts';
+import { type Command, envoyCommand, type Proxy, startProxy, TULLE } from './compare/proxies.ts';
 import { envoyBinary, envoyMissing } from './envoy-binary.ts';
 import { eventually } from './envoy-process.ts';
 
@@ -65,6 +65,10 @@ function seenOf({ line, fields, body, trailers }: Seen): object {
   return { line, fields: readFields(fields), body, trailers: readFields(trailers) };
 }
 
+function isShadow({ fields }: Seen): boolean {
+  return fields.some((line) => /^host:.*-shadow$/i.test(line));
+}
+
 function logOf(line: Record<string, unknown>): object {
   const { direct: _port, local: _local, ...rest } = line;
   return JSON.parse(withoutOwn(JSON.stringify(rest))) as object;
@@ -75,6 +79,9 @@ interface Talked {
   readonly answers: readonly object[];
   readonly connection: string;
 }
+
+/** Requests to two clusters of equal weight: that all go to one of them happens once in 2^59 runs. */
+const WEIGHTED = 60;
 
 /** How many cases run at the same time. */
 const AT_ONCE = 12;
@@ -111,7 +118,9 @@ async function runCases(proxy: Proxy): Promise<ReadonlyMap<string, Observation>>
       const own = lines.filter(
         (line) => String(line['direct']).endsWith(`:${port}`) && line['local'] === local && line['path'] !== '/probe',
       );
-      const upstream = proxy.origin.seen(each.name.replaceAll(' ', '-')).map(seenOf);
+      // a mirrored request, whose Host says so, may come before the one that it mirrors
+      const seen = proxy.origin.seen(each.name.replaceAll(' ', '-'));
+      const upstream = seen.toSorted((a, b) => Number(isShadow(a)) - Number(isShadow(b))).map(seenOf);
       return [each.name, { answers, connection, upstream, log: own.map(logOf) }];
     }),
   );
@@ -157,17 +166,44 @@ function compare(each: Case, ours: Observation, theirs: Observation): void {
     );
 }
 
-describe('Tulle and Envoy, from one bootstrap', { skip: envoyMissing, concurrency: false }, () => {
+describe('Tulle and Envoy, from one bootstrap', { skip: envoyMissing, concurrency: false, timeout: 60_000 }, () => {
   const proxies: Proxy[] = [];
   let ours: ReadonlyMap<string, Observation> = new Map();
   let theirs: ReadonlyMap<string, Observation> = new Map();
   before(async () => {
-    const started = await Promise.all([startProxy(TULLE), startProxy(envoyCommand(await envoyBinary()))]);
-    proxies.push(...started);
+    const binary = await envoyBinary();
+    // each into the list by itself, so that the one that has started ends where the other cannot
+    const start = async (command: Command): Promise<Proxy> => {
+      const proxy = await startProxy(command);
+      proxies.push(proxy);
+      return proxy;
+    };
+    const started = await Promise.all([start(TULLE), start(envoyCommand(binary))]);
     [ours = new Map(), theirs = new Map()] = await Promise.all(started.map(runCases));
   });
   after(async () => {
     await Promise.all(proxies.map((proxy) => proxy.stop()));
+  });
+  test('weights are shares of requests', async () => {
+    for (const proxy of proxies) {
+      const parts = new Map<string, number>();
+      const script = {
+        pieces: ['GET /weighted HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'],
+        answers: 1,
+        isHead: false,
+        endsAfter: false,
+      };
+      for (let i = 0; i < WEIGHTED; i++) {
+        const { answers } = await talk(proxy.port('main'), script);
+        const part = answers[0]?.fields.find((line) => line.startsWith('x-part:')) ?? '';
+        parts.set(part, (parts.get(part) ?? 0) + 1);
+      }
+      assert.deepEqual([...parts.keys()].toSorted(), ['x-part: a', 'x-part: b']);
+      assert.equal(
+        [...parts.values()].reduce((sum, count) => sum + count),
+        WEIGHTED,
+      );
+    }
   });
   for (const each of CASES) {
     test(each.name, () => {

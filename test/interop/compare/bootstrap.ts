@@ -328,7 +328,6 @@ const ROUTES: JsonObject[] = [
   { name: 'weighted', match: { prefix: '/weighted' }, route: { weighted_clusters: { clusters: [weighted('a', 1), weighted('b', 1)] } } },
   { name: 'one-sided', match: { prefix: '/one-sided' }, route: { weighted_clusters: { clusters: [weighted('a', 0), weighted('b', 1)] } } },
   to('/mirror', { request_mirror_policies: [{ cluster: 'origin' }] }),
-  to('/brief', { max_stream_duration: { max_stream_duration: '0.1s' } }),
   to('/idle', { idle_timeout: '0.1s' }),
   to('/no-upgrade', { upgrade_configs: [{ upgrade_type: 'websocket', enabled: false }] }),
   { match: { prefix: '/probe' }, direct_response: { status: 200, body: { inline_string: 'probe' } } },

@@ -78,6 +78,10 @@ const NO_FRAGMENT = {
   'answers.0.fields': 'as the body',
   log: 'such a request is not taken apart, hence logged as a breach of the protocol',
 };
+const MIRRORED = {
+  'upstream.1.fields.x-envoy-internal': 'a copy has the fields of its original and no others',
+  'upstream.1.fields.x-forwarded-for': 'as x-envoy-internal',
+};
 const AS_SENT = {
   'log.0.path': 'Envoy logs the path that it has refused to make; we log what was sent',
   'log.0.first_path': 'as the path',
@@ -236,6 +240,7 @@ const POLICIES: Case[] = [
 ];
 
 const chunked = 'Transfer-Encoding: chunked';
+const large = '0123456789'.repeat(30_000);
 
 const PROTOCOL: Case[] = [
   ask('HEAD', '/x', { method: 'HEAD', wish: 'body=12345' }, { isHead: true }),
@@ -245,6 +250,13 @@ const PROTOCOL: Case[] = [
   ask('POST', '/x', { method: 'POST', body: 'hello' }),
   ask('POST without length', '/x', { method: 'POST' }),
   ask('PUT zero length', '/x', { method: 'PUT', fields: ['content-length: 0'] }),
+  ask('large bodies', '/x', { method: 'POST', body: large, wish: 'size=300000' }),
+  differing(ask('mirrored', '/mirror?a'), MIRRORED),
+  differing(ask('mirrored with a body', '/mirror', { method: 'PUT', body: 'twice' }), MIRRORED),
+  ask('route idle', '/idle', { wish: 'delay=400' }),
+  of('client leaves', bytes('/x', { wish: 'delay=200' }), { answers: 0, endsAfter: true }),
+  of('client leaves in a body', bytes('/x', { method: 'POST', fields: ['content-length: 9'] }) + 'abc', { answers: 0, endsAfter: true }),
+  of('reply before the body', bytes('/direct', { method: 'POST', fields: ['content-length: 10'] }) + 'abc'),
   ask('GET with a body', '/x', { body: 'hello' }),
   ask('chunked request', '/x', { method: 'POST', fields: [chunked], body: '3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n' }),
   ask('chunked request with extension', '/x', { method: 'POST', fields: [chunked], body: '3;a=b\r\nabc\r\n0\r\n\r\n' }),

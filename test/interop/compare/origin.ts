@@ -4,7 +4,7 @@
  * `x-do` is a list of `name=value` between `;`, values percent-encoded:
  * `times` (only the first so many attempts), `delay` (ms before the head), `reset` (closes without an answer),
  * `raw` (these bytes instead of an answer, then `end=1` ends the connection and `cut=1` resets it),
- * `status`, `h` (a field's line), `body`, `chunked`, `trailer` (a field's line), `interim` (a status), `close`.
+ * `status`, `h` (a field's line), `body`, `size` (a body of so many bytes), `chunked`, `trailer` (a field's line), `interim` (a status), `close`.
  */
 import { once } from 'node:events';
 import net from 'node:net';
@@ -83,7 +83,7 @@ export function takeBody(fields: readonly string[], text: string): Framed | unde
 
 function answerText(wishes: Wishes): string {
   const one = (name: string): string | undefined => wishes.get(name)?.[0];
-  const body = one('body') ?? 'ok';
+  const body = wishes.has('size') ? 'x'.repeat(Number(one('size'))) : (one('body') ?? 'ok');
   const status = one('status') ?? '200';
   const isChunked = wishes.has('chunked') || wishes.has('trailer');
   const hasBody = status !== '204' && status !== '304';

@@ -41,6 +41,13 @@ interface ListenersJson {
   }[];
 }
 
+/** Ports of the listeners by their names, once the proxy is ready. */
+async function listeningPorts(adminPort: number): Promise<ReadonlyMap<string, number> | undefined> {
+  if ((await get(adminPort, '/ready')).status !== 200) return undefined;
+  const { listener_statuses: all } = JSON.parse((await get(adminPort, '/listeners?format=json')).body) as ListenersJson;
+  return new Map(all.map(({ name, local_address: local }) => [name, local.socket_address.port_value]));
+}
+
 /** Starts a proxy; it serves when this resolves. */
 export async function startProxy(command: Command): Promise<Proxy> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-compare-'));
@@ -53,14 +60,18 @@ export async function startProxy(command: Command): Promise<Proxy> {
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let output = '';
   child.stderr.on('data', (bytes: Buffer) => (output += bytes.toString()));
+  const end = async (): Promise<void> => {
+    await stop(child);
+    await origin.close();
+    await rm(folder, { recursive: true });
+  };
   const listening = await eventually(
-    async () => {
-      if ((await get(ports.admin, '/ready')).status !== 200) return undefined;
-      const { listener_statuses: all } = JSON.parse((await get(ports.admin, '/listeners?format=json')).body) as ListenersJson;
-      return new Map(all.map(({ name, local_address: local }) => [name, local.socket_address.port_value]));
-    },
+    () => listeningPorts(ports.admin),
     () => output,
-  );
+  ).catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
   return {
     origin,
     port: (listener) => listening.get(listener) ?? 0,
@@ -70,10 +81,8 @@ export async function startProxy(command: Command): Promise<Proxy> {
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     },
     async stop() {
-      await stop(child);
-      await origin.close();
+      await end();
       if (output !== '') process.stderr.write(output);
-      await rm(folder, { recursive: true });
     },
   };
 }
