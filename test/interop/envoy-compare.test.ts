@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import os from 'node:os';
 import { after, before, describe, test } from 'node:test';
-import { CASES, type Case } from './compare/cases.ts';
+import type { Case } from './compare/case.ts';
+import { CASES } from './compare/cases.ts';
 import { type Answer, talk } from './compare/client.ts';
 import type { Seen } from './compare/origin.ts';
 import { type Command, envoyCommand, type Proxy, startProxy, TULLE } from './compare/proxies.ts';

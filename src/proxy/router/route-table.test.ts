@@ -311,6 +311,28 @@ test('settings of a route, with their defaults', () => {
   assert.equal(typeof hashing.hash, 'function');
 });
 
+test('retries by header fields of responses and requests', () => {
+  const { retry } = forward({
+    retry_policy: {
+      retry_on: 'retriable-headers',
+      retriable_headers: [
+        { name: 'X-Again', string_match: { exact: 'a,b' } },
+        { name: ':status', string_match: { exact: '204' } },
+      ],
+      retriable_request_headers: [{ name: 'x-may', present_match: true }],
+    },
+  });
+  const answers = (status: number, values: readonly string[]): boolean | undefined =>
+    retry?.isRetriableResponse?.({ status, contentLength: 0, headers: headOf({ headers: { 'x-again': values } }).headers });
+  assert.deepEqual([answers(200, ['a', 'b']), answers(200, ['a']), answers(200, []), answers(204, [])], [true, false, false, true]);
+  assert.deepEqual(
+    [retry?.isRetriableRequest?.(headOf({ headers: { 'x-may': '' } })), retry?.isRetriableRequest?.(headOf({}))],
+    [true, false],
+  );
+  const plain = forward({ retry_policy: { retry_on: '5xx' } }).retry;
+  assert.deepEqual([plain?.isRetriableRequest, plain?.isRetriableResponse], [undefined, undefined]);
+});
+
 test('what is wrong is named by its field', () => {
   const host = (more: JsonObject): JsonObject => ({ virtual_hosts: [{ name: 'v', domains: ['*'], ...more }] });
   const route = (more: JsonObject): JsonObject => host({ routes: [{ match: { prefix: '/' }, ...more }] });
