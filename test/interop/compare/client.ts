@@ -27,7 +27,7 @@ export interface Script {
   readonly answers: number;
   /** The requests are HEAD: their answers have no body. */
   readonly isHead: boolean;
-  /** The client ends its side after the last piece. */
+  /** The client ends its side at the first bytes of an answer. */
   readonly endsAfter: boolean;
 }
 
@@ -133,7 +133,10 @@ export async function talk(port: number, script: Script): Promise<Talk> {
       if (answer !== undefined) answers.push(answer);
     }
   }
-  if (script.endsAfter) socket.end();
+  if (script.endsAfter) {
+    await reader.echo(1);
+    socket.end();
+  }
   let connection: Talk['connection'] = 'closed';
   if (!answers.some(({ line }) => line.includes(' 101 '))) {
     if (!script.endsAfter) socket.write(PROBE);
