@@ -116,13 +116,22 @@ export class HttpClient implements ConnectionHandlers {
     if (this.isClosed || this.#isResponseDone) return;
     const canDrain = this.#isRequestDone && this.#isPersistent && !this.#isTunnel && this.#unwantedBytes >= 0;
     if (canDrain) this.connection.resume();
-    else this.connection.destroy();
+    else this.close();
+  }
+
+  /**
+   * Closes it at once; a reader is told as of any other end. From here on the pool must not hand it out: the socket
+   * tells of its end some turns later, and what is written meanwhile is lost.
+   */
+  close(detail?: string): void {
+    this.isRetired = true;
+    this.connection.destroy(detail);
   }
 
   /** Closes it at once; its reader is not told. */
   destroy(): void {
     this.#reader = undefined;
-    this.connection.destroy();
+    this.close();
   }
 
   onData(bytes: Uint8Array): void {
@@ -143,7 +152,7 @@ export class HttpClient implements ConnectionHandlers {
       return;
     }
     if (!this.#isResponseDone && this.#decoder.end() && this.#decoder.isDone) this.#onMessage(false);
-    this.connection.destroy();
+    this.close();
   }
 
   onDrain(): void {
@@ -196,14 +205,14 @@ export class HttpClient implements ConnectionHandlers {
     if (this.isClosed || this.#isTunnel) return;
     if (this.#isRequestDone && this.#isPersistent && !this.isRetired) this.#owner.onIdle(this);
     // Where the request is not all sent its reader says when it has no more to send, or lets go.
-    else if (this.#isRequestDone || !this.#isPersistent) this.connection.destroy();
+    else if (this.#isRequestDone || !this.#isPersistent) this.close();
   }
 
   #broken(detail: string): void {
     this.#owner.stats.upstream_cx_protocol_error.value++;
     const reader = this.#isResponseDone ? undefined : this.#reader;
     this.#reader = undefined;
-    this.connection.destroy(detail);
+    this.close(detail);
     reader?.onUpstreamReset('protocol error', '');
   }
 }

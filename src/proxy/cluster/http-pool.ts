@@ -99,7 +99,7 @@ export class HttpPool implements ClientOwner {
 
   #takeIdle(): HttpClient | undefined {
     const client = this.#idle.pop();
-    return client === undefined || !client.isClosed ? client : this.#takeIdle();
+    return client === undefined || !(client.isClosed || client.isRetired) ? client : this.#takeIdle();
   }
 
   #nextWaiter(): PoolWaiter | undefined {
@@ -110,7 +110,7 @@ export class HttpPool implements ClientOwner {
 
   #retire(client: HttpClient): void {
     client.isRetired = true;
-    if (!client.isBusy) client.connection.destroy();
+    if (!client.isBusy) client.close();
   }
 
   #grow(): void {
@@ -186,7 +186,7 @@ export class HttpPool implements ClientOwner {
     const oldestMs = this.#clock.monotonicMs() - idleTimeoutMs;
     for (const client of this.#idle.filter((each) => each.idleSinceMs <= oldestMs)) {
       this.stats.upstream_cx_idle_timeout.value++;
-      client.connection.destroy();
+      client.close();
     }
     const next = this.#idle.find((each) => each.idleSinceMs > oldestMs);
     if (next !== undefined) this.#sweeper = this.#timers.after(next.idleSinceMs - oldestMs, () => this.#sweep());

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
+import { createStats } from '../telemetry/registry.ts';
+import { HttpClient, type ResponseReader } from './http-client.ts';
+import { clusterHttpStats } from './http-stats.ts';
+
+/** A connection whose end is told later, as a socket's is. */
+class LateConnection implements Connection {
+  readonly local = { host: '127.0.0.1', port: 1 };
+  readonly remote = { host: '127.0.0.1', port: 2 };
+  readonly isClosed = false;
+  readonly pendingBytes = 0;
+  isDestroyed = false;
+  handlers: ConnectionHandlers | undefined;
+  read(handlers: ConnectionHandlers): void {
+    this.handlers = handlers;
+  }
+  writeText(): boolean {
+    return true;
+  }
+  writeBytes(): boolean {
+    return true;
+  }
+  end(): void {}
+  destroy(): void {
+    this.isDestroyed = true;
+  }
+  pause(): void {}
+  resume(): void {}
+}
+
+const reader: ResponseReader = {
+  isHead: false,
+  onResponseHead() {},
+  onResponseData() {},
+  onResponseEnd() {},
+  onUpstreamDrain() {},
+  onUpstreamReset() {},
+};
+
+function served(): { connection: LateConnection; client: HttpClient; idle: HttpClient[] } {
+  const connection = new LateConnection();
+  const idle: HttpClient[] = [];
+  const client = new HttpClient(connection, { stats: clusterHttpStats(createStats()), onIdle: (each) => idle.push(each), onClosed() {} });
+  client.sendHead('GET / HTTP/1.1\r\nhost: a\r\n\r\n', true, false, reader);
+  connection.handlers?.onData(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
+  return { connection, client, idle };
+}
+
+test('a connection that the host ended is retired at once, before its socket has closed', () => {
+  const { connection, client, idle } = served();
+  assert.deepEqual([idle.length, client.isRetired], [1, false]);
+  connection.handlers?.onEnd();
+  assert.deepEqual([connection.isDestroyed, client.isClosed, client.isRetired], [true, false, true]);
+});
+
+test('bytes that nobody asked for retire a connection at once', () => {
+  const { connection, client } = served();
+  connection.handlers?.onData(Buffer.from('HTTP/1.1 200 OK\r\n'));
+  assert.deepEqual([connection.isDestroyed, client.isRetired], [true, true]);
+});
