@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ask } from '../../src/cli/demo/client.ts';
 import { leftovers, TestMesh } from './harness.ts';
 import { others, startLoad } from './load.ts';
 import { fetchThrough } from './through-proxy.ts';
@@ -165,7 +166,7 @@ spec:
   assert.match(check.stdout, /reviews-late/);
 });
 
-test('a port in use is an error that names it', async (t) => {
+test('a port in use is an error that names it, and is taken when it gets free', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   t.after(() => taken.close());
@@ -195,6 +196,11 @@ spec: { hosts: ["*"], gateways: [edge], http: [{ directResponse: { status: 200 }
     /"error_state": \{[^}]*"details": "([^"]*)"/s.exec((await mesh.proxy('edge-0.default', '/config_dump')).text)?.[1]?.includes(reason),
   );
   assert.ok(mesh.log('edge-0.default').includes(reason));
+  const check = spawnSync(process.execPath, ['bin/tulle.js', 'check', '--state-dir', mesh.stateDir], { encoding: 'utf8' });
+  assert.equal(check.status, 1);
+  assert.match(check.stdout, new RegExp(`listener .*edge-0\\.default.*${address.port}`));
+  taken.close();
+  await mesh.until('the answer, once the port is free', async () => (await ask({ port: address.port }, '/')).status === 200);
 });
 
 test('after the end nothing is left', async () => {

@@ -68,6 +68,22 @@ async function checkCertificate(folder: string, name: string): Promise<Finding> 
   return leftMs > 0 ? ok(title, `valid for ${formatAge(leftMs)}`) : failed(title, `expired ${formatAge(-leftMs)} ago`, hint);
 }
 
+/** Listeners that a proxy accepted but could not start: a port that somebody else holds is found out only then. */
+async function checkListeners(folder: string, name: string): Promise<Finding[]> {
+  const { body } = await callSocket(path.join(folder, name, 'admin.sock'), '/config_dump').catch(() => ({ body: '{}' }));
+  const dump: unknown = JSON.parse(body);
+  const configs = objectsOf(isObject(dump) ? dump['configs'] : undefined);
+  const broken = configs.flatMap((part) => objectsOf(part['dynamic_listeners'])).filter((row) => isObject(row['error_state']));
+  return broken.map((row) => {
+    const reason = isObject(row['error_state']) ? textOf(row['error_state']['details']) : '';
+    return failed(
+      `listener ${textOf(row['name'])} of ${name}`,
+      reason,
+      'free the port, or change what opens it; the proxy tries again by itself',
+    );
+  });
+}
+
 /** What a mesh's parts say; one failed finding where no control plane answers. */
 export async function checkMesh(stateDir: string | undefined): Promise<Finding[]> {
   try {
@@ -82,6 +98,7 @@ export async function checkMesh(stateDir: string | undefined): Promise<Finding[]
       ...meshed.map((workload) => checkWorkload(workload, instances, state)),
       ...proxies.map(checkSync),
       ...(await Promise.all(names.map((name) => checkCertificate(state.proxies, name)))),
+      ...(await Promise.all(names.map((name) => checkListeners(state.proxies, name)))).flat(),
     ];
   } catch (error) {
     return [failed('control plane', messageOf(error), error instanceof CliError ? error.hint : '')];

@@ -11,6 +11,10 @@ import type { Arrival, ResourceLog } from './resource-log.ts';
 import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
 
+/** First and longest wait before a listener that could not start is tried again. */
+const RETRY_MS = 1000;
+const RETRY_MAX_MS = 30_000;
+
 /** A listener as the store handles it. */
 export interface ManagedListener<Self> {
   /** Binds and accepts; where `former` has the same address, takes its sockets over. Rejects where it cannot bind. */
@@ -118,7 +122,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
     await Promise.all(all.map((built) => this.#end(built)));
   }
 
-  #upsert(resource: AdsResource): void {
+  #upsert(resource: AdsResource, failures = 0): void {
     const known = this.#entries.get(resource.name);
     if (known?.isStatic === true) throw new ConfigError('name', 'a static listener of the bootstrap has this name');
     if (sameBytes(known?.bytes, resource.any)) return;
@@ -140,7 +144,19 @@ export class ListenerStore<L extends ManagedListener<L>> {
       const reason = error.message.replace(/^\./, '');
       this.#options.resources.put(arrival, 'refused', reason);
       this.#options.log.error('listener cannot be started', { listener: resource.name, error: reason });
+      this.#tryAgain(entry, resource, failures);
     });
+  }
+
+  /** A port that was taken may get free: the listener is built anew, ever more rarely, until another version comes. */
+  #tryAgain(entry: Entry<L>, resource: AdsResource, failures: number): void {
+    const delayMs = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** failures);
+    setTimeout(() => {
+      const isCurrent = this.#entries.get(resource.name) === entry && entry.bytes === resource.any && entry.warming === undefined;
+      if (!isCurrent) return;
+      entry.bytes = undefined;
+      this.#upsert(resource, failures + 1);
+    }, delayMs).unref();
   }
 
   #warm(entry: Entry<L>, built: BuiltListener<L>, name: string, done: (error: Error | undefined) => void): void {
