@@ -58,7 +58,7 @@ const tulle: Peer = {
   available: () => (existsSync(path.join(root, 'dist/tulle.js')) ? { version: `node ${process.version}` } : { missing: 'npm run build' }),
   launch: (scenario, hop, ports, folder) => ({
     command: process.execPath,
-    args: ['--max-semi-space-size=2', path.join(root, 'dist/tulle.js'), 'proxy', '-c', sidecarFile(scenario, hop, ports, folder, true)],
+    args: [path.join(root, 'dist/tulle.js'), 'proxy', '-c', sidecarFile(scenario, hop, ports, folder, true)],
   }),
 };
 

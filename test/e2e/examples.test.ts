@@ -1,7 +1,7 @@
 /** Each example does what the document it was rebuilt from says. Explicit mode: it runs wherever the tests do. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -212,4 +212,17 @@ test('payments: TLS ends at the edge with its own certificate', { skip: await wh
   assert.equal(headers['x-forwarded-proto'], 'https');
   const refused = await postTo443(certificate, '/refund');
   assert.deepEqual([refused.status, refused.text], [403, 'RBAC: access denied']);
+});
+
+test('orders: the namespace is injected, the batch job is left out', async (t) => {
+  const mesh = await start(t, 'orders', {}, 'orders-app', 'legacy-batch');
+  const meshed = (await mesh.admin<{ instances: { workload: string; isMeshed: boolean }[] }>('/api/instances')).instances;
+  assert.deepEqual(meshed.map(({ workload, isMeshed }) => [workload, isMeshed]).toSorted(), [
+    ['legacy-batch', false],
+    ['orders-app', true],
+  ]);
+  const proxies = readdirSync(path.join(mesh.stateDir, 'proxies')).filter((name) =>
+    existsSync(path.join(mesh.stateDir, 'proxies', name, 'admin.sock')),
+  );
+  assert.deepEqual(proxies, ['orders-app-0.orders']);
 });

@@ -28,8 +28,6 @@ const APP_GRACE_MS = 10_000;
 /** Less than the grace that follows, so that a proxy ends by itself. */
 const PROXY_DRAIN_S = 3;
 const PROXY_GRACE_MS = 5_000;
-/** Keeps a proxy's young generation small: it costs memory, and requests leave little behind. */
-const PROXY_NODE_ARGS = ['--max-semi-space-size=2'];
 
 export interface InstanceContext {
   readonly state: StateDir;
@@ -171,7 +169,7 @@ export class Instance {
     this.#adminSocket = adminSocket;
     const [node, script] = this.#context.self;
     this.#proxy = keepRunning({
-      command: [node, ...PROXY_NODE_ARGS, script, 'proxy', '-c', bootstrap, '--drain-time-s', String(PROXY_DRAIN_S)],
+      command: [node, script, 'proxy', '-c', bootstrap, '--drain-time-s', String(PROXY_DRAIN_S)],
       env: this.#context.env,
       cwd: this.#context.state.root,
       gid: place.proxyGid,

@@ -30,7 +30,7 @@ const specSchema = object({
   upstreams: defaulted(list(upstreamSchema), [], 'Services on loopback ports, where traffic is not intercepted.'),
   locality: defaulted(string({ format: 'locality', mayBeEmpty: true }), '', 'Region, zone and subzone, separated by slashes.'),
   role: defaulted(oneOf(['sidecar', 'gateway']), 'sidecar', 'A program with its proxy, or a proxy alone.'),
-  inject: defaulted(bool, true, 'Whether it gets a proxy.'),
+  inject: defaulted(bool, true, 'Whether it gets a proxy; a label or annotation sidecar.istio.io/inject of "false" says no as well.'),
 });
 
 type Spec = Infer<typeof specSchema>;
@@ -61,6 +61,12 @@ function check(spec: Spec, lowering: Lowering): void {
   }
 }
 
+/** Istio's way to keep the proxy from a pod. Source: istio, label and annotation `sidecar.istio.io/inject`; the label counts first. */
+function isInjected(spec: Spec, { labels, annotations }: Lowering): boolean {
+  const said = labels['sidecar.istio.io/inject'] ?? annotations['sidecar.istio.io/inject'];
+  return spec.inject && said !== 'false';
+}
+
 /** What runs and how, where there is no Kubernetes. */
 export const workload = defineDialect({
   kind: 'Workload',
@@ -84,7 +90,7 @@ export const workload = defineDialect({
       upstreams: spec.upstreams.map(({ host, port: number, localPort }) => ({ host: lowering.resolveHost(host), port: number, localPort })),
       locality: spec.locality,
       role: spec.role === 'gateway' ? 'router' : 'sidecar',
-      isMeshed: spec.inject,
+      isMeshed: isInjected(spec, lowering),
       origin: lowering.origin,
     };
     return { kind: 'workload', value };
