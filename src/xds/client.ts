@@ -122,20 +122,50 @@ function deliver(
   }
 }
 
+/** Requests that wait to be sent. The node is said once a stream (Envoy: set_node_on_first_message_only). */
+class Outbox<Request extends DeltaDiscoveryRequest | DiscoveryRequest> {
+  readonly #node: Node;
+  #queue: Request[] = [];
+  #hasSaidNode = false;
+
+  constructor(node: Node) {
+    this.#node = node;
+  }
+
+  push(request: Request): void {
+    this.#queue.push(request);
+  }
+
+  /** A new stream: what waited for the former one is void. */
+  restart(): void {
+    this.#queue = [];
+    this.#hasSaidNode = false;
+  }
+
+  drain(): Request[] {
+    const queue = this.#queue;
+    this.#queue = [];
+    const [first] = queue;
+    if (first !== undefined && !this.#hasSaidNode) {
+      first.node = this.#node;
+      this.#hasSaidNode = true;
+    }
+    return queue;
+  }
+}
+
 /** Delta xDS: only differences travel, in both directions, across reconnects too. */
 export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
-  readonly #node: Node;
   readonly #handler: AdsHandler;
   readonly #interests = new Interests();
   #isConnected = false;
-  #hasSaidNode = false;
   #health: Health | undefined;
-  #queue: DeltaDiscoveryRequest[] = [];
+  readonly #outbox: Outbox<DeltaDiscoveryRequest>;
   /** Types whose first request went out on this stream. */
   readonly #started = new Set<string>();
 
   constructor(node: Node, handler: AdsHandler) {
-    this.#node = node;
+    this.#outbox = new Outbox<DeltaDiscoveryRequest>(node);
     this.#handler = handler;
   }
 
@@ -145,8 +175,8 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
     if (names === '*') interest.isWildcard = true;
     else for (const name of added) interest.names.add(name);
     if (added.length === 0 || !this.#isConnected) return;
-    if (this.#started.has(typeUrl)) this.#queue.push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesSubscribe: added }));
-    else this.#queue.push(this.#first(interest));
+    if (this.#started.has(typeUrl)) this.#outbox.push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesSubscribe: added }));
+    else this.#outbox.push(this.#first(interest));
   }
 
   unsubscribe(typeUrl: string, names: readonly string[]): void {
@@ -154,15 +184,15 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
     const removed = names.filter((name) => interest?.names.delete(name) === true);
     if (interest === undefined || removed.length === 0) return;
     if (!interest.isWildcard) for (const name of removed) interest.known.delete(name);
-    if (this.#started.has(typeUrl)) this.#queue.push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesUnsubscribe: removed }));
+    if (this.#started.has(typeUrl)) this.#outbox.push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesUnsubscribe: removed }));
   }
 
   connected(): DeltaDiscoveryRequest[] {
     this.#isConnected = true;
     this.#started.clear();
-    this.#queue = this.#interests.active().map((interest) => this.#first(interest));
+    this.#outbox.restart();
+    for (const interest of this.#interests.active()) this.#outbox.push(this.#first(interest));
     if (this.#health !== undefined) this.#queueHealth(this.#health);
-    this.#hasSaidNode = false;
     return this.drain();
   }
 
@@ -170,19 +200,11 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
     const { typeUrl, nonce } = response;
     const interest = this.#interests.get(typeUrl);
     const errorDetail = interest === undefined ? undefined : this.#take(interest, response);
-    this.#queue.push(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce, ...(errorDetail && { errorDetail }) }));
+    this.#outbox.push(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce, ...(errorDetail && { errorDetail }) }));
   }
 
   drain(): DeltaDiscoveryRequest[] {
-    const queue = this.#queue;
-    this.#queue = [];
-    const [first] = queue;
-    // the node is said once a stream (Envoy: set_node_on_first_message_only)
-    if (first !== undefined && !this.#hasSaidNode) {
-      first.node = this.#node;
-      this.#hasSaidNode = true;
-    }
-    return queue;
+    return this.#outbox.drain();
   }
 
   health(isHealthy: boolean, message = ''): void {
@@ -192,7 +214,7 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
 
   #queueHealth(health: Health): void {
     const errorDetail = statusOf(health);
-    this.#queue.push(create(DeltaDiscoveryRequestSchema, { typeUrl: HEALTH_TYPE, ...(errorDetail && { errorDetail }) }));
+    this.#outbox.push(create(DeltaDiscoveryRequestSchema, { typeUrl: HEALTH_TYPE, ...(errorDetail && { errorDetail }) }));
   }
 
   /** The first request of a type on a stream. A bare wildcard is said by naming nothing, which every server knows. */
@@ -228,16 +250,14 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
 
 /** State-of-the-world xDS, for servers that speak nothing else. */
 export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResponse> {
-  readonly #node: Node;
   readonly #handler: AdsHandler;
   readonly #interests = new Interests();
   #isConnected = false;
-  #hasSaidNode = false;
   #health: Health | undefined;
-  #queue: DiscoveryRequest[] = [];
+  readonly #outbox: Outbox<DiscoveryRequest>;
 
   constructor(node: Node, handler: AdsHandler) {
-    this.#node = node;
+    this.#outbox = new Outbox<DiscoveryRequest>(node);
     this.#handler = handler;
   }
 
@@ -260,13 +280,12 @@ export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResp
 
   connected(): DiscoveryRequest[] {
     this.#isConnected = true;
-    this.#queue = [];
+    this.#outbox.restart();
     for (const interest of this.#interests.active()) {
       interest.nonce = '';
       this.#ask(interest);
     }
     if (this.#health !== undefined) this.#queueHealth(this.#health);
-    this.#hasSaidNode = false;
     return this.drain();
   }
 
@@ -280,15 +299,7 @@ export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResp
   }
 
   drain(): DiscoveryRequest[] {
-    const queue = this.#queue;
-    this.#queue = [];
-    const [first] = queue;
-    // the node is said once a stream (Envoy: set_node_on_first_message_only)
-    if (first !== undefined && !this.#hasSaidNode) {
-      first.node = this.#node;
-      this.#hasSaidNode = true;
-    }
-    return queue;
+    return this.#outbox.drain();
   }
 
   health(isHealthy: boolean, message = ''): void {
@@ -298,7 +309,7 @@ export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResp
 
   #queueHealth(health: Health): void {
     const errorDetail = statusOf(health);
-    this.#queue.push(create(DiscoveryRequestSchema, { typeUrl: HEALTH_TYPE, ...(errorDetail && { errorDetail }) }));
+    this.#outbox.push(create(DiscoveryRequestSchema, { typeUrl: HEALTH_TYPE, ...(errorDetail && { errorDetail }) }));
   }
 
   #ask(interest: Interest, errorDetail?: { code: number; message: string }): void {
@@ -307,7 +318,7 @@ export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResp
     const isBare = names.size === 0 && resourceType(typeUrl)?.isWildcard === true;
     const resourceNames = [...(isWildcard && !isBare ? ['*'] : []), ...names];
     const request = { typeUrl, versionInfo: version, responseNonce: nonce, resourceNames };
-    this.#queue.push(create(DiscoveryRequestSchema, { ...request, ...(errorDetail && { errorDetail }) }));
+    this.#outbox.push(create(DiscoveryRequestSchema, { ...request, ...(errorDetail && { errorDetail }) }));
   }
 
   #take(interest: Interest, response: DiscoveryResponse): { code: number; message: string } | undefined {
