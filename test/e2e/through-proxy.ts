@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { ask } from '../../src/cli/demo/client.ts';
 import type { TestMesh } from './harness.ts';
 
 /** What an application in explicit mode does with HTTP_PROXY: one absolute-form request through its proxy's loopback port. */
@@ -9,26 +9,12 @@ export async function fetchThrough(
   options: { readonly method?: string; readonly headers?: Readonly<Record<string, string>> },
 ): Promise<{ status: number; text: string }> {
   const port = await httpProxyPort(mesh, workload);
-  const { host } = new URL(url);
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      { host: '127.0.0.1', port, path: url, method: options.method ?? 'GET', headers: { ...options.headers, host } },
-      (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => (text += chunk));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-        response.on('error', reject);
-      },
-    );
-    sent.on('error', reject);
-    sent.end();
-  });
+  return ask({ port }, url, { ...options, headers: { ...options.headers, host: new URL(url).host } });
 }
 
 const ports = new WeakMap<TestMesh, Map<string, number>>();
 
-/** The HTTP proxy port of a workload's first instance, from the environment of its application's process. */
+/** The HTTP proxy port of a workload's first instance, as its proxy's own configuration says it. */
 export async function httpProxyPort(mesh: TestMesh, workload: string): Promise<number> {
   const known = ports.get(mesh) ?? new Map<string, number>();
   ports.set(mesh, known);
