@@ -1,7 +1,9 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import type { Clock, Random } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
+import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
+import type { ClusterManager } from '../cluster/cluster.ts';
 import type { ResponseFlag, StreamInfo } from './stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';
@@ -18,7 +20,26 @@ export const CONTINUE = 0;
 export const STOP = 1;
 /** The filter has answered by `stream.reply`. */
 export const REPLIED = 2;
-export type FilterStatus = typeof CONTINUE | typeof STOP | typeof REPLIED;
+/**
+ * From data handlers: the filter has taken the piece. What comes of it goes on, now or later, by
+ * `stream.passRequestData` or `stream.passResponseData`.
+ */
+export const TAKEN = 3;
+/** `TAKEN`, and no more pieces until `stream.resumeRequest()` or `stream.resumeResponse()`. */
+export const TAKEN_STOP = 4;
+/**
+ * From `onRequestHeaders` of a filter with `onRequestBody`: the head waits here while the body is collected, as
+ * `stream.collect` says, which must have been called before.
+ */
+export const COLLECT = 5;
+export type FilterStatus = typeof CONTINUE | typeof STOP | typeof REPLIED | typeof TAKEN | typeof TAKEN_STOP | typeof COLLECT;
+
+/** How much of a request's body a filter waits for. */
+export interface CollectOptions {
+  readonly maxBytes: number;
+  /** A longer body: true gives the filter what fits, and the rest follows the head; false answers 413. */
+  readonly isPartialEnough: boolean;
+}
 
 export interface LocalReply {
   readonly status: number;
@@ -45,18 +66,37 @@ export interface HttpStream {
   reply(reply: LocalReply): void;
   resumeRequest(): void;
   resumeResponse(): void;
+  /** Says what `COLLECT` collects. */
+  collect(options: CollectOptions): void;
+  /** Passes bytes to what comes after the filter with these handlers. They are borrowed, as all data are. */
+  passRequestData(handlers: HttpFilterHandlers, data: Uint8Array): void;
+  passResponseData(handlers: HttpFilterHandlers, data: Uint8Array): void;
+  /** Trailers, known once the end has been reached; a filter may change them, or set them (undefined: none go out). */
+  requestTrailers: HeaderBlock | undefined;
+  responseTrailers: HeaderBlock | undefined;
+  /**
+   * Hosts (`Host.key`) that a filter wants this request to go to, in order of preference; where none of them can be had,
+   * the balancer chooses, or with `isStrict` the client gets 503.
+   */
+  overrideHost: { readonly keys: readonly string[]; readonly isStrict: boolean } | undefined;
   /** Configuration of the named filter for this route (`typed_per_filter_config`), parsed at configuration time. */
   perRoute(filterName: string): unknown;
   /** Calls back after `delayMs`, unless the stream ends before. */
   after(delayMs: number, callback: () => void): void;
 }
 
+/** The end handlers are not called for a message whose head said `endStream`. */
 export interface HttpFilterHandlers {
   onRequestHeaders?(stream: HttpStream, endStream: boolean): FilterStatus;
   /** `data` is borrowed: it is only valid during the call. */
-  onRequestData?(stream: HttpStream, data: Uint8Array, endStream: boolean): FilterStatus;
+  onRequestData?(stream: HttpStream, data: Uint8Array): FilterStatus;
+  /** After the last piece: `STOP` holds the end (and `stream.requestTrailers`) back. */
+  onRequestEnd?(stream: HttpStream): FilterStatus;
+  /** What `COLLECT` collected. `isWhole` false: there is more than was asked for. */
+  onRequestBody?(stream: HttpStream, body: Uint8Array, isWhole: boolean): FilterStatus;
   onResponseHeaders?(stream: HttpStream, endStream: boolean): FilterStatus;
-  onResponseData?(stream: HttpStream, data: Uint8Array, endStream: boolean): FilterStatus;
+  onResponseData?(stream: HttpStream, data: Uint8Array): FilterStatus;
+  onResponseEnd?(stream: HttpStream): FilterStatus;
   /** The stream is over, its info complete: logs and metrics. */
   onComplete?(stream: HttpStream): void;
 }
@@ -72,6 +112,10 @@ export interface FilterScope {
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   /** `filter_metadata` of the listener by namespace, plain JSON. */
   readonly listenerMetadata: Readonly<Record<string, unknown>>;
+  /** For filters that ask others (`sendAside` in router/side-request.ts). */
+  readonly clusters: ClusterManager;
+  /** True while the listener drains. */
+  isDraining(): boolean;
 }
 
 /** The local workload, from the bootstrap's node. */

@@ -51,7 +51,17 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
   if (config.statPrefix === '') throw new ConfigError(`${config.path}.stat_prefix`, 'is empty');
   const { clock, random, log, node, direction, listenerMetadata } = scope;
   const stats = scope.stats.scope(`http.${config.statPrefix}`);
-  const filterScope: FilterScope = { stats, random, clock, log, node, direction, listenerMetadata };
+  const filterScope: FilterScope = {
+    stats,
+    random,
+    clock,
+    log,
+    node,
+    direction,
+    listenerMetadata,
+    clusters: scope.clusters,
+    isDraining: () => scope.isDraining(),
+  };
   const handlers = config.filters.map(({ filter, config: own }) => filter.create(own, filterScope));
   const reversed = handlers.toReversed();
   return {

@@ -90,4 +90,6 @@ export interface StreamInfo {
   attempts: number;
   /** What filters left: `[filter name, value]`; the policy that decided (`rbac`), the peer's metadata (`istio.peer`). */
   readonly metadata: Map<string, unknown>;
+  /** Envoy's filter state by key, as text; undefined while there is none. */
+  filterState?: Map<string, string> | undefined;
 }

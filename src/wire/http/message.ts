@@ -1,4 +1,5 @@
 /** HTTP heads as codecs produce them and filters see them; the same for HTTP/1.1 and HTTP/2. */
+import type { HeaderBlock } from './headers.ts';
 
 /**
  * A list of header fields that keeps order and duplicates. Names are matched without regard to case and are given
@@ -39,4 +40,24 @@ export interface ResponseHead {
   readonly headers: HeaderMap;
   /** Declared length in bytes; -1 where unknown. */
   contentLength: number;
+}
+
+/** A request as a server's codec gives it: fields that concern the hop alone are taken out of `headers`. */
+export interface IncomingRequest extends RequestHead {
+  readonly headers: HeaderBlock;
+  /**
+   * Protocol that the client wants to change to, in lower case: `Upgrade` of HTTP/1.1, `:protocol` of an extended CONNECT
+   * (RFC 8441), whose method is given as GET then; '' for none. Plain CONNECT is the method.
+   */
+  readonly upgrade: string;
+  readonly expectsContinue: boolean;
+  /** The target was in absolute form: the client takes us for a proxy. */
+  readonly isAbsolute: boolean;
+}
+
+/** A response as a client's codec gives it. */
+export interface IncomingResponse extends ResponseHead {
+  readonly headers: HeaderBlock;
+  /** Of a response that accepts an upgrade (status 101, whatever the version), the protocol; ''. */
+  readonly upgrade: string;
 }

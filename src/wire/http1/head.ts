@@ -4,7 +4,7 @@
  */
 import type { ProtocolError } from '../../core/errors.ts';
 import { HeaderBlock, trimBlanks } from '../http/headers.ts';
-import type { HttpProtocol, RequestHead, ResponseHead } from '../http/message.ts';
+import type { HttpProtocol, IncomingRequest, IncomingResponse } from '../http/message.ts';
 import { IS_AUTHORITY, isAll, latin1 } from './bytes.ts';
 import { fault } from './faults.ts';
 import {
@@ -27,25 +27,18 @@ export interface RequestOptions extends HeadLimits {
   readonly defaultHost: string;
 }
 
-/** A request as the codec read it: hop-by-hop fields are taken out of `headers` and stand here. */
-export interface Http1Request extends RequestHead {
-  readonly headers: HeaderBlock;
+/** A request of HTTP/1.x. */
+export interface Http1Request extends IncomingRequest {
   readonly isChunked: boolean;
   /** Whether the client lets the connection serve another request. */
   readonly isPersistent: boolean;
-  readonly expectsContinue: boolean;
-  /** Protocol of `Upgrade`, in lower case, where `Connection` names it too; ''. `CONNECT` is none. */
-  readonly upgrade: string;
-  /** The target was in absolute form: the client takes us for a proxy. */
-  readonly isAbsolute: boolean;
 }
 
-export interface Http1Response extends ResponseHead {
-  readonly headers: HeaderBlock;
+/** A response of HTTP/1.x. */
+export interface Http1Response extends IncomingResponse {
   readonly protocol: HttpProtocol;
   readonly isChunked: boolean;
   readonly isPersistent: boolean;
-  readonly upgrade: string;
   /** The body lasts until the connection ends. */
   readonly isUntilClose: boolean;
 }

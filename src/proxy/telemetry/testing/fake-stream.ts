@@ -106,6 +106,12 @@ export function fakeStream(more: { info?: StreamInfo; response?: ResponseHead; p
     reply: (reply) => void replies.push(reply),
     resumeRequest() {},
     resumeResponse() {},
+    collect() {},
+    passRequestData() {},
+    passResponseData() {},
+    requestTrailers: undefined,
+    responseTrailers: undefined,
+    overrideHost: undefined,
     perRoute: () => more.perRoute,
     after() {},
   };
@@ -120,6 +126,8 @@ export function fakeScope(more: Partial<FilterScope> = {}): FilterScope & { read
     node: { id: 'sidecar~10.0.0.2~cart-1.shop~shop.svc.cluster.local', cluster: 'cart.shop', metadata: {} },
     direction: 'inbound',
     listenerMetadata: {},
+    clusters: { get: () => undefined, request: (_name, _timeoutMs, callback) => callback(undefined), forEach() {} },
+    isDraining: () => false,
     ...more,
     stats,
   };
