@@ -11,7 +11,7 @@ import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFi
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { EXCLUDED, ROOTS } from './xds-roots.ts';
+import { ADDED, EXCLUDED, ROOTS } from './xds-roots.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const require = createRequire(import.meta.url);
@@ -59,6 +59,16 @@ function strip(proto: string): string {
   return result + text.slice(from);
 }
 
+/** Adds fields that are newer than the packed files. */
+function extend(proto: string, file: string): string {
+  let text = proto;
+  for (const [line, fields] of Object.entries(ADDED[file] ?? {})) {
+    if (!text.includes(line)) throw new Error(`${file} has no "${line}"`);
+    text = text.replace(line, `${line} ${fields}`);
+  }
+  return text;
+}
+
 const work = mkdtempSync(path.join(tmpdir(), 'tulle-xds-'));
 try {
   const protos = path.join(work, 'protos');
@@ -68,7 +78,7 @@ try {
       if (SKIPPED.test(file)) continue;
       const to = path.join(protos, file);
       mkdirSync(path.dirname(to), { recursive: true });
-      writeFileSync(to, strip(readFileSync(path.join(folder, file), 'utf8')));
+      writeFileSync(to, extend(strip(readFileSync(path.join(folder, file), 'utf8')), file));
     }
   }
   writeFileSync(

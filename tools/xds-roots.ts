@@ -51,7 +51,15 @@ export const ROOTS = [
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest',
   'envoy.extensions.load_balancing_policies.random.v3.Random',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+  'envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate',
+  'envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig',
   'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig',
+  'envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig',
+  'envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig',
+  'envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig',
+  'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig',
+  'envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig',
+  'envoy.extensions.formatter.metadata.v3.Metadata',
   'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery',
   'udpa.type.v1.TypedStruct',
   'xds.type.v3.TypedStruct',
@@ -68,3 +76,24 @@ export const EXCLUDED = [
   'google.api.expr.v1alpha1.Expr',
   'google.api.expr.v1alpha1.CheckedExpr',
 ];
+
+/**
+ * Fields that Envoy 1.40 has and the packed .proto files have not yet: what is put after the line that opens a message
+ * or oneof, by file.
+ */
+export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'envoy/config/route/v3/route_components.proto': {
+    'import "envoy/type/matcher/v3/metadata.proto";':
+      'import "envoy/type/matcher/v3/filter_state.proto"; import "envoy/config/core/v3/substitution_format_string.proto";',
+    'message VirtualHost {': 'google.protobuf.UInt64Value request_body_buffer_limit = 25;',
+    'message Route {': 'google.protobuf.UInt64Value request_body_buffer_limit = 20;',
+    'option java_multiple_files = true;':
+      'message CookieMatcher { string name = 1; type.matcher.v3.StringMatcher string_match = 2; bool invert_match = 3; }',
+    'message RouteMatch {': 'repeated CookieMatcher cookies = 17; repeated type.matcher.v3.FilterStateMatcher filter_state = 16;',
+    'message RouteAction {': 'google.protobuf.Duration flush_timeout = 42;',
+    'message RequestMirrorPolicy {': 'string host_rewrite_literal = 8;',
+    'message RetryPolicy {': 'bool refresh_cluster_on_retry = 14;',
+    'message DirectResponseAction {': 'core.v3.SubstitutionFormatString body_format = 3;',
+  },
+  'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
+};
