@@ -56,7 +56,11 @@ export interface FrameSink {
   readonly pendingBytes: number;
 }
 
-/** Who reads a stream. Views are borrowed. Nothing is called after `onEnd` or `onReset`, but `onDrain` of an open sending side. */
+/**
+ * Who reads a stream. Views are borrowed. A head with `isEnd` is the end: `onEnd` is not called then. After the end only
+ * `onDrain` and `onReset` come, while our sending side is open; after `onReset` nothing does. A stream's reader is never
+ * called from within the calls of `Http2Stream`, but for `onData` and `onEnd` in `resume`.
+ */
 export interface Http2Reader {
   /** Client only: final heads and informational ones before (status < 200; an accepted extended CONNECT comes as 101). */
   onHead(head: IncomingResponse, isEnd: boolean): void;
