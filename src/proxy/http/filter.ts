@@ -50,6 +50,8 @@ export interface LocalReply {
   readonly headers?: readonly (readonly [name: string, value: string])[];
   /** The route's changes of responses do not concern it. */
   readonly isBare?: boolean;
+  /** `grpc-status` for a client of gRPC; the one that stands for `status` where absent. */
+  readonly grpcStatus?: number;
 }
 
 /** One request as filters see it. */
@@ -103,7 +105,10 @@ export interface HttpFilterHandlers {
 
 /** What a filter may use of its surroundings. */
 export interface FilterScope {
+  /** The connection manager's: `http.<stat_prefix>`. */
   readonly stats: StatsScope;
+  /** The proxy's, for filters whose statistics have a prefix of their own. */
+  readonly rootStats: StatsScope;
   readonly random: Random;
   readonly clock: Clock;
   readonly log: Log;
@@ -116,6 +121,8 @@ export interface FilterScope {
   readonly clusters: ClusterManager;
   /** True while the listener drains. */
   isDraining(): boolean;
+  /** True since `/healthcheck/fail`, until `/healthcheck/ok`. */
+  isFailingHealthChecks(): boolean;
 }
 
 /** The local workload, from the bootstrap's node. */
@@ -137,5 +144,7 @@ export interface HttpFilter<Schema extends DescMessage = DescMessage, Config = u
   /** Message of the per-route configuration, where the filter has one. */
   readonly routeSchema?: DescMessage;
   parseRoute?(message: unknown, path: string): unknown;
+  /** Where a level's configuration does not replace that of the level above: what both come to. */
+  mergeRoute?(above: unknown, own: unknown): unknown;
   create(config: Config, scope: FilterScope): HttpFilterHandlers;
 }

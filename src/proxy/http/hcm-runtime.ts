@@ -6,11 +6,10 @@ import type { RouterScope } from '../router/router.ts';
 import { type AccessLogger, createAccessLogs } from '../telemetry/access-log.ts';
 import { createTracing, type Tracing } from '../telemetry/tracing.ts';
 import { type Timers, timersOf } from '../timers.ts';
-import type { FilterScope, HttpFilterHandlers } from './filter.ts';
+import type { FilterScope } from './filter.ts';
+import { having, type Having, requestOrder, type RequestOrder, responseOrder, type ResponseOrder } from './filter-order.ts';
 import type { HcmConfig } from './hcm-config.ts';
 import { createHcmStats, type HcmStats } from './hcm-stats.ts';
-
-type Has<K extends keyof HttpFilterHandlers> = HttpFilterHandlers & Required<Pick<HttpFilterHandlers, K>>;
 
 export interface HcmRuntime {
   readonly config: HcmConfig;
@@ -23,16 +22,9 @@ export interface HcmRuntime {
   readonly router: RouterScope;
   readonly accessLog: AccessLogger | undefined;
   readonly tracing: Tracing;
-  /** In the order in which they run, each list only those that take part. */
-  readonly onRequestHeaders: readonly Has<'onRequestHeaders'>[];
-  readonly onRequestData: readonly Has<'onRequestData'>[];
-  readonly onResponseHeaders: readonly Has<'onResponseHeaders'>[];
-  readonly onResponseData: readonly Has<'onResponseData'>[];
-  readonly onComplete: readonly Has<'onComplete'>[];
-}
-
-function having<K extends keyof HttpFilterHandlers>(handlers: readonly HttpFilterHandlers[], key: K): Has<K>[] {
-  return handlers.filter((each): each is Has<K> => each[key] !== undefined);
+  readonly requestFilters: RequestOrder;
+  readonly responseFilters: ResponseOrder;
+  readonly onComplete: readonly Having<'onComplete'>[];
 }
 
 function routeSource(config: HcmConfig, scope: NetworkScope): RouteSource {
@@ -53,6 +45,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
   const stats = scope.stats.scope(`http.${config.statPrefix}`);
   const filterScope: FilterScope = {
     stats,
+    rootStats: scope.stats,
     random,
     clock,
     log,
@@ -61,9 +54,9 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     listenerMetadata,
     clusters: scope.clusters,
     isDraining: () => scope.isDraining(),
+    isFailingHealthChecks: () => scope.isFailingHealthChecks?.() ?? false,
   };
   const handlers = config.filters.map(({ filter, config: own }) => filter.create(own, filterScope));
-  const reversed = handlers.toReversed();
   return {
     config,
     scope,
@@ -85,10 +78,8 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
       preservesExternalRequestId: config.preservesExternalRequestId,
       random,
     }),
-    onRequestHeaders: having(handlers, 'onRequestHeaders'),
-    onRequestData: having(handlers, 'onRequestData'),
-    onResponseHeaders: having(reversed, 'onResponseHeaders'),
-    onResponseData: having(reversed, 'onResponseData'),
+    requestFilters: requestOrder(handlers),
+    responseFilters: responseOrder(handlers),
     onComplete: having(handlers, 'onComplete'),
   };
 }

@@ -90,6 +90,8 @@ export interface StreamInfo {
   attempts: number;
   /** What filters left: `[filter name, value]`; the policy that decided (`rbac`), the peer's metadata (`istio.peer`). */
   readonly metadata: Map<string, unknown>;
+  /** The health_check filter took it for a health check. */
+  isHealthCheck?: boolean;
   /** Envoy's filter state by key, as text; undefined while there is none. */
   filterState?: Map<string, string> | undefined;
 }

@@ -19,8 +19,9 @@ import { Exchange } from '../router/router.ts';
 import { observe } from '../telemetry/stats.ts';
 import type { WheelTimer } from '../timers.ts';
 import { finishHead } from './finish-head.ts';
-import { CONTINUE, type FilterStatus, type LocalReply } from './filter.ts';
-import { FilterGate, type GateSide } from './filter-gate.ts';
+import type { CollectOptions, HttpFilterHandlers, HttpStream, LocalReply } from './filter.ts';
+import { FilterGate } from './filter-gate.ts';
+import { type GatedStream, RequestSide, ResponseSide, standingOf } from './gate-sides.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
 import { breachDetails, localMessage } from './local-reply.ts';
 import { normalizePath } from './normalize-path.ts';
@@ -46,75 +47,11 @@ export interface StreamOwner {
   endTunnel(): void;
 }
 
-class RequestSide implements GateSide {
-  readonly headerFilters: number;
-  readonly dataFilters: number;
-  readonly #stream: Stream;
-  readonly #runtime: HcmRuntime;
-  constructor(stream: Stream, runtime: HcmRuntime) {
-    this.#stream = stream;
-    this.#runtime = runtime;
-    this.headerFilters = runtime.onRequestHeaders.length;
-    this.dataFilters = runtime.onRequestData.length;
-  }
-  runHeaders(index: number): FilterStatus {
-    return this.#runtime.onRequestHeaders[index]?.onRequestHeaders(this.#stream, this.#stream.isRequestDone) ?? CONTINUE;
-  }
-  runData(index: number, view: Uint8Array, isEnd: boolean): FilterStatus {
-    return this.#runtime.onRequestData[index]?.onRequestData(this.#stream, view, isEnd) ?? CONTINUE;
-  }
-  passHeaders(): void {
-    this.#stream.routeRequest();
-  }
-  passData(view: Uint8Array): void {
-    this.#stream.upstream?.onRequestData(view);
-  }
-  passEnd(trailers: HeaderBlock | undefined): void {
-    this.#stream.upstream?.onRequestEnd(trailers);
-  }
-  hold(): void {
-    this.#stream.pauseReading();
-  }
-  release(): void {
-    this.#stream.resumeReading();
-  }
-}
+/** Who asks that no more bytes come: a filter, or whoever they go to. */
+const BY_FILTER = 1;
+const BY_READER = 2;
 
-class ResponseSide implements GateSide {
-  readonly headerFilters: number;
-  readonly dataFilters: number;
-  readonly #stream: Stream;
-  readonly #runtime: HcmRuntime;
-  constructor(stream: Stream, runtime: HcmRuntime) {
-    this.#stream = stream;
-    this.#runtime = runtime;
-    this.headerFilters = runtime.onResponseHeaders.length;
-    this.dataFilters = runtime.onResponseData.length;
-  }
-  runHeaders(index: number): FilterStatus {
-    return this.#runtime.onResponseHeaders[index]?.onResponseHeaders(this.#stream, this.#stream.isResponseWhole) ?? CONTINUE;
-  }
-  runData(index: number, view: Uint8Array, isEnd: boolean): FilterStatus {
-    return this.#runtime.onResponseData[index]?.onResponseData(this.#stream, view, isEnd) ?? CONTINUE;
-  }
-  passHeaders(): void {
-    this.#stream.writeHead();
-  }
-  passData(view: Uint8Array): void {
-    this.#stream.writeData(view);
-  }
-  passEnd(trailers: HeaderBlock | undefined): void {
-    this.#stream.writeEnd(trailers);
-  }
-  hold(): void {
-    this.#stream.upstream?.pauseResponse();
-  }
-  release(): void {
-    this.#stream.upstream?.resumeResponse();
-  }
-}
-
-export class Stream implements Downstream {
+export class Stream implements Downstream, GatedStream {
   readonly request: Http1Request;
   readonly connection: DownstreamConnection;
   readonly info: StreamInfo;
@@ -123,7 +60,11 @@ export class Stream implements Downstream {
   choice: ClusterChoice | undefined = undefined;
   isUpgrade = false;
   isInternal = false;
+  isRequestWhole = false;
   isRequestDone = false;
+  requestTrailers: HeaderBlock | undefined = undefined;
+  responseTrailers: HeaderBlock | undefined = undefined;
+  overrideHost: HttpStream['overrideHost'] = undefined;
   /** The response has no body. */
   isResponseWhole = false;
   upstream: Upstream | undefined = undefined;
@@ -136,6 +77,8 @@ export class Stream implements Downstream {
   #isClosing = false;
   #isTunnel = false;
   #isOver = false;
+  #requestHolds = 0;
+  #responseHolds = 0;
   #idle: WheelTimer | undefined = undefined;
   #deadline: WheelTimer | undefined = undefined;
   #maxDuration: WheelTimer | undefined = undefined;
@@ -148,8 +91,8 @@ export class Stream implements Downstream {
     this.#owner = owner;
     this.#runtime = runtime;
     this.info = newStreamInfo(request, owner.downstream, clock.wallMs(), clock.monotonicMs());
-    this.#requestGate = new FilterGate(new RequestSide(this, runtime));
-    this.#responseGate = new FilterGate(new ResponseSide(this, runtime));
+    this.#requestGate = new FilterGate(new RequestSide(this, runtime.requestFilters));
+    this.#responseGate = new FilterGate(new ResponseSide(this, runtime.responseFilters));
     const { stats } = runtime;
     stats.downstream_rq_total.value++;
     stats.downstream_rq_http1_total.value++;
@@ -168,6 +111,7 @@ export class Stream implements Downstream {
   begin(hasBody: boolean): void {
     const { config, timers, tracing } = this.#runtime;
     const { request } = this;
+    this.isRequestWhole = !hasBody;
     if (!hasBody) this.#requestDone();
     this.#startTimers(config);
     if (!this.#checkRequest()) return;
@@ -198,7 +142,10 @@ export class Stream implements Downstream {
     this.#requestDone();
     if (this.#isOver) return;
     if (this.#isTunnel) this.upstream?.onRequestEnd(undefined);
-    else this.#requestGate.end(this.#runtime.config.passesTrailers ? trailers : undefined);
+    else {
+      if (this.#runtime.config.passesTrailers) this.requestTrailers = trailers;
+      this.#requestGate.end();
+    }
   }
 
   /** The client's connection is gone. */
@@ -220,7 +167,7 @@ export class Stream implements Downstream {
   drained(): void {
     if (this.#isOver) return;
     this.#runtime.stats.downstream_flow_control_resumed_reading_total.value++;
-    this.upstream?.resumeResponse();
+    this.#release(BY_READER);
   }
 
   refreshRoute(): void {
@@ -254,16 +201,57 @@ export class Stream implements Downstream {
     this.#requestGate.resume();
   }
 
-  resumeReading(): void {
-    this.#owner.resumeReading();
+  resumeResponse(): void {
+    this.#responseGate.resume();
+  }
+
+  collect(options: CollectOptions): void {
+    this.#requestGate.collect(options);
+  }
+
+  passRequestData(handlers: HttpFilterHandlers, data: Uint8Array): void {
+    this.#requestGate.pass(data, standingOf(this.#runtime.requestFilters.standings, handlers).dataAfter);
+  }
+
+  passResponseData(handlers: HttpFilterHandlers, data: Uint8Array): void {
+    this.#responseGate.pass(data, standingOf(this.#runtime.responseFilters.standings, handlers).dataAfter);
   }
 
   pauseReading(): void {
-    this.#owner.pauseReading();
+    this.#holdRequest(BY_READER);
   }
 
-  resumeResponse(): void {
-    this.#responseGate.resume();
+  resumeReading(): void {
+    this.#releaseRequest(BY_READER);
+  }
+
+  holdRequest(): void {
+    this.#holdRequest(BY_FILTER);
+  }
+
+  releaseRequest(): void {
+    this.#releaseRequest(BY_FILTER);
+  }
+
+  holdResponse(): void {
+    this.#hold(BY_FILTER);
+  }
+
+  releaseResponse(): void {
+    this.#release(BY_FILTER);
+  }
+
+  /** A filter that wanted the whole body gets more than it takes. */
+  refuseBody(): void {
+    this.reply({ status: 413, body: reasonOf(413), details: 'request_payload_too_large' });
+  }
+
+  forwardData(view: Uint8Array): void {
+    this.upstream?.onRequestData(view);
+  }
+
+  forwardEnd(): void {
+    this.upstream?.onRequestEnd(this.requestTrailers);
   }
 
   reply(reply: LocalReply): void {
@@ -287,7 +275,7 @@ export class Stream implements Downstream {
     this.#respondWith(head, message.body.length === 0 || this.request.method === 'HEAD');
     if (this.#isOver || this.isResponseWhole) return;
     this.#responseGate.data(message.body);
-    this.#responseGate.end(undefined);
+    this.#responseGate.end();
   }
 
   #applyRoute(head: Response): void {
@@ -315,7 +303,10 @@ export class Stream implements Downstream {
     if (this.#isTunnel) {
       this.#owner.endTunnel();
       this.#complete();
-    } else this.#responseGate.end(trailers);
+    } else {
+      this.responseTrailers = trailers;
+      this.#responseGate.end();
+    }
   }
 
   beginTunnel(): void {
@@ -348,7 +339,7 @@ export class Stream implements Downstream {
     }
     const { action } = route;
     if (action.kind === 'cluster') {
-      const exchange = new Exchange(this, route, action, this.#runtime.router, this.isRequestDone && !this.isUpgrade);
+      const exchange = new Exchange(this, route, action, this.#runtime.router, this.isRequestWhole);
       this.upstream = exchange;
       exchange.begin();
     } else if (action.kind === 'redirect') {
@@ -389,8 +380,8 @@ export class Stream implements Downstream {
     if (!hasRoom) this.#pauseUpstream();
   }
 
-  writeEnd(trailers: HeaderBlock | undefined): void {
-    if (this.#isChunked) this.#owner.writeText(lastChunk(this.#runtime.config.passesTrailers ? trailers : undefined));
+  writeEnd(): void {
+    if (this.#isChunked) this.#owner.writeText(lastChunk(this.#runtime.config.passesTrailers ? this.responseTrailers : undefined));
     this.#finish();
   }
 
@@ -401,7 +392,29 @@ export class Stream implements Downstream {
 
   #pauseUpstream(): void {
     this.#runtime.stats.downstream_flow_control_paused_reading_total.value++;
-    this.upstream?.pauseResponse();
+    this.#hold(BY_READER);
+  }
+
+  #holdRequest(who: number): void {
+    if (this.#requestHolds === 0) this.#owner.pauseReading();
+    this.#requestHolds |= who;
+  }
+
+  #releaseRequest(who: number): void {
+    if (this.#requestHolds === 0) return;
+    this.#requestHolds &= ~who;
+    if (this.#requestHolds === 0) this.#owner.resumeReading();
+  }
+
+  #hold(who: number): void {
+    if (this.#responseHolds === 0) this.upstream?.pauseResponse();
+    this.#responseHolds |= who;
+  }
+
+  #release(who: number): void {
+    if (this.#responseHolds === 0) return;
+    this.#responseHolds &= ~who;
+    if (this.#responseHolds === 0) this.upstream?.resumeResponse();
   }
 
   #replyByRoute(status: number, body: string, fields: readonly (readonly [string, string])[]): void {
@@ -421,7 +434,7 @@ export class Stream implements Downstream {
   #restartResponse(): void {
     if (this.response === undefined) return;
     this.#responseGate.close();
-    this.#responseGate = new FilterGate(new ResponseSide(this, this.#runtime));
+    this.#responseGate = new FilterGate(new ResponseSide(this, this.#runtime.responseFilters));
   }
 
   /** What the connection manager itself puts into every response. */
@@ -474,6 +487,7 @@ export class Stream implements Downstream {
       return this.#refuse(403, 'upgrade_failed', '');
     }
     this.isUpgrade = true;
+    this.isRequestWhole = false;
     this.isRequestDone = false;
     return true;
   }

@@ -1,0 +1,125 @@
+/** A stream's two directions, as `FilterGate` runs them. */
+import { assert } from '../../core/assert.ts';
+import { CONTINUE, type FilterStatus, type HttpFilterHandlers, type HttpStream } from './filter.ts';
+import type { GateSide } from './filter-gate.ts';
+import type { RequestOrder, ResponseOrder, Standing } from './filter-order.ts';
+
+/** A stream, as its sides see it. */
+export interface GatedStream extends HttpStream {
+  /** The request, or the response, is its head alone. */
+  readonly isRequestWhole: boolean;
+  readonly isResponseWhole: boolean;
+  routeRequest(): void;
+  forwardData(view: Uint8Array): void;
+  forwardEnd(): void;
+  refuseBody(): void;
+  holdRequest(): void;
+  releaseRequest(): void;
+  writeHead(): void;
+  writeData(view: Uint8Array): void;
+  writeEnd(): void;
+  holdResponse(): void;
+  releaseResponse(): void;
+}
+
+/** Where a filter stands, by its handlers. */
+export function standingOf(standings: ReadonlyMap<HttpFilterHandlers, Standing>, handlers: HttpFilterHandlers | undefined): Standing {
+  const standing = handlers === undefined ? undefined : standings.get(handlers);
+  assert(standing !== undefined, 'a filter passes what is not of its chain');
+  return standing;
+}
+
+export class RequestSide implements GateSide {
+  readonly headerFilters: number;
+  readonly dataFilters: number;
+  readonly endFilters: number;
+  readonly #stream: GatedStream;
+  readonly #order: RequestOrder;
+  constructor(stream: GatedStream, order: RequestOrder) {
+    this.#stream = stream;
+    this.#order = order;
+    this.headerFilters = order.headers.length;
+    this.dataFilters = order.data.length;
+    this.endFilters = order.ends.length;
+  }
+  runHeaders(index: number): FilterStatus {
+    return this.#order.headers[index]?.onRequestHeaders(this.#stream, this.#stream.isRequestWhole) ?? CONTINUE;
+  }
+  runData(index: number, view: Uint8Array): FilterStatus {
+    return this.#order.data[index]?.onRequestData(this.#stream, view) ?? CONTINUE;
+  }
+  runEnd(index: number): FilterStatus {
+    return this.#order.ends[index]?.onRequestEnd(this.#stream) ?? CONTINUE;
+  }
+  runBody(index: number, body: Uint8Array, isWhole: boolean): FilterStatus {
+    return this.#order.headers[index]?.onRequestBody?.(this.#stream, body, isWhole) ?? CONTINUE;
+  }
+  standing(index: number): Standing {
+    return standingOf(this.#order.standings, this.#order.headers[index]);
+  }
+  refuseBody(): void {
+    this.#stream.refuseBody();
+  }
+  passHeaders(): void {
+    this.#stream.routeRequest();
+  }
+  passData(view: Uint8Array): void {
+    this.#stream.forwardData(view);
+  }
+  passEnd(): void {
+    this.#stream.forwardEnd();
+  }
+  hold(): void {
+    this.#stream.holdRequest();
+  }
+  release(): void {
+    this.#stream.releaseRequest();
+  }
+}
+
+/** No filter collects the bodies of responses. */
+export class ResponseSide implements GateSide {
+  readonly headerFilters: number;
+  readonly dataFilters: number;
+  readonly endFilters: number;
+  readonly #stream: GatedStream;
+  readonly #order: ResponseOrder;
+  constructor(stream: GatedStream, order: ResponseOrder) {
+    this.#stream = stream;
+    this.#order = order;
+    this.headerFilters = order.headers.length;
+    this.dataFilters = order.data.length;
+    this.endFilters = order.ends.length;
+  }
+  runHeaders(index: number): FilterStatus {
+    return this.#order.headers[index]?.onResponseHeaders(this.#stream, this.#stream.isResponseWhole) ?? CONTINUE;
+  }
+  runData(index: number, view: Uint8Array): FilterStatus {
+    return this.#order.data[index]?.onResponseData(this.#stream, view) ?? CONTINUE;
+  }
+  runEnd(index: number): FilterStatus {
+    return this.#order.ends[index]?.onResponseEnd(this.#stream) ?? CONTINUE;
+  }
+  runBody(): FilterStatus {
+    return CONTINUE;
+  }
+  standing(index: number): Standing {
+    return standingOf(this.#order.standings, this.#order.headers[index]);
+  }
+  refuseBody(): void {}
+  passHeaders(): void {
+    this.#stream.writeHead();
+  }
+  passData(view: Uint8Array): void {
+    this.#stream.writeData(view);
+  }
+  passEnd(): void {
+    this.#stream.writeEnd();
+  }
+  hold(): void {
+    this.#stream.holdResponse();
+  }
+  release(): void {
+    this.#stream.releaseResponse();
+  }
+}
