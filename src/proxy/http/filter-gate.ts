@@ -198,11 +198,11 @@ export class FilterGate {
     const { options, header, standing } = collection;
     const body = Buffer.concat(collection.chunks);
     this.#collection = undefined;
-    if (body.length > 0) this.#hold(body, standing.dataAfter);
     const isWhole = isEnd || body.length <= options.maxBytes;
     const status = this.#side.runBody(header, isWhole ? body : body.subarray(0, options.maxBytes), isWhole);
+    if (body.length > 0 && status !== TAKEN) this.#hold(body, standing.dataAfter);
     if (status === REPLIED) this.#isOver = true;
-    else if (status !== CONTINUE) this.#stop(-1);
+    else if (status !== CONTINUE && status !== TAKEN) this.#stop(-1);
     else this.headers();
   }
 

@@ -29,7 +29,7 @@ export const TAKEN = 3;
 export const TAKEN_STOP = 4;
 /**
  * From `onRequestHeaders` of a filter with `onRequestBody`: the head waits here while the body is collected, as
- * `stream.collect` says, which must have been called before.
+ * `stream.collect` says, which must have been called before. From `onResponseHeaders` likewise.
  */
 export const COLLECT = 5;
 export type FilterStatus = typeof CONTINUE | typeof STOP | typeof REPLIED | typeof TAKEN | typeof TAKEN_STOP | typeof COLLECT;
@@ -70,6 +70,10 @@ export interface HttpStream {
   resumeResponse(): void;
   /** Says what `COLLECT` collects. */
   collect(options: CollectOptions): void;
+  /** The same for `COLLECT` from `onResponseHeaders`. */
+  collectResponse(options: CollectOptions): void;
+  /** The client reads HTTP statuses, though its request has become gRPC: so do replies of our own. */
+  isGrpcWeb: boolean;
   /** Passes bytes to what comes after the filter with these handlers. They are borrowed, as all data are. */
   passRequestData(handlers: HttpFilterHandlers, data: Uint8Array): void;
   passResponseData(handlers: HttpFilterHandlers, data: Uint8Array): void;
@@ -94,9 +98,11 @@ export interface HttpFilterHandlers {
   onRequestData?(stream: HttpStream, data: Uint8Array): FilterStatus;
   /** After the last piece: `STOP` holds the end (and `stream.requestTrailers`) back. */
   onRequestEnd?(stream: HttpStream): FilterStatus;
-  /** What `COLLECT` collected. `isWhole` false: there is more than was asked for. */
+  /** What `COLLECT` collected. `isWhole` false: there is more than was asked for. `TAKEN`: it does not go on. */
   onRequestBody?(stream: HttpStream, body: Uint8Array, isWhole: boolean): FilterStatus;
   onResponseHeaders?(stream: HttpStream, endStream: boolean): FilterStatus;
+  /** As `onRequestBody`. `isPartialEnough` must be true. */
+  onResponseBody?(stream: HttpStream, body: Uint8Array, isWhole: boolean): FilterStatus;
   onResponseData?(stream: HttpStream, data: Uint8Array): FilterStatus;
   onResponseEnd?(stream: HttpStream): FilterStatus;
   /** The stream is over, its info complete: logs and metrics. */

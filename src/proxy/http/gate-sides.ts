@@ -77,7 +77,7 @@ export class RequestSide implements GateSide {
   }
 }
 
-/** No filter collects the bodies of responses. */
+/** No filter refuses a response for its length. */
 export class ResponseSide implements GateSide {
   readonly headerFilters: number;
   readonly dataFilters: number;
@@ -100,8 +100,8 @@ export class ResponseSide implements GateSide {
   runEnd(index: number): FilterStatus {
     return this.#order.ends[index]?.onResponseEnd(this.#stream) ?? CONTINUE;
   }
-  runBody(): FilterStatus {
-    return CONTINUE;
+  runBody(index: number, body: Uint8Array, isWhole: boolean): FilterStatus {
+    return this.#order.headers[index]?.onResponseBody?.(this.#stream, body, isWhole) ?? CONTINUE;
   }
   standing(index: number): Standing {
     return standingOf(this.#order.standings, this.#order.headers[index]);

@@ -18,9 +18,15 @@ const GRPC_UNKNOWN = 2;
 /** gRPC statuses by the HTTP status that stands for them. */
 const GRPC_STATUSES: Readonly<Record<number, number>> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 };
 
-function grpcText(text: string): string {
+/** Text as `grpc-message` carries it: percent-encoded UTF-8. */
+export function grpcText(text: string): string {
   const bytes = Buffer.from(text, 'utf8').toString('latin1');
   return bytes.replace(/[^ -$&-}]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+}
+
+/** The gRPC status that stands for an HTTP status. */
+export function grpcStatusOf(status: number): number {
+  return GRPC_STATUSES[status] ?? GRPC_UNKNOWN;
 }
 
 /** A client of gRPC reads no HTTP status: it gets 200 and the status in a field. */
@@ -29,7 +35,7 @@ function grpcMessage(status: number, body: string, fields: Fields): LocalMessage
     ...fields,
     ['content-length', '0'],
     ['content-type', 'application/grpc'],
-    ['grpc-status', String(GRPC_STATUSES[status] ?? GRPC_UNKNOWN)],
+    ['grpc-status', String(grpcStatusOf(status))],
     ...(body === '' ? [] : [['grpc-message', grpcText(body)] as const]),
   ]);
   return { head: { status: 200, headers, contentLength: 0 }, body: NOTHING };

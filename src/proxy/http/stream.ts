@@ -60,6 +60,7 @@ export class Stream implements Downstream, GatedStream {
   choice: ClusterChoice | undefined = undefined;
   isUpgrade = false;
   isInternal = false;
+  isGrpcWeb = false;
   isRequestWhole = false;
   isRequestDone = false;
   requestTrailers: HeaderBlock | undefined = undefined;
@@ -209,6 +210,10 @@ export class Stream implements Downstream, GatedStream {
     this.#requestGate.collect(options);
   }
 
+  collectResponse(options: CollectOptions): void {
+    this.#responseGate.collect(options);
+  }
+
   passRequestData(handlers: HttpFilterHandlers, data: Uint8Array): void {
     this.#requestGate.pass(data, standingOf(this.#runtime.requestFilters.standings, handlers).dataAfter);
   }
@@ -268,7 +273,7 @@ export class Stream implements Downstream, GatedStream {
 
   /** Responds by ourselves; `isBare`: without what the route adds to responses. */
   #answer(status: number, body: string, fields: readonly (readonly [string, string])[], isBare: boolean): void {
-    const message = localMessage(this.request.headers, status, body, fields);
+    const message = localMessage(this.isGrpcWeb ? undefined : this.request.headers, status, body, fields);
     const { head } = message;
     this.info.responseCode = head.status;
     if (!isBare) this.#applyRoute(head);

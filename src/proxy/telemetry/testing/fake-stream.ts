@@ -107,6 +107,8 @@ export function fakeStream(more: { info?: StreamInfo; response?: ResponseHead; p
     resumeRequest() {},
     resumeResponse() {},
     collect() {},
+    collectResponse() {},
+    isGrpcWeb: false,
     passRequestData() {},
     passResponseData() {},
     requestTrailers: undefined,
@@ -127,7 +129,9 @@ export function fakeScope(more: Partial<FilterScope> = {}): FilterScope & { read
     direction: 'inbound',
     listenerMetadata: {},
     clusters: { get: () => undefined, request: (_name, _timeoutMs, callback) => callback(undefined), forEach() {} },
+    rootStats: stats,
     isDraining: () => false,
+    isFailingHealthChecks: () => false,
     ...more,
     stats,
   };
