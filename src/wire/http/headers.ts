@@ -47,6 +47,14 @@ function safeValue(value: string): string {
   return UNSAFE.test(value) ? value.replace(UNSAFE_EACH, '?') : value;
 }
 
+/** Reads a block's fields without making a name and a value of each: what encoders do. */
+export interface LineReader {
+  /** A line `name:value` of `text`, without its line end; `key` is its name's `fieldKey`, whose upper half is the name's length. */
+  line(text: string, start: number, end: number, key: number): void;
+  /** A field that was added, with its name in lower case. */
+  field(name: string, value: string): void;
+}
+
 /** Mark of a line that was removed. No name has this key, for none is empty. */
 const REMOVED = 0;
 
@@ -131,6 +139,20 @@ export class HeaderBlock implements HeaderMap {
     }
     const added = this.#added ?? [];
     for (let i = 0; i < added.length; i += 2) visit(added[i] ?? '', added[i + 1] ?? '');
+  }
+
+  /** Every field in order, as it lies here. */
+  readLines(reader: LineReader): void {
+    const text = this.#text;
+    const marks = this.#marks;
+    const last = marks.length - 1;
+    for (let i = 0; i < last; i += 2) {
+      const key = marks[i] ?? REMOVED;
+      if (key !== REMOVED) reader.line(text, marks[i + 1] ?? 0, (marks[i + 3 < marks.length ? i + 3 : i + 2] ?? 0) - 2, key);
+    }
+    const added = this.#added;
+    if (added === undefined) return;
+    for (let i = 0; i < added.length; i += 2) reader.field(added[i] ?? '', added[i + 1] ?? '');
   }
 
   /** A block of its own with the same fields: changes to one do not show in the other. */

@@ -1,0 +1,157 @@
+/**
+ * What HTTP/2 does with a field, by its name: what it means to a head that is decoded, and how it is encoded. The one
+ * list that the decoder, the encoder and its table go by.
+ */
+import { fieldKey } from '../http/headers.ts';
+import { LOWER_TOKEN } from '../http1/bytes.ts';
+import { literalName, neverIndexedName } from './field-encoding.ts';
+
+/** What a field is to a head (RFC 9113 section 8). */
+export const REGULAR = 0;
+export const METHOD = 1;
+export const PATH = 2;
+export const SCHEME = 3;
+export const AUTHORITY = 4;
+export const STATUS = 5;
+export const PROTOCOL = 6;
+export const UNKNOWN_PSEUDO = 7;
+export const COOKIE = 8;
+export const CONTENT_LENGTH = 9;
+export const TE = 10;
+export const HOST = 11;
+export const EXPECT = 12;
+/** A field of HTTP/1.1 connections: a message that has one is malformed, and none is sent. */
+export const CONNECTION_FIELD = 13;
+/** Says something to the next hop alone, and nothing in HTTP/2: not kept, not sent. */
+export const DROPPED = 14;
+
+/** How a field is encoded whose values do not come again and again; all others go into the dynamic table from the second time on. */
+/** Another value each time: it would only drive others out of the table. */
+export const LITERAL = 1;
+/** A secret that no proxy on the way may index either (RFC 7541 section 7.1.3). */
+export const NEVER_INDEXED = 2;
+/** Not sent. */
+export const NOT_SENT = 3;
+/** A secret only where it is short enough to be guessed. */
+export const SECRET_IF_SHORT = 4;
+/** Sent only as `trailers` (RFC 9113 section 8.2.2). */
+export const TRAILERS_ONLY = 5;
+
+export interface FieldRule {
+  readonly name: string;
+  readonly kind: number;
+  readonly encoding: number;
+  /** The name encoded, for a value that is not indexed to follow; the second, for one that never may be. */
+  readonly literalName: string;
+  readonly neverIndexedName: string;
+}
+
+/** Rows of fields that have neither a meaning to the codec nor few values. */
+const MANY_VALUES = [
+  'age',
+  'content-disposition',
+  'content-location',
+  'content-range',
+  'etag',
+  'expires',
+  'grpc-message',
+  'grpc-timeout',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'range',
+  'referer',
+  'baggage',
+  'b3',
+  'traceparent',
+  'tracestate',
+  'x-amzn-trace-id',
+  'x-b3-parentspanid',
+  'x-b3-spanid',
+  'x-b3-traceid',
+  'x-client-trace-id',
+  'x-cloud-trace-context',
+  'x-correlation-id',
+  'x-datadog-parent-id',
+  'x-datadog-trace-id',
+  'x-envoy-attempt-count',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-original-path',
+  'x-envoy-upstream-service-time',
+  'x-forwarded-for',
+  'x-ot-span-context',
+  'x-real-ip',
+  'x-request-id',
+  'x-request-start',
+  'x-response-time',
+  'x-runtime',
+] as const;
+
+const RULES = [
+  { name: ':method', kind: METHOD, encoding: NOT_SENT },
+  { name: ':path', kind: PATH, encoding: NOT_SENT },
+  { name: ':scheme', kind: SCHEME, encoding: NOT_SENT },
+  { name: ':authority', kind: AUTHORITY, encoding: NOT_SENT },
+  { name: ':status', kind: STATUS, encoding: NOT_SENT },
+  { name: ':protocol', kind: PROTOCOL, encoding: NOT_SENT },
+  { name: 'authorization', kind: REGULAR, encoding: NEVER_INDEXED },
+  { name: 'connection', kind: CONNECTION_FIELD, encoding: NOT_SENT },
+  { name: 'content-length', kind: CONTENT_LENGTH, encoding: LITERAL },
+  { name: 'cookie', kind: COOKIE, encoding: SECRET_IF_SHORT },
+  { name: 'expect', kind: EXPECT, encoding: LITERAL },
+  { name: 'host', kind: HOST, encoding: NOT_SENT },
+  { name: 'http2-settings', kind: DROPPED, encoding: NOT_SENT },
+  { name: 'keep-alive', kind: CONNECTION_FIELD, encoding: NOT_SENT },
+  { name: 'proxy-authorization', kind: REGULAR, encoding: NEVER_INDEXED },
+  { name: 'proxy-connection', kind: CONNECTION_FIELD, encoding: NOT_SENT },
+  { name: 'set-cookie', kind: REGULAR, encoding: SECRET_IF_SHORT },
+  { name: 'te', kind: TE, encoding: TRAILERS_ONLY },
+  { name: 'transfer-encoding', kind: CONNECTION_FIELD, encoding: NOT_SENT },
+  { name: 'upgrade', kind: CONNECTION_FIELD, encoding: NOT_SENT },
+  ...MANY_VALUES.map((name) => ({ name, kind: REGULAR, encoding: LITERAL })),
+] as const satisfies readonly Pick<FieldRule, 'name' | 'kind' | 'encoding'>[];
+
+const SLOT_BITS = 10;
+const NO_RULES: readonly FieldRule[] = [];
+
+function slotOf(key: number): number {
+  return Math.imul(key, 0x9e3779b1) >>> (32 - SLOT_BITS);
+}
+
+/** `fieldKey` of a name in lower case. */
+export function keyOf(name: string): number {
+  return fieldKey(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1));
+}
+
+const RULES_BY_SLOT: (readonly FieldRule[])[] = Array.from({ length: 1 << SLOT_BITS }, () => NO_RULES);
+for (const rule of RULES) {
+  const slot = slotOf(keyOf(rule.name));
+  const whole = { ...rule, literalName: literalName(rule.name), neverIndexedName: neverIndexedName(rule.name) };
+  RULES_BY_SLOT[slot] = [...(RULES_BY_SLOT[slot] ?? []), whole];
+}
+
+/** Rule of the lower-case name that is at `at` in `bytes`; `key` is its `fieldKey`. */
+export function ruleInBytes(bytes: Uint8Array, at: number, key: number): FieldRule | undefined {
+  for (const rule of RULES_BY_SLOT[slotOf(key)] ?? NO_RULES) {
+    const { name } = rule;
+    let i = name.length === key >>> 16 ? 0 : -1;
+    while (i >= 0 && i < name.length && bytes[at + i] === name.charCodeAt(i)) i++;
+    if (i === name.length) return rule;
+  }
+  return undefined;
+}
+
+/** Rule of the name that is at `at` in `text`, whatever its case; `key` is its `fieldKey`. */
+export function ruleInText(text: string, at: number, key: number): FieldRule | undefined {
+  for (const rule of RULES_BY_SLOT[slotOf(key)] ?? NO_RULES) {
+    const { name } = rule;
+    let i = name.length === key >>> 16 ? 0 : -1;
+    while (i >= 0 && i < name.length && LOWER_TOKEN[text.charCodeAt(at + i)] === name.charCodeAt(i)) i++;
+    if (i === name.length) return rule;
+  }
+  return undefined;
+}
