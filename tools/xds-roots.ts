@@ -36,6 +36,16 @@ export const ROOTS = [
   'envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState',
   'envoy.service.auth.v3.Authorization',
   'envoy.extensions.filters.http.on_demand.v3.OnDemand',
+  'envoy.extensions.filters.http.csrf.v3.CsrfPolicy',
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
+  'envoy.extensions.filters.http.buffer.v3.Buffer',
+  'envoy.extensions.filters.http.buffer.v3.BufferPerRoute',
+  'envoy.extensions.filters.http.health_check.v3.HealthCheck',
+  'envoy.extensions.filters.http.set_filter_state.v3.Config',
+  'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
+  'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
@@ -84,7 +94,7 @@ export const EXCLUDED = [
 export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'envoy/config/route/v3/route_components.proto': {
     'import "envoy/type/matcher/v3/metadata.proto";':
-      'import "envoy/type/matcher/v3/filter_state.proto"; import "envoy/config/core/v3/substitution_format_string.proto";',
+      'import "envoy/config/core/v3/address.proto"; import "envoy/type/matcher/v3/filter_state.proto"; import "envoy/config/core/v3/substitution_format_string.proto";',
     'message VirtualHost {': 'google.protobuf.UInt64Value request_body_buffer_limit = 25;',
     'message Route {': 'google.protobuf.UInt64Value request_body_buffer_limit = 20;',
     'option java_multiple_files = true;':
@@ -94,6 +104,54 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'message RequestMirrorPolicy {': 'string host_rewrite_literal = 8;',
     'message RetryPolicy {': 'bool refresh_cluster_on_retry = 14;',
     'message DirectResponseAction {': 'core.v3.SubstitutionFormatString body_format = 3;',
+    'message GenericKey {': 'string default_value = 3;',
+    'message HeaderValueMatch {': 'string default_value = 5;',
+    'message QueryParameterValueMatch {': 'string default_value = 5;',
+    'message RateLimit {':
+      'message QueryParameters { string query_parameter_name = 1; string descriptor_key = 2; bool skip_if_absent = 3; } ' +
+      'message AddressMatcher { repeated core.v3.CidrRange ranges = 1; bool invert_match = 2; } ' +
+      'message RemoteAddressMatch { string descriptor_value = 1; string descriptor_key = 2; string default_value = 3; AddressMatcher address_matcher = 4; } ' +
+      'message HitsAddend { google.protobuf.UInt64Value number = 1; string format = 2; bool is_negative_hits = 3; } ' +
+      'enum XRateLimitOption { UNSPECIFIED = 0; OFF = 1; DRAFT_VERSION_03 = 2; } ' +
+      'HitsAddend hits_addend = 5; bool apply_on_stream_done = 6; XRateLimitOption x_ratelimit_option = 7;',
+    'oneof action_specifier {': 'QueryParameters query_parameters = 12; RemoteAddressMatch remote_address_match = 13;',
   },
+  'envoy/config/core/v3/base.proto': {
+    'message KeyValueAppend {': 'KeyValuePair record = 3;',
+    'option java_multiple_files = true;': 'message KeyValuePair { string key = 1; google.protobuf.Value value = 2; }',
+  },
+  'envoy/config/common/mutation_rules/v3/mutation_rules.proto': {
+    'import "envoy/type/matcher/v3/regex.proto";': 'import "envoy/type/matcher/v3/string.proto";',
+    'message HeaderMutation {': 'message RemoveOnMatch { type.matcher.v3.StringMatcher key_matcher = 1; }',
+    'oneof action {': 'RemoveOnMatch remove_on_match = 3;',
+  },
+  'envoy/config/rbac/v3/rbac.proto': {
+    'option java_multiple_files = true;':
+      'enum MetadataSource { DYNAMIC = 0; ROUTE = 1; } ' +
+      'message SourcedMetadata { type.matcher.v3.MetadataMatcher metadata_matcher = 1; MetadataSource metadata_source = 2; }',
+    'oneof rule {': 'SourcedMetadata sourced_metadata = 14;',
+    'oneof identifier {': 'SourcedMetadata sourced_metadata = 13; core.v3.TypedExtensionConfig custom = 14;',
+  },
+  'envoy/extensions/common/ratelimit/v3/ratelimit.proto': { 'message LocalRateLimitDescriptor {': 'bool shadow_mode = 3;' },
+  'envoy/extensions/filters/http/fault/v3/fault.proto': { 'message FaultAbort {': 'string response_body = 6;' },
+  'envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto': {
+    'import "envoy/config/common/mutation_rules/v3/mutation_rules.proto";':
+      'import "envoy/config/core/v3/base.proto"; import "envoy/config/core/v3/extension.proto";',
+    'message Mutations {':
+      'repeated config.core.v3.KeyValueMutation query_parameter_mutations = 3; ' +
+      'repeated config.common.mutation_rules.v3.HeaderMutation response_trailers_mutations = 4; ' +
+      'repeated config.common.mutation_rules.v3.HeaderMutation request_trailers_mutations = 5; ' +
+      'repeated config.core.v3.TypedExtensionConfig formatters = 6;',
+  },
+  'envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto': {
+    'import "envoy/config/core/v3/base.proto";': 'import "envoy/config/route/v3/route_components.proto";',
+    'message LocalRateLimit {':
+      'repeated config.route.v3.RateLimit rate_limits = 17; google.protobuf.UInt32Value max_dynamic_descriptors = 18; ' +
+      'bool enable_retry_after_header = 19;',
+  },
+  'envoy/extensions/filters/http/router/v3/router.proto': {
+    'message Router {': 'google.protobuf.BoolValue reject_connect_request_early_data = 10;',
+  },
+  'envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto': { 'message Config {': 'bool clear_route_cache = 2;' },
   'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
 };

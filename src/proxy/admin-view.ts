@@ -43,6 +43,7 @@ export function createAdminView({ assembly, bootstrap, version, log, state, quit
     listeners: () => [...assembly.listeners.active()].map(({ name, boundAddresses }) => ({ name, addresses: boundAddresses })),
     secrets: () => assembly.secrets.status(),
     setHealth(isHealthy) {
+      assembly.health.isFailing = !isHealthy;
       assembly.ads?.health(isHealthy, isHealthy ? '' : 'the workload says so');
     },
     drainListeners({ isInboundOnly }) {

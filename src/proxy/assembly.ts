@@ -43,6 +43,8 @@ export interface AssemblyOptions {
 /** The parts of a proxy that last as long as it does. */
 export interface Assembly {
   readonly node: LocalNode;
+  /** What `/healthcheck/ok` and `/healthcheck/fail` have said last; read by health check filters. */
+  readonly health: { isFailing: boolean };
   readonly tulle: TulleSettings;
   readonly stats: StatsRegistry;
   readonly logSink: FileLogSink;
@@ -229,7 +231,9 @@ export function assemble(options: AssemblyOptions): Assembly {
   });
   const gate = new Gate();
   const directory = new ListenerDirectory();
-  const scope = { stats, clusters, clock, random, log, logSink, node, secrets, filters: networkFilters };
+  const health = { isFailing: false };
+  const isFailingHealthChecks = (): boolean => health.isFailing;
+  const scope = { stats, clusters, clock, random, log, logSink, node, secrets, filters: networkFilters, isFailingHealthChecks };
   const listeners = new ListenerStore<RuntimeListener>({
     build: listenerBuilder({ scope, routes, gate, directory }),
     resources,
@@ -262,6 +266,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   }
   return {
     node,
+    health,
     tulle,
     stats,
     logSink,

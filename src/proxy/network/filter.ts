@@ -25,6 +25,8 @@ export interface NetworkScope {
   routes(name: string): RouteSource;
   /** True while the listener drains: answers should ask clients to leave. */
   isDraining(): boolean;
+  /** True since `/healthcheck/fail`, until `/healthcheck/ok`; absent: never. */
+  isFailingHealthChecks?(): boolean;
 }
 
 /** Called once the connection is established (TLS done); returns false where it closed the connection. */

@@ -24,7 +24,9 @@ export function compilePerFilter(
     if (filter?.routeSchema === undefined || filter.parseRoute === undefined) {
       throw new ConfigError(at, filter === undefined ? 'no such filter in Tulle' : 'the filter has no configuration for routes');
     }
-    parsed.set(name, filter.parseRoute(decodeTyped(any, filter.routeSchema, at), at));
+    const own = filter.parseRoute(decodeTyped(any, filter.routeSchema, at), at);
+    const before = above.get(name);
+    parsed.set(name, filter.mergeRoute === undefined || before === undefined ? own : filter.mergeRoute(before, own));
   }
   return parsed;
 }

@@ -1,7 +1,17 @@
 import type { HttpStream } from '../http/filter.ts';
 import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
+import type { Host } from '../cluster/cluster.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import type { BodyFormat } from '../telemetry/body-format.ts';
+import type { RouteTimeouts } from './grpc-timeout.ts';
+import type { InternalRedirect } from './internal-redirect.ts';
+import type { RateLimitPolicy } from './rate-limit-policy.ts';
+import type { RateLimitedBackOff } from './rate-limited-back-off.ts';
 
 /** Routes prepared for matching. Built once for each configuration; nothing here is looked up by name in a request. */
+
+/** What a match may ask about besides the request's head. */
+export type MatchInfo = Pick<StreamInfo, 'connection' | 'metadata' | 'filterState'>;
 
 export interface RetryPolicy {
   /** Retries after the first attempt. */
@@ -20,6 +30,35 @@ export interface RetryPolicy {
   /** Attempts to choose a host that was not tried before. */
   readonly hostSelectionAttempts: number;
   readonly avoidsPreviousHosts: boolean;
+  /** `omit_canary_hosts` and `omit_host_metadata`: hosts that retries pass over too; absent where there are none. */
+  readonly omitsHost?: (host: Host) => boolean;
+  /**
+   * `previous_priorities`: retries leave the priorities out that were tried, which are looked at anew after every so many
+   * attempts (see `levelsTried` in previous-priorities.ts); absent without.
+   */
+  readonly previousPriorities?: { readonly updateFrequency: number };
+  /** `rate_limited_retry_back_off`, for `rateLimitedBackOffMs`; absent without. */
+  readonly rateLimited?: RateLimitedBackOff;
+  /** `refresh_cluster_on_retry`: each retry asks the route for its cluster again. */
+  readonly refreshesCluster?: boolean;
+}
+
+/** More than one attempt at a time. Envoy: HedgePolicy. */
+export interface HedgePolicy {
+  /** An attempt that reaches its per-try timeout goes on while the next one runs; the first good answer wins. */
+  readonly onPerTryTimeout: boolean;
+}
+
+/** A mirrored copy of a request. */
+export interface MirrorChoice {
+  /** The cluster's name; '' where a header names it and is not there: nothing is sent. */
+  cluster(head: RequestHead): string;
+  /** Share of requests in [0, 1]. */
+  readonly fraction: number;
+  /** Whether `-shadow` is put behind the host. */
+  readonly marksHost: boolean;
+  /** `host_rewrite_literal`; '' where the host stays. */
+  readonly host: string;
 }
 
 /** Header changes with formatter variables (`%REQ(x)%`), prepared. */
@@ -35,12 +74,28 @@ export type RouteAction =
       cluster(head: RequestHead, random: number): ClusterChoice;
       /** Rewrites path and authority in place; undefined where nothing is rewritten. */
       readonly rewrite: ((head: RequestHead) => void) | undefined;
-      /** 0: none. */
+      /** Response timeout, 0 for none; also 0 where `max_stream_duration` takes its place. See `responseTimeoutMs`. */
       readonly timeoutMs: number;
+      /** For `streamDuration`, `responseTimeoutMs` and `expectedTimeout` of grpc-timeout.ts. */
+      readonly timeouts: RouteTimeouts;
       /** 0: none; undefined: the connection manager's. */
       readonly idleTimeoutMs: number | undefined;
+      /** How long the end of a response may wait for a client that does not read, in milliseconds; undefined: not said. */
+      readonly flushTimeoutMs: number | undefined;
       readonly retry: RetryPolicy | undefined;
-      readonly mirrors: readonly { readonly cluster: string; readonly fraction: number }[];
+      /** Undefined for one attempt at a time. */
+      readonly hedge: HedgePolicy | undefined;
+      readonly mirrors: readonly MirrorChoice[];
+      /** Which caps of the cluster count. */
+      readonly priority: 'default' | 'high';
+      /** `auto_host_rewrite`: the host becomes the chosen endpoint's name, where it has one. */
+      readonly rewritesHostToEndpoint: boolean;
+      /** `append_x_forwarded_host`: what `auto_host_rewrite` replaces goes there. */
+      readonly appendsForwardedHost: boolean;
+      /** Redirects of the upstream that the proxy follows itself, for `followRedirect`; undefined: none. */
+      readonly internalRedirect: InternalRedirect | undefined;
+      /** Of CONNECT requests only the payload goes upstream, as plain TCP (`connect_config`); undefined: they are forwarded. */
+      readonly terminatesConnect: ConnectTermination | undefined;
       /** Response status where the cluster does not exist. */
       readonly clusterNotFoundStatus: number;
       /** Hash for consistent-hash balancing; undefined where the request has none. */
@@ -49,13 +104,35 @@ export type RouteAction =
       readonly upgrades: ReadonlyMap<string, boolean>;
     }
   | { readonly kind: 'redirect'; readonly status: number; location(head: RequestHead): string }
-  | { readonly kind: 'direct'; readonly status: number; readonly body: string };
+  | {
+      readonly kind: 'direct';
+      readonly status: number;
+      readonly body: string;
+      /** `body_format`: makes the body instead; undefined where `body` is it. */
+      readonly format?: BodyFormat;
+    };
+
+/** Envoy: RouteAction.UpgradeConfig.ConnectConfig. */
+export interface ConnectTermination {
+  /** POST requests are taken for CONNECT. */
+  readonly allowsPost: boolean;
+}
 
 export interface ClusterChoice {
   readonly name: string;
   /** Of the chosen weighted cluster; undefined without. */
   readonly headers: HeaderMutations | undefined;
+  /** Host of the chosen weighted cluster, over the route's own rewrite; absent or '' where it has none. */
+  readonly host?: string;
   readonly perFilter: ReadonlyMap<string, unknown>;
+}
+
+/** Rate limit policies of both levels, prepared by `compileRateLimits`. */
+export interface RouteRateLimits {
+  readonly ofRoute: readonly RateLimitPolicy[];
+  readonly ofVirtualHost: readonly RateLimitPolicy[];
+  /** `include_vh_rate_limits`. */
+  readonly includesVirtualHost: boolean;
 }
 
 export interface RouteEntry {
@@ -68,19 +145,28 @@ export interface RouteEntry {
   readonly perFilter: ReadonlyMap<string, unknown>;
   /** `filter_metadata` of the route by namespace; `tulle` says which resource, file and line it came from. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** `rate_limits` of the route and of its virtual host; absent where neither has any. */
+  readonly rateLimits?: RouteRateLimits;
   /** Buffered request bytes up to which a request can be retried. */
   readonly retryBufferBytes: number;
   /** Sends `x-envoy-attempt-count` upstream. */
   readonly sendsAttemptCount?: boolean;
   /** Answers with `x-envoy-attempt-count`. */
   readonly answersAttemptCount?: boolean;
+  /** Sends `x-envoy-is-timeout-retry` with retries: `true` where the attempt before ran out of time. */
+  readonly sendsTimeoutRetry?: boolean;
 }
 
 /** What a match was made of, to be given to somebody who asks why. */
 export interface RouteTable {
   readonly name: string;
-  /** The route for a request, or undefined (404, flag NR). `random` in [0, 1) decides runtime fractions. */
-  match(head: RequestHead, random: number): RouteEntry | undefined;
+  /**
+   * The route for a request, or undefined (404, flag NR). `random` in [0, 1) decides runtime fractions; `info` answers for
+   * what routes ask of the connection and of filters (client certificate, dynamic metadata, filter state).
+   */
+  match(head: RequestHead, random: number, info: MatchInfo): RouteEntry | undefined;
+  /** `internal_only_headers`: fields that are taken from requests from outside; absent without. */
+  readonly internalOnlyHeaders?: readonly string[];
 }
 
 /** A table that can be replaced while streams are in flight: a stream keeps what it matched. */

@@ -87,8 +87,7 @@ export function compileLogFilter(config: AccessLogFilter | undefined, path: stri
     case 'runtimeFilter':
       return sample(filter.value, `${path}.runtime_filter`, random);
     case 'notHealthCheckFilter':
-      // a filter that answers health checks itself is what marks them, and there is none
-      return () => true;
+      return (info) => info.isHealthCheck !== true;
     case 'traceableFilter':
       return (info) => traceOf(info)?.isSampled === true;
     case 'headerFilter': {
