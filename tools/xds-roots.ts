@@ -108,12 +108,13 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'message HeaderValueMatch {': 'string default_value = 5;',
     'message QueryParameterValueMatch {': 'string default_value = 5;',
     'message RateLimit {':
-      'message QueryParameters { string query_parameter_name = 1; string descriptor_key = 2; bool skip_if_absent = 3; } ' +
-      'message AddressMatcher { repeated core.v3.CidrRange ranges = 1; bool invert_match = 2; } ' +
-      'message RemoteAddressMatch { string descriptor_value = 1; string descriptor_key = 2; string default_value = 3; AddressMatcher address_matcher = 4; } ' +
       'message HitsAddend { google.protobuf.UInt64Value number = 1; string format = 2; bool is_negative_hits = 3; } ' +
       'enum XRateLimitOption { UNSPECIFIED = 0; OFF = 1; DRAFT_VERSION_03 = 2; } ' +
       'HitsAddend hits_addend = 5; bool apply_on_stream_done = 6; XRateLimitOption x_ratelimit_option = 7;',
+    'message Action {':
+      'message QueryParameters { string query_parameter_name = 1; string descriptor_key = 2; bool skip_if_absent = 3; } ' +
+      'message AddressMatcher { repeated core.v3.CidrRange ranges = 1; bool invert_match = 2; } ' +
+      'message RemoteAddressMatch { string descriptor_value = 1; string descriptor_key = 2; string default_value = 3; AddressMatcher address_matcher = 4; } ',
     'oneof action_specifier {': 'QueryParameters query_parameters = 12; RemoteAddressMatch remote_address_match = 13;',
   },
   'envoy/config/core/v3/base.proto': {
