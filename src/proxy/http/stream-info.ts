@@ -2,7 +2,7 @@ import type { NetAddress } from '../../net/address.ts';
 import type { DownstreamConnection, PeerTls } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';
 import type { Cluster, Host } from '../cluster/cluster.ts';
-import type { HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/message.ts';
+import type { HeaderMap, HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/message.ts';
 
 /**
  * Envoy's response flags: short name in logs, long name in JSON. A stream's flags are a bit set, bit i being row i.
@@ -88,6 +88,11 @@ export interface StreamInfo {
   upstreamTls?: Pick<PeerTls, 'uriSans' | 'localUriSans'> | undefined;
   upstreamTransportFailure: string;
   attempts: number;
+  /** Trailers that came with the request and the response; undefined where there were none, or not yet. */
+  requestTrailers?: HeaderMap | undefined;
+  responseTrailers?: HeaderMap | undefined;
+  /** Body of a local reply before a format made another of it (%LOCAL_REPLY_BODY%). */
+  localReplyBody?: string | undefined;
   /** What filters left: `[filter name, value]`; the policy that decided (`rbac`), the peer's metadata (`istio.peer`). */
   readonly metadata: Map<string, unknown>;
   /** The health_check filter took it for a health check. */

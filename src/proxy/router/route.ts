@@ -2,7 +2,7 @@ import type { HttpStream } from '../http/filter.ts';
 import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
 import type { Host } from '../cluster/cluster.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import type { BodyFormat } from '../telemetry/body-format.ts';
+import type { BodyFormat } from '../telemetry/format-body.ts';
 import type { RouteTimeouts } from './grpc-timeout.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
 import type { RateLimitPolicy } from './rate-limit-policy.ts';

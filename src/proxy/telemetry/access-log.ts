@@ -1,10 +1,7 @@
 /** Access logs: one line a request or connection, as `envoy.config.accesslog.v3` says. Source: Envoy, "Access logging". */
-import { readFileSync } from 'node:fs';
-import type { JsonObject } from '@bufbuild/protobuf';
 import type { Random } from '../../core/clock.ts';
-import { ConfigError, messageOf } from '../../core/errors.ts';
+import { ConfigError } from '../../core/errors.ts';
 import type { AccessLog } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
-import type { DataSource } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { SubstitutionFormatString } from '../../xds/gen/envoy/config/core/v3/substitution_format_string_pb.ts';
 import { type FileAccessLog, FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import {
@@ -16,7 +13,8 @@ import {
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { compileLogFilter } from './access-log-filter.ts';
-import { compileFormat, compileJsonFormat } from './format.ts';
+import { compileFormat } from './format.ts';
+import { compileFormatString, compileJsonLine, type WriteText } from './format-string.ts';
 import type { LogSink } from './log-sink.ts';
 
 export type { LogSink } from './log-sink.ts';
@@ -31,66 +29,22 @@ export interface AccessLogger {
 const DEFAULT_FORMAT =
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
 
-const REQ_WITHOUT_QUERY = 'envoy.formatter.req_without_query';
-
-type WriteLine = (info: StreamInfo) => string;
-
 interface Destination {
   readonly path: string;
-  readonly line: WriteLine;
+  readonly line: WriteText;
 }
 
-function readSource(source: DataSource, path: string): string {
-  const { specifier } = source;
-  switch (specifier.case) {
-    case 'inlineString':
-      return specifier.value;
-    case 'inlineBytes':
-      return Buffer.from(specifier.value).toString('utf8');
-    case 'environmentVariable':
-      return process.env[specifier.value] ?? '';
-    case 'filename':
-      try {
-        return readFileSync(specifier.value, 'utf8');
-      } catch (cause) {
-        throw new ConfigError(`${path}.filename`, `cannot read the format: ${messageOf(cause)}`, { cause });
-      }
-    case undefined:
-      throw new ConfigError(path, 'names no source of a format');
-  }
+function compileLogFormat(config: SubstitutionFormatString | undefined, path: string): WriteText {
+  return config === undefined ? compileFormat(DEFAULT_FORMAT, path) : compileFormatString(config, path, DEFAULT_FORMAT);
 }
 
-function compileJson(format: JsonObject, path: string, omitsEmpty: boolean): WriteLine {
-  const json = compileJsonFormat(format, path, omitsEmpty);
-  return (info) => `${json(info)}\n`;
-}
-
-function compileLogFormat(config: SubstitutionFormatString | undefined, path: string): WriteLine {
-  if (config === undefined) return compileFormat(DEFAULT_FORMAT, path);
-  for (const [i, { name }] of config.formatters.entries()) {
-    if (name !== REQ_WITHOUT_QUERY) throw new ConfigError(`${path}.formatters[${i}]`, `${name} is not supported by Tulle`);
-  }
-  const options = config.omitEmptyValues ? { missing: '' } : {};
-  const { format } = config;
-  switch (format.case) {
-    case 'textFormat':
-      return compileFormat(format.value, `${path}.text_format`, options);
-    case 'textFormatSource':
-      return compileFormat(readSource(format.value, `${path}.text_format_source`), `${path}.text_format_source`, options);
-    case 'jsonFormat':
-      return compileJson(format.value, `${path}.json_format`, config.omitEmptyValues);
-    case undefined:
-      return compileFormat(DEFAULT_FORMAT, path);
-  }
-}
-
-function compileFileFormat({ accessLogFormat }: FileAccessLog, path: string): WriteLine {
+function compileFileFormat({ accessLogFormat }: FileAccessLog, path: string): WriteText {
   switch (accessLogFormat.case) {
     case 'format':
       return compileFormat(accessLogFormat.value === '' ? DEFAULT_FORMAT : accessLogFormat.value, `${path}.format`);
     case 'jsonFormat':
     case 'typedJsonFormat':
-      return compileJson(accessLogFormat.value, `${path}.json_format`, false);
+      return compileJsonLine(accessLogFormat.value, `${path}.json_format`, false);
     case 'logFormat':
       return compileLogFormat(accessLogFormat.value, `${path}.log_format`);
     case undefined:
@@ -98,7 +52,7 @@ function compileFileFormat({ accessLogFormat }: FileAccessLog, path: string): Wr
   }
 }
 
-function streamFormat(config: StdoutAccessLog | StderrAccessLog, path: string): WriteLine {
+function streamFormat(config: StdoutAccessLog | StderrAccessLog, path: string): WriteText {
   return compileLogFormat(config.accessLogFormat.value, `${path}.log_format`);
 }
 
