@@ -3,8 +3,17 @@ import { createRegistry } from '@bufbuild/protobuf';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { BrotliSchema } from '../../xds/gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb.ts';
+import { BrotliSchema as UnbrotliSchema } from '../../xds/gen/envoy/extensions/compression/brotli/decompressor/v3/brotli_pb.ts';
+import { GzipSchema } from '../../xds/gen/envoy/extensions/compression/gzip/compressor/v3/gzip_pb.ts';
+import { GzipSchema as GunzipSchema } from '../../xds/gen/envoy/extensions/compression/gzip/decompressor/v3/gzip_pb.ts';
+import { ZstdSchema } from '../../xds/gen/envoy/extensions/compression/zstd/compressor/v3/zstd_pb.ts';
+import { ZstdSchema as UnzstdSchema } from '../../xds/gen/envoy/extensions/compression/zstd/decompressor/v3/zstd_pb.ts';
+import { CompressorPerRouteSchema, CompressorSchema } from '../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import { CorsPolicySchema, CorsSchema } from '../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+import { DecompressorSchema } from '../../xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { GrpcWebSchema } from '../../xds/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
 import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
 import { RBACPerRouteSchema, RBACSchema as HttpRbacSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
@@ -31,6 +40,16 @@ export const typeRegistry = createRegistry(
   FileAccessLogSchema,
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
+  BrotliSchema,
+  UnbrotliSchema,
+  GzipSchema,
+  GunzipSchema,
+  ZstdSchema,
+  UnzstdSchema,
+  CompressorPerRouteSchema,
+  CompressorSchema,
+  DecompressorSchema,
+  GrpcWebSchema,
   CorsPolicySchema,
   CorsSchema,
   HTTPFaultSchema,

@@ -20,6 +20,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Pipe': 'path mode',
   'envoy.config.core.v3.RuntimeDouble': 'default_value -runtime_key',
   'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value -runtime_key',
+  'envoy.config.core.v3.RuntimeFeatureFlag': 'default_value -runtime_key',
   'envoy.config.core.v3.RuntimeUInt32': 'default_value -runtime_key',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value -ipv4_compat',
   'envoy.config.core.v3.SubstitutionFormatString':
@@ -132,6 +133,27 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.cors.v3.Cors': '',
   'envoy.extensions.filters.http.cors.v3.CorsPolicy':
     'allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights',
+  'envoy.extensions.filters.http.compressor.v3.Compressor':
+    'compressor_library request_direction_config response_direction_config choose_first content_length content_type disable_on_etag_header remove_accept_encoding_header runtime_enabled',
+  'envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig': 'enabled min_content_length content_type',
+  'envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig': 'common_config',
+  'envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig':
+    'common_config disable_on_etag_header remove_accept_encoding_header uncompressible_response_codes weaken_etag_on_compress',
+  'envoy.extensions.filters.http.compressor.v3.CompressorPerRoute': 'disabled overrides',
+  'envoy.extensions.filters.http.compressor.v3.CompressorOverrides': 'response_direction_config',
+  'envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides': 'remove_accept_encoding_header',
+  'envoy.extensions.filters.http.decompressor.v3.Decompressor': 'decompressor_library request_direction_config response_direction_config',
+  'envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig': 'enabled ignore_no_transform_header',
+  'envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig': 'common_config advertise_accept_encoding',
+  'envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig': 'common_config',
+  'envoy.extensions.compression.gzip.compressor.v3.Gzip': 'memory_level compression_level compression_strategy window_bits -chunk_size',
+  'envoy.extensions.compression.gzip.decompressor.v3.Gzip': 'window_bits max_inflate_ratio -chunk_size',
+  'envoy.extensions.compression.brotli.compressor.v3.Brotli':
+    'quality encoder_mode window_bits input_block_bits disable_literal_context_modeling -chunk_size',
+  'envoy.extensions.compression.brotli.decompressor.v3.Brotli': '-disable_ring_buffer_reallocation -chunk_size',
+  'envoy.extensions.compression.zstd.compressor.v3.Zstd': 'compression_level enable_checksum strategy -chunk_size',
+  'envoy.extensions.compression.zstd.decompressor.v3.Zstd': '-chunk_size',
+  'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': '',
   'envoy.extensions.filters.http.on_demand.v3.OnDemand': 'odcds',
   'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': 'source timeout',
 
