@@ -1,6 +1,6 @@
 /**
  * Writes docs/reference/ from the tables that the code itself goes by: schemas of kinds, diagnostic codes, fields that
- * the proxy obeys, and what the commands say of themselves. `node tools/gen-reference.ts`; a test holds it to the code.
+ * the proxy obeys, differences from Envoy, and what the commands say of themselves. `node tools/gen-reference.ts`; a test holds it to the code.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -13,6 +13,7 @@ import { diagnosticCodes } from '../src/compile/schema/codes.ts';
 import { formatAllows } from '../src/compile/schema/formats.ts';
 import type { Field, FieldRule, Fields, ObjectSchema, Schema, UnsupportedField } from '../src/compile/schema/schema.ts';
 import { fieldTable } from '../src/proxy/config/supported.ts';
+import { type Difference, DIFFERENCES } from '../test/differential/differences.ts';
 import { root } from './run.ts';
 
 const MADE = '<!-- made by tools/gen-reference.ts; do not edit -->';
@@ -202,6 +203,17 @@ function diagnosticsPage(): string {
   );
 }
 
+/** Where the proxy answers otherwise than Envoy, on purpose. */
+function differencesPage(): string {
+  const all: readonly Difference[] = Object.values(DIFFERENCES).toSorted((a, b) => (a.area < b.area ? -1 : 1));
+  const rows = all.map(({ area, envoy, tulle, why }) => [area, envoy, tulle, why]);
+  return page(
+    'Differences from Envoy',
+    "From the same bootstrap, Tulle's proxy answers as Envoy does: `test/differential/` asks both, and compares answers, what went upstream, and access logs. These are the differences that are there on purpose; each has a case that shows it.",
+    [table(['area', 'Envoy', 'Tulle', 'why'], rows)],
+  );
+}
+
 /** What a command says of itself. */
 async function helpOf(words: readonly string[]): Promise<string> {
   const args = [path.join(root, 'src/cli/main.ts'), ...words, '--help'];
@@ -231,13 +243,14 @@ async function cliPage(): Promise<string> {
   );
 }
 
-/** The pages by file name. */
+/** The pages by file name within `referenceFolder`. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['resources.md', resourcesPage()],
     ['proxy.md', proxyPage()],
     ['diagnostics.md', diagnosticsPage()],
     ['cli.md', await cliPage()],
+    ['../differences-from-envoy.md', differencesPage()],
   ]);
 }
 

@@ -1,24 +1,9 @@
 /** A client that writes bytes as they are, and reads answers without forgiving anything. */
 import { once } from 'node:events';
 import net from 'node:net';
-import { takeBody } from './origin.ts';
-
-/** One response. `isWhole` false: the connection ended inside it. */
-export interface Answer {
-  readonly line: string;
-  readonly fields: readonly string[];
-  readonly body: string;
-  readonly trailers: readonly string[];
-  readonly isWhole: boolean;
-}
-
-export interface Talk {
-  readonly answers: readonly Answer[];
-  /** What the connection was good for after the last answer: another request, or nothing. */
-  readonly connection: 'kept' | 'closed';
-  /** The client's port, by which access logs name the connection. */
-  readonly port: number;
-}
+import tls from 'node:tls';
+import type { Answer, Talk, Target } from './case.ts';
+import { takeBody } from './h1-body.ts';
 
 export interface Script {
   /** Pieces that are written one after the other; between two of them an answer (or an interim one) is awaited. */
@@ -112,10 +97,29 @@ class Reader {
   }
 }
 
-/** Says what `script` has to say to `port` of loopback. */
-export async function talk(port: number, script: Script): Promise<Talk> {
-  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
-  await once(socket, 'connect');
+/** Connects to `target`, by TLS where it speaks that. */
+export async function connect({ port, tls: secret }: Target, protocols: readonly string[]): Promise<net.Socket> {
+  const address = { port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true };
+  if (secret === undefined) {
+    const socket = net.connect(address);
+    await once(socket, 'connect');
+    return socket;
+  }
+  const socket = tls.connect({
+    ...address,
+    servername: 'any.test',
+    ca: secret.root,
+    cert: secret.certificateChain,
+    key: secret.privateKey,
+    ALPNProtocols: [...protocols],
+  });
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+/** Says what `script` has to say to `target` on loopback. */
+export async function talk(target: Target, script: Script): Promise<Talk> {
+  const socket = await connect(target, ['http/1.1']);
   const { localPort = 0 } = socket;
   const reader = new Reader(socket);
   const answers: Answer[] = [];

@@ -4,13 +4,23 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { eventually, freePort, get } from '../envoy-process.ts';
-import { bootstrap, type ListenerName } from './bootstrap.ts';
+import { eventually, freePort, get } from '../../interop/envoy-process.ts';
+import { bootstrap, logFile, type Setup, type World } from './bootstrap.ts';
+import type { Target } from './case.ts';
+import type { Certificates } from './certificates.ts';
 import { type Origin, startOrigin } from './origin.ts';
+
+/** Servers that a topic needs besides the origin, such as one that authorizes; one set for each proxy. */
+export interface Servers {
+  /** By the names under which `World.servers` has them. */
+  readonly ports: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
 
 export interface Proxy {
   readonly origin: Origin;
-  port(listener: ListenerName): number;
+  /** Where a client finds the listener. */
+  target(listener: string): Target;
   /** Lines of the access log up to now, parsed. */
   log(): Promise<readonly Record<string, unknown>[]>;
   stop(): Promise<void>;
@@ -19,7 +29,11 @@ export interface Proxy {
 /** The program and its arguments, for a bootstrap's file. */
 export type Command = (file: string) => readonly [program: string, ...args: string[]];
 
-export const TULLE: Command = (file) => [process.execPath, path.resolve('bin/tulle.js'), 'proxy', '-c', file, '--log-level', 'warn'];
+/** Tulle's command line; `TULLE_BIN` names another checkout's `bin/tulle.js`. */
+export const TULLE: Command = (file) => {
+  const program = path.resolve(process.env['TULLE_BIN'] ?? 'bin/tulle.js');
+  return [process.execPath, program, 'proxy', '-c', file, '--log-level', 'warn'];
+};
 
 /** Envoy's command line. */
 export function envoyCommand(binary: string): Command {
@@ -48,14 +62,28 @@ async function listeningPorts(adminPort: number): Promise<ReadonlyMap<string, nu
   return new Map(all.map(({ name, local_address: local }) => [name, local.socket_address.port_value]));
 }
 
+/** As `listeningPorts`; waits for them, no longer than the process lives. */
+async function portsOf(adminPort: number, child: ChildProcess, output: () => string): Promise<ReadonlyMap<string, number>> {
+  const listening = await eventually(async () => (child.exitCode === null ? listeningPorts(adminPort) : new Map<string, number>()), output);
+  if (listening.size === 0) throw new Error(`${child.spawnfile} ended with ${child.exitCode}: ${output()}`);
+  return listening;
+}
+
 /** Starts a proxy; it serves when this resolves. */
-export async function startProxy(command: Command): Promise<Proxy> {
+export async function startProxy(
+  command: Command,
+  certificates: Certificates,
+  setup: (world: World) => Setup,
+  startServers: (() => Promise<Servers>) | undefined,
+): Promise<Proxy> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-compare-'));
-  const origin = await startOrigin();
-  const ports = { admin: await freePort(), dead: await freePort(), origin: origin.port };
-  const logFile = path.join(folder, 'access.log');
+  const origin = await startOrigin(certificates);
+  const servers = await startServers?.();
+  const ports = { admin: await freePort(), dead: await freePort(), ...origin.ports };
+  const world: World = { ports, certificates, folder, servers: servers?.ports ?? {} };
   const file = path.join(folder, 'bootstrap.json');
-  await writeFile(file, JSON.stringify(bootstrap(ports, logFile)));
+  const made = setup(world);
+  await writeFile(file, JSON.stringify(bootstrap(made, world), undefined, 1));
   const [program, ...args] = command(file);
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let output = '';
@@ -63,20 +91,22 @@ export async function startProxy(command: Command): Promise<Proxy> {
   const end = async (): Promise<void> => {
     await stop(child);
     await origin.close();
+    await servers?.close();
     await rm(folder, { recursive: true });
   };
-  const listening = await eventually(
-    () => listeningPorts(ports.admin),
-    () => output,
-  ).catch(async (error: unknown) => {
+  const listening = await portsOf(ports.admin, child, () => output).catch(async (error: unknown) => {
     await end();
     throw error;
   });
   return {
     origin,
-    port: (listener) => listening.get(listener) ?? 0,
+    target(listener) {
+      const secret = { root: certificates.root, ...certificates.client };
+      const isPlain = made.listeners?.[listener]?.tls === undefined;
+      return { port: listening.get(listener) ?? 0, ...(isPlain ? {} : { tls: secret }) };
+    },
     async log() {
-      const text = await readFile(logFile, 'utf8').catch(() => '');
+      const text = await readFile(logFile(world), 'utf8').catch(() => '');
       const lines = text.split('\n').slice(0, -1);
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     },

@@ -1,0 +1,142 @@
+/**
+ * Where Tulle's proxy answers otherwise than Envoy, on purpose. Cases refer to this table, and
+ * docs/differences-from-envoy.md is made from it by `node tools/gen-reference.ts`; tests hold the three together.
+ */
+
+export interface Difference {
+  /** What it is about, for the table's order. */
+  readonly area: 'HTTP/1.1' | 'HTTP/2' | 'routing' | 'tunnels' | 'access log';
+  readonly envoy: string;
+  readonly tulle: string;
+  readonly why: string;
+}
+
+/** By short names that cases use. */
+export const DIFFERENCES = {
+  loggedRedirect: {
+    area: 'access log',
+    envoy: 'logs the path that it redirects to',
+    tulle: 'logs the path that was asked for',
+    why: 'the log says what came in; where it was sent is in the response',
+  },
+  loggedRefusedPath: {
+    area: 'access log',
+    envoy: 'logs the path that it made and then refused',
+    tulle: 'logs the path that was sent',
+    why: 'whoever looks for the request finds it as it was',
+  },
+  loggedNoHost: {
+    area: 'access log',
+    envoy: 'logs method and path of a request without Host',
+    tulle: 'logs neither',
+    why: 'without a Host field it does not become a request',
+  },
+  ownVersion: {
+    area: 'HTTP/1.1',
+    envoy: "answers a client of HTTP/1.0 with the client's version",
+    tulle: 'answers HTTP/1.1',
+    why: "a server answers with its own version, not the client's (RFC 9110 section 6.2)",
+  },
+  fragment: {
+    area: 'HTTP/1.1',
+    envoy: 'refuses `#` in a target with a body of its own',
+    tulle: 'refuses it as any other byte that a target must not have',
+    why: 'a target has no fragment (RFC 9112 section 3.2)',
+  },
+  mirroredAlike: {
+    area: 'routing',
+    envoy: 'adds the fields of a new request to a mirrored one',
+    tulle: 'sends a copy with the fields of its original and no others',
+    why: 'what is tried with real traffic should get real traffic',
+  },
+  unaskedUpgrade: {
+    area: 'tunnels',
+    envoy: 'passes on a 101 that nobody asked for',
+    tulle: 'makes it a 502',
+    why: 'a tunnel that nobody asked for would let the origin speak past all filters',
+  },
+  headWithoutCoding: {
+    area: 'HTTP/1.1',
+    envoy: 'keeps `transfer-encoding` in answers to HEAD',
+    tulle: 'leaves it out',
+    why: 'it may be left out (RFC 9112 section 6.1), and says nothing there',
+  },
+  unmetExpectation: {
+    area: 'HTTP/1.1',
+    envoy: 'passes on an `Expect` that it does not know',
+    tulle: 'answers 417',
+    why: 'an expectation that nobody meets is answered 417 (RFC 9110 section 10.1.1)',
+  },
+  nominatedFields: {
+    area: 'HTTP/1.1',
+    envoy: 'passes on response fields that `Connection` nominates',
+    tulle: 'removes them',
+    why: 'they end at the next hop, in responses too (RFC 9110 section 7.6.1)',
+  },
+  halfClosedTunnel: {
+    area: 'tunnels',
+    envoy: 'ends a tunnel when the client has ended its side',
+    tulle: 'passes the end on, and ends the tunnel when both sides have',
+    why: 'protocols in a tunnel may use half-closed connections',
+  },
+  emptyPath: {
+    area: 'HTTP/1.1',
+    envoy: 'refuses an absolute target without a path but with a query',
+    tulle: 'reads its path as `/`',
+    why: 'an empty path in a target with an authority is / (RFC 9112 section 3.2.1)',
+  },
+  onlySlashes: {
+    area: 'routing',
+    envoy: 'leaves a path of nothing but slashes alone where `merge_slashes` is set',
+    tulle: 'merges them too',
+    why: 'else `//` would pass rules that are written for `/`',
+  },
+  emptyHost: {
+    area: 'HTTP/1.1',
+    envoy: 'takes an empty Host',
+    tulle: 'answers 400',
+    why: 'without an authority nothing can be routed or allowed by it',
+  },
+  twoHosts: {
+    area: 'HTTP/1.1',
+    envoy: 'joins two Host fields',
+    tulle: 'answers 400',
+    why: 'proxies before or behind may take the other one (RFC 9112 section 3.2)',
+  },
+  userInHost: {
+    area: 'HTTP/1.1',
+    envoy: 'takes user information in Host',
+    tulle: 'answers 400',
+    why: 'Host has none (RFC 9110 section 4.2.4)',
+  },
+  foldedLine: {
+    area: 'HTTP/1.1',
+    envoy: 'unfolds a field that goes on in the next line',
+    tulle: 'answers 400',
+    why: 'folding is obsolete and read in two ways (RFC 9112 section 5.2)',
+  },
+  bareReturn: {
+    area: 'HTTP/1.1',
+    envoy: 'takes CR within a value',
+    tulle: 'answers 400',
+    why: 'a bare CR ends a line for some parsers (RFC 9112 section 2.2)',
+  },
+  singleSpaces: {
+    area: 'HTTP/1.1',
+    envoy: 'takes several spaces or tabs in a request line',
+    tulle: 'answers 400',
+    why: 'a request line has single spaces (RFC 9112 section 3)',
+  },
+  oldChunks: {
+    area: 'HTTP/1.1',
+    envoy: 'takes chunked bodies in HTTP/1.0',
+    tulle: 'answers 400',
+    why: 'HTTP/1.0 has no transfer codings (RFC 9112 section 6.1)',
+  },
+  chunkEnd: {
+    area: 'HTTP/1.1',
+    envoy: 'takes other bytes than CR LF after a chunk',
+    tulle: 'answers 400',
+    why: 'else the next length is guessed',
+  },
+} as const satisfies Readonly<Record<string, Difference>>;

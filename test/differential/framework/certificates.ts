@@ -1,0 +1,23 @@
+/** Certificates of a comparison: one root, its origin, its proxy (both as server and as client) and its client. */
+import { createTestCa, type TestKeyPair } from '../../../src/net/testing/certificates.ts';
+
+export interface Certificates {
+  readonly root: string;
+  readonly origin: TestKeyPair;
+  readonly proxy: TestKeyPair;
+  readonly client: TestKeyPair;
+}
+
+export const CLIENT_ID = 'spiffe://mesh.test/ns/shop/sa/client';
+export const PROXY_ID = 'spiffe://mesh.test/ns/shop/sa/proxy';
+
+/** Makes them; some 100 ms. */
+export function createCertificates(): Certificates {
+  const ca = createTestCa('differential');
+  return {
+    root: ca.root,
+    origin: ca.issue('DNS:origin.test,URI:spiffe://mesh.test/ns/shop/sa/origin'),
+    proxy: ca.issue(`DNS:any.test,URI:${PROXY_ID}`),
+    client: ca.issue(`URI:${CLIENT_ID},DNS:client.test`),
+  };
+}
