@@ -9,6 +9,9 @@
  */
 import type { Transform } from 'node:stream';
 
+/** What may come of any piece: a short one of very regular data is no attack. */
+const ALWAYS_ALLOWED_BYTES = 65_536;
+
 export interface PumpHandlers {
   onOutput(bytes: Uint8Array): void;
   /** The last `write` or `end` is done. */
@@ -38,7 +41,7 @@ export class Pump {
   /** Takes a copy of `data`; `onReady` follows. */
   write(data: Uint8Array): void {
     if (this.#isBroken) return void setImmediate(() => this.#ready());
-    this.#roomBytes = data.length * this.#maxRatio;
+    this.#roomBytes = Math.max(ALWAYS_ALLOWED_BYTES, data.length * this.#maxRatio);
     this.#transform.write(Buffer.from(data), (error) => {
       if (error === null || error === undefined) this.#ready();
     });
