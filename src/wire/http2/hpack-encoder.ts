@@ -119,13 +119,13 @@ export class HpackEncoder implements LineReader {
   field(name: string, value: string): void {
     const rule = ruleInText(name, 0, keyOf(name));
     if (rule !== undefined && rule.encoding !== TRAILERS_ONLY) {
-      if (rule.encoding !== NOT_SENT) this.#ruled(rule, value);
+      if (rule.encoding !== NOT_SENT) this.#ruled(rule, trimBlanks(value, 0, value.length));
       return;
     }
     const line = `${name}: ${value}`;
     const known = LINES.get(line);
     if (known !== undefined) this.#indexed(known);
-    else this.#unknown(line, name, value.trim());
+    else this.#unknown(line, name, trimBlanks(value, 0, value.length));
   }
 
   #begin(): void {
