@@ -71,6 +71,12 @@ export interface HcmConfig {
   readonly allowsAbsoluteUrl: boolean;
   readonly passesTrailers: boolean;
   readonly allowsCustomMethods: boolean;
+  /** `Expect: 100-continue` and informational responses are passed on instead of being answered here. */
+  readonly proxiesContinue: boolean;
+  /** A request that is refused for its form does not end its connection. */
+  readonly keepsConnectionOnBadMessage: boolean;
+  /** A connection that is too old ends with a response only. */
+  readonly isMaxDurationSafe: boolean;
   /** Upgrades that are allowed unless a route says otherwise. */
   readonly upgrades: ReadonlyMap<string, boolean>;
 }
@@ -301,6 +307,9 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
     allowsAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
     passesTrailers: http1?.enableTrailers ?? false,
     allowsCustomMethods: http1?.allowCustomMethods ?? false,
+    proxiesContinue: hcm.proxy100Continue,
+    keepsConnectionOnBadMessage: http1?.overrideStreamErrorOnInvalidHttpMessage ?? hcm.streamErrorOnInvalidHttpMessage ?? false,
+    isMaxDurationSafe: false,
     upgrades: readUpgrades(hcm, path),
   };
 }

@@ -6,7 +6,7 @@ import { breachDetails, localMessage } from './local-reply.ts';
 
 const textOf = (type: string | undefined, status: number, body: string): string => {
   const request = type === undefined ? undefined : headersOf([['content-type', type]]);
-  const { head, body: bytes } = localMessage(request, status, body, [['x-a', '1']]);
+  const { head, body: bytes } = localMessage(request, { status, body, headers: [['x-a', '1']] });
   return `${head.status}\r\n${head.headers.toText()}\r\n${Buffer.from(bytes).toString()}`;
 };
 

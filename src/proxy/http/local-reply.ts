@@ -3,13 +3,16 @@ import type { ProtocolError } from '../../core/errors.ts';
 import { headersOf } from '../../wire/http/headers.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import type { Response } from '../router/downstream.ts';
+import type { LocalReply } from './filter.ts';
 
 export interface LocalMessage {
   readonly head: Response;
   readonly body: Uint8Array;
 }
 
-type Fields = readonly (readonly [name: string, value: string])[];
+type Reply = Omit<LocalReply, 'details'>;
+
+const NO_FIELDS: NonNullable<LocalReply['headers']> = [];
 
 const NOTHING = new Uint8Array(0);
 const GRPC_TYPE = /^application\/grpc(?:\+|$)/;
@@ -30,20 +33,21 @@ export function grpcStatusOf(status: number): number {
 }
 
 /** A client of gRPC reads no HTTP status: it gets 200 and the status in a field. */
-function grpcMessage(status: number, body: string, fields: Fields): LocalMessage {
+function grpcMessage({ status, body = '', headers: fields = NO_FIELDS, grpcStatus }: Reply): LocalMessage {
   const headers = headersOf([
     ...fields,
     ['content-length', '0'],
     ['content-type', 'application/grpc'],
-    ['grpc-status', String(grpcStatusOf(status))],
+    ['grpc-status', String(grpcStatus ?? grpcStatusOf(status))],
     ...(body === '' ? [] : [['grpc-message', grpcText(body)] as const]),
   ]);
   return { head: { status: 200, headers, contentLength: 0 }, body: NOTHING };
 }
 
-/** A response of our own to a request with these header fields; undefined where there was no request. */
-export function localMessage(request: HeaderMap | undefined, status: number, body: string, fields: Fields): LocalMessage {
-  if (request !== undefined && GRPC_TYPE.test(request.get('content-type') ?? '')) return grpcMessage(status, body, fields);
+/** A response of our own to a request with these header fields; undefined where there was no request, or its client reads no gRPC. */
+export function localMessage(request: HeaderMap | undefined, reply: Reply): LocalMessage {
+  if (request !== undefined && GRPC_TYPE.test(request.get('content-type') ?? '')) return grpcMessage(reply);
+  const { status, body = '', headers: fields = NO_FIELDS } = reply;
   const headers = headersOf(fields);
   const bytes = body === '' ? NOTHING : Buffer.from(body, 'utf8');
   if (status !== 204 && status !== 304) {

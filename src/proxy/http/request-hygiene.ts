@@ -3,8 +3,7 @@
  * what to add. Source: Envoy, "HTTP header manipulation" and "HTTP header sanitizing".
  */
 import { type Cidr, cidrContains, parseIp } from '../../core/cidr.ts';
-import type { HeaderMap } from '../../wire/http/message.ts';
-import type { Http1Request } from '../../wire/http1/head.ts';
+import type { HeaderMap, IncomingRequest } from '../../wire/http/message.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import { extendedVia } from './finish-head.ts';
 import { type ClientCertOptions, forwardClientCert } from './client-cert.ts';
@@ -130,7 +129,7 @@ export function underscored(headers: HeaderMap): readonly string[] {
 }
 
 /** Cleans a head in place, and says where the request comes from. */
-export function cleanRequest(request: Http1Request, connection: DownstreamConnection, options: HygieneOptions): Origin {
+export function cleanRequest(request: IncomingRequest, connection: DownstreamConnection, options: HygieneOptions): Origin {
   const { headers } = request;
   const origin = readOrigin(headers, connection, options);
   for (const name of origin.isInternal ? [] : INTERNAL_FIELDS) headers.remove(name);

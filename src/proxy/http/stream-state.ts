@@ -1,13 +1,12 @@
-import type { Http1Request } from '../../wire/http1/head.ts';
 import type { Cluster, Host } from '../cluster/cluster.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';
-import type { ResponseHead } from '../../wire/http/message.ts';
+import type { IncomingRequest, ResponseHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from './stream-info.ts';
 
 /** A fresh StreamInfo of a request (undefined: of bytes that never became one); all fields set, so that every one has the same shape. */
 export function newStreamInfo(
-  request: Http1Request | undefined,
+  request: IncomingRequest | undefined,
   connection: DownstreamConnection,
   startWallMs: number,
   startMs: number,

@@ -4,7 +4,7 @@ import {
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { type HcmConfig, readHcm } from '../http/hcm-config.ts';
 import { createRuntime } from '../http/hcm-runtime.ts';
-import { ServerConnection } from '../http/server-connection.ts';
+import { serveHttp } from '../http/server-connection.ts';
 import type { NetworkFilter } from './filter.ts';
 
 /** HTTP on a connection: the terminal filter of every HTTP filter chain. Envoy: envoy.filters.network.http_connection_manager. */
@@ -16,8 +16,7 @@ export const httpConnectionManager: NetworkFilter<typeof HttpConnectionManagerSc
   create(config, scope) {
     const runtime = createRuntime(config, scope);
     return (connection, downstream) => {
-      // The connection keeps it alive: it reads from it.
-      void new ServerConnection(connection, downstream, runtime);
+      serveHttp(connection, downstream, runtime);
       return true;
     };
   },

@@ -1,0 +1,17 @@
+import { observe } from '../telemetry/stats.ts';
+import type { HcmStats } from './hcm-stats.ts';
+import type { StreamInfo } from './stream-info.ts';
+
+/** Counts a stream that has ended. */
+export function countStream(stats: HcmStats, info: StreamInfo): void {
+  stats.downstream_rq_active.value--;
+  stats.downstream_rq_completed.value++;
+  if (info.responseCode > 0) countStatus(stats, info.responseCode);
+  observe(stats.downstream_rq_time, info.endMs - info.startMs);
+}
+
+/** Counts a response by the class of its status. */
+export function countStatus(stats: HcmStats, status: number): void {
+  const ofClass = stats.statuses[Math.floor(status / 100)];
+  if (ofClass !== undefined) ofClass.value++;
+}
