@@ -164,7 +164,8 @@ test('what is encoded decodes to the same, in any order of heads and table sizes
         encoder.setMaxTableBytes(one.tableBytes);
         continue;
       }
-      const plain = one.fields.filter(isPlain);
+      // Whether `te` is among lines is the business of HTTP/1.1.
+      const plain = one.fields.filter((pair) => isPlain(pair) && !(one.isLines && pair[0] === 'te'));
       for (let i = 0; i < one.times; i++) {
         const headers = one.isLines
           ? blockOfLines(plain.map(([field, text]) => `${field.toUpperCase()}:  ${text} `))
@@ -174,8 +175,7 @@ test('what is encoded decodes to the same, in any order of heads and table sizes
         assert.equal(head.compressionError, undefined);
         assert.equal(head.malformed, undefined);
         assert.deepEqual([head.method, head.scheme, head.authority, head.path], ['PUT', 'https', 'shop.example', one.path]);
-        const want = one.isLines ? plain.filter(([field]) => field !== 'te') : plain;
-        assert.deepEqual(pairsOf(head.headers), want);
+        assert.deepEqual(pairsOf(head.headers), plain);
       }
     }
   });
