@@ -7,13 +7,14 @@ import type { Connection } from '../../net/connection.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import type { Cluster, Host } from './cluster.ts';
-import { type ClientOwner, HttpClient } from './http-client.ts';
+import { type ClientOwner, Http1Client } from './http1-client.ts';
 import { sourceTo } from './source-address.ts';
 import { type ClusterHttpStats, clusterHttpStats } from './http-stats.ts';
+import type { UpstreamStream } from './http-upstream.ts';
 
 /** Who waits for a connection. Exactly one of the two is called, unless `cancel` came before. */
 export interface PoolWaiter {
-  onPoolReady(client: HttpClient): void;
+  onPoolReady(stream: UpstreamStream): void;
   /** `detail` is the transport's word, e.g. `ECONNREFUSED`. */
   onPoolFailure(reason: ResetReason, detail: string): void;
 }
@@ -26,8 +27,8 @@ export class HttpPool implements ClientOwner {
   readonly #host: Host;
   readonly #clock: Clock;
   readonly #timers: Timers;
-  readonly #idle: HttpClient[] = [];
-  readonly #clients = new Set<HttpClient>();
+  readonly #idle: Http1Client[] = [];
+  readonly #clients = new Set<Http1Client>();
   readonly #waiting: PoolWaiter[] = [];
   #connecting = 0;
   #isClosing = false;
@@ -72,7 +73,7 @@ export class HttpPool implements ClientOwner {
     for (const client of this.#clients) this.#retire(client);
   }
 
-  onIdle(client: HttpClient): void {
+  onIdle(client: Http1Client): void {
     const { maxRequestsPerConnection, idleTimeoutMs } = this.#cluster;
     if (maxRequestsPerConnection > 0 && client.requests >= maxRequestsPerConnection) {
       this.stats.upstream_cx_max_requests.value++;
@@ -86,7 +87,7 @@ export class HttpPool implements ClientOwner {
     if (idleTimeoutMs > 0 && this.#sweeper === undefined) this.#sweeper = this.#timers.after(idleTimeoutMs, () => this.#sweep());
   }
 
-  onClosed(client: HttpClient): void {
+  onClosed(client: Http1Client): void {
     this.#clients.delete(client);
     const index = this.#idle.indexOf(client);
     if (index >= 0) this.#idle.splice(index, 1);
@@ -97,7 +98,7 @@ export class HttpPool implements ClientOwner {
     if (this.#waiting.length > this.#connecting) this.#grow();
   }
 
-  #takeIdle(): HttpClient | undefined {
+  #takeIdle(): Http1Client | undefined {
     const client = this.#idle.pop();
     return client === undefined || !(client.isClosed || client.isRetired) ? client : this.#takeIdle();
   }
@@ -108,7 +109,7 @@ export class HttpPool implements ClientOwner {
     return waiter;
   }
 
-  #retire(client: HttpClient): void {
+  #retire(client: Http1Client): void {
     client.isRetired = true;
     if (!client.isBusy) client.close();
   }
@@ -149,7 +150,7 @@ export class HttpPool implements ClientOwner {
 
   #connected(connection: Connection): void {
     this.#connecting--;
-    const client = new HttpClient(connection, this);
+    const client = new Http1Client(connection, this);
     this.#clients.add(client);
     const { maxConnectionDurationMs } = this.#cluster;
     if (maxConnectionDurationMs > 0) this.#timers.after(maxConnectionDurationMs, () => this.#expire(client));
@@ -174,7 +175,7 @@ export class HttpPool implements ClientOwner {
     this.#host.activeConnections--;
   }
 
-  #expire(client: HttpClient): void {
+  #expire(client: Http1Client): void {
     if (client.isClosed) return;
     this.stats.upstream_cx_max_duration_reached.value++;
     this.#retire(client);

@@ -1,6 +1,5 @@
 import type { HeaderBlock } from '../../wire/http/headers.ts';
-import type { ResponseHead } from '../../wire/http/message.ts';
-import type { Http1Request } from '../../wire/http1/head.ts';
+import type { IncomingRequest, ResponseHead } from '../../wire/http/message.ts';
 import type { HttpStream } from '../http/filter.ts';
 import type { ResponseFlag } from '../http/stream-info.ts';
 import type { ClusterChoice } from './route.ts';
@@ -12,13 +11,15 @@ export interface Response extends ResponseHead {
 
 /** The client's side of a request, as the router sees it. */
 export interface Downstream extends HttpStream {
-  readonly request: Http1Request;
-  /** True where the client asks for an upgrade that is allowed here. */
+  readonly request: IncomingRequest;
+  /** True where the client asks for an upgrade that is allowed here, or a tunnel by CONNECT. */
   readonly isUpgrade: boolean;
   /** The cluster that the route chose; undefined where it forwards nothing. */
   readonly choice: ClusterChoice | undefined;
   /** Says that the request comes from inside, so that its x-envoy-* fields count. */
   readonly isInternal: boolean;
+  /** Passes an informational head (1xx, never 101) on; there may be several before the response. */
+  respondInformational(head: Response): void;
   /** Passes a response on: the route's changes, then the filters, then the client. */
   respond(head: Response, isEnd: boolean): void;
   /** `view` is borrowed. */

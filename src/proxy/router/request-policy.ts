@@ -2,7 +2,7 @@
  * What a request asks for by x-envoy-* fields, over what its route says. Source: Envoy, "Router", HTTP headers
  * consumed. The connection manager has taken these fields out of requests from outside.
  */
-import type { Http1Request } from '../../wire/http1/head.ts';
+import type { RequestHead } from '../../wire/http/message.ts';
 import { parseRetryOn } from './retry-policy.ts';
 import type { RetryPolicy } from './route.ts';
 
@@ -38,7 +38,7 @@ const PLAIN_RETRY: RetryPolicy = {
   avoidsPreviousHosts: false,
 };
 
-function readRetry(request: Http1Request, policy: RetryPolicy | undefined): RetryPolicy | undefined {
+function readRetry(request: RequestHead, policy: RetryPolicy | undefined): RetryPolicy | undefined {
   const { headers } = request;
   const words = [headers.get('x-envoy-retry-on'), headers.get('x-envoy-retry-grpc-on')].filter((word) => word !== undefined);
   const maxRetries = readNumber(headers.get('x-envoy-max-retries'));
@@ -55,7 +55,7 @@ function readRetry(request: Http1Request, policy: RetryPolicy | undefined): Retr
 }
 
 /** Reads the fields of a request from inside the mesh, and takes them away. */
-export function readRequestPolicy(request: Http1Request, routeTimeoutMs: number, policy: RetryPolicy | undefined): RequestPolicy {
+export function readRequestPolicy(request: RequestHead, routeTimeoutMs: number, policy: RetryPolicy | undefined): RequestPolicy {
   const { headers } = request;
   const timeoutMs = readNumber(headers.get('x-envoy-upstream-rq-timeout-ms')) ?? routeTimeoutMs;
   const perTry = readNumber(headers.get('x-envoy-upstream-rq-per-try-timeout-ms')) ?? policy?.perTryTimeoutMs ?? 0;

@@ -1,4 +1,5 @@
 /** What a client is told when no attempt brought a response. Source: Envoy's router: texts, flags and details. */
+import type { Outcome } from '../cluster/cluster.ts';
 import type { LocalReply } from '../http/filter.ts';
 import type { ResponseFlag } from '../http/stream-info.ts';
 import type { ResetReason } from './retry-decision.ts';
@@ -19,6 +20,12 @@ const MEANINGS: Readonly<Record<ResetReason, ResetMeaning>> = {
   overflow: { text: 'overflow', status: 503, flag: 'UO' },
   'per-try timeout': { text: 'upstream request timeout', status: 504, flag: 'UT' },
 };
+
+/** What outlier detection makes of a reset. */
+export function outcomeOf(reason: ResetReason): Outcome {
+  if (reason === 'connection failure' || reason === 'connection timeout') return { kind: 'local-origin-failure', cause: 'connect-failure' };
+  return { kind: 'local-origin-failure', cause: reason === 'per-try timeout' ? 'timeout' : 'reset' };
+}
 
 /** The flag of a reset. */
 export function resetFlag(reason: ResetReason): ResponseFlag {

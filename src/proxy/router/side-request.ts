@@ -4,7 +4,15 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
-import type { ClusterManager } from '../cluster/cluster.ts';
+import type { IncomingResponse } from '../../wire/http/message.ts';
+import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
+import { poolOf } from '../cluster/http-pool.ts';
+import { type ClusterHttpStats, clusterHttpStats } from '../cluster/http-stats.ts';
+import type { UpstreamStream } from '../cluster/http-upstream.ts';
+import { timersOf } from '../timers.ts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
+import { outcomeOf, transportFailure } from './reset.ts';
+import type { ResetReason } from './retry-decision.ts';
 
 export interface SideRequest {
   readonly method: string;
@@ -27,7 +35,7 @@ export type SideResult =
       readonly body: Uint8Array;
       readonly trailers: HeaderBlock | undefined;
     }
-  /** No answer: what happened, in the words of `reset.ts` (`no cluster`, `no healthy upstream`, `timeout` besides). */
+  /** No answer: what happened, in the words of `reset.ts` (`no cluster`, `no healthy upstream`, `timeout`, `response too long` besides). */
   | { readonly kind: 'failure'; readonly reason: string };
 
 /** What a side request needs of the proxy. */
@@ -38,3 +46,113 @@ export interface SideScope {
 
 /** Sends a request to a cluster; `onResult` is called once, never during the call. The result cancels it. */
 export type SendAside = (clusterName: string, request: SideRequest, scope: SideScope, onResult: (result: SideResult) => void) => () => void;
+
+const NO_HASH = { hash: undefined, avoid: [], avoidAttempts: 1, originalDestination: undefined };
+
+/** One request on its way, and what has come of its answer. */
+class Aside implements AttemptOwner {
+  readonly #request: SideRequest;
+  readonly #stats: ClusterHttpStats;
+  readonly #onResult: (result: SideResult) => void;
+  readonly #pieces: Buffer[] = [];
+  #bytes = 0;
+  #head: IncomingResponse | undefined = undefined;
+
+  constructor(request: SideRequest, stats: ClusterHttpStats, onResult: (result: SideResult) => void) {
+    this.#request = request;
+    this.#stats = stats;
+    this.#onResult = onResult;
+  }
+
+  onAttemptReady(attempt: Attempt, stream: UpstreamStream): void {
+    const { method, path, authority, scheme, headers, body } = this.#request;
+    const contentLength = body.reduce((sum, piece) => sum + piece.length, 0);
+    if (contentLength > 0) headers.set('content-length', String(contentLength));
+    stream.sendHead({ method, path, authority, scheme, headers, contentLength }, '', contentLength === 0, attempt);
+    for (const piece of body) stream.sendData(piece);
+    stream.sendEnd(undefined);
+  }
+
+  onAttemptInformational(): void {}
+
+  onAttemptDrain(): void {}
+
+  onAttemptHead(attempt: Attempt, head: IncomingResponse, isEnd: boolean): void {
+    attempt.report({ kind: 'status', status: head.status });
+    for (const counter of this.#stats.status(head.status)) counter.value++;
+    this.#stats.upstream_rq_completed.value++;
+    this.#head = head;
+    if (isEnd) this.onAttemptEnd(attempt, undefined);
+  }
+
+  onAttemptData(attempt: Attempt, view: Uint8Array): void {
+    const { maxBodyBytes } = this.#request;
+    if (maxBodyBytes === 0) return;
+    this.#bytes += view.length;
+    if (this.#bytes > maxBodyBytes) this.#fail(attempt, 'response too long');
+    else this.#pieces.push(Buffer.from(view));
+  }
+
+  onAttemptEnd(attempt: Attempt, trailers: HeaderBlock | undefined): void {
+    attempt.end();
+    if (this.#head === undefined) return;
+    const { status, headers } = this.#head;
+    this.#onResult({ kind: 'answer', status, headers, body: Buffer.concat(this.#pieces, this.#bytes), trailers });
+  }
+
+  onAttemptReset(attempt: Attempt, reason: ResetReason, detail: string): void {
+    if (reason !== 'overflow') attempt.report(outcomeOf(reason));
+    this.#fail(attempt, detail === '' ? reason : `${reason}: ${transportFailure(detail)}`);
+  }
+
+  onAttemptTimeout(attempt: Attempt): void {
+    this.#stats.upstream_rq_timeout.value++;
+    attempt.report({ kind: 'local-origin-failure', cause: 'timeout' });
+    this.#fail(attempt, 'timeout');
+  }
+
+  #fail(attempt: Attempt, reason: string): void {
+    attempt.destroy();
+    this.#onResult({ kind: 'failure', reason });
+  }
+}
+
+/** Starts a request; gives what cancels it, or why there is none. */
+function start(cluster: Cluster | undefined, request: SideRequest, clock: Clock, onResult: (result: SideResult) => void) {
+  const host = cluster?.pick(NO_HASH);
+  if (cluster === undefined) return 'no cluster';
+  if (host === undefined) return 'no healthy upstream';
+  const stats = clusterHttpStats(cluster.stats);
+  if (cluster.limits.requests.value >= cluster.limits.maxRequests) {
+    stats.upstream_rq_pending_overflow.value++;
+    return 'overflow';
+  }
+  const aside = new Aside(request, stats, onResult);
+  const attempt = new Attempt(aside, request.method === 'HEAD', cluster, host, stats, timersOf(clock), 0);
+  attempt.startTimeout(request.timeoutMs);
+  attempt.begin(poolOf(cluster, host, clock));
+  return attempt;
+}
+
+/** The one way to send such requests. `timeoutMs` 0 waits for ever. */
+export const sendAside: SendAside = (clusterName, request, { clusters, clock }, onResult) => {
+  let isStarting = true;
+  let isOver = false;
+  const tell = (result: SideResult): void => {
+    if (isOver) return;
+    isOver = true;
+    onResult(result);
+  };
+  const late = (result: SideResult): void => {
+    if (isStarting) queueMicrotask(() => tell(result));
+    else tell(result);
+  };
+  const started = start(clusters.get(clusterName), request, clock, late);
+  if (typeof started === 'string') late({ kind: 'failure', reason: started });
+  isStarting = false;
+  return () => {
+    if (isOver) return;
+    isOver = true;
+    if (typeof started !== 'string') started.drop();
+  };
+};

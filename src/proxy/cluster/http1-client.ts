@@ -1,38 +1,31 @@
 /** One HTTP/1.1 connection to a host: a request at a time, its response to whoever reads it. */
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
+import { formatAddress } from '../../net/address.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import { chunkStart, CHUNK_END, lastChunk } from '../../wire/http1/chunked.ts';
 import { createResponseDecoder, type ResponseDecoder } from '../../wire/http1/decoder.ts';
+import { requestHeadText } from '../../wire/http1/encode.ts';
 import type { Http1Response } from '../../wire/http1/head.ts';
-import type { ResetReason } from '../router/retry-decision.ts';
 import type { ClusterHttpStats } from './http-stats.ts';
-
-/** Who reads a response. */
-export interface ResponseReader {
-  readonly isHead: boolean;
-  /** A final head, or 101 to an upgrade: after that, data are the tunnel's bytes. */
-  onResponseHead(head: Http1Response, isEnd: boolean): void;
-  /** `view` is borrowed. */
-  onResponseData(view: Uint8Array): void;
-  onResponseEnd(trailers: HeaderBlock | undefined): void;
-  /** The host takes request bytes again. */
-  onUpstreamDrain(): void;
-  /** Nothing more comes. `detail` is the transport's word for it. */
-  onUpstreamReset(reason: ResetReason, detail: string): void;
-}
+import type { OutgoingRequest, ResponseReader, UpstreamStream } from './http-upstream.ts';
 
 /** What a connection tells its pool. */
 export interface ClientOwner {
   readonly stats: ClusterHttpStats;
   /** The connection can take another request. */
-  onIdle(client: HttpClient): void;
-  onClosed(client: HttpClient): void;
+  onIdle(client: Http1Client): void;
+  onClosed(client: Http1Client): void;
 }
 
 /** Bytes of an unwanted response that are read so that its connection can be used again. */
 const DRAIN_BYTES = 64 * 1024;
 
-export class HttpClient implements ConnectionHandlers {
+/** Methods whose requests say nothing of a body that they do not have; others say that it is empty. */
+const BODILESS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT']);
+
+export class Http1Client implements ConnectionHandlers, UpstreamStream {
+  readonly protocol = 'HTTP/1.1';
+  readonly localAddress: string;
   readonly connection: Connection;
   /** Requests that were sent on it. */
   requests = 0;
@@ -50,6 +43,8 @@ export class HttpClient implements ConnectionHandlers {
   #isResponseDone = true;
   #isPersistent = true;
   #isTunnel = false;
+  #isConnect = false;
+  #isPaused = false;
   /** The final head has been read. */
   #hasFinalHead = false;
   /** Of a response without body: told once the connection is free again. */
@@ -60,6 +55,7 @@ export class HttpClient implements ConnectionHandlers {
 
   constructor(connection: Connection, owner: ClientOwner) {
     this.connection = connection;
+    this.localAddress = formatAddress(connection.local);
     this.#owner = owner;
     this.#decoder = createResponseDecoder(
       {
@@ -78,11 +74,12 @@ export class HttpClient implements ConnectionHandlers {
     return !this.#isRequestDone || !this.#isResponseDone;
   }
 
-  /** Sends a head. `isChunked`: the body follows in chunks. Upgrades have no body but stay open: `isEnd` false. */
-  sendHead(text: string, isEnd: boolean, isChunked: boolean, reader: ResponseReader): void {
+  sendHead(request: OutgoingRequest, upgrade: string, isEnd: boolean, reader: ResponseReader): void {
+    const { method, headers } = request;
+    this.#isConnect = method === 'CONNECT';
+    this.#isChunked = request.contentLength < 0 && upgrade === '' && !this.#isConnect;
     this.#reader = reader;
     this.#isHeadRequest = reader.isHead;
-    this.#isChunked = isChunked;
     this.#isRequestDone = isEnd;
     this.#isResponseDone = false;
     this.#isPersistent = true;
@@ -90,7 +87,9 @@ export class HttpClient implements ConnectionHandlers {
     this.#hasFinalHead = false;
     this.#decoder.next();
     this.requests++;
-    this.connection.writeText(text);
+    if (isEnd && !BODILESS_METHODS.has(method) && !headers.has('content-length')) headers.set('content-length', '0');
+    const target = this.#isConnect ? request.authority : request.path;
+    this.connection.writeText(requestHeadText(method, target, request.authority, headers, this.#isChunked, '', upgrade));
   }
 
   /** Sends a borrowed piece of the body; false: wait for `onUpstreamDrain`. */
@@ -110,12 +109,23 @@ export class HttpClient implements ConnectionHandlers {
     if (this.#isResponseDone) this.#settle();
   }
 
-  /** The reader wants no more of the response. A small rest is read and dropped, otherwise the connection goes. */
+  pause(): void {
+    this.#isPaused = true;
+    this.connection.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.connection.resume();
+  }
+
+  /** A small rest of the response is read and dropped, otherwise the connection goes. */
   abandon(): void {
     this.#reader = undefined;
     if (this.isClosed || this.#isResponseDone) return;
     const canDrain = this.#isRequestDone && this.#isPersistent && !this.#isTunnel && this.#unwantedBytes >= 0;
-    if (canDrain) this.connection.resume();
+    if (canDrain) this.resume();
     else this.close();
   }
 
@@ -128,7 +138,6 @@ export class HttpClient implements ConnectionHandlers {
     this.connection.destroy(detail);
   }
 
-  /** Closes it at once; its reader is not told. */
   destroy(): void {
     this.#reader = undefined;
     this.close();
@@ -171,11 +180,14 @@ export class HttpClient implements ConnectionHandlers {
   }
 
   #onHead(head: Http1Response, hasBody: boolean): void {
-    if (head.status < 200 && head.status !== 101) return;
+    if (head.status < 200 && head.status !== 101) {
+      this.#reader?.onInformational(head);
+      return;
+    }
     this.#hasFinalHead = true;
     this.#isPersistent = head.isPersistent;
     this.#unwantedBytes = head.contentLength <= DRAIN_BYTES ? head.contentLength : -1;
-    if (head.status === 101) {
+    if (head.status === 101 || (this.#isConnect && head.status < 300)) {
       this.#isTunnel = true;
       this.#decoder.handOver();
       this.#reader?.onResponseHead(head, false);
@@ -196,6 +208,8 @@ export class HttpClient implements ConnectionHandlers {
     if (hasMore) this.#isPersistent = false;
     const reader = this.#reader;
     this.#reader = undefined;
+    // Who paused it has its response whole by now, and will not say more.
+    this.resume();
     this.#settle();
     if (head === undefined) reader?.onResponseEnd(this.#trailers);
     else reader?.onResponseHead(head, true);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
+import { headersOf } from '../../wire/http/headers.ts';
 import { createStats } from '../telemetry/registry.ts';
-import { HttpClient, type ResponseReader } from './http-client.ts';
+import { Http1Client } from './http1-client.ts';
 import { clusterHttpStats } from './http-stats.ts';
+import type { ResponseReader } from './http-upstream.ts';
 
 /** A connection whose end is told later, as a socket's is. */
 class LateConnection implements Connection {
@@ -32,6 +34,7 @@ class LateConnection implements Connection {
 
 const reader: ResponseReader = {
   isHead: false,
+  onInformational() {},
   onResponseHead() {},
   onResponseData() {},
   onResponseEnd() {},
@@ -39,11 +42,13 @@ const reader: ResponseReader = {
   onUpstreamReset() {},
 };
 
-function served(): { connection: LateConnection; client: HttpClient; idle: HttpClient[] } {
+const GET = { method: 'GET', path: '/', authority: 'a', scheme: 'http', headers: headersOf([]), contentLength: 0 };
+
+function served(): { connection: LateConnection; client: Http1Client; idle: Http1Client[] } {
   const connection = new LateConnection();
-  const idle: HttpClient[] = [];
-  const client = new HttpClient(connection, { stats: clusterHttpStats(createStats()), onIdle: (each) => idle.push(each), onClosed() {} });
-  client.sendHead('GET / HTTP/1.1\r\nhost: a\r\n\r\n', true, false, reader);
+  const idle: Http1Client[] = [];
+  const client = new Http1Client(connection, { stats: clusterHttpStats(createStats()), onIdle: (each) => idle.push(each), onClosed() {} });
+  client.sendHead(GET, '', true, reader);
   connection.handlers?.onData(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
   return { connection, client, idle };
 }

@@ -1,0 +1,165 @@
+/** One try of a request at one host: from the pool to the end of its response, or to a reset. */
+import type { HeaderBlock } from '../../wire/http/headers.ts';
+import type { IncomingResponse } from '../../wire/http/message.ts';
+import type { Cluster, Host, Outcome } from '../cluster/cluster.ts';
+import type { HttpPool, PoolWaiter } from '../cluster/http-pool.ts';
+import type { ClusterHttpStats } from '../cluster/http-stats.ts';
+import type { ResponseReader, UpstreamStream } from '../cluster/http-upstream.ts';
+import type { Timers, WheelTimer } from '../timers.ts';
+import type { ResetReason } from './retry-decision.ts';
+
+/** Who makes attempts. Nothing is told of one that was dropped. */
+export interface AttemptOwner {
+  /** A connection is there: head, what is kept of the body, and maybe the end are to be sent now. */
+  onAttemptReady(attempt: Attempt, stream: UpstreamStream): void;
+  onAttemptInformational(attempt: Attempt, head: IncomingResponse): void;
+  onAttemptHead(attempt: Attempt, head: IncomingResponse, isEnd: boolean): void;
+  onAttemptData(attempt: Attempt, view: Uint8Array): void;
+  onAttemptEnd(attempt: Attempt, trailers: HeaderBlock | undefined): void;
+  /** The host takes request bytes again. */
+  onAttemptDrain(): void;
+  /** It has died without a whole response. */
+  onAttemptReset(attempt: Attempt, reason: ResetReason, detail: string): void;
+  /** The time for one try is over; the attempt still runs. */
+  onAttemptTimeout(attempt: Attempt): void;
+}
+
+export class Attempt implements ResponseReader, PoolWaiter {
+  readonly isHead: boolean;
+  readonly host: Host;
+  /** Undefined before a connection is there, and once the stream has ended. */
+  stream: UpstreamStream | undefined = undefined;
+  /** Any byte of the request has been written. */
+  wasSent = false;
+  /** `Clock.monotonicMs` of that. */
+  sentMs = 0;
+  readonly #owner: AttemptOwner;
+  readonly #cluster: Cluster;
+  readonly #stats: ClusterHttpStats;
+  readonly #timers: Timers;
+  readonly #idleMs: number;
+  #pool: HttpPool | undefined = undefined;
+  #isCounted = true;
+  #timeout: WheelTimer | undefined = undefined;
+  #idle: WheelTimer | undefined = undefined;
+
+  /** Counts the attempt from now on. `idleMs`: how long nothing may come from the host; 0 for ever. */
+  constructor(owner: AttemptOwner, isHead: boolean, cluster: Cluster, host: Host, stats: ClusterHttpStats, timers: Timers, idleMs: number) {
+    this.#owner = owner;
+    this.isHead = isHead;
+    this.host = host;
+    this.#cluster = cluster;
+    this.#stats = stats;
+    this.#timers = timers;
+    this.#idleMs = idleMs;
+    host.activeRequests++;
+    host.requestsTotal.value++;
+    cluster.limits.requests.value++;
+    stats.upstream_rq_total.value++;
+  }
+
+  begin(pool: HttpPool): void {
+    this.#pool = pool;
+    pool.acquire(this);
+  }
+
+  /** Bounds the try, from now on; 0 for no bound. */
+  startTimeout(timeoutMs: number): void {
+    if (timeoutMs > 0) this.#timeout = this.#timers.after(timeoutMs, () => this.#owner.onAttemptTimeout(this));
+  }
+
+  /** Tells outlier detection how it went. */
+  report(outcome: Outcome): void {
+    this.host.report(outcome);
+  }
+
+  /** The try has brought its response's head: its time is no longer bound. */
+  stopTimeout(): void {
+    this.#timers.cancel(this.#timeout);
+    this.#timeout = undefined;
+  }
+
+  stopTimers(): void {
+    this.stopTimeout();
+    this.#timers.cancel(this.#idle);
+    this.#idle = undefined;
+  }
+
+  /** Lets go of whatever it holds. The response of a host that is to be trusted with a rest is read to its end. */
+  drop(): void {
+    this.#release()?.abandon();
+  }
+
+  /** As `drop`, and the stream is reset. */
+  destroy(): void {
+    this.#release()?.destroy();
+  }
+
+  /** The stream has ended by itself, or is somebody else's. */
+  end(): void {
+    this.#release();
+  }
+
+  onPoolReady(stream: UpstreamStream): void {
+    this.#pool = undefined;
+    this.stream = stream;
+    this.wasSent = true;
+    this.#owner.onAttemptReady(this, stream);
+    this.#restartIdle();
+  }
+
+  onPoolFailure(reason: ResetReason, detail: string): void {
+    this.#pool = undefined;
+    this.#owner.onAttemptReset(this, reason, detail);
+  }
+
+  onUpstreamDrain(): void {
+    this.#owner.onAttemptDrain();
+  }
+
+  onUpstreamReset(reason: ResetReason, detail: string): void {
+    this.stream = undefined;
+    this.#stats.upstream_rq_rx_reset.value++;
+    this.#owner.onAttemptReset(this, reason, detail);
+  }
+
+  onInformational(head: IncomingResponse): void {
+    this.#restartIdle();
+    this.#owner.onAttemptInformational(this, head);
+  }
+
+  onResponseHead(head: IncomingResponse, isEnd: boolean): void {
+    this.#restartIdle();
+    this.#owner.onAttemptHead(this, head, isEnd);
+  }
+
+  onResponseData(view: Uint8Array): void {
+    if (this.#idle !== undefined) this.#restartIdle();
+    this.#owner.onAttemptData(this, view);
+  }
+
+  onResponseEnd(trailers: HeaderBlock | undefined): void {
+    this.#owner.onAttemptEnd(this, trailers);
+  }
+
+  #restartIdle(): void {
+    if (this.#idleMs <= 0 || !this.#isCounted) return;
+    this.#timers.cancel(this.#idle);
+    this.#idle = this.#timers.after(this.#idleMs, () => this.#owner.onAttemptTimeout(this));
+  }
+
+  /** Gives the stream, which is the caller's from here on. */
+  #release(): UpstreamStream | undefined {
+    const { stream } = this;
+    this.stream = undefined;
+    this.stopTimers();
+    this.#pool?.cancel(this);
+    this.#pool = undefined;
+    if (this.#isCounted) {
+      this.#isCounted = false;
+      this.host.activeRequests--;
+      this.#cluster.limits.requests.value--;
+    }
+    return stream;
+  }
+}

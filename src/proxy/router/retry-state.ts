@@ -1,0 +1,48 @@
+/** The retries of one request: how many there were, and whether its cluster has room for more. */
+import type { Cluster } from '../cluster/cluster.ts';
+import type { ClusterHttpStats } from '../cluster/http-stats.ts';
+import type { RetryPolicy } from './route.ts';
+
+/** Whether the cluster allows one more retry now: by its budget, or by its cap. */
+function hasRoom({ limits }: Cluster): boolean {
+  const { retryBudget } = limits;
+  if (retryBudget === undefined) return limits.retries.value < limits.maxRetries;
+  const active = limits.requests.value + limits.pending.value;
+  return limits.retries.value < Math.max(retryBudget.minConcurrency, retryBudget.fraction * active);
+}
+
+export class RetryState {
+  readonly policy: RetryPolicy;
+  /** The request is counted among those that are being retried. */
+  isRetrying = false;
+  readonly #cluster: Cluster;
+  readonly #stats: ClusterHttpStats;
+
+  constructor(policy: RetryPolicy, cluster: Cluster, stats: ClusterHttpStats) {
+    this.policy = policy;
+    this.#cluster = cluster;
+    this.#stats = stats;
+  }
+
+  /** Takes one retry after `attempts` attempts. Gives the flag that says why there is none, or undefined. */
+  take(attempts: number): 'URX' | 'UO' | undefined {
+    if (attempts > this.policy.maxRetries) {
+      this.#stats.upstream_rq_retry_limit_exceeded.value++;
+      return 'URX';
+    }
+    if (!hasRoom(this.#cluster)) {
+      this.#stats.upstream_rq_retry_overflow.value++;
+      return 'UO';
+    }
+    this.#stats.upstream_rq_retry.value++;
+    if (!this.isRetrying) this.#cluster.limits.retries.value++;
+    this.isRetrying = true;
+    return undefined;
+  }
+
+  /** The request is over. */
+  release(): void {
+    if (this.isRetrying) this.#cluster.limits.retries.value--;
+    this.isRetrying = false;
+  }
+}
