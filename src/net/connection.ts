@@ -15,6 +15,11 @@ export interface Connection {
   writeText(text: string): boolean;
   /** Writes bytes. `isBorrowed`: the caller's buffer will change after the call, so a copy is made where needed. */
   writeBytes(bytes: Uint8Array, isBorrowed: boolean): boolean;
+  /**
+   * From now on what is written leaves once a turn of the event loop, in one write, whosever callback it was written in:
+   * for connections that many streams share. A delay of microseconds for each of them, and a system call for all.
+   */
+  gatherWrites(): void;
   /** Ends our side after what was written (half-close). */
   end(): void;
   /** Closes at once; `reason` is kept for logs. With `reset` the peer gets RST. */

@@ -136,6 +136,33 @@ for (const mode of ['onread', 'data']) {
     server.close();
   });
 
+  inMode('what is written in one turn leaves in one write where writes are gathered', async () => {
+    const { port, server } = await serve(true, echo);
+    const text = Promise.withResolvers<string>();
+    let got = '';
+    const client = await dial(port, {
+      onClose() {},
+      onData: (bytes) => {
+        got += Buffer.from(bytes).toString();
+        if (got.length >= 8) text.resolve(got);
+      },
+    });
+    client.gatherWrites();
+    client.writeText('ab');
+    await Promise.resolve();
+    client.writeText('cd');
+    await new Promise((resolve) => process.nextTick(resolve));
+    assert.equal(client.pendingBytes, 4);
+    client.writeText('ef');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(client.pendingBytes, 0);
+    client.writeText('gh');
+    client.end();
+    assert.equal(await text.promise, 'abcdefgh');
+    server.close();
+    await once(server, 'close');
+  });
+
   inMode('a refused connection is told by its code', async () => {
     const { port, server } = await serve(true, echo);
     server.close();

@@ -17,6 +17,21 @@ function flushDirty(): void {
   dirty.length = 0;
 }
 
+/** Connections that gather their writes and have some. */
+let gathering: SocketConnection[] = [];
+
+function flushGathering(): void {
+  const connections = gathering;
+  // what a flush makes others write is the next turn's
+  gathering = [];
+  for (const connection of connections) connection.flush();
+}
+
+function gather(connection: SocketConnection): void {
+  if (gathering.length === 0) setImmediate(flushGathering);
+  gathering.push(connection);
+}
+
 /**
  * Runs a callback of a socket; what it writes, to whatever connection, goes out when it returns, one write each. An
  * exception ends the connection and nothing else.
@@ -46,6 +61,7 @@ class SocketConnection implements Connection, ReadTarget {
   #handlers = NO_HANDLERS;
   #isReading = false;
   #isDirty = false;
+  #isGathering = false;
   #isEnding = false;
   #hasRoom = true;
   #isPaused = false;
@@ -132,6 +148,10 @@ class SocketConnection implements Connection, ReadTarget {
     return this.#written();
   }
 
+  gatherWrites(): void {
+    this.#isGathering = true;
+  }
+
   end(): void {
     if (this.isClosed || this.#isEnding) return;
     this.flush();
@@ -172,10 +192,13 @@ class SocketConnection implements Connection, ReadTarget {
   #written(): boolean {
     if (!this.#isDirty) {
       this.#isDirty = true;
-      dirty.push(this);
-      if (depth === 0 && !isFlushQueued) {
-        isFlushQueued = true;
-        queueMicrotask(flushDirty);
+      if (this.#isGathering) gather(this);
+      else {
+        dirty.push(this);
+        if (depth === 0 && !isFlushQueued) {
+          isFlushQueued = true;
+          queueMicrotask(flushDirty);
+        }
       }
     }
     // A lot of bytes in one turn: hand them over now, so that the answer tells whether the kernel takes them.

@@ -513,7 +513,7 @@ export class Http2Connection implements StreamHost, FrameHandler {
 
   /** Requests that the server has not taken: they can be sent again on another connection. */
   #dropAbove(lastId: number): void {
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.values()) {
       if (stream.id <= lastId || !stream.isOpen) continue;
       this.#remove(stream);
       stream.reader.onReset(H2.REFUSED_STREAM, 'http2.remote_go_away');
