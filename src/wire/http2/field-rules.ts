@@ -2,9 +2,9 @@
  * What HTTP/2 does with a field, by its name: what it means to a head that is decoded, and how it is encoded. The one
  * list that the decoder, the encoder and its table go by.
  */
-import { fieldKey } from '../http/headers.ts';
 import { LOWER_TOKEN } from '../http1/bytes.ts';
 import { literalName, neverIndexedName } from './field-encoding.ts';
+import { makeFieldName, type FieldName } from './field.ts';
 
 /** What a field is to a head (RFC 9113 section 8). */
 export const REGULAR = 0;
@@ -44,6 +44,11 @@ export interface FieldRule {
   /** The name encoded, for a value that is not indexed to follow; the second, for one that never may be. */
   readonly literalName: string;
   readonly neverIndexedName: string;
+  /** The name decoded. */
+  readonly fieldName: FieldName;
+  readonly key: number;
+  /** Another rule in the same slot. */
+  readonly next: FieldRule | undefined;
 }
 
 /** Rows of fields that have neither a meaning to the codec nor few values. */
@@ -116,30 +121,34 @@ const RULES = [
 ] as const satisfies readonly Pick<FieldRule, 'name' | 'kind' | 'encoding'>[];
 
 const SLOT_BITS = 10;
-const NO_RULES: readonly FieldRule[] = [];
 
 function slotOf(key: number): number {
   return Math.imul(key, 0x9e3779b1) >>> (32 - SLOT_BITS);
 }
 
-/** `fieldKey` of a name in lower case. */
-export function keyOf(name: string): number {
-  return fieldKey(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1));
-}
-
-const RULES_BY_SLOT: (readonly FieldRule[])[] = Array.from({ length: 1 << SLOT_BITS }, () => NO_RULES);
-for (const rule of RULES) {
-  const slot = slotOf(keyOf(rule.name));
-  const whole = { ...rule, literalName: literalName(rule.name), neverIndexedName: neverIndexedName(rule.name) };
-  RULES_BY_SLOT[slot] = [...(RULES_BY_SLOT[slot] ?? []), whole];
+const RULE_BY_SLOT: (FieldRule | undefined)[] = Array.from({ length: 1 << SLOT_BITS }, () => undefined);
+for (const { name, kind, encoding } of RULES) {
+  const fieldName = makeFieldName(name, kind, undefined);
+  const { key } = fieldName;
+  RULE_BY_SLOT[slotOf(key)] = {
+    name,
+    kind,
+    encoding,
+    literalName: literalName(name),
+    neverIndexedName: neverIndexedName(name),
+    fieldName,
+    key,
+    next: RULE_BY_SLOT[slotOf(key)],
+  };
 }
 
 /** Rule of the lower-case name that is at `at` in `bytes`; `key` is its `fieldKey`. */
 export function ruleInBytes(bytes: Uint8Array, at: number, key: number): FieldRule | undefined {
-  for (const rule of RULES_BY_SLOT[slotOf(key)] ?? NO_RULES) {
+  for (let rule = RULE_BY_SLOT[slotOf(key)]; rule !== undefined; rule = rule.next) {
+    if (rule.key !== key) continue;
     const { name } = rule;
-    let i = name.length === key >>> 16 ? 0 : -1;
-    while (i >= 0 && i < name.length && bytes[at + i] === name.charCodeAt(i)) i++;
+    let i = 0;
+    while (i < name.length && bytes[at + i] === name.charCodeAt(i)) i++;
     if (i === name.length) return rule;
   }
   return undefined;
@@ -147,10 +156,11 @@ export function ruleInBytes(bytes: Uint8Array, at: number, key: number): FieldRu
 
 /** Rule of the name that is at `at` in `text`, whatever its case; `key` is its `fieldKey`. */
 export function ruleInText(text: string, at: number, key: number): FieldRule | undefined {
-  for (const rule of RULES_BY_SLOT[slotOf(key)] ?? NO_RULES) {
+  for (let rule = RULE_BY_SLOT[slotOf(key)]; rule !== undefined; rule = rule.next) {
+    if (rule.key !== key) continue;
     const { name } = rule;
-    let i = name.length === key >>> 16 ? 0 : -1;
-    while (i >= 0 && i < name.length && LOWER_TOKEN[text.charCodeAt(at + i)] === name.charCodeAt(i)) i++;
+    let i = 0;
+    while (i < name.length && LOWER_TOKEN[text.charCodeAt(at + i)] === name.charCodeAt(i)) i++;
     if (i === name.length) return rule;
   }
   return undefined;

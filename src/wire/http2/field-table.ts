@@ -1,12 +1,11 @@
 /** The tables that a decoder looks fields up in (RFC 7541 section 2.3). */
-import { makeField, makeFieldName, type Field } from './field.ts';
+import { keyOf, makeField, makeFieldName, type Field } from './field.ts';
 import { REGULAR, ruleInBytes } from './field-rules.ts';
 import { STATIC_COUNT, STATIC_FIELDS } from './hpack-static.ts';
 
 function staticField(name: string, value: string): Field {
-  const bare = makeFieldName(name, REGULAR, undefined);
-  const rule = ruleInBytes(Buffer.from(name, 'latin1'), 0, bare.key);
-  return makeField(makeFieldName(name, rule?.kind ?? REGULAR, undefined), value, undefined);
+  const rule = ruleInBytes(Buffer.from(name, 'latin1'), 0, keyOf(name));
+  return makeField(rule?.fieldName ?? makeFieldName(name, REGULAR, undefined), value, undefined);
 }
 
 /** By index: nothing has index 0. */

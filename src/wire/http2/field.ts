@@ -12,6 +12,8 @@ export interface FieldName {
   readonly kind: number;
   /** What is wrong with the name. */
   readonly fault: ProtocolError | undefined;
+  /** The prefix is a substring of a block: not to be kept. */
+  readonly isBorrowed: boolean;
 }
 
 /** Characters of a name. */
@@ -41,9 +43,13 @@ export function ownText(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
+/** `fieldKey` of a name in lower case. */
+export function keyOf(name: string): number {
+  return fieldKey(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1));
+}
+
 export function makeFieldName(name: string, kind: number, fault: ProtocolError | undefined): FieldName {
-  const key = fieldKey(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1));
-  return { prefix: `${name}: `, key, kind, fault };
+  return { prefix: `${name}: `, key: keyOf(name), kind, fault, isBorrowed: false };
 }
 
 export function makeField(name: FieldName, value: string, fault: ProtocolError | undefined): Field {

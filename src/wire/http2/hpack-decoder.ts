@@ -52,7 +52,7 @@ for (const [kind, members, code] of [
 /** What is wrong with a value (RFC 9113 section 8.2.1). */
 function valueFault(kind: number, bytes: Uint8Array, start: number, end: number): ProtocolError | undefined {
   if (start === end) return undefined;
-  const members = kind === REGULAR ? IS_VALUE : (VALUE_CLASSES[kind] ?? IS_VALUE);
+  const members = VALUE_CLASSES[kind] ?? IS_VALUE;
   let at = start;
   while (at < end && members[bytes[at] ?? 0] === 1) at++;
   if (at < end) return hpackFault(VALUE_FAULTS[kind] ?? 'http2.header_value');
@@ -151,7 +151,7 @@ export class HpackDecoder {
     const fault = this.#string();
     if (fault !== undefined) return fault;
     const wrong = name.fault ?? valueFault(name.kind, this.#stringBytes, this.#stringStart, this.#stringEnd);
-    if (isIndexed) this.#index(index === 0 ? { ...name, prefix: ownText(name.prefix) } : name, wrong);
+    if (isIndexed) this.#index(name.isBorrowed ? { ...name, prefix: ownText(name.prefix), isBorrowed: false } : name, wrong);
     else this.#head.literal(name, this.#stringText(), wrong);
     return undefined;
   }
@@ -213,10 +213,11 @@ export class HpackDecoder {
     const end = this.#stringEnd;
     const first = bytes[start] ?? 0;
     const key = fieldKey(end - start, first, bytes[end - 1] ?? 0);
-    const prefix = `${this.#stringText()}: `;
     const rule = start === end ? undefined : ruleInBytes(bytes, start, key);
-    if (rule !== undefined) return { prefix, key, kind: rule.kind, fault: undefined };
-    if (first === COLON && end > start) return { prefix, key, kind: UNKNOWN_PSEUDO, fault: undefined };
-    return { prefix, key, kind: REGULAR, fault: isLowerToken(bytes, start, end) ? undefined : hpackFault('http2.header_name') };
+    if (rule !== undefined) return rule.fieldName;
+    const prefix = `${this.#stringText()}: `;
+    if (first === COLON && end > start) return { prefix, key, kind: UNKNOWN_PSEUDO, fault: undefined, isBorrowed: true };
+    const fault = isLowerToken(bytes, start, end) ? undefined : hpackFault('http2.header_name');
+    return { prefix, key, kind: REGULAR, fault, isBorrowed: true };
   }
 }

@@ -18,7 +18,8 @@ import { trimBlanks, type HeaderBlock, type LineReader } from '../http/headers.t
 import { literalName, makeFieldEncoding, type FieldEncoding } from './field-encoding.ts';
 import { FieldIndex } from './field-index.ts';
 import { FieldMemo } from './field-memo.ts';
-import { keyOf, NEVER_INDEXED, NOT_SENT, ruleInText, SECRET_IF_SHORT, TRAILERS_ONLY, type FieldRule } from './field-rules.ts';
+import { NEVER_INDEXED, NOT_SENT, ruleInText, SECRET_IF_SHORT, TRAILERS_ONLY, type FieldRule } from './field-rules.ts';
+import { keyOf } from './field.ts';
 import { DEFAULT_TABLE_BYTES } from './hpack-static.ts';
 import { indexedText, plainString, tableSizeText } from './hpack-text.ts';
 
@@ -29,7 +30,7 @@ const COLON = 0x3a;
 
 /** Shared by all connections of a process: what a line is encoded to does not depend on the connection. */
 const LINES = new FieldMemo<FieldEncoding>();
-const AUTHORITIES = new FieldMemo<FieldEncoding>();
+const FIELDS = new FieldMemo<FieldEncoding>();
 
 const METHODS: ReadonlyMap<string, FieldEncoding> = new Map(
   ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'CONNECT', 'TRACE'].map((method) => [
@@ -44,7 +45,7 @@ const STATUSES: (FieldEncoding | undefined)[] = [];
 
 const METHOD_NAME = literalName(':method');
 const SCHEME_NAME = literalName(':scheme');
-const AUTHORITY_NAME = literalName(':authority');
+const AUTHORITY = ':authority';
 const PATH_NAME = literalName(':path');
 const PROTOCOL_NAME = literalName(':protocol');
 const ROOT_PATH = makeFieldEncoding(':path', '/').indexed;
@@ -86,7 +87,7 @@ export class HpackEncoder implements LineReader {
       this.#out += path === '/' ? ROOT_PATH : PATH_NAME + plainString(path);
     }
     if (protocol !== '') this.#out += PROTOCOL_NAME + plainString(protocol);
-    if (authority !== '') this.#authority(authority);
+    this.#authority(authority);
     return this.#end(headers);
   }
 
@@ -105,27 +106,31 @@ export class HpackEncoder implements LineReader {
   line(text: string, start: number, end: number, key: number): void {
     const rule = ruleInText(text, start, key);
     const valueStart = start + (key >>> 16) + 1;
-    if (rule !== undefined && rule.encoding !== TRAILERS_ONLY) {
+    if (rule !== undefined) {
       if (rule.encoding !== NOT_SENT) this.#ruled(rule, trimBlanks(text, valueStart, end));
       return;
     }
-    const line = text.substring(start, end);
-    const known = LINES.get(line);
-    if (known !== undefined) this.#indexed(known);
-    else this.#unknown(line, text.substring(start, valueStart - 1).toLowerCase(), trimBlanks(text, valueStart, end));
+    const known = LINES.line(text, start, end, key);
+    if (known !== undefined) {
+      this.#indexed(known);
+      return;
+    }
+    const name = text.substring(start, valueStart - 1).toLowerCase();
+    const field = this.#unknown(name, trimBlanks(text, valueStart, end));
+    if (field !== undefined) LINES.setLine(text.substring(start, end), key, field);
   }
 
   /** A field that was added to the block: `HeaderBlock.readLines` calls this. */
   field(name: string, value: string): void {
     const rule = ruleInText(name, 0, keyOf(name));
-    if (rule !== undefined && rule.encoding !== TRAILERS_ONLY) {
+    if (rule !== undefined) {
       if (rule.encoding !== NOT_SENT) this.#ruled(rule, trimBlanks(value, 0, value.length));
       return;
     }
-    const line = `${name}: ${value}`;
-    const known = LINES.get(line);
+    if (name.charCodeAt(0) === COLON) return;
+    const known = FIELDS.field(name, value);
     if (known !== undefined) this.#indexed(known);
-    else this.#unknown(line, name, trimBlanks(value, 0, value.length));
+    else this.#unknown(name, trimBlanks(value, 0, value.length));
   }
 
   #begin(): void {
@@ -161,32 +166,30 @@ export class HpackEncoder implements LineReader {
   }
 
   #authority(authority: string): void {
-    const known = AUTHORITIES.get(authority);
-    if (known === undefined && AUTHORITIES.isKnown(authority)) {
-      const made = makeFieldEncoding(':authority', authority);
-      AUTHORITIES.set(authority, made);
-      this.#indexed(made);
-    } else this.#known(known, AUTHORITY_NAME, authority);
+    const known = FIELDS.field(AUTHORITY, authority);
+    if (known !== undefined) this.#indexed(known);
+    else if (authority !== '') this.#unknown(AUTHORITY, authority);
   }
 
-  /** A field whose values do not come again. */
+  /** A field that goes by a rule of its own. */
   #ruled(rule: FieldRule, value: string): void {
+    if (rule.encoding === TRAILERS_ONLY) {
+      if (value === 'trailers') this.#unknown(rule.name, value);
+      return;
+    }
     const isSecret = rule.encoding === NEVER_INDEXED || (rule.encoding === SECRET_IF_SHORT && value.length < SHORT_SECRET_LENGTH);
     this.#out += (isSecret ? rule.neverIndexedName : rule.literalName) + plainString(value);
   }
 
-  /** A line that is not in `LINES`. */
-  #unknown(line: string, name: string, value: string): void {
-    if (name.charCodeAt(0) === COLON || (name === 'te' && value !== 'trailers')) return;
-    if (!LINES.isKnown(line)) {
-      this.#out += literalName(name) + plainString(value);
-      return;
+  /** Sends a field that `FIELDS` may not have; gives its encoding once it is worth to have one. */
+  #unknown(name: string, value: string): FieldEncoding | undefined {
+    let field = FIELDS.field(name, value);
+    if (field === undefined && FIELDS.isWorth(name, value)) {
+      field = makeFieldEncoding(name, value);
+      FIELDS.setField(name, value, field);
     }
-    // Lines that differ in case and blanks alone are one field.
-    const plainLine = `${name}: ${value}`;
-    const field = LINES.get(plainLine) ?? makeFieldEncoding(name, value);
-    LINES.set(plainLine, field);
-    if (line !== plainLine) LINES.set(line, field);
-    this.#indexed(field);
+    if (field !== undefined) this.#indexed(field);
+    else this.#out += literalName(name) + plainString(value);
+    return field;
   }
 }
