@@ -25,7 +25,7 @@ const FAULTS = [
   ['http2.window_overflow', H2.FLOW_CONTROL_ERROR, 'a flow-control window above 2^31-1'],
   ['http2.flow_control', H2.FLOW_CONTROL_ERROR, 'more DATA than the flow-control window allows'],
   ['http2.go_away', H2.PROTOCOL_ERROR, 'GOAWAY with a higher last stream than the one before'],
-  ['http2.content_length', H2.PROTOCOL_ERROR, 'Content-Length is invalid, or not the length of the body'],
+  ['http2.body_length', H2.PROTOCOL_ERROR, 'a body that has not the length that Content-Length declares'],
   ['http2.trailers', H2.PROTOCOL_ERROR, 'trailers that do not end their stream'],
   ['http2.extended_connect', H2.PROTOCOL_ERROR, 'extended CONNECT, which was not allowed'],
   ['http2.head_order', H2.PROTOCOL_ERROR, 'DATA or trailers before the final head'],

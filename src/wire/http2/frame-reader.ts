@@ -13,6 +13,8 @@ import { fault, type Fault } from './faults.ts';
 import { CONTINUATION, DATA, FRAME_HEAD_BYTES, MAX_FRAME_BYTES, PADDED, PREFACE, uint31At } from './frames.ts';
 
 export interface FrameHandler {
+  /** Nothing more is to be read. */
+  readonly isStopped: boolean;
   /** Every frame's head, before anything of its payload. */
   onFrameHead(type: number, flags: number, id: number, length: number): void;
   /** A frame that is not DATA: its payload is `bytes` from `start` to `end`, borrowed. */
@@ -21,6 +23,7 @@ export interface FrameHandler {
   onDataPiece(view: Uint8Array): void;
   /** A DATA frame's end. `padding`: bytes of it that were no data. */
   onDataEnd(padding: number): void;
+  /** Sets `isStopped`. */
   onFault(fault: Fault): void;
 }
 
@@ -31,7 +34,6 @@ const IN_PAD_LENGTH = 3;
 const IN_DATA = 4;
 const IN_PADDING = 5;
 const IN_SKIPPED = 6;
-const STOPPED = 7;
 
 export class FrameReader {
   readonly #handler: FrameHandler;
@@ -54,15 +56,9 @@ export class FrameReader {
     this.#state = expectsPreface ? IN_PREFACE : IN_HEAD;
   }
 
-  /** Nothing is read any more. */
-  stop(): void {
-    this.#state = STOPPED;
-    this.#payload = undefined;
-  }
-
   feed(bytes: Uint8Array): void {
     let at = 0;
-    while (at < bytes.length && this.#state !== STOPPED) at = this.#step(bytes, at);
+    while (at < bytes.length && !this.#handler.isStopped) at = this.#step(bytes, at);
   }
 
   #step(bytes: Uint8Array, at: number): number {
@@ -83,7 +79,6 @@ export class FrameReader {
   }
 
   #fail(found: Fault): void {
-    this.stop();
     this.#handler.onFault(found);
   }
 
@@ -122,7 +117,7 @@ export class FrameReader {
     const id = uint31At(bytes, at + 5);
     if (length > MAX_FRAME_BYTES) return this.#fail(fault('http2.frame_size'));
     this.#handler.onFrameHead(type, flags, id, length);
-    if (this.#state === STOPPED) return;
+    if (this.#handler.isStopped) return;
     this.#type = type;
     this.#flags = flags;
     this.#id = id;
@@ -160,7 +155,7 @@ export class FrameReader {
     const stop = Math.min(bytes.length, at + this.#left);
     this.#left -= stop - at;
     this.#handler.onDataPiece(bytes.subarray(at, stop));
-    if (this.#state !== STOPPED) this.#afterData();
+    if (!this.#handler.isStopped) this.#afterData();
     return stop;
   }
 

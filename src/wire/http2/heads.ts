@@ -1,6 +1,8 @@
 /** Heads of messages as their users see them, made of decoded field blocks (RFC 9113 section 8.3, RFC 8441). */
 import type { IncomingRequest, IncomingResponse } from '../http/message.ts';
+import { fault, type Fault } from './faults.ts';
 import type { DecodedHead } from './field-collector.ts';
+import { H2 } from './types.ts';
 
 /** An extended CONNECT is given as a GET that asks for an upgrade, which is what it is in HTTP/1.1. */
 export function incomingRequest(head: DecodedHead, isEnd: boolean): IncomingRequest {
@@ -44,4 +46,10 @@ export function responseBodyBytes(head: DecodedHead, isToHead: boolean, isConnec
   const { status } = head;
   if (isToHead || status === 204 || status === 304) return 0;
   return isConnect && status >= 200 && status < 300 ? -1 : head.contentLength;
+}
+
+/** What is wrong with a head by itself. What has passed a limit was not read to its end. */
+export function headFault(head: DecodedHead): Fault | undefined {
+  if (head.isTooLarge) return fault('http2.head_too_large');
+  return head.malformed === undefined ? undefined : { error: head.malformed, h2Code: H2.PROTOCOL_ERROR };
 }
