@@ -85,6 +85,7 @@ export class FieldCollector implements DecodedHead {
 
   readonly #limits: FieldLimits;
   #kind: BlockKind = REQUEST;
+  /** Lines, each with the end of the one before: a concatenation less for each. */
   #text = '';
   #textLength = 0;
   #marks: number[] = [];
@@ -130,7 +131,7 @@ export class FieldCollector implements DecodedHead {
     if (!this.#hasRoom(field.sizeBytes)) return;
     if (field.kind === REGULAR) {
       this.#isRegularSeen = true;
-      this.#marks.push(field.key, this.#textLength);
+      this.#marks.push(field.key, this.#textLength + 2);
       this.#text += field.line;
       this.#textLength += field.line.length;
     } else this.#special(field.name, field.value);
@@ -155,8 +156,8 @@ export class FieldCollector implements DecodedHead {
 
   finish(): DecodedHead {
     if (this.#cookies !== '') this.#keep(COOKIE_NAME, this.#cookies);
-    this.#marks.push(this.#textLength);
-    this.headers = new HeaderBlock(this.#text, this.#marks);
+    this.#marks.push(this.#textLength + 2);
+    this.headers = new HeaderBlock(`${this.#text}\r\n`, this.#marks);
     if (!this.isTooLarge && this.malformed === undefined) this.malformed = this.#wholeFault();
     return this;
   }
@@ -170,9 +171,9 @@ export class FieldCollector implements DecodedHead {
   }
 
   #keep(name: FieldName, value: string): void {
-    this.#marks.push(name.key, this.#textLength);
-    this.#text += `${name.prefix}${value}\r\n`;
-    this.#textLength += name.prefix.length + value.length + 2;
+    this.#marks.push(name.key, this.#textLength + 2);
+    this.#text = this.#text + name.prefix + value;
+    this.#textLength += name.prefix.length + value.length;
   }
 
   #bad(code: HpackFaultCode): void {

@@ -3,7 +3,7 @@
  * list that the decoder, the encoder and its table go by.
  */
 import { LOWER_TOKEN } from '../http1/bytes.ts';
-import { literalName, neverIndexedName } from './field-encoding.ts';
+import { LiteralName } from './field-encoding.ts';
 import { makeFieldName, type FieldName } from './field.ts';
 
 /** What a field is to a head (RFC 9113 section 8). */
@@ -41,9 +41,8 @@ export interface FieldRule {
   readonly name: string;
   readonly kind: number;
   readonly encoding: number;
-  /** The name encoded, for a value that is not indexed to follow; the second, for one that never may be. */
-  readonly literalName: string;
-  readonly neverIndexedName: string;
+  /** The name encoded. */
+  readonly literalName: LiteralName;
   /** The name decoded. */
   readonly fieldName: FieldName;
   readonly key: number;
@@ -134,8 +133,7 @@ for (const { name, kind, encoding } of RULES) {
     name,
     kind,
     encoding,
-    literalName: literalName(name),
-    neverIndexedName: neverIndexedName(name),
+    literalName: new LiteralName(name),
     fieldName,
     key,
     next: RULE_BY_SLOT[slotOf(key)],

@@ -5,7 +5,7 @@ import { ENTRY_OVERHEAD_BYTES } from './hpack-static.ts';
 
 /** A name with what is known of it. */
 export interface FieldName {
-  /** `name: `, how a line begins. */
+  /** `\r\nname: `: the end of the line before, and how a line begins. */
   readonly prefix: string;
   /** As `HeaderBlock` wants it. */
   readonly key: number;
@@ -18,7 +18,7 @@ export interface FieldName {
 
 /** Characters of a name. */
 export function nameLength(name: FieldName): number {
-  return name.prefix.length - 2;
+  return name.prefix.length - 4;
 }
 
 export interface Field {
@@ -27,7 +27,7 @@ export interface Field {
   readonly kind: number;
   readonly key: number;
   readonly value: string;
-  /** `name: value\r\n` */
+  /** `\r\nname: value` */
   readonly line: string;
   /** What it takes in a table, and of a limit on heads (RFC 7541 section 4.1, RFC 9113 section 6.5.2). */
   readonly sizeBytes: number;
@@ -49,10 +49,10 @@ export function keyOf(name: string): number {
 }
 
 export function makeFieldName(name: string, kind: number, fault: ProtocolError | undefined): FieldName {
-  return { prefix: `${name}: `, key: keyOf(name), kind, fault, isBorrowed: false };
+  return { prefix: `\r\n${name}: `, key: keyOf(name), kind, fault, isBorrowed: false };
 }
 
 export function makeField(name: FieldName, value: string, fault: ProtocolError | undefined): Field {
   const sizeBytes = nameLength(name) + value.length + ENTRY_OVERHEAD_BYTES;
-  return { name, kind: name.kind, key: name.key, value, line: `${name.prefix}${value}\r\n`, sizeBytes, fault: name.fault ?? fault };
+  return { name, kind: name.kind, key: name.key, value, line: name.prefix + value, sizeBytes, fault: name.fault ?? fault };
 }

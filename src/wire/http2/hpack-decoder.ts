@@ -215,7 +215,7 @@ export class HpackDecoder {
     const key = fieldKey(end - start, first, bytes[end - 1] ?? 0);
     const rule = start === end ? undefined : ruleInBytes(bytes, start, key);
     if (rule !== undefined) return rule.fieldName;
-    const prefix = `${this.#stringText()}: `;
+    const prefix = `\r\n${this.#stringText()}: `;
     if (first === COLON && end > start) return { prefix, key, kind: UNKNOWN_PSEUDO, fault: undefined, isBorrowed: true };
     const fault = isLowerToken(bytes, start, end) ? undefined : hpackFault('http2.header_name');
     return { prefix, key, kind: REGULAR, fault, isBorrowed: true };

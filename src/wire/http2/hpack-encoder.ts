@@ -15,7 +15,7 @@
  * What goes into the table is in Huffman code, encoded once a process.
  */
 import { trimBlanks, type HeaderBlock, type LineReader } from '../http/headers.ts';
-import { literalName, makeFieldEncoding, type FieldEncoding } from './field-encoding.ts';
+import { LiteralName, literalName, makeFieldEncoding, type FieldEncoding } from './field-encoding.ts';
 import { FieldIndex } from './field-index.ts';
 import { FieldMemo } from './field-memo.ts';
 import { NEVER_INDEXED, NOT_SENT, ruleInText, SECRET_IF_SHORT, TRAILERS_ONLY, type FieldRule } from './field-rules.ts';
@@ -46,7 +46,7 @@ const STATUSES: (FieldEncoding | undefined)[] = [];
 const METHOD_NAME = literalName(':method');
 const SCHEME_NAME = literalName(':scheme');
 const AUTHORITY = ':authority';
-const PATH_NAME = literalName(':path');
+const PATH_NAME = new LiteralName(':path');
 const PROTOCOL_NAME = literalName(':protocol');
 const ROOT_PATH = makeFieldEncoding(':path', '/').indexed;
 
@@ -84,7 +84,8 @@ export class HpackEncoder implements LineReader {
     this.#known(METHODS.get(method), METHOD_NAME, method);
     if (method !== 'CONNECT' || protocol !== '') {
       this.#known(SCHEMES.get(scheme), SCHEME_NAME, scheme);
-      this.#out += path === '/' ? ROOT_PATH : PATH_NAME + plainString(path);
+      if (path === '/') this.#out += ROOT_PATH;
+      else this.#out = this.#out + PATH_NAME.before(path.length, false) + path;
     }
     if (protocol !== '') this.#out += PROTOCOL_NAME + plainString(protocol);
     this.#authority(authority);
@@ -178,7 +179,7 @@ export class HpackEncoder implements LineReader {
       return;
     }
     const isSecret = rule.encoding === NEVER_INDEXED || (rule.encoding === SECRET_IF_SHORT && value.length < SHORT_SECRET_LENGTH);
-    this.#out += (isSecret ? rule.neverIndexedName : rule.literalName) + plainString(value);
+    this.#out = this.#out + rule.literalName.before(value.length, isSecret) + value;
   }
 
   /** Sends a field that `FIELDS` may not have; gives its encoding once it is worth to have one. */

@@ -44,8 +44,13 @@ export function tableSizeText(bytes: number): string {
   return makeInteger(0x20, 5, bytes);
 }
 
+/** What stands before a plain string of so many characters. */
+export function lengthText(length: number): string {
+  return LENGTHS[length] ?? makeInteger(0, 7, length);
+}
+
 export function plainString(text: string): string {
-  return (LENGTHS[text.length] ?? makeInteger(0, 7, text.length)) + text;
+  return lengthText(text.length) + text;
 }
 
 /** A string in Huffman code, or plain where that is no longer. */
