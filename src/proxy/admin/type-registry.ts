@@ -14,6 +14,10 @@ import { CorsPolicySchema, CorsSchema } from '../../xds/gen/envoy/extensions/fil
 import { DecompressorSchema } from '../../xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { GrpcWebSchema } from '../../xds/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
+import {
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema as JwtPerRouteConfigSchema,
+} from '../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
 import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
 import { RBACPerRouteSchema, RBACSchema as HttpRbacSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
@@ -23,11 +27,20 @@ import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/liste
 import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { RBACSchema as NetworkRbacSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import { MetadataSchema as MetadataFormatterSchema } from '../../xds/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.ts';
 import { ReqWithoutQuerySchema } from '../../xds/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.ts';
+import { AllowListedRoutesConfigSchema } from '../../xds/gen/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config_pb.ts';
+import { PreviousRoutesConfigSchema } from '../../xds/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb.ts';
+import { SafeCrossSchemeConfigSchema } from '../../xds/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb.ts';
 import { LeastRequestSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
 import { RandomSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
 import { RoundRobinSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts';
+import { UriTemplateMatchConfigSchema } from '../../xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
+import { UriTemplateRewriteConfigSchema } from '../../xds/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts';
+import { OmitCanaryHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb.ts';
+import { OmitHostMetadataConfigSchema } from '../../xds/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.ts';
 import { PreviousHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
+import { PreviousPrioritiesConfigSchema } from '../../xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
@@ -53,6 +66,8 @@ export const typeRegistry = createRegistry(
   CorsPolicySchema,
   CorsSchema,
   HTTPFaultSchema,
+  JwtAuthenticationSchema,
+  JwtPerRouteConfigSchema,
   OnDemandSchema,
   RBACPerRouteSchema,
   HttpRbacSchema,
@@ -68,6 +83,15 @@ export const typeRegistry = createRegistry(
   RandomSchema,
   RoundRobinSchema,
   PreviousHostsPredicateSchema,
+  OmitCanaryHostsPredicateSchema,
+  OmitHostMetadataConfigSchema,
+  PreviousPrioritiesConfigSchema,
+  AllowListedRoutesConfigSchema,
+  PreviousRoutesConfigSchema,
+  SafeCrossSchemeConfigSchema,
+  UriTemplateMatchConfigSchema,
+  UriTemplateRewriteConfigSchema,
+  MetadataFormatterSchema,
   RawBufferSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,

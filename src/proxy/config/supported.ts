@@ -14,6 +14,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
   'envoy.config.core.v3.HeaderValue': 'key value raw_value',
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
+  'envoy.config.core.v3.HttpUri': 'uri cluster timeout',
+  'envoy.config.core.v3.RetryPolicy': 'retry_back_off num_retries',
   'envoy.config.core.v3.Locality': 'region zone sub_zone',
   'envoy.config.core.v3.Metadata': 'filter_metadata -typed_filter_metadata',
   'envoy.config.core.v3.PathConfigSource': 'path -watched_directory',
@@ -24,7 +26,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.RuntimeUInt32': 'default_value -runtime_key',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value -ipv4_compat',
   'envoy.config.core.v3.SubstitutionFormatString':
-    'text_format json_format text_format_source omit_empty_values formatters -content_type -json_format_options',
+    'text_format json_format text_format_source omit_empty_values formatters content_type -json_format_options',
   'envoy.config.core.v3.JsonFormatOptions': '-sort_properties',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',
@@ -95,7 +97,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Http1ProtocolOptions':
     'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers allow_custom_methods -use_balsa_parser',
   'envoy.config.core.v3.Http2ProtocolOptions':
-    '-hpack_table_size -max_concurrent_streams -initial_stream_window_size -initial_connection_window_size -allow_connect -connection_keepalive -override_stream_error_on_invalid_http_message',
+    'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive -use_oghttp2_codec -max_metadata_size -enable_huffman_encoding',
+  'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
     'stat_prefix cluster weighted_clusters on_demand idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'timeout -odcds_config',
@@ -154,48 +157,88 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.compression.zstd.compressor.v3.Zstd': 'compression_level enable_checksum strategy -chunk_size',
   'envoy.extensions.compression.zstd.decompressor.v3.Zstd': '-chunk_size',
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': '',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication':
+    'providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response',
+  'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig': 'disabled requirement_name',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider':
+    'issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata failed_status_in_metadata clock_skew_seconds jwt_cache_config claim_to_headers clear_route_cache',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload': 'space_delimited_claims',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig': 'jwt_cache_size',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader': 'header_name claim_name',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtHeader': 'name value_prefix',
+  'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': 'http_uri cache_duration async_fetch retry_policy',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch': 'failed_refetch_duration -fast_listener',
+  'envoy.extensions.filters.http.jwt_authn.v3.RequirementRule': 'match requires requirement_name',
+  'envoy.extensions.filters.http.jwt_authn.v3.FilterStateRule': 'name requires',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement':
+    'provider_name provider_and_audiences requires_any requires_all allow_missing allow_missing_or_failed',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList': 'requirements',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList': 'requirements',
+  'envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences': 'provider_name audiences',
   'envoy.extensions.filters.http.on_demand.v3.OnDemand': 'odcds',
   'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': 'source timeout',
 
   // routes
   'envoy.config.route.v3.RouteConfiguration':
-    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config -metadata',
+    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config -metadata vhost_header internal_only_headers',
   'envoy.config.route.v3.VirtualHost':
-    'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata',
+    'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata request_body_buffer_limit hedge_policy include_is_timeout_retry_header rate_limits -virtual_clusters',
   'envoy.config.route.v3.Route':
-    'name match route redirect direct_response metadata decorator typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix -tracing',
+    'name match route redirect direct_response metadata decorator typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix request_body_buffer_limit',
   'envoy.config.route.v3.Decorator': '-operation -propagate',
   'envoy.config.route.v3.RouteMatch':
-    'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc',
+    'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc connect_matcher path_match_policy cookies filter_state tls_context dynamic_metadata',
   'envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions': '',
   'envoy.config.route.v3.HeaderMatcher':
     'name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty',
   'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',
   'envoy.config.route.v3.RouteAction':
-    'cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy upgrade_configs max_stream_duration -priority -max_grpc_timeout -grpc_timeout_offset',
-  'envoy.config.route.v3.RouteAction.MaxStreamDuration': 'max_stream_duration -grpc_timeout_header_max -grpc_timeout_header_offset',
-  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': 'cluster runtime_fraction -trace_sampled',
-  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled',
-  'envoy.config.route.v3.RouteAction.HashPolicy': 'header cookie connection_properties query_parameter terminal',
+    'cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy upgrade_configs max_stream_duration flush_timeout path_rewrite_policy auto_host_rewrite priority rate_limits include_vh_rate_limits max_grpc_timeout grpc_timeout_offset internal_redirect_policy internal_redirect_action max_internal_redirects hedge_policy -metadata_match -early_data_policy',
+  'envoy.config.route.v3.RouteAction.MaxStreamDuration': 'max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset',
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy':
+    'cluster runtime_fraction -trace_sampled cluster_header disable_shadow_host_suffix_append host_rewrite_literal',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
+  'envoy.config.route.v3.RouteAction.HashPolicy': 'header cookie connection_properties query_parameter terminal filter_state',
   'envoy.config.route.v3.RouteAction.HashPolicy.Header': 'header_name regex_rewrite',
-  'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name',
+  'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name ttl path attributes',
   'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': 'source_ip',
   'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
-  'envoy.config.route.v3.WeightedCluster': 'clusters total_weight -runtime_key_prefix',
+  'envoy.config.route.v3.WeightedCluster': 'clusters total_weight -runtime_key_prefix header_name',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':
-    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config',
+    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config cluster_header host_rewrite_literal -metadata_match',
   'envoy.config.route.v3.RedirectAction':
     'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
-  'envoy.config.route.v3.DirectResponseAction': 'status body',
+  'envoy.config.route.v3.DirectResponseAction': 'status body body_format',
   'envoy.config.route.v3.RetryPolicy':
-    'retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retriable_headers retriable_request_headers retry_back_off',
+    'retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retriable_headers retriable_request_headers retry_back_off retry_priority rate_limited_retry_back_off refresh_cluster_on_retry',
   'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',
   'envoy.config.route.v3.RetryPolicy.RetryBackOff': 'base_interval max_interval',
+  'envoy.config.route.v3.RouteMatch.ConnectMatcher': '',
+  'envoy.config.route.v3.RouteMatch.TlsContextMatchOptions': 'presented validated',
+  'envoy.config.route.v3.CookieMatcher': 'name string_match invert_match',
+  'envoy.config.route.v3.VirtualCluster': '-headers -name',
+  'envoy.config.route.v3.HedgePolicy': 'initial_requests additional_request_chance hedge_on_per_try_timeout',
+  'envoy.config.route.v3.InternalRedirectPolicy':
+    'max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect response_headers_to_copy',
+  'envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute': 'name value',
+  'envoy.config.route.v3.RouteAction.HashPolicy.FilterState': 'key',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'allow_post',
+  'envoy.config.route.v3.RetryPolicy.RetryPriority': 'name typed_config',
+  'envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff': 'reset_headers max_interval',
+  'envoy.config.route.v3.RetryPolicy.ResetHeader': 'name format',
+  'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig': 'path_template',
+  'envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig': 'path_template_rewrite',
+  'envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig': 'allowed_route_names',
+  'envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig': '',
+  'envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig': '',
+  'envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate': '',
+  'envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig': 'metadata_match',
+  'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig': 'update_frequency',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate': '',
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -dns_failure_refresh_rate -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal -http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -dns_failure_refresh_rate -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
     'healthy_panic_threshold locality_weighted_lb_config -update_merge_window -ignore_new_hosts_until_first_hc',
@@ -221,10 +264,11 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': 'choice_count',
   'envoy.extensions.load_balancing_policies.random.v3.Random': '',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
-    'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config',
+    'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options http2_protocol_options',
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': 'http_protocol_options -http2_protocol_options',
-  'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': 'http_protocol_options http2_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': 'http_protocol_options http2_protocol_options',
+  'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation override_auto_sni_header',
   'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints policy',
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor -endpoint_stale_after',
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints load_balancing_weight priority -metadata -proximity',
