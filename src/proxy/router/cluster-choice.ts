@@ -1,7 +1,11 @@
 /** Which cluster a route sends a request to: one, one of several by weight, or the one a header names. */
 import { ConfigError } from '../../core/errors.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
-import type { RouteAction, WeightedCluster } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  RouteAction,
+  WeightedCluster,
+  WeightedCluster_ClusterWeight as ClusterWeight,
+} from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { HttpFilter } from '../http/filter.ts';
 import { compileMutations } from './header-mutations.ts';
 import { headerReader } from './matchers.ts';
@@ -22,31 +26,55 @@ export interface ClusterChooser {
   readonly names: readonly string[];
 }
 
+/** One of the weighted clusters. */
+interface Share {
+  choose(head: RequestHead): ClusterChoice;
+  /** '' where a header names it. */
+  readonly name: string;
+}
+
+function compileShare(cluster: ClusterWeight, scope: ChoiceScope, at: string): Share {
+  if ((cluster.name === '') === (cluster.clusterHeader === '')) throw new ConfigError(at, 'needs one of name and cluster_header');
+  const { hostRewriteSpecifier: host } = cluster;
+  const common = {
+    headers: scope.combine(compileMutations(cluster, at)),
+    perFilter: compilePerFilter(cluster.typedPerFilterConfig, scope.perFilter, scope.filters, at),
+    ...(host.case === 'hostRewriteLiteral' ? { host: host.value } : {}),
+  };
+  if (cluster.clusterHeader === '') {
+    const choice: ClusterChoice = { name: cluster.name, ...common };
+    return { choose: () => choice, name: cluster.name };
+  }
+  const read = headerReader(cluster.clusterHeader.toLowerCase());
+  return { choose: (head) => ({ name: read(head) ?? '', ...common }), name: '' };
+}
+
+/** A number of a header that takes the place of chance, so that who sends the same number gets the same cluster. */
+function numberOf(text: string | undefined, total: number): number | undefined {
+  return text !== undefined && /^\d{1,20}$/.test(text) ? Number(BigInt.asUintN(64, BigInt(text)) % BigInt(total)) : undefined;
+}
+
 function weighted(config: WeightedCluster, scope: ChoiceScope, path: string): ClusterChooser {
   const bounds: number[] = [];
   let total = 0;
-  const choices = config.clusters.map((cluster, i): ClusterChoice => {
-    const at = `${path}.clusters[${i}]`;
-    if (cluster.name === '') throw new ConfigError(`${at}.name`, 'is empty');
+  const shares = config.clusters.map((cluster, i) => {
     bounds.push((total += cluster.weight ?? 0));
-    return {
-      name: cluster.name,
-      headers: scope.combine(compileMutations(cluster, at)),
-      perFilter: compilePerFilter(cluster.typedPerFilterConfig, scope.perFilter, scope.filters, at),
-    };
+    return compileShare(cluster, scope, `${path}.clusters[${i}]`);
   });
-  const [first] = choices;
+  const [first] = shares;
   if (first === undefined || total === 0) throw new ConfigError(`${path}.clusters`, 'the weights add up to 0');
   if (config.totalWeight !== undefined && config.totalWeight !== total) {
     throw new ConfigError(`${path}.total_weight`, `${config.totalWeight} is not the weights' sum, ${total}`);
   }
+  const { randomValueSpecifier: specifier } = config;
+  const readNumber = specifier.case === 'headerName' ? headerReader(specifier.value.toLowerCase()) : undefined;
   return {
-    choose(_head, random) {
-      const at = random * total;
-      for (let i = 0; i < bounds.length; i++) if (at < (bounds[i] ?? 0)) return choices[i] ?? first;
-      return first;
+    choose(head, random) {
+      const at = (readNumber === undefined ? undefined : numberOf(readNumber(head), total)) ?? random * total;
+      for (let i = 0; i < bounds.length; i++) if (at < (bounds[i] ?? 0)) return (shares[i] ?? first).choose(head);
+      return first.choose(head);
     },
-    names: choices.map((choice) => choice.name),
+    names: shares.map(({ name }) => name).filter((name) => name !== ''),
   };
 }
 

@@ -3,6 +3,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { RouteAction_HashPolicy as HashPolicy } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { compileRe2Substitution } from '../../core/re2.ts';
 import type { HttpStream } from '../http/filter.ts';
+import { hashCookie } from './hash-cookie.ts';
 import { headerReader, queryParameter } from './matchers.ts';
 
 /** FNV-1a with a final mix, 32 bits: even for short and similar keys. https://datatracker.ietf.org/doc/html/rfc9923 */
@@ -12,19 +13,6 @@ function hashText(text: string): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-/** The value of a cookie in a `cookie` header, without quotes. */
-function cookieValue(header: string, name: string): string | undefined {
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals !== -1 && pair.slice(0, equals).trim() === name)
-      return pair
-        .slice(equals + 1)
-        .trim()
-        .replace(/^"(.*)"$/, '$1');
-  }
-  return undefined;
 }
 
 type KeyOf = (stream: HttpStream) => string | undefined;
@@ -42,9 +30,13 @@ function compileKey(policy: HashPolicy, path: string): KeyOf {
         return value === undefined ? undefined : compiled.replace(value);
       };
     }
-    case 'cookie': {
-      const { name } = specifier.value;
-      return (stream) => cookieValue(stream.request.headers.getAll('cookie').join(';'), name);
+    case 'cookie':
+      if (specifier.value.name === '') throw new ConfigError(`${path}.cookie.name`, 'is empty');
+      return hashCookie(specifier.value);
+    case 'filterState': {
+      const { key } = specifier.value;
+      if (key === '') throw new ConfigError(`${path}.filter_state.key`, 'is empty');
+      return (stream) => stream.info.filterState?.get(key);
     }
     case 'connectionProperties':
       if (!specifier.value.sourceIp) throw new ConfigError(`${path}.connection_properties`, 'names no property');

@@ -38,7 +38,7 @@ export interface RedirectTarget {
   readonly scheme: string;
   readonly authority: string;
   readonly path: string;
-  /** `x-envoy-original-url` of the new request: what the client asked for. */
+  /** `x-envoy-original-url` of the new request: what was asked for before this redirect. */
   readonly originalUrl: string;
   /** 303 asks with GET and without a body, whatever the method was. */
   readonly becomesGet: boolean;
@@ -123,7 +123,7 @@ export function followRedirect(
     scheme: scheme.toLowerCase(),
     authority,
     path: rest.startsWith('/') ? rest : `/${rest}`,
-    originalUrl: request.headers.get('x-envoy-original-url') ?? `${from}://${request.authority}${request.path}`,
+    originalUrl: `${from}://${request.authority}${request.path}`,
     becomesGet: head.status === 303 && request.method !== 'GET' && request.method !== 'HEAD',
   };
 }

@@ -1,13 +1,23 @@
 /** What a route asks of the path, and which part of it a rewrite replaces. Envoy: RouteMatch.path_specifier. */
 import { ConfigError } from '../../core/errors.ts';
+import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import type { RouteMatch } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { UriTemplateMatchConfigSchema } from '../../xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
+import { decodeTyped } from '../config/typed-config.ts';
 import { compileRegexMatcher, type TextTest } from './matchers.ts';
+import { compileUriTemplate, type UriTemplate } from './uri-template.ts';
 
 export interface PathMatch {
   /** Tests a path without query and fragment. */
   readonly test: TextTest;
   /** Characters at the start of a matched path that `prefix_rewrite` replaces; -1 for all. */
   readonly matchedLength: number;
+  /** What the path has to be, or to begin with, for the test to hold; undefined where that cannot be said. */
+  readonly key: { readonly isWhole: boolean; readonly text: string } | undefined;
+  /** Only CONNECT requests match, whose path does not count. */
+  readonly isConnect: boolean;
+  /** The URI template, for its rewrite. */
+  readonly template: UriTemplate | undefined;
 }
 
 /** Where query or fragment begin; the length where there is neither. */
@@ -38,26 +48,41 @@ function separatedTest(prefix: string, isCaseSensitive: boolean, path: string): 
   return (text) => starts(text) && (text.length === prefix.length || text[prefix.length] === '/');
 }
 
-/** Compiles the path part of a match. Throws ConfigError for none and for CONNECT and URI templates. */
+function pathMatch(test: TextTest, more: Partial<PathMatch> = {}): PathMatch {
+  return { test, matchedLength: -1, key: undefined, isConnect: false, template: undefined, ...more };
+}
+
+function templateMatch(policy: TypedExtensionConfig, path: string): PathMatch {
+  const config = decodeTyped(policy.typedConfig, UriTemplateMatchConfigSchema, `${path}.typed_config`);
+  const template = compileUriTemplate(config.pathTemplate, `${path}.typed_config.path_template`);
+  return pathMatch(template.test, { template });
+}
+
+/** Compiles the path part of a match. Throws ConfigError where there is none. */
 export function compilePathMatch(match: RouteMatch, path: string): PathMatch {
   const { pathSpecifier: specifier } = match;
   const isCaseSensitive = match.caseSensitive ?? true;
+  const keyOf = (text: string, isWhole: boolean): PathMatch['key'] => (isCaseSensitive ? { isWhole, text } : undefined);
   switch (specifier.case) {
     case 'prefix':
-      return { test: prefixTest(specifier.value, isCaseSensitive), matchedLength: specifier.value.length };
+      return pathMatch(prefixTest(specifier.value, isCaseSensitive), {
+        matchedLength: specifier.value.length,
+        key: keyOf(specifier.value, false),
+      });
     case 'path':
-      return { test: exactTest(specifier.value, isCaseSensitive), matchedLength: -1 };
+      return pathMatch(exactTest(specifier.value, isCaseSensitive), { key: keyOf(specifier.value, true) });
     case 'pathSeparatedPrefix':
-      return { test: separatedTest(specifier.value, isCaseSensitive, path), matchedLength: specifier.value.length };
+      return pathMatch(separatedTest(specifier.value, isCaseSensitive, path), {
+        matchedLength: specifier.value.length,
+        key: keyOf(specifier.value, false),
+      });
     case 'safeRegex':
-      return { test: compileRegexMatcher(specifier.value, `${path}.safe_regex`), matchedLength: -1 };
+      return pathMatch(compileRegexMatcher(specifier.value, `${path}.safe_regex`));
     case 'connectMatcher':
+      return pathMatch(() => true, { isConnect: true });
     case 'pathMatchPolicy':
-      throw new ConfigError(
-        path,
-        `${specifier.case === 'connectMatcher' ? 'connect_matcher' : 'path_match_policy'} is not supported by Tulle`,
-      );
+      return templateMatch(specifier.value, `${path}.path_match_policy`);
     case undefined:
-      throw new ConfigError(path, 'says no prefix, path, path_separated_prefix or safe_regex');
+      throw new ConfigError(path, 'says no prefix, path, path_separated_prefix, safe_regex, connect_matcher or path_match_policy');
   }
 }

@@ -2,10 +2,14 @@
 import { ConfigError } from '../../core/errors.ts';
 import { compileRe2Substitution } from '../../core/re2.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
+import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import type { RouteAction } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RegexMatchAndSubstitute } from '../../xds/gen/envoy/type/matcher/v3/regex_pb.ts';
+import { UriTemplateRewriteConfigSchema } from '../../xds/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts';
+import { decodeTyped } from '../config/typed-config.ts';
 import { headerReader } from './matchers.ts';
 import { pathEnd, type PathMatch } from './path-match.ts';
+import { compileUriRewrite } from './uri-template.ts';
 
 type Rewrite = (head: RequestHead) => void;
 
@@ -25,14 +29,30 @@ export function compilePrefixRewrite(prefix: string, match: PathMatch): (request
   return (requestPath) => prefix + requestPath.slice(match.matchedLength === -1 ? pathEnd(requestPath) : match.matchedLength);
 }
 
+/** Puts the variables of the match's URI template into that of `path_rewrite_policy`; the query stays. */
+function compileTemplateRewrite(policy: TypedExtensionConfig, match: PathMatch, path: string): (requestPath: string) => string {
+  if (match.template === undefined) throw new ConfigError(path, 'needs path_match_policy with a URI template');
+  const config = decodeTyped(policy.typedConfig, UriTemplateRewriteConfigSchema, `${path}.typed_config`);
+  const rewrite = compileUriRewrite(config.pathTemplateRewrite, match.template, `${path}.typed_config.path_template_rewrite`);
+  return (requestPath) => {
+    const end = pathEnd(requestPath);
+    return rewrite(requestPath.slice(0, end)) + requestPath.slice(end);
+  };
+}
+
 function pathRewrite(action: RouteAction, match: PathMatch, path: string): Rewrite | undefined {
-  if (action.prefixRewrite !== '' && action.regexRewrite !== undefined)
-    throw new ConfigError(path, 'prefix_rewrite and regex_rewrite exclude each other');
-  if (action.prefixRewrite === '' && action.regexRewrite === undefined) return undefined;
+  const { prefixRewrite: prefix, regexRewrite: regex, pathRewritePolicy: policy } = action;
+  if ([prefix !== '', regex !== undefined, policy !== undefined].filter(Boolean).length > 1)
+    throw new ConfigError(path, 'prefix_rewrite, regex_rewrite and path_rewrite_policy exclude each other');
   const rewrite =
-    action.regexRewrite === undefined
-      ? compilePrefixRewrite(action.prefixRewrite, match)
-      : compilePathRegex(action.regexRewrite, `${path}.regex_rewrite`);
+    regex !== undefined
+      ? compilePathRegex(regex, `${path}.regex_rewrite`)
+      : policy !== undefined
+        ? compileTemplateRewrite(policy, match, `${path}.path_rewrite_policy`)
+        : prefix === ''
+          ? undefined
+          : compilePrefixRewrite(prefix, match);
+  if (rewrite === undefined) return undefined;
   return (head) => {
     head.path = rewrite(head.path);
   };
@@ -55,7 +75,8 @@ function hostOf(action: RouteAction, path: string): ((head: RequestHead) => stri
       return (head) => rewrite(head.path.slice(0, pathEnd(head.path)));
     }
     case 'autoHostRewrite':
-      throw new ConfigError(`${path}.auto_host_rewrite`, 'field is not supported by Tulle');
+      // known only once an endpoint is chosen: `rewritesHostToEndpoint`
+      return undefined;
   }
 }
 

@@ -6,6 +6,8 @@ import { loadRe2 } from '../../core/re2.ts';
 import { HeaderBlock } from '../../wire/http/headers.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { fakeInfo } from '../telemetry/testing/fake-stream.ts';
+import type { MatchInfo } from './route.ts';
 import { buildRouteTable } from './route-table.ts';
 import { compileDomains } from './virtual-hosts.ts';
 
@@ -31,7 +33,7 @@ function table(config: JsonObject) {
 }
 
 /** A table of one virtual host whose routes answer with 200, 201, ... by position, so that a match shows. */
-function statusOf(matches: readonly JsonObject[], given: Given, random = 0.5): number | undefined {
+function statusOf(matches: readonly JsonObject[], given: Given, random = 0.5, info: MatchInfo = fakeInfo()): number | undefined {
   const routes = matches.map((match, i): JsonObject => ({
     match: {
       ...('prefix' in match || 'path' in match || 'safe_regex' in match || 'path_separated_prefix' in match ? {} : { prefix: '/' }),
@@ -39,7 +41,7 @@ function statusOf(matches: readonly JsonObject[], given: Given, random = 0.5): n
     },
     direct_response: { status: 200 + i },
   }));
-  const action = table({ virtual_hosts: [{ name: 'v', domains: ['*'], routes }] }).match(headOf(given), random)?.action;
+  const action = table({ virtual_hosts: [{ name: 'v', domains: ['*'], routes }] }).match(headOf(given), random, info)?.action;
   return action?.kind === 'direct' ? action.status : undefined;
 }
 
@@ -169,7 +171,7 @@ function forward(action: JsonObject, match: JsonObject = { prefix: '/a' }, more:
         ...more,
       },
     ],
-  }).match(headOf({ path: '/a' }), 0);
+  }).match(headOf({ path: '/a' }), 0, fakeInfo());
   assert.equal(entry?.action.kind, 'cluster');
   if (entry?.action.kind !== 'cluster') throw new Error('not a cluster');
   return entry.action;
@@ -206,7 +208,7 @@ test('rewrites of path and host', () => {
   for (const [action, match, given, want] of cases) {
     const built = table({ virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match, route: { cluster: 'c', ...action } }] }] });
     const head = headOf(given);
-    const matched = built.match(head, 0)?.action;
+    const matched = built.match(head, 0, fakeInfo())?.action;
     if (matched?.kind !== 'cluster') throw new Error(`no match: ${JSON.stringify(match)}`);
     matched.rewrite?.(head);
     assert.deepEqual(
@@ -240,7 +242,7 @@ test('redirects', () => {
   for (const [redirect, given, want] of cases) {
     const built = table({ virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/a' }, redirect }] }] });
     const head = headOf({ path: '/a?b', ...given });
-    const action = built.match(head, 0)?.action;
+    const action = built.match(head, 0, fakeInfo())?.action;
     assert.equal(action?.kind === 'redirect' ? action.location(head) : '', want, JSON.stringify(redirect));
   }
 });
@@ -253,7 +255,7 @@ test('a virtual host that demands TLS redirects the rest', () => {
       ],
     });
     const head = headOf({ path: '/p?q', ...given });
-    const action = built.match(head, 0)?.action;
+    const action = built.match(head, 0, fakeInfo())?.action;
     return action?.kind === 'redirect' ? action.location(head) : action?.kind;
   };
   assert.equal(answer('ALL', {}), 'https://a.com/p?q');
@@ -299,7 +301,10 @@ test('settings of a route, with their defaults', () => {
       ['x', false],
     ],
   );
-  assert.deepEqual(full.mirrors, [{ cluster: 'm', fraction: 0.1 }]);
+  assert.deepEqual(
+    full.mirrors.map(({ cluster, ...rest }) => ({ cluster: cluster(headOf({})), ...rest })),
+    [{ cluster: 'm', fraction: 0.1, marksHost: true, host: '' }],
+  );
   assert.deepEqual(
     [full.retry?.maxRetries, full.retry?.perTryTimeoutMs, full.retry?.baseIntervalMs, full.retry?.maxIntervalMs],
     [3, 2000, 25, 250],
@@ -351,7 +356,7 @@ test('what is wrong is named by its field', () => {
     ],
     [route({}), /^virtual_hosts\[0\]\.routes\[0\]: says no route, redirect/],
     [route({ match: {} }), /routes\[0\]\.match: says no prefix/],
-    [route({ match: { connect_matcher: {} } }), /routes\[0\]\.match: connect_matcher is not supported/],
+    [route({ match: { path_match_policy: { name: 'x' } } }), /match\.path_match_policy\.typed_config: missing/],
     [route({ match: { safe_regex: { regex: '(?=a)' } } }), /match\.safe_regex\.regex: not a regular expression/],
     [route({ match: { path_separated_prefix: '/a/' } }), /match\.path_separated_prefix: "\/a\/" has/],
     [route({ route: {} }), /routes\[0\]\.route: says no cluster/],
@@ -359,10 +364,9 @@ test('what is wrong is named by its field', () => {
       route({ route: { weighted_clusters: { clusters: [{ name: 'a', weight: 0 }] } } }),
       /weighted_clusters\.clusters: the weights add up to 0/,
     ],
-    [route({ route: { cluster: 'c', retry_policy: { retry_on: 'sometimes' } } }), /retry_policy\.retry_on: "sometimes" is not supported/],
     [
       route({ route: { cluster: 'c', prefix_rewrite: '/a', regex_rewrite: { pattern: { regex: 'a' } } } }),
-      /prefix_rewrite and regex_rewrite exclude/,
+      /prefix_rewrite, regex_rewrite and path_rewrite_policy exclude/,
     ],
     [route({ direct_response: { status: 99 } }), /direct_response\.status: 99 is not in/],
     [route({ direct_response: { status: 200, body: { inline_string: 'x'.repeat(4097) } } }), /direct_response\.body: 4097 bytes/],

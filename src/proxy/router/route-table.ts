@@ -7,13 +7,17 @@ import {
   VirtualHost_TlsRequirementType as TlsRequirement,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { HttpFilter } from '../http/filter.ts';
+import { compileMirrors, type Mirrors, NO_MIRRORS } from './forward-action.ts';
 import { chainMutations, compileMutations } from './header-mutations.ts';
+import { headerReader } from './matchers.ts';
 import { pathEnd } from './path-match.ts';
 import { compilePerFilter, NO_FILTERS, type PerFilter } from './per-filter-config.ts';
 import { clientScheme } from './redirect.ts';
-import { compileRetryPolicy } from './retry-config.ts';
-import { type CompiledRoute, compileMirrors, compileRoute, type Mirror, type RouteScope } from './route-entry.ts';
-import type { HeaderMutations, RouteEntry, RouteTable } from './route.ts';
+import { compileRateLimits } from './rate-limit-policy.ts';
+import { compileHedge, compileRetryPolicy } from './retry-config.ts';
+import { bufferLimit, type CompiledRoute, compileRoute, type RouteScope } from './route-entry.ts';
+import { createRouteIndex } from './route-index.ts';
+import type { HeaderMutations, MatchInfo, RouteEntry, RouteTable } from './route.ts';
 import { compileDomains } from './virtual-hosts.ts';
 
 /** A table that also says which clusters it names, for whoever gets clusters on demand. */
@@ -31,13 +35,16 @@ interface TableScope {
   readonly perFilter: PerFilter;
   readonly headers: HeaderMutations | undefined;
   readonly mostSpecificWins: boolean;
-  readonly mirrors: readonly Mirror[];
+  readonly mirrors: Mirrors;
   readonly directResponseBytesMax: number;
   readonly prefix: string;
 }
 
-interface CompiledHost {
+/** A virtual host, ready to be asked. */
+export interface CompiledHost {
   readonly routes: readonly CompiledRoute[];
+  /** The first route that matches. */
+  readonly find: (path: string, matches: (route: CompiledRoute) => boolean) => CompiledRoute | undefined;
   /** Redirects to https what came without TLS, where the host demands it. */
   readonly tlsRedirect: ((head: RequestHead) => boolean) | undefined;
   readonly redirect: RouteEntry | undefined;
@@ -74,12 +81,15 @@ function scopeOf(host: VirtualHost, table: TableScope, path: string): RouteScope
     filters: table.filters,
     perFilter: compilePerFilter(host.typedPerFilterConfig, table.perFilter, table.filters, path),
     retry: compileRetryPolicy(host.retryPolicy, `${path}.retry_policy`),
+    hedge: compileHedge(host.hedgePolicy, `${path}.hedge_policy`),
     mirrors: compileMirrors(host.requestMirrorPolicies, table.mirrors, `${path}.request_mirror_policies`),
+    rateLimits: compileRateLimits(host.rateLimits, `${path}.rate_limits`),
     metadata: host.metadata?.filterMetadata ?? {},
-    retryBufferBytes: host.perRequestBufferLimitBytes ?? DEFAULT_RETRY_BUFFER_BYTES,
+    retryBufferBytes: bufferLimit(host, DEFAULT_RETRY_BUFFER_BYTES),
     directResponseBytesMax: table.directResponseBytesMax,
     sendsAttemptCount: host.includeRequestAttemptCount,
     answersAttemptCount: host.includeAttemptCountInResponse,
+    sendsTimeoutRetry: host.includeIsTimeoutRetryHeader,
     order(cluster, route) {
       // the one that is applied last wins
       const levels = [cluster, route, own, table.headers];
@@ -92,8 +102,10 @@ function compileHost(host: VirtualHost, table: TableScope, index: number): Compi
   const path = `${table.prefix}virtual_hosts[${index}]`;
   const scope = scopeOf(host, table, path);
   const tlsRedirect = tlsDemand(host);
+  const routes = host.routes.map((route, i) => compileRoute(route, scope, `${path}.routes[${i}]`));
   return {
-    routes: host.routes.map((route, i) => compileRoute(route, scope, `${path}.routes[${i}]`)),
+    routes,
+    find: createRouteIndex(routes),
     tlsRedirect,
     redirect: tlsRedirect === undefined ? undefined : tlsRedirectEntry(host.name),
   };
@@ -101,6 +113,20 @@ function compileHost(host: VirtualHost, table: TableScope, index: number): Compi
 
 function withoutParameters(path: string): string {
   return path.includes(';') ? path.replace(/;[^/]*/g, '') : path;
+}
+
+function matchInHost(
+  host: CompiledHost,
+  head: RequestHead,
+  random: number,
+  info: MatchInfo,
+  ignoresParameters: boolean,
+): RouteEntry | undefined {
+  if (host.tlsRedirect?.(head) === true) return host.redirect;
+  const end = pathEnd(head.path);
+  const plain = end === head.path.length ? head.path : head.path.slice(0, end);
+  const requestPath = ignoresParameters ? withoutParameters(plain) : plain;
+  return host.find(requestPath, (route) => route.matches(head, requestPath, random, info))?.entry;
 }
 
 function refuseDuplicates(config: RouteConfiguration, prefix: string): void {
@@ -125,25 +151,23 @@ export function buildRouteTable(config: RouteConfiguration, path: string, filter
     perFilter: compilePerFilter(config.typedPerFilterConfig, NO_FILTERS, filters, path),
     headers: compileMutations(config, path),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
-    mirrors: compileMirrors(config.requestMirrorPolicies, [], `${prefix}request_mirror_policies`),
+    mirrors: compileMirrors(config.requestMirrorPolicies, NO_MIRRORS, `${prefix}request_mirror_policies`),
     directResponseBytesMax: config.maxDirectResponseBodySizeBytes ?? DEFAULT_DIRECT_RESPONSE_BYTES,
     prefix,
   };
   const hosts = config.virtualHosts.map((host, i) => ({ domains: host.domains, value: compileHost(host, scope, i) }));
   const find = compileDomains(hosts, config.ignorePortInHostMatching, prefix);
+  const hostOf = config.vhostHeader === '' ? undefined : headerReader(config.vhostHeader.toLowerCase());
   const ignoresParameters = config.ignorePathParametersInPathMatching;
+  const internalOnly = config.internalOnlyHeaders.map((name) => name.toLowerCase());
   return {
     name: config.name,
     clusters: new Set(hosts.flatMap(({ value }) => value.routes.flatMap((route) => route.clusters))),
-    match(head, random) {
-      const host = find(head.authority);
-      if (host === undefined) return undefined;
-      if (host.tlsRedirect?.(head) === true) return host.redirect;
-      const end = pathEnd(head.path);
-      const plain = end === head.path.length ? head.path : head.path.slice(0, end);
-      const requestPath = ignoresParameters ? withoutParameters(plain) : plain;
-      for (const route of host.routes) if (route.matches(head, requestPath, random)) return route.entry;
-      return undefined;
+    ...(internalOnly.length === 0 ? {} : { internalOnlyHeaders: internalOnly }),
+    match(head, random, info) {
+      const name = hostOf === undefined ? head.authority : hostOf(head);
+      const host = name === undefined ? undefined : find(name);
+      return host === undefined ? undefined : matchInHost(host, head, random, info, ignoresParameters);
     },
   };
 }

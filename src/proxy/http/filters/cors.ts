@@ -3,7 +3,7 @@ import { isMessage } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../core/errors.ts';
 import { type CorsPolicy, CorsPolicySchema, CorsSchema } from '../../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { compileStringMatcher, type TextTest } from '../../router/matchers.ts';
-import { fractionOf } from '../../router/route-entry.ts';
+import { fractionOf } from '../../router/fraction.ts';
 import { CONTINUE, type HttpFilter, type HttpStream, REPLIED } from '../filter.ts';
 
 const NAME = 'envoy.filters.http.cors';
