@@ -100,7 +100,7 @@ const TEXT = fieldsOf(1)
   .map(([, value]) => value)
   .join('');
 const CODED = Buffer.from(encodeHuffman(TEXT), 'latin1');
-const plain = new Uint8Array(TEXT.length * 2);
+const plain = new Uint8Array(TEXT.length * 2 + 1);
 
 console.log(`head of ${wire[0]?.length} bytes, 10 fields`);
 console.log(`encode               ${measure((i) => encode(encoder, i % HEADS).length)} ns`);

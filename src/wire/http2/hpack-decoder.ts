@@ -19,7 +19,7 @@ import { FieldTable } from './field-table.ts';
 import { makeField, ownText, type FieldName } from './field.ts';
 import { hpackFault, type HpackFaultCode } from './hpack-faults.ts';
 import { DEFAULT_TABLE_BYTES } from './hpack-static.ts';
-import { decodeHuffman, mostCharacters } from './huffman-decode.ts';
+import { decodeHuffman, roomToDecode } from './huffman-decode.ts';
 
 const INDEXED_BIT = 0x80;
 const LITERAL_INDEXED_BIT = 0x40;
@@ -191,7 +191,7 @@ export class HpackDecoder {
       this.#stringEnd = end;
       return undefined;
     }
-    const most = mostCharacters(length);
+    const most = roomToDecode(length);
     if (most > this.#scratch.length) this.#scratch = new Uint8Array(most * 2);
     this.#stringBytes = this.#scratch;
     this.#stringStart = 0;

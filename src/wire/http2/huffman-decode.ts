@@ -1,24 +1,33 @@
 /**
- * Huffman decoding of HPACK strings (RFC 7541 section 5.2). Ten bits are looked up at a time: every character that
- * heads are made of has a code of at most ten bits but `'`, `+`, `|`, `#`, `>`, `$`, `@`, `[`, `]`, `~` and a few more,
- * which go by the rule of canonical codes. 2 ns a character (bench/hpack.ts), and a table of 2 KiB.
+ * Huffman decoding of HPACK strings (RFC 7541 section 5.2). Twelve bits are looked up at a time, which is mostly two
+ * characters; codes that are longer, of `~`, `^`, `}`, `<` and what is not ASCII, go by the rule of canonical codes.
  */
 import { CODE_BITS, CODES, EOS, MAX_CODE_BITS, SYMBOLS_IN_ORDER } from './huffman-code.ts';
 
-const FAST_BITS = 10;
-const FAST_MASK = (1 << FAST_BITS) - 1;
+const LOOKUP_BITS = 12;
+const LOOKUP_MASK = (1 << LOOKUP_BITS) - 1;
 
-/** For the next ten bits: symbol and, below it in four bits, how many of the ten are its code; 0 for a longer code. */
-const FAST = fastTable();
+/**
+ * What twelve bits begin with: in four bits how many of them are whole codes, in the next two how many codes (0: the
+ * first is longer than twelve), then each one's symbol in eight.
+ */
+const LOOKUP = lookupTable();
 
-function fastTable(): Uint16Array {
-  const table = new Uint16Array(1 << FAST_BITS);
-  for (const [symbol, bits] of CODE_BITS.entries()) {
-    if (bits > FAST_BITS) continue;
-    const from = (CODES[symbol] ?? 0) << (FAST_BITS - bits);
-    table.fill((symbol << 4) | bits, from, from + (1 << (FAST_BITS - bits)));
+function lookupTable(): Uint32Array {
+  const single = new Uint32Array(1 << LOOKUP_BITS);
+  for (const symbol of SYMBOLS_IN_ORDER) {
+    const bits = CODE_BITS[symbol] ?? 0;
+    if (bits > LOOKUP_BITS) break;
+    const from = (CODES[symbol] ?? 0) << (LOOKUP_BITS - bits);
+    single.fill(bits | (1 << 4) | (symbol << 6), from, from + (1 << (LOOKUP_BITS - bits)));
   }
-  return table;
+  return single.map((first, value) => {
+    // What is behind the first code, with zeros behind it: a second code is whole if it ends before those.
+    const second = first === 0 ? 0 : (single[(value << (first & 15)) & LOOKUP_MASK] ?? 0);
+    const bits = (first & 15) + (second & 15);
+    if (second === 0 || bits > LOOKUP_BITS) return first;
+    return bits | (2 << 4) | (first & 0x3fc0) | ((second >>> 6) << 14);
+  });
 }
 
 /** First code of each length, and its place among the symbols in order; the count of a length without codes is 0. */
@@ -34,26 +43,17 @@ for (const [place, symbol] of SYMBOLS_IN_ORDER.entries()) {
   COUNT[bits] = (COUNT[bits] ?? 0) + 1;
 }
 
-/** The most characters that so many bytes can hold: no code is shorter than five bits. */
-export function mostCharacters(bytes: number): number {
-  return Math.floor((bytes * 8) / 5);
+/** Room for what so many bytes decode to: no code is shorter than five bits, and a second character may be written in vain. */
+export function roomToDecode(bytes: number): number {
+  return Math.floor((bytes * 8) / 5) + 1;
 }
 
-/** `length` bits from bit `from` of `bytes`; bits from bit `end` on are ones, as padding is. */
-function bitsAt(bytes: Uint8Array, from: number, length: number, end: number): number {
-  let value = 0;
-  for (let bit = from; bit < from + length; bit++) {
-    const one = bit >= end ? 1 : ((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
-    value = (value << 1) | one;
-  }
-  return value;
-}
-
-/** Symbol and, below it in five bits, length of the code longer than ten bits at bit `from`. */
-function longCode(bytes: Uint8Array, from: number, end: number): number {
-  let code = bitsAt(bytes, from, FAST_BITS, end);
-  for (let bits = FAST_BITS + 1; bits <= MAX_CODE_BITS; bits++) {
-    code = (code << 1) | bitsAt(bytes, from + bits - 1, 1, end);
+/** Symbol and, below it in five bits, length of the code at bit `from`; bits from bit `end` on are ones, as padding is. */
+function codeAt(bytes: Uint8Array, from: number, end: number): number {
+  let code = 0;
+  for (let bits = 1; bits <= MAX_CODE_BITS; bits++) {
+    const at = from + bits - 1;
+    code = (code << 1) | (at >= end ? 1 : ((bytes[at >> 3] ?? 0) >> (7 - (at & 7))) & 1);
     const place = code - (FIRST_CODE[bits] ?? 0);
     if (place >= 0 && place < (COUNT[bits] ?? 0)) return ((SYMBOLS_IN_ORDER[(FIRST_PLACE[bits] ?? 0) + place] ?? EOS) << 5) | bits;
   }
@@ -61,8 +61,8 @@ function longCode(bytes: Uint8Array, from: number, end: number): number {
 }
 
 /**
- * Decodes `bytes` from `start` to `end` into `out`, which has room for `mostCharacters` of them. Gives how many
- * characters there are; -1 where EOS is coded, or where the last byte is not filled with fewer than eight ones.
+ * Decodes `bytes` from `start` to `end` into `out`, which has `roomToDecode` of them. Gives how many characters there
+ * are; -1 where EOS is coded, or where the last byte is not filled with fewer than eight ones.
  */
 export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out: Uint8Array): number {
   let count = 0;
@@ -70,36 +70,45 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out
   let heldBits = 0;
   let at = start;
   for (;;) {
-    while (heldBits <= 16 && at < end) {
-      held = (held << 8) | (bytes[at++] ?? 0);
-      heldBits += 8;
+    if (heldBits < LOOKUP_BITS) {
+      if (at + 1 >= end) break;
+      held = (held << 16) | ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+      heldBits += 16;
+      at += 2;
     }
-    if (heldBits < 5) break;
-    // Where fewer than ten are left, ones follow, as they would in padding.
-    const next = heldBits >= FAST_BITS ? held >>> (heldBits - FAST_BITS) : (held << (FAST_BITS - heldBits)) | (FAST_MASK >>> heldBits);
-    const found = FAST[next & FAST_MASK] ?? 0;
-    const bits = found & 15;
-    if (found !== 0 && bits <= heldBits) {
-      out[count++] = found >>> 4;
-      heldBits -= bits;
+    const found = LOOKUP[(held >>> (heldBits - LOOKUP_BITS)) & LOOKUP_MASK] ?? 0;
+    if (found === 0) {
+      const from = at * 8 - heldBits;
+      const long = codeAt(bytes, from, end * 8);
+      const next = from + (long & 31);
+      if (long >>> 5 === EOS || next > end * 8) return -1;
+      out[count++] = long >>> 5;
+      // What is held is read again from behind the code.
+      at = (next + 7) >> 3;
+      heldBits = at * 8 - next;
+      held = bytes[at - 1] ?? 0;
       continue;
     }
-    if (at === end && heldBits < 8) break;
-    const from = at * 8 - heldBits;
-    const long = longCode(bytes, from, end * 8);
-    const longBits = long & 31;
-    const symbol = long >>> 5;
-    if (symbol === EOS || from + longBits > end * 8) return -1;
-    out[count++] = symbol;
-    // What is held is read again from behind the code.
-    at = (from + longBits) >> 3;
-    heldBits = 0;
-    held = 0;
-    if (((from + longBits) & 7) !== 0) {
-      heldBits = 8 - ((from + longBits) & 7);
-      held = bytes[at++] ?? 0;
-    }
+    out[count] = (found >>> 6) & 0xff;
+    out[count + 1] = found >>> 14;
+    count += (found >>> 4) & 3;
+    heldBits -= found & 15;
   }
-  const mask = (1 << heldBits) - 1;
-  return (held & mask) === mask ? count : -1;
+  return decodeEnd(bytes, at * 8 - heldBits, end * 8, out, count);
+}
+
+/** The last codes of a string, from bit `from` on, and what fills its last byte. */
+function decodeEnd(bytes: Uint8Array, from: number, end: number, out: Uint8Array, decoded: number): number {
+  let count = decoded;
+  let at = from;
+  while (at < end) {
+    const found = codeAt(bytes, at, end);
+    const next = at + (found & 31);
+    // Ones alone are the beginning of EOS and of no other code that would fit.
+    if (next > end) return end - at < 8 && found >>> 5 === EOS ? count : -1;
+    if (found >>> 5 === EOS) return -1;
+    out[count++] = found >>> 5;
+    at = next;
+  }
+  return count;
 }

@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { fuzzRuns } from '../../core/testing/fuzz-runs.ts';
 import { CODE_BITS, CODES, EOS } from './huffman-code.ts';
-import { decodeHuffman, mostCharacters } from './huffman-decode.ts';
+import { decodeHuffman, roomToDecode } from './huffman-decode.ts';
 import { encodeHuffman, huffmanBytes } from './huffman-encode.ts';
 
 function decode(bytes: Uint8Array): string | undefined {
-  const out = new Uint8Array(mostCharacters(bytes.length));
+  const out = new Uint8Array(roomToDecode(bytes.length));
   const count = decodeHuffman(bytes, 0, bytes.length, out);
   assert.ok(count <= out.length);
   return count < 0 ? undefined : Buffer.from(out.subarray(0, count)).toString('latin1');
