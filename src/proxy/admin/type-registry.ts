@@ -18,6 +18,16 @@ import {
   JwtAuthenticationSchema,
   PerRouteConfigSchema as JwtPerRouteConfigSchema,
 } from '../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
+import { CsrfPolicySchema } from '../../xds/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts';
+import { LocalRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from '../../xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
+import { BufferPerRouteSchema, BufferSchema } from '../../xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
+import { HealthCheckSchema } from '../../xds/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts';
+import { ConfigSchema as SetFilterStateSchema } from '../../xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.ts';
+import { FilterConfigSchema as GrpcStatsSchema } from '../../xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
 import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
 import { RBACPerRouteSchema, RBACSchema as HttpRbacSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
@@ -68,6 +78,15 @@ export const typeRegistry = createRegistry(
   HTTPFaultSchema,
   JwtAuthenticationSchema,
   JwtPerRouteConfigSchema,
+  CsrfPolicySchema,
+  LocalRateLimitSchema,
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+  BufferPerRouteSchema,
+  BufferSchema,
+  HealthCheckSchema,
+  SetFilterStateSchema,
+  GrpcStatsSchema,
   OnDemandSchema,
   RBACPerRouteSchema,
   HttpRbacSchema,

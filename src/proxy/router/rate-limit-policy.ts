@@ -2,6 +2,9 @@
  * What rate limits of routes say of a request: `rate_limits`. Each policy gives a descriptor, a list of keys and values,
  * for limiters to look up. Source: Envoy, envoy.config.route.v3.RateLimit.
  *
+ * `descriptor_value` is taken as it is, as Envoy takes it, whose formatter commands in it are off unless a runtime flag
+ * says otherwise.
+ *
  * Left out, and refused by name: what only a rate limit service reads (`limit`, `hits_addend`, `apply_on_stream_done`,
  * `x_ratelimit_option`), extensions, and `dynamic_metadata`, which `metadata` has replaced.
  */
@@ -16,7 +19,6 @@ import {
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { compileCidr } from '../authz/shared-conditions.ts';
 import type { HttpStream } from '../http/filter.ts';
-import { compileFormat } from '../telemetry/format.ts';
 import { metadataAt } from '../telemetry/metadata-path.ts';
 import { compileHeaderMatcher, compileQueryMatcher, type HeadTest, headerReader, queryParameter } from './matchers.ts';
 
@@ -54,29 +56,20 @@ function entry(key: string, value: string): string {
   return key + AFTER_KEY + value + AFTER_VALUE;
 }
 
-/** A value that may have formatter commands. Where it comes to nothing, `fallback` stands; where that is '' too, nothing does. */
-function valueOf(value: string, fallback: string, path: string): (stream: HttpStream) => string {
-  if (value === '') throw new ConfigError(`${path}.descriptor_value`, 'is empty');
-  if (!value.includes('%')) return () => value;
-  const format = compileFormat(value, `${path}.descriptor_value`, { missing: '' });
-  return ({ info }) => format(info) || fallback;
-}
-
 interface Valued {
   readonly descriptorKey: string;
   readonly descriptorValue: string;
-  readonly defaultValue: string;
 }
 
-/** An entry of a fixed or formatted value for the requests that `holds` is true for. */
-function valued(action: Valued, key: string, path: string, holds: (stream: HttpStream) => boolean): Describe {
-  const name = action.descriptorKey === '' ? key : action.descriptorKey;
-  const read = valueOf(action.descriptorValue, action.defaultValue, path);
-  return (stream) => {
-    if (!holds(stream)) return undefined;
-    const value = read(stream);
-    return value === '' ? undefined : entry(name, value);
-  };
+/** An entry of a fixed value for the requests that `holds` is true for. */
+function valued(
+  { descriptorKey: key, descriptorValue: value }: Valued,
+  usual: string,
+  path: string,
+  holds: (stream: HttpStream) => boolean,
+): Describe {
+  const text = entry(key === '' ? usual : key, named(value, `${path}.descriptor_value`));
+  return (stream) => (holds(stream) ? text : undefined);
 }
 
 function matching(tests: readonly HeadTest[], expected: boolean, path: string): (stream: HttpStream) => boolean {
@@ -96,6 +89,16 @@ function optional(key: string, skips: boolean, read: (stream: HttpStream) => str
     if (value !== undefined) return entry(key, value);
     return skips ? '' : undefined;
   };
+}
+
+/** A parameter's value without its percent signs; as it stands where they are no UTF-8. */
+function decoded(value: string | undefined): string | undefined {
+  if (value === undefined || !value.includes('%')) return value;
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function clientHost({ info, connection }: HttpStream): string {
@@ -176,7 +179,7 @@ function compileAction({ actionSpecifier: action }: RateLimit_Action, path: stri
       const { queryParameterName, descriptorKey: key, skipIfAbsent } = action.value;
       const at = `${path}.query_parameters`;
       const name = named(queryParameterName, `${at}.query_parameter_name`);
-      return optional(named(key, `${at}.descriptor_key`), skipIfAbsent, ({ request }) => queryParameter(request.path, name));
+      return optional(named(key, `${at}.descriptor_key`), skipIfAbsent, ({ request }) => decoded(queryParameter(request.path, name)));
     }
     case 'headerValueMatch': {
       const at = `${path}.header_value_match`;

@@ -1,85 +1,153 @@
-/** Fault injection: delays and aborts a share of requests. Envoy: envoy.filters.http.fault. */
+/** Fault injection: delays, aborts and slows down a share of requests. Envoy: envoy.filters.http.fault. */
 import { isMessage } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../core/errors.ts';
-import { type HTTPFault, HTTPFaultSchema } from '../../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
-import { FractionalPercent_DenominatorType as Denominator, type FractionalPercent } from '../../../xds/gen/envoy/type/v3/percent_pb.ts';
-import { positiveDurationMs } from '../../config/durations.ts';
-import { compileHeaderMatcher, type HeadTest } from '../../router/matchers.ts';
-import type { Counter, Gauge } from '../../telemetry/stats.ts';
-import { CONTINUE, type FilterStatus, type HttpFilter, type HttpStream, REPLIED, STOP } from '../filter.ts';
+import { HTTPFaultSchema } from '../../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import type { Counter, Gauge, StatsScope } from '../../telemetry/stats.ts';
+import {
+  CONTINUE,
+  type FilterScope,
+  type FilterStatus,
+  type HttpFilter,
+  type HttpFilterHandlers,
+  type HttpStream,
+  REPLIED,
+  STOP,
+  TAKEN,
+  TAKEN_STOP,
+} from '../filter.ts';
 import { flagBit } from '../stream-info.ts';
+import { type AbortAnswer, draw, FaultConfig } from './fault/settings.ts';
+import { ResponseLimiter } from './fault/response-limiter.ts';
 
 const NAME = 'envoy.filters.http.fault';
-
-/** What happens to whom. Shares are in [0, 1]; a delay or status of 0 is none. */
-class FaultConfig {
-  readonly delayMs: number;
-  readonly delayShare: number;
-  readonly abortStatus: number;
-  readonly abortShare: number;
-  readonly cluster: string;
-  readonly nodes: ReadonlySet<string>;
-  readonly tests: readonly HeadTest[];
-  readonly maxActive: number;
-
-  constructor(message: HTTPFault, path: string) {
-    const { delay, abort } = message;
-    this.delayMs = delay === undefined ? 0 : readDelay(delay.faultDelaySecifier, `${path}.delay`);
-    this.delayShare = shareOf(delay?.percentage);
-    this.abortStatus = abort === undefined ? 0 : readStatus(abort.errorType, `${path}.abort`);
-    this.abortShare = shareOf(abort?.percentage);
-    this.cluster = message.upstreamCluster;
-    this.nodes = new Set(message.downstreamNodes);
-    this.tests = message.headers.map((matcher, i) => compileHeaderMatcher(matcher, `${path}.headers[${i}]`));
-    this.maxActive = message.maxActiveFaults ?? Infinity;
-  }
-}
-
-const DENOMINATORS: Readonly<Record<number, number>> = {
-  [Denominator.HUNDRED]: 100,
-  [Denominator.TEN_THOUSAND]: 10_000,
-  [Denominator.MILLION]: 1_000_000,
-};
-
-function shareOf(percentage: FractionalPercent | undefined): number {
-  return percentage === undefined ? 0 : percentage.numerator / (DENOMINATORS[percentage.denominator] ?? 100);
-}
-
-function readDelay(delay: NonNullable<HTTPFault['delay']>['faultDelaySecifier'], path: string): number {
-  if (delay.case === 'fixedDelay') return positiveDurationMs(delay.value, 0, `${path}.fixed_delay`);
-  throw new ConfigError(path, delay.case === 'headerDelay' ? 'header_delay is not supported by Tulle' : 'has no fixed_delay');
-}
-
-function readStatus(abort: NonNullable<HTTPFault['abort']>['errorType'], path: string): number {
-  if (abort.case !== 'httpStatus') throw new ConfigError(path, `only http_status is supported by Tulle, not ${abort.case ?? 'nothing'}`);
-  if (abort.value < 200 || abort.value > 599) throw new ConfigError(`${path}.http_status`, `${abort.value} is not in [200, 599]`);
-  return abort.value;
-}
+/** There while a stream counts as active, however many faults befall it. */
+const ACTIVE = `${NAME}.active`;
+const LIMITER = `${NAME}.limiter`;
+const KIB = 1024;
 
 interface FaultStats {
   readonly delays: Counter;
   readonly aborts: Counter;
+  readonly limited: Counter;
   readonly overflow: Counter;
   readonly active: Gauge;
 }
 
-function concerns(config: FaultConfig, stream: HttpStream): boolean {
-  if (config.cluster !== '' && config.cluster !== stream.info.clusterName) return false;
-  if (config.nodes.size > 0 && !config.nodes.has(stream.request.headers.get('x-envoy-downstream-service-node') ?? '')) return false;
-  return config.tests.every((test) => test(stream.request));
+function faultStats(stats: StatsScope): FaultStats {
+  return {
+    delays: stats.counter('fault.delays_injected'),
+    aborts: stats.counter('fault.aborts_injected'),
+    limited: stats.counter('fault.response_rl_injected'),
+    overflow: stats.counter('fault.faults_overflow'),
+    active: stats.gauge('fault.active_faults'),
+  };
 }
-
-function abort(config: FaultConfig, stream: HttpStream, stats: FaultStats): void {
-  stats.aborts.value++;
-  stream.reply({ status: config.abortStatus, body: 'fault filter abort', details: 'fault_filter_abort', flag: 'FI' });
-}
-
-/** Counts a delayed stream as active until it goes on, or ends. */
-const DELAYED = `${NAME}.delayed`;
 
 function parseRoute(message: unknown, path: string): FaultConfig {
   if (!isMessage(message, HTTPFaultSchema)) throw new ConfigError(path, `is not a ${HTTPFaultSchema.typeName}`);
   return new FaultConfig(message, path);
+}
+
+/** Injects faults for one filter chain. */
+class Injector {
+  readonly #stats: FaultStats;
+  readonly #scope: FilterScope;
+
+  constructor(scope: FilterScope) {
+    this.#scope = scope;
+    this.#stats = faultStats(scope.stats);
+  }
+
+  /** What the request's head calls for. */
+  begin(config: FaultConfig, stream: HttpStream, handlers: HttpFilterHandlers): FilterStatus {
+    const { headers } = stream.request;
+    const { random, clock } = this.#scope;
+    const kibps = draw(config.rateLimit, headers, random);
+    if (kibps !== undefined && this.#activate(config, stream)) {
+      this.#stats.limited.value++;
+      stream.info.metadata.set(LIMITER, new ResponseLimiter(stream, handlers, kibps * KIB, () => clock.monotonicMs()));
+    }
+    const delayMs = draw(config.delay, headers, random);
+    if (delayMs !== undefined && this.#activate(config, stream)) {
+      this.#delay(config, stream, delayMs);
+      return STOP;
+    }
+    const answer = draw(config.abort, headers, random);
+    if (answer === undefined || !this.#activate(config, stream)) return CONTINUE;
+    this.#abort(config, stream, answer);
+    return REPLIED;
+  }
+
+  /** Whether no stream has a fault, so that none need be asked for it. */
+  get isIdle(): boolean {
+    return this.#stats.active.value === 0;
+  }
+
+  finish({ info }: HttpStream): void {
+    if (!this.isIdle && info.metadata.delete(ACTIVE)) this.#stats.active.value--;
+  }
+
+  /** Counts the stream as active; false where there are too many. */
+  #activate({ maxActive }: FaultConfig, { info }: HttpStream): boolean {
+    if (info.metadata.has(ACTIVE)) return true;
+    if (this.#stats.active.value >= maxActive) {
+      this.#stats.overflow.value++;
+      return false;
+    }
+    this.#stats.active.value++;
+    info.metadata.set(ACTIVE, true);
+    return true;
+  }
+
+  #delay(config: FaultConfig, stream: HttpStream, delayMs: number): void {
+    this.#stats.delays.value++;
+    this.#countCluster(config, stream, 'delays_injected');
+    stream.info.flags |= flagBit('DI');
+    stream.info.metadata.set(NAME, config.metadata);
+    stream.after(delayMs, () => {
+      const answer = draw(config.abort, stream.request.headers, this.#scope.random);
+      if (answer !== undefined) return this.#abort(config, stream, answer);
+      if (config.rateLimit === undefined) this.finish(stream);
+      stream.resumeRequest();
+    });
+  }
+
+  #abort(config: FaultConfig, stream: HttpStream, { status, grpcStatus }: AbortAnswer): void {
+    this.#stats.aborts.value++;
+    this.#countCluster(config, stream, 'aborts_injected');
+    stream.info.metadata.set(NAME, config.metadata);
+    const reply = { status, body: config.abortBody, details: 'fault_filter_abort', flag: 'FI' } as const;
+    stream.reply(grpcStatus === undefined ? reply : { ...reply, grpcStatus });
+  }
+
+  #countCluster({ countsClusters }: FaultConfig, { request }: HttpStream, what: string): void {
+    const cluster = countsClusters ? (request.headers.get('x-envoy-downstream-service-cluster') ?? '') : '';
+    if (cluster !== '') this.#scope.stats.counter(`fault.${cluster}.${what}`).value++;
+  }
+}
+
+function limiterOf({ info }: HttpStream): ResponseLimiter | undefined {
+  const limiter = info.metadata.get(LIMITER);
+  return limiter instanceof ResponseLimiter ? limiter : undefined;
+}
+
+function create(own: FaultConfig, scope: FilterScope): HttpFilterHandlers {
+  const injector = new Injector(scope);
+  const handlers: HttpFilterHandlers = {
+    onRequestHeaders(stream) {
+      const ofRoute = stream.perRoute(NAME);
+      const config = ofRoute instanceof FaultConfig ? ofRoute : own;
+      return config.concerns(stream) ? injector.begin(config, stream, handlers) : CONTINUE;
+    },
+    onResponseData(stream, data) {
+      const limiter = injector.isIdle ? undefined : limiterOf(stream);
+      if (limiter === undefined) return CONTINUE;
+      return limiter.push(data) ? TAKEN : TAKEN_STOP;
+    },
+    onResponseEnd: (stream) => (limiterOf(stream)?.end() === false ? STOP : CONTINUE),
+    onComplete: (stream) => injector.finish(stream),
+  };
+  return handlers;
 }
 
 export const fault: HttpFilter<typeof HTTPFaultSchema, FaultConfig> = {
@@ -88,45 +156,5 @@ export const fault: HttpFilter<typeof HTTPFaultSchema, FaultConfig> = {
   parse: (message, path) => new FaultConfig(message, path),
   routeSchema: HTTPFaultSchema,
   parseRoute,
-  create(own, { stats: scope, random }) {
-    const stats: FaultStats = {
-      delays: scope.counter('fault.delays_injected'),
-      aborts: scope.counter('fault.aborts_injected'),
-      overflow: scope.counter('fault.faults_overflow'),
-      active: scope.gauge('fault.active_faults'),
-    };
-    const delayed = (config: FaultConfig, isAborted: boolean, stream: HttpStream): FilterStatus => {
-      stats.delays.value++;
-      stats.active.value++;
-      stream.info.flags |= flagBit('DI');
-      stream.info.metadata.set(DELAYED, true);
-      stream.after(config.delayMs, () => {
-        stats.active.value--;
-        stream.info.metadata.delete(DELAYED);
-        if (isAborted) abort(config, stream, stats);
-        else stream.resumeRequest();
-      });
-      return STOP;
-    };
-    return {
-      onRequestHeaders(stream) {
-        const ofRoute = stream.perRoute(NAME);
-        const config = ofRoute instanceof FaultConfig ? ofRoute : own;
-        if ((config.delayShare === 0 && config.abortShare === 0) || !concerns(config, stream)) return CONTINUE;
-        const isDelayed = config.delayMs > 0 && random() < config.delayShare;
-        const isAborted = config.abortStatus > 0 && random() < config.abortShare;
-        if (!isDelayed && !isAborted) return CONTINUE;
-        if (stats.active.value >= config.maxActive) {
-          stats.overflow.value++;
-          return CONTINUE;
-        }
-        if (isDelayed) return delayed(config, isAborted, stream);
-        abort(config, stream, stats);
-        return REPLIED;
-      },
-      onComplete(stream) {
-        if (stream.info.metadata.has(DELAYED)) stats.active.value--;
-      },
-    };
-  },
+  create,
 };

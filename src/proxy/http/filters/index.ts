@@ -1,26 +1,40 @@
 import type { HttpFilter } from '../filter.ts';
+import { buffer } from './buffer.ts';
 import { compressor } from './compressor.ts';
 import { cors } from './cors.ts';
+import { csrf } from './csrf.ts';
 import { decompressor } from './decompressor.ts';
 import { fault } from './fault.ts';
+import { grpcStats } from './grpc-stats.ts';
 import { grpcWeb } from './grpc-web.ts';
+import { headerMutation } from './header-mutation.ts';
+import { healthCheck } from './health-check.ts';
 import { istioStats } from './istio-stats.ts';
 import { jwtAuthn } from './jwt-authn.ts';
+import { localRateLimit } from './local-ratelimit.ts';
 import { peerMetadata } from './peer-metadata.ts';
 import { rbac } from './rbac.ts';
+import { setFilterState } from './set-filter-state.ts';
 
 /**
  * The HTTP filters that Tulle has. The router, which ends every chain, and `on_demand`, which tells the router to ask
  * for clusters, are the connection manager's own (hcm-config.ts).
  */
 export const httpFilters: readonly HttpFilter[] = [
+  buffer,
   compressor,
   cors,
+  csrf,
   decompressor,
   fault,
+  grpcStats,
   grpcWeb,
+  headerMutation,
+  healthCheck,
   istioStats,
   jwtAuthn,
+  localRateLimit,
   peerMetadata,
   rbac,
+  setFilterState,
 ];
