@@ -3,6 +3,8 @@ import { createTestCa, type TestKeyPair } from '../../../src/net/testing/certifi
 
 export interface Certificates {
   readonly root: string;
+  /** Of an authority that signed none of these. */
+  readonly foreignRoot: string;
   readonly origin: TestKeyPair;
   readonly proxy: TestKeyPair;
   readonly client: TestKeyPair;
@@ -16,6 +18,7 @@ export function createCertificates(): Certificates {
   const ca = createTestCa('differential');
   return {
     root: ca.root,
+    foreignRoot: createTestCa('foreign').root,
     origin: ca.issue('DNS:origin.test,URI:spiffe://mesh.test/ns/shop/sa/origin'),
     proxy: ca.issue(`DNS:any.test,URI:${PROXY_ID}`),
     client: ca.issue(`URI:${CLIENT_ID},DNS:client.test`),

@@ -123,11 +123,12 @@ export async function talk(target: Target, script: Script): Promise<Talk> {
   const { localPort = 0 } = socket;
   const reader = new Reader(socket);
   const answers: Answer[] = [];
-  const isUpgraded = (): boolean => answers.at(-1)?.line.includes(' 101 ') === true;
+  const accepted = script.pieces[0]?.startsWith('CONNECT ') === true ? ' 200 ' : ' 101 ';
+  const isTunnel = (): boolean => answers.some(({ line }) => line.includes(accepted));
   for (const [index, piece] of script.pieces.entries()) {
     const isLast = index === script.pieces.length - 1;
     socket.write(piece, 'latin1');
-    if (isUpgraded()) {
+    if (isTunnel()) {
       const body = await reader.echo(piece.length);
       answers.push({ line: 'echo', fields: [], body, trailers: [], isWhole: true });
       continue;
@@ -142,7 +143,7 @@ export async function talk(target: Target, script: Script): Promise<Talk> {
     socket.end();
   }
   let connection: Talk['connection'] = 'closed';
-  if (!answers.some(({ line }) => line.includes(' 101 '))) {
+  if (!isTunnel()) {
     if (!script.endsAfter) socket.write(PROBE);
     if ((await reader.next(false)) !== undefined) connection = 'kept';
   }

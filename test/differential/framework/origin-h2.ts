@@ -1,127 +1,163 @@
-/** The origin's HTTP/2, by Node's own. */
-import http2 from 'node:http2';
+/** The origin's HTTP/2. */
 import type { Duplex } from 'node:stream';
 import { fieldOf } from './h1-body.ts';
+import { ACK, data, END_STREAM, FRAME, frame, FrameReader, headers, SERVER_GREETING, uint32 } from './h2-frames.ts';
+import type { Field } from './h2-hpack.ts';
+import { codeName, codeOf } from './h2-names.ts';
 import type { Notebook, Seen } from './origin.ts';
 import { bodyOf, readWishes, type Wishes, wishOf } from './wishes.ts';
 
-const { constants } = http2;
-
-/** Error codes of RST_STREAM and GOAWAY by name, as RFC 9113 section 7 has them. */
-const CODES: Readonly<Record<string, number>> = Object.fromEntries(
-  Object.entries(constants)
-    .filter(([name]) => name.startsWith('NGHTTP2_') && !name.startsWith('NGHTTP2_ERR_') && /^[A-Z0-9_]+$/.test(name))
-    .map(([name, value]) => [name.slice('NGHTTP2_'.length), Number(value)]),
-);
-
-const NAMES = [
-  'NO_ERROR',
-  'PROTOCOL_ERROR',
-  'INTERNAL_ERROR',
-  'FLOW_CONTROL_ERROR',
-  'SETTINGS_TIMEOUT',
-  'STREAM_CLOSED',
-  'FRAME_SIZE_ERROR',
-  'REFUSED_STREAM',
-  'CANCEL',
-  'COMPRESSION_ERROR',
-  'CONNECT_ERROR',
-  'ENHANCE_YOUR_CALM',
-  'INADEQUATE_SECURITY',
-  'HTTP_1_1_REQUIRED',
-];
-
-/** The name of an error code. */
-export const codeName = (code: number): string => NAMES[code] ?? `code ${code}`;
-const codeOf = (name: string): number => CODES[name] ?? constants.NGHTTP2_INTERNAL_ERROR;
-
-function linesOf(raw: readonly string[]): string[] {
-  return Array.from({ length: raw.length / 2 }, (_, index) => `${raw[2 * index]}: ${raw[2 * index + 1]}`);
-}
-
-function headersOf(lines: readonly string[]): http2.OutgoingHttpHeaders {
-  const headers: Record<string, string[]> = {};
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    (headers[line.slice(0, colon).toLowerCase()] ??= []).push(line.slice(colon + 1).trim());
-  }
-  return Object.fromEntries(Object.entries(headers).map(([name, values]) => [name, values.length === 1 ? values[0] : values]));
-}
+const PREFACE_BYTES = 24;
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-function finish(stream: http2.ServerHttp2Stream, wishes: Wishes): void {
-  const body = bodyOf(wishes);
-  if (wishes.has('cut')) {
-    stream.write(body);
-    // what was written leaves before the reset
-    setTimeout(() => stream.close(codeOf(wishOf(wishes, 'cut') ?? '')), 30);
-    return;
-  }
-  stream.end(body);
-  if (wishes.has('goaway')) stream.session?.goaway(constants.NGHTTP2_NO_ERROR);
+const lineOf = ([name, value]: Field): string => `${name}: ${value}`;
+
+function fieldsOf(lines: readonly string[]): Field[] {
+  return lines.map((line) => {
+    const colon = line.indexOf(':', 1);
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  });
 }
 
-async function answer(stream: http2.ServerHttp2Stream, isHead: boolean, wishes: Wishes): Promise<void> {
-  const delayMs = Number(wishOf(wishes, 'delay') ?? 0);
-  if (delayMs > 0) await wait(delayMs);
-  if (stream.destroyed) return;
-  for (const status of wishes.get('interim') ?? []) stream.additionalHeaders({ ':status': Number(status), 'x-interim': status });
-  if (wishes.has('reset')) return stream.close(codeOf(wishOf(wishes, 'reset') ?? ''));
-  const status = Number(wishOf(wishes, 'status') ?? 200);
-  const head = { ':status': status, ...headersOf(wishes.get('h') ?? []) };
-  const trailers = wishes.get('trailer');
-  const hasBody = status !== 204 && status !== 304 && !isHead && (trailers !== undefined || bodyOf(wishes) !== '');
-  stream.respond(head, {
-    endStream: !hasBody,
-    waitForTrailers: trailers !== undefined,
-    sendDate: false,
-  } as http2.ServerStreamResponseOptions);
-  if (!hasBody) return;
-  if (trailers !== undefined) stream.on('wantTrailers', () => stream.sendTrailers(headersOf(trailers)));
-  const lateMs = Number(wishOf(wishes, 'late') ?? 0);
-  if (lateMs > 0) await wait(lateMs);
-  if (!stream.destroyed) finish(stream, wishes);
-}
-
-function serveStream(stream: http2.ServerHttp2Stream, raw: readonly string[], notebook: Notebook, secret: string | undefined): void {
-  const lines = linesOf(raw);
-  const pseudo = (name: string): string => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
-  const line = `${pseudo(':method')} ${pseudo(':path')} HTTP/2`;
-  const fields = lines.filter((each) => !/^:(method|path): /.test(each));
-  let body = '';
-  let trailers: readonly string[] = [];
-  let end: string | undefined;
-  const seen = (): Seen => ({
-    line,
-    fields,
-    body,
-    trailers,
-    ...(end === undefined ? {} : { end }),
-    ...(secret === undefined ? {} : { tls: secret }),
-  });
-  const wishes = readWishes(fieldOf(fields, 'x-do'), line);
-  const count = notebook.note(fieldOf(fields, 'x-case'), seen);
-  const isOver = count >= Number(wishOf(wishes, 'times') ?? Infinity);
-  const reply = (): Promise<void> => answer(stream, line.startsWith('HEAD '), isOver ? new Map() : wishes);
-  stream.on('error', () => {});
-  stream.on('aborted', () => (end = `reset ${codeName(stream.rstCode)}`));
-  stream.on('trailers', (_headers, _flags, rawTrailers: string[]) => (trailers = linesOf(rawTrailers)));
-  if (line.startsWith('CONNECT ') && !wishes.has('status')) {
-    stream.respond({ ':status': 200 }, { sendDate: false } as http2.ServerStreamResponseOptions);
-    stream.pipe(stream);
-    return;
+/** One request and its answer. */
+class Stream {
+  readonly #id: number;
+  readonly #write: (bytes: Uint8Array) => void;
+  readonly #line: string;
+  readonly #fields: readonly string[];
+  readonly #secret: string | undefined;
+  #wishes: Wishes = new Map();
+  #body = '';
+  #trailers: readonly string[] = [];
+  #end = '';
+  #isTunnel = false;
+  constructor(id: number, fields: readonly Field[], write: (bytes: Uint8Array) => void, secret: string | undefined) {
+    const pseudo = (name: string): string => fields.find(([each]) => each === name)?.[1] ?? '';
+    this.#id = id;
+    this.#write = write;
+    this.#line = `${pseudo(':method')} ${pseudo(':path')} HTTP/2`;
+    this.#fields = fields.filter(([name]) => name !== ':method' && name !== ':path').map(lineOf);
+    this.#secret = secret;
   }
-  if (wishes.has('early')) void reply();
-  stream.on('data', (bytes: Buffer) => (body += bytes.toString('latin1')));
-  stream.on('end', () => {
-    if (!wishes.has('early')) void reply();
-  });
+
+  /** Notes the request, and begins to answer where that does not wait for its end. */
+  begin(notebook: Notebook): void {
+    const count = notebook.note(fieldOf(this.#fields, 'x-case'), () => this.#seen());
+    const wishes = readWishes(fieldOf(this.#fields, 'x-do'), this.#line);
+    if (count < Number(wishOf(wishes, 'times') ?? Infinity)) this.#wishes = wishes;
+    const isConnect = this.#line.startsWith('CONNECT ');
+    this.#isTunnel = isConnect && !wishes.has('status');
+    if (this.#isTunnel) this.#write(headers(this.#id, [[':status', '200']], false));
+    else if (isConnect || wishes.has('early')) void this.#answer();
+  }
+
+  takeData(piece: string, isEnd: boolean): void {
+    this.#body += piece;
+    if (this.#isTunnel) this.#write(data(this.#id, piece, isEnd));
+    if (isEnd) this.#ended();
+  }
+
+  takeTrailers(fields: readonly Field[]): void {
+    this.#trailers = fields.map(lineOf);
+    this.#ended();
+  }
+
+  /** The request has ended with its head. */
+  endHead(): void {
+    this.#ended();
+  }
+
+  takeReset(code: number): void {
+    this.#end ||= `reset ${codeName(code)}`;
+  }
+
+  #ended(): void {
+    if (!this.#line.startsWith('CONNECT ') && !this.#wishes.has('early')) void this.#answer();
+  }
+
+  #seen(): Seen {
+    return {
+      line: this.#line,
+      fields: this.#fields,
+      body: this.#body,
+      trailers: this.#trailers,
+      ...(this.#end === '' ? {} : { end: this.#end }),
+      ...(this.#secret === undefined ? {} : { tls: this.#secret }),
+    };
+  }
+
+  async #wait(name: string): Promise<void> {
+    const ms = Number(wishOf(this.#wishes, name) ?? 0);
+    if (ms > 0) await wait(ms);
+  }
+
+  #reset(name: string): void {
+    this.#write(frame(FRAME.RST_STREAM, 0, this.#id, uint32(codeOf(wishOf(this.#wishes, name) ?? ''))));
+  }
+
+  async #answer(): Promise<void> {
+    const wishes = this.#wishes;
+    await this.#wait('delay');
+    if (this.#end !== '') return;
+    for (const status of wishes.get('interim') ?? []) {
+      const interim: Field[] = [
+        [':status', status],
+        ['x-interim', status],
+      ];
+      this.#write(headers(this.#id, interim, false));
+    }
+    if (wishes.has('reset')) return this.#reset('reset');
+    const status = wishOf(wishes, 'status') ?? '200';
+    const body = bodyOf(wishes);
+    const isBare = status === '204' || status === '304' || this.#line.startsWith('HEAD ') || (body === '' && !wishes.has('trailer'));
+    this.#write(headers(this.#id, [[':status', status], ...fieldsOf(wishes.get('h') ?? [])], isBare));
+    if (!isBare) await this.#answerBody(body);
+    if (wishes.has('goaway')) this.#write(frame(FRAME.GOAWAY, 0, 0, Buffer.concat([uint32(this.#id), uint32(0)])));
+  }
+
+  async #answerBody(body: string): Promise<void> {
+    const trailers = this.#wishes.get('trailer');
+    await this.#wait('late');
+    if (this.#end !== '') return;
+    const isEnd = trailers === undefined && !this.#wishes.has('cut');
+    if (body !== '' || isEnd) this.#write(data(this.#id, body, isEnd));
+    if (this.#wishes.has('cut')) {
+      // what was written is passed on before the reset
+      await wait(30);
+      return this.#reset('cut');
+    }
+    if (trailers !== undefined) this.#write(headers(this.#id, fieldsOf(trailers), true));
+  }
 }
 
 /** Serves a connection whose client has HTTP/2 in mind. `secret` says what its TLS was. */
 export function serveHttp2(socket: Duplex, notebook: Notebook, secret?: string): void {
-  const session = http2.performServerHandshake(socket, { settings: { enableConnectProtocol: true } });
-  session.on('error', () => session.destroy());
-  session.on('stream', (stream, _headers, _flags, rawHeaders: string[]) => serveStream(stream, rawHeaders, notebook, secret));
+  const streams = new Map<number, Stream>();
+  const write = (bytes: Uint8Array): void => {
+    if (!socket.destroyed && socket.writable) socket.write(bytes);
+  };
+  const reader = new FrameReader({
+    onFields(id, fields, isEnd) {
+      const known = streams.get(id);
+      if (known !== undefined) return known.takeTrailers(fields);
+      const stream = new Stream(id, fields, write, secret);
+      streams.set(id, stream);
+      stream.begin(notebook);
+      if (isEnd) stream.endHead();
+    },
+    onFrame(type, flags, id, payload) {
+      if (type === FRAME.SETTINGS && (flags & ACK) === 0) write(frame(FRAME.SETTINGS, ACK, 0));
+      if (type === FRAME.PING && (flags & ACK) === 0) write(frame(FRAME.PING, ACK, 0, payload));
+      if (type === FRAME.DATA) streams.get(id)?.takeData(payload.toString('latin1'), (flags & END_STREAM) !== 0);
+      if (type === FRAME.RST_STREAM) streams.get(id)?.takeReset(payload.readUInt32BE(0));
+    },
+  });
+  write(SERVER_GREETING);
+  let preface = PREFACE_BYTES;
+  socket.on('data', (bytes: Buffer) => {
+    const rest = bytes.subarray(Math.min(preface, bytes.length));
+    preface -= bytes.length - rest.length;
+    if (rest.length > 0) reader.take(rest);
+  });
 }

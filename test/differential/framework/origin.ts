@@ -1,4 +1,5 @@
 /** An origin that remembers what it was sent and misbehaves as a request asks (wishes.ts), on a port for each way to speak. */
+import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -79,7 +80,9 @@ export async function startOrigin(certificates: Certificates): Promise<Origin> {
   };
   const sockets = new Set<net.Socket>();
   const { certificateChain: cert, privateKey: key } = certificates.origin;
-  const secure = { cert, key, ca: certificates.root, requestCert: true, rejectUnauthorized: false };
+  // without resumed sessions, of which Node does not tell the server's name
+  const secureOptions = constants.SSL_OP_NO_TICKET;
+  const secure = { cert, key, ca: certificates.root, requestCert: true, rejectUnauthorized: false, secureOptions };
   const serveTls = (socket: tls.TLSSocket): void => {
     socket.on('error', () => socket.destroy());
     const serve = socket.alpnProtocol === 'h2' ? serveHttp2 : serveHttp1;

@@ -103,7 +103,8 @@ export function compareTopic(topic: Topic): void {
         proxies.push(proxy);
         return proxy;
       };
-      const started = await Promise.all([start(TULLE), start(envoyCommand(binary))]);
+      const envoy = envoyCommand(binary);
+      const started = await Promise.all([start(process.env['TULLE_BIN'] === 'envoy' ? envoy : TULLE), start(envoy)]);
       [ours = new Map(), theirs = new Map()] = await Promise.all(started.map((proxy) => runCases(proxy, cases)));
     });
     after(async () => {
@@ -113,7 +114,8 @@ export function compareTopic(topic: Topic): void {
     for (const each of cases) {
       test(each.name, () => {
         const [a, b] = [ours.get(each.name), theirs.get(each.name)];
-        if (process.env['TULLE_SHOW'] === each.name) console.log(JSON.stringify({ tulle: a, envoy: b }, undefined, 2));
+        if (process.env['TULLE_SHOW'] === each.name || process.env['TULLE_SHOW'] === '*')
+          console.log(JSON.stringify({ tulle: a, envoy: b }, undefined, 2));
         assert.ok(a !== undefined && b !== undefined && b.answers.length + b.log.length > 0, 'not observed');
         compare(each, a, b);
       });
