@@ -48,8 +48,9 @@ function decode(text: string): string {
 
 function parse(query: string): Parameters {
   const parameters: Parameters = new Map();
-  for (const part of query.split('&')) {
-    if (part === '') continue;
+  const parts = query.split('&');
+  if (parts.at(-1) === '') parts.pop();
+  for (const part of parts) {
     const equals = part.indexOf('=');
     const key = decode(equals === -1 ? part : part.slice(0, equals));
     const value = equals === -1 ? '' : part.slice(equals + 1);
