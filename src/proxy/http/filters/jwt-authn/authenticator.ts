@@ -88,7 +88,7 @@ function verifyToken(authenticator: Authenticator, found: FoundToken, verificati
 
 function leaveFailure({ live }: Authenticator, status: JwtStatus, { extracted }: Verification): void {
   const key = live?.provider.message.failedStatusInMetadata ?? '';
-  if (key !== '') extracted[key] = { code: String(status.code), message: status.text };
+  if (key !== '' && status !== STATUS.missing) extracted[key] = { code: status.code, message: status.text };
 }
 
 /**

@@ -33,7 +33,13 @@ function headerPlace(name: string, prefix: string): Place {
   const lower = name.toLowerCase();
   return {
     key: `1${lower}${prefix}`,
-    find: ({ headers }) => (headers.has(lower) ? headers.getAll(lower).flatMap((value) => afterPrefix(value, prefix) ?? []) : []),
+    find({ headers }) {
+      if (!headers.has(lower)) return [];
+      const values = headers.getAll(lower);
+      // several fields of this name are one list, which is no token: nobody can pick the one of them that is good
+      const lines = lower === 'authorization' && values.length > 1 ? [values.join(',')] : values;
+      return lines.flatMap((value) => afterPrefix(value, prefix) ?? []);
+    },
     remove: ({ headers }) => headers.remove(lower),
   };
 }

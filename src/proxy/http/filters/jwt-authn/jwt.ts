@@ -41,13 +41,12 @@ const ALGORITHMS: ReadonlySet<string> = new Set([
 
 /** Characters beyond which a token is not looked at. */
 const MAX_CHARS = 65_536;
-const BASE64URL = /^[A-Za-z0-9_-]*={0,2}$/;
+const BASE64URL = /^[A-Za-z0-9_-]*$/;
 const MAX_INT64 = 2 ** 63;
 
-/** Bytes of base64url text; undefined where it is none. */
+/** Bytes of base64url text without padding; undefined where it is none. */
 export function decodeBase64url(text: string): Buffer | undefined {
-  const chars = text.replace(/=+$/, '').length;
-  return BASE64URL.test(text) && chars % 4 !== 1 ? Buffer.from(text, 'base64url') : undefined;
+  return BASE64URL.test(text) && text.length % 4 !== 1 ? Buffer.from(text, 'base64url') : undefined;
 }
 
 function parseObject(bytes: Buffer): Json | undefined {

@@ -94,9 +94,8 @@ function claimText(value: unknown): string | undefined {
 export function addClaims(jwt: Jwt, { message }: Provider, head: RequestHead): boolean {
   const { forwardPayloadHeader, padForwardPayloadHeader, claimToHeaders } = message;
   if (forwardPayloadHeader !== '') {
-    const bare = jwt.payloadText.replace(/=+$/, '');
-    const padding = padForwardPayloadHeader ? '='.repeat((4 - (bare.length % 4)) % 4) : '';
-    head.headers.add(forwardPayloadHeader.toLowerCase(), padForwardPayloadHeader ? bare + padding : jwt.payloadText);
+    const padding = padForwardPayloadHeader ? '='.repeat((4 - (jwt.payloadText.length % 4)) % 4) : '';
+    head.headers.add(forwardPayloadHeader.toLowerCase(), jwt.payloadText + padding);
   }
   let isAdded = false;
   for (const { headerName, claimName } of claimToHeaders) {

@@ -55,7 +55,7 @@ function lenient(names: readonly string[], allowsFailed: boolean, { providers, c
   return (verification, done) => authenticate(authenticator, extract(verification.stream.request), verification, done);
 }
 
-/** One after the other until one holds. What is said is why the last one that found a token of its own has failed. */
+/** One after the other until one holds. */
 function anyOf(verifiers: readonly Verifier[]): Verifier {
   return (verification, done) => {
     let reason: JwtStatus = STATUS.missing;
@@ -64,7 +64,7 @@ function anyOf(verifiers: readonly Verifier[]): Verifier {
       if (verifier === undefined) return done(reason);
       verifier(verification, (status) => {
         if (status === OK) return done(OK);
-        reason = keepTelling(reason, status);
+        reason = moreTelling(reason, status);
         tryNext(i + 1);
       });
     };
@@ -72,9 +72,10 @@ function anyOf(verifiers: readonly Verifier[]): Verifier {
   };
 }
 
-function keepTelling(before: JwtStatus, status: JwtStatus): JwtStatus {
-  const isTelling = before !== STATUS.missing && before !== STATUS.unknownIssuer;
-  return isTelling && (status === STATUS.missing || status === STATUS.unknownIssuer) ? before : status;
+/** Which of two reasons to say: that tokens are missing, or are others' business, says less than what is wrong with one. */
+function moreTelling(before: JwtStatus, status: JwtStatus): JwtStatus {
+  const weigh = (each: JwtStatus): number => (each === STATUS.missing ? 0 : each === STATUS.unknownIssuer ? 1 : 2);
+  return weigh(status) >= weigh(before) ? status : before;
 }
 
 function allOf(verifiers: readonly Verifier[]): Verifier {
