@@ -193,11 +193,6 @@ test('limits have Envoy’s defaults and are read where given', () => {
 const refused: readonly [name: string, config: JsonObject, path: string][] = [
   ['a name in a STATIC cluster', { loadAssignment: endpoints('name.example:80') }, 'load_assignment'],
   ['a cluster without a name', { name: '' }, 'clusters[0].name'],
-  [
-    'a priority of circuit breakers',
-    { circuitBreakers: { thresholds: [{ priority: 'HIGH' }] } },
-    'clusters[0].circuit_breakers.thresholds[0].priority',
-  ],
   ['CLUSTER_PROVIDED elsewhere', { lbPolicy: 'CLUSTER_PROVIDED' }, 'clusters[0].lb_policy'],
   [
     'one choice',

@@ -52,7 +52,7 @@ export interface HedgePolicy {
 /** A mirrored copy of a request. */
 export interface MirrorChoice {
   /** The cluster's name; '' where a header names it and is not there: nothing is sent. */
-  cluster(head: RequestHead): string;
+  readonly cluster: (head: RequestHead) => string;
   /** Share of requests in [0, 1]. */
   readonly fraction: number;
   /** Whether `-shadow` is put behind the host. */
@@ -71,7 +71,7 @@ export type RouteAction =
   | {
       readonly kind: 'cluster';
       /** Chooses the cluster's name: one, weighted by `random` in [0, 1), or from a header. */
-      cluster(head: RequestHead, random: number): ClusterChoice;
+      readonly cluster: (head: RequestHead, random: number) => ClusterChoice;
       /** Rewrites path and authority in place; undefined where nothing is rewritten. */
       readonly rewrite: ((head: RequestHead) => void) | undefined;
       /** Response timeout, 0 for none; also 0 where `max_stream_duration` takes its place. See `responseTimeoutMs`. */

@@ -1,4 +1,5 @@
 /** The formatter's commands, one row each. Source: Envoy, "Access logging", command operators. */
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
@@ -7,6 +8,7 @@ import type { HeaderMap } from '../../wire/http/message.ts';
 import { RESPONSE_FLAGS, type StreamInfo } from '../http/stream-info.ts';
 import type { PeerTls } from '../listener/connection.ts';
 import type { Extract } from './format.ts';
+import { commonDuration, grpcStatusCommand, pathCommand, queryParameter, queryParameters } from './format-request.ts';
 import { compileTime } from './format-time.ts';
 import { metadataAt } from './metadata-path.ts';
 import { traceOf } from './trace-context.ts';
@@ -75,6 +77,11 @@ function responseField(name: string): Field {
   return ({ response }) => responseHeader(response?.headers, lower);
 }
 
+function trailerField(name: string): Field {
+  const lower = name.toLowerCase();
+  return ({ responseTrailers }) => responseTrailers?.get(lower);
+}
+
 function responseHeader(headers: HeaderMap | undefined, name: string): string | undefined {
   return headers?.get(name);
 }
@@ -98,18 +105,22 @@ function withoutQuery(field: (name: string) => Field): (name: string) => Field {
   };
 }
 
-function queryParameter(name: string, path: string): Extract {
-  if (name === '') throw new ConfigError(path, 'QUERY_PARAM needs the name of a parameter');
-  return ({ request }) => {
-    const query = request?.path.split('?', 2)[1];
-    return query === undefined ? undefined : (new URLSearchParams(query).get(name) ?? undefined);
-  };
+/** `NAMESPACE:KEY:KEY`, or as header changes once had it: `["NAMESPACE","KEY"]`. */
+function metadataKeys(argument: string, path: string): readonly string[] {
+  if (!argument.startsWith('[')) return argument.split(':');
+  try {
+    const keys: unknown = JSON.parse(argument);
+    if (Array.isArray(keys) && keys.every((key) => typeof key === 'string')) return keys;
+  } catch (cause) {
+    throw new ConfigError(path, `(${argument}) is no list of names`, { cause });
+  }
+  throw new ConfigError(path, `(${argument}) is no list of names`);
 }
 
 /** `NAMESPACE:KEY:KEY` in what `read` gives: an object by namespace, or what filters left. */
 function metadata(read: (info: StreamInfo, namespace: string) => unknown): CompileCommand {
   return (argument, path) => {
-    const [namespace = '', ...keys] = argument.split(':');
+    const [namespace = '', ...keys] = metadataKeys(argument, path);
     if (namespace === '') throw new ConfigError(path, `(${argument}) names no metadata namespace`);
     return (info) => metadataAt(read(info, namespace), keys);
   };
@@ -135,14 +146,49 @@ function anyMetadata(argument: string, path: string): Extract {
   return compile(argument.slice(kind.length + 1), path);
 }
 
+/** `KEY`, or `KEY:PLAIN`. Every value of ours is text. */
+function filterState(argument: string, path: string): Extract {
+  const [key = '', form = 'TYPED', ...rest] = argument.split(':');
+  if (key === '') throw new ConfigError(path, 'FILTER_STATE needs the name of a key');
+  if (!['PLAIN', 'TYPED'].includes(form) || rest.length > 0)
+    throw new ConfigError(path, `FILTER_STATE(${argument}) is not supported by Tulle; KEY and KEY:PLAIN are`);
+  return (info) => info.filterState?.get(key);
+}
+
+/** %RESPONSE_CODE_DETAILS%, with spaces where the argument allows them. */
+function codeDetails(argument: string, path: string): Extract {
+  if (argument === 'ALLOW_WHITESPACES') return (info) => info.responseCodeDetails || undefined;
+  if (argument !== '') throw new ConfigError(path, `RESPONSE_CODE_DETAILS(${argument}) is not ALLOW_WHITESPACES`);
+  return (info) => info.responseCodeDetails.replaceAll(' ', '_') || undefined;
+}
+
+function portOf(address: string): number | undefined {
+  const port = /:(\d+)$/.exec(address)?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
 function startTime(argument: string, path: string): Extract {
   const write = compileTime(argument, path);
   return (info) => write(info.startWallMs);
 }
 
+function localStartTime(argument: string, path: string): Extract {
+  const write = compileTime(argument, path, true);
+  return (info) => write(info.startWallMs);
+}
+
+function emitMs(info: StreamInfo): number {
+  return info.startWallMs + (info.endMs === 0 ? 0 : info.endMs - info.startMs);
+}
+
 function emitTime(argument: string, path: string): Extract {
   const write = compileTime(argument, path);
-  return (info) => write(info.startWallMs + (info.endMs === 0 ? 0 : info.endMs - info.startMs));
+  return (info) => write(emitMs(info));
+}
+
+function localEmitTime(argument: string, path: string): Extract {
+  const write = compileTime(argument, path, true);
+  return (info) => write(emitMs(info));
 }
 
 function environment(argument: string, path: string): Extract {
@@ -156,14 +202,24 @@ const start = (info: StreamInfo): number => info.startMs;
 /** Name to how it is prepared. */
 export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<string, CompileCommand>([
   ['START_TIME', startTime],
+  ['START_TIME_LOCAL', localStartTime],
   ['EMIT_TIME', emitTime],
+  ['EMIT_TIME_LOCAL', localEmitTime],
   ['REQ', header(requestField)],
+  ['REQUEST_HEADER', header(requestField)],
   ['REQ_WITHOUT_QUERY', header(withoutQuery(requestField))],
   ['RESP', header(responseField)],
+  ['RESPONSE_HEADER', header(responseField)],
+  ['TRAILER', header(trailerField)],
+  ['RESPONSE_TRAILER', header(trailerField)],
+  ['PATH', pathCommand],
   ['QUERY_PARAM', queryParameter],
+  ['QUERY_PARAMS', queryParameters],
+  ['GRPC_STATUS', grpcStatusCommand],
+  ['GRPC_STATUS_NUMBER', plain(grpcStatusCommand('NUMBER', ''))],
   ['PROTOCOL', text((info) => info.protocol)],
   ['RESPONSE_CODE', plain((info) => info.responseCode)],
-  ['RESPONSE_CODE_DETAILS', text((info) => info.responseCodeDetails.replaceAll(' ', '_'))],
+  ['RESPONSE_CODE_DETAILS', codeDetails],
   ['RESPONSE_FLAGS', text((info) => formatFlags(info.flags, 0) || '-')],
   ['RESPONSE_FLAGS_LONG', text((info) => formatFlags(info.flags, 1) || '-')],
   ['CONNECTION_TERMINATION_DETAILS', text((info) => info.terminationDetails)],
@@ -179,13 +235,18 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
       (info) => (info.firstUpstreamByteMs === 0 ? 0 : info.endMs),
     ),
   ],
+  ['COMMON_DURATION', commonDuration],
   ['UPSTREAM_HOST', text((info) => info.upstream?.key)],
   ['UPSTREAM_HOST_NAME', text((info) => info.upstream?.hostname || info.upstream?.key)],
+  ['UPSTREAM_HOST_NAME_WITHOUT_PORT', text((info) => info.upstream && (info.upstream.hostname || withoutPort(info.upstream.key)))],
   ['UPSTREAM_REMOTE_ADDRESS', text((info) => info.upstream && formatAddress(info.upstream.address))],
   ['UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => info.upstream && hostOf(info.upstream.address))],
   ['UPSTREAM_REMOTE_PORT', plain((info) => info.upstream?.address.port)],
   ['UPSTREAM_LOCAL_ADDRESS', text((info) => info.upstreamLocalAddress)],
   ['UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', text((info) => withoutPort(info.upstreamLocalAddress))],
+  ['UPSTREAM_LOCAL_PORT', plain((info) => portOf(info.upstreamLocalAddress))],
+  ['UPSTREAM_PEER_URI_SAN', text((info) => info.upstreamTls?.uriSans.join(','))],
+  ['UPSTREAM_LOCAL_URI_SAN', text((info) => info.upstreamTls?.localUriSans.join(','))],
   ['UPSTREAM_CLUSTER', text((info) => info.clusterName)],
   ['UPSTREAM_CLUSTER_RAW', text((info) => info.clusterName)],
   ['UPSTREAM_TRANSPORT_FAILURE_REASON', text((info) => info.upstreamTransportFailure.replaceAll(' ', '_'))],
@@ -198,6 +259,7 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['DOWNSTREAM_REMOTE_PORT', plain((info) => client(info).port)],
   ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS', text((info) => formatAddress(info.connection.remote))],
   ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => hostOf(info.connection.remote))],
+  ['DOWNSTREAM_DIRECT_REMOTE_PORT', plain((info) => info.connection.remote.port)],
   ['DOWNSTREAM_TLS_VERSION', tls((peer) => peer.protocol)],
   ['DOWNSTREAM_TLS_CIPHER', tls((peer) => peer.cipher)],
   ['DOWNSTREAM_PEER_URI_SAN', tls((peer) => peer.uriSans.join(','))],
@@ -209,12 +271,16 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['REQUESTED_SERVER_NAME', text((info) => info.connection.requestedServerName)],
   ['FILTER_CHAIN_NAME', text((info) => info.connection.filterChainName)],
   ['ROUTE_NAME', text((info) => info.routeName)],
+  ['FILTER_STATE', filterState],
   ['DYNAMIC_METADATA', fromFilters],
   ['CLUSTER_METADATA', fromCluster],
   ['UPSTREAM_METADATA', fromHost],
   ['METADATA', anyMetadata],
   ['TRACE_ID', text((info) => traceOf(info)?.traceId)],
   ['SPAN_ID', text((info) => traceOf(info)?.spanId)],
+  ['STREAM_ID', text((info) => info.request?.headers.get('x-request-id'))],
+  ['UNIQUE_ID', plain(() => randomUUID())],
+  ['LOCAL_REPLY_BODY', plain((info) => info.localReplyBody ?? '')],
   ['ENVIRONMENT', environment],
   ['HOSTNAME', text(() => hostname())],
   ['ACCESS_LOG_TYPE', text((info) => (info.request === undefined ? 'TcpConnectionEnd' : 'DownstreamEnd'))],

@@ -33,8 +33,47 @@ function fraction(digits: number): (at: Date) => string {
   return (at) => `${pad(at.getUTCMilliseconds(), 3)}000000`.slice(0, digits);
 }
 
-/** Prepares a writer of wall time in milliseconds. `spec` '' is ISO 8601; a specifier we do not know is a ConfigError. */
-export function compileTime(spec: string, path: string): (wallMs: number) => string {
+/** The clock on the wall of this machine, as if it showed UTC; and how far it is ahead of UTC, as `+0130`. */
+function localTime(wallMs: number): { readonly at: Date; readonly zone: string } {
+  const minutes = -new Date(wallMs).getTimezoneOffset();
+  const ahead = Math.abs(minutes);
+  const zone = `${minutes < 0 ? '-' : '+'}${pad(Math.floor(ahead / 60), 2)}${pad(ahead % 60, 2)}`;
+  return { at: new Date(wallMs + minutes * 60_000), zone };
+}
+
+function localWriter(spec: string, path: string): (wallMs: number) => string {
+  if (spec === '')
+    return (wallMs) => {
+      const { at, zone } = localTime(wallMs);
+      return at.toISOString().replace('Z', zone);
+    };
+  // what does not follow the local clock is put in by hand
+  const parts = spec.split(/(%%|%[szZ])/).map((part, i) => (i % 2 === 1 || part === '' ? part : compileTime(part, path)));
+  if (parts.includes('%Z')) throw new ConfigError(path, 'time specifier %Z is not supported by Tulle for local times; %z is');
+  return (wallMs) => {
+    const { at, zone } = localTime(wallMs);
+    return parts
+      .map((part) =>
+        typeof part === 'function'
+          ? part(at.getTime())
+          : part === '%s'
+            ? String(Math.floor(wallMs / 1000))
+            : part === '%z'
+              ? zone
+              : part === ''
+                ? ''
+                : '%',
+      )
+      .join('');
+  };
+}
+
+/**
+ * Prepares a writer of wall time in milliseconds. `spec` '' is ISO 8601; a specifier we do not know is a ConfigError.
+ * `isLocal`: by the clock of this machine's time zone, instead of UTC.
+ */
+export function compileTime(spec: string, path: string, isLocal = false): (wallMs: number) => string {
+  if (isLocal) return localWriter(spec, path);
   if (spec === '') return (wallMs) => new Date(wallMs).toISOString();
   const parts: (string | ((at: Date) => string))[] = [];
   let from = 0;

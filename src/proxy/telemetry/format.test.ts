@@ -11,6 +11,8 @@ const request = fakeRequest(
   { 'user-agent': 'curl', 'x-forwarded-for': '1.2.3.4' },
 );
 
+const grpc = fakeRequest({}, { 'content-type': 'application/grpc' });
+
 const CASES: readonly { format: string; info?: Partial<StreamInfo>; want: string }[] = [
   { format: 'plain 100%%', want: 'plain 100%' },
   { format: '%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL%', want: 'GET /cart?id=1&x=a%20b HTTP/1.1' },
@@ -63,6 +65,44 @@ const CASES: readonly { format: string; info?: Partial<StreamInfo>; want: string
   { format: '%METADATA(DYNAMIC:tulle:line)%', info: { metadata: new Map([['tulle', { line: 4 }]]) }, want: '4' },
   { format: '%METADATA(ROUTE:tulle:file)%', want: '-' },
   { format: '%ACCESS_LOG_TYPE%', want: 'DownstreamEnd' },
+  { format: '%DYNAMIC_METADATA(["tulle","policy"])%', info: { metadata: new Map([['tulle', { policy: 'p' }]]) }, want: 'p' },
+  { format: '%PATH% %PATH(NQ)% %PATH(NQ:PATH)% %PATH(WQ:ORIG)%', want: '/cart?id=1&x=a%20b /cart /cart -' },
+  {
+    format: '%PATH% %PATH(NQ:ORIG)% %PATH(NQ:PATH)%',
+    info: { request: fakeRequest({ path: '/new?q' }, { 'x-envoy-original-path': '/old?q' }) },
+    want: '/old?q /old /new',
+  },
+  { format: '%QUERY_PARAMS% %QUERY_PARAMS(ORIG)%', want: 'id=1&x=a%20b id=1&x=a%20b' },
+  { format: '%REQUEST_HEADER(user-agent)% %RESPONSE_HEADER(:status)%', info: { response: fakeResponse(204) }, want: 'curl 204' },
+  {
+    format: '%TRAILER(a)% %RESPONSE_TRAILER(b?a)% %TRAILER(b)%',
+    info: { responseTrailers: fakeResponse(0, { a: '1' }).headers },
+    want: '1 1 -',
+  },
+  { format: '%GRPC_STATUS%', info: { response: fakeResponse(200, { 'grpc-status': '3' }) }, want: '-' },
+  {
+    format: '%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS(NUMBER)% %GRPC_STATUS_NUMBER%',
+    info: {
+      request: grpc,
+      response: fakeResponse(200, { 'grpc-status': '3' }),
+      responseTrailers: fakeResponse(0, { 'grpc-status': '1' }).headers,
+    },
+    want: 'Canceled CANCELLED 1 1',
+  },
+  { format: '%GRPC_STATUS%', info: { request: grpc, response: fakeResponse(200, { 'grpc-status': '99' }) }, want: '99' },
+  { format: '%GRPC_STATUS%', info: { request: grpc, responseCode: 503 }, want: 'Unavailable' },
+  { format: '%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)% %COMMON_DURATION(DS_RX_BEG:US_RX_BEG)%', want: '20750 10' },
+  { format: '%COMMON_DURATION(DS_RX_BEG:DS_RX_END:ns)%', info: { requestEndMs: 0 }, want: '-' },
+  { format: '%FILTER_STATE(k)% %FILTER_STATE(k:PLAIN)% %FILTER_STATE(x)%', info: { filterState: new Map([['k', 'v']]) }, want: 'v v -' },
+  { format: '%RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%', info: { responseCodeDetails: 'a b' }, want: 'a b' },
+  { format: '%UPSTREAM_LOCAL_PORT% %DOWNSTREAM_DIRECT_REMOTE_PORT%', info: { upstreamLocalAddress: '[::1]:80' }, want: '80 40000' },
+  {
+    format: '%UPSTREAM_PEER_URI_SAN% %UPSTREAM_LOCAL_URI_SAN%',
+    info: { upstreamTls: { uriSans: ['a', 'b'], localUriSans: ['c'] } },
+    want: 'a,b c',
+  },
+  { format: '%STREAM_ID%', info: { request: fakeRequest({}, { 'x-request-id': 'id' }) }, want: 'id' },
+  { format: '[%LOCAL_REPLY_BODY%]', want: '[]' },
   { format: '%ACCESS_LOG_TYPE% %REQ(:PATH)%', info: { request: undefined, protocol: undefined }, want: 'TcpConnectionEnd -' },
 ];
 
@@ -74,7 +114,19 @@ for (const { format, info, want } of CASES) {
 
 const REFUSED: readonly [format: string, message: RegExp][] = [
   ['%NOPE%', /^f: formatter command %NOPE% is not supported/],
-  ['%TRAILER(x)%', /%TRAILER%/],
+  ['%UPSTREAM_WIRE_BYTES_SENT%', /%UPSTREAM_WIRE_BYTES_SENT%/],
+  ['%PATH(XX)%', /PATH\(XX\)/],
+  ['%PATH(NQ:XX)%', /PATH\(NQ:XX\)/],
+  ['%QUERY_PARAMS(RAW)%', /QUERY_PARAMS\(RAW\)/],
+  ['%GRPC_STATUS(x)%', /GRPC_STATUS\(x\)/],
+  ['%COMMON_DURATION(DS_RX_BEG:US_CX_BEG)%', /COMMON_DURATION/],
+  ['%COMMON_DURATION(DS_RX_BEG:DS_RX_END:h)%', /unit/],
+  ['%FILTER_STATE()%', /FILTER_STATE/],
+  ['%FILTER_STATE(k:FIELD:x)%', /FILTER_STATE\(k:FIELD:x\)/],
+  ['%RESPONSE_CODE_DETAILS(x)%', /ALLOW_WHITESPACES/],
+  ['%DYNAMIC_METADATA([1])%', /no list/],
+  ['%DYNAMIC_METADATA([x)%', /no list/],
+  ['%START_TIME_LOCAL(%Z)%', /%Z/],
   ['50% off', /character 3 .*write %% for %/],
   ['%REQ(a?b?c)%', /NAME\?ALTERNATIVE/],
   ['%REQ()%', /NAME/],
@@ -134,4 +186,17 @@ test('any text is a format or a ConfigError, and parts put together are the form
       }
     }),
   );
+});
+
+test('ids are made anew each time', () => {
+  const write = compileFormat('%UNIQUE_ID%', 'f');
+  assert.match(write(fakeInfo()), /^[0-9a-f]{8}-[0-9a-f-]{27}$/);
+  assert.notEqual(write(fakeInfo()), write(fakeInfo()));
+});
+
+test('local times follow the clock of the time zone', (t) => {
+  t.mock.method(Date.prototype, 'getTimezoneOffset', () => -90);
+  assert.equal(compileFormat('%START_TIME_LOCAL%', 'f')(fakeInfo()), '2026-01-02T04:34:05.678+0130');
+  assert.equal(compileFormat('%START_TIME_LOCAL(%H:%M %z %s%%)%', 'f')(fakeInfo()), '04:34 +0130 1767323045%');
+  assert.equal(compileFormat('%EMIT_TIME_LOCAL(%T.%3f)%', 'f')(fakeInfo()), '04:34:05.698');
 });

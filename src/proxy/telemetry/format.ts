@@ -2,7 +2,8 @@
  * Envoy's substitution formatter: `%COMMAND(ARGUMENT):LENGTH%` in text and JSON. The commands themselves stand in
  * `format-commands.ts`. Source: Envoy, "Access logging", format strings and format dictionaries.
  *
- * Left out: commands that need what Tulle does not keep (trailers, wire bytes, filter state); they are refused by name.
+ * Left out: commands that need what Tulle does not keep (wire bytes, hosts attempted, closing types, certificates' details);
+ * they are refused by name.
  */
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { CircuitBreakersSchema } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
+import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { createStats } from '../telemetry/registry.ts';
+import { limitsFor, readLimits } from './limits.ts';
+
+test('each priority has its own caps', () => {
+  const breakers = create(CircuitBreakersSchema, {
+    thresholds: [
+      { priority: RoutingPriority.HIGH, maxRequests: 7 },
+      { priority: RoutingPriority.DEFAULT, maxRequests: 2 },
+    ],
+  });
+  const limits = readLimits(breakers, 'c', createStats().scope('cluster.c'));
+  assert.deepEqual([limits.maxRequests, limits.high?.maxRequests, limits.high?.maxRetries], [2, 7, 3]);
+  assert.equal(limitsFor({ limits }, 'default'), limits);
+  assert.equal(limitsFor({ limits }, 'high'), limits.high);
+  assert.throws(() => readLimits(fromBinary(CircuitBreakersSchema, Uint8Array.of(0x0a, 2, 8, 9)), 'c', createStats().scope('c')), {
+    name: 'ConfigError',
+    message: /^c\.circuit_breakers\.thresholds\[0\]\.priority: 9 is not known/,
+  });
+});
+
+test('counts are kept apart, and the gauge has their sum', () => {
+  const stats = createStats().scope('cluster.c');
+  const limits = readLimits(undefined, 'c', stats);
+  limits.requests.value++;
+  limitsFor({ limits }, 'high').requests.value += 2;
+  assert.deepEqual([limits.requests.value, limits.high?.requests.value, stats.gauge('upstream_rq_active').value], [1, 2, 3]);
+  limits.requests.value--;
+  assert.deepEqual([limits.requests.value, stats.gauge('upstream_rq_active').value], [0, 2]);
+});
