@@ -94,7 +94,7 @@ async function startProxy(t: TestContext): Promise<StaticProxy> {
 }
 
 /** How many cases the three groups have. */
-const CASES = 145;
+const CASES = 146;
 
 test('h2spec', { skip: goPeersMissing, timeout: 170_000 }, async (t) => {
   const proxy = await startProxy(t);
