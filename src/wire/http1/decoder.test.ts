@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../core/testing/fuzz-runs.ts';
 import type { HeaderBlock } from '../http/headers.ts';
 import { createRequestDecoder, createResponseDecoder, DEFAULT_REQUEST_OPTIONS, type MessageHandler } from './decoder.ts';
 import type { Http1Request, Http1Response } from './head.ts';
@@ -311,9 +312,40 @@ test('whatever comes, a decoder neither throws nor hangs, and splits change noth
         );
         assert.equal(parts.some(isError), whole.some(isError));
       }),
-      { numRuns: 1500 },
+      { numRuns: fuzzRuns(1500) },
     );
   }
+});
+
+const WHOLE: readonly (readonly [side: Side, bytes: string])[] = [
+  [
+    'request',
+    'POST /a?b=c HTTP/1.1\r\nHost: h:1\r\nX-Y:  z \r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0a\r\n0123456789\r\n0\r\nT: v\r\n\r\n',
+  ],
+  ['request', 'PUT http://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close, x\r\nX: 1\r\n\r\nhello'],
+  ['request', 'GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET / HTTP/1.1\r\nHost: i\r\n\r\n'],
+  ['response', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 204 No Content\r\n\r\n'],
+  ['response', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: T\r\n\r\n1\r\na\r\n0\r\nT: v\r\n\r\nHTTP/1.0 404 x\r\n\r\nrest'],
+];
+
+/** Changes that leave most of a message as it was: a byte is replaced, put in or taken out. */
+const edit = fc.record({
+  at: fc.nat(250),
+  remove: fc.constantFrom(0, 1),
+  insert: fc.oneof(fc.constantFrom('\r', '\n', '\r\n', ' ', ':', ';', '0', 'f', ',', '\0', ''), fc.string({ maxLength: 2 })),
+});
+
+test('a message that was changed a little reads the same whole and byte by byte', () => {
+  const property = fc.property(fc.constantFrom(...WHOLE), fc.array(edit, { minLength: 1, maxLength: 3 }), ([side, message], edits) => {
+    let text = message;
+    for (const { at, remove, insert } of edits) text = text.slice(0, at) + insert + text.slice(at + remove);
+    const input = Buffer.from(text, 'latin1');
+    const each = Array.from(input, (_, i) => input.subarray(i, i + 1));
+    // What is wrong with a line may show before the whole of it is there; that it is wrong does not depend on it.
+    const heard = (pieces: readonly Uint8Array[]): string[] => listen(side, pieces, true).map((line) => line.replace(/^error .*/, 'error'));
+    assert.deepEqual(heard(each), heard([input]));
+  });
+  fc.assert(property, { numRuns: fuzzRuns(2000) });
 });
 
 test('HTTP/1.0 gets the default host, custom methods pass where allowed', () => {

@@ -27,7 +27,7 @@ export const DROPPED = 14;
 
 /** How a field is encoded whose values do not come again and again; all others go into the dynamic table from the second time on. */
 /** Another value each time: it would only drive others out of the table. */
-export const LITERAL = 1;
+const LITERAL = 1;
 /** A secret that no proxy on the way may index either (RFC 7541 section 7.1.3). */
 export const NEVER_INDEXED = 2;
 /** Not sent. */

@@ -11,7 +11,7 @@
  *
  * A field whose value has come before is put in the table, and is one lookup and one or two bytes from then on. Values
  * that differ from message to message (`field-rules.ts` names them, and every value counts as one that comes the first
- * time) are sent as they are: in Huffman code they would be a quarter shorter and cost 4 ns a character, against nothing.
+ * time) are sent as they are: in Huffman code they would be a quarter shorter and cost 7 ns a character, against nothing.
  * What goes into the table is in Huffman code, encoded once a process.
  */
 import { trimBlanks, type HeaderBlock, type LineReader } from '../http/headers.ts';
