@@ -43,24 +43,30 @@ interface PolicyCounters {
 
 export interface RecorderOptions {
   readonly stats: StatsScope;
-  /** Before `allowed` and `denied`, e.g. `rbac.` or `rbac.istio_dry_run_allow_shadow_`. */
+  /** Before the names of the counters, e.g. `rbac.`; one that does not end in a dot gets one, as in Envoy. */
   readonly statPrefix: string;
+  /** Rules that only count: their counters are `shadow_allowed` and `shadow_denied`. */
+  readonly isShadow: boolean;
   readonly tracksPerRule: boolean;
   /** Before Envoy's metadata keys, for shadow rules. */
   readonly metadataPrefix: string;
   readonly listenerMetadata: Readonly<Record<string, unknown>>;
 }
 
-function countersOf(stats: StatsScope, prefix: string): PolicyCounters {
-  return { allowed: stats.counter(`${prefix}allowed`), denied: stats.counter(`${prefix}denied`) };
+function countersOf(stats: StatsScope, prefix: string, isShadow: boolean): PolicyCounters {
+  const kind = isShadow ? 'shadow_' : '';
+  return { allowed: stats.counter(`${prefix}${kind}allowed`), denied: stats.counter(`${prefix}${kind}denied`) };
 }
 
 /** Prepares what is counted and left for the policies of an engine. */
 export function createRecorder(engine: Engine, options: RecorderOptions): Recorder {
-  const { stats, statPrefix, metadataPrefix, listenerMetadata } = options;
-  const all = countersOf(stats, statPrefix);
+  const { stats, isShadow, metadataPrefix, listenerMetadata } = options;
+  const statPrefix = options.statPrefix.endsWith('.') ? options.statPrefix : `${options.statPrefix}.`;
+  const all = countersOf(stats, statPrefix, isShadow);
   const perRule = new Map(
-    options.tracksPerRule ? engine.policies.map((name) => [name, countersOf(stats, `${statPrefix}policy.${name}.`)] as const) : [],
+    options.tracksPerRule
+      ? engine.policies.map((name) => [name, countersOf(stats, `${statPrefix}policy.${name}.`, isShadow)] as const)
+      : [],
   );
   const denials = new Map(engine.policies.map((name) => [name, provenanceOf(listenerMetadata, name)]));
   const nobody: Denial = { policy: 'none' };

@@ -4,13 +4,27 @@ import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { loadRe2 } from '../../core/re2.ts';
 import { RBACSchema } from '../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import { typeRegistry } from '../admin/type-registry.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import type { RouteEntry } from '../router/route.ts';
 import { fakeConnection, fakeInfo, fakeRequest, fakeTls } from '../telemetry/testing/fake-stream.ts';
 import type { AuthzInput } from './condition.ts';
 import { compileEngine } from './engine.ts';
 
 await loadRe2();
+
+function withMetadata(value: string): RouteEntry {
+  return {
+    name: 'r',
+    virtualHostName: 'v',
+    action: { kind: 'direct', status: 200, body: '' },
+    headers: undefined,
+    perFilter: new Map(),
+    metadata: { x: { k: value } },
+    retryBufferBytes: 0,
+  };
+}
 
 const FRONT = 'spiffe://cluster.local/ns/shop/sa/front';
 const ANY = { any: true };
@@ -116,6 +130,46 @@ for (const [index, [principal, given, holds]] of PRINCIPALS.entries()) {
   });
 }
 
+const TEMPLATE = { typeUrl: 'type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig' };
+
+/** A permission by a URI template, its value packed. */
+function byTemplate(template: string): JsonObject {
+  const any = { '@type': TEMPLATE.typeUrl, pathTemplate: template };
+  return { uriTemplate: { name: 'u', typedConfig: any } };
+}
+
+const BY_ROUTE = {
+  sourcedMetadata: {
+    metadataSource: 'ROUTE',
+    metadataMatcher: { filter: 'x', path: [{ key: 'k' }], value: { stringMatch: { exact: 'v' } } },
+  },
+};
+
+for (const [name, policy, given, holds] of [
+  ['a template', { permissions: [byTemplate('/u/{id}/x')], principals: [ANY] }, input({}, fakeRequest({ path: '/u/1/x?q' })), true],
+  ['another path', { permissions: [byTemplate('/u/{id}/x')], principals: [ANY] }, input({}, fakeRequest({ path: '/u/1/y' })), false],
+  [
+    'metadata of the route',
+    { permissions: [BY_ROUTE], principals: [BY_ROUTE] },
+    input({}, fakeRequest(), { route: withMetadata('v') }),
+    true,
+  ],
+  ['other metadata', { permissions: [BY_ROUTE], principals: [ANY] }, input({}, fakeRequest(), { route: withMetadata('w') }), false],
+  ['no route', { permissions: [BY_ROUTE], principals: [ANY] }, input({}), false],
+  [
+    'filter state',
+    { permissions: [ANY], principals: [{ filterState: { key: 'k', stringMatch: { exact: 'v' } } }] },
+    input({}, fakeRequest(), { filterState: new Map([['k', 'v']]) }),
+    true,
+  ],
+  ['no filter state', { permissions: [ANY], principals: [{ filterState: { key: 'k', stringMatch: { prefix: '' } } }] }, input({}), false],
+] as const satisfies readonly (readonly [string, JsonObject, AuthzInput, boolean])[]) {
+  test(`by ${name} ${holds ? 'holds' : 'does not hold'}`, () => {
+    const rules = fromJson(RBACSchema, { action: 'ALLOW', policies: { p: policy } }, { registry: typeRegistry });
+    assert.equal(compileEngine(rules, 'rules').decide(given).isAllowed, holds);
+  });
+}
+
 /** Istio's policies as it writes them: who may do what, and what comes of it. */
 const getOnly = { permissions: [{ header: { name: ':method', stringMatch: { exact: 'GET' } } }], principals: [isFront] };
 const ACTIONS: readonly [
@@ -162,8 +216,10 @@ const REFUSED: readonly [policy: JsonObject, message: RegExp][] = [
   [{ permissions: [], principals: [ANY] }, /rules\.policies\[p\]\.permissions: is empty/],
   [{ permissions: [ANY], principals: [] }, /principals: is empty/],
   [{ permissions: [{}], principals: [ANY] }, /permissions\[0\]: permission \(empty\) is not supported/],
-  [{ permissions: [{ uriTemplate: { name: 'x' } }], principals: [ANY] }, /permission uriTemplate is not supported/],
-  [{ permissions: [ANY], principals: [{ filterState: { key: 'x', stringMatch: { exact: 'a' } } }] }, /filter_state\.key: x is not one of/],
+  [{ permissions: [{ uriTemplate: { name: 'x' } }], principals: [ANY] }, /uri_template\.typed_config: x has none/],
+  [{ permissions: [{ matcher: { name: 'x' } }], principals: [ANY] }, /permission matcher is not supported/],
+  [{ permissions: [ANY], principals: [{ custom: { name: 'x' } }] }, /principal custom is not supported/],
+  [{ permissions: [ANY], principals: [{ filterState: { key: '', stringMatch: { exact: 'a' } } }] }, /filter_state\.key: is empty/],
   [
     { permissions: [ANY], principals: [{ sourceIp: { addressPrefix: '10.0.0' } }] },
     /source_ip\.address_prefix: 10\.0\.0 is not an IP address/,

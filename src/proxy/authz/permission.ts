@@ -4,7 +4,7 @@ import type { Permission, Permission_Set } from '../../xds/gen/envoy/config/rbac
 import type { Int32Range } from '../../xds/gen/envoy/type/v3/range_pb.ts';
 import { compileStringMatcher } from '../router/matchers.ts';
 import { type Condition, constant } from './condition.ts';
-import { compileCidr, headerCondition, metadataCondition, pathCondition } from './shared-conditions.ts';
+import { compileCidr, headerCondition, metadataCondition, pathCondition, sourcedMetadata, templateCondition } from './shared-conditions.ts';
 
 function compileSet(kind: 'and' | 'or', set: Permission_Set, path: string): Condition {
   if (set.rules.length === 0) throw new ConfigError(`${path}.rules`, 'is empty');
@@ -45,6 +45,10 @@ export function compilePermission({ rule }: Permission, path: string): Condition
       return portCondition((port) => port === rule.value);
     case 'destinationPortRange':
       return portRange(rule.value, `${path}.destination_port_range`);
+    case 'sourcedMetadata':
+      return sourcedMetadata(rule.value, `${path}.sourced_metadata`);
+    case 'uriTemplate':
+      return templateCondition(rule.value, `${path}.uri_template`);
     case 'requestedServerName': {
       const matches = compileStringMatcher(rule.value, `${path}.requested_server_name`);
       return { kind: 'connection', fact: 'server-name', holds: ({ requestedServerName }) => matches(requestedServerName) };

@@ -5,7 +5,7 @@ import type { FilterStateMatcher } from '../../xds/gen/envoy/type/matcher/v3/fil
 import type { DownstreamConnection } from '../listener/connection.ts';
 import { compileStringMatcher } from '../router/matchers.ts';
 import { type Condition, constant } from './condition.ts';
-import { compileCidr, headerCondition, metadataCondition, pathCondition } from './shared-conditions.ts';
+import { compileCidr, headerCondition, metadataCondition, pathCondition, sourcedMetadata } from './shared-conditions.ts';
 
 function compileSet(kind: 'and' | 'or', set: Principal_Set, path: string): Condition {
   if (set.ids.length === 0) throw new ConfigError(`${path}.ids`, 'is empty');
@@ -26,7 +26,7 @@ function authenticated({ principalName }: Principal_Authenticated, path: string)
   return { kind: 'connection', fact: 'principal', holds };
 }
 
-/** Istio's names for the identities of both ends. */
+/** Istio's names for the identities of both ends, which are a connection's; other keys are what filters have set. */
 const FILTER_STATE: Readonly<Record<string, (connection: DownstreamConnection) => string>> = {
   'io.istio.peer_principal': ({ principal }) => principal,
   'io.istio.local_principal': ({ tls }) => tls?.localUriSans[0] ?? '',
@@ -34,9 +34,18 @@ const FILTER_STATE: Readonly<Record<string, (connection: DownstreamConnection) =
 
 function filterState({ key, matcher }: FilterStateMatcher, path: string): Condition {
   const read = FILTER_STATE[key];
-  if (read === undefined) throw new ConfigError(`${path}.key`, `${key} is not one of ${Object.keys(FILTER_STATE).join(', ')}`);
+  if (key === '') throw new ConfigError(`${path}.key`, 'is empty');
   if (matcher.case !== 'stringMatch') throw new ConfigError(`${path}.string_match`, 'is missing');
   const matches = compileStringMatcher(matcher.value, `${path}.string_match`);
+  if (read === undefined) {
+    return {
+      kind: 'request',
+      holds({ info }) {
+        const value = info?.filterState?.get(key);
+        return value !== undefined && matches(value);
+      },
+    };
+  }
   const holds = (connection: DownstreamConnection): boolean => {
     const value = read(connection);
     return value !== '' && matches(value);
@@ -75,6 +84,8 @@ export function compilePrincipal({ identifier }: Principal, path: string): Condi
       return pathCondition(identifier.value, `${path}.url_path`);
     case 'metadata':
       return metadataCondition(identifier.value, `${path}.metadata`);
+    case 'sourcedMetadata':
+      return sourcedMetadata(identifier.value, `${path}.sourced_metadata`);
     default:
       throw new ConfigError(path, `principal ${identifier.case ?? '(empty)'} is not supported by Tulle`);
   }

@@ -3,9 +3,14 @@ import { type Cidr, cidrContains, parseIp } from '../../core/cidr.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { HeaderMatcher } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { CidrRange } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
+import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
+import { MetadataSource, type SourcedMetadata } from '../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import { UriTemplateMatchConfigSchema } from '../../xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
 import type { MetadataMatcher } from '../../xds/gen/envoy/type/matcher/v3/metadata_pb.ts';
 import type { PathMatcher } from '../../xds/gen/envoy/type/matcher/v3/path_pb.ts';
+import { decodeTyped } from '../config/typed-config.ts';
 import { compileHeaderMatcher, compileStringMatcher } from '../router/matchers.ts';
+import { compileUriTemplate } from '../router/uri-template.ts';
 import type { Condition } from './condition.ts';
 import { compileMetadataMatcher } from './metadata-matcher.ts';
 
@@ -35,6 +40,23 @@ export function pathCondition(matcher: PathMatcher, path: string): Condition {
 export function metadataCondition(matcher: MetadataMatcher, path: string): Condition {
   const matches = compileMetadataMatcher(matcher, path);
   return { kind: 'request', holds: ({ info }) => matches(info?.metadata.get(matcher.filter)) };
+}
+
+/** What filters left about the stream, or what the route's configuration says. */
+export function sourcedMetadata({ metadataMatcher, metadataSource }: SourcedMetadata, path: string): Condition {
+  if (metadataMatcher === undefined) throw new ConfigError(`${path}.metadata_matcher`, 'is missing');
+  if (metadataSource === MetadataSource.DYNAMIC) return metadataCondition(metadataMatcher, `${path}.metadata_matcher`);
+  if (metadataSource !== MetadataSource.ROUTE) throw new ConfigError(`${path}.metadata_source`, `${metadataSource} is not known`);
+  const matches = compileMetadataMatcher(metadataMatcher, `${path}.metadata_matcher`);
+  return { kind: 'request', holds: ({ info }) => matches(info?.route?.metadata[metadataMatcher.filter]) };
+}
+
+/** The request's path by a URI template. */
+export function templateCondition({ name, typedConfig }: TypedExtensionConfig, path: string): Condition {
+  if (typedConfig === undefined) throw new ConfigError(`${path}.typed_config`, `${name} has none`);
+  const { pathTemplate } = decodeTyped(typedConfig, UriTemplateMatchConfigSchema, `${path}.typed_config`);
+  const { test } = compileUriTemplate(pathTemplate, `${path}.typed_config.path_template`);
+  return { kind: 'request', holds: ({ request }) => request !== undefined && test(pathOf(request.path)) };
 }
 
 /** An IPv4 address that came as an IPv6 one (RFC 4291 section 2.5.5.2) counts as what it is. */

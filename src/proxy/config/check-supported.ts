@@ -1,7 +1,7 @@
 /** Refuses configuration that Tulle would not obey, by reflection over decoded messages; `supported.ts` is the table. */
 import { type DescField, type DescMessage, isFieldSet, type Message } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
-import { supportedFields } from './supported.ts';
+import { nameOfUnknown, supportedFields } from './supported.ts';
 
 /** What to look at in messages of one type. */
 interface Check {
@@ -72,7 +72,11 @@ export function checkSupported(desc: DescMessage, message: Message, path: string
   if (check === undefined) checks.set(desc, (check = prepare(desc)));
   if (!check.isSupported) throw new ConfigError(path, `${desc.typeName} is not supported by Tulle`);
   const [unknown] = message.$unknown ?? [];
-  if (unknown !== undefined) throw new ConfigError(path, `field number ${unknown.no} of ${desc.typeName} is not supported by Tulle`);
+  if (unknown !== undefined) {
+    const name = nameOfUnknown(desc.typeName, unknown.no);
+    if (name !== undefined) throw new ConfigError(join(path, name), 'field is not supported by Tulle');
+    throw new ConfigError(path, `field number ${unknown.no} of ${desc.typeName} is not supported by Tulle`);
+  }
   for (const field of check.refused) {
     if (isFieldSet(message, field)) throw new ConfigError(join(path, field.name), 'field is not supported by Tulle');
   }

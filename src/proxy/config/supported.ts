@@ -115,10 +115,11 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.rbac.v3.RBAC': 'action policies',
   'envoy.config.rbac.v3.Policy': 'permissions principals',
   'envoy.config.rbac.v3.Permission':
-    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name',
+    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name uri_template sourced_metadata',
+  'envoy.config.rbac.v3.SourcedMetadata': 'metadata_matcher metadata_source',
   'envoy.config.rbac.v3.Permission.Set': 'rules',
   'envoy.config.rbac.v3.Principal':
-    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata filter_state not_id',
+    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata filter_state not_id sourced_metadata',
   'envoy.config.rbac.v3.Principal.Set': 'ids',
   'envoy.config.rbac.v3.Principal.Authenticated': 'principal_name',
   'envoy.type.matcher.v3.FilterStateMatcher': 'key string_match',
@@ -287,7 +288,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -dns_failure_refresh_rate -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal http2_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -dns_failure_refresh_rate -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal http2_protocol_options protocol_selection upstream_http_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
     'healthy_panic_threshold locality_weighted_lb_config -update_merge_window -ignore_new_hosts_until_first_hc',
@@ -366,6 +367,18 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog': 'log_format',
   'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery': '',
 };
+
+/** Fields whose types are not generated, by their numbers: a refusal can name them all the same. */
+const NAMES_OF_UNKNOWN: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  'envoy.config.rbac.v3.Policy': { 3: 'condition', 4: 'checked_condition', 5: 'cel_config' },
+  'envoy.extensions.filters.http.rbac.v3.RBAC': { 4: 'matcher', 5: 'shadow_matcher' },
+  'envoy.extensions.filters.network.rbac.v3.RBAC': { 6: 'matcher', 7: 'shadow_matcher' },
+};
+
+/** The name of a field that our generated types do not know; undefined where this table does not either. */
+export function nameOfUnknown(typeName: string, number: number): string | undefined {
+  return NAMES_OF_UNKNOWN[typeName]?.[number];
+}
 
 /** Fields of a message type by their names in the .proto files; undefined where the type is not supported at all. */
 export function supportedFields(typeName: string): ReadonlySet<string> | undefined {

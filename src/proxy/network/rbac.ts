@@ -41,8 +41,9 @@ export const rbac: NetworkFilter<typeof RBACSchema, RbacConfig> = {
   parse,
   create({ rules, shadow, statPrefix, shadowPrefix }, { stats, listenerMetadata }) {
     const shared = { stats, listenerMetadata, tracksPerRule: false, metadataPrefix: shadowPrefix };
-    const recorder = rules && createRecorder(rules, { ...shared, statPrefix: join(statPrefix, 'rbac.') });
-    const shadowRecorder = shadow && createRecorder(shadow, { ...shared, statPrefix: join(statPrefix, `rbac.${shadowPrefix}shadow_`) });
+    const recorder = rules && createRecorder(rules, { ...shared, statPrefix: join(statPrefix, 'rbac.'), isShadow: false });
+    const shadowRecorder =
+      shadow && createRecorder(shadow, { ...shared, statPrefix: join(statPrefix, `rbac.${shadowPrefix}`), isShadow: true });
     return (connection, downstream) => {
       const input = { connection: downstream, request: undefined, info: undefined };
       if (shadow !== undefined) shadowRecorder?.count(shadow.decide(input));

@@ -36,7 +36,7 @@ test('a denial answers 403, is counted, and says which policy and where it was w
     { status: 403, body: 'RBAC: access denied', details: 'rbac_access_denied_matched_policy[ns[shop]-policy[deny_all]-rule[0]]' },
   ]);
   assert.deepEqual(stream.info.metadata.get('tulle'), { policy: DENY_ALL, file: 'mesh/deny.yaml', line: 3 });
-  assert.deepEqual(counters(), { 'rbac.ns_denied': 1, [`rbac.ns_policy.${DENY_ALL}.denied`]: 1 });
+  assert.deepEqual(counters(), { 'rbac.ns_.denied': 1, [`rbac.ns_.policy.${DENY_ALL}.denied`]: 1 });
 });
 
 test('nobody allowed it: the policy is none', () => {
@@ -50,7 +50,7 @@ test('shadow rules are counted and left for logs, and decide nothing', () => {
   const { filter, counters } = filterOf({ shadowRules: denyAll, shadowRulesStatPrefix: 'istio_dry_run_deny_' });
   const stream = fakeStream();
   assert.equal(filter.onRequestHeaders?.(stream, true), CONTINUE);
-  assert.deepEqual(counters(), { 'rbac.istio_dry_run_deny_shadow_denied': 1 });
+  assert.deepEqual(counters(), { 'rbac.istio_dry_run_deny_.shadow_denied': 1 });
   assert.deepEqual(stream.info.metadata.get('envoy.filters.http.rbac'), {
     istio_dry_run_deny_shadow_engine_result: 'denied',
     istio_dry_run_deny_shadow_effective_policy_id: DENY_ALL,

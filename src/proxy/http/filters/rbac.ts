@@ -50,8 +50,8 @@ function enforceRules(engine: Engine, recorder: Recorder, stream: HttpStream): F
 function prepare({ rules, shadow, rulesPrefix, shadowPrefix, tracksPerRule }: RbacConfig, scope: FilterScope): Enforce {
   const { stats, listenerMetadata } = scope;
   const shared = { stats, listenerMetadata, tracksPerRule, metadataPrefix: shadowPrefix };
-  const recorder = rules && createRecorder(rules, { ...shared, statPrefix: `rbac.${rulesPrefix}` });
-  const shadowRecorder = shadow && createRecorder(shadow, { ...shared, statPrefix: `rbac.${shadowPrefix}shadow_` });
+  const recorder = rules && createRecorder(rules, { ...shared, statPrefix: `rbac.${rulesPrefix}`, isShadow: false });
+  const shadowRecorder = shadow && createRecorder(shadow, { ...shared, statPrefix: `rbac.${shadowPrefix}`, isShadow: true });
   return (stream) => {
     if (shadow !== undefined && shadowRecorder !== undefined) {
       const verdict = shadow.decide(stream);
