@@ -30,7 +30,7 @@ export interface InternalRedirect {
   /** Fields of the redirecting response that the new request gets; in lower case. */
   readonly headersToCopy: readonly string[];
   /** All predicates together. */
-  allows(step: RedirectStep): boolean;
+  readonly allows: (step: RedirectStep) => boolean;
 }
 
 /** Where a redirect leads. */

@@ -19,7 +19,7 @@ const PREVIOUS_PRIORITIES = 'envoy.retry_priorities.previous_priorities';
 const LB = 'envoy.lb';
 
 type Predicate = RetryPolicyProto['retryHostPredicate'][number];
-type Omits = (host: Host) => boolean;
+type Omits = (host: Pick<Host, 'metadata'>) => boolean;
 
 function metadataTest(predicate: Predicate, path: string): Omits {
   if (predicate.configType.case !== 'typedConfig') throw new ConfigError(`${path}.typed_config`, 'is missing');

@@ -31,7 +31,7 @@ export interface RetryPolicy {
   readonly hostSelectionAttempts: number;
   readonly avoidsPreviousHosts: boolean;
   /** `omit_canary_hosts` and `omit_host_metadata`: hosts that retries pass over too; absent where there are none. */
-  readonly omitsHost?: (host: Host) => boolean;
+  readonly omitsHost?: (host: Pick<Host, 'metadata'>) => boolean;
   /**
    * `previous_priorities`: retries leave the priorities out that were tried, which are looked at anew after every so many
    * attempts (see `levelsTried` in previous-priorities.ts); absent without.
