@@ -7,7 +7,7 @@ import type { AdsHandler } from '../xds/client.ts';
 import type { Bootstrap } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { buildCluster } from './cluster/build-cluster.ts';
-import { drainPool } from './cluster/http-pool.ts';
+import { drainPool } from './cluster/host-pools.ts';
 import { type AdsConnection, createAdsConnection } from './config/ads-connection.ts';
 import { type AdsSettings, readAdsSettings } from './config/ads-target.ts';
 import { ClusterStore } from './config/cluster-store.ts';

@@ -1,5 +1,6 @@
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
+import type { HttpSettings } from './http-options.ts';
 import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
 
 /** What one attempt at a host came to, as outlier detection counts it. */
@@ -31,6 +32,9 @@ export interface Host {
   report(outcome: Outcome): void;
 }
 
+/** Who connects. `alpn` is the protocol that a TLS peer has chosen; '' where it chose none. */
+export type TransportHandlers = ConnectionHandlers & { onConnect(connection: Connection, alpn?: string): void };
+
 /**
  * How bytes get to a host: plain TCP, or TLS with its context. It counts the cluster's `ssl.*`;
  * `upstream_cx_*`, `Limits.connections` and `Host.activeConnections` are the caller's to count.
@@ -38,7 +42,7 @@ export interface Host {
 export interface Transport {
   readonly isTls: boolean;
   /** Starts connecting. `onConnect` runs once usable; `onClose` of `handlers` tells failures too. */
-  connect(host: Host, options: ConnectOptions, handlers: ConnectionHandlers & { onConnect(connection: Connection): void }): void;
+  connect(host: Host, options: ConnectOptions, handlers: TransportHandlers): void;
 }
 
 export interface ConnectOptions {
@@ -58,10 +62,14 @@ export interface PickContext {
   readonly avoidAttempts: number;
   /** Where the client wanted to go, for ORIGINAL_DST. */
   readonly originalDestination: NetAddress | undefined;
+  /** Hosts (`Host.key`) to be taken before any other, where they are healthy; with `isStrict` none but them. */
+  readonly override?: { readonly keys: readonly string[]; readonly isStrict: boolean } | undefined;
 }
 
 /** Counts with caps: circuit breakers of one priority. Infinity where there is no cap. */
 export interface Limits {
+  /** Those of high priority, with the default ones; absent in those themselves. See `limitsFor`. */
+  readonly high?: Limits;
   readonly maxConnections: number;
   readonly maxPendingRequests: number;
   readonly maxRequests: number;
@@ -80,12 +88,7 @@ export interface Cluster {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly connectTimeoutMs: number;
   readonly limits: Limits;
-  /** HTTP/1.1 pool settings; 0 for none. */
-  readonly maxRequestsPerConnection: number;
-  readonly idleTimeoutMs: number;
-  readonly maxConnectionDurationMs: number;
-  /** What to speak upstream: HTTP/1.1, HTTP/2, or what the client spoke. */
-  readonly upstreamProtocol: 'http1' | 'http2' | 'client';
+  readonly http: HttpSettings;
   /** Source addresses to choose from, by `sourceTo`; none for any. */
   readonly sourceAddresses: readonly string[];
   readonly stats: StatsScope;

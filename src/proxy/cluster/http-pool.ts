@@ -1,51 +1,77 @@
 /**
- * HTTP/1.1 connections to one host. The connection used last is used next, so that those not needed grow old and go.
- * Limits are the cluster's: a request that finds no room is refused at once (`overflow`), as Envoy's circuit breakers do.
+ * HTTP connections to one host. The connection used last is used next, so that those not needed grow old and go; one of
+ * HTTP/2 takes many requests at a time, and another is made when it is full. Limits are the cluster's: a request that
+ * finds no room is refused at once (`overflow`), as Envoy's circuit breakers do.
  */
 import type { Clock } from '../../core/clock.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import type { Cluster, Host } from './cluster.ts';
-import { type ClientOwner, Http1Client } from './http1-client.ts';
+import type { MemberOwner, PoolMember } from './http-member.ts';
+import { Http1Client } from './http1-client.ts';
+import { Http2Client } from './http2-client.ts';
 import { sourceTo } from './source-address.ts';
-import { type ClusterHttpStats, clusterHttpStats } from './http-stats.ts';
+import { type ClusterHttpStats, clusterHttp2Stats, clusterHttpStats } from './http-stats.ts';
 import type { UpstreamStream } from './http-upstream.ts';
 
 /** Who waits for a connection. Exactly one of the two is called, unless `cancel` came before. */
 export interface PoolWaiter {
+  /** The stream is the waiter's, who sends a head on it at once. */
   onPoolReady(stream: UpstreamStream): void;
   /** `detail` is the transport's word, e.g. `ECONNREFUSED`. */
   onPoolFailure(reason: ResetReason, detail: string): void;
 }
 
+/** What a pool's connections speak: one version, or what ALPN comes to. */
+export type PoolProtocol = 'http1' | 'http2' | 'auto';
+
+/** What is offered by ALPN where the TLS context says nothing. */
+const OFFERS: Readonly<Record<PoolProtocol, readonly string[]>> = {
+  http1: ['http/1.1'],
+  http2: ['h2'],
+  auto: ['h2', 'http/1.1'],
+};
+
+/** Names of HTTP/2 in ALPN; the latter is Istio's, between its sidecars. */
+const HTTP2_NAMES: ReadonlySet<string> = new Set(['h2', 'istio-h2']);
+
 const CONNECT_TIMEOUT = 'connection timeout';
 
-export class HttpPool implements ClientOwner {
+export class HttpPool implements MemberOwner {
   readonly stats: ClusterHttpStats;
   readonly #cluster: Cluster;
   readonly #host: Host;
   readonly #clock: Clock;
   readonly #timers: Timers;
-  readonly #idle: Http1Client[] = [];
-  readonly #clients = new Set<Http1Client>();
+  readonly #protocol: PoolProtocol;
+  /** '' for what the transport is configured to send. */
+  readonly #sni: string;
+  /** Those with room, the one used last at the end. */
+  readonly #listed: PoolMember[] = [];
+  readonly #members = new Set<PoolMember>();
   readonly #waiting: PoolWaiter[] = [];
   #connecting = 0;
+  /** Requests that a connection on its way is expected to take. */
+  #roomExpected: number;
   #isClosing = false;
   #sweeper: WheelTimer | undefined = undefined;
 
-  constructor(cluster: Cluster, host: Host, clock: Clock) {
+  constructor(cluster: Cluster, host: Host, clock: Clock, protocol: PoolProtocol, sni: string) {
     this.#cluster = cluster;
     this.#host = host;
     this.#clock = clock;
     this.#timers = timersOf(clock);
+    this.#protocol = protocol === 'auto' && !host.transport.isTls ? 'http1' : protocol;
+    this.#sni = sni;
+    this.#roomExpected = this.#protocol === 'http1' ? 1 : cluster.http.http2.options.maxConcurrentStreams;
     this.stats = clusterHttpStats(cluster.stats);
   }
 
   /** Gets a connection, now or later. The caller has counted its request in the cluster's limits. */
   acquire(waiter: PoolWaiter): void {
-    const client = this.#takeIdle();
-    if (client !== undefined) return waiter.onPoolReady(client);
+    const member = this.#takeListed();
+    if (member !== undefined) return this.#give(member, waiter);
     const { limits } = this.#cluster;
     if (limits.pending.value >= limits.maxPendingRequests) {
       this.stats.upstream_rq_pending_overflow.value++;
@@ -54,7 +80,7 @@ export class HttpPool implements ClientOwner {
     this.stats.upstream_rq_pending_total.value++;
     limits.pending.value++;
     this.#waiting.push(waiter);
-    if (this.#connecting < this.#waiting.length) this.#grow();
+    if (this.#needsConnection) this.#grow();
   }
 
   /** The waiter no longer waits. */
@@ -66,58 +92,79 @@ export class HttpPool implements ClientOwner {
     this.stats.upstream_rq_cancelled.value++;
   }
 
-  /** Closes idle connections now, and others when their request is over. */
+  /** Closes idle connections now, and others when their requests are over. */
   drain(): void {
     this.#isClosing = true;
     this.#timers.cancel(this.#sweeper);
-    for (const client of this.#clients) this.#retire(client);
+    for (const member of this.#members) this.#retire(member);
   }
 
-  onIdle(client: Http1Client): void {
-    const { maxRequestsPerConnection, idleTimeoutMs } = this.#cluster;
-    if (maxRequestsPerConnection > 0 && client.requests >= maxRequestsPerConnection) {
-      this.stats.upstream_cx_max_requests.value++;
-      return this.#retire(client);
+  onRoom(member: PoolMember): void {
+    while (this.#waiting.length > 0 && member.hasRoom) {
+      const waiter = this.#waiting.shift();
+      this.#cluster.limits.pending.value--;
+      if (waiter !== undefined) this.#give(member, waiter);
     }
-    const waiter = this.#nextWaiter();
-    if (waiter !== undefined) return waiter.onPoolReady(client);
-    if (this.#isClosing) return this.#retire(client);
-    client.idleSinceMs = idleTimeoutMs > 0 ? this.#clock.monotonicMs() : 0;
-    this.#idle.push(client);
-    if (idleTimeoutMs > 0 && this.#sweeper === undefined) this.#sweeper = this.#timers.after(idleTimeoutMs, () => this.#sweep());
+    if (this.#isClosing) return this.#retire(member);
+    if (!member.hasRoom) return;
+    if (!member.isListed) {
+      member.isListed = true;
+      this.#listed.push(member);
+    }
+    if (!member.isBusy) this.#idle(member);
   }
 
-  onClosed(client: Http1Client): void {
-    this.#clients.delete(client);
-    const index = this.#idle.indexOf(client);
-    if (index >= 0) this.#idle.splice(index, 1);
+  onClosed(member: PoolMember): void {
+    this.#members.delete(member);
+    if (member.isListed) this.#listed.splice(this.#listed.indexOf(member), 1);
+    member.isListed = false;
     this.stats.upstream_cx_destroy.value++;
-    if (client.isBusy) this.stats.upstream_cx_destroy_with_active_rq.value++;
+    if (member.isBusy) this.stats.upstream_cx_destroy_with_active_rq.value++;
     this.#disconnected();
     // There may be waiters that found the cluster full of connections.
-    if (this.#waiting.length > this.#connecting) this.#grow();
+    if (this.#needsConnection) this.#grow();
   }
 
-  #takeIdle(): Http1Client | undefined {
-    const client = this.#idle.pop();
-    return client === undefined || !(client.isClosed || client.isRetired) ? client : this.#takeIdle();
+  get #needsConnection(): boolean {
+    return this.#connecting * this.#roomExpected < this.#waiting.length;
   }
 
-  #nextWaiter(): PoolWaiter | undefined {
-    const waiter = this.#waiting.shift();
-    if (waiter !== undefined) this.#cluster.limits.pending.value--;
-    return waiter;
+  #idle(member: PoolMember): void {
+    const { idleTimeoutMs } = this.#cluster.http;
+    if (idleTimeoutMs <= 0) return;
+    member.idleSinceMs = this.#clock.monotonicMs();
+    this.#sweeper ??= this.#timers.after(idleTimeoutMs, () => this.#sweep());
   }
 
-  #retire(client: Http1Client): void {
-    client.isRetired = true;
-    if (!client.isBusy) client.close();
+  /** The last member with room; those that have lost theirs leave the list. */
+  #takeListed(): PoolMember | undefined {
+    for (;;) {
+      const member = this.#listed.at(-1);
+      if (member === undefined || member.hasRoom) return member;
+      this.#listed.pop();
+      member.isListed = false;
+    }
+  }
+
+  #give(member: PoolMember, waiter: PoolWaiter): void {
+    const { maxRequestsPerConnection } = this.#cluster.http;
+    const stream = member.open();
+    if (maxRequestsPerConnection > 0 && member.requests >= maxRequestsPerConnection) {
+      this.stats.upstream_cx_max_requests.value++;
+      member.isRetired = true;
+    }
+    waiter.onPoolReady(stream);
+  }
+
+  #retire(member: PoolMember): void {
+    member.isRetired = true;
+    if (!member.isBusy) member.close();
   }
 
   #grow(): void {
     const { limits } = this.#cluster;
     // A pool without any connection gets one whatever the cluster has: its requests would wait for nothing.
-    if (limits.connections.value >= limits.maxConnections && this.#clients.size + this.#connecting > 0) {
+    if (limits.connections.value >= limits.maxConnections && this.#members.size + this.#connecting > 0) {
       this.stats.upstream_cx_overflow.value++;
       return;
     }
@@ -131,13 +178,17 @@ export class HttpPool implements ClientOwner {
     limits.connections.value++;
     this.#host.activeConnections++;
     this.stats.upstream_cx_total.value++;
-    this.stats.upstream_cx_http1_total.value++;
     let isConnected = false;
-    const options = { timeoutMs: connectTimeoutMs, alpnFallback: ['http/1.1'], ...(bind === undefined ? {} : { bind }) };
+    const options = {
+      timeoutMs: connectTimeoutMs,
+      alpnFallback: OFFERS[this.#protocol],
+      ...(bind === undefined ? {} : { bind }),
+      ...(this.#sni === '' ? {} : { sni: this.#sni }),
+    };
     this.#host.transport.connect(this.#host, options, {
-      onConnect: (connection) => {
+      onConnect: (connection, alpn = '') => {
         isConnected = true;
-        this.#connected(connection);
+        this.#connected(connection, this.#protocol === 'http2' || (this.#protocol === 'auto' && HTTP2_NAMES.has(alpn)));
       },
       onClose: (error) => {
         if (!isConnected) this.#failed(error ?? '');
@@ -148,13 +199,33 @@ export class HttpPool implements ClientOwner {
     });
   }
 
-  #connected(connection: Connection): void {
+  #connected(connection: Connection, isHttp2: boolean): void {
     this.#connecting--;
-    const client = new Http1Client(connection, this);
-    this.#clients.add(client);
-    const { maxConnectionDurationMs } = this.#cluster;
-    if (maxConnectionDurationMs > 0) this.#timers.after(maxConnectionDurationMs, () => this.#expire(client));
-    this.onIdle(client);
+    const cluster = this.#cluster;
+    if (isHttp2) this.stats.upstream_cx_http2_total.value++;
+    else this.stats.upstream_cx_http1_total.value++;
+    this.#roomExpected = isHttp2 ? cluster.http.http2.options.maxConcurrentStreams : 1;
+    const member = isHttp2 ? this.#http2Client(connection) : new Http1Client(connection, this, cluster.http.http1);
+    this.#members.add(member);
+    const { maxConnectionDurationMs } = cluster.http;
+    if (maxConnectionDurationMs > 0) this.#timers.after(maxConnectionDurationMs, () => this.#expire(member));
+    this.onRoom(member);
+    // The peer speaks HTTP/1.1 where many streams were hoped for.
+    while (this.#needsConnection) {
+      const before = this.#connecting;
+      this.#grow();
+      if (this.#connecting === before) return;
+    }
+  }
+
+  #http2Client(connection: Connection): Http2Client {
+    const { http, stats } = this.#cluster;
+    return new Http2Client(connection, this, {
+      settings: http.http2,
+      stats: clusterHttp2Stats(stats),
+      clock: this.#clock,
+      random: Math.random,
+    });
   }
 
   /** A host that cannot be reached fails all that wait for it, so that each can be tried elsewhere. */
@@ -175,34 +246,22 @@ export class HttpPool implements ClientOwner {
     this.#host.activeConnections--;
   }
 
-  #expire(client: Http1Client): void {
-    if (client.isClosed) return;
+  #expire(member: PoolMember): void {
+    if (member.isClosed) return;
     this.stats.upstream_cx_max_duration_reached.value++;
-    this.#retire(client);
+    this.#retire(member);
   }
 
   #sweep(): void {
     this.#sweeper = undefined;
-    const { idleTimeoutMs } = this.#cluster;
+    const { idleTimeoutMs } = this.#cluster.http;
     const oldestMs = this.#clock.monotonicMs() - idleTimeoutMs;
-    for (const client of this.#idle.filter((each) => each.idleSinceMs <= oldestMs)) {
+    const idle = this.#listed.filter((each) => !each.isBusy);
+    for (const member of idle.filter((each) => each.idleSinceMs <= oldestMs)) {
       this.stats.upstream_cx_idle_timeout.value++;
-      client.close();
+      member.close();
     }
-    const next = this.#idle.find((each) => each.idleSinceMs > oldestMs);
+    const next = idle.find((each) => each.idleSinceMs > oldestMs);
     if (next !== undefined) this.#sweeper = this.#timers.after(next.idleSinceMs - oldestMs, () => this.#sweep());
   }
-}
-
-/** The pool of a host, made on first use. */
-export function poolOf(cluster: Cluster, host: Host, clock: Clock): HttpPool {
-  if (host.pool instanceof HttpPool) return host.pool;
-  const pool = new HttpPool(cluster, host, clock);
-  host.pool = pool;
-  return pool;
-}
-
-/** The host has left its cluster: its connections close as soon as nothing runs on them. */
-export function drainPool(host: Host): void {
-  if (host.pool instanceof HttpPool) host.pool.drain();
 }

@@ -1,9 +1,11 @@
+import { createHttp2Stats, type Http2Stats } from '../http/http2-stats.ts';
 import type { Counter, Histogram, StatsScope } from '../telemetry/stats.ts';
 
 /** Counters of a cluster's HTTP traffic, by Envoy's names. Source: Envoy, "Cluster manager: statistics". */
 const COUNTERS = [
   'upstream_cx_total',
   'upstream_cx_http1_total',
+  'upstream_cx_http2_total',
   'upstream_cx_connect_fail',
   'upstream_cx_connect_timeout',
   'upstream_cx_overflow',
@@ -58,5 +60,14 @@ const byScope = new WeakMap<StatsScope, ClusterHttpStats>();
 export function clusterHttpStats(scope: StatsScope): ClusterHttpStats {
   let stats = byScope.get(scope);
   if (stats === undefined) byScope.set(scope, (stats = create(scope)));
+  return stats;
+}
+
+const http2ByScope = new WeakMap<StatsScope, Http2Stats>();
+
+/** The statistics of a cluster's HTTP/2 connections; made on first use. */
+export function clusterHttp2Stats(scope: StatsScope): Http2Stats {
+  let stats = http2ByScope.get(scope);
+  if (stats === undefined) http2ByScope.set(scope, (stats = createHttp2Stats(scope)));
   return stats;
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import { headersOf } from '../../wire/http/headers.ts';
 import { createStats } from '../telemetry/registry.ts';
+import type { PoolMember } from './http-member.ts';
 import { Http1Client } from './http1-client.ts';
 import { clusterHttpStats } from './http-stats.ts';
 import type { ResponseReader } from './http-upstream.ts';
@@ -24,6 +25,7 @@ class LateConnection implements Connection {
   writeBytes(): boolean {
     return true;
   }
+  gatherWrites(): void {}
   end(): void {}
   destroy(): void {
     this.isDestroyed = true;
@@ -42,12 +44,18 @@ const reader: ResponseReader = {
   onUpstreamReset() {},
 };
 
+const HTTP1 = { maxHeadBytes: 8192, maxHeaders: 100, passesTrailers: true };
 const GET = { method: 'GET', path: '/', authority: 'a', scheme: 'http', headers: headersOf([]), contentLength: 0 };
 
-function served(): { connection: LateConnection; client: Http1Client; idle: Http1Client[] } {
+function served(): { connection: LateConnection; client: Http1Client; idle: PoolMember[] } {
   const connection = new LateConnection();
-  const idle: Http1Client[] = [];
-  const client = new Http1Client(connection, { stats: clusterHttpStats(createStats()), onIdle: (each) => idle.push(each), onClosed() {} });
+  const idle: PoolMember[] = [];
+  const client = new Http1Client(
+    connection,
+    { stats: clusterHttpStats(createStats()), onRoom: (each) => idle.push(each), onClosed() {} },
+    HTTP1,
+  );
+  client.open();
   client.sendHead(GET, '', true, reader);
   connection.handlers?.onData(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
   return { connection, client, idle };

@@ -6,16 +6,9 @@ import { chunkStart, CHUNK_END, lastChunk } from '../../wire/http1/chunked.ts';
 import { createResponseDecoder, type ResponseDecoder } from '../../wire/http1/decoder.ts';
 import { requestHeadText } from '../../wire/http1/encode.ts';
 import type { Http1Response } from '../../wire/http1/head.ts';
-import type { ClusterHttpStats } from './http-stats.ts';
+import type { Http1Settings } from './http-options.ts';
+import type { MemberOwner, PoolMember } from './http-member.ts';
 import type { OutgoingRequest, ResponseReader, UpstreamStream } from './http-upstream.ts';
-
-/** What a connection tells its pool. */
-export interface ClientOwner {
-  readonly stats: ClusterHttpStats;
-  /** The connection can take another request. */
-  onIdle(client: Http1Client): void;
-  onClosed(client: Http1Client): void;
-}
 
 /** Bytes of an unwanted response that are read so that its connection can be used again. */
 const DRAIN_BYTES = 64 * 1024;
@@ -23,18 +16,17 @@ const DRAIN_BYTES = 64 * 1024;
 /** Methods whose requests say nothing of a body that they do not have; others say that it is empty. */
 const BODILESS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT']);
 
-export class Http1Client implements ConnectionHandlers, UpstreamStream {
+export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMember {
   readonly protocol = 'HTTP/1.1';
   readonly localAddress: string;
   readonly connection: Connection;
-  /** Requests that were sent on it. */
   requests = 0;
-  /** Set by the pool: it must not be given another request. */
   isRetired = false;
   isClosed = false;
-  /** `Clock.monotonicMs` since which it waits in the pool. */
+  isListed = false;
   idleSinceMs = 0;
-  readonly #owner: ClientOwner;
+  readonly #owner: MemberOwner;
+  readonly #passesTrailers: boolean;
   readonly #decoder: ResponseDecoder;
   #reader: ResponseReader | undefined = undefined;
   #isHeadRequest = false;
@@ -53,25 +45,38 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream {
   /** Body bytes that `abandon` would have to read; -1 where they are too many or not known. */
   #unwantedBytes = -1;
 
-  constructor(connection: Connection, owner: ClientOwner) {
+  constructor(connection: Connection, owner: MemberOwner, settings: Http1Settings) {
     this.connection = connection;
     this.localAddress = formatAddress(connection.local);
     this.#owner = owner;
+    this.#passesTrailers = settings.passesTrailers;
     this.#decoder = createResponseDecoder(
       {
         onHead: (head, hasBody) => this.#onHead(head, hasBody),
         onBody: (view) => this.#reader?.onResponseData(view),
         onEnd: (trailers) => {
-          this.#trailers = trailers;
+          this.#trailers = settings.passesTrailers ? trailers : undefined;
         },
       },
       () => this.#isHeadRequest,
+      settings,
     );
     connection.read(this);
   }
 
   get isBusy(): boolean {
     return !this.#isRequestDone || !this.#isResponseDone;
+  }
+
+  get hasRoom(): boolean {
+    return this.#isRequestDone && this.#isResponseDone && !this.isRetired && !this.isClosed;
+  }
+
+  open(): UpstreamStream {
+    this.requests++;
+    this.#isRequestDone = false;
+    this.#isResponseDone = false;
+    return this;
   }
 
   sendHead(request: OutgoingRequest, upgrade: string, isEnd: boolean, reader: ResponseReader): void {
@@ -81,12 +86,10 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream {
     this.#reader = reader;
     this.#isHeadRequest = reader.isHead;
     this.#isRequestDone = isEnd;
-    this.#isResponseDone = false;
     this.#isPersistent = true;
     this.#unwantedBytes = -1;
     this.#hasFinalHead = false;
     this.#decoder.next();
-    this.requests++;
     if (isEnd && !BODILESS_METHODS.has(method) && !headers.has('content-length')) headers.set('content-length', '0');
     const target = this.#isConnect ? request.authority : request.path;
     this.connection.writeText(requestHeadText(method, target, request.authority, headers, this.#isChunked, '', upgrade));
@@ -105,7 +108,7 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream {
     if (this.#isRequestDone) return;
     this.#isRequestDone = true;
     if (this.#isTunnel) this.connection.end();
-    else if (this.#isChunked) this.connection.writeText(lastChunk(trailers));
+    else if (this.#isChunked) this.connection.writeText(lastChunk(this.#passesTrailers ? trailers : undefined));
     if (this.#isResponseDone) this.#settle();
   }
 
@@ -129,10 +132,6 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream {
     else this.close();
   }
 
-  /**
-   * Closes it at once; a reader is told as of any other end. From here on the pool must not hand it out: the socket
-   * tells of its end some turns later, and what is written meanwhile is lost.
-   */
   close(detail?: string): void {
     this.isRetired = true;
     this.connection.destroy(detail);
@@ -217,7 +216,7 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream {
 
   #settle(): void {
     if (this.isClosed || this.#isTunnel) return;
-    if (this.#isRequestDone && this.#isPersistent && !this.isRetired) this.#owner.onIdle(this);
+    if (this.#isRequestDone && this.#isPersistent && !this.isRetired) this.#owner.onRoom(this);
     // Where the request is not all sent its reader says when it has no more to send, or lets go.
     else if (this.#isRequestDone || !this.#isPersistent) this.close();
   }

@@ -4,7 +4,7 @@ import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/
 import type { StatsScope } from '../telemetry/stats.ts';
 import { type BalancerSettings, buildPicker, type Picker } from './balancer.ts';
 import type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
-import type { Cluster, Host, Limits, Outcome, PickContext } from './cluster.ts';
+import type { Host, Limits, Outcome, PickContext } from './cluster.ts';
 import { DnsRefresher, type DnsSettings } from './dns-refresh.ts';
 import { type Assignment, type Endpoint, readAssignment } from './endpoints.ts';
 import { ClusterHost } from './host.ts';
@@ -56,10 +56,7 @@ export class RuntimeCluster implements MutableCluster {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly connectTimeoutMs: number;
   readonly limits: Limits;
-  readonly maxRequestsPerConnection: number;
-  readonly idleTimeoutMs: number;
-  readonly maxConnectionDurationMs: number;
-  readonly upstreamProtocol: Cluster['upstreamProtocol'];
+  readonly http: HttpSettings;
   readonly sourceAddresses: readonly string[];
   readonly stats: StatsScope;
   readonly #settings: ClusterSettings;
@@ -86,10 +83,7 @@ export class RuntimeCluster implements MutableCluster {
     this.metadata = settings.metadata;
     this.connectTimeoutMs = settings.connectTimeoutMs;
     this.limits = settings.limits;
-    this.maxRequestsPerConnection = settings.http.maxRequestsPerConnection;
-    this.idleTimeoutMs = settings.http.idleTimeoutMs;
-    this.maxConnectionDurationMs = settings.http.maxConnectionDurationMs;
-    this.upstreamProtocol = settings.http.upstreamProtocol;
+    this.http = settings.http;
     this.sourceAddresses = settings.sourceAddresses;
     this.stats = scope.stats;
     this.#outlier = this.#createOutlier();
@@ -228,13 +222,25 @@ export class RuntimeCluster implements MutableCluster {
     return host;
   }
 
-  #pickBalanced({ hash, avoid, avoidAttempts }: PickContext): Host | undefined {
+  #pickBalanced({ hash, avoid, avoidAttempts, override }: PickContext): Host | undefined {
+    if (override !== undefined) {
+      const wanted = this.#pickOverride(override.keys);
+      if (wanted !== undefined || override.isStrict) return wanted;
+    }
     let host = this.#picker(hash, 0);
     if (avoid.length === 0) return host;
     for (let attempt = 1; attempt < avoidAttempts && host !== undefined && avoid.includes(host); attempt++) {
       host = this.#picker(hash, attempt);
     }
     return host;
+  }
+
+  #pickOverride(keys: readonly string[]): Host | undefined {
+    for (const key of keys) {
+      const host = this.#hosts.get(key);
+      if (host?.isHealthy === true) return host;
+    }
+    return undefined;
   }
 
   close(keepsStats = false): void {

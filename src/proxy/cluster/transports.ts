@@ -1,5 +1,5 @@
 import { ConfigError } from '../../core/errors.ts';
-import { type ConnectHandlers, connectTcp } from '../../net/socket-connection.ts';
+import { connectTcp } from '../../net/socket-connection.ts';
 import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
@@ -8,15 +8,15 @@ import type { SecretStore } from '../config/secret-store.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { TlsTransport } from '../tls/upstream.ts';
-import type { ConnectOptions, Host, Transport } from './cluster.ts';
+import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
 import { chooseTransport, type TransportMatch } from './transport-match.ts';
 
 interface TransportScope {
   /** The cluster's. */
   readonly stats: StatsScope;
   readonly secrets: SecretStore;
-  /** True: hosts' names are sent as server names where the configuration has none. */
-  readonly usesHostAsSni: boolean;
+  /** `auto_sni`: defined where requests name the server; a host's name stands in where there is no request. */
+  readonly serverNameOf: unknown;
   /** True: a certificate must be for the server name that was sent. */
   readonly checksSni: boolean;
 }
@@ -40,7 +40,7 @@ const KEEPALIVE_SECONDS = 7200;
 function plainTransport(keepAliveMs: number): Transport {
   return {
     isTls: false,
-    connect(host: Host, { timeoutMs, bind }: ConnectOptions, handlers: ConnectHandlers) {
+    connect(host: Host, { timeoutMs, bind }: ConnectOptions, handlers: TransportHandlers) {
       connectTcp(host.address, { timeoutMs, keepAliveMs, ...(bind === undefined ? {} : { bind }) }, handlers);
     },
   };
@@ -56,7 +56,7 @@ function keepAliveMs(config: ClusterProto): number {
  * Throws ConfigError for other sockets than raw_buffer and tls.
  */
 export function buildTransports(config: ClusterProto, path: string, scope: TransportScope): Transports {
-  const { stats, secrets, usesHostAsSni, checksSni } = scope;
+  const { stats, secrets, checksSni } = scope;
   const keepAlive = keepAliveMs(config);
   const plain = plainTransport(keepAlive);
   const secured: TlsTransport[] = [];
@@ -72,7 +72,7 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
     const transport = new TlsTransport(context, tlsPath, {
       stats,
       secrets,
-      usesHostname: usesHostAsSni,
+      usesHostname: scope.serverNameOf !== undefined,
       checksSni,
       keepAliveMs: keepAlive,
     });

@@ -225,6 +225,12 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList': 'requirements',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList': 'requirements',
   'envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences': 'provider_name audiences',
+  'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': 'session_state strict stat_prefix',
+  'envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute': 'disabled stateful_session',
+  'envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState': 'cookie',
+  'envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState': 'name',
+  'envoy.type.http.v3.Cookie': 'name ttl path attributes',
+  'envoy.type.http.v3.CookieAttribute': 'name value',
   'envoy.extensions.filters.http.on_demand.v3.OnDemand': 'odcds',
   'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': 'source timeout',
 

@@ -12,7 +12,7 @@ import type { Clock, Random } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
-import { poolOf } from '../cluster/http-pool.ts';
+import { poolOf } from '../cluster/host-pools.ts';
 import { type ClusterHttpStats, clusterHttpStats } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { observe } from '../telemetry/stats.ts';
@@ -294,7 +294,7 @@ export class Exchange implements Upstream, AttemptOwner {
     const idleMs = this.#retry?.policy.perTryIdleTimeoutMs ?? 0;
     const attempt = new Attempt(this, request.method === 'HEAD', cluster, host, stats, this.#timers, idleMs);
     this.#attempt = attempt;
-    attempt.begin(poolOf(cluster, host, clock));
+    attempt.begin(poolOf(cluster, host, clock, request.protocol, cluster.http.serverNameOf?.(request)));
   }
 
   #pick(cluster: Cluster): Host | undefined {
@@ -304,6 +304,8 @@ export class Exchange implements Upstream, AttemptOwner {
       avoid: policy?.avoidsPreviousHosts === true ? (this.#tried ?? NO_HOSTS) : NO_HOSTS,
       avoidAttempts: policy?.hostSelectionAttempts ?? 1,
       originalDestination: this.#down.connection.local,
+      // a retry goes where the balancer says
+      override: this.#down.info.attempts === 1 ? this.#down.overrideHost : undefined,
     });
   }
 

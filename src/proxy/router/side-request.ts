@@ -6,7 +6,8 @@ import type { Clock } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
-import { poolOf } from '../cluster/http-pool.ts';
+import { poolOf } from '../cluster/host-pools.ts';
+import { serverNameIn } from '../cluster/server-name.ts';
 import { type ClusterHttpStats, clusterHttpStats } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { timersOf } from '../timers.ts';
@@ -130,7 +131,8 @@ function start(cluster: Cluster | undefined, request: SideRequest, clock: Clock,
   const aside = new Aside(request, stats, onResult);
   const attempt = new Attempt(aside, request.method === 'HEAD', cluster, host, stats, timersOf(clock), 0);
   attempt.startTimeout(request.timeoutMs);
-  attempt.begin(poolOf(cluster, host, clock));
+  const sni = cluster.http.serverNameOf === undefined ? '' : serverNameIn(request.authority);
+  attempt.begin(poolOf(cluster, host, clock, 'HTTP/1.1', sni));
   return attempt;
 }
 

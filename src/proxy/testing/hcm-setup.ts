@@ -6,12 +6,12 @@ import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import type { Cluster, Limits } from '../cluster/cluster.ts';
 import type { PeerTls } from '../listener/connection.ts';
 import { createStats } from '../telemetry/registry.ts';
 import {
   answering,
   ask,
+  type ClusterChanges,
   connectClient,
   type HcmInit,
   type Proxy,
@@ -40,7 +40,7 @@ export interface Options {
   readonly routes?: HttpConnectionManager;
   readonly serve?: (socket: net.Socket) => void;
   readonly answer?: (head: string, count: number, socket: net.Socket) => string;
-  readonly limits?: Partial<Cluster & Limits>;
+  readonly limits?: ClusterChanges;
   readonly tls?: PeerTls;
 }
 

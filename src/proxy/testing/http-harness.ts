@@ -7,6 +7,7 @@ import { anyPack } from '@bufbuild/protobuf/wkt';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { acceptConnection, connectTcp } from '../../net/socket-connection.ts';
+import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import {
   RouteActionSchema,
@@ -22,7 +23,8 @@ import {
   HttpFilterSchema,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Cluster, ClusterManager, Host, Limits, Outcome, PickContext } from '../cluster/cluster.ts';
-import { drainPool } from '../cluster/http-pool.ts';
+import { drainPool } from '../cluster/host-pools.ts';
+import { type HttpSettings, readHttpSettings } from '../cluster/http-options.ts';
 import type { DownstreamConnection, PeerTls } from '../listener/connection.ts';
 import type { NetworkScope } from '../network/filter.ts';
 import { httpConnectionManager } from '../network/http-connection-manager.ts';
@@ -60,11 +62,16 @@ export interface TestCluster extends Cluster {
   readonly hosts: readonly TestHost[];
 }
 
+const HTTP_SETTINGS = readHttpSettings(create(ClusterSchema), '');
+
+/** What a test wants otherwise in a cluster. */
+export type ClusterChanges = Partial<Cluster & Limits & HttpSettings>;
+
 export function testCluster(
   name: string,
   ports: readonly number[],
   stats: StatsRegistry,
-  changes: Partial<Cluster & Limits> = {},
+  changes: ClusterChanges = {},
 ): TestCluster {
   const scope = stats.scope(`cluster.${name}`);
   const hosts = ports.map(testHost);
@@ -85,10 +92,7 @@ export function testCluster(
       retries: scope.gauge('upstream_rq_retry_active'),
       ...changes,
     },
-    maxRequestsPerConnection: 0,
-    idleTimeoutMs: 0,
-    maxConnectionDurationMs: 0,
-    upstreamProtocol: 'http1',
+    http: { ...HTTP_SETTINGS, idleTimeoutMs: 0, http1: { ...HTTP_SETTINGS.http1, passesTrailers: true }, ...changes },
     sourceAddresses: [],
     stats: scope,
     isWarm: true,

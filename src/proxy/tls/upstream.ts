@@ -7,8 +7,7 @@ import { altNamesOf, peerCertificate } from '../../net/peer-certificate.ts';
 import { createTlsContext } from '../../net/tls-context.ts';
 import { dialTls } from '../../net/tls-dial.ts';
 import { CommonTlsContextSchema, type UpstreamTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
-import type { ConnectOptions, Host, Transport } from '../cluster/cluster.ts';
-import type { ConnectHandlers } from '../../net/socket-connection.ts';
+import type { ConnectOptions, Host, Transport, TransportHandlers } from '../cluster/cluster.ts';
 import type { SecretStore } from '../config/secret-store.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { ContextSource, readTlsSettings, type TlsSettings } from './common-context.ts';
@@ -22,6 +21,8 @@ interface Current {
 
 interface Session {
   readonly version: number;
+  /** The name that its peer was judged by. */
+  readonly serverName: string;
   readonly bytes: Buffer;
 }
 
@@ -88,11 +89,11 @@ export class TlsTransport implements Transport {
   }
 
   #nameFor(host: Host, options: ConnectOptions): string {
-    if (this.#serverName !== '') return this.#serverName;
-    return options.sni ?? (this.#usesHostname ? host.hostname : '');
+    const configured = options.sni ?? this.#serverName;
+    return configured === '' && this.#usesHostname ? host.hostname : configured;
   }
 
-  connect(host: Host, options: ConnectOptions, handlers: ConnectHandlers): void {
+  connect(host: Host, options: ConnectOptions, handlers: TransportHandlers): void {
     let current: Current | undefined;
     try {
       current = this.#current();
@@ -104,18 +105,19 @@ export class TlsTransport implements Transport {
     else this.#dial(host, options, handlers, current);
   }
 
-  #fail(handlers: ConnectHandlers, reason: string, stat: string): void {
+  #fail(handlers: TransportHandlers, reason: string, stat: string): void {
     this.#count(stat);
     queueMicrotask(() => handlers.onClose(reason));
   }
 
-  #dial(host: Host, options: ConnectOptions, handlers: ConnectHandlers, current: Current): void {
+  #dial(host: Host, options: ConnectOptions, handlers: TransportHandlers, current: Current): void {
     const former = this.#sessions.get(host);
     const serverName = this.#nameFor(host, options);
     let isTrusted = false;
     let latest: Buffer | undefined;
     const keep = (): void => {
-      if (isTrusted && latest !== undefined && this.#resumes) this.#sessions.set(host, { version: current.version, bytes: latest });
+      if (isTrusted && latest !== undefined && this.#resumes)
+        this.#sessions.set(host, { version: current.version, serverName, bytes: latest });
     };
     dialTls(
       {
@@ -124,7 +126,7 @@ export class TlsTransport implements Transport {
         context: current.context,
         serverName,
         alpn: this.#settings.alpn.length > 0 ? this.#settings.alpn : (options.alpnFallback ?? []),
-        session: former?.version === current.version ? former.bytes : undefined,
+        session: former?.version === current.version && former.serverName === serverName ? former.bytes : undefined,
         timeoutMs: options.timeoutMs,
         keepAliveMs: this.#keepAliveMs,
       },
@@ -142,7 +144,7 @@ export class TlsTransport implements Transport {
     );
   }
 
-  #failed(host: Host, handlers: ConnectHandlers, kind: 'connect' | 'handshake' | 'timeout', reason: string): void {
+  #failed(host: Host, handlers: TransportHandlers, kind: 'connect' | 'handshake' | 'timeout', reason: string): void {
     if (kind === 'handshake') {
       this.#count('ssl.connection_error');
       this.#sessions.delete(host);
@@ -165,7 +167,7 @@ export class TlsTransport implements Transport {
   }
 
   /** True where the peer is whom we want; hands the connection over then. */
-  #secured(host: Host, socket: TLSSocket, verifyError: string | undefined, serverName: string, handlers: ConnectHandlers): boolean {
+  #secured(host: Host, socket: TLSSocket, verifyError: string | undefined, serverName: string, handlers: TransportHandlers): boolean {
     // sessions are kept of peers that were judged under the same secrets, and a resumed one shows no certificate
     const isResumed = socket.isSessionReused();
     const refusal = isResumed ? undefined : this.#refusal(peerCertificate(socket), verifyError, serverName);
@@ -180,7 +182,7 @@ export class TlsTransport implements Transport {
     if (isResumed) this.#count('ssl.session_reused');
     const connection = wrapTls(socket, undefined, host.address);
     connection.read(handlers);
-    handlers.onConnect(connection);
+    handlers.onConnect(connection, typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '');
     return true;
   }
 }

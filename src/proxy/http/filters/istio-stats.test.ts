@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../core/errors.ts';
+import { ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { readHttpSettings } from '../../cluster/http-options.ts';
 import type { Cluster, Host, Limits } from '../../cluster/cluster.ts';
 import type { DownstreamConnection } from '../../listener/connection.ts';
 import { istioStats as tcpStats } from '../../network/istio-stats.ts';
@@ -55,10 +58,7 @@ function clusterOf(name: string, metadata: Record<string, unknown>): Cluster {
     metadata,
     connectTimeoutMs: 1,
     limits,
-    maxRequestsPerConnection: 0,
-    idleTimeoutMs: 0,
-    maxConnectionDurationMs: 0,
-    upstreamProtocol: 'http1',
+    http: readHttpSettings(create(ClusterSchema), ''),
     sourceAddresses: [],
     stats: createStats(),
     hosts: [],
