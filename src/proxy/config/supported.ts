@@ -89,6 +89,9 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing':
     'client_sampling random_sampling overall_sampling -verbose -max_path_tag_length -custom_tags -spawn_upstream_span',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': 'upgrade_type enabled',
+  'envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig': 'mappers body_format',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper':
+    'filter status_code body body_format_override headers_to_add',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
   'envoy.config.core.v3.SchemeHeaderTransformation': 'scheme_to_overwrite match_upstream',

@@ -17,7 +17,8 @@ export interface MutationFields {
   readonly responseHeadersToRemove: readonly string[];
 }
 
-type Change = (headers: HeaderMap, info: StreamInfo) => void;
+/** One change of a head's fields. */
+export type HeaderChange = (headers: HeaderMap, info: StreamInfo) => void;
 
 function modifiableName(name: string, path: string): string {
   const lower = name.toLowerCase();
@@ -35,7 +36,7 @@ function actionOf(option: HeaderValueOption, path: string): AppendAction {
 }
 
 /** One addition. Names of our own statistics and trailers get no special treatment. */
-function compileHeaderOption(option: HeaderValueOption, path: string): Change {
+function compileHeaderOption(option: HeaderValueOption, path: string): HeaderChange {
   const name = modifiableName(option.header?.key ?? '', `${path}.header.key`);
   const raw = option.header?.rawValue;
   const source = raw !== undefined && raw.length > 0 ? Buffer.from(raw).toString('latin1') : (option.header?.value ?? '');
@@ -53,17 +54,22 @@ function compileHeaderOption(option: HeaderValueOption, path: string): Change {
   };
 }
 
+/** Additions in order. `path` is that of the list. */
+export function compileHeaderChanges(adds: readonly HeaderValueOption[], path: string): readonly HeaderChange[] {
+  return adds.map((option, i) => compileHeaderOption(option, `${path}[${i}]`));
+}
+
 function compileChanges(
   adds: readonly HeaderValueOption[],
   removes: readonly string[],
   path: string,
   kind: 'request' | 'response',
-): Change[] {
-  const removals = removes.map((name, i): Change => {
+): HeaderChange[] {
+  const removals = removes.map((name, i): HeaderChange => {
     const lower = modifiableName(name, `${path}${kind}_headers_to_remove[${i}]`);
     return (headers) => headers.remove(lower);
   });
-  return [...removals, ...adds.map((option, i) => compileHeaderOption(option, `${path}${kind}_headers_to_add[${i}]`))];
+  return [...removals, ...compileHeaderChanges(adds, `${path}${kind}_headers_to_add`)];
 }
 
 /** The changes of one level, or undefined where it has none. `path` is the level's own. */
