@@ -31,6 +31,12 @@ import { FilterConfigSchema as GrpcStatsSchema } from '../../xds/gen/envoy/exten
 import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
 import { RBACPerRouteSchema, RBACSchema as HttpRbacSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import {
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
+} from '../../xds/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.ts';
+import { CookieBasedSessionStateSchema } from '../../xds/gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.ts';
+import { HeaderBasedSessionStateSchema } from '../../xds/gen/envoy/extensions/http/stateful_session/header/v3/header_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
@@ -91,6 +97,10 @@ export const typeRegistry = createRegistry(
   RBACPerRouteSchema,
   HttpRbacSchema,
   RouterSchema,
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
+  CookieBasedSessionStateSchema,
+  HeaderBasedSessionStateSchema,
   HttpInspectorSchema,
   OriginalDstSchema,
   TlsInspectorSchema,

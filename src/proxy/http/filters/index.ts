@@ -15,6 +15,7 @@ import { localRateLimit } from './local-ratelimit.ts';
 import { peerMetadata } from './peer-metadata.ts';
 import { rbac } from './rbac.ts';
 import { setFilterState } from './set-filter-state.ts';
+import { statefulSession } from './stateful-session.ts';
 
 /**
  * The HTTP filters that Tulle has. The router, which ends every chain, and `on_demand`, which tells the router to ask
@@ -37,4 +38,5 @@ export const httpFilters: readonly HttpFilter[] = [
   peerMetadata,
   rbac,
   setFilterState,
+  statefulSession,
 ];

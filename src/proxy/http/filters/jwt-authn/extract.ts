@@ -1,6 +1,7 @@
 /** Where tokens stand in a request, and how they are taken out of it. Source: Envoy, JwtProvider.from_*. */
-import type { HeaderMap, RequestHead } from '../../../../wire/http/message.ts';
+import type { RequestHead } from '../../../../wire/http/message.ts';
 import type { JwtProvider } from '../../../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
+import { cookieOf } from '../request-cookie.ts';
 
 export interface FoundToken {
   readonly text: string;
@@ -76,20 +77,6 @@ function paramPlace(name: string): Place {
 function queryOf(path: string, start: number): string {
   const hash = path.indexOf('#', start);
   return path.slice(start + 1, hash === -1 ? undefined : hash);
-}
-
-/** The value of a cookie, without quotes around it; undefined where there is none. */
-export function cookieOf(headers: HeaderMap, name: string): string | undefined {
-  if (!headers.has('cookie')) return undefined;
-  for (const field of headers.getAll('cookie')) {
-    for (const pair of field.split(';')) {
-      const equals = pair.indexOf('=');
-      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
-      const value = pair.slice(equals + 1).trim();
-      return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
-    }
-  }
-  return undefined;
 }
 
 function cookiePlace(name: string): Place {
