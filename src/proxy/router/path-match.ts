@@ -48,6 +48,14 @@ function separatedTest(prefix: string, isCaseSensitive: boolean, path: string): 
   return (text) => starts(text) && (text.length === prefix.length || text[prefix.length] === '/');
 }
 
+/** What every text begins with that an expression matches in full, as far as it is plain to see. */
+export function literalStart(regex: string): string {
+  if (regex.includes('|')) return '';
+  const [literal = ''] = /^[^\\.+*?()[\]{}^$]*/.exec(regex) ?? [];
+  // the last character may be one that need not be there
+  return '*?{'.includes(regex.charAt(literal.length) || '.') ? literal.replace(/.$/su, '') : literal;
+}
+
 function pathMatch(test: TextTest, more: Partial<PathMatch> = {}): PathMatch {
   return { test, matchedLength: -1, key: undefined, isConnect: false, template: undefined, ...more };
 }
@@ -55,7 +63,8 @@ function pathMatch(test: TextTest, more: Partial<PathMatch> = {}): PathMatch {
 function templateMatch(policy: TypedExtensionConfig, path: string): PathMatch {
   const config = decodeTyped(policy.typedConfig, UriTemplateMatchConfigSchema, `${path}.typed_config`);
   const template = compileUriTemplate(config.pathTemplate, `${path}.typed_config.path_template`);
-  return pathMatch(template.test, { template });
+  const [literal = ''] = /^[^{*]*/.exec(config.pathTemplate) ?? [];
+  return pathMatch(template.test, { template, key: { isWhole: false, text: literal } });
 }
 
 /** Compiles the path part of a match. Throws ConfigError where there is none. */
@@ -77,7 +86,9 @@ export function compilePathMatch(match: RouteMatch, path: string): PathMatch {
         key: keyOf(specifier.value, false),
       });
     case 'safeRegex':
-      return pathMatch(compileRegexMatcher(specifier.value, `${path}.safe_regex`));
+      return pathMatch(compileRegexMatcher(specifier.value, `${path}.safe_regex`), {
+        key: { isWhole: false, text: literalStart(specifier.value.regex) },
+      });
     case 'connectMatcher':
       return pathMatch(() => true, { isConnect: true });
     case 'pathMatchPolicy':
