@@ -9,7 +9,7 @@ import type { HeaderBlock } from '../http/headers.ts';
 import { fault, type Fault } from './faults.ts';
 import { FloodGuard, PREMATURE_MS } from './flood-guard.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { goAwayText, INITIAL_WINDOW, MAX_STREAM_ID, resetText, windowUpdateText } from './frames.ts';
+import { emptyEndText, goAwayText, INITIAL_WINDOW, MAX_STREAM_ID, resetText, windowUpdateText } from './frames.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { ResetStreams } from './reset-streams.ts';
@@ -17,8 +17,6 @@ import { SendScheduler } from './send-scheduler.ts';
 import { initialPeerSettings } from './settings.ts';
 import { Stream, type StreamHost } from './stream.ts';
 import { type FrameSink, H2, type Http2Options, type Http2Owner } from './types.ts';
-
-const NO_BYTES = new Uint8Array(0);
 
 export class ConnectionCore implements StreamHost {
   readonly isServer: boolean;
@@ -130,7 +128,7 @@ export class ConnectionCore implements StreamHost {
     const trailers = stream.queuedTrailers;
     if (trailers !== undefined && trailers.size > 0) {
       this.writer.headers(stream.id, this.encoder.trailers(trailers), true, this.scheduler.maxFrameBytes);
-    } else this.writer.data(stream.id, NO_BYTES, true);
+    } else this.writer.text(emptyEndText(stream.id));
     this.#localEnd(stream);
   }
 

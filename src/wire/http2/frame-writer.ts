@@ -3,7 +3,7 @@
  * (PING, SETTINGS, streams to be reset) without end.
  */
 import { fault, type Fault } from './faults.ts';
-import { DATA, END_STREAM, frameHeadText, headersText } from './frames.ts';
+import { DATA, frameHeadText, headersText } from './frames.ts';
 import type { FrameSink, Http2Options } from './types.ts';
 
 export class FrameWriter {
@@ -42,13 +42,11 @@ export class FrameWriter {
     this.text(headersText(id, block, isEnd, maxFrameBytes));
   }
 
-  /** One DATA frame; `view` is borrowed. */
-  data(id: number, view: Uint8Array, isEnd: boolean): void {
-    const length = view.length;
-    this.text(frameHeadText(length, DATA, isEnd ? END_STREAM : 0, id));
-    if (length === 0) return;
-    this.#writtenBytes += length;
-    if (!this.#sink.writeBytes(view, true)) this.isFull = true;
+  /** A DATA frame that does not end its stream; `isBorrowed`: the bytes will change after the call. */
+  data(id: number, view: Uint8Array, isBorrowed: boolean): void {
+    this.text(frameHeadText(view.length, DATA, 0, id));
+    this.#writtenBytes += view.length;
+    if (!this.#sink.writeBytes(view, isBorrowed)) this.isFull = true;
   }
 
   /** To be called now and then, and after what a peer sent was answered: more frames wait than may, or undefined. */

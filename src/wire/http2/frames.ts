@@ -47,6 +47,11 @@ export function frameHeadText(length: number, type: number, flags: number, id: n
   );
 }
 
+/** DATA of no bytes, that ends its stream. */
+export function emptyEndText(id: number): string {
+  return frameHeadText(0, DATA, END_STREAM, id);
+}
+
 export function resetText(id: number, code: number): string {
   return frameHeadText(4, RST_STREAM, 0, id) + uint32Text(code);
 }

@@ -43,7 +43,7 @@ export class HeadAssembler {
     if ((flags & END_HEADERS) !== 0) return undefined;
     this.openId = id;
     this.#frames = 0;
-    this.bytes = bytes.slice(from, to);
+    this.bytes = new Uint8Array(bytes.subarray(from, to));
     this.start = 0;
     this.end = to - from;
     return undefined;

@@ -13,7 +13,7 @@ import type { Stream } from './stream.ts';
 
 const EMPTY = new Uint8Array(0);
 
-/** What is left of a queue: pieces are large, and one of them short of a frame is sent as it is. */
+/** Takes at most `size` bytes off a queue; a piece that is shorter goes as it is. */
 function takeFrame(queue: Uint8Array[], size: number): Uint8Array {
   const [piece = EMPTY] = queue;
   if (piece.length <= size) {
@@ -44,11 +44,11 @@ export class SendScheduler {
   send(stream: Stream, view: Uint8Array): boolean {
     const length = view.length;
     if (stream.queue !== undefined) {
-      stream.queue.push(view.slice());
+      stream.queue.push(new Uint8Array(view));
       return false;
     }
     if (length <= stream.sendWindow && length <= this.#window && length <= this.maxFrameBytes) {
-      if (length > 0) this.#write(stream, view, false);
+      if (length > 0) this.#write(stream, view, true);
     } else if (!this.#sendParts(stream, view)) return false;
     if (!this.#writer.isFull) return true;
     this.#waiting.add(stream);
@@ -89,11 +89,11 @@ export class SendScheduler {
     this.#waiting.delete(stream);
   }
 
-  #write(stream: Stream, view: Uint8Array, isEnd: boolean): void {
+  #write(stream: Stream, view: Uint8Array, isBorrowed: boolean): void {
     stream.sendWindow -= view.length;
     this.#window -= view.length;
     this.#guard.sentDataFrames++;
-    this.#writer.data(stream.id, view, isEnd);
+    this.#writer.data(stream.id, view, isBorrowed);
   }
 
   /** False: a part had to be queued. */
@@ -102,11 +102,11 @@ export class SendScheduler {
     while (at < view.length) {
       const size = Math.min(view.length - at, stream.sendWindow, this.#window, this.maxFrameBytes);
       if (size <= 0) {
-        stream.queue = [view.slice(at)];
+        stream.queue = [new Uint8Array(view.subarray(at))];
         if (stream.sendWindow > 0) this.#blocked.add(stream);
         return false;
       }
-      this.#write(stream, view.subarray(at, at + size), false);
+      this.#write(stream, view.subarray(at, at + size), true);
       at += size;
     }
     return true;

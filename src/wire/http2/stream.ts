@@ -99,7 +99,8 @@ export class Stream implements Http2Stream {
   /** Bytes of DATA have come, borrowed. */
   onPiece(view: Uint8Array): void {
     if (this.#isPaused || this.#held !== undefined) {
-      (this.#held ??= []).push(view.slice());
+      // not slice: a Buffer's gives the same bytes, which will change
+      (this.#held ??= []).push(new Uint8Array(view));
       this.#heldBytes += view.length;
       return;
     }
