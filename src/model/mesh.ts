@@ -14,6 +14,8 @@ export interface MeshSettings {
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   readonly isAutoMtlsEnabled: boolean;
   readonly connectTimeoutMs: number;
+  /** Where a DestinationRule does not say: DEFAULT leaves it to proxies, ours multiplexing by ALPN behind mTLS. */
+  readonly h2UpgradePolicy: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
   /** 0 waits for ever, as Istio does; ours is 5 s so that server-first protocols go on. */
   readonly protocolDetectionTimeoutMs: number;
   readonly pathNormalization: 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
@@ -32,6 +34,7 @@ export const defaultMeshSettings: MeshSettings = {
   outboundTrafficPolicy: 'ALLOW_ANY',
   isAutoMtlsEnabled: true,
   connectTimeoutMs: 10_000,
+  h2UpgradePolicy: 'DEFAULT',
   protocolDetectionTimeoutMs: 5_000,
   pathNormalization: 'BASE',
   accessLogFile: '',

@@ -1,5 +1,5 @@
 /** Blocks of a DestinationRule as fields of a cluster: balancing, circuit breakers, outlier detection, HTTP options. */
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import type { ConnectionPool, LoadBalancer, OutlierDetection, SimpleBalancer } from '../../model/traffic-policy.ts';
 import type { Protocol } from '../../model/service.ts';
@@ -16,16 +16,23 @@ import type { PortPolicy } from './destination-policy.ts';
 const UNLIMITED = 0xffff_ffff;
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-/** How requests are spoken to a cluster: one version, the client's, or bytes only. */
-export type UpstreamHttp = 'http1' | 'http2' | 'client' | 'opaque';
+/** How requests are spoken to a cluster: one version, the client's, what ALPN chooses, or bytes only. */
+export type UpstreamHttp = 'http1' | 'http2' | 'client' | 'negotiated' | 'opaque';
 
-/** The version for `protocol` under `pool`. */
-export function upstreamHttp(protocol: Protocol, pool: ConnectionPool | undefined): UpstreamHttp {
+type H2UpgradePolicy = ConnectionPool['h2UpgradePolicy'];
+
+/** Whether HTTP/1.1 is sent on as HTTP/2: what `pool` says, else the mesh. */
+export function h2UpgradePolicy(pool: ConnectionPool | undefined, ofMesh: H2UpgradePolicy): H2UpgradePolicy {
+  return pool === undefined || pool.h2UpgradePolicy === 'DEFAULT' ? ofMesh : pool.h2UpgradePolicy;
+}
+
+/** The version for `protocol` under `pool`; `upgrade` is what `h2UpgradePolicy` says. */
+export function upstreamHttp(protocol: Protocol, pool: ConnectionPool | undefined, upgrade: H2UpgradePolicy): UpstreamHttp {
   if (protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web') return 'http2';
   if (protocol === 'auto') return 'client';
   if (protocol !== 'http') return 'opaque';
   if (pool?.useClientProtocol === true) return 'client';
-  return pool?.h2UpgradePolicy === 'UPGRADE' ? 'http2' : 'http1';
+  return upgrade === 'UPGRADE' ? 'http2' : 'http1';
 }
 
 const SIMPLE: Readonly<Record<SimpleBalancer, Cluster_LbPolicy>> = {
@@ -116,6 +123,20 @@ export function outlierDetectionOf(outlier: OutlierDetection): OutlierDetectionM
   return message;
 }
 
+type Versions = NonNullable<MessageInitShape<typeof HttpProtocolOptionsSchema>['upstreamProtocolOptions']>;
+
+function versionsOf(http: UpstreamHttp, http2ProtocolOptions: { readonly maxConcurrentStreams?: number }): Versions {
+  if (http === 'client') return { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } };
+  if (http === 'negotiated') return { case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } };
+  const isHttp2 = http === 'http2';
+  return {
+    case: 'explicitHttpConfig',
+    value: {
+      protocolConfig: isHttp2 ? { case: 'http2ProtocolOptions', value: http2ProtocolOptions } : { case: 'httpProtocolOptions', value: {} },
+    },
+  };
+}
+
 /** HTTP options of a cluster, or undefined where Envoy's defaults (HTTP/1.1) are what is wanted. */
 export function httpOptionsOf(http: UpstreamHttp, pool: ConnectionPool | undefined, autoSni = false): Record<string, Any> {
   const {
@@ -136,18 +157,7 @@ export function httpOptionsOf(http: UpstreamHttp, pool: ConnectionPool | undefin
       },
     }),
     ...(autoSni && { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }),
-    upstreamProtocolOptions:
-      http === 'client'
-        ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } }
-        : {
-            case: 'explicitHttpConfig',
-            value: {
-              protocolConfig:
-                http === 'http2'
-                  ? { case: 'http2ProtocolOptions', value: http2ProtocolOptions }
-                  : { case: 'httpProtocolOptions', value: {} },
-            },
-          },
+    upstreamProtocolOptions: versionsOf(http, http2ProtocolOptions),
   });
   return { [HTTP_OPTIONS]: anyPack(HttpProtocolOptionsSchema, options) };
 }

@@ -55,7 +55,7 @@ function portCluster(
   const name = inboundCluster(number);
   const cluster = server.isIntercepted ? originalDestination(name, settings) : loopbackCluster(name, appPort, settings);
   if (server.isIntercepted) bindToInbound(cluster, server.hasIpv6);
-  cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, undefined), undefined);
+  cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, undefined, 'DO_NOT_UPGRADE'), undefined);
   const services = service === undefined ? [] : [{ host: service.host, name: service.name, namespace: service.namespace }];
   cluster.metadata = metadataOf(origin, { services });
   return resourceOf(ClusterSchema, name, cluster);

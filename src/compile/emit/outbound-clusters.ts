@@ -15,7 +15,15 @@ import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import { duration, extension, overAds } from './any.ts';
 import { clientTlsSocket } from './client-tls.ts';
-import { httpOptionsOf, outlierDetectionOf, setLoadBalancer, thresholdsOf, upstreamHttp, type UpstreamHttp } from './cluster-policy.ts';
+import {
+  h2UpgradePolicy,
+  httpOptionsOf,
+  outlierDetectionOf,
+  setLoadBalancer,
+  thresholdsOf,
+  upstreamHttp,
+  type UpstreamHttp,
+} from './cluster-policy.ts';
 import { type EffectivePolicy, effectivePolicy, type PortPolicy, portPolicy, sharedPolicy } from './destination-policy.ts';
 import { localitiesOf } from './endpoints.ts';
 import { memoised } from './memo.ts';
@@ -39,10 +47,18 @@ const MESH_ALPN: Readonly<Record<UpstreamHttp, readonly string[]>> = {
   http2: ['istio-h2', 'istio', 'h2'],
   // Nothing that a server may pick: it then sniffs the version, as the client's request has it.
   client: ['istio-http/1.1', 'istio'],
+  // The server's proxy takes the first of its own that is here: h2, then http/1.1.
+  negotiated: ['istio-h2', 'istio-http/1.1', 'istio', 'h2', 'http/1.1'],
   opaque: ['istio'],
 };
 
-const CLIENT_ALPN: Readonly<Record<UpstreamHttp, readonly string[]>> = { http1: ['http/1.1'], http2: ['h2'], client: [], opaque: [] };
+const CLIENT_ALPN: Readonly<Record<UpstreamHttp, readonly string[]>> = {
+  http1: ['http/1.1'],
+  http2: ['h2'],
+  client: [],
+  negotiated: ['h2', 'http/1.1'],
+  opaque: [],
+};
 
 interface Target {
   readonly service: ServiceShape;
@@ -52,6 +68,8 @@ interface Target {
   readonly policy: PortPolicy;
   readonly settings: MeshSettings;
   readonly resolution: Resolution;
+  /** The client carries HTTP/1.1 as HTTP/2 to other proxies of the mesh. */
+  readonly isMultiplexing: boolean;
 }
 
 /**
@@ -64,13 +82,19 @@ function resolutionFor({ isHeadless, resolution }: ServiceShape, isIntercepted: 
 
 /** Every outbound cluster of a service under a policy. */
 const clustersOf = memoised(
-  (service: ServiceShape, effective: EffectivePolicy, settings: MeshSettings, isIntercepted: boolean): readonly CompiledResource[] => {
+  (
+    service: ServiceShape,
+    effective: EffectivePolicy,
+    settings: MeshSettings,
+    isIntercepted: boolean,
+    isMultiplexing: boolean,
+  ): readonly CompiledResource[] => {
     const resolution = resolutionFor(service, isIntercepted);
     return service.ports.flatMap((port) =>
       [undefined, ...effective.subsets].flatMap((subset) => {
         const policy = portPolicy(effective, subset, port.number);
-        const target = { service, port, subset, effective, policy, settings, resolution };
-        const clusters = [clusterOf(target, upstreamHttp(port.protocol, policy.connectionPool))];
+        const target = { service, port, subset, effective, policy, settings, resolution, isMultiplexing };
+        const clusters = [clusterOf(target, httpOf(target))];
         if (port.protocol === 'auto') clusters.push(clusterOf(target, 'opaque'));
         return clusters.map((cluster) => resourceOf(ClusterSchema, cluster.name, cluster));
       }),
@@ -82,7 +106,13 @@ const clustersOf = memoised(
 export function outboundClusters(scope: Scope): CompiledResource[] {
   const { client, settings } = scope;
   return [...scope.services.values()].flatMap((service) =>
-    clustersOf(service, sharedPolicy(service, effectivePolicy(scope, service)), settings, client.isIntercepted),
+    clustersOf(
+      service,
+      sharedPolicy(service, effectivePolicy(scope, service)),
+      settings,
+      client.isIntercepted,
+      client.userAgent === 'tulle',
+    ),
   );
 }
 
@@ -107,6 +137,23 @@ function clusterOf(target: Target, http: UpstreamHttp): Cluster {
   if (policy.outlierDetection !== undefined) cluster.outlierDetection = outlierDetectionOf(policy.outlierDetection);
   setTls(cluster, target, http);
   return cluster;
+}
+
+/**
+ * What is spoken to a port. Our own proxy takes HTTP/2 from whoever takes it behind the mesh's mTLS, and HTTP/1.1 from the
+ * rest: their applications get HTTP/1.1 all the same, for that is what the cluster of the port there speaks.
+ */
+function httpOf({ port, policy, isMultiplexing, service, settings }: Target): UpstreamHttp {
+  const upgrade = h2UpgradePolicy(policy.connectionPool, settings.h2UpgradePolicy);
+  const http = upstreamHttp(port.protocol, policy.connectionPool, upgrade);
+  if (!isMultiplexing || http !== 'http1' || upgrade === 'DO_NOT_UPGRADE') return http;
+  const isMutual = policy.tls?.mode === 'ISTIO_MUTUAL' || (policy.tls === undefined && takesAutoMtls(service, settings));
+  return isMutual ? 'negotiated' : http;
+}
+
+/** Whether endpoints of a service may be called by mTLS without a word of a DestinationRule. */
+function takesAutoMtls(service: ServiceShape, settings: MeshSettings): boolean {
+  return settings.isAutoMtlsEnabled && !service.isExternal && service.resolution !== 'none';
 }
 
 /** SIMPLE and MUTUAL without a name send the request's authority, and hold the certificate to it. */
@@ -174,7 +221,7 @@ function setTls(cluster: Cluster, { service, port, subset, policy, settings, res
   if (tls?.mode === 'ISTIO_MUTUAL') cluster.transportSocket = meshSocket();
   else if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
     cluster.transportSocket = clientTlsSocket(tls, service.subjectAltNames, CLIENT_ALPN[http]);
-  else if (tls === undefined && settings.isAutoMtlsEnabled && !service.isExternal && service.resolution !== 'none') {
+  else if (tls === undefined && takesAutoMtls(service, settings)) {
     // the balancer of dialled addresses has no endpoints whose metadata could tell which of them take mTLS
     if (resolution === 'none') {
       if (service.isAllMeshed) cluster.transportSocket = meshSocket();

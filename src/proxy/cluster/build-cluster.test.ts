@@ -49,6 +49,19 @@ function assignment(...addresses: string[]): ClusterLoadAssignment {
 
 const EDS = { type: 'EDS', edsClusterConfig: { edsConfig: { ads: {} } } };
 
+test('hosts that a request names come first, healthy ones; where it is strict, none but them', () => {
+  const { cluster } = build({ loadAssignment: endpoints('10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80') });
+  const pick = (keys: readonly string[], isStrict: boolean): string | undefined =>
+    cluster.pick({ ...ANY_HOST, override: { keys, isStrict } })?.key;
+  for (let i = 0; i < 3; i++) assert.equal(pick(['10.0.0.9:80', '10.0.0.2:80', '10.0.0.1:80'], false), '10.0.0.2:80');
+  assert.equal(pick(['10.0.0.9:80'], true), undefined);
+  assert.notEqual(pick(['10.0.0.9:80'], false), undefined);
+  const host = cluster.hosts.find(({ key }) => key === '10.0.0.2:80');
+  assert.ok(host);
+  host.isHealthy = false;
+  assert.equal(pick(['10.0.0.2:80'], true), undefined);
+});
+
 test('a STATIC cluster is warm at once and takes turns', () => {
   const { cluster, stat } = build({ loadAssignment: endpoints('10.0.0.1:80', '10.0.0.2:80') });
   assert.equal(cluster.isWarm, true);

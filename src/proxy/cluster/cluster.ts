@@ -49,6 +49,8 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
   /** Protocols to offer where the context names none (Envoy: application protocol fallback). */
   readonly alpnFallback?: readonly string[];
+  /** HTTP/2 is not offered, whatever the context says: for what only HTTP/1.1 carries. */
+  readonly isHttp1Only?: boolean;
   readonly sni?: string;
   /** Source address to bind, e.g. 127.0.0.6 for inbound passthrough. */
   readonly bind?: string;

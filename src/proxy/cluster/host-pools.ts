@@ -27,13 +27,26 @@ class HostPools {
   }
 }
 
-/**
- * The pool for a request, made on first use. `protocol` is the client's, for clusters that speak the same upstream;
- * `sni` is the server name that the request asks for, '' for what the cluster says.
- */
-export function poolOf(cluster: Cluster, host: Host, clock: Clock, protocol: HttpProtocol, sni = ''): HttpPool {
-  const { upstreamProtocol } = cluster.http;
-  const wanted = upstreamProtocol === 'client' ? (protocol === 'HTTP/2' ? 'http2' : 'http1') : upstreamProtocol;
+/** What a pool must know of a request. */
+export interface PoolRequest {
+  /** The client's, for clusters that speak the same upstream. */
+  readonly protocol: HttpProtocol;
+  /** It asks for a tunnel: an upgrade, or CONNECT. */
+  readonly isTunnel: boolean;
+  /** The server name that it asks for; '' for what the cluster says. */
+  readonly sni: string;
+}
+
+function protocolFor({ upstreamProtocol }: Cluster['http'], { protocol, isTunnel }: PoolRequest): PoolProtocol {
+  if (upstreamProtocol === 'client') return protocol === 'HTTP/2' ? 'http2' : 'http1';
+  // Not every peer that takes HTTP/2 takes tunnels in it, and with HTTP/1.1 all do.
+  return upstreamProtocol === 'auto' && isTunnel ? 'http1' : upstreamProtocol;
+}
+
+/** The pool for a request, made on first use. */
+export function poolOf(cluster: Cluster, host: Host, clock: Clock, request: PoolRequest): HttpPool {
+  const { sni } = request;
+  const wanted = protocolFor(cluster.http, request);
   if (!(host.pool instanceof HostPools)) host.pool = new HostPools();
   return host.pool instanceof HostPools
     ? host.pool.find(cluster, host, clock, wanted, sni)

@@ -11,6 +11,7 @@ import type { Cluster, Host } from './cluster.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import { Http1Client } from './http1-client.ts';
 import { Http2Client } from './http2-client.ts';
+import { HTTP2_NAMES } from '../tls/upstream.ts';
 import { sourceTo } from './source-address.ts';
 import { type ClusterHttpStats, clusterHttp2Stats, clusterHttpStats } from './http-stats.ts';
 import type { UpstreamStream } from './http-upstream.ts';
@@ -32,9 +33,6 @@ const OFFERS: Readonly<Record<PoolProtocol, readonly string[]>> = {
   http2: ['h2'],
   auto: ['h2', 'http/1.1'],
 };
-
-/** Names of HTTP/2 in ALPN; the latter is Istio's, between its sidecars. */
-const HTTP2_NAMES: ReadonlySet<string> = new Set(['h2', 'istio-h2']);
 
 const CONNECT_TIMEOUT = 'connection timeout';
 
@@ -182,6 +180,7 @@ export class HttpPool implements MemberOwner {
     const options = {
       timeoutMs: connectTimeoutMs,
       alpnFallback: OFFERS[this.#protocol],
+      isHttp1Only: this.#protocol === 'http1',
       ...(bind === undefined ? {} : { bind }),
       ...(this.#sni === '' ? {} : { sni: this.#sni }),
     };

@@ -294,7 +294,8 @@ export class Exchange implements Upstream, AttemptOwner {
     const idleMs = this.#retry?.policy.perTryIdleTimeoutMs ?? 0;
     const attempt = new Attempt(this, request.method === 'HEAD', cluster, host, stats, this.#timers, idleMs);
     this.#attempt = attempt;
-    attempt.begin(poolOf(cluster, host, clock, request.protocol, cluster.http.serverNameOf?.(request)));
+    const sni = cluster.http.serverNameOf?.(request) ?? '';
+    attempt.begin(poolOf(cluster, host, clock, { protocol: request.protocol, isTunnel: this.#down.isUpgrade, sni }));
   }
 
   #pick(cluster: Cluster): Host | undefined {

@@ -132,7 +132,7 @@ function start(cluster: Cluster | undefined, request: SideRequest, clock: Clock,
   const attempt = new Attempt(aside, request.method === 'HEAD', cluster, host, stats, timersOf(clock), 0);
   attempt.startTimeout(request.timeoutMs);
   const sni = cluster.http.serverNameOf === undefined ? '' : serverNameIn(request.authority);
-  attempt.begin(poolOf(cluster, host, clock, 'HTTP/1.1', sni));
+  attempt.begin(poolOf(cluster, host, clock, { protocol: 'HTTP/1.1', isTunnel: false, sni }));
   return attempt;
 }
 

@@ -26,6 +26,9 @@ interface Session {
   readonly bytes: Buffer;
 }
 
+/** Names of HTTP/2 in ALPN; the latter is Istio's, between its sidecars. */
+export const HTTP2_NAMES: ReadonlySet<string> = new Set(['h2', 'istio-h2']);
+
 /** Why there is no connection, as Envoy's transport failure reason begins. */
 function tlsError(reason: string): string {
   return `TLS_error:|${reason}`;
@@ -93,6 +96,12 @@ export class TlsTransport implements Transport {
     return configured === '' && this.#usesHostname ? host.hostname : configured;
   }
 
+  #offer({ alpnFallback = [], isHttp1Only = false }: ConnectOptions): readonly string[] {
+    const { alpn } = this.#settings;
+    const offer = alpn.length > 0 ? alpn : alpnFallback;
+    return isHttp1Only ? offer.filter((name) => !HTTP2_NAMES.has(name)) : offer;
+  }
+
   connect(host: Host, options: ConnectOptions, handlers: TransportHandlers): void {
     let current: Current | undefined;
     try {
@@ -125,7 +134,7 @@ export class TlsTransport implements Transport {
         bind: options.bind,
         context: current.context,
         serverName,
-        alpn: this.#settings.alpn.length > 0 ? this.#settings.alpn : (options.alpnFallback ?? []),
+        alpn: this.#offer(options),
         session: former?.version === current.version && former.serverName === serverName ? former.bytes : undefined,
         timeoutMs: options.timeoutMs,
         keepAliveMs: this.#keepAliveMs,

@@ -29,6 +29,11 @@ const specSchema = object({
   ),
   enableAutoMtls: defaulted(bool, base.isAutoMtlsEnabled, 'Whether clients use mutual TLS by themselves where the server has a proxy.'),
   connectTimeout: defaulted(duration(1), base.connectTimeoutMs, 'Time to connect to an endpoint.'),
+  h2UpgradePolicy: defaulted(
+    oneOf(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']),
+    base.h2UpgradePolicy,
+    'Whether HTTP/1.1 is sent on as HTTP/2; DEFAULT: between two of our proxies, behind mutual TLS.',
+  ),
   protocolDetectionTimeout: defaulted(
     duration(),
     base.protocolDetectionTimeoutMs,
@@ -109,6 +114,7 @@ export const meshConfig = defineDialect({
         outboundTrafficPolicy: spec.outboundTrafficPolicy?.mode ?? base.outboundTrafficPolicy,
         isAutoMtlsEnabled: spec.enableAutoMtls,
         connectTimeoutMs: spec.connectTimeout,
+        h2UpgradePolicy: spec.h2UpgradePolicy,
         protocolDetectionTimeoutMs: spec.protocolDetectionTimeout,
         pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
         accessLogFile: spec.accessLogFile,
