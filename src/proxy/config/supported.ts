@@ -82,7 +82,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // network filters
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port strip_trailing_host_dot internal_address_config append_x_forwarded_port -http2_protocol_options -http3_protocol_options -add_user_agent -proxy_100_continue -request_id_extension -append_local_overload',
+    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port strip_trailing_host_dot internal_address_config append_x_forwarded_port http2_protocol_options -http3_protocol_options -add_user_agent proxy_100_continue stream_error_on_invalid_http_message -request_id_extension -append_local_overload',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig': 'unix_sockets cidr_ranges',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert chain dns uri',
@@ -98,7 +98,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.HttpProtocolOptions':
     'idle_timeout max_connection_duration max_headers_count max_stream_duration headers_with_underscores_action max_requests_per_connection',
   'envoy.config.core.v3.Http1ProtocolOptions':
-    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers allow_custom_methods -use_balsa_parser',
+    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers allow_custom_methods override_stream_error_on_invalid_http_message -use_balsa_parser',
   'envoy.config.core.v3.Http2ProtocolOptions':
     'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive -use_oghttp2_codec -max_metadata_size -enable_huffman_encoding',
   'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',

@@ -27,6 +27,7 @@ import type { RouteTable } from '../router/route.ts';
 import type { ClientCertOptions, ForwardClientCert } from './client-cert.ts';
 import type { HttpFilter } from './filter.ts';
 import { httpFilters } from './filters/index.ts';
+import { type Http2Settings, readHttp2Options } from './http2-options.ts';
 import type { EscapedSlashes, PathOptions } from './normalize-path.ts';
 import type { HygieneOptions } from './request-hygiene.ts';
 
@@ -38,6 +39,9 @@ interface ConfiguredFilter {
 
 export interface HcmConfig {
   readonly path: string;
+  /** What connections speak; `auto`: what ALPN says, or their first bytes. */
+  readonly codec: 'auto' | 'http1' | 'http2';
+  readonly http2: Http2Settings;
   readonly statPrefix: string;
   readonly routes: { readonly kind: 'rds'; readonly name: string } | { readonly kind: 'inline'; readonly table: RouteTable };
   /** Without the router, which ends every chain. */
@@ -55,6 +59,8 @@ export interface HcmConfig {
   readonly paths: PathOptions;
   readonly via: string;
   readonly streamIdleTimeoutMs: number;
+  /** How long the end of a response may wait for a client that does not take it. */
+  readonly streamFlushTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;
   readonly maxStreamDurationMs: number;
@@ -227,11 +233,11 @@ const SLASHES: Readonly<Record<number, EscapedSlashes>> = {
 
 function readUpgrades(hcm: HttpConnectionManager, path: string): ReadonlyMap<string, boolean> {
   const upgrades = new Map<string, boolean>();
-  for (const [i, { upgradeType, enabled }] of hcm.upgradeConfigs.entries()) {
+  for (const [i, { upgradeType, enabled, filters }] of hcm.upgradeConfigs.entries()) {
     const kind = upgradeType.toLowerCase();
-    if (kind === 'connect' || kind === 'connect-udp') {
-      throw new ConfigError(`${path}.upgrade_configs[${i}].upgrade_type`, `${upgradeType} is not supported by Tulle`);
-    }
+    const at = `${path}.upgrade_configs[${i}]`;
+    if (kind === 'connect-udp') throw new ConfigError(`${at}.upgrade_type`, `${upgradeType} is not supported by Tulle`);
+    if (filters.length > 0) throw new ConfigError(`${at}.filters`, 'is not supported by Tulle: upgrades go through http_filters');
     upgrades.set(kind, enabled ?? true);
   }
   return upgrades;
@@ -244,7 +250,6 @@ function readUnderscores(options: HttpProtocolOptions | undefined): HcmConfig['u
 }
 
 function refuseUnsupported(hcm: HttpConnectionManager, path: string): void {
-  if (hcm.codecType === Codec.HTTP2) throw new ConfigError(`${path}.codec_type`, 'HTTP/2 is not supported');
   if (hcm.codecType === Codec.HTTP3) throw new ConfigError(`${path}.codec_type`, 'HTTP/3 is not supported');
   if (hcm.localReplyConfig !== undefined) throw new ConfigError(`${path}.local_reply_config`, 'is not supported by Tulle');
   if (hcm.addUserAgent === true) throw new ConfigError(`${path}.add_user_agent`, 'is not supported by Tulle');
@@ -263,6 +268,7 @@ function readTimes(hcm: HttpConnectionManager) {
   const common = hcm.commonHttpProtocolOptions;
   return {
     streamIdleTimeoutMs: durationMs(hcm.streamIdleTimeout, FIVE_MINUTES_MS),
+    streamFlushTimeoutMs: durationMs(hcm.streamIdleTimeout, FIVE_MINUTES_MS),
     requestTimeoutMs: durationMs(hcm.requestTimeout, 0),
     requestHeadersTimeoutMs: durationMs(hcm.requestHeadersTimeout, 0),
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
@@ -278,8 +284,11 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
   refuseUnsupported(hcm, path);
   const common = hcm.commonHttpProtocolOptions;
   const http1 = hcm.httpProtocolOptions;
+  const limits = { maxHeadBytes: (hcm.maxRequestHeadersKb ?? 60) * 1024, maxHeaders: common?.maxHeadersCount ?? 100 };
   return {
     path,
+    codec: hcm.codecType === Codec.HTTP1 ? 'http1' : hcm.codecType === Codec.HTTP2 ? 'http2' : 'auto',
+    http2: readHttp2Options(hcm.http2ProtocolOptions, limits, `${path}.http2_protocol_options`),
     statPrefix: hcm.statPrefix,
     routes: readRoutes(hcm, path),
     ...readChain(hcm.httpFilters, path),
@@ -299,8 +308,7 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
     via: hcm.via,
     ...readTimes(hcm),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
-    maxHeadBytes: (hcm.maxRequestHeadersKb ?? 60) * 1024,
-    maxHeaders: common?.maxHeadersCount ?? 100,
+    ...limits,
     underscores: readUnderscores(common),
     acceptsHttp10: http1?.acceptHttp10 ?? false,
     defaultHost: http1?.defaultHostForHttp10 ?? '',

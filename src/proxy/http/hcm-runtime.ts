@@ -10,12 +10,14 @@ import type { FilterScope } from './filter.ts';
 import { having, type Having, requestOrder, type RequestOrder, responseOrder, type ResponseOrder } from './filter-order.ts';
 import type { HcmConfig } from './hcm-config.ts';
 import { createHcmStats, type HcmStats } from './hcm-stats.ts';
+import { createHttp2Stats, type Http2Stats } from './http2-stats.ts';
 
 export interface HcmRuntime {
   readonly config: HcmConfig;
   readonly scope: NetworkScope;
   readonly timers: Timers;
   readonly stats: HcmStats;
+  readonly http2Stats: Http2Stats;
   readonly routes: RouteSource;
   /** The listener is an application's HTTP proxy (listener metadata `tulle.httpProxy`): CONNECT leads to itself. */
   readonly isForwardProxy: boolean;
@@ -62,6 +64,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     scope,
     timers: timersOf(clock),
     stats: createHcmStats(stats),
+    http2Stats: createHttp2Stats(scope.stats),
     routes: routeSource(config, scope),
     isForwardProxy: isForwardProxy(listenerMetadata),
     router: {

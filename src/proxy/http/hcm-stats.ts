@@ -4,6 +4,7 @@ import type { Counter, Gauge, Histogram, StatsScope } from '../telemetry/stats.t
 const COUNTERS = [
   'downstream_cx_total',
   'downstream_cx_http1_total',
+  'downstream_cx_http2_total',
   'downstream_cx_ssl_total',
   'downstream_cx_upgrades_total',
   'downstream_cx_destroy',
@@ -19,6 +20,7 @@ const COUNTERS = [
   'downstream_cx_rx_bytes_total',
   'downstream_rq_total',
   'downstream_rq_http1_total',
+  'downstream_rq_http2_total',
   'downstream_rq_completed',
   'downstream_rq_1xx',
   'downstream_rq_2xx',
@@ -34,6 +36,7 @@ const COUNTERS = [
   'downstream_rq_response_before_rq_complete',
   'downstream_rq_redirected_with_normalized_path',
   'downstream_rq_ws_on_non_ws_route',
+  'downstream_rq_too_many_premature_resets',
   'downstream_flow_control_paused_reading_total',
   'downstream_flow_control_resumed_reading_total',
   'no_route',
@@ -46,6 +49,8 @@ const COUNTERS = [
 
 export type HcmStats = Readonly<Record<(typeof COUNTERS)[number], Counter>> & {
   readonly downstream_cx_active: Gauge;
+  readonly downstream_cx_http1_active: Gauge;
+  readonly downstream_cx_http2_active: Gauge;
   readonly downstream_cx_ssl_active: Gauge;
   readonly downstream_cx_upgrades_active: Gauge;
   readonly downstream_rq_active: Gauge;
@@ -61,6 +66,8 @@ export function createHcmStats(scope: StatsScope): HcmStats {
   return {
     ...counters,
     downstream_cx_active: scope.gauge('downstream_cx_active'),
+    downstream_cx_http1_active: scope.gauge('downstream_cx_http1_active'),
+    downstream_cx_http2_active: scope.gauge('downstream_cx_http2_active'),
     downstream_cx_ssl_active: scope.gauge('downstream_cx_ssl_active'),
     downstream_cx_upgrades_active: scope.gauge('downstream_cx_upgrades_active'),
     downstream_rq_active: scope.gauge('downstream_rq_active'),

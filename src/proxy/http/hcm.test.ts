@@ -448,7 +448,8 @@ test('cors: a preflight is answered, a response marked, a stranger left alone', 
     hcm: { httpFilters: [httpFilter('envoy.filters.http.cors', CorsSchema, {})] },
   });
   const preflight = await send('OPTIONS / HTTP/1.1\r\nhost: a\r\norigin: http://me\r\naccess-control-request-method: PUT\r\n\r\n');
-  assert.match(preflight, /^HTTP\/1.1 200 [^]*access-control-allow-origin: http:\/\/me\r\n[^]*access-control-allow-methods: GET,PUT\r\n/);
+  assert.match(preflight, /^HTTP\/1.1 200 [^]*access-control-allow-origin: http:\/\/me\r\n/);
+  assert.match(preflight, /access-control-allow-methods: GET,PUT\r\n/);
   assert.equal(seen.length, 0);
   const actual = await send('GET / HTTP/1.1\r\nhost: a\r\norigin: http://me\r\n\r\n');
   assert.match(actual, /access-control-allow-credentials: true\r\naccess-control-expose-headers: x-a\r\n[^]*hello$/);
@@ -472,9 +473,9 @@ test('a cluster that is not there is asked for where the configuration says so',
 
 test('what is not supported is refused by its name', () => {
   const cases: readonly (readonly [init: HcmInit, want: RegExp])[] = [
-    [{ codecType: HttpConnectionManager_CodecType.HTTP2 }, /hcm\.codec_type: HTTP\/2 is not supported/],
+    [{ codecType: HttpConnectionManager_CodecType.HTTP3 }, /hcm\.codec_type: HTTP\/3 is not supported/],
     [{ localReplyConfig: {} }, /hcm\.local_reply_config/],
-    [{ upgradeConfigs: [{ upgradeType: 'CONNECT' }] }, /hcm\.upgrade_configs\[0\]\.upgrade_type: CONNECT/],
+    [{ upgradeConfigs: [{ upgradeType: 'CONNECT-UDP' }] }, /hcm\.upgrade_configs\[0\]\.upgrade_type: CONNECT-UDP/],
     [{ setCurrentClientCertDetails: { cert: true } }, /hcm\.set_current_client_cert_details\.cert/],
     [{ httpFilters: [{ name: 'x' }] }, /hcm\.http_filters\[0\]: filter x/],
   ];

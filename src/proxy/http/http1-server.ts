@@ -65,6 +65,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
       config,
     );
     stats.downstream_cx_http1_total.value++;
+    stats.downstream_cx_http1_active.value++;
     connection.read(this);
   }
 
@@ -162,6 +163,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   onClose(error: string | undefined): void {
     const { timers } = this.#runtime;
     for (const timer of [this.#headTimer, this.#closeTimer, this.#expiryTimer]) timers.cancel(timer);
+    this.#runtime.stats.downstream_cx_http1_active.value--;
     this.#life.closed(this.#stream === undefined ? 0 : 1);
     const stream = this.#stream;
     this.#stream = undefined;

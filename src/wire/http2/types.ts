@@ -77,6 +77,8 @@ export interface Http2Stream {
   readonly id: number;
   /** False once both sides have ended, or either was reset. */
   readonly isOpen: boolean;
+  /** Our end has been written: everything before it too. */
+  readonly isLocalEnd: boolean;
   /** Server only. Informational heads (< 200) may come before; 101 accepts an extended CONNECT. */
   sendResponse(status: number, headers: HeaderBlock, isEnd: boolean): void;
   /** Sends a borrowed piece; false: kept or not taken yet, wait for `onDrain`. */

@@ -1,0 +1,189 @@
+/**
+ * A downstream HTTP/2 connection: as many requests at a time as its settings allow.
+ *
+ * ```
+ *  serving ── drain, age, idle, too many requests ──▶ draining (GOAWAY, streams on their way are taken)
+ *                                                        │ drain_timeout
+ *                                                        ▼
+ *                                   closed ◀── last stream ── closing (GOAWAY with the last stream's number)
+ * ```
+ */
+import type { ProtocolError } from '../../core/errors.ts';
+import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
+import type { IncomingRequest } from '../../wire/http/message.ts';
+import { Http2Connection } from '../../wire/http2/connection.ts';
+import { H2, type Http2Owner, type Http2Reader, type Http2Stream } from '../../wire/http2/types.ts';
+import type { DownstreamConnection } from '../listener/connection.ts';
+import type { WheelTimer } from '../timers.ts';
+import type { ConnectionLife, LifeOwner } from './connection-life.ts';
+import type { HcmRuntime } from './hcm-runtime.ts';
+import { KeepAlive } from './http2-keep-alive.ts';
+import { Http2ServerStream, type Http2StreamOwner } from './http2-server-stream.ts';
+import { countBreach } from './http2-stats.ts';
+import { underscored } from './request-hygiene.ts';
+
+const REFUSED: Http2Reader = { onHead() {}, onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
+
+export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamOwner, LifeOwner {
+  readonly downstream: DownstreamConnection;
+  readonly #connection: Connection;
+  readonly #life: ConnectionLife;
+  readonly #runtime: HcmRuntime;
+  readonly #http2: Http2Connection;
+  readonly #keepAlive: KeepAlive | undefined;
+  #requests = 0;
+  #running = 0;
+  #isDraining = false;
+  /** No new streams come: the last one that ends closes the connection. */
+  #isLast = false;
+  #isClosing = false;
+  #drainTimer: WheelTimer | undefined = undefined;
+  #closeTimer: WheelTimer | undefined = undefined;
+
+  constructor(connection: Connection, life: ConnectionLife, runtime: HcmRuntime) {
+    this.#connection = connection;
+    this.#life = life;
+    this.#runtime = runtime;
+    this.downstream = life.downstream;
+    life.owner = this;
+    const { config, stats, timers, scope } = runtime;
+    stats.downstream_cx_http2_total.value++;
+    stats.downstream_cx_http2_active.value++;
+    connection.gatherWrites();
+    this.#http2 = new Http2Connection('server', config.http2.options, connection, this, scope.clock);
+    const { keepAlive } = config.http2;
+    this.#keepAlive =
+      keepAlive === undefined
+        ? undefined
+        : new KeepAlive(
+            keepAlive,
+            timers,
+            scope.random,
+            () => this.#http2.ping(),
+            () => this.#onSilence(),
+          );
+    connection.read(this);
+  }
+
+  onRequest(wire: Http2Stream, head: IncomingRequest, isEnd: boolean): Http2Reader {
+    const { stats, http2Stats, config } = this.#runtime;
+    if (config.underscores === 'reject' && underscored(head.headers).length > 0) {
+      http2Stats.requests_rejected_with_underscores_in_headers.value++;
+      http2Stats.tx_reset.value++;
+      wire.reset(H2.PROTOCOL_ERROR);
+      return REFUSED;
+    }
+    stats.downstream_rq_http2_total.value++;
+    http2Stats.streams_active.value++;
+    if (this.#running++ === 0) this.#life.busy();
+    if (++this.#requests === config.maxRequestsPerConnection) {
+      stats.downstream_cx_max_requests_reached.value++;
+      this.#drain();
+    }
+    const stream = new Http2ServerStream(wire, head, isEnd, this, this.#runtime, http2Stats);
+    stream.begin();
+    return stream;
+  }
+
+  onResponse(): void {
+    const { scope, stats } = this.#runtime;
+    if (this.#isDraining || !scope.isDraining()) return;
+    stats.downstream_cx_drain_close.value++;
+    this.#drain();
+  }
+
+  onDone(): void {
+    this.#runtime.http2Stats.streams_active.value--;
+    if (--this.#running === 0 && !this.#isClosing) this.#life.idle();
+  }
+
+  onStreamClosed(): void {
+    if (this.#isLast && this.#http2.isIdle) this.#closeGently();
+  }
+
+  onSettings(): void {}
+
+  /** The client opens no more streams; what runs goes on. */
+  onGoAway(): void {
+    if (this.#http2.isIdle) this.#closeGently();
+    else this.#isLast = true;
+  }
+
+  onPong(): void {
+    this.#keepAlive?.onPong();
+  }
+
+  onFatal(error: ProtocolError): void {
+    const { stats, http2Stats } = this.#runtime;
+    stats.downstream_cx_protocol_error.value++;
+    if (error.code === 'http2.reset_flood') stats.downstream_rq_too_many_premature_resets.value++;
+    else countBreach(http2Stats, error.code);
+    this.#closeGently();
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.#runtime.stats.downstream_cx_rx_bytes_total.value += bytes.length;
+    if (!this.#isClosing) this.#http2.feed(bytes);
+  }
+
+  onEnd(): void {
+    // A client that has ended its side is taken to be gone, as Envoy takes it; what is written still goes out.
+    if (this.#running === 0 && this.#connection.pendingBytes > 0) this.#closeGently();
+    else this.#connection.destroy();
+  }
+
+  onDrain(): void {
+    this.#http2.drained();
+  }
+
+  onClose(error: string | undefined): void {
+    const { timers, stats } = this.#runtime;
+    this.#isClosing = true;
+    this.#keepAlive?.stop();
+    timers.cancel(this.#drainTimer);
+    timers.cancel(this.#closeTimer);
+    stats.downstream_cx_http2_active.value--;
+    this.#life.closed(this.#running);
+    this.#http2.closed(error ?? '');
+  }
+
+  onIdle(): void {
+    this.#drain();
+  }
+
+  onExpired(): void {
+    this.#drain();
+  }
+
+  /** Tells the client to go; streams that are on their way to us are served until `drain_timeout` has passed. */
+  #drain(): void {
+    if (this.#isDraining || this.#isClosing) return;
+    this.#isDraining = true;
+    const { config, timers, http2Stats } = this.#runtime;
+    http2Stats.goaway_sent.value++;
+    this.#http2.goAway(H2.NO_ERROR, true);
+    this.#drainTimer = timers.after(config.drainTimeoutMs, () => this.#finishDrain());
+  }
+
+  #finishDrain(): void {
+    this.#runtime.http2Stats.goaway_sent.value++;
+    this.#http2.finishDrain();
+    this.#isLast = true;
+    if (this.#http2.isIdle) this.#closeGently();
+  }
+
+  #onSilence(): void {
+    this.#runtime.http2Stats.keepalive_timeout.value++;
+    this.#connection.destroy('keepalive timeout');
+  }
+
+  /** Ends our side after what is written, and waits a while for the client to end its own (RFC 9112 section 9.6). */
+  #closeGently(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    const { config, timers } = this.#runtime;
+    this.#connection.end();
+    if (config.delayedCloseTimeoutMs <= 0) return this.#connection.destroy();
+    this.#closeTimer = timers.after(config.delayedCloseTimeoutMs, () => this.#connection.destroy());
+  }
+}

@@ -1,0 +1,45 @@
+import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
+
+/** Counters of HTTP/2 connections, by Envoy's names. Source: Envoy, "HTTP/2 codec statistics". */
+const COUNTERS = [
+  'dropped_headers_with_underscores',
+  'goaway_sent',
+  'header_overflow',
+  'inbound_empty_frames_flood',
+  'inbound_priority_frames_flood',
+  'inbound_window_update_frames_flood',
+  'keepalive_timeout',
+  'outbound_control_flood',
+  'outbound_flood',
+  'requests_rejected_with_underscores_in_headers',
+  'rx_messaging_error',
+  'rx_reset',
+  'trailers',
+  'tx_flush_timeout',
+  'tx_reset',
+] as const;
+
+export type Http2Stats = Readonly<Record<(typeof COUNTERS)[number], Counter>> & { readonly streams_active: Gauge };
+
+/** Declares the statistics below `http2.` of a scope. */
+export function createHttp2Stats(parent: StatsScope): Http2Stats {
+  const scope = parent.scope('http2');
+  const counters = Object.fromEntries(COUNTERS.map((name) => [name, scope.counter(name)])) as Record<(typeof COUNTERS)[number], Counter>;
+  return { ...counters, streams_active: scope.gauge('streams_active') };
+}
+
+/** What counts a breach or a limit that was passed, by the code of its error. */
+const BY_CODE: Readonly<Record<string, (typeof COUNTERS)[number]>> = {
+  'http2.head_too_large': 'header_overflow',
+  'http2.header_flood': 'header_overflow',
+  'http2.empty_frame_flood': 'inbound_empty_frames_flood',
+  'http2.priority_flood': 'inbound_priority_frames_flood',
+  'http2.window_update_flood': 'inbound_window_update_frames_flood',
+  'http2.outbound_flood': 'outbound_flood',
+  'http2.outbound_control_flood': 'outbound_control_flood',
+};
+
+/** Counts what ended a connection. */
+export function countBreach(stats: Http2Stats, code: string): void {
+  stats[BY_CODE[code] ?? 'rx_messaging_error'].value++;
+}
