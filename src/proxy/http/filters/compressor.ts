@@ -156,8 +156,10 @@ function joinPeers(config: CompressorConfig, scope: FilterScope): Peers {
 }
 
 function isLongEnough(head: RequestHead | ResponseHead, direction: Direction, stats: DirectionStats): boolean {
-  if (!head.headers.has('content-length')) return true;
-  const isEnough = head.contentLength >= direction.minBytes;
+  // the field itself: an answer to HEAD has it too
+  const length = head.headers.get('content-length');
+  if (length === undefined) return true;
+  const isEnough = Number(length) >= direction.minBytes;
   if (!isEnough) stats.tooSmall.value++;
   return isEnough;
 }

@@ -31,7 +31,7 @@ export function forgetLength(head: RequestHead | ResponseHead): void {
 export function addVary(headers: HeaderMap): void {
   const vary = joined(headers, 'vary');
   if (vary === undefined) headers.set('vary', 'Accept-Encoding');
-  else if (!hasToken(vary, 'accept-encoding')) headers.set('vary', `${vary}, Accept-Encoding`);
+  else if (!vary.split(',').some((element) => element.trim() === 'Accept-Encoding')) headers.set('vary', `${vary}, Accept-Encoding`);
 }
 
 /** A strong entity tag names bytes that are no longer sent: it is weakened, or removed. RFC 9110 section 8.8.3. */
