@@ -76,6 +76,10 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   writeHead(response: Response, stream: CodedStream): void {
     const head = this.#head;
     if (head === undefined) return;
+    // an answer of HTTP/2 may end with its head without saying so
+    if (stream.isResponseWhole && !stream.isTunnel && head.method !== 'HEAD' && ![204, 304].includes(response.status)) {
+      if (!response.headers.has('content-length')) response.headers.set('content-length', '0');
+    }
     const isFramed = stream.isResponseWhole || stream.isTunnel || response.contentLength >= 0;
     const isHttp11 = head.protocol === 'HTTP/1.1';
     this.#isChunked = !isFramed && isHttp11;
