@@ -1,6 +1,7 @@
 /** Streams of HTTP/2 that do not end as they should: resets from either side, GOAWAY, limits, time limits, retries. */
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { Case } from './framework/case.ts';
+import { DIFFERENCES } from './differences.ts';
+import { type Case, differing } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { ask2, head, on2 } from './framework/h2-case.ts';
 import { cluster, h2Cluster, retry, to } from './framework/pieces.ts';
@@ -9,6 +10,9 @@ import { field } from './framework/wishes.ts';
 import { codeOf } from './framework/h2-names.ts';
 
 const CODES = ['NO_ERROR', 'PROTOCOL_ERROR', 'INTERNAL_ERROR', 'REFUSED_STREAM', 'CANCEL', 'ENHANCE_YOUR_CALM', 'HTTP_1_1_REQUIRED'];
+
+const GIVEN_UP = { 'upstream.0.end': DIFFERENCES.cancelledUpstream };
+const NAMED_RESET = { 'answers.0.end': DIFFERENCES.namedReset };
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -39,22 +43,39 @@ const FROM_ORIGIN: Case[] = [
   ask2('2 to HTTP 1 that was meant for HTTP 2', '/wrong'),
 ];
 
-const FROM_CLIENT: Case[] = [
-  ...['CANCEL', 'NO_ERROR', 'INTERNAL_ERROR'].flatMap((code) => [
-    on2(`client resets by ${code}`, async (client) => {
-      const stream = client.request(head(`client resets by ${code}`, '/h2', { wish: 'late=100;size=5' }));
+/** The client resets its stream within the answer. */
+function leaving(code: string): Case {
+  const name = `client resets by ${code}`;
+  return on2(
+    name,
+    async (client) => {
+      const stream = client.request(head(name, '/h2', { wish: 'late=100;size=5' }));
       await stream.answered();
       stream.reset(codeOf(code));
       await wait(20);
-    }),
-    on2(`client resets its body by ${code}`, async (client) => {
-      const stream = client.request(head(`client resets its body by ${code}`, '/h2', { method: 'POST' }), false);
+    },
+    { differs: GIVEN_UP },
+  );
+}
+
+/** The client resets its stream within its body. */
+function leavingItsBody(code: string): Case {
+  const name = `client resets its body by ${code}`;
+  return on2(
+    name,
+    async (client) => {
+      const stream = client.request(head(name, '/h2', { method: 'POST' }), false);
       stream.data('abc');
       await wait(30);
       stream.reset(codeOf(code));
       await wait(20);
-    }),
-  ]),
+    },
+    { differs: GIVEN_UP },
+  );
+}
+
+const FROM_CLIENT: Case[] = [
+  ...['CANCEL', 'INTERNAL_ERROR'].flatMap((code) => [leaving(code), leavingItsBody(code)]),
   on2('client resets before an answer of HTTP 1', async (client) => {
     const stream = client.request(head('client resets before an answer of HTTP 1', '/h1', { wish: 'delay=60' }));
     await wait(30);
@@ -79,8 +100,14 @@ const RETRIED: Case[] = [
   ask2('retry refused not for others', '/retry/refused', { wish: 'reset=CANCEL;times=1' }),
   ask2('retry reset', '/retry/reset', { wish: 'reset=INTERNAL_ERROR;times=2' }),
   ask2('retry reset in vain', '/retry/reset', { wish: 'reset=INTERNAL_ERROR' }),
-  ask2('retry 503', '/retry/5xx', { wish: 'status=503;times=2' }),
-  ask2('retry 503 with a body', '/retry/5xx', { method: 'POST', body: ['abc', 'def'], trailers: ['x-t: 1'], wish: 'status=503;times=1' }),
+  differing(ask2('retry 503', '/retry/5xx', { wish: 'status=503;times=2' }), {
+    ...GIVEN_UP,
+    'upstream.1.end': DIFFERENCES.cancelledUpstream,
+  }),
+  differing(
+    ask2('retry 503 with a body', '/retry/5xx', { method: 'POST', body: ['abc', 'def'], trailers: ['x-t: 1'], wish: 'status=503;times=1' }),
+    GIVEN_UP,
+  ),
   ask2('retry not after the head', '/retry/reset', { wish: 'cut=INTERNAL_ERROR;body=abc;times=1' }),
   ask2('retry grpc unavailable', '/retry/grpc', {
     method: 'POST',
@@ -92,23 +119,28 @@ const RETRIED: Case[] = [
     fields: ['content-type: application/grpc', 'te: trailers'],
     wish: `${field('content-type: application/grpc')};${field('grpc-status: 1')};body=;times=1`,
   }),
-  ask2('retry per try', '/retry/per-try', { wish: 'delay=300;times=1' }),
+  differing(ask2('retry per try', '/retry/per-try', { wish: 'delay=300;times=1' }), GIVEN_UP),
   ask('retry refused from HTTP 1', '/retry/refused', { wish: 'reset=REFUSED_STREAM;times=1' }),
   ask('retry reset from HTTP 1', '/retry/reset', { method: 'POST', body: 'again', wish: 'reset=INTERNAL_ERROR;times=1' }),
 ];
 
 const TIMED: Case[] = [
-  ask2('timeout', '/slow', { wish: 'delay=500' }),
-  ask2('timeout within a body', '/slow', { wish: 'late=500' }),
-  ask('timeout from HTTP 1', '/slow', { wish: 'delay=500' }),
-  on2('timeout of a body that does not come', (client) => {
-    client.request(head('timeout of a body that does not come', '/slow', { method: 'POST', wish: 'early;late=500' }), false).data('abc');
-  }),
-  ask2('idle', '/idle', { wish: 'delay=500' }),
-  ask2('idle within a body', '/idle', { wish: 'late=500' }),
+  differing(ask2('timeout', '/slow', { wish: 'delay=500' }), GIVEN_UP),
+  differing(ask2('timeout within a body', '/slow', { wish: 'late=500' }), GIVEN_UP),
+  differing(ask('timeout from HTTP 1', '/slow', { wish: 'delay=500' }), GIVEN_UP),
+  on2(
+    'timeout of a body that does not come',
+    (client) => {
+      client.request(head('timeout of a body that does not come', '/slow', { method: 'POST', wish: 'early;late=500' }), false).data('abc');
+    },
+    { differs: GIVEN_UP },
+  ),
+  differing(ask2('idle', '/idle', { wish: 'delay=500' }), GIVEN_UP),
+  differing(ask2('idle within a body', '/idle', { wish: 'late=500' }), GIVEN_UP),
   ask2('timeout asked for', '/h2', { fields: ['x-envoy-upstream-rq-timeout-ms: 60'], wish: 'delay=400' }),
   on2('body that does not come', (client) => void client.request(head('body that does not come', '/h2', { method: 'POST' }), false), {
     listener: 'short',
+    differs: GIVEN_UP,
   }),
   on2(
     'request that takes too long',
@@ -117,20 +149,22 @@ const TIMED: Case[] = [
       listener: 'timed',
     },
   ),
-  ask2('longest stream', '/h2', { wish: 'late=500' }, { listener: 'timed' }),
+  differing(ask2('longest stream', '/h2', { wish: 'late=500' }, { listener: 'timed' }), GIVEN_UP),
 ];
 
 const long = (length: number): string => 'a'.repeat(length);
 const many = (count: number): string[] => Array.from({ length: count }, (_, index) => `x-${index}: 1`);
 
+const REFUSED = DIFFERENCES.refusedStreams;
+
 const LIMITS: Case[] = [
   ask2('long field', '/h2', { fields: [`x-long: ${long(50_000)}`] }),
-  ask2('long field refused', '/h2', { fields: [`x-long: ${long(9000)}`] }, { listener: 'short' }),
+  differing(ask2('long field refused', '/h2', { fields: [`x-long: ${long(9000)}`] }, { listener: 'short' }), NAMED_RESET),
   ask2('many fields', '/h2', { fields: many(90) }),
-  ask2('too many fields', '/h2', { fields: many(101) }),
-  ask2('too many fields of a small listener', '/h2', { fields: many(25) }, { listener: 'short' }),
+  differing(ask2('too many fields', '/h2', { fields: many(101) }), NAMED_RESET),
+  differing(ask2('too many fields of a small listener', '/h2', { fields: many(25) }, { listener: 'short' }), NAMED_RESET),
   ask2('large response head', '/h2', { wish: field(`x-long: ${long(30_000)}`) }),
-  ask2('too large response head', '/h2', { wish: field(`x-long: ${long(63_000)}`) }),
+  differing(ask2('too large response head', '/h2', { wish: field(`x-long: ${long(63_000)}`) }), NAMED_RESET),
   on2(
     'too many streams',
     async (client) => {
@@ -140,10 +174,10 @@ const LIMITS: Case[] = [
       );
       await Promise.all(streams.map((stream) => stream.ended()));
     },
-    { listener: 'narrow' },
+    { listener: 'narrow', differs: { answers: REFUSED, connection: REFUSED, log: REFUSED, upstream: REFUSED } },
   ),
   ask2('last request of a connection', '/h2', {}, { listener: 'once' }),
-  ask2('underscore refused', '/h2', { fields: ['x_a: 1'] }, { listener: 'short' }),
+  differing(ask2('underscore refused', '/h2', { fields: ['x_a: 1'] }, { listener: 'short' }), NAMED_RESET),
 ];
 
 const ROUTES: JsonObject[] = [

@@ -1,4 +1,5 @@
 /** Malformed HTTP/2 (RFC 9113 section 8.1.1) and broken rules of its frames: which stream or connection ends, and how. */
+import { type Difference, DIFFERENCES } from './differences.ts';
 import type { Case } from './framework/case.ts';
 import { fieldOf, head, on2, rawAsk2, type Request2 } from './framework/h2-case.ts';
 import { FRAME, frame, settings, uint32 } from './framework/h2-frames.ts';
@@ -22,9 +23,26 @@ const plus = (...others: readonly string[]): Field[] => without('', ...others);
 
 const LISTENERS = ['main', 'lenient'] as const;
 
+const SAID_WHY = { connection: DIFFERENCES.saidWhy };
+
 /** A case on listeners that end the connection, and only the stream, for a malformed message. */
-const malformed = (name: string, fields: readonly Field[]): Case[] =>
+const malformed = (name: string, fields: readonly Field[]): Case[] => [
+  rawAsk2(`main ${name}`, fields, { differs: SAID_WHY }),
+  rawAsk2(`lenient ${name}`, fields, { listener: 'lenient' }),
+];
+
+/** What both take. */
+const taken = (name: string, fields: readonly Field[]): Case[] =>
   LISTENERS.map((listener) => rawAsk2(`${listener} ${name}`, fields, { listener }));
+
+/** What Envoy takes, or answers by itself. */
+function stricter(name: string, fields: readonly Field[], reason: Difference): Case[] {
+  const differs = { answers: reason, log: reason };
+  return [
+    rawAsk2(`main ${name}`, fields, { differs: { ...differs, connection: reason } }),
+    rawAsk2(`lenient ${name}`, fields, { listener: 'lenient', differs }),
+  ];
+}
 
 const HEADS: Case[] = [
   ...malformed('upper case', plus('X-Upper: 1')),
@@ -34,14 +52,17 @@ const HEADS: Case[] = [
   ...malformed('nul in a value', [...PROPER, ['x-a', 'a\0b']]),
   ...malformed('line feed in a value', [...PROPER, ['x-a', 'a\nb']]),
   ...malformed('return in a value', [...PROPER, ['x-a', 'a\rb']]),
-  ...malformed('space around a value', [...PROPER, ['x-a', ' a ']]),
+  ...stricter('space around a value', [...PROPER, ['x-a', ' a ']], DIFFERENCES.spaceAroundValue).map((each) => ({
+    ...each,
+    differs: { ...each.differs, upstream: DIFFERENCES.spaceAroundValue },
+  })),
   ...malformed('connection', plus('connection: close')),
   ...malformed('keep-alive', plus('keep-alive: timeout=5')),
   ...malformed('proxy-connection', plus('proxy-connection: close')),
   ...malformed('transfer-encoding', plus('transfer-encoding: chunked')),
   ...malformed('upgrade', plus('upgrade: websocket')),
   ...malformed('te gzip', plus('te: gzip')),
-  ...malformed('te trailers', plus('te: trailers')),
+  ...taken('te trailers', plus('te: trailers')),
   ...malformed('no method', without(':method')),
   ...malformed('no scheme', without(':scheme')),
   ...malformed('no path', without(':path')),
@@ -49,7 +70,7 @@ const HEADS: Case[] = [
   ...malformed('empty path', without(':path', ':path:')),
   ...malformed('relative path', without(':path', ':path: x')),
   ...malformed('space in a path', without(':path', ':path: /a b')),
-  ...malformed('fragment in a path', without(':path', ':path: /a#b')),
+  ...stricter('fragment in a path', without(':path', ':path: /a#b'), DIFFERENCES.fragment2),
   ...malformed('nul in a path', without(':path', ':path: /a\0b')),
   ...malformed('bad method', without(':method', ':method: GE T')),
   ...malformed('empty method', without(':method', ':method:')),
@@ -62,92 +83,112 @@ const HEADS: Case[] = [
   ...malformed('status in a request', [[':status', '200'], ...PROPER]),
   ...malformed('pseudo field after others', without(':path', 'x-a: 1', ':path: /x')),
   ...malformed('two hosts', plus('host: a', 'host: b')),
-  ...malformed('underscore', plus('x_a: 1')),
+  ...taken('underscore', plus('x_a: 1')),
   ...malformed('protocol without CONNECT', plus(':protocol: websocket')),
 ];
 
 const posting = (name: string, request: Request2 = {}): Field[] => head(name, '/x', { method: 'POST', ...request });
 
-const lengths = (name: string, length: string, body: string): Case[] =>
+const UPSTREAM_GIVEN_UP = { 'upstream.0.end': DIFFERENCES.cancelledUpstream };
+
+/** A body and the length that is told of it. `differs` is of the listener that ends the connection. */
+const lengths = (name: string, length: string, body: string, differs: Case['differs'] = {}): Case[] =>
   LISTENERS.map((listener) => {
     const full = `${listener} ${name}`;
     return on2(full, (client) => void client.request(posting(full, { fields: [`content-length: ${length}`] }), false).data(body, true), {
       listener,
+      differs: listener === 'main' ? differs : {},
     });
+  });
+
+/** A request with a body and malformed trailers. */
+const badTrailers = (name: string, field: Field): Case =>
+  on2(name, (client) => void client.request(posting(name), false).data('abc').trailers([field]), {
+    differs: { ...SAID_WHY, ...UPSTREAM_GIVEN_UP },
   });
 
 const BODIES: Case[] = [
   ...lengths('length too short', '2', 'abc'),
   ...lengths('length too long', '5', 'abc'),
   ...lengths('length of nothing', '0', ''),
-  ...lengths('length that is no number', 'x', 'abc'),
-  ...lengths('negative length', '-1', 'abc'),
-  ...lengths('length list', '3, 3', 'abc'),
-  ...lengths('signed length', '+3', 'abc'),
-  on2('two lengths', (client) => {
-    client.request(posting('two lengths', { fields: ['content-length: 3', 'content-length: 4'] }), false).data('abc', true);
+  ...lengths('length that is no number', 'x', 'abc', SAID_WHY),
+  ...lengths('negative length', '-1', 'abc', SAID_WHY),
+  ...lengths('length list', '3, 3', 'abc', SAID_WHY),
+  ...lengths('signed length', '+3', 'abc', SAID_WHY),
+  on2(
+    'two lengths',
+    (client) => {
+      client.request(posting('two lengths', { fields: ['content-length: 3', 'content-length: 4'] }), false).data('abc', true);
+    },
+    { differs: SAID_WHY },
+  ),
+  on2('length without a body', (client) => void client.request(posting('length without a body', { fields: ['content-length: 3'] })), {
+    differs: SAID_WHY,
   }),
-  on2('length without a body', (client) => void client.request(posting('length without a body', { fields: ['content-length: 3'] }))),
-  on2('pseudo field in trailers', (client) => {
-    client
-      .request(posting('pseudo field in trailers'), false)
-      .data('abc')
-      .trailers([[':path', '/y']]);
+  badTrailers('pseudo field in trailers', [':path', '/y']),
+  badTrailers('upper case in trailers', ['X-T', '1']),
+  badTrailers('connection in trailers', ['connection', 'close']),
+  on2(
+    'trailers without an end',
+    (client) => {
+      const stream = client.request(posting('trailers without an end'), false).data('abc');
+      client.send(frame(FRAME.HEADERS, 4, stream.id, encodeFields([['x-t', '1']])));
+    },
+    { differs: { ...SAID_WHY, ...UPSTREAM_GIVEN_UP } },
+  ),
+  on2('data after the end', (client) => void client.request(head('data after the end', '/x')).data('late', true), {
+    differs: { answers: DIFFERENCES.lateData, connection: DIFFERENCES.lateData, log: DIFFERENCES.lateData },
   }),
-  on2('upper case in trailers', (client) => {
-    client
-      .request(posting('upper case in trailers'), false)
-      .data('abc')
-      .trailers([['X-T', '1']]);
-  }),
-  on2('connection in trailers', (client) => {
-    client
-      .request(posting('connection in trailers'), false)
-      .data('abc')
-      .trailers([['connection', 'close']]);
-  }),
-  on2('trailers without an end', (client) => {
-    const stream = client.request(posting('trailers without an end'), false).data('abc');
-    client.send(frame(FRAME.HEADERS, 4, stream.id, encodeFields([['x-t', '1']])));
-  }),
-  on2('data after the end', (client) => void client.request(head('data after the end', '/x')).data('late', true)),
 ];
 
-/** A stream that is answered, and a frame that no connection survives. */
-const broken = (name: string, bytes: Uint8Array): Case =>
-  on2(name, async (client) => {
-    await client.request(head(name, '/x')).ended();
-    client.send(bytes);
-    await client.closed();
-  });
+/** A stream that is answered, and a frame that no connection survives, with what is said of it. */
+const broken = (name: string, bytes: Uint8Array, differs: Case['differs'] = {}): Case =>
+  on2(
+    name,
+    async (client) => {
+      await client.request(head(name, '/x')).ended();
+      client.send(bytes);
+      await client.closed();
+    },
+    { differs },
+  );
+
+/** The same, where Envoy says nothing. */
+const silent = (name: string, bytes: Uint8Array): Case => broken(name, bytes, SAID_WHY);
 
 const FRAMES: Case[] = [
   broken('data on stream 0', frame(FRAME.DATA, 0, 0, Buffer.from('x'))),
-  broken('headers on stream 0', frame(FRAME.HEADERS, 5, 0, encodeFields(PROPER))),
-  broken('headers on an even stream', frame(FRAME.HEADERS, 5, 2, encodeFields(PROPER))),
+  silent('headers on stream 0', frame(FRAME.HEADERS, 5, 0, encodeFields(PROPER))),
+  silent('headers on an even stream', frame(FRAME.HEADERS, 5, 2, encodeFields(PROPER))),
   broken('data on a stream that never was', frame(FRAME.DATA, 0, 9, Buffer.from('x'))),
-  broken('push from a client', frame(FRAME.PUSH_PROMISE, 4, 1, Buffer.concat([uint32(2), encodeFields(PROPER)]))),
+  silent('push from a client', frame(FRAME.PUSH_PROMISE, 4, 1, Buffer.concat([uint32(2), encodeFields(PROPER)]))),
   broken('continuation of nothing', frame(FRAME.CONTINUATION, 4, 1, encodeFields(PROPER))),
-  broken('window update of nothing', frame(FRAME.WINDOW_UPDATE, 0, 0, uint32(0))),
-  broken('window too large', frame(FRAME.WINDOW_UPDATE, 0, 0, uint32(2 ** 31 - 1))),
-  broken('settings on a stream', frame(FRAME.SETTINGS, 0, 1)),
+  silent('window update of nothing', frame(FRAME.WINDOW_UPDATE, 0, 0, uint32(0))),
+  silent('window too large', frame(FRAME.WINDOW_UPDATE, 0, 0, uint32(2 ** 31 - 1))),
+  silent('settings on a stream', frame(FRAME.SETTINGS, 0, 1)),
   broken('settings of a wrong size', frame(FRAME.SETTINGS, 0, 0, Buffer.from('abc'))),
   broken('acknowledged settings with a payload', frame(FRAME.SETTINGS, 1, 0, settings([1, 1]))),
-  broken('window setting too large', frame(FRAME.SETTINGS, 0, 0, settings([4, 2 ** 31]))),
-  broken('frame size setting too small', frame(FRAME.SETTINGS, 0, 0, settings([5, 100]))),
-  broken('push setting of two', frame(FRAME.SETTINGS, 0, 0, settings([2, 2]))),
-  broken('ping on a stream', frame(FRAME.PING, 0, 1, Buffer.alloc(8))),
+  silent('window setting too large', frame(FRAME.SETTINGS, 0, 0, settings([4, 2 ** 31]))),
+  silent('frame size setting too small', frame(FRAME.SETTINGS, 0, 0, settings([5, 100]))),
+  silent('push setting of two', frame(FRAME.SETTINGS, 0, 0, settings([2, 2]))),
+  silent('ping on a stream', frame(FRAME.PING, 0, 1, Buffer.alloc(8))),
   broken('ping of a wrong size', frame(FRAME.PING, 0, 0, Buffer.alloc(4))),
-  broken('reset on stream 0', frame(FRAME.RST_STREAM, 0, 0, uint32(8))),
+  silent('reset on stream 0', frame(FRAME.RST_STREAM, 0, 0, uint32(8))),
   broken('reset of a wrong size', frame(FRAME.RST_STREAM, 0, 1, Buffer.alloc(3))),
-  broken('reset of a stream that never was', frame(FRAME.RST_STREAM, 0, 9, uint32(8))),
+  silent('reset of a stream that never was', frame(FRAME.RST_STREAM, 0, 9, uint32(8))),
   broken('frame too large', frame(FRAME.DATA, 0, 1, Buffer.alloc(16_385 + 100))),
-  broken('bad compression', frame(FRAME.HEADERS, 5, 3, Buffer.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff))),
-  broken('index without a field', frame(FRAME.HEADERS, 5, 3, Buffer.of(0xbf))),
-  on2('stream number going down', async (client) => {
-    client.send(Buffer.concat([5, 3].map((id) => frame(FRAME.HEADERS, 5, id, encodeFields(PROPER)))));
-    await client.ping();
+  broken('bad compression', frame(FRAME.HEADERS, 5, 3, Buffer.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)), {
+    log: DIFFERENCES.undecodedHead,
   }),
+  broken('index without a field', frame(FRAME.HEADERS, 5, 3, Buffer.of(0xbf)), { log: DIFFERENCES.undecodedHead }),
+  on2(
+    'stream number going down',
+    async (client) => {
+      client.send(Buffer.concat([5, 3].map((id) => frame(FRAME.HEADERS, 5, id, encodeFields(PROPER)))));
+      await client.ping();
+    },
+    { differs: { connection: DIFFERENCES.streamsGoingDown, log: DIFFERENCES.streamsGoingDown } },
+  ),
   on2('unknown frame', async (client) => {
     client.send(frame(99, 255, 0, Buffer.from('what')));
     await client.request(head('unknown frame', '/x')).ended();

@@ -24,11 +24,12 @@ interface Said {
   readonly answerBytes?: number;
   /** The client gives the tunnel up instead of ending its side: an origin of HTTP/1.1 does not end when its client has. */
   readonly isGivenUp?: boolean;
+  readonly differs?: Case['differs'];
 }
 
 /** Says something, waits for an answer, and ends its side. */
 const echoed = (name: string, fields: readonly Field[], said: Said = {}): Case => {
-  const { listener = 'main', first = 'ping', answerBytes = first.length, isGivenUp = false } = said;
+  const { listener = 'main', first = 'ping', answerBytes = first.length, isGivenUp = false, differs = {} } = said;
   return on2(
     name,
     async (client) => {
@@ -42,7 +43,7 @@ const echoed = (name: string, fields: readonly Field[], said: Said = {}): Case =
       else stream.data('pong', true);
       await stream.ended();
     },
-    { listener },
+    { listener, differs },
   );
 };
 
@@ -52,16 +53,23 @@ const connecting = (name: string, authority: string): Field[] => [
   ['x-case', name.replaceAll(' ', '-')],
 ];
 
+const REFUSED = { 'upstream.0.end': DIFFERENCES.refusedTunnel };
+const KEPT = { connection: DIFFERENCES.keptAfterUpgrade };
+const HALF_CLOSED = { 'log.0.details': DIFFERENCES.halfClosedTunnel, 'log.0.flags': DIFFERENCES.halfClosedTunnel };
+const HALF_CLOSED_H2 = { ...HALF_CLOSED, 'upstream.0.end': DIFFERENCES.halfClosedTunnel };
+
 const WEBSOCKETS: Case[] = [
   ...['h1', 'h2'].flatMap((name) => [
     of(`1 to ${name}`, [bytes(`/${name}`, { fields: WEBSOCKET }), 'ping', 'pong'], {
-      differs: { 'log.0.details': DIFFERENCES.halfClosedTunnel, 'log.0.flags': DIFFERENCES.halfClosedTunnel },
+      differs: name === 'h1' ? HALF_CLOSED : HALF_CLOSED_H2,
     }),
-    of(`1 refused by ${name}`, bytes(`/${name}`, { fields: WEBSOCKET, wish: 'status=403' })),
+    of(`1 refused by ${name}`, bytes(`/${name}`, { fields: WEBSOCKET, wish: 'status=403' }), { differs: name === 'h1' ? {} : REFUSED }),
     echoed(`2 to ${name}`, extended(`2 to ${name}`, `/${name}`), { isGivenUp: name === 'h1' }),
-    echoed(`2 refused by ${name}`, extended(`2 refused by ${name}`, `/${name}`, { wish: 'status=403' })),
-    echoed(`2 not allowed by the route to ${name}`, extended(`2 not allowed by the route to ${name}`, `/no/${name}`)),
-    echoed(`2 not configured to ${name}`, extended(`2 not configured to ${name}`, `/${name}`), { listener: 'plain' }),
+    echoed(`2 refused by ${name}`, extended(`2 refused by ${name}`, `/${name}`, { wish: 'status=403' }), {
+      differs: name === 'h1' ? {} : REFUSED,
+    }),
+    echoed(`2 not allowed by the route to ${name}`, extended(`2 not allowed by the route to ${name}`, `/no/${name}`), { differs: KEPT }),
+    echoed(`2 not configured to ${name}`, extended(`2 not configured to ${name}`, `/${name}`), { listener: 'plain', differs: KEPT }),
     of(`1 not configured to ${name}`, bytes(`/${name}`, { fields: WEBSOCKET }), { listener: 'plain' }),
   ]),
   echoed('2 to the dead', extended('2 to the dead', '/dead')),
@@ -74,8 +82,8 @@ const WEBSOCKETS: Case[] = [
 ];
 
 const RAW = bytes('/in-a-tunnel', { fields: ['x-case: CONNECT-as-TCP'] }).replace('x-case: @\r\n', '');
-const connect1 = (name: string, authority: string, listener: string): Case =>
-  of(name, [bytes(authority, { method: 'CONNECT', host: authority }), 'ping', 'pong'], { listener, isHead: true });
+const connect1 = (name: string, authority: string, differs: Case['differs']): Case =>
+  of(name, [bytes(authority, { method: 'CONNECT', host: authority }), 'ping', 'pong'], { listener: 'connect', isHead: true, differs });
 
 const CONNECTS: Case[] = [
   echoed('CONNECT to h2', connecting('CONNECT to h2', 'h2.test:443'), { listener: 'connect' }),
@@ -89,8 +97,8 @@ const CONNECTS: Case[] = [
   echoed('CONNECT to the dead', connecting('CONNECT to the dead', 'dead.test:443'), { listener: 'connect' }),
   echoed('CONNECT without a route', connecting('CONNECT without a route', 'other.test:443'), { listener: 'connect' }),
   echoed('CONNECT not configured', connecting('CONNECT not configured', 'h2.test:443'), { listener: 'main' }),
-  connect1('1 CONNECT to h1', 'h1.test:443', 'connect'),
-  connect1('1 CONNECT to h2', 'h2.test:443', 'connect'),
+  connect1('1 CONNECT to h1', 'h1.test:443', HALF_CLOSED),
+  connect1('1 CONNECT to h2', 'h2.test:443', HALF_CLOSED_H2),
   of('1 CONNECT without a route', bytes('other.test:443', { method: 'CONNECT', host: 'other.test:443' }), { listener: 'connect' }),
   of('1 CONNECT to the dead', bytes('dead.test:443', { method: 'CONNECT', host: 'dead.test:443' }), { listener: 'connect' }),
 ];
