@@ -32,7 +32,7 @@ function timedStream(headers: Record<string, string> = {}, more: Partial<HttpStr
     /** Which directions have gone on. */
     resumed: () => resumed,
     /** Runs the next timer; its delay. */
-    pass() {
+    pass: () => {
       const [delayMs, callback] = timers.shift() ?? [undefined, () => undefined];
       callback();
       return delayMs;
