@@ -11,6 +11,8 @@ export const ROOTS = [
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
   'envoy.extensions.filters.network.rbac.v3.RBAC',
   'envoy.extensions.filters.http.router.v3.Router',
+  'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig',
+  'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig',
   'envoy.extensions.filters.http.rbac.v3.RBAC',
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
   'envoy.extensions.filters.http.fault.v3.HTTPFault',
@@ -116,6 +118,14 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
       'message AddressMatcher { repeated core.v3.CidrRange ranges = 1; bool invert_match = 2; } ' +
       'message RemoteAddressMatch { string descriptor_value = 1; string descriptor_key = 2; string default_value = 3; AddressMatcher address_matcher = 4; } ',
     'oneof action_specifier {': 'QueryParameters query_parameters = 12; RemoteAddressMatch remote_address_match = 13;',
+  },
+  'envoy/config/core/v3/protocol.proto': {
+    'import "envoy/type/v3/percent.proto";': 'import "envoy/type/matcher/v3/string.proto";',
+    'message Http1ProtocolOptions {': 'repeated type.matcher.v3.StringMatcher ignore_http_11_upgrade = 11;',
+  },
+  'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto': {
+    'message HttpConnectionManager {':
+      'bool http1_safe_max_connection_duration = 58; google.protobuf.Duration stream_flush_timeout = 59;',
   },
   'envoy/config/core/v3/base.proto': {
     'message KeyValueAppend {': 'KeyValuePair record = 3;',

@@ -82,7 +82,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // network filters
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port strip_trailing_host_dot internal_address_config append_x_forwarded_port http2_protocol_options -http3_protocol_options -add_user_agent proxy_100_continue stream_error_on_invalid_http_message -request_id_extension -append_local_overload',
+    'codec_type stat_prefix rds route_config scoped_routes http_filters tracing common_http_protocol_options http_protocol_options server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port strip_trailing_host_dot internal_address_config append_x_forwarded_port http2_protocol_options -http3_protocol_options add_user_agent proxy_100_continue stream_error_on_invalid_http_message request_id_extension -append_local_overload http1_safe_max_connection_duration stream_flush_timeout local_reply_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig': 'unix_sockets cidr_ranges',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert chain dns uri',
@@ -93,6 +93,16 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper':
     'filter status_code body body_format_override headers_to_add',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes':
+    'name scope_key_builder rds_config_source scoped_route_configurations_list scoped_rds',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder': 'fragments',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder': 'header_value_extractor',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor':
+    'name element_separator index element',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement':
+    'separator key',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList': 'scoped_route_configurations',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds': 'scoped_rds_config_source',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
   'envoy.config.core.v3.SchemeHeaderTransformation': 'scheme_to_overwrite match_upstream',
   'envoy.config.core.v3.HttpProtocolOptions':
@@ -239,7 +249,11 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // routes
   'envoy.config.route.v3.RouteConfiguration':
-    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config -metadata vhost_header internal_only_headers',
+    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config -metadata vhost_header internal_only_headers vhds',
+  'envoy.config.route.v3.Vhds': 'config_source',
+  'envoy.config.route.v3.ScopedRouteConfiguration': 'name on_demand route_configuration_name route_configuration key',
+  'envoy.config.route.v3.ScopedRouteConfiguration.Key': 'fragments',
+  'envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment': 'string_key',
   'envoy.config.route.v3.VirtualHost':
     'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata request_body_buffer_limit hedge_policy include_is_timeout_retry_header rate_limits -virtual_clusters',
   'envoy.config.route.v3.Route':

@@ -17,6 +17,7 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   type HttpConnectionManager_Tracing,
   type HttpFilter as HttpFilterProto,
+  type LocalReplyConfig,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { TypedStructSchema as UdpaTypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
 import { TypedStructSchema as XdsTypedStructSchema } from '../../xds/gen/xds/type/v3/typed_struct_pb.ts';
@@ -24,6 +25,7 @@ import { durationMs } from '../config/durations.ts';
 import { decodeStruct, decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import { buildRouteTable } from '../router/route-table.ts';
 import type { RouteTable } from '../router/route.ts';
+import { readScopedRoutes, type ScopedConfig } from '../router/scoped-config.ts';
 import type { ClientCertOptions, ForwardClientCert } from './client-cert.ts';
 import type { HttpFilter } from './filter.ts';
 import { httpFilters } from './filters/index.ts';
@@ -43,12 +45,18 @@ export interface HcmConfig {
   readonly codec: 'auto' | 'http1' | 'http2';
   readonly http2: Http2Settings;
   readonly statPrefix: string;
-  readonly routes: { readonly kind: 'rds'; readonly name: string } | { readonly kind: 'inline'; readonly table: RouteTable };
+  readonly routes:
+    | { readonly kind: 'rds'; readonly name: string }
+    | { readonly kind: 'inline'; readonly table: RouteTable }
+    | { readonly kind: 'scoped'; readonly scoped: ScopedConfig };
   /** Without the router, which ends every chain. */
   readonly filters: readonly ConfiguredFilter[];
   readonly isQuiet: boolean;
   readonly onDemandMs: number;
+  /** Position among `filters` at which requests wait for a route that comes on demand; -1: they do not. */
+  readonly waitsForRoutesAt: number;
   readonly accessLog: readonly AccessLog[];
+  readonly localReply: LocalReplyConfig | undefined;
   readonly tracing: HttpConnectionManager_Tracing | undefined;
   readonly generatesRequestId: boolean;
   readonly preservesExternalRequestId: boolean;
@@ -124,6 +132,7 @@ interface Chain {
   readonly filters: readonly ConfiguredFilter[];
   readonly isQuiet: boolean;
   readonly onDemandMs: number;
+  readonly waitsForRoutesAt: number;
 }
 
 function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
@@ -133,18 +142,21 @@ function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
   if (any === undefined || typeNameOf(any) !== ROUTER) throw new ConfigError(lastPath, `the last filter must be the router (${ROUTER})`);
   const filters: ConfiguredFilter[] = [];
   let onDemandMs = 0;
+  let waitsForRoutesAt = -1;
   for (const [i, proto] of protos.slice(0, -1).entries()) {
     const at = `${path}.http_filters[${i}]`;
     const inner = proto.configType.case === 'typedConfig' ? proto.configType.value : undefined;
     if (inner !== undefined && typeNameOf(inner) === ROUTER) throw new ConfigError(at, 'the router must be the last filter');
     if (inner !== undefined && typeNameOf(inner) === ON_DEMAND) {
       onDemandMs = readOnDemand(decodeTyped(inner, OnDemandSchema, `${at}.typed_config`));
+      waitsForRoutesAt = filters.length;
       continue;
     }
     const filter = readFilter(proto, at);
     if (filter !== undefined) filters.push(filter);
   }
-  return { filters, isQuiet: decodeTyped(any, RouterSchema, `${lastPath}.typed_config`).suppressEnvoyHeaders, onDemandMs };
+  const isQuiet = decodeTyped(any, RouterSchema, `${lastPath}.typed_config`).suppressEnvoyHeaders;
+  return { filters, isQuiet, onDemandMs, waitsForRoutesAt };
 }
 
 /** How long a request waits for a cluster; 0 where clusters are not asked for. */
@@ -164,9 +176,12 @@ function readRoutes(hcm: HttpConnectionManager, path: string): HcmConfig['routes
     case 'routeConfig':
       return { kind: 'inline', table: buildRouteTable(routeSpecifier.value, `${path}.route_config`, httpFilters) };
     case 'scopedRoutes':
-      throw new ConfigError(`${path}.scoped_routes`, 'is not supported by Tulle');
+      return {
+        kind: 'scoped',
+        scoped: readScopedRoutes(routeSpecifier.value, `${path}.scoped_routes`, (config, at) => buildRouteTable(config, at, httpFilters)),
+      };
     case undefined:
-      throw new ConfigError(path, 'has neither rds nor route_config');
+      throw new ConfigError(path, 'has none of rds, route_config and scoped_routes');
   }
 }
 
@@ -251,10 +266,8 @@ function readUnderscores(options: HttpProtocolOptions | undefined): HcmConfig['u
 
 function refuseUnsupported(hcm: HttpConnectionManager, path: string): void {
   if (hcm.codecType === Codec.HTTP3) throw new ConfigError(`${path}.codec_type`, 'HTTP/3 is not supported');
-  if (hcm.localReplyConfig !== undefined) throw new ConfigError(`${path}.local_reply_config`, 'is not supported by Tulle');
   if (hcm.addUserAgent === true) throw new ConfigError(`${path}.add_user_agent`, 'is not supported by Tulle');
   if (hcm.requestIdExtension !== undefined) throw new ConfigError(`${path}.request_id_extension`, 'is not supported by Tulle');
-  if (hcm.appendLocalOverload) throw new ConfigError(`${path}.append_local_overload`, 'is not supported by Tulle');
   if (hcm.statPrefix === '') throw new ConfigError(`${path}.stat_prefix`, 'is empty');
 }
 
@@ -268,7 +281,7 @@ function readTimes(hcm: HttpConnectionManager) {
   const common = hcm.commonHttpProtocolOptions;
   return {
     streamIdleTimeoutMs: durationMs(hcm.streamIdleTimeout, FIVE_MINUTES_MS),
-    streamFlushTimeoutMs: durationMs(hcm.streamIdleTimeout, FIVE_MINUTES_MS),
+    streamFlushTimeoutMs: durationMs(hcm.streamFlushTimeout, durationMs(hcm.streamIdleTimeout, FIVE_MINUTES_MS)),
     requestTimeoutMs: durationMs(hcm.requestTimeout, 0),
     requestHeadersTimeoutMs: durationMs(hcm.requestHeadersTimeout, 0),
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
@@ -293,6 +306,7 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
     routes: readRoutes(hcm, path),
     ...readChain(hcm.httpFilters, path),
     accessLog: hcm.accessLog,
+    localReply: hcm.localReplyConfig,
     tracing: hcm.tracing,
     generatesRequestId: hcm.generateRequestId ?? true,
     preservesExternalRequestId: hcm.preserveExternalRequestId,
@@ -317,7 +331,7 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
     allowsCustomMethods: http1?.allowCustomMethods ?? false,
     proxiesContinue: hcm.proxy100Continue,
     keepsConnectionOnBadMessage: http1?.overrideStreamErrorOnInvalidHttpMessage ?? hcm.streamErrorOnInvalidHttpMessage ?? false,
-    isMaxDurationSafe: false,
+    isMaxDurationSafe: hcm.http1SafeMaxConnectionDuration,
     upgrades: readUpgrades(hcm, path),
   };
 }

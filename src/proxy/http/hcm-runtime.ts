@@ -1,8 +1,10 @@
 /** The parts of a connection manager that its connections and streams share. */
 import { ConfigError } from '../../core/errors.ts';
 import type { NetworkScope } from '../network/filter.ts';
+import { createOnDemand } from '../router/on-demand.ts';
 import type { RouteSource } from '../router/route.ts';
 import type { RouterScope } from '../router/router.ts';
+import { openScopes } from '../router/scoped-config.ts';
 import { type AccessLogger, createAccessLogs } from '../telemetry/access-log.ts';
 import { createTracing, type Tracing } from '../telemetry/tracing.ts';
 import { type Timers, timersOf } from '../timers.ts';
@@ -10,6 +12,7 @@ import type { FilterScope } from './filter.ts';
 import { having, type Having, requestOrder, type RequestOrder, responseOrder, type ResponseOrder } from './filter-order.ts';
 import type { HcmConfig } from './hcm-config.ts';
 import { createHcmStats, type HcmStats } from './hcm-stats.ts';
+import { compileReplyMap, type MapReply } from './local-reply-map.ts';
 import { createHttp2Stats, type Http2Stats } from './http2-stats.ts';
 
 export interface HcmRuntime {
@@ -18,6 +21,8 @@ export interface HcmRuntime {
   readonly timers: Timers;
   readonly stats: HcmStats;
   readonly http2Stats: Http2Stats;
+  /** `local_reply_config`; undefined where there is none. */
+  readonly mapReply: MapReply | undefined;
   readonly routes: RouteSource;
   /** The listener is an application's HTTP proxy (listener metadata `tulle.httpProxy`): CONNECT leads to itself. */
   readonly isForwardProxy: boolean;
@@ -31,6 +36,7 @@ export interface HcmRuntime {
 
 function routeSource(config: HcmConfig, scope: NetworkScope): RouteSource {
   if (config.routes.kind === 'rds') return scope.routes(config.routes.name);
+  if (config.routes.kind === 'scoped') return openScopes(config.routes.scoped, scope);
   const { table } = config.routes;
   return { current: () => table };
 }
@@ -58,14 +64,17 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     isDraining: () => scope.isDraining(),
     isFailingHealthChecks: () => scope.isFailingHealthChecks?.() ?? false,
   };
+  const routes = routeSource(config, scope);
   const handlers = config.filters.map(({ filter, config: own }) => filter.create(own, filterScope));
+  if (config.waitsForRoutesAt >= 0 && routes.request !== undefined) handlers.splice(config.waitsForRoutesAt, 0, createOnDemand(routes));
   return {
     config,
     scope,
     timers: timersOf(clock),
     stats: createHcmStats(stats),
     http2Stats: createHttp2Stats(scope.stats),
-    routes: routeSource(config, scope),
+    mapReply: compileReplyMap(config.localReply, `${config.path}.local_reply_config`, random),
+    routes,
     isForwardProxy: isForwardProxy(listenerMetadata),
     router: {
       clusters: scope.clusters,

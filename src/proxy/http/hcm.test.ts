@@ -474,7 +474,6 @@ test('a cluster that is not there is asked for where the configuration says so',
 test('what is not supported is refused by its name', () => {
   const cases: readonly (readonly [init: HcmInit, want: RegExp])[] = [
     [{ codecType: HttpConnectionManager_CodecType.HTTP3 }, /hcm\.codec_type: HTTP\/3 is not supported/],
-    [{ localReplyConfig: {} }, /hcm\.local_reply_config/],
     [{ upgradeConfigs: [{ upgradeType: 'CONNECT-UDP' }] }, /hcm\.upgrade_configs\[0\]\.upgrade_type: CONNECT-UDP/],
     [{ setCurrentClientCertDetails: { cert: true } }, /hcm\.set_current_client_cert_details\.cert/],
     [{ httpFilters: [{ name: 'x' }] }, /hcm\.http_filters\[0\]: filter x/],

@@ -23,6 +23,11 @@ import { flagBit, type ResponseFlag } from './stream-info.ts';
 import { newStreamInfo } from './stream-state.ts';
 import { Stream } from './stream.ts';
 
+/** Whether a response of that status is framed even where it is empty (RFC 9110 section 8.6). */
+function mayHaveBody(status: number): boolean {
+  return status >= 200 && status !== 204 && status !== 304;
+}
+
 export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   readonly downstream: DownstreamConnection;
   readonly #connection: Connection;
@@ -81,6 +86,9 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
       if (!response.headers.has('content-length')) response.headers.set('content-length', '0');
     }
     const isFramed = stream.isResponseWhole || stream.isTunnel || response.contentLength >= 0;
+    const { status, headers } = response;
+    if (stream.isResponseWhole && head.method !== 'HEAD' && mayHaveBody(status) && !headers.has('content-length'))
+      headers.add('content-length', '0');
     const isHttp11 = head.protocol === 'HTTP/1.1';
     this.#isChunked = !isFramed && isHttp11;
     const isTunnelRefused = !stream.isTunnel && (stream.isUpgrade || head.method === 'CONNECT');
@@ -88,9 +96,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
     this.#isLast = (!isFramed && !isHttp11) || isTunnelRefused || !head.isPersistent || isUnread || stream.isLast || this.#shouldClose();
     const connection = this.#isLast ? 'close' : isHttp11 ? '' : 'keep-alive';
     const upgrade = stream.isTunnel ? head.upgrade : '';
-    this.#connection.writeText(
-      responseHeadText(response.status, response.headers, this.#isChunked, stream.isTunnel ? '' : connection, upgrade),
-    );
+    this.#connection.writeText(responseHeadText(status, headers, this.#isChunked, stream.isTunnel ? '' : connection, upgrade));
   }
 
   writeData(view: Uint8Array): boolean {
@@ -154,7 +160,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
 
   onEnd(): void {
     const stream = this.#stream;
-    if (this.#isTunnel && stream !== undefined) return stream.end(undefined);
+    if (this.#isTunnel && stream !== undefined) return stream.clientEnded();
     // A client that has ended its side is taken to be gone, as Envoy takes it; what it asked for before still goes out.
     if (stream === undefined && this.#connection.pendingBytes > 0) this.#closeGently();
     else this.#connection.destroy();
@@ -281,6 +287,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
     const { clock } = runtime.scope;
     const { head, body } = localMessage(undefined, { status, body: text });
     finishHead(head.headers, runtime);
+    if (text === '') head.headers.add('content-length', '0');
     this.#connection.writeText(responseHeadText(status, head.headers, false, 'close', '') + text);
     countStatus(stats, status);
     const nowMs = clock.monotonicMs();

@@ -6,7 +6,7 @@ import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Response } from '../router/downstream.ts';
 import type { WheelTimer } from '../timers.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
-import type { Http2Stats } from './http2-stats.ts';
+import { http2Details, type Http2Stats } from './http2-stats.ts';
 import type { CodedStream, StreamCodec } from './stream-codec.ts';
 import { Stream } from './stream.ts';
 
@@ -15,8 +15,8 @@ export interface Http2StreamOwner {
   readonly downstream: DownstreamConnection;
   /** A response begins: whether the connection is to be drained is looked at. */
   onResponse(): void;
-  /** The stream is over for everybody but the client. */
-  onDone(stream: Http2ServerStream): void;
+  /** The stream is over for everybody but the client. `isLast`: the connection should serve nothing more. */
+  onDone(isLast: boolean): void;
 }
 
 export class Http2ServerStream implements StreamCodec, Http2Reader {
@@ -90,7 +90,7 @@ export class Http2ServerStream implements StreamCodec, Http2Reader {
       this.#isUnread = !stream.isRequestDone || stream.isTunnel;
       this.#settle();
     }
-    this.#owner.onDone(this);
+    this.#owner.onDone(stream.isLast);
   }
 
   onHead(): void {}
@@ -107,13 +107,22 @@ export class Http2ServerStream implements StreamCodec, Http2Reader {
     this.#stream.end(trailers);
   }
 
-  onReset(_code: number, detail: string): void {
+  onReset(code: number, detail: string): void {
     this.#runtime.timers.cancel(this.#flushTimer);
-    if (detail === 'http2.remote_reset') this.#stats.rx_reset.value++;
+    const isByClient = detail === 'http2.remote_reset';
+    if (isByClient) this.#stats.rx_reset.value++;
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#stream.clientGone(detail);
-    this.#owner.onDone(this);
+    if (isByClient) this.#onClientReset(code);
+    else if (detail.startsWith('http2.')) this.#stream.clientReset('DPE', http2Details(detail));
+    else this.#stream.clientGone(detail);
+    this.#owner.onDone(false);
+  }
+
+  /** A client that has sent its request and wants no more of the answer is not at fault where it says so. */
+  #onClientReset(code: number): void {
+    if (code === H2.NO_ERROR && this.#isRequestEnded) this.#stream.clientReset(undefined, '');
+    else this.#stream.clientReset('DR', 'http2.remote_reset');
   }
 
   onDrain(): void {

@@ -19,10 +19,15 @@ import type { ConnectionLife, LifeOwner } from './connection-life.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
 import { KeepAlive } from './http2-keep-alive.ts';
 import { Http2ServerStream, type Http2StreamOwner } from './http2-server-stream.ts';
-import { countBreach } from './http2-stats.ts';
+import { countBreach, http2Details } from './http2-stats.ts';
+import { logRefused } from './log-refused.ts';
 import { underscored } from './request-hygiene.ts';
+import type { ResponseFlag } from './stream-info.ts';
 
 const REFUSED: Http2Reader = { onHead() {}, onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
+
+/** Limits that Envoy does not take for breaches of the protocol. */
+const TOO_LARGE: ReadonlySet<string> = new Set(['http2.head_too_large', 'http2.too_many_headers']);
 
 export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamOwner, LifeOwner {
   readonly downstream: DownstreamConnection;
@@ -69,10 +74,9 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     const { stats, http2Stats, config } = this.#runtime;
     if (config.underscores === 'reject' && underscored(head.headers).length > 0) {
       http2Stats.requests_rejected_with_underscores_in_headers.value++;
-      http2Stats.tx_reset.value++;
-      wire.reset(H2.PROTOCOL_ERROR);
-      return REFUSED;
+      return this.#refuse(wire, 'DR', 'http2.unexpected_underscore');
     }
+    if (head.authority === '') return this.#refuseWithoutHost(wire);
     stats.downstream_rq_http2_total.value++;
     http2Stats.streams_active.value++;
     if (this.#running++ === 0) this.#life.busy();
@@ -92,9 +96,14 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     this.#drain();
   }
 
-  onDone(): void {
+  onDone(isLast: boolean): void {
     this.#runtime.http2Stats.streams_active.value--;
     if (--this.#running === 0 && !this.#isClosing) this.#life.idle();
+    if (isLast) this.#leave();
+  }
+
+  onBadRequest({ code }: ProtocolError): void {
+    logRefused(this.#runtime, this.downstream, TOO_LARGE.has(code) ? 'DR' : 'DPE', http2Details(code));
   }
 
   onStreamClosed(): void {
@@ -170,6 +179,35 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     this.#http2.finishDrain();
     this.#isLast = true;
     if (this.#http2.isIdle) this.#closeGently();
+  }
+
+  /** No more streams, whatever is on its way. */
+  #leave(): void {
+    if (this.#isLast || this.#isClosing) return;
+    this.#isDraining = true;
+    this.#isLast = true;
+    this.#runtime.http2Stats.goaway_sent.value++;
+    this.#http2.goAway(H2.NO_ERROR, false);
+    if (this.#http2.isIdle) this.#closeGently();
+  }
+
+  #refuse(wire: Http2Stream, flag: ResponseFlag, details: string): Http2Reader {
+    this.#runtime.http2Stats.tx_reset.value++;
+    logRefused(this.#runtime, this.downstream, flag, details);
+    wire.reset(H2.PROTOCOL_ERROR);
+    return REFUSED;
+  }
+
+  /** RFC 9113 lets a request say nothing of its host; Envoy takes it for a breach of the protocol, and so do we: nobody could route it. */
+  #refuseWithoutHost(wire: Http2Stream): Http2Reader {
+    const { config, stats, http2Stats } = this.#runtime;
+    const reader = this.#refuse(wire, 'DPE', http2Details('http2.pseudo_missing'));
+    http2Stats.rx_messaging_error.value++;
+    if (config.http2.options.keepsConnectionOnBadMessage) return reader;
+    stats.downstream_cx_protocol_error.value++;
+    this.#http2.goAway(H2.PROTOCOL_ERROR, false);
+    this.#closeGently();
+    return reader;
   }
 
   #onSilence(): void {

@@ -39,6 +39,30 @@ const BY_CODE: Readonly<Record<string, (typeof COUNTERS)[number]>> = {
   'http2.outbound_control_flood': 'outbound_control_flood',
 };
 
+/** Envoy's words for what went wrong with a request, by the code of its error; what is left is `http2.violation.of.messaging.rule`. */
+const DETAILS: Readonly<Record<string, string>> = {
+  'http2.head_too_large': 'http2.header_list_size_too_large',
+  'http2.too_many_headers': 'http2.too_many_headers',
+  'http2.body_length': 'http2.remote_reset',
+  'http2.empty_frame_flood': 'http2.inbound_empty_frames_flood',
+  'http2.priority_flood': 'http2.inbound_priority_frames_flood',
+  'http2.window_update_flood': 'http2.inbound_window_update_frames_flood',
+};
+
+const INVALID_FIELD: ReadonlySet<string> = new Set(
+  (
+    'header_name header_value connection_field te pseudo_unknown pseudo_duplicate pseudo_late method path scheme authority status ' +
+    'content_length extended_connect'
+  )
+    .split(' ')
+    .map((code) => `http2.${code}`),
+);
+
+/** %RESPONSE_CODE_DETAILS% of a request that breaks HTTP/2. */
+export function http2Details(code: string): string {
+  return DETAILS[code] ?? (INVALID_FIELD.has(code) ? 'http2.invalid.header.field' : 'http2.violation.of.messaging.rule');
+}
+
 /** Counts what ended a connection. */
 export function countBreach(stats: Http2Stats, code: string): void {
   stats[BY_CODE[code] ?? 'rx_messaging_error'].value++;

@@ -12,7 +12,7 @@ const textOf = (type: string | undefined, status: number, body: string): string 
 
 test('a reply has a length, and a type where it has a body', () => {
   assert.equal(textOf(undefined, 403, 'no \u00e9'), '403\r\nx-a: 1\r\ncontent-length: 5\r\ncontent-type: text/plain\r\n\r\nno \u00e9');
-  assert.equal(textOf('text/html', 404, ''), '404\r\nx-a: 1\r\ncontent-length: 0\r\n\r\n');
+  assert.equal(textOf('text/html', 404, ''), '404\r\nx-a: 1\r\n\r\n');
   assert.equal(textOf('application/grpc-web', 204, ''), '204\r\nx-a: 1\r\n\r\n');
 });
 
@@ -27,7 +27,7 @@ test('a client of gRPC gets a status of gRPC, and the body as its message', () =
     [504, 14],
     [418, 2],
   ] as const) {
-    const want = `200\r\nx-a: 1\r\ncontent-length: 0\r\ncontent-type: application/grpc\r\ngrpc-status: ${grpc}\r\n`;
+    const want = `200\r\nx-a: 1\r\ncontent-type: application/grpc\r\ngrpc-status: ${grpc}\r\n`;
     assert.equal(textOf('application/grpc+proto', status, ''), `${want}\r\n`);
     assert.equal(textOf('application/grpc', status, 'a%\n\u00e9'), `${want}grpc-message: a%25%0A%C3%A9\r\n\r\n`);
   }

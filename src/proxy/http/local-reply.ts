@@ -36,7 +36,6 @@ export function grpcStatusOf(status: number): number {
 function grpcMessage({ status, body = '', headers: fields = NO_FIELDS, grpcStatus }: Reply): LocalMessage {
   const headers = headersOf([
     ...fields,
-    ['content-length', '0'],
     ['content-type', 'application/grpc'],
     ['grpc-status', String(grpcStatus ?? grpcStatusOf(status))],
     ...(body === '' ? [] : [['grpc-message', grpcText(body)] as const]),
@@ -50,9 +49,9 @@ export function localMessage(request: HeaderMap | undefined, reply: Reply): Loca
   const { status, body = '', headers: fields = NO_FIELDS } = reply;
   const headers = headersOf(fields);
   const bytes = body === '' ? NOTHING : Buffer.from(body, 'utf8');
-  if (status !== 204 && status !== 304) {
+  if (status !== 204 && status !== 304 && body !== '') {
     headers.set('content-length', String(bytes.length));
-    if (body !== '' && !headers.has('content-type')) headers.set('content-type', 'text/plain');
+    if (!headers.has('content-type')) headers.set('content-type', 'text/plain');
   }
   return { head: { status, headers, contentLength: bytes.length }, body: bytes };
 }

@@ -143,7 +143,8 @@ export function cleanRequest(request: IncomingRequest, connection: DownstreamCon
   forwardClientCert(headers, connection, options.clientCert);
   if (options.via !== '') headers.set('via', extendedVia(headers, options.via));
   const isHttps = headers.get('x-forwarded-proto') === 'https';
-  request.scheme = options.scheme === '' ? (isHttps ? 'https' : 'http') : options.scheme;
+  if (options.scheme !== '') request.scheme = options.scheme;
+  else if (request.scheme === '') request.scheme = isHttps ? 'https' : 'http';
   if (options.stripsPort !== 'none' || options.stripsTrailingDot)
     request.authority = cleanAuthority(request.authority, connection, options);
   return origin;

@@ -35,6 +35,7 @@ export const RESPONSE_FLAGS = [
   ['DF', 'DnsResolutionFailed'],
   ['UPE', 'UpstreamProtocolError'],
   ['DT', 'DurationTimeout'],
+  ['DR', 'DownstreamRemoteReset'],
 ] as const satisfies readonly (readonly [short: string, long: string])[];
 
 export type ResponseFlag = (typeof RESPONSE_FLAGS)[number][0];

@@ -1,7 +1,7 @@
 import type { Cluster, Host } from '../cluster/cluster.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';
-import type { IncomingRequest, ResponseHead } from '../../wire/http/message.ts';
+import type { HttpProtocol, IncomingRequest, ResponseHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from './stream-info.ts';
 
 /** A fresh StreamInfo of a request (undefined: of bytes that never became one); all fields set, so that every one has the same shape. */
@@ -10,11 +10,12 @@ export function newStreamInfo(
   connection: DownstreamConnection,
   startWallMs: number,
   startMs: number,
+  protocol: HttpProtocol = 'HTTP/1.1',
 ): StreamInfo {
   return {
     connection,
     clientAddress: undefined,
-    protocol: request?.protocol ?? 'HTTP/1.1',
+    protocol: request?.protocol ?? protocol,
     request,
     response: undefined as ResponseHead | undefined,
     responseCode: 0,

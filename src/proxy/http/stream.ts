@@ -118,13 +118,29 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.#requestGate.end();
   }
 
-  /** The client, or its connection, is gone. */
-  clientGone(details: string): void {
+  /** The client's connection is gone; `reason` is what its socket said. */
+  clientGone(reason: string): void {
     if (this.isOver) return;
     if (!this.isTunnel) this.#runtime.stats.downstream_rq_rx_reset.value++;
     this.setFlag('DC');
     this.info.responseCodeDetails = 'downstream_remote_disconnect';
-    this.info.terminationDetails = details;
+    this.info.terminationDetails = reason;
+    this.#complete();
+  }
+
+  /** The client's side of a tunnel has ended with its connection's. */
+  clientEnded(): void {
+    this.setFlag('DC');
+    this.info.responseCodeDetails = 'downstream_remote_disconnect';
+    this.end(undefined);
+  }
+
+  /** The client has taken its request back, or broken the protocol so that the codec ended the stream. */
+  clientReset(flag: ResponseFlag | undefined, details: string): void {
+    if (this.isOver) return;
+    this.#runtime.stats.downstream_rq_rx_reset.value++;
+    if (flag !== undefined) this.setFlag(flag);
+    if (details !== '') this.info.responseCodeDetails = details;
     this.#complete();
   }
 
@@ -267,7 +283,9 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
       this.#replyByRoute(action.status, '', [['location', action.location(this.request)]]);
     } else {
       stats.rq_direct_response.value++;
-      this.#replyByRoute(action.status, action.body);
+      const { format } = action;
+      if (format === undefined) this.#replyByRoute(action.status, action.body);
+      else this.#replyByRoute(action.status, format.render(this.info, action.body), [['content-type', format.contentType]]);
     }
   }
 
@@ -334,7 +352,6 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
 
   onRequestTimeout(): void {
     this.#runtime.stats.downstream_rq_timeout.value++;
-    this.isLast = true;
     this.reply({ status: 408, body: 'request timeout', details: 'request_overall_timeout' });
   }
 
@@ -349,7 +366,6 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     if (this.#hasHead) return this.abort('SI', 'stream_idle_timeout');
     // who waits for whom: for the client's request, or for the upstream's answer
     if (this.isRequestDone) return this.reply({ status: 504, body: 'stream timeout', details: 'stream_idle_timeout', flag: 'SI' });
-    this.isLast = true;
     this.reply({ status: 408, body: 'stream timeout', details: 'stream_idle_timeout', flag: 'SI' });
   }
 
@@ -376,6 +392,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   }
 
   #acceptUpgrade(upgrade: string): boolean {
+    // nowhere to tunnel to: as any request without a route
+    if (upgrade === 'connect' && this.route === undefined) return true;
     if (!isUpgradeAllowed(upgrade, this.route, this.#runtime.config)) {
       this.#runtime.stats.downstream_rq_ws_on_non_ws_route.value++;
       this.#refuse({ reply: { status: 403, details: 'upgrade_failed' }, isLast: true });
@@ -389,7 +407,9 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
 
   /** Responds by ourselves. */
   #answer(reply: Omit<LocalReply, 'details'>): void {
-    const message = localMessage(this.isGrpcWeb ? undefined : this.request.headers, reply);
+    const { mapReply } = this.#runtime;
+    const mapped = mapReply === undefined ? reply : mapReply(reply, this.info);
+    const message = localMessage(this.isGrpcWeb ? undefined : this.request.headers, mapped);
     const { head } = message;
     this.info.responseCode = head.status;
     if (reply.isBare !== true) this.#applyRoute(head);
@@ -399,7 +419,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.#responseGate.end();
   }
 
-  #replyByRoute(status: number, body: string, headers: LocalReply['headers'] = []): void {
+  #replyByRoute(status: number, body: string, headers: NonNullable<LocalReply['headers']> = []): void {
     this.info.responseCodeDetails = 'direct_response';
     this.#answer({ status, body, headers });
   }

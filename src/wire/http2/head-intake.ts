@@ -104,6 +104,7 @@ export class HeadIntake {
 
   #badRequest(id: number, found: Fault): void {
     const core = this.#core;
+    core.owner.onBadRequest?.(found.error);
     if (core.isFatalInMessage(found)) return core.fatal(found);
     core.refuse(id, found.h2Code);
     core.countReset(core.nowMs());

@@ -95,6 +95,8 @@ export interface Http2Stream {
 export interface Http2Owner {
   /** Server only: a client has opened a stream. Gives who reads it. */
   onRequest(stream: Http2Stream, head: IncomingRequest, isEnd: boolean): Http2Reader;
+  /** Server only: a request was refused for its form, before anybody read it. */
+  onBadRequest?(error: ProtocolError): void;
   /** The peer's SETTINGS have come, first or again. */
   onSettings(): void;
   /** The peer opens no more, and takes none above those it has told to be reset. */
