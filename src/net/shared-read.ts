@@ -1,11 +1,13 @@
 /**
- * Reading plain sockets into one buffer that the whole process shares: no buffer is allocated per read, which is a
- * quarter of a small request's cost. `onread` is documented for outgoing sockets; an accepted one has to be built
- * anew around its handle, which is the one use of undocumented fields in this code base. Where that
- * field is missing, or `TULLE_READ=data` is set, sockets are read by 'data' events.
+ * Reading sockets into one buffer that the whole process shares: no buffer is allocated per read, which is a quarter of
+ * a small request's cost, and more than half of a large body's over TLS. `onread` is documented for outgoing sockets; an
+ * accepted one has to be built anew around its handle, and one of TLS has to be told after its handshake. These two are
+ * the only uses of undocumented fields in this code base. Where those fields are missing, or `TULLE_READ=data` is set,
+ * sockets are read by 'data' events.
  */
 import { Buffer } from 'node:buffer';
 import net from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
 const READ_BYTES = 64 * 1024;
 const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -49,4 +51,32 @@ export function rehome(socket: net.Socket, target: ReadTarget): net.Socket | und
   for (const field of ['_server', 'server']) Reflect.set(fresh, field, Reflect.get(socket, field));
   Reflect.set(socket, '_handle', null);
   return fresh;
+}
+
+/** Fields where Node keeps what `onread` asked for; undefined where it has others. */
+function onReadFields(): { buffer: symbol; callback: symbol } | undefined {
+  const symbols = Object.getOwnPropertySymbols(new net.Socket());
+  const named = (name: string): symbol | undefined => symbols.find((symbol) => symbol.description === name);
+  const found = { buffer: named('kBuffer'), callback: named('kBufferCb') };
+  return found.buffer === undefined || found.callback === undefined ? undefined : { buffer: found.buffer, callback: found.callback };
+}
+
+const FIELDS = onReadFields();
+
+/**
+ * Makes a TLS socket after its handshake read into the shared buffer, as if `onread` had been asked for when it was made.
+ * It must be paused, with nothing left in its buffer. False where that cannot be done.
+ *
+ * Unlike a plain socket it may go on to give what was decrypted already after `pause`.
+ */
+export function shareTlsReads(socket: TLSSocket, target: ReadTarget): boolean {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (FIELDS === undefined || !sharesReads() || typeof handle !== 'object' || handle === null || socket.destroyed) return false;
+  const useUserBuffer: unknown = Reflect.get(handle, 'useUserBuffer');
+  if (typeof useUserBuffer !== 'function') return false;
+  const option = onReadOption(target);
+  Reflect.set(socket, FIELDS.buffer, option.buffer);
+  Reflect.set(socket, FIELDS.callback, (bytesRead: number, bytes: Uint8Array) => option.callback(bytesRead, bytes));
+  Reflect.apply(useUserBuffer, handle, [option.buffer]);
+  return true;
 }

@@ -1,10 +1,10 @@
-/** Connections over sockets of Node: plain ones read into the shared buffer where possible, TLS ones by 'data' events. */
+/** Connections over sockets of Node, plain and TLS, which read into the shared buffer where possible. */
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { reportBug } from '../core/bugs.ts';
 import type { NetAddress } from './address.ts';
 import type { Connection, ConnectionHandlers } from './connection.ts';
-import { onReadOption, type ReadTarget, rehome, sharesReads } from './shared-read.ts';
+import { onReadOption, type ReadTarget, rehome, sharesReads, shareTlsReads } from './shared-read.ts';
 import { WriteQueue } from './write-queue.ts';
 
 const dirty: SocketConnection[] = [];
@@ -67,6 +67,10 @@ class SocketConnection implements Connection, ReadTarget {
   #isPaused = false;
   #error: string | undefined = undefined;
   #early: Uint8Array[] | undefined = undefined;
+  /** The peer has ended its side, and not all that it sent before was given. */
+  #isEndEarly = false;
+  /** The socket has closed as it should, before that. */
+  #isCloseEarly = false;
   #local: NetAddress | undefined;
   #remote: NetAddress | undefined;
   readonly #queue = new WriteQueue();
@@ -97,7 +101,10 @@ class SocketConnection implements Connection, ReadTarget {
     // Paused first, for a listener of 'data' would make it flow.
     socket.pause();
     if (!isShared) socket.on('data', (bytes: Uint8Array) => this.onRead(bytes));
-    socket.on('end', () => inTurn(this, () => this.#handlers.onEnd()));
+    socket.on('end', () => {
+      if (this.#early === undefined) inTurn(this, () => this.#handlers.onEnd());
+      else this.#isEndEarly = true;
+    });
     socket.on('drain', () => {
       this.#hasRoom = true;
       inTurn(this, () => this.#handlers.onDrain());
@@ -112,6 +119,12 @@ class SocketConnection implements Connection, ReadTarget {
   /** Bytes that were read before this connection had the socket. */
   addEarly(bytes: Uint8Array): void {
     (this.#early ??= []).push(bytes);
+  }
+
+  /** As `onRead`, for a socket that may give bytes when it is paused: they are kept. */
+  onReadWhenever(bytes: Uint8Array): void {
+    if (this.#isPaused || !this.#isReading || this.#early !== undefined) this.addEarly(new Uint8Array(bytes));
+    else this.onRead(bytes);
   }
 
   onRead(bytes: Uint8Array): void {
@@ -164,9 +177,13 @@ class SocketConnection implements Connection, ReadTarget {
     this.#error ??= reason;
     if (!reset) this.flush();
     this.#queue.clear();
+    this.#early = undefined;
+    this.#isEndEarly = false;
     // only a bare TCP socket has something to reset: Node throws for TLS and for Unix sockets
     if (reset && !(this.#socket instanceof TLSSocket) && this.#socket.remoteAddress !== undefined) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
+    // the socket has closed before, and says so no more
+    if (this.#isCloseEarly) queueMicrotask(() => this.#closed());
   }
 
   pause(): void {
@@ -176,7 +193,7 @@ class SocketConnection implements Connection, ReadTarget {
 
   resume(): void {
     this.#isPaused = false;
-    if (this.#early !== undefined) queueMicrotask(() => this.#giveEarly());
+    if (this.#early !== undefined || this.#isEndEarly) queueMicrotask(() => this.#giveEarly());
     else if (this.#isReading) this.#socket.resume();
   }
 
@@ -212,11 +229,19 @@ class SocketConnection implements Connection, ReadTarget {
       if (this.#early.length === 0) this.#early = undefined;
       if (bytes !== undefined) this.onRead(bytes);
     }
-    if (!this.#isPaused && !this.isClosed) this.#socket.resume();
+    if (this.#isPaused || this.isClosed) return;
+    this.#socket.resume();
+    if (this.#isEndEarly) {
+      this.#isEndEarly = false;
+      inTurn(this, () => this.#handlers.onEnd());
+    }
+    if (this.#isCloseEarly) this.#closed();
   }
 
   #closed(): void {
     if (this.isClosed) return;
+    this.#isCloseEarly = this.#error === undefined && (this.#early !== undefined || this.#isEndEarly);
+    if (this.#isCloseEarly) return;
     this.isClosed = true;
     this.#queue.clear();
     inTurn(this, () => this.#handlers.onClose(this.#error));
@@ -249,7 +274,9 @@ function takeBuffered(socket: net.Socket, connection: SocketConnection): void {
 /** A connection over a TLS socket whose handshake is done (server's or client's side). */
 export function wrapTls(socket: TLSSocket, local?: NetAddress, remote?: NetAddress): Connection {
   const connection = new SocketConnection(socket, local, remote);
-  connection.attach(socket, false);
+  socket.pause();
+  takeBuffered(socket, connection);
+  connection.attach(socket, shareTlsReads(socket, { onRead: (bytes) => connection.onReadWhenever(bytes) }));
   return connection;
 }
 

@@ -85,8 +85,8 @@ export class SendScheduler {
 
   /** The stream is closed. */
   forget(stream: Stream): void {
-    this.#blocked.delete(stream);
-    this.#waiting.delete(stream);
+    if (this.#blocked.size > 0) this.#blocked.delete(stream);
+    if (this.#waiting.size > 0) this.#waiting.delete(stream);
   }
 
   #write(stream: Stream, view: Uint8Array, isBorrowed: boolean): void {
