@@ -2,7 +2,16 @@
 import { type Clock, type Random, systemClock } from '../core/clock.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../xds/types.ts';
+import {
+  CLUSTER_TYPE,
+  ENDPOINT_TYPE,
+  LISTENER_TYPE,
+  NAME_TABLE_TYPE,
+  ROUTE_TYPE,
+  SCOPED_ROUTE_TYPE,
+  SECRET_TYPE,
+  VIRTUAL_HOST_TYPE,
+} from '../xds/types.ts';
 import type { AdsHandler } from '../xds/client.ts';
 import type { Bootstrap } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
@@ -16,7 +25,8 @@ import { type BuiltListener, ListenerStore } from './config/listener-store.ts';
 import { announcedNode, localNodeOf, readTulleSettings, type TulleSettings } from './config/local-node.ts';
 import type { NameService } from './config/name-service.ts';
 import { createResourceLog, type ResourceLog } from './config/resource-log.ts';
-import { RouteStore } from './config/route-store.ts';
+import { RouteStore, type RouteStoreOptions } from './config/route-store.ts';
+import { ScopeStore } from './config/scope-store.ts';
 import { watchSecretFile } from './config/sds-file.ts';
 import { Secrets } from './config/secrets.ts';
 import { noSubscriptions, type Subscriptions } from './config/subscriptions.ts';
@@ -95,8 +105,9 @@ function whenAll(parts: readonly ((callback: () => void) => void)[], callback: (
 }
 
 interface ListenerParts {
-  readonly scope: Omit<ListenerScope, 'routes' | 'handOff'>;
+  readonly scope: Omit<ListenerScope, 'routes' | 'scopes' | 'handOff'>;
   readonly routes: RouteStore;
+  readonly scopes: ScopeStore;
   readonly gate: Gate;
   readonly directory: ListenerDirectory;
 }
@@ -105,13 +116,17 @@ interface ListenerParts {
 function listenerBuilder({
   scope,
   routes,
+  scopes,
   gate,
   directory,
 }: ListenerParts): (config: ListenerProto, path: string) => BuiltListener<RuntimeListener> {
   return (config, path) => {
     const used: string[] = [];
+    let usesScopes = false;
     const release = (): void => {
       for (const name of used.splice(0)) routes.release(name);
+      if (usesScopes) scopes.release();
+      usesScopes = false;
     };
     let listener: RuntimeListener;
     try {
@@ -122,6 +137,11 @@ function listenerBuilder({
           used.push(name);
           return routes.use(name);
         },
+        scopes() {
+          if (usesScopes) return scopes;
+          usesScopes = true;
+          return scopes.use();
+        },
       });
     } catch (error) {
       release();
@@ -131,6 +151,7 @@ function listenerBuilder({
       listener,
       whenReady(callback) {
         const tables = used.map((name) => (done: () => void) => routes.whenReady(name, done));
+        if (usesScopes) tables.push((done) => scopes.whenReady(done));
         whenAll([(done) => gate.whenOpen(done), (done) => listener.onWarm(done), ...tables], callback);
       },
       release,
@@ -157,7 +178,7 @@ function refuseOtherSources(bootstrap: Bootstrap): void {
 
 /** Everything of the server of ADS goes to the store of its type. */
 function dispatch(
-  stores: Pick<Assembly, 'clusters' | 'secrets' | 'listeners'> & { endpoints: EndpointStore; routes: RouteStore },
+  stores: Pick<Assembly, 'clusters' | 'secrets' | 'listeners'> & { endpoints: EndpointStore; routes: RouteStore; scopes: ScopeStore },
   names: () => NameService | undefined,
 ): AdsHandler {
   return {
@@ -171,6 +192,10 @@ function dispatch(
           return stores.listeners.receive(resources, removed);
         case ROUTE_TYPE:
           return stores.routes.receive(resources);
+        case VIRTUAL_HOST_TYPE:
+          return stores.routes.receiveHosts(resources, removed);
+        case SCOPED_ROUTE_TYPE:
+          return stores.scopes.receive(resources, removed);
         case SECRET_TYPE:
           return stores.secrets.receive(resources);
         case NAME_TABLE_TYPE:
@@ -223,19 +248,16 @@ export function assemble(options: AssemblyOptions): Assembly {
     resources,
     log,
   });
-  const routes = new RouteStore({
-    build: (config, path) => buildRouteTable(config, path, httpFilters),
-    clusters,
-    subscriptions,
-    resources,
-  });
+  const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, httpFilters);
+  const routes = new RouteStore({ build, clusters, subscriptions, resources });
+  const scopes = new ScopeStore({ routes, build, subscriptions, resources });
   const gate = new Gate();
   const directory = new ListenerDirectory();
   const health = { isFailing: false };
   const isFailingHealthChecks = (): boolean => health.isFailing;
   const scope = { stats, clusters, clock, random, log, logSink, node, secrets, filters: networkFilters, isFailingHealthChecks };
   const listeners = new ListenerStore<RuntimeListener>({
-    build: listenerBuilder({ scope, routes, gate, directory }),
+    build: listenerBuilder({ scope, routes, scopes, gate, directory }),
     resources,
     log,
     drainMs: options.drainMs,
@@ -243,7 +265,7 @@ export function assemble(options: AssemblyOptions): Assembly {
     onInactive: (listener) => directory.remove(listener),
   });
   let names: NameService | undefined;
-  const handler = dispatch({ clusters, secrets, listeners, endpoints, routes }, () => names);
+  const handler = dispatch({ clusters, secrets, listeners, endpoints, routes, scopes }, () => names);
   const ads =
     adsSettings &&
     createAdsConnection({

@@ -8,10 +8,11 @@ import { ConfigError } from '../core/errors.ts';
 import { AdsClient, type AdsHandler, type AdsResource, type AdsSession, SotwAdsClient } from './client.ts';
 import { contentVersion } from './content-version.ts';
 import { NodeSchema } from './gen/envoy/config/core/v3/base_pb.ts';
+import { DeltaDiscoveryResponseSchema } from './gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { createDeltaSession, createSotwSession, type ServerSession } from './server.ts';
 import type { Snapshot } from './server-core.ts';
 import type { XdsResource } from './subscription.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, HEALTH_TYPE, LISTENER_TYPE, ROUTE_TYPE, resourceType } from './types.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, HEALTH_TYPE, LISTENER_TYPE, ROUTE_TYPE, resourceType, VIRTUAL_HOST_TYPE } from './types.ts';
 
 const node = create(NodeSchema, { id: 'sidecar~10.0.0.1~web-0.shop~shop.svc.cluster.local' });
 
@@ -368,6 +369,22 @@ for (const { name, make } of variants) {
     });
   });
 }
+
+test('delta: virtual hosts come by the table, by the name asked for, or not at all', () => {
+  const recorder = new Recorder();
+  const client = new AdsClient(node, recorder);
+  client.subscribe(VIRTUAL_HOST_TYPE, ['t', 't/a.com', 't/none']);
+  client.connected();
+  const host = (name: string, aliases: string[], hasContent = true) => ({
+    name,
+    aliases,
+    version: '1',
+    ...(hasContent && { resource: { typeUrl: VIRTUAL_HOST_TYPE, value: resource(name, 'c').bytes } }),
+  });
+  const resources = [host('t/pushed', []), host('other', ['t/a.com']), host('t/none', [], false), host('u/b.com', ['u/b.com'])];
+  client.received(create(DeltaDiscoveryResponseSchema, { typeUrl: VIRTUAL_HOST_TYPE, nonce: '1', resources }));
+  assert.deepEqual(recorder.log, ['+VHDS t/pushed=c', '+VHDS other=c', '-VHDS t/none']);
+});
 
 test('delta: a name that does not exist is said to be removed', () => {
   const server = createDeltaSession(new Map(), '1');

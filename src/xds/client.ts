@@ -16,13 +16,15 @@ import {
   type DiscoveryResponse,
 } from './gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { resourceName } from './resource-name.ts';
-import { HEALTH_TYPE, pushOrder, resourceType } from './types.ts';
+import { HEALTH_TYPE, pushOrder, resourceType, VIRTUAL_HOST_TYPE } from './types.ts';
 
 /** One resource as it came. */
 export interface AdsResource {
   readonly name: string;
   /** Equal for equal content of one server. */
   readonly version: string;
+  /** Names besides `name` that it was asked for by: of virtual hosts, whose own names a client cannot know. */
+  readonly aliases?: readonly string[];
   /** Value of the Any. */
   readonly any: Uint8Array;
   readonly typeUrl: string;
@@ -74,7 +76,13 @@ interface Health {
 }
 
 function wants(interest: Interest, name: string): boolean {
-  return interest.isWildcard || interest.names.has(name);
+  if (interest.isWildcard || interest.names.has(name)) return true;
+  // who asks for a route table's virtual hosts gets all whose names begin with the table's
+  return interest.typeUrl === VIRTUAL_HOST_TYPE && interest.names.has(name.slice(0, Math.max(0, name.lastIndexOf('/'))));
+}
+
+function wantsOne(interest: Interest, name: string, aliases: readonly string[] = []): boolean {
+  return wants(interest, name) || aliases.some((alias) => wants(interest, alias));
 }
 
 function statusOf(health: Health): { code: number; message: string } | undefined {
@@ -232,17 +240,20 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
   #take(interest: Interest, response: DeltaDiscoveryResponse): { code: number; message: string } | undefined {
     const { typeUrl } = interest;
     const resources: AdsResource[] = [];
-    for (const { name, version, resource } of response.resources) {
-      if (resource === undefined || !wants(interest, name)) continue;
+    const missing: string[] = [];
+    for (const { name, version, resource, aliases } of response.resources) {
+      const isWanted = wantsOne(interest, name, aliases);
+      if (resource === undefined && isWanted) missing.push(name, ...aliases);
+      if (resource === undefined || !isWanted) continue;
       if (resource.typeUrl !== typeUrl) {
         return { code: INVALID_ARGUMENT, message: `resource ${name} is a ${resource.typeUrl}, not a ${typeUrl}` };
       }
-      resources.push({ name, version, any: resource.value, typeUrl });
+      resources.push({ name, version, any: resource.value, typeUrl, ...(aliases.length === 0 ? {} : { aliases }) });
     }
-    const removed = response.removedResources.filter((name) => interest.known.has(name) || interest.names.has(name));
+    const removed = [...response.removedResources, ...missing].filter((name) => interest.known.has(name) || interest.names.has(name));
     const rejection = deliver(this.#handler, typeUrl, resources, removed);
     if (rejection !== undefined) return rejection;
-    for (const { name, version } of resources) if (wants(interest, name)) interest.known.set(name, version);
+    for (const { name, version, aliases } of resources) if (wantsOne(interest, name, aliases)) interest.known.set(name, version);
     for (const name of removed) interest.known.delete(name);
     return undefined;
   }

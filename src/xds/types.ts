@@ -15,6 +15,7 @@ export const CLUSTER_TYPE = `${PREFIX}.config.cluster.v3.Cluster`;
 export const ENDPOINT_TYPE = `${PREFIX}.config.endpoint.v3.ClusterLoadAssignment`;
 export const LISTENER_TYPE = `${PREFIX}.config.listener.v3.Listener`;
 export const ROUTE_TYPE = `${PREFIX}.config.route.v3.RouteConfiguration`;
+export const SCOPED_ROUTE_TYPE = `${PREFIX}.config.route.v3.ScopedRouteConfiguration`;
 export const VIRTUAL_HOST_TYPE = `${PREFIX}.config.route.v3.VirtualHost`;
 export const SECRET_TYPE = `${PREFIX}.extensions.transport_sockets.tls.v3.Secret`;
 
@@ -29,6 +30,7 @@ const resourceTypes: readonly ResourceType[] = [
   { url: CLUSTER_TYPE, name: 'CDS', isWildcard: true },
   { url: ENDPOINT_TYPE, name: 'EDS', isWildcard: false },
   { url: LISTENER_TYPE, name: 'LDS', isWildcard: true },
+  { url: SCOPED_ROUTE_TYPE, name: 'SRDS', isWildcard: true },
   { url: ROUTE_TYPE, name: 'RDS', isWildcard: false },
   { url: VIRTUAL_HOST_TYPE, name: 'VHDS', isWildcard: false },
   { url: SECRET_TYPE, name: 'SDS', isWildcard: false },

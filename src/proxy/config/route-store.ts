@@ -1,12 +1,18 @@
-/** Route tables by RDS name, asked for as long as some listener uses them; a new one waits for the clusters it names. */
+/**
+ * Route tables by RDS name, asked for as long as some listener uses them; a new one waits for the clusters it names.
+ * A table with `vhds` also has the virtual hosts that come by themselves.
+ */
+import { create } from '@bufbuild/protobuf';
 import type { AdsResource } from '../../xds/client.ts';
+import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
-import { ROUTE_TYPE } from '../../xds/types.ts';
+import { ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { RouteSource, RouteTable } from '../router/route.ts';
 import type { BuiltRouteTable } from '../router/route-table.ts';
 import type { ClusterStore } from './cluster-store.ts';
+import { OnDemandHosts, tableOfHost } from './on-demand-hosts.ts';
 import type { Arrival, ResourceLog } from './resource-log.ts';
 import { applyEach, sameBytes, type Subscriptions } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
@@ -19,12 +25,18 @@ export interface RouteStoreOptions {
 }
 
 interface Entry {
+  readonly name: string;
   users: number;
   current: RouteTable | undefined;
   /** The newest table, in force or about to be. */
   newest: RouteTable | undefined;
+  config: RouteConfiguration | undefined;
   bytes: Uint8Array | undefined;
+  /** Undefined for a table without `vhds`. */
+  hosts: OnDemandHosts | undefined;
   readonly waiting: Set<() => void>;
+  /** What is to be done once the newest table is in force. */
+  readonly onForce: (() => void)[];
 }
 
 /** A table whose new clusters take longer than this goes into force without them. */
@@ -42,13 +54,26 @@ export class RouteStore {
   use(name: string): RouteSource {
     let entry = this.#entries.get(name);
     if (entry === undefined) {
-      entry = { users: 0, current: undefined, newest: undefined, bytes: undefined, waiting: new Set() };
+      entry = {
+        name,
+        users: 0,
+        current: undefined,
+        newest: undefined,
+        config: undefined,
+        bytes: undefined,
+        hosts: undefined,
+        waiting: new Set(),
+        onForce: [],
+      };
       this.#entries.set(name, entry);
       this.#options.subscriptions.subscribe(ROUTE_TYPE, [name]);
     }
     entry.users++;
     const used = entry;
-    return { current: () => used.current };
+    return {
+      current: () => used.current,
+      request: ({ authority }, callback) => used.hosts?.request(authority, callback) ?? false,
+    };
   }
 
   /** One use is over. The last one ends the subscription. */
@@ -57,6 +82,7 @@ export class RouteStore {
     if (entry === undefined || --entry.users > 0) return;
     this.#entries.delete(name);
     this.#options.subscriptions.unsubscribe(ROUTE_TYPE, [name]);
+    entry.hosts?.close();
     this.#options.clusters.refer(`route ${name}`, new Set(), 0, () => {});
     this.#options.resources.remove(ROUTE_TYPE, name);
   }
@@ -77,23 +103,73 @@ export class RouteStore {
     });
   }
 
+  /** Takes over a response of VHDS. Throws ConfigError naming what is refused; former virtual hosts stay. */
+  receiveHosts(resources: readonly AdsResource[], removed: readonly string[]): void {
+    applyEach(resources, (resource) => this.#takeHosts(resource.name, [resource], []));
+    for (const [table, names] of Map.groupBy(removed, tableOfHost)) this.#takeHosts(`${table}/`, [], names);
+  }
+
   #take(entry: Entry, resource: AdsResource): void {
     const message = decodeResource(resource.any, RouteConfigurationSchema, '');
     const arrival: Arrival = { ...resource, schema: RouteConfigurationSchema, message, isStatic: false };
     let table: BuiltRouteTable;
     try {
-      table = this.#options.build(message, '');
+      table = this.#build(message, entry.hosts);
     } catch (error) {
       if (error instanceof ConfigError) this.#options.resources.put(arrival, 'refused', error.message);
       throw error;
     }
     entry.bytes = resource.any;
-    entry.newest = table;
+    entry.config = message;
     this.#options.resources.put(arrival, 'warming');
-    this.#options.clusters.refer(`route ${resource.name}`, table.clusters, CLUSTER_WAIT_MS, () => {
-      if (entry.newest !== table || this.#entries.get(resource.name) !== entry) return;
+    this.#followHosts(entry, message);
+    this.#putInForce(entry, table, () => this.#options.resources.activate(ROUTE_TYPE, resource.name));
+  }
+
+  /** A table of the configuration's own virtual hosts and those that came by themselves. */
+  #build(config: RouteConfiguration, hosts: Pick<OnDemandHosts, 'hosts'> | undefined): BuiltRouteTable {
+    const { vhds } = config;
+    if (vhds === undefined) return this.#options.build(config, '');
+    if (vhds.configSource?.configSourceSpecifier.case !== 'ads')
+      throw new ConfigError('vhds.config_source', 'only ads is supported by Tulle');
+    const virtualHosts = [...config.virtualHosts, ...(hosts?.hosts ?? [])];
+    return this.#options.build(create(RouteConfigurationSchema, { ...config, vhds: undefined, virtualHosts }), '');
+  }
+
+  #followHosts(entry: Entry, { vhds }: RouteConfiguration): void {
+    if (vhds !== undefined) entry.hosts ??= new OnDemandHosts(entry.name, this.#options.subscriptions);
+    else {
+      entry.hosts?.close();
+      entry.hosts = undefined;
+    }
+  }
+
+  #takeHosts(name: string, resources: readonly AdsResource[], removed: readonly string[]): void {
+    const entry = this.#entries.get(tableOfHost(name));
+    if (entry?.hosts === undefined || entry.config === undefined) return;
+    const { hosts, config } = entry;
+    const changed = hosts.changed(resources, removed);
+    const table = this.#build(config, { hosts: changed.values() });
+    hosts.commit(changed);
+    for (const resource of resources) this.#logHost(resource);
+    for (const gone of removed) this.#options.resources.remove(VIRTUAL_HOST_TYPE, gone);
+    const names = resources.flatMap((resource) => [resource.name, ...(resource.aliases ?? [])]);
+    this.#putInForce(entry, table, () => hosts.settle(names, removed));
+  }
+
+  #logHost(resource: AdsResource): void {
+    const message = decodeResource(resource.any, VirtualHostSchema, '');
+    this.#options.resources.put({ ...resource, schema: VirtualHostSchema, message, isStatic: false }, 'active');
+  }
+
+  /** Puts a table in force once its clusters are there. A newer table takes the place of one that waits. */
+  #putInForce(entry: Entry, table: BuiltRouteTable, onForce: () => void): void {
+    entry.newest = table;
+    entry.onForce.push(onForce);
+    this.#options.clusters.refer(`route ${entry.name}`, table.clusters, CLUSTER_WAIT_MS, () => {
+      if (entry.newest !== table || this.#entries.get(entry.name) !== entry) return;
       entry.current = table;
-      this.#options.resources.activate(ROUTE_TYPE, resource.name);
+      for (const callback of entry.onForce.splice(0)) callback();
       for (const callback of entry.waiting) callback();
       entry.waiting.clear();
     });

@@ -6,6 +6,7 @@ import type { ClusterManager } from '../cluster/cluster.ts';
 import type { LocalNode } from '../http/filter.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteSource } from '../router/route.ts';
+import type { ScopeSource } from '../router/scoped-routes.ts';
 import type { LogSink } from '../telemetry/log-sink.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 
@@ -23,6 +24,8 @@ export interface NetworkScope {
   readonly listenerMetadata: Readonly<Record<string, unknown>>;
   /** A route table by RDS name; subscribes to it on first use. */
   routes(name: string): RouteSource;
+  /** All scopes of SRDS; subscribes to them on first use. Absent where there is no server. */
+  scopes?(): ScopeSource;
   /** True while the listener drains: answers should ask clients to leave. */
   isDraining(): boolean;
   /** True since `/healthcheck/fail`, until `/healthcheck/ok`; absent: never. */

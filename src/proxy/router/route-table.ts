@@ -144,6 +144,7 @@ function refuseDuplicates(config: RouteConfiguration, prefix: string): void {
 export function buildRouteTable(config: RouteConfiguration, path: string, filters: readonly HttpFilter[]): BuiltRouteTable {
   const prefix = path === '' ? '' : `${path}.`;
   refuseDuplicates(config, prefix);
+  if (config.vhds !== undefined) throw new ConfigError(`${prefix}vhds`, 'is supported by Tulle only in route configurations of RDS');
   if (config.validateClusters === true)
     throw new ConfigError(`${prefix}validate_clusters`, 'is not supported by Tulle: clusters may come later');
   const scope: TableScope = {

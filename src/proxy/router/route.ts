@@ -173,4 +173,9 @@ export interface RouteTable {
 export interface RouteSource {
   /** Undefined until the first table arrives. */
   current(): RouteTable | undefined;
+  /**
+   * Asks for what may have a route for a request that `current` has none for: a virtual host (VHDS), or the table of a
+   * scope that comes on demand. Calls back once when it has come or is said not to exist. False: there is nothing to ask for.
+   */
+  request?(head: RequestHead, callback: () => void): boolean;
 }

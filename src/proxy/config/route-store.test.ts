@@ -1,0 +1,161 @@
+/** Virtual hosts and scopes that come by themselves, against a server that is a list of calls. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type DescMessage, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import { systemClock } from '../../core/clock.ts';
+import type { AdsResource } from '../../xds/client.ts';
+import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { ScopedRouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/scoped_route_pb.ts';
+import { buildRouteTable } from '../router/route-table.ts';
+import type { RouteSource } from '../router/route.ts';
+import { headOf } from '../router/testing/routes.ts';
+import { fakeInfo } from '../telemetry/testing/fake-stream.ts';
+import { createResourceLog } from './resource-log.ts';
+import { RouteStore, type RouteStoreOptions } from './route-store.ts';
+import { ScopeStore } from './scope-store.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+function resource(schema: DescMessage, name: string, json: JsonObject, more: Partial<AdsResource> = {}): AdsResource {
+  return { name, version: '1', typeUrl: `type.googleapis.com/${schema.typeName}`, any: toBinary(schema, fromJson(schema, json)), ...more };
+}
+
+function setUp() {
+  const asked: string[] = [];
+  const short = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
+  const subscriptions: Subscriptions = {
+    subscribe: (typeUrl, names) => asked.push(`+${short(typeUrl)} ${String(names)}`),
+    unsubscribe: (typeUrl, names) => asked.push(`-${short(typeUrl)} ${String(names)}`),
+  };
+  const resources = createResourceLog(systemClock);
+  const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, []);
+  const routes = new RouteStore({ build, clusters: { refer: (_who, _names, _ms, done) => done() }, subscriptions, resources });
+  const scopes = new ScopeStore({ routes, build, subscriptions, resources });
+  return { routes, scopes, resources, takeAsked: () => asked.splice(0) };
+}
+
+const hostOf = (domain: string, status: number): JsonObject => ({
+  name: domain,
+  domains: [domain],
+  routes: [{ match: { prefix: '/' }, direct_response: { status } }],
+});
+
+const tableOf = (name: string, ...hosts: JsonObject[]): AdsResource =>
+  resource(RouteConfigurationSchema, name, { name, vhds: { config_source: { ads: {} } }, virtual_hosts: hosts });
+
+const vhost = (name: string, domain: string, status: number, aliases: string[] = []): AdsResource =>
+  resource(VirtualHostSchema, name, hostOf(domain, status), { aliases });
+
+function statusOf(source: RouteSource | undefined, authority: string, headers: Record<string, string> = {}): number | undefined {
+  const action = source?.current()?.match(headOf({ authority, headers }), 0, fakeInfo())?.action;
+  return action?.kind === 'direct' ? action.status : undefined;
+}
+
+test('virtual hosts come when requests ask for them, and stay over a new table', () => {
+  const { routes, takeAsked } = setUp();
+  const source = routes.use('t');
+  assert.equal(
+    source.request?.(headOf({ authority: 'a.com' }), () => assert.fail('asked too early')),
+    false,
+  );
+  routes.receive([tableOf('t', hostOf('own.com', 201))]);
+  assert.deepEqual(takeAsked(), ['+RouteConfiguration t', '+VirtualHost t']);
+  assert.deepEqual([statusOf(source, 'own.com'), statusOf(source, 'a.com')], [201, undefined]);
+  const called: string[] = [];
+  assert.equal(
+    source.request?.(headOf({ authority: 'A.com' }), () => called.push('first')),
+    true,
+  );
+  assert.equal(
+    source.request?.(headOf({ authority: 'a.com' }), () => called.push('second')),
+    true,
+  );
+  assert.deepEqual(takeAsked(), ['+VirtualHost t/a.com']);
+  routes.receiveHosts([vhost('t/the-a', 'a.com', 202, ['t/a.com'])], []);
+  assert.deepEqual(called, ['first', 'second']);
+  assert.equal(statusOf(source, 'a.com'), 202);
+  routes.receive([tableOf('t', hostOf('own.com', 203))]);
+  assert.deepEqual([statusOf(source, 'own.com'), statusOf(source, 'a.com')], [203, 202]);
+  routes.receiveHosts([], ['t/the-a']);
+  assert.equal(statusOf(source, 'a.com'), undefined);
+  takeAsked();
+  routes.release('t');
+  assert.deepEqual(takeAsked(), ['-RouteConfiguration t', '-VirtualHost t,t/a.com']);
+});
+
+test('a host that does not exist keeps nobody waiting, and is asked for again', () => {
+  const { routes, takeAsked } = setUp();
+  const source = routes.use('t');
+  routes.receive([tableOf('t')]);
+  takeAsked();
+  let calls = 0;
+  const ask = (): void => void source.request?.(headOf({ authority: 'none' }), () => calls++);
+  ask();
+  routes.receiveHosts([], ['t/none']);
+  assert.equal(calls, 1);
+  ask();
+  assert.deepEqual(takeAsked(), ['+VirtualHost t/none', '-VirtualHost t/none', '+VirtualHost t/none']);
+  routes.release('t');
+  assert.equal(calls, 2, 'nobody waits for a table that is gone');
+});
+
+test('made-up names are asked for in a bounded number', () => {
+  const { routes } = setUp();
+  const source = routes.use('t');
+  routes.receive([tableOf('t')]);
+  const asked = Array.from({ length: 1001 }, (_, i) => source.request?.(headOf({ authority: `h${i}` }), () => {}));
+  assert.deepEqual([asked.filter((isAsked) => isAsked === true).length, asked.at(-1)], [1000, false]);
+});
+
+test('a virtual host that is wrong is refused by name, and what was there stays', () => {
+  const { routes } = setUp();
+  const source = routes.use('t');
+  routes.receive([tableOf('t', hostOf('own.com', 201))]);
+  routes.receiveHosts([vhost('t/a', 'a.com', 202)], []);
+  assert.throws(() => routes.receiveHosts([vhost('t/a', 'own.com', 203)], []), {
+    name: 'ConfigError',
+    message: /^t\/a: virtual_hosts\[1\]\.name: "own\.com" stands twice/,
+  });
+  assert.equal(statusOf(source, 'a.com'), 202);
+  const wrong = resource(RouteConfigurationSchema, 't', { name: 't', vhds: {} });
+  assert.throws(() => routes.receive([wrong]), /t: vhds\.config_source: only ads/);
+});
+
+test('scopes come from the server, with the tables that they name', () => {
+  const { routes, scopes, takeAsked } = setUp();
+  const scope = (name: string, key: string, more: JsonObject): AdsResource =>
+    resource(ScopedRouteConfigurationSchema, name, { name, key: { fragments: [{ string_key: key }] }, ...more });
+  const found = scopes.use();
+  let isReady = false;
+  scopes.whenReady(() => (isReady = true));
+  assert.deepEqual(takeAsked(), ['+ScopedRouteConfiguration *']);
+  scopes.receive(
+    [
+      scope('one', 'k1', { route_configuration_name: 't' }),
+      scope('late', 'k2', { route_configuration_name: 'u', on_demand: true }),
+      scope('own', 'k3', { route_configuration: { name: 'w', virtual_hosts: [hostOf('*', 203)] } }),
+    ],
+    [],
+  );
+  assert.deepEqual(takeAsked(), ['+RouteConfiguration t']);
+  assert.equal(isReady, false);
+  routes.receive([resource(RouteConfigurationSchema, 't', { name: 't', virtual_hosts: [hostOf('*', 201)] })]);
+  assert.equal(isReady, true);
+  const statusAt = (key: string): number | undefined => statusOf(found.find(`${key}\0`), 'a');
+  assert.deepEqual(['k1', 'k2', 'k3', 'k4'].map(statusAt), [201, undefined, 203, undefined]);
+  let called = 0;
+  assert.equal(
+    found.find('k2\0')?.request?.(headOf({}), () => called++),
+    true,
+  );
+  assert.deepEqual(takeAsked(), ['+RouteConfiguration u']);
+  routes.receive([resource(RouteConfigurationSchema, 'u', { name: 'u', virtual_hosts: [hostOf('*', 202)] })]);
+  assert.deepEqual([called, statusAt('k2')], [1, 202]);
+  assert.throws(
+    () => scopes.receive([scope('again', 'k1', { route_configuration_name: 't' })], []),
+    /again: key: is that of the scope "one"/,
+  );
+  scopes.receive([], ['one', 'late', 'unknown']);
+  assert.deepEqual(takeAsked(), ['-RouteConfiguration t', '-RouteConfiguration u']);
+  assert.deepEqual(['k1', 'k2', 'k3'].map(statusAt), [undefined, undefined, 203]);
+});
