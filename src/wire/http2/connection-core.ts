@@ -139,7 +139,8 @@ export class ConnectionCore implements StreamHost {
 
   /** The peer's side has ended. */
   remoteEnd(stream: Stream, trailers: HeaderBlock | undefined): void {
-    if (stream.bodyLeft > 0) return this.malformed(stream, fault('http2.body_length'));
+    // others on the connection have nothing to do with it, whatever a malformed head costs (as in Envoy)
+    if (stream.bodyLeft > 0) return this.streamFault(stream, fault('http2.body_length'));
     stream.isRemoteEnd = true;
     stream.onRemoteEnd(trailers);
     if (stream.isLocalEnd) this.closed(stream);

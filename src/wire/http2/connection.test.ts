@@ -159,6 +159,19 @@ const ON_STREAM: readonly (readonly [name: string, sent: string, code: keyof typ
   ['HEADERS after the end', heads(1, GET, true) + heads(1, GET, true), 'STREAM_CLOSED', 'stream_closed'],
   ['DATA after a reset', heads(1, POST, false) + reset(1, 8) + data(1, 'x'), 'STREAM_CLOSED', 'stream_closed', true],
   ['HEADERS after a reset', heads(1, POST, false) + reset(1, 8) + heads(1, GET, true), 'STREAM_CLOSED', 'stream_closed', true],
+  [
+    'a shorter body than declared',
+    heads(1, [...POST, ['content-length', '3']], false) + data(1, 'ab', true),
+    'PROTOCOL_ERROR',
+    'body_length',
+  ],
+  ['a longer body than declared', heads(1, [...POST, ['content-length', '1']], false) + data(1, 'ab'), 'PROTOCOL_ERROR', 'body_length'],
+  [
+    'trailers before the declared end',
+    heads(1, [...POST, ['content-length', '1']], false) + heads(1, [['a', 'b']], true),
+    'PROTOCOL_ERROR',
+    'body_length',
+  ],
   ['WINDOW_UPDATE by 0', heads(1, POST, false) + update(1, 0), 'PROTOCOL_ERROR', 'window_increment'],
   ['a stream window above 2^31-1', heads(1, POST, false) + update(1, 0x7fffffff), 'FLOW_CONTROL_ERROR', 'window_overflow'],
   [
@@ -172,10 +185,7 @@ const ON_STREAM: readonly (readonly [name: string, sent: string, code: keyof typ
 
 /** Messages that are malformed: the connection's end by default, only the stream's where the option says so. */
 const MALFORMED: readonly (readonly [name: string, sent: string, fault: string])[] = [
-  ['a shorter body than declared', heads(1, [...POST, ['content-length', '3']], false) + data(1, 'ab', true), 'body_length'],
-  ['a longer body than declared', heads(1, [...POST, ['content-length', '1']], false) + data(1, 'ab'), 'body_length'],
   ['no body where one is declared', heads(1, [...POST, ['content-length', '1']], true), 'body_length'],
-  ['trailers before the declared end', heads(1, [...POST, ['content-length', '1']], false) + heads(1, [['a', 'b']], true), 'body_length'],
   ['trailers without an end', heads(1, POST, false) + heads(1, [['a', 'b']], false), 'trailers'],
   ['trailers with pseudo-fields', heads(1, POST, false) + heads(1, [[':path', '/']], true), 'pseudo_unknown'],
   ['a name in upper case', heads(1, [...GET, ['X', 'y']], true), 'header_name'],
@@ -407,8 +417,18 @@ const CLIENT: readonly ClientRow[] = [
   },
   ...(
     [
-      ['DATA to HEAD', heads(1, OK, false) + data(1, 'x'), 'body_length', 'HEAD'],
-      ['DATA with 204', heads(1, [[':status', '204']], false) + data(1, 'x'), 'body_length', 'GET'],
+      ['DATA to HEAD', heads(1, OK, false), 'HEAD'],
+      ['DATA with 204', heads(1, [[':status', '204']], false), 'GET'],
+    ] as const
+  ).map(([name, sent, method]) => ({
+    name,
+    sent: sent + data(1, 'x'),
+    method,
+    log: ['reset 1 PROTOCOL_ERROR http2.body_length', 'closed'],
+    answered: ['RST_STREAM 1 PROTOCOL_ERROR'],
+  })),
+  ...(
+    [
       ['DATA before the head', data(1, 'x'), 'head_order', 'GET'],
       ['an informational head that ends the stream', heads(1, [[':status', '100']], true), 'informational_end', 'GET'],
       ['101', heads(1, [[':status', '101']], false), 'status', 'GET'],

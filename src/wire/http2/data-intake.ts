@@ -46,7 +46,7 @@ export class DataIntake {
     if (stream.bodyLeft >= 0) {
       if (length > stream.bodyLeft) {
         this.#core.giveBackToConnection(length);
-        return this.#core.malformed(stream, fault('http2.body_length'));
+        return this.#core.streamFault(stream, fault('http2.body_length'));
       }
       stream.bodyLeft -= length;
     }

@@ -257,8 +257,8 @@ export class FieldCollector implements DecodedHead {
       const isWell = this.authority !== '' && (this.#seen & (bit(PATH) | bit(SCHEME))) === 0;
       return isWell ? undefined : hpackFault('http2.connect');
     }
-    if (this.method === '' || this.scheme === '' || this.path === '') return hpackFault('http2.pseudo_missing');
-    if ((this.#seen & bit(PROTOCOL)) !== 0 && (!isConnect || this.authority === '')) return hpackFault('http2.connect');
+    if (this.method === '' || this.scheme === '' || this.path === '' || this.authority === '') return hpackFault('http2.pseudo_missing');
+    if ((this.#seen & bit(PROTOCOL)) !== 0 && !isConnect) return hpackFault('http2.connect');
     const isPath = this.path.charCodeAt(0) === SLASH || (this.path === '*' && this.method === 'OPTIONS');
     return isPath ? undefined : hpackFault('http2.path');
   }

@@ -171,6 +171,8 @@ const HEADS: readonly { name: string; kind?: BlockKind; pairs: readonly Pair[]; 
   { name: ':status in a request', pairs: get([':status', '200']), want: 'http2.pseudo_unknown' },
   { name: 'no :method', pairs: GET.slice(1), want: 'http2.pseudo_missing' },
   { name: 'no :path', pairs: GET.slice(0, 3), want: 'http2.pseudo_missing' },
+  { name: 'neither :authority nor host', pairs: GET.filter(([name]) => name !== ':authority'), want: 'http2.pseudo_missing' },
+  { name: 'an empty host', pairs: [...GET.filter(([name]) => name !== ':authority'), ['host', '']], want: 'http2.pseudo_missing' },
   { name: 'an empty :path', pairs: [...GET.slice(0, 3), [':path', '']], want: 'http2.pseudo_missing' },
   {
     name: 'no :scheme',
@@ -248,6 +250,7 @@ test('HpackDecoder makes the authority of host, reads CONNECT of both kinds, and
       [':method', 'OPTIONS'],
       [':scheme', 'http'],
       [':path', '*'],
+      [':authority', 'h'],
     ])[2],
     ':path *',
   );
