@@ -1,8 +1,12 @@
-/** The two loads: as fast as it goes (wrk), and a fixed rate whose latencies count from when a request was due. */
+/** The loads that go as fast as they can: wrk for HTTP/1.1, h2load for gRPC, curl for large bodies. */
 import { execFile } from 'node:child_process';
-import net from 'node:net';
 import { writeFileSync } from 'node:fs';
+import http2 from 'node:http2';
+import path from 'node:path';
 import { promisify } from 'node:util';
+import { BULK_MIB, BULK_PATH, GRPC_PATH } from './origin.ts';
+
+const run = promisify(execFile);
 
 export const REQUEST_HEADERS: readonly (readonly [string, string])[] = [
   ['Host', 'reviews'],
@@ -20,129 +24,140 @@ export const REQUEST_PATH = '/api/v1/items/42?expand=price';
 export interface Saturation {
   readonly requests: number;
   readonly requestsPerSecond: number;
-  readonly p50Ms: number;
   readonly p99Ms: number;
   readonly errors: number;
 }
 
-const WRK_REPORT = `done = function(summary, latency)
+/** Requests that wrk makes: always the same, or path, cookie and authorization new each time (20,000 kinds in turn). */
+export type Variant = 'same' | 'unique';
+
+const REPORT = `done = function(summary, latency)
   local e = summary.errors
-  io.write(string.format("REPORT %d %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
+  io.write(string.format("REPORT %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
 end\n`;
 
+const UNIQUE = `local ready, at = {}, 0
+local function hex(n)
+  local text = {}
+  for i = 1, n / 8 do text[i] = string.format("%08x", math.random(0, 2147483647)) end
+  return table.concat(text)
+end
+init = function()
+  for i = 1, 20000 do
+    wrk.headers["Cookie"] = "session=" .. hex(32) .. "; theme=dark; consent=analytics"
+    wrk.headers["Authorization"] = "Bearer " .. hex(64)
+    ready[i] = wrk.format("GET", "/api/v1/items/" .. i .. "?expand=" .. hex(8))
+  end
+end
+request = function()
+  at = at % 20000 + 1
+  return ready[at]
+end\n`;
+
+/** What a saturating run sends, where it is not the usual request. */
+export interface WrkOptions {
+  readonly variant?: Variant;
+  readonly headers?: readonly (readonly [string, string])[];
+  readonly path?: string;
+}
+
 /** Runs wrk against a loopback port for `seconds` with `connections` keep-alive connections. */
-export async function saturate(port: number, seconds: number, connections: number, folder: string): Promise<Saturation> {
-  const script = `${folder}/wrk.lua`;
-  writeFileSync(script, WRK_REPORT);
-  const headers = REQUEST_HEADERS.flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-  const args = [
+export async function saturate(
+  port: number,
+  seconds: number,
+  connections: number,
+  folder: string,
+  { variant = 'same', headers = REQUEST_HEADERS, path: target = REQUEST_PATH }: WrkOptions = {},
+): Promise<Saturation> {
+  const script = path.join(folder, `wrk-${variant}.lua`);
+  writeFileSync(script, variant === 'same' ? REPORT : UNIQUE + REPORT);
+  const sent = headers.flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '--latency', '-s', script, ...sent];
+  const { stdout } = await run('wrk', [...options, `http://127.0.0.1:${port}${target}`]);
+  const [, requests = 0, durationUs = 1, p99Us = 0, errors = 0] = (/REPORT (\d+) (\d+) (\d+) (\d+)/.exec(stdout) ?? []).map(Number);
+  return { requests, requestsPerSecond: (requests / durationUs) * 1e6, p99Ms: p99Us / 1000, errors };
+}
+
+const GRPC_CONNECTIONS = 8;
+const GRPC_STREAMS = 16;
+/** Flag, length and 24 bytes of message. Source: gRPC over HTTP/2, "Length-Prefixed-Message". */
+const GRPC_MESSAGE = Buffer.concat([Buffer.from([0, 0, 0, 0, 24]), Buffer.alloc(24, 0x2a)]);
+const GRPC_HEADERS: readonly (readonly [string, string])[] = [
+  ['content-type', 'application/grpc'],
+  ['te', 'trailers'],
+  ['user-agent', 'grpc-node-js/1.14.0'],
+  ['grpc-accept-encoding', 'identity,deflate,gzip'],
+  ['grpc-timeout', '10S'],
+  ['authorization', 'Bearer 3c59dc048e8850243be8079a5c74d079c9f0f895fb98ab9159f51fd0297e236d'],
+];
+
+/** Makes one gRPC call, to be sure that the proxies carry what h2load only counts; throws where its status is not 0. */
+export async function checkGrpc(port: number): Promise<void> {
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  try {
+    const status = await new Promise((resolve, reject) => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': GRPC_PATH,
+        ':authority': 'reviews',
+        ...Object.fromEntries(GRPC_HEADERS),
+      });
+      session.on('error', reject);
+      stream.on('error', reject);
+      stream.on('trailers', (trailers) => resolve(trailers['grpc-status']));
+      stream.on('end', () => setImmediate(() => reject(new Error('a gRPC call through the proxy came back without trailers'))));
+      stream.resume().end(GRPC_MESSAGE);
+    });
+    if (status !== '0') throw new Error(`a gRPC call through the proxy came back with status ${String(status)}`);
+  } finally {
+    session.destroy();
+  }
+}
+
+/** Runs unary gRPC calls for `seconds`: 8 connections of 16 streams. */
+export async function saturateGrpc(port: number, seconds: number, folder: string): Promise<Saturation> {
+  const message = path.join(folder, 'request.grpc');
+  writeFileSync(message, GRPC_MESSAGE);
+  const sent = GRPC_HEADERS.flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const options = [
     '-t1',
-    `-c${connections}`,
-    `-d${seconds}s`,
-    '--latency',
-    '-s',
-    script,
-    ...headers,
-    `http://127.0.0.1:${port}${REQUEST_PATH}`,
+    `-c${GRPC_CONNECTIONS}`,
+    `-m${GRPC_STREAMS}`,
+    '-D',
+    String(seconds),
+    '-d',
+    message,
+    '-H',
+    ':authority: reviews',
+    ...sent,
   ];
-  const { stdout } = await promisify(execFile)('wrk', args);
-  const [, requests = 0, durationUs = 1, p50Us = 0, p99Us = 0, errors = 0] = (
-    /REPORT (\d+) (\d+) (\d+) (\d+) (\d+)/.exec(stdout) ?? []
-  ).map(Number);
-  return { requests, requestsPerSecond: (requests / durationUs) * 1e6, p50Ms: p50Us / 1000, p99Ms: p99Us / 1000, errors };
-}
-
-export interface FixedRate {
-  readonly sent: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly p999Ms: number;
-  readonly errors: number;
-}
-
-const HEAD = `GET ${REQUEST_PATH} HTTP/1.1\r\n${REQUEST_HEADERS.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
-
-/** One keep-alive connection that has at most one request under way; `onDone` gets the latency in ms. */
-class Lane {
-  dueMs = 0;
-  isBusy = false;
-  private buffered = '';
-  private readonly socket: net.Socket;
-  private readonly onDone: (lane: Lane, latencyMs: number, isError: boolean) => void;
-
-  constructor(port: number, onDone: Lane['onDone']) {
-    this.onDone = onDone;
-    this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
-    this.socket.setEncoding('latin1');
-    this.socket.on('data', (text) => this.receive(String(text)));
-    this.socket.on('error', () => this.finish(true));
-    this.socket.on('close', () => this.finish(true));
-  }
-
-  send(dueMs: number): void {
-    this.dueMs = dueMs;
-    this.isBusy = true;
-    this.socket.write(HEAD, 'latin1');
-  }
-
-  close(): void {
-    this.isBusy = false;
-    this.socket.destroy();
-  }
-
-  private receive(text: string): void {
-    this.buffered += text;
-    const end = this.buffered.indexOf('\r\n\r\n');
-    if (end < 0) return;
-    const length = Number(/^content-length: *(\d+)/im.exec(this.buffered.slice(0, end))?.[1] ?? 0);
-    if (this.buffered.length < end + 4 + length) return;
-    const isError = !this.buffered.startsWith('HTTP/1.1 200');
-    this.buffered = '';
-    this.finish(isError);
-  }
-
-  private finish(isError: boolean): void {
-    if (!this.isBusy) return;
-    this.isBusy = false;
-    this.onDone(this, performance.now() - this.dueMs, isError);
-  }
-}
-
-/** Sends `ratePerSecond` requests for `seconds` on a clock of its own: a late answer delays nothing but itself. */
-export async function fixedRate(port: number, ratePerSecond: number, seconds: number): Promise<FixedRate> {
-  const latencies: number[] = [];
-  const idle: Lane[] = [];
-  const lanes: Lane[] = [];
-  let errors = 0;
-  const done = (lane: Lane, latencyMs: number, isError: boolean): void => {
-    if (isError) errors++;
-    latencies.push(latencyMs);
-    idle.push(lane);
+  const { stdout } = await run('h2load', [...options, `http://127.0.0.1:${port}${GRPC_PATH}`]);
+  const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? NaN);
+  return {
+    requests: number(/status codes: (\d+) 2xx/),
+    requestsPerSecond: number(/, ([\d.]+) req\/s/),
+    p99Ms: NaN,
+    errors: number(/, (\d+) failed/) + number(/, (\d+) 5xx/) + number(/, (\d+) 4xx/),
   };
-  for (let i = 0; i < 16; i++) {
-    const lane = new Lane(port, done);
-    lanes.push(lane);
-    idle.push(lane);
-  }
-  const total = ratePerSecond * seconds;
-  const startMs = performance.now() + 50;
-  let sent = 0;
-  await new Promise<void>((resolve) => {
-    const tick = (): void => {
-      const now = performance.now();
-      while (sent < total && startMs + (sent * 1000) / ratePerSecond <= now) {
-        const lane = idle.pop();
-        if (lane === undefined) break;
-        lane.send(startMs + (sent++ * 1000) / ratePerSecond);
-      }
-      if (sent >= total && idle.length === lanes.length) resolve();
-      else if (now > startMs + seconds * 1000 + 5000) resolve();
-      else setTimeout(tick, 0.5);
-    };
-    tick();
-  });
-  for (const lane of lanes) lane.close();
-  latencies.sort((a, b) => a - b);
-  const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? NaN;
-  return { sent, p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), errors: errors + (total - latencies.length) };
+}
+
+/** Fetches the large body again and again for `seconds`; gives the MiB that came. */
+export async function fetchBulk(port: number, seconds: number): Promise<number> {
+  const until = performance.now() + seconds * 1000;
+  let fetched = 0;
+  do {
+    const { stdout } = await run('curl', [
+      '-sS',
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code} %{size_download}',
+      '-H',
+      'Host: reviews',
+      `http://127.0.0.1:${port}${BULK_PATH}`,
+    ]);
+    if (stdout !== `200 ${BULK_MIB * 1024 * 1024}`) throw new Error(`the large body came as: ${stdout}`);
+    fetched += BULK_MIB;
+  } while (performance.now() < until);
+  return fetched;
 }

@@ -1,16 +1,29 @@
 /** The proxies under test: how each is found, configured and started for each scenario. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { findEnvoy } from '../test/interop/envoy-binary.ts';
+import { installedLayout, isBuilt, withCompileCache } from './layout.ts';
+import { haproxyConfig, nginxConfig } from './plain-peers.ts';
+import type { Scenario } from './scenarios.ts';
 import { sidecarBootstrap, type SidecarOptions } from './sidecar-config.ts';
 
-export type Scenario = 'http' | 'tcp' | 'mtls';
-
-/** One process of a peer: `hop` 0 is next to the client. */
+/** How one process of a peer is started. */
 export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Where one of a scenario's proxies stands: `hop` 0 is next to the client. */
+export interface Place {
+  readonly scenario: Scenario;
+  readonly hop: number;
+  readonly listen: number;
+  readonly upstream: number;
+  readonly folder: string;
+  /** More to configure than the scenario says. */
+  readonly scale?: Pick<SidecarOptions, 'routes' | 'clusters'>;
 }
 
 export interface Peer {
@@ -18,28 +31,28 @@ export interface Peer {
   /** What it is that runs, or why it cannot and which command mends that. */
   available(): { readonly version: string } | { readonly missing: string };
   /** Undefined: the scenario is not the peer's. */
-  launch(
-    scenario: Scenario,
-    hop: number,
-    ports: { readonly listen: number; readonly upstream: number },
-    folder: string,
-  ): Launch | undefined;
+  launch(place: Place): Launch | undefined;
 }
 
-/** Installs every peer, the origin and the load generator. */
+/** Installs every peer, the origins and the load generators. */
 export const INSTALL = 'node tools/install-peers.ts';
-const root = path.resolve(import.meta.dirname, '..');
 
-function sidecarFile(
-  scenario: Scenario,
-  hop: number,
-  ports: { listen: number; upstream: number },
-  folder: string,
-  isTulle: boolean,
-): string {
-  const tls: Pick<SidecarOptions, 'tls'> = scenario === 'mtls' ? { tls: { side: hop === 0 ? 'upstream' : 'downstream', folder } } : {};
-  const file = path.join(folder, `${isTulle ? 'tulle' : 'envoy'}-${scenario}-${hop}.yaml`);
-  const text = sidecarBootstrap({ ...ports, admin: ports.listen + 1000, kind: scenario === 'tcp' ? 'tcp' : 'http', isTulle, ...tls });
+/** Adds the bootstrap to the place's folder; gives its path. */
+function sidecarFile({ scenario, hop, listen, upstream, folder, scale }: Place, isTulle: boolean): string {
+  const alpn = scenario.between === 'http2' ? ['h2'] : ['http/1.1'];
+  const isPair = scenario.hops === 2;
+  const speaks = isPair && hop === 0 ? scenario.between : scenario.ends;
+  const text = sidecarBootstrap({
+    listen,
+    upstream,
+    admin: listen + 1000,
+    kind: scenario.ends === 'tcp' ? 'tcp' : 'http',
+    isTulle,
+    isUpstreamHttp2: speaks === 'http2',
+    ...(isPair ? { tls: { side: hop === 0 ? 'upstream' : 'downstream', alpn, folder } } : {}),
+    ...scale,
+  });
+  const file = path.join(folder, `${isTulle ? 'tulle' : 'envoy'}-${scenario.name}-${listen}.yaml`);
   writeFileSync(file, text);
   return file;
 }
@@ -55,10 +68,11 @@ function onPath(command: string, ...versionArgs: string[]): { version: string } 
 
 const tulle: Peer = {
   name: 'tulle',
-  available: () => (existsSync(path.join(root, 'dist/tulle.js')) ? { version: `node ${process.version}` } : { missing: 'npm run build' }),
-  launch: (scenario, hop, ports, folder) => ({
+  available: () => (isBuilt() ? { version: `node ${process.version}` } : { missing: 'npm run build' }),
+  launch: (place) => ({
     command: process.execPath,
-    args: [path.join(root, 'dist/tulle.js'), 'proxy', '-c', sidecarFile(scenario, hop, ports, folder, true)],
+    args: [installedLayout(place.folder), 'proxy', '-c', sidecarFile(place, true), '--drain-time-s', '0'],
+    env: withCompileCache(path.join(place.folder, 'compile-cache')),
   }),
 };
 
@@ -68,59 +82,35 @@ const envoy: Peer = {
     const binary = findEnvoy();
     return binary === undefined ? { missing: INSTALL } : { version: binary };
   },
-  launch(scenario, hop, ports, folder) {
-    const binary = findEnvoy();
-    if (binary === undefined) return undefined;
-    const file = sidecarFile(scenario, hop, ports, folder, false);
-    return {
-      command: binary,
-      args: ['-c', file, '--concurrency', '1', '--log-level', 'error', '--base-id', String(ports.listen), '--disable-hot-restart'],
-    };
+  launch(place) {
+    const command = findEnvoy();
+    if (command === undefined) return undefined;
+    const isolation = ['--base-id', String(place.listen), '--disable-hot-restart'];
+    return { command, args: ['-c', sidecarFile(place, false), '--concurrency', '1', '--log-level', 'error', ...isolation] };
   },
 };
 
-function nginxConfig(scenario: Scenario, hop: number, ports: { listen: number; upstream: number }, folder: string): string {
-  const isTls = scenario === 'mtls';
-  const listen =
-    isTls && hop === 1
-      ? `listen 127.0.0.1:${ports.listen} ssl; ssl_certificate ${folder}/cert.pem; ssl_certificate_key ${folder}/key.pem; ssl_client_certificate ${folder}/ca.pem; ssl_verify_client on; ssl_protocols TLSv1.3;`
-      : `listen 127.0.0.1:${ports.listen};`;
-  const pass =
-    isTls && hop === 0
-      ? `proxy_pass https://up; proxy_ssl_certificate ${folder}/cert.pem; proxy_ssl_certificate_key ${folder}/key.pem; proxy_ssl_trusted_certificate ${folder}/ca.pem; proxy_ssl_verify off; proxy_ssl_protocols TLSv1.3;`
-      : 'proxy_pass http://up;';
-  return `daemon off; worker_processes 1; pid ${folder}/nginx-${scenario}-${hop}.pid; error_log ${folder}/nginx.log error;
-events { worker_connections 4096; }
-http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/p; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s; keepalive_requests 10000000;
-upstream up { server 127.0.0.1:${ports.upstream}; keepalive 256; keepalive_requests 10000000; }
-server { ${listen} location / { ${pass} proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Request-Id $request_id; } } }\n`;
-}
+/** Scenarios that nginx and haproxy have: HTTP/1.1, alone or as a pair. */
+const isPlain = ({ load, between }: Scenario): boolean => load === 'requests' && between === 'http1';
 
 const nginx: Peer = {
   name: 'nginx',
   available: () => onPath('nginx', '-v'),
-  launch(scenario, hop, ports, folder) {
-    if (scenario === 'tcp') return undefined;
-    const file = path.join(folder, `nginx-${scenario}-${hop}.conf`);
-    writeFileSync(file, nginxConfig(scenario, hop, ports, folder));
-    return { command: 'nginx', args: ['-c', file, '-e', path.join(folder, 'nginx.log')] };
+  launch(place) {
+    if (!isPlain(place.scenario) || place.scenario.ends === 'tcp') return undefined;
+    const file = path.join(place.folder, `nginx-${place.listen}.conf`);
+    writeFileSync(file, nginxConfig(place));
+    return { command: 'nginx', args: ['-c', file, '-e', path.join(place.folder, 'nginx.log')] };
   },
 };
-
-function haproxyConfig(scenario: Scenario, hop: number, ports: { listen: number; upstream: number }, folder: string): string {
-  const isTls = scenario === 'mtls';
-  const bind = isTls && hop === 1 ? ` ssl crt ${folder}/both.pem ca-file ${folder}/ca.pem verify required ssl-min-ver TLSv1.3` : '';
-  const server = isTls && hop === 0 ? ` ssl crt ${folder}/both.pem ca-file ${folder}/ca.pem verify required ssl-min-ver TLSv1.3` : '';
-  const mode = scenario === 'tcp' ? 'tcp' : 'http';
-  return `global\n nbthread 1\n maxconn 4096\n stats socket ${folder}/haproxy-${scenario}-${hop}.sock\ndefaults\n mode ${mode}\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n${mode === 'http' ? ' http-reuse always\n unique-id-format %{+X}o%ci%cp%Ts%rt\n unique-id-header X-Request-ID\n' : ''}frontend f\n bind 127.0.0.1:${ports.listen}${bind}\n default_backend b\nbackend b\n server s 127.0.0.1:${ports.upstream}${server}\n`;
-}
 
 const haproxy: Peer = {
   name: 'haproxy',
   available: () => onPath('haproxy', '-v'),
-  launch(scenario, hop, ports, folder) {
-    const file = path.join(folder, `haproxy-${scenario}-${hop}.cfg`);
-    writeFileSync(file, haproxyConfig(scenario, hop, ports, folder));
+  launch(place) {
+    if (!isPlain(place.scenario)) return undefined;
+    const file = path.join(place.folder, `haproxy-${place.listen}.cfg`);
+    writeFileSync(file, haproxyConfig(place));
     return { command: 'haproxy', args: ['-q', '-f', file] };
   },
 };

