@@ -466,6 +466,7 @@ test('client: the peer says how many streams there may be', () => {
   const { connection, log } = record('client');
   assert(connection.canOpen);
   assert(!connection.hasPeerSettings);
+  assert.equal(connection.peerMaxStreams, 100);
   feed(connection, settings([[3, 1]]));
   assert(connection.canOpen);
   connection.open(REQUEST, true, recorder(1, log));

@@ -49,6 +49,7 @@ export type OutgoingRequest = Pick<RequestHead, 'method' | 'path' | 'authority' 
   readonly upgrade: string;
 };
 
+const STREAMS_BEFORE_SETTINGS = 100;
 const PING_PAYLOAD = 'tulle   ';
 
 /** Payloads that have one size. */
@@ -149,7 +150,7 @@ export class Http2Connection {
 
   /** Client: whether `open` may be called now. */
   get canOpen(): boolean {
-    return !this.isSpent && this.#core.streams.size < this.#core.peer.maxConcurrentStreams;
+    return !this.isSpent && this.#core.streams.size < this.peerMaxStreams;
   }
 
   /** Client: no stream can be opened any more, whatever closes; the connection is to be replaced. */
@@ -163,9 +164,9 @@ export class Http2Connection {
     return this.#core.hasPeerSettings;
   }
 
-  /** The peer's SETTINGS_MAX_CONCURRENT_STREAMS; 2^31-1 until it has said. */
+  /** The peer's SETTINGS_MAX_CONCURRENT_STREAMS; until it has said anything, what RFC 9113 section 6.5.2 wants at least. */
   get peerMaxStreams(): number {
-    return this.#core.peer.maxConcurrentStreams;
+    return this.#core.hasPeerSettings ? this.#core.peer.maxConcurrentStreams : STREAMS_BEFORE_SETTINGS;
   }
 
   /** The peer takes extended CONNECT (RFC 8441). */

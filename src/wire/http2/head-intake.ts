@@ -114,7 +114,7 @@ export class HeadIntake {
     const core = this.#core;
     if (head.status < 200) {
       if (isEnd) core.malformed(stream, fault('http2.informational_end'));
-      else stream.reader.onHead(incomingResponse(head, false, ''), false);
+      else stream.reader.onHead(incomingResponse(head, 0, ''), false);
       return;
     }
     const bodyBytes = responseBodyBytes(head, stream.isToHead, stream.isConnect);
@@ -122,7 +122,7 @@ export class HeadIntake {
     stream.hasHead = true;
     stream.bodyLeft = bodyBytes;
     stream.isRemoteEnd = isEnd;
-    stream.reader.onHead(incomingResponse(head, !isEnd && bodyBytes !== 0, stream.upgrade), isEnd);
+    stream.reader.onHead(incomingResponse(head, isEnd ? 0 : bodyBytes, stream.upgrade), isEnd);
     if (isEnd && stream.isLocalEnd) core.closed(stream);
   }
 }

@@ -6,7 +6,7 @@ import { H2 } from './types.ts';
 
 /** An extended CONNECT is given as a GET that asks for an upgrade, which is what it is in HTTP/1.1. */
 export function incomingRequest(head: DecodedHead, isEnd: boolean): IncomingRequest {
-  const { contentLength, protocol } = head;
+  const { protocol } = head;
   return {
     method: protocol === '' ? head.method : 'GET',
     path: head.path,
@@ -14,7 +14,7 @@ export function incomingRequest(head: DecodedHead, isEnd: boolean): IncomingRequ
     scheme: head.scheme,
     protocol: 'HTTP/2',
     headers: head.headers,
-    contentLength: isEnd ? 0 : contentLength,
+    contentLength: isEnd ? 0 : requestBodyBytes(head),
     upgrade: protocol.toLowerCase(),
     expectsContinue: head.expectsContinue,
     isAbsolute: false,
@@ -22,13 +22,13 @@ export function incomingRequest(head: DecodedHead, isEnd: boolean): IncomingRequ
 }
 
 /** `upgrade`: the protocol that the request asked for; its acceptance comes as 101, whatever the version. */
-export function incomingResponse(head: DecodedHead, hasBody: boolean, upgrade: string): IncomingResponse {
+export function incomingResponse(head: DecodedHead, contentLength: number, upgrade: string): IncomingResponse {
   const { status, headers } = head;
   const isAccepted = upgrade !== '' && status >= 200 && status < 300;
   return {
     status: isAccepted ? 101 : status,
     headers,
-    contentLength: hasBody ? head.contentLength : 0,
+    contentLength,
     upgrade: isAccepted ? upgrade : '',
   };
 }
