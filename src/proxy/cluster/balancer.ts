@@ -3,7 +3,7 @@ import type { ClusterHost } from './host.ts';
 import { createSchedule } from './lb/edf.ts';
 import type { LoadBalancer, LoadBalancerFactory } from './lb/load-balancer.ts';
 import { type LevelLoad, spreadLoad } from './priority-load.ts';
-import type { Host } from './cluster.ts';
+import type { Host, PickContext } from './cluster.ts';
 
 export interface BalancerSettings {
   readonly policy: LoadBalancerFactory;
@@ -14,8 +14,8 @@ export interface BalancerSettings {
   readonly isLocalityWeighted: boolean;
 }
 
-/** Chooses a host over priorities and localities; undefined where there is nobody to choose. */
-export type Picker = (hash: number | undefined, attempt: number) => Host | undefined;
+/** Chooses a host over priorities and localities; undefined where there is nobody to choose. `excluded` as in PickContext. */
+export type Picker = (hash: number | undefined, attempt: number, excluded?: PickContext['excludedLevels']) => Host | undefined;
 
 interface Group {
   readonly weight: number;
@@ -66,12 +66,21 @@ function choosePriority(loads: readonly LevelLoad[], at: number): number {
 /** Prepares choosing among `hosts` as they are now; to be built anew when any of them changes. */
 export function buildPicker(hosts: readonly ClusterHost[], overprovisioning: number, settings: BalancerSettings): Picker {
   const byPriority = Map.groupBy(hosts, (host) => host.endpoint.priority);
-  const levels = [...byPriority.keys()].toSorted((a, b) => a - b).map((priority) => byPriority.get(priority) ?? []);
+  const priorities = [...byPriority.keys()].toSorted((a, b) => a - b);
+  const levels = priorities.map((priority) => byPriority.get(priority) ?? []);
   const counts = levels.map((level) => ({ total: level.length, usable: usableHosts(level).length }));
   const loads = spreadLoad(counts, overprovisioning, settings.panicThreshold);
   const pickers = levels.map((level, i) => levelPicker(level, loads[i]?.isPanic ?? false, overprovisioning, settings));
   const [only] = pickers;
   if (pickers.length <= 1) return only ?? (() => undefined);
-  const { random } = settings;
-  return (hash, attempt) => pickers[choosePriority(loads, random() * 100)]?.(hash, attempt);
+  const { random, panicThreshold } = settings;
+  const loadsWithout = (excluded: NonNullable<PickContext['excludedLevels']>): readonly LevelLoad[] => {
+    const out = excluded(priorities.filter((_, i) => (counts[i]?.usable ?? 0) > 0));
+    const left = counts.map((count, i) => (out.has(priorities[i] ?? 0) ? { total: 0, usable: 0 } : count));
+    return spreadLoad(left, overprovisioning, panicThreshold);
+  };
+  return (hash, attempt, excluded) => {
+    const shares = excluded === undefined ? loads : loadsWithout(excluded);
+    return pickers[choosePriority(shares, random() * 100)]?.(hash, attempt);
+  };
 }

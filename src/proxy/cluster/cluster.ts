@@ -16,6 +16,8 @@ export interface Host {
   readonly key: string;
   readonly hostname: string;
   weight: number;
+  /** Its level among the priorities of its cluster, 0 being the first; absent for 0. */
+  readonly priority?: number;
   /** False while it is ejected, unhealthy by EDS, or failing active checks. */
   isHealthy: boolean;
   isDraining: boolean;
@@ -62,6 +64,10 @@ export interface PickContext {
   /** Hosts already tried by this request, to be avoided. */
   readonly avoid: readonly Host[];
   readonly avoidAttempts: number;
+  /** Hosts to be avoided besides. */
+  readonly omits?: (host: Host) => boolean;
+  /** Priorities to be left out, given those that have usable hosts. */
+  readonly excludedLevels?: (available: readonly number[]) => ReadonlySet<number>;
   /** Where the client wanted to go, for ORIGINAL_DST. */
   readonly originalDestination: NetAddress | undefined;
   /** Hosts (`Host.key`) to be taken before any other, where they are healthy; with `isStrict` none but them. */

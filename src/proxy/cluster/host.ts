@@ -65,6 +65,10 @@ export class ClusterHost implements Host {
     this.#onOutcome = onOutcome;
   }
 
+  get priority(): number {
+    return this.endpoint.priority;
+  }
+
   get isEjected(): boolean {
     return this.outlier.ejectedUntilMs > 0;
   }

@@ -33,6 +33,7 @@ const COUNTERS = [
   'upstream_rq_retry_overflow',
   'upstream_rq_retry_limit_exceeded',
   'upstream_rq_retry_backoff_exponential',
+  'upstream_rq_retry_backoff_ratelimited',
   'upstream_flow_control_paused_reading_total',
   'upstream_flow_control_resumed_reading_total',
 ] as const;

@@ -222,15 +222,16 @@ export class RuntimeCluster implements MutableCluster {
     return host;
   }
 
-  #pickBalanced({ hash, avoid, avoidAttempts, override }: PickContext): Host | undefined {
+  #pickBalanced({ hash, avoid, avoidAttempts, override, omits, excludedLevels }: PickContext): Host | undefined {
     if (override !== undefined) {
       const wanted = this.#pickOverride(override.keys);
       if (wanted !== undefined || override.isStrict) return wanted;
     }
-    let host = this.#picker(hash, 0);
-    if (avoid.length === 0) return host;
-    for (let attempt = 1; attempt < avoidAttempts && host !== undefined && avoid.includes(host); attempt++) {
-      host = this.#picker(hash, attempt);
+    let host = this.#picker(hash, 0, excludedLevels);
+    if (avoid.length === 0 && omits === undefined) return host;
+    for (let attempt = 1; attempt < avoidAttempts && host !== undefined; attempt++) {
+      if (!avoid.includes(host) && omits?.(host) !== true) break;
+      host = this.#picker(hash, attempt, excludedLevels);
     }
     return host;
   }

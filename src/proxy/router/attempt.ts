@@ -20,8 +20,8 @@ export interface AttemptOwner {
   onAttemptDrain(): void;
   /** It has died without a whole response. */
   onAttemptReset(attempt: Attempt, reason: ResetReason, detail: string): void;
-  /** The time for one try is over; the attempt still runs. */
-  onAttemptTimeout(attempt: Attempt): void;
+  /** The time for one try is over, or (`isIdle`) nothing has come for too long; the attempt still runs. */
+  onAttemptTimeout(attempt: Attempt, isIdle: boolean): void;
 }
 
 export class Attempt implements ResponseReader, PoolWaiter {
@@ -65,7 +65,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
 
   /** Bounds the try, from now on; 0 for no bound. */
   startTimeout(timeoutMs: number): void {
-    if (timeoutMs > 0) this.#timeout = this.#timers.after(timeoutMs, () => this.#owner.onAttemptTimeout(this));
+    if (timeoutMs > 0) this.#timeout = this.#timers.after(timeoutMs, () => this.#owner.onAttemptTimeout(this, false));
   }
 
   /** Tells outlier detection how it went. */
@@ -145,7 +145,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
   #restartIdle(): void {
     if (this.#idleMs <= 0 || !this.#isCounted) return;
     this.#timers.cancel(this.#idle);
-    this.#idle = this.#timers.after(this.#idleMs, () => this.#owner.onAttemptTimeout(this));
+    this.#idle = this.#timers.after(this.#idleMs, () => this.#owner.onAttemptTimeout(this, true));
   }
 
   /** Gives the stream, which is the caller's from here on. */

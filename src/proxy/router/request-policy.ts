@@ -3,13 +3,23 @@
  * consumed. The connection manager has taken these fields out of requests from outside.
  */
 import type { RequestHead } from '../../wire/http/message.ts';
+import { responseTimeoutMs } from './grpc-timeout.ts';
+import { isGrpcRequest } from './match-conditions.ts';
 import { parseRetryOn } from './retry-policy.ts';
-import type { RetryPolicy } from './route.ts';
+import type { RetryPolicy, RouteAction } from './route.ts';
 
+type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
+
+/** What holds for one request. */
 export interface RequestPolicy {
+  /** 0: none. */
   readonly timeoutMs: number;
   readonly perTryTimeoutMs: number;
   readonly retry: RetryPolicy | undefined;
+  /** An attempt that reaches its own timeout goes on beside the next one. */
+  readonly hedgesPerTry: boolean;
+  /** Looked at only where the route's timeouts depend on it. */
+  readonly isGrpc: boolean;
 }
 
 /** Fields that end at the router. */
@@ -20,6 +30,7 @@ const CONSUMED: readonly string[] = [
   'x-envoy-retriable-status-codes',
   'x-envoy-upstream-rq-timeout-ms',
   'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-hedge-on-per-try-timeout',
 ];
 
 function readNumber(text: string | undefined): number | undefined {
@@ -54,13 +65,41 @@ function readRetry(request: RequestHead, policy: RetryPolicy | undefined): Retry
   };
 }
 
-/** Reads the fields of a request from inside the mesh, and takes them away. */
-export function readRequestPolicy(request: RequestHead, routeTimeoutMs: number, policy: RetryPolicy | undefined): RequestPolicy {
+function ofRoute(request: RequestHead, action: ClusterAction): RequestPolicy {
+  const { timeouts, timeoutMs, retry, hedge } = action;
+  const isGrpc = timeouts.oldGrpcMaxMs !== undefined && isGrpcRequest(request);
+  return {
+    timeoutMs: isGrpc ? responseTimeoutMs(timeouts, timeoutMs, request, isGrpc) : timeoutMs,
+    perTryTimeoutMs: retry?.perTryTimeoutMs ?? 0,
+    retry,
+    hedgesPerTry: hedge?.onPerTryTimeout ?? false,
+    isGrpc,
+  };
+}
+
+/** What a request from inside the mesh asks for; its fields are taken away. */
+function asAsked(request: RequestHead, policy: RequestPolicy): RequestPolicy {
   const { headers } = request;
-  const timeoutMs = readNumber(headers.get('x-envoy-upstream-rq-timeout-ms')) ?? routeTimeoutMs;
-  const perTry = readNumber(headers.get('x-envoy-upstream-rq-per-try-timeout-ms')) ?? policy?.perTryTimeoutMs ?? 0;
-  const retry = readRetry(request, policy);
+  const hedges = headers.get('x-envoy-hedge-on-per-try-timeout');
+  const asked = {
+    ...policy,
+    timeoutMs: readNumber(headers.get('x-envoy-upstream-rq-timeout-ms')) ?? policy.timeoutMs,
+    perTryTimeoutMs: readNumber(headers.get('x-envoy-upstream-rq-per-try-timeout-ms')) ?? policy.perTryTimeoutMs,
+    retry: readRetry(request, policy.retry),
+    hedgesPerTry: hedges === undefined ? policy.hedgesPerTry : hedges === 'true',
+  };
   for (const name of CONSUMED) headers.remove(name);
+  return asked;
+}
+
+/** The policy of the route that a request has taken, and over it what the request says, where it may (`isInternal`). */
+export function readRequestPolicy(request: RequestHead, action: ClusterAction, isInternal: boolean): RequestPolicy {
+  const route = ofRoute(request, action);
+  const policy = isInternal ? asAsked(request, route) : route;
+  const { timeoutMs, perTryTimeoutMs, retry } = policy;
   // A try that may take longer than the whole is no limit.
-  return { timeoutMs, perTryTimeoutMs: timeoutMs > 0 && perTry >= timeoutMs ? 0 : perTry, retry };
+  const isBounded = timeoutMs === 0 || perTryTimeoutMs < timeoutMs;
+  const isRetriable = retry?.isRetriableRequest?.(request) !== false;
+  if (isBounded && isRetriable) return policy;
+  return { ...policy, perTryTimeoutMs: isBounded ? perTryTimeoutMs : 0, retry: isRetriable ? retry : undefined };
 }

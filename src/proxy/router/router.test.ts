@@ -217,3 +217,81 @@ test('an upload to an origin that does not read is held back at the client', asy
   await client.until(/thanks$/);
   assert.equal(seen.length, 0);
 });
+
+const PER_TRY = { ...RETRY.retryPolicy, perTryTimeout: { nanos: 20_000_000 } };
+
+test('hedging: an attempt goes on after its time, and the first good answer wins', async (t) => {
+  for (const slow of [1, 2]) {
+    const { ask, seen, cluster, proxy } = await setUp(t, {
+      routes: routesOf([routeTo('c', { retryPolicy: PER_TRY, hedgePolicy: { hedgeOnPerTryTimeout: true } })]),
+      answer: (_head, count, socket) => {
+        // the first answers late, after the second has begun; where the second is slow it wins all the same
+        if (count === 1) setTimeout(() => socket.write(response(200, 'first')), slow === 1 ? 2000 : 60);
+        return count === 2 && slow === 1 ? response(200, 'second') : '';
+      },
+    });
+    assert.match(await ask(GET), slow === 1 ? /second$/ : /first$/);
+    assert(seen.length >= 2);
+    assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_200'), 1);
+    assert.deepEqual([cluster.limits.requests.value, cluster.limits.retries.value], [0, 0]);
+  }
+});
+
+test('hedging: a bad answer waits for those that still run', async (t) => {
+  const { ask, proxy } = await setUp(t, {
+    routes: routesOf([routeTo('c', { retryPolicy: { ...PER_TRY, numRetries: 1 }, hedgePolicy: { hedgeOnPerTryTimeout: true } })]),
+    answer: (_head, count, socket) => {
+      if (count === 1) setTimeout(() => socket.write(response(200, 'good')), 80);
+      return count === 1 ? '' : response(503, 'bad');
+    },
+  });
+  assert.match(await ask(GET), /good$/);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_503'), 1);
+});
+
+test('a rate-limited host says when to come again', async (t) => {
+  const rateLimitedRetryBackOff = { resetHeaders: [{ name: 'Retry-After' }], maxInterval: { seconds: 2n } };
+  const { ask, seen, proxy } = await setUp(t, {
+    routes: routesOf([routeTo('c', { retryPolicy: { ...RETRY.retryPolicy, rateLimitedRetryBackOff } })]),
+    answer: (_head, count) => (count === 1 ? response(503, '', 'retry-after: 1\r\n') : response(200, 'ok')),
+  });
+  const startMs = performance.now();
+  assert.match(await ask(GET), /ok$/);
+  assert(performance.now() - startMs >= 1000);
+  assert.equal(seen.length, 2);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_retry_backoff_ratelimited'), 1);
+});
+
+test('retries say whether the attempt before ran out of time', async (t) => {
+  const { ask, seen } = await setUp(t, {
+    routes: routesOf([routeTo('c', { retryPolicy: PER_TRY })], { includeIsTimeoutRetryHeader: true }),
+    answer: (_head, count) => (count === 1 ? '' : count === 2 ? response(500, '') : response(200, 'ok')),
+  });
+  await ask(GET);
+  const told = seen.map((text) => /x-envoy-is-timeout-retry: (\w+)/.exec(text)?.[1]);
+  assert.deepEqual(told, [undefined, 'true', 'false']);
+});
+
+test('the host is rewritten to the name of the endpoint', async (t) => {
+  const { ask, seen, cluster } = await setUp(t, {
+    routes: routesOf([
+      routeTo('c', { hostRewriteSpecifier: { case: 'autoHostRewrite', value: { value: true } }, appendXForwardedHost: true }),
+    ]),
+  });
+  Reflect.set(cluster.hosts[0] ?? {}, 'hostname', 'b.example');
+  await ask(GET);
+  assert.match(seen[0] ?? '', /\r\nhost: b.example\r\n[^]*x-forwarded-host: a\r\n/);
+});
+
+test('fields of a request inside steer hedging too', async (t) => {
+  const { ask, seen } = await setUp(t, {
+    routes: routesOf([routeTo('c', { retryPolicy: PER_TRY })]),
+    hcm: { useRemoteAddress: true, internalAddressConfig: { cidrRanges: [{ addressPrefix: '127.0.0.0', prefixLen: 8 }] } },
+    answer: (_head, count, socket) => {
+      if (count === 1) setTimeout(() => socket.write(response(200, 'first')), 60);
+      return '';
+    },
+  });
+  assert.match(await ask('GET / HTTP/1.1\r\nhost: a\r\nx-envoy-hedge-on-per-try-timeout: true\r\n\r\n'), /first$/);
+  assert.doesNotMatch(seen[0] ?? '', /x-envoy-hedge/);
+});

@@ -19,14 +19,16 @@ import { observe } from '../telemetry/stats.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { Downstream, Upstream } from './downstream.ts';
+import { chooseHost } from './host-choice.ts';
 import { sendMirrors } from './mirror.ts';
 import { RequestBody } from './request-body.ts';
-import { readRequestPolicy } from './request-policy.ts';
+import { rateLimitedBackOffMs } from './rate-limited-back-off.ts';
+import { type RequestPolicy, readRequestPolicy } from './request-policy.ts';
 import { outcomeOf, resetFlag, resetReply, transportFailure } from './reset.ts';
 import { backOffMs, isRetriableReset, isRetriableResponse, type ResetReason } from './retry-decision.ts';
 import { RetryState } from './retry-state.ts';
 import type { MirrorChoice, RouteAction, RouteEntry } from './route.ts';
-import { decorateResponse, prepareRequest, setExpectedTimeout } from './upstream-head.ts';
+import { decorateResponse, prepareRequest, rewriteToEndpoint, tellTimeout } from './upstream-head.ts';
 
 type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
 
@@ -52,11 +54,14 @@ export class Exchange implements Upstream, AttemptOwner {
   readonly #action: ClusterAction;
   #cluster: Cluster | undefined = undefined;
   #stats: ClusterHttpStats | undefined = undefined;
+  #policy: RequestPolicy | undefined = undefined;
   #retry: RetryState | undefined = undefined;
-  #timeoutMs: number;
-  #perTryTimeoutMs: number;
   #attempt: Attempt | undefined = undefined;
-  #tried: Host[] | undefined = undefined;
+  /** Attempts whose time was up and that go on beside `#attempt` (hedging); undefined while there are none. */
+  #hedged: Attempt[] | undefined = undefined;
+  #tried: readonly Host[] = NO_HOSTS;
+  #hasTimedOut = false;
+  #clientAuthority = '';
   #body: RequestBody | undefined = undefined;
   #trailers: HeaderBlock | undefined = undefined;
   #isRequestDone: boolean;
@@ -74,8 +79,6 @@ export class Exchange implements Upstream, AttemptOwner {
     this.#action = action;
     this.#timers = timersOf(scope.clock);
     this.#isRequestDone = isRequestDone;
-    this.#timeoutMs = action.timeoutMs;
-    this.#perTryTimeoutMs = action.retry?.perTryTimeoutMs ?? 0;
   }
 
   /** Finds the cluster, waiting for it where it can be asked for, and makes the first attempt. */
@@ -117,7 +120,7 @@ export class Exchange implements Upstream, AttemptOwner {
     stream?.sendEnd(trailers);
     if (this.#isTunnel) return;
     this.#startTimeout();
-    if (stream !== undefined) this.#attempt?.startTimeout(this.#perTryTimeoutMs);
+    if (stream !== undefined) this.#attempt?.startTimeout(this.#policy?.perTryTimeoutMs ?? 0);
     this.#mirror();
   }
 
@@ -136,7 +139,7 @@ export class Exchange implements Upstream, AttemptOwner {
   cancel(): void {
     if (this.#isOver) return;
     if (this.#attempt?.stream !== undefined && this.#stats !== undefined) this.#stats.upstream_rq_tx_reset.value++;
-    this.#attempt?.drop();
+    this.#dropAll();
     this.#finish();
   }
 
@@ -148,7 +151,7 @@ export class Exchange implements Upstream, AttemptOwner {
     if (this.#body !== undefined && (this.#body.isTooLong || !this.#keepsBody())) this.#body.forget();
     if (this.#isRequestDone) {
       if (!this.#down.isUpgrade) stream.sendEnd(this.#trailers);
-      attempt.startTimeout(this.#perTryTimeoutMs);
+      attempt.startTimeout(this.#policy?.perTryTimeoutMs ?? 0);
     } else this.#down.resumeReading();
   }
 
@@ -169,9 +172,11 @@ export class Exchange implements Upstream, AttemptOwner {
     if (isUpgrade) attempt.stream?.sendEnd(undefined);
     if (isEnd) this.#releaseStream(attempt);
     if (head.status === 101) return this.#unaskedUpgrade(attempt);
-    if (this.#retry !== undefined && isRetriableResponse(this.#retry.policy, head) && this.#tryAgain(attempt)) return;
-    this.#hasResponse = true;
-    attempt.stopTimeout();
+    if (this.#retry !== undefined && isRetriableResponse(this.#retry.policy, head)) {
+      this.#hasTimedOut = false;
+      if (this.#tryAgain(attempt, head) || this.#leavesItToOthers(attempt)) return;
+    }
+    this.#win(attempt);
     this.#body?.forget();
     if (this.#retry?.isRetrying === true && this.#stats !== undefined && head.status < 500) this.#stats.upstream_rq_retry_success.value++;
     this.#decorate(head);
@@ -203,14 +208,17 @@ export class Exchange implements Upstream, AttemptOwner {
       this.#finish();
       return this.#down.abort(resetFlag(reason), `upstream_reset_after_response_started{${reason.replaceAll(' ', '_')}}`);
     }
+    this.#hasTimedOut = reason === 'per-try timeout';
     const { policy } = this.#retry ?? {};
-    if (policy !== undefined && isRetriableReset(policy, reason, attempt.wasSent) && this.#tryAgain(attempt)) return;
+    if (policy !== undefined && isRetriableReset(policy, reason, attempt.wasSent) && this.#tryAgain(attempt, undefined)) return;
+    if (this.#leavesItToOthers(attempt)) return;
     attempt.end();
     this.#giveUp(reason, detail);
   }
 
-  onAttemptTimeout(attempt: Attempt): void {
+  onAttemptTimeout(attempt: Attempt, isIdle: boolean): void {
     if (this.#stats !== undefined) this.#stats.upstream_rq_per_try_timeout.value++;
+    if (this.#policy?.hedgesPerTry === true && !isIdle && !this.#hasResponse) return this.#hedge(attempt);
     attempt.destroy();
     this.onAttemptReset(attempt, 'per-try timeout', '');
   }
@@ -236,30 +244,20 @@ export class Exchange implements Upstream, AttemptOwner {
   }
 
   #withCluster(cluster: Cluster): void {
-    const { info } = this.#down;
+    const { info, request } = this.#down;
     this.#cluster = cluster;
     this.#stats = clusterHttpStats(cluster.stats);
     info.cluster = cluster;
-    this.#readPolicy(cluster, this.#stats);
+    const policy = readRequestPolicy(request, this.#action, this.#down.isInternal);
+    this.#policy = policy;
+    if (policy.retry !== undefined) this.#retry = new RetryState(policy.retry, cluster, this.#stats);
     prepareRequest(this.#down, this.#entry, this.#action.rewrite, this.#scope.isQuiet);
-    if (!this.#scope.isQuiet) setExpectedTimeout(this.#down.request, this.#perTryTimeoutMs, this.#timeoutMs, 0);
+    this.#clientAuthority = request.authority;
+    if (!this.#scope.isQuiet) tellTimeout(request, this.#action, policy, 0);
     this.#chooseMirrors();
     if (this.#isRequestDone || this.#down.isUpgrade) this.#startTimeout();
     if (this.#isRequestDone) this.#mirror();
     this.#tryHost();
-  }
-
-  /** The route's retries and timeouts, and what the request says of them where it may. */
-  #readPolicy(cluster: Cluster, stats: ClusterHttpStats): void {
-    const { request } = this.#down;
-    let { retry } = this.#action;
-    if (this.#down.isInternal) {
-      const policy = readRequestPolicy(request, this.#timeoutMs, retry);
-      this.#timeoutMs = policy.timeoutMs;
-      this.#perTryTimeoutMs = policy.perTryTimeoutMs;
-      retry = policy.retry;
-    } else if (this.#timeoutMs > 0 && this.#perTryTimeoutMs >= this.#timeoutMs) this.#perTryTimeoutMs = 0;
-    if (retry !== undefined && retry.isRetriableRequest?.(request) !== false) this.#retry = new RetryState(retry, cluster, stats);
   }
 
   #chooseMirrors(): void {
@@ -272,7 +270,7 @@ export class Exchange implements Upstream, AttemptOwner {
     const mirrors = this.#mirrors;
     this.#mirrors = undefined;
     if (mirrors === undefined || this.#body?.isWhole === false) return;
-    sendMirrors(mirrors, this.#down.request, [...(this.#body?.chunks ?? [])], this.#timeoutMs, this.#scope);
+    sendMirrors(mirrors, this.#down.request, [...(this.#body?.chunks ?? [])], this.#policy?.timeoutMs ?? 0, this.#scope);
   }
 
   /** Starts an attempt at a host that the balancer chooses. */
@@ -282,7 +280,7 @@ export class Exchange implements Upstream, AttemptOwner {
     if (cluster === undefined || stats === undefined || this.#isOver) return;
     const { info, request } = this.#down;
     info.attempts++;
-    const host = this.#pick(cluster);
+    const host = chooseHost(cluster, this.#down, this.#action.hash?.(this.#down), this.#retry?.policy, this.#tried);
     if (host === undefined) return this.#noHost(stats);
     info.upstream = host;
     if (cluster.limits.requests.value >= cluster.limits.maxRequests) {
@@ -291,23 +289,13 @@ export class Exchange implements Upstream, AttemptOwner {
       return this.#giveUp('overflow', '');
     }
     const { clock } = this.#scope;
+    const sni = cluster.http.serverNameOf?.(request) ?? '';
+    rewriteToEndpoint(request, host, this.#action, this.#clientAuthority, this.#scope.isQuiet);
     const idleMs = this.#retry?.policy.perTryIdleTimeoutMs ?? 0;
     const attempt = new Attempt(this, request.method === 'HEAD', cluster, host, stats, this.#timers, idleMs);
+    if (this.#attempt !== undefined) (this.#hedged ??= []).push(this.#attempt);
     this.#attempt = attempt;
-    const sni = cluster.http.serverNameOf?.(request) ?? '';
     attempt.begin(poolOf(cluster, host, clock, { protocol: request.protocol, isTunnel: this.#down.isUpgrade, sni }));
-  }
-
-  #pick(cluster: Cluster): Host | undefined {
-    const policy = this.#retry?.policy;
-    return cluster.pick({
-      hash: this.#action.hash?.(this.#down),
-      avoid: policy?.avoidsPreviousHosts === true ? (this.#tried ?? NO_HOSTS) : NO_HOSTS,
-      avoidAttempts: policy?.hostSelectionAttempts ?? 1,
-      originalDestination: this.#down.connection.local,
-      // a retry goes where the balancer says
-      override: this.#down.info.attempts === 1 ? this.#down.overrideHost : undefined,
-    });
   }
 
   #noHost(stats: ClusterHttpStats): void {
@@ -319,10 +307,16 @@ export class Exchange implements Upstream, AttemptOwner {
   #sendHead(attempt: Attempt, stream: UpstreamStream): void {
     const { request, isUpgrade, info } = this.#down;
     if (this.#entry.sendsAttemptCount === true) request.headers.set('x-envoy-attempt-count', String(info.attempts));
-    if (info.attempts > 1 && !this.#scope.isQuiet)
-      setExpectedTimeout(request, this.#perTryTimeoutMs, this.#timeoutMs, attempt.sentMs - info.requestEndMs);
+    if (info.attempts > 1) this.#prepareRetry(attempt);
     const hasBody = !this.#isRequestDone || request.contentLength < 0 || (this.#body?.bytes ?? 0) > 0 || this.#trailers !== undefined;
     stream.sendHead(request, isUpgrade ? request.upgrade : '', !hasBody && !isUpgrade, attempt);
+  }
+
+  #prepareRetry(attempt: Attempt): void {
+    const { request, info } = this.#down;
+    if (this.#policy !== undefined && !this.#scope.isQuiet)
+      tellTimeout(request, this.#action, this.#policy, attempt.sentMs - info.requestEndMs);
+    if (this.#entry.sendsTimeoutRetry === true) request.headers.set('x-envoy-is-timeout-retry', String(this.#hasTimedOut));
   }
 
   /** Fields that the router adds to a response. */
@@ -340,7 +334,7 @@ export class Exchange implements Upstream, AttemptOwner {
 
   #upgraded(attempt: Attempt, head: IncomingResponse): void {
     this.#isTunnel = true;
-    this.#hasResponse = true;
+    this.#win(attempt);
     this.#timers.cancel(this.#timeout);
     attempt.stopTimers();
     this.#decorate(head);
@@ -362,8 +356,15 @@ export class Exchange implements Upstream, AttemptOwner {
     this.#stats.upstream_rq_completed.value++;
   }
 
-  /** Starts the next attempt after a pause, where retries are left; false otherwise. */
-  #tryAgain(attempt: Attempt): boolean {
+  /** Starts the next attempt after a pause, where retries are left; false otherwise. `head`: of the response that asks for it. */
+  #tryAgain(attempt: Attempt, head: IncomingResponse | undefined): boolean {
+    if (!this.#takeRetry(attempt, head)) return false;
+    this.#forget(attempt);
+    attempt.drop();
+    return true;
+  }
+
+  #takeRetry(attempt: Attempt, head: IncomingResponse | undefined): boolean {
     const retry = this.#retry;
     const stats = this.#stats;
     if (retry === undefined || stats === undefined || this.#body?.isWhole === false) return false;
@@ -373,13 +374,80 @@ export class Exchange implements Upstream, AttemptOwner {
       this.#down.setFlag(refusal);
       return false;
     }
-    (this.#tried ??= []).push(attempt.host);
-    attempt.drop();
-    this.#attempt = undefined;
-    stats.upstream_rq_retry_backoff_exponential.value++;
-    const delayMs = backOffMs(retry.policy, info.attempts, this.#scope.random());
-    this.#backOff = this.#timers.after(delayMs, () => this.#tryHost());
+    this.#tried = [...this.#tried, attempt.host];
+    const { clock, random } = this.#scope;
+    const { rateLimited } = retry.policy;
+    const askedMs =
+      head === undefined || rateLimited === undefined ? undefined : rateLimitedBackOffMs(rateLimited, head, clock.wallMs(), random());
+    if (askedMs === undefined) stats.upstream_rq_retry_backoff_exponential.value++;
+    else stats.upstream_rq_retry_backoff_ratelimited.value++;
+    this.#backOff = this.#timers.after(askedMs ?? backOffMs(retry.policy, info.attempts, random()), () => this.#retryNow());
     return true;
+  }
+
+  #retryNow(): void {
+    this.#backOff = undefined;
+    if (this.#retry?.policy.refreshesCluster !== true || this.#refreshCluster()) this.#tryHost();
+  }
+
+  /** `refresh_cluster_on_retry`: the route chooses anew. */
+  #refreshCluster(): boolean {
+    const { name } = this.#action.cluster(this.#down.request, this.#scope.random());
+    const cluster = this.#scope.clusters.get(name);
+    const { info } = this.#down;
+    info.clusterName = name;
+    if (cluster === undefined) {
+      this.#finish();
+      this.#noCluster();
+      return false;
+    }
+    this.#cluster = cluster;
+    this.#stats = clusterHttpStats(cluster.stats);
+    info.cluster = cluster;
+    return true;
+  }
+
+  /** An attempt's time is up, and it goes on while the next one begins. */
+  #hedge(attempt: Attempt): void {
+    attempt.report(outcomeOf('per-try timeout'));
+    this.#hasTimedOut = true;
+    if (attempt !== this.#attempt || !this.#takeRetry(attempt, undefined)) return;
+    (this.#hedged ??= []).push(attempt);
+    this.#attempt = undefined;
+  }
+
+  /** An attempt that came to nothing: others run still, or are about to. */
+  #leavesItToOthers(attempt: Attempt): boolean {
+    if (this.#hedged === undefined) return false;
+    this.#forget(attempt);
+    if (this.#hedged.length === 0 && this.#attempt === undefined && this.#backOff === undefined) return false;
+    attempt.drop();
+    return true;
+  }
+
+  /** This attempt's response is the client's; others are dropped. */
+  #win(attempt: Attempt): void {
+    this.#hasResponse = true;
+    attempt.stopTimeout();
+    if (this.#hedged === undefined) return;
+    this.#forget(attempt);
+    this.#dropAll();
+    this.#attempt = attempt;
+  }
+
+  #forget(attempt: Attempt): void {
+    if (this.#attempt === attempt) this.#attempt = undefined;
+    else this.#hedged = this.#hedged?.filter((each) => each !== attempt);
+  }
+
+  /** Lets go of whatever runs or waits. */
+  #dropAll(): void {
+    this.#timers.cancel(this.#backOff);
+    this.#backOff = undefined;
+    this.#attempt?.drop();
+    for (const each of this.#hedged ?? []) each.drop();
+    this.#attempt = undefined;
+    this.#hedged = undefined;
   }
 
   #keepsBody(): boolean {
@@ -391,13 +459,14 @@ export class Exchange implements Upstream, AttemptOwner {
   }
 
   #startTimeout(): void {
-    if (this.#timeoutMs > 0 && this.#timeout === undefined) this.#timeout = this.#timers.after(this.#timeoutMs, () => this.#onTimeout());
+    const timeoutMs = this.#policy?.timeoutMs ?? 0;
+    if (timeoutMs > 0 && this.#timeout === undefined) this.#timeout = this.#timers.after(timeoutMs, () => this.#onTimeout());
   }
 
   #onTimeout(): void {
     if (this.#stats !== undefined) this.#stats.upstream_rq_timeout.value++;
     this.#attempt?.report({ kind: 'local-origin-failure', cause: 'timeout' });
-    this.#attempt?.drop();
+    this.#dropAll();
     this.#finish();
     if (this.#hasResponse) this.#down.abort('UT', 'response_timeout');
     else this.#down.reply({ status: 504, body: 'upstream request timeout', details: 'response_timeout', flag: 'UT' });

@@ -1,12 +1,15 @@
 /** What the router changes in the heads that pass through it. Source: Envoy, "Router", HTTP headers. */
 import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
+import type { Host } from '../cluster/cluster.ts';
 import type { Downstream } from './downstream.ts';
+import { expectedTimeout } from './grpc-timeout.ts';
+import type { RequestPolicy } from './request-policy.ts';
 import type { RouteAction, RouteEntry } from './route.ts';
 
-type Rewrite = Extract<RouteAction, { kind: 'cluster' }>['rewrite'];
+type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
 
 /** Rewrites path and host, and leaves word of what they were, unless `isQuiet`. */
-function rewriteTarget(request: RequestHead, rewrite: NonNullable<Rewrite>, isQuiet: boolean): void {
+function rewriteTarget(request: RequestHead, rewrite: NonNullable<ClusterAction['rewrite']>, isQuiet: boolean): void {
   const { path, authority, headers } = request;
   rewrite(request);
   if (isQuiet) return;
@@ -15,18 +18,32 @@ function rewriteTarget(request: RequestHead, rewrite: NonNullable<Rewrite>, isQu
 }
 
 /** Makes the changes to a request that hold for every attempt. `isQuiet`: no x-envoy-* fields are added. */
-export function prepareRequest(down: Downstream, entry: RouteEntry, rewrite: Rewrite, isQuiet: boolean): void {
+export function prepareRequest(down: Downstream, entry: RouteEntry, rewrite: ClusterAction['rewrite'], isQuiet: boolean): void {
   const { request } = down;
   entry.headers?.applyRequest(down, request);
   down.choice?.headers?.applyRequest(down, request);
   if (rewrite !== undefined) rewriteTarget(request, rewrite, isQuiet);
 }
 
-/** Tells the host how long its answer is waited for: the shorter of the two, either 0 for no bound. */
-export function setExpectedTimeout(request: RequestHead, perTryTimeoutMs: number, timeoutMs: number, elapsedMs: number): void {
-  const leftMs = timeoutMs > 0 ? timeoutMs - elapsedMs : Infinity;
-  const expectedMs = Math.max(0, Math.min(perTryTimeoutMs > 0 ? perTryTimeoutMs : Infinity, leftMs));
-  if (expectedMs < Infinity) request.headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)));
+/** `auto_host_rewrite`: the host becomes the endpoint's name, where it has one. `client` is what it was before. */
+export function rewriteToEndpoint(request: RequestHead, host: Host, action: ClusterAction, client: string, isQuiet: boolean): void {
+  if (!action.rewritesHostToEndpoint || host.hostname === '' || request.authority === host.hostname) return;
+  const { headers } = request;
+  const isFirst = request.authority === client;
+  if (isFirst && action.appendsForwardedHost) {
+    const former = headers.get('x-forwarded-host');
+    headers.set('x-forwarded-host', former === undefined ? client : `${former},${client}`);
+  }
+  if (isFirst && !isQuiet) headers.set('x-envoy-original-host', client);
+  request.authority = host.hostname;
+}
+
+/** Tells the host how long its answer is waited for, `elapsedMs` after the wait began. */
+export function tellTimeout(request: RequestHead, action: ClusterAction, policy: RequestPolicy, elapsedMs: number): void {
+  const { timeoutMs, perTryTimeoutMs, isGrpc, hedgesPerTry } = policy;
+  const told = expectedTimeout(action.timeouts, timeoutMs, perTryTimeoutMs, elapsedMs, isGrpc, hedgesPerTry);
+  if (told.expectedMs !== undefined) request.headers.set('x-envoy-expected-rq-timeout-ms', String(told.expectedMs));
+  if (told.grpcTimeout !== undefined) request.headers.set('grpc-timeout', told.grpcTimeout);
 }
 
 /** Adds the router's own fields to a response. `serviceMs` below 0: not known, and not told. */
