@@ -5,6 +5,7 @@ export const ROOTS = [
   'envoy.config.listener.v3.Listener',
   'envoy.config.route.v3.RouteConfiguration',
   'envoy.config.route.v3.VirtualHost',
+  'envoy.config.route.v3.FilterConfig',
   'envoy.config.cluster.v3.Cluster',
   'envoy.config.endpoint.v3.ClusterLoadAssignment',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',

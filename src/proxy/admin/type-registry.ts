@@ -12,6 +12,7 @@ import { ZstdSchema as UnzstdSchema } from '../../xds/gen/envoy/extensions/compr
 import { CompressorPerRouteSchema, CompressorSchema } from '../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import { CorsPolicySchema, CorsSchema } from '../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { DecompressorSchema } from '../../xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
+import { ExtAuthzPerRouteSchema, ExtAuthzSchema } from '../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { GrpcWebSchema } from '../../xds/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
 import {
@@ -37,6 +38,9 @@ import {
 } from '../../xds/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.ts';
 import { CookieBasedSessionStateSchema } from '../../xds/gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.ts';
 import { HeaderBasedSessionStateSchema } from '../../xds/gen/envoy/extensions/http/stateful_session/header/v3/header_pb.ts';
+import { PreserveCaseFormatterConfigSchema } from '../../xds/gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts';
+import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
+import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
@@ -65,6 +69,9 @@ import { TypedStructSchema as XdsTypedStructSchema } from '../../xds/gen/xds/typ
 
 /** Every type that some `typed_config` which Tulle accepts may have. */
 export const typeRegistry = createRegistry(
+  FilterConfigSchema,
+  PreserveCaseFormatterConfigSchema,
+  UuidRequestIdConfigSchema,
   StructSchema,
   FileAccessLogSchema,
   StderrAccessLogSchema,
@@ -81,6 +88,8 @@ export const typeRegistry = createRegistry(
   GrpcWebSchema,
   CorsPolicySchema,
   CorsSchema,
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
   HTTPFaultSchema,
   JwtAuthenticationSchema,
   JwtPerRouteConfigSchema,

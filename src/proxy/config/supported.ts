@@ -33,6 +33,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'xds.core.v3.TypedExtensionConfig': 'name typed_config',
   'envoy.config.core.v3.BackoffStrategy': 'base_interval max_interval',
   'envoy.config.core.v3.TcpKeepalive': 'keepalive_time -keepalive_probes -keepalive_interval',
+  'envoy.type.matcher.v3.ListStringMatcher': 'patterns',
   'envoy.type.matcher.v3.StringMatcher': 'exact prefix suffix safe_regex contains ignore_case',
   'envoy.type.matcher.v3.RegexMatcher': 'regex -google_re2',
   'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': '-max_program_size',
@@ -56,8 +57,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.metrics.v3.StatsConfig': '-stats_tags -use_all_default_tags -stats_matcher -histogram_bucket_settings',
   'envoy.config.core.v3.ApiConfigSource':
     'api_type grpc_services -transport_api_version -set_node_on_first_message_only -request_timeout -refresh_delay -rate_limit_settings',
-  'envoy.config.core.v3.GrpcService': 'envoy_grpc initial_metadata -timeout',
-  'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name -authority -max_receive_message_length -skip_envoy_headers',
+  'envoy.config.core.v3.GrpcService': 'envoy_grpc initial_metadata timeout',
+  'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name authority -max_receive_message_length -skip_envoy_headers',
   'envoy.config.core.v3.Node':
     'id cluster metadata locality user_agent_name user_agent_version -user_agent_build_version -client_features -dynamic_parameters -extensions -listening_addresses',
   'envoy.config.core.v3.BuildVersion': '-version -metadata',
@@ -108,7 +109,11 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.HttpProtocolOptions':
     'idle_timeout max_connection_duration max_headers_count max_stream_duration headers_with_underscores_action max_requests_per_connection',
   'envoy.config.core.v3.Http1ProtocolOptions':
-    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers allow_custom_methods override_stream_error_on_invalid_http_message -use_balsa_parser',
+    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers allow_custom_methods override_stream_error_on_invalid_http_message header_key_format allow_chunked_length ignore_http_11_upgrade -use_balsa_parser',
+  'envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat': 'proper_case_words stateful_formatter',
+  'envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords': '',
+  'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig': '-formatter_type_on_envoy_headers',
+  'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': 'pack_trace_reason use_request_id_for_trace_sampling',
   'envoy.config.core.v3.Http2ProtocolOptions':
     'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive -use_oghttp2_codec -max_metadata_size -enable_huffman_encoding',
   'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',
@@ -220,6 +225,15 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.compression.zstd.compressor.v3.Zstd': 'compression_level enable_checksum strategy -chunk_size',
   'envoy.extensions.compression.zstd.decompressor.v3.Zstd': '-chunk_size',
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': '',
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz':
+    'grpc_service http_service transport_api_version failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error validate_mutations metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable include_peer_certificate stat_prefix bootstrap_metadata_labels_key allowed_headers disallowed_headers include_tls_session charge_cluster_response_stats encode_raw_headers enable_dynamic_metadata_ingestion',
+  'envoy.extensions.filters.http.ext_authz.v3.BufferSettings': 'max_request_bytes allow_partial_message pack_as_bytes',
+  'envoy.extensions.filters.http.ext_authz.v3.HttpService': 'server_uri path_prefix authorization_request authorization_response',
+  'envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest': 'allowed_headers headers_to_add',
+  'envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse':
+    'allowed_upstream_headers allowed_upstream_headers_to_append allowed_client_headers allowed_client_headers_on_success dynamic_metadata_from_headers',
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute': 'disabled check_settings',
+  'envoy.extensions.filters.http.ext_authz.v3.CheckSettings': 'context_extensions disable_request_body_buffering with_request_body',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication':
     'providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response',
   'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig': 'disabled requirement_name',
@@ -258,6 +272,7 @@ const ROWS: Readonly<Record<string, string>> = {
     'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata request_body_buffer_limit hedge_policy include_is_timeout_retry_header rate_limits -virtual_clusters',
   'envoy.config.route.v3.Route':
     'name match route redirect direct_response metadata decorator typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix request_body_buffer_limit',
+  'envoy.config.route.v3.FilterConfig': 'config is_optional disabled',
   'envoy.config.route.v3.Decorator': '-operation -propagate',
   'envoy.config.route.v3.RouteMatch':
     'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc connect_matcher path_match_policy cookies filter_state tls_context dynamic_metadata',

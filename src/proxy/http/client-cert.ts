@@ -6,6 +6,8 @@ export type ForwardClientCert = 'sanitize' | 'forward-only' | 'append-forward' |
 
 export interface ClientCertOptions {
   readonly forward: ForwardClientCert;
+  readonly cert: boolean;
+  readonly chain: boolean;
   readonly subject: boolean;
   readonly uri: boolean;
   readonly dns: boolean;
@@ -18,6 +20,10 @@ function element(tls: PeerTls, options: ClientCertOptions): string {
   const [by] = tls.localUriSans;
   if (by !== undefined) pairs.push(`By=${by}`);
   pairs.push(`Hash=${tls.fingerprint}`);
+  const chain = options.cert || options.chain ? (tls.chainPem?.() ?? []) : [];
+  const [leaf] = chain;
+  if (options.cert && leaf !== undefined) pairs.push(`Cert="${encodeURIComponent(leaf)}"`);
+  if (options.chain && leaf !== undefined) pairs.push(`Chain="${encodeURIComponent(chain.join(''))}"`);
   if (options.subject) pairs.push(`Subject="${tls.subject.replaceAll(/["\\]/g, '\\$&')}"`);
   if (options.uri) pairs.push(...(tls.uriSans.length === 0 ? [''] : tls.uriSans).map((san) => `URI=${san}`));
   if (options.dns) pairs.push(...tls.dnsSans.map((san) => `DNS=${san}`));

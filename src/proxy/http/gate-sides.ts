@@ -9,6 +9,8 @@ export interface GatedStream extends HttpStream {
   /** The request, or the response, is its head alone. */
   readonly isRequestWhole: boolean;
   readonly isResponseWhole: boolean;
+  /** Filters that take no part in it; undefined where all do. */
+  readonly skipped?: ReadonlySet<HttpFilterHandlers> | undefined;
   routeRequest(): void;
   forwardData(view: Uint8Array): void;
   forwardEnd(): void;
@@ -43,13 +45,19 @@ export class RequestSide implements GateSide {
     this.endFilters = order.ends.length;
   }
   runHeaders(index: number): FilterStatus {
-    return this.#order.headers[index]?.onRequestHeaders(this.#stream, this.#stream.isRequestWhole) ?? CONTINUE;
+    const filter = this.#order.headers[index];
+    if (filter === undefined || this.#stream.skipped?.has(filter) === true) return CONTINUE;
+    return filter.onRequestHeaders(this.#stream, this.#stream.isRequestWhole);
   }
   runData(index: number, view: Uint8Array): FilterStatus {
-    return this.#order.data[index]?.onRequestData(this.#stream, view) ?? CONTINUE;
+    const filter = this.#order.data[index];
+    if (filter === undefined || this.#stream.skipped?.has(filter) === true) return CONTINUE;
+    return filter.onRequestData(this.#stream, view);
   }
   runEnd(index: number): FilterStatus {
-    return this.#order.ends[index]?.onRequestEnd(this.#stream) ?? CONTINUE;
+    const filter = this.#order.ends[index];
+    if (filter === undefined || this.#stream.skipped?.has(filter) === true) return CONTINUE;
+    return filter.onRequestEnd(this.#stream);
   }
   runBody(index: number, body: Uint8Array, isWhole: boolean): FilterStatus {
     return this.#order.headers[index]?.onRequestBody?.(this.#stream, body, isWhole) ?? CONTINUE;
@@ -92,13 +100,19 @@ export class ResponseSide implements GateSide {
     this.endFilters = order.ends.length;
   }
   runHeaders(index: number): FilterStatus {
-    return this.#order.headers[index]?.onResponseHeaders(this.#stream, this.#stream.isResponseWhole) ?? CONTINUE;
+    const filter = this.#order.headers[index];
+    if (filter === undefined || this.#stream.skipped?.has(filter) === true) return CONTINUE;
+    return filter.onResponseHeaders(this.#stream, this.#stream.isResponseWhole);
   }
   runData(index: number, view: Uint8Array): FilterStatus {
-    return this.#order.data[index]?.onResponseData(this.#stream, view) ?? CONTINUE;
+    const filter = this.#order.data[index];
+    if (filter === undefined || this.#stream.skipped?.has(filter) === true) return CONTINUE;
+    return filter.onResponseData(this.#stream, view);
   }
   runEnd(index: number): FilterStatus {
-    return this.#order.ends[index]?.onResponseEnd(this.#stream) ?? CONTINUE;
+    const filter = this.#order.ends[index];
+    if (filter === undefined || this.#stream.skipped?.has(filter) === true) return CONTINUE;
+    return filter.onResponseEnd(this.#stream);
   }
   runBody(index: number, body: Uint8Array, isWhole: boolean): FilterStatus {
     return this.#order.headers[index]?.onResponseBody?.(this.#stream, body, isWhole) ?? CONTINUE;

@@ -19,16 +19,19 @@ import {
   type HttpFilter as HttpFilterProto,
   type LocalReplyConfig,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
 import { TypedStructSchema as UdpaTypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
 import { TypedStructSchema as XdsTypedStructSchema } from '../../xds/gen/xds/type/v3/typed_struct_pb.ts';
 import { durationMs } from '../config/durations.ts';
 import { decodeStruct, decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import { buildRouteTable } from '../router/route-table.ts';
+import type { TextTest } from '../router/matchers.ts';
 import type { RouteTable } from '../router/route.ts';
 import { readScopedRoutes, type ScopedConfig } from '../router/scoped-config.ts';
 import type { ClientCertOptions, ForwardClientCert } from './client-cert.ts';
 import type { HttpFilter } from './filter.ts';
 import { httpFilters } from './filters/index.ts';
+import { readIgnoredUpgrades, readKeyFormat } from './http1-options.ts';
 import { type Http2Settings, readHttp2Options } from './http2-options.ts';
 import type { EscapedSlashes, PathOptions } from './normalize-path.ts';
 import type { HygieneOptions } from './request-hygiene.ts';
@@ -37,6 +40,8 @@ import type { HygieneOptions } from './request-hygiene.ts';
 interface ConfiguredFilter {
   readonly filter: HttpFilter;
   readonly config: unknown;
+  /** Off unless the route says something. */
+  readonly isDisabled: boolean;
 }
 
 export interface HcmConfig {
@@ -61,6 +66,9 @@ export interface HcmConfig {
   readonly generatesRequestId: boolean;
   readonly preservesExternalRequestId: boolean;
   readonly answersRequestId: boolean;
+  readonly requestId: RequestIdOptions;
+  /** `add_user_agent`: requests say which proxy they come through. */
+  readonly addsUserAgent: boolean;
   readonly serverName: string;
   readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
   readonly hygiene: HygieneOptions;
@@ -91,6 +99,12 @@ export interface HcmConfig {
   readonly keepsConnectionOnBadMessage: boolean;
   /** A connection that is too old ends with a response only. */
   readonly isMaxDurationSafe: boolean;
+  /** `ignore_http_11_upgrade`: requests for these are plain requests. */
+  readonly ignoredUpgrades: readonly TextTest[];
+  /** `header_key_format`: fields of responses are written Like-This. */
+  readonly isProperCase: boolean;
+  /** `allow_chunked_length`: of a request with Content-Length and chunks, the chunks count. */
+  readonly allowsChunkedLength: boolean;
   /** Upgrades that are allowed unless a route says otherwise. */
   readonly upgrades: ReadonlyMap<string, boolean>;
 }
@@ -113,7 +127,6 @@ function isStruct(any: Any): boolean {
 }
 
 function readFilter(proto: HttpFilterProto, path: string): ConfiguredFilter | undefined {
-  if (proto.disabled) throw new ConfigError(`${path}.disabled`, 'is not supported by Tulle: leave the filter out');
   if (proto.configType.case !== 'typedConfig') throw new ConfigError(path, `filter ${proto.name} has no typed_config`);
   const any = proto.configType.value;
   const at = `${path}.typed_config`;
@@ -125,7 +138,7 @@ function readFilter(proto: HttpFilterProto, path: string): ConfiguredFilter | un
   // The table's type forgets which message belongs to which filter; the schema it was decoded with remembers.
   const message: unknown =
     filter.schema === undefined ? decodeStruct(any, filter.structTypeUrl ?? '', at) : decodeTyped(any, filter.schema, at);
-  return { filter, config: filter.parse(message as never, at) };
+  return { filter, config: filter.parse(message as never, at), isDisabled: proto.disabled };
 }
 
 interface Chain {
@@ -148,6 +161,7 @@ function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
     const inner = proto.configType.case === 'typedConfig' ? proto.configType.value : undefined;
     if (inner !== undefined && typeNameOf(inner) === ROUTER) throw new ConfigError(at, 'the router must be the last filter');
     if (inner !== undefined && typeNameOf(inner) === ON_DEMAND) {
+      if (proto.disabled) continue;
       onDemandMs = readOnDemand(decodeTyped(inner, OnDemandSchema, `${at}.typed_config`));
       waitsForRoutesAt = filters.length;
       continue;
@@ -193,13 +207,12 @@ const FORWARD: Readonly<Record<number, ForwardClientCert>> = {
   [Forward.ALWAYS_FORWARD_ONLY]: 'always-forward-only',
 };
 
-function readClientCert(hcm: HttpConnectionManager, path: string): ClientCertOptions {
+function readClientCert(hcm: HttpConnectionManager): ClientCertOptions {
   const details = hcm.setCurrentClientCertDetails;
-  const at = `${path}.set_current_client_cert_details`;
-  if (details?.cert === true) throw new ConfigError(`${at}.cert`, 'is not supported by Tulle');
-  if (details?.chain === true) throw new ConfigError(`${at}.chain`, 'is not supported by Tulle');
   return {
     forward: FORWARD[hcm.forwardClientCertDetails] ?? 'sanitize',
+    cert: details?.cert ?? false,
+    chain: details?.chain ?? false,
     subject: details?.subject ?? false,
     uri: details?.uri ?? false,
     dns: details?.dns ?? false,
@@ -233,7 +246,7 @@ function readHygiene(hcm: HttpConnectionManager, path: string): HygieneOptions {
     internalBlocks: readInternalBlocks(hcm, path),
     internalUnixSockets: hcm.internalAddressConfig?.unixSockets ?? false,
     via: hcm.via,
-    clientCert: readClientCert(hcm, path),
+    clientCert: readClientCert(hcm),
     stripsPort: stripsAny ? 'any' : hcm.stripMatchingHostPort ? 'matching' : 'none',
     stripsTrailingDot: hcm.stripTrailingHostDot,
     scheme: readScheme(hcm, path),
@@ -258,6 +271,20 @@ function readUpgrades(hcm: HttpConnectionManager, path: string): ReadonlyMap<str
   return upgrades;
 }
 
+/** How ids of requests and tracing go together. */
+export interface RequestIdOptions {
+  /** `pack_trace_reason`: an id says whether its request is traced. */
+  readonly packsReason: boolean;
+  /** `use_request_id_for_trace_sampling`: what an id says counts. */
+  readonly decidesSampling: boolean;
+}
+
+function readRequestId(hcm: HttpConnectionManager, path: string): RequestIdOptions {
+  const any = hcm.requestIdExtension?.typedConfig;
+  const options = any === undefined ? undefined : decodeTyped(any, UuidRequestIdConfigSchema, `${path}.typed_config`);
+  return { packsReason: options?.packTraceReason ?? true, decidesSampling: options?.useRequestIdForTraceSampling ?? true };
+}
+
 function readUnderscores(options: HttpProtocolOptions | undefined): HcmConfig['underscores'] {
   const action = options?.headersWithUnderscoresAction;
   if (action === Underscores.REJECT_REQUEST) return 'reject';
@@ -266,8 +293,6 @@ function readUnderscores(options: HttpProtocolOptions | undefined): HcmConfig['u
 
 function refuseUnsupported(hcm: HttpConnectionManager, path: string): void {
   if (hcm.codecType === Codec.HTTP3) throw new ConfigError(`${path}.codec_type`, 'HTTP/3 is not supported');
-  if (hcm.addUserAgent === true) throw new ConfigError(`${path}.add_user_agent`, 'is not supported by Tulle');
-  if (hcm.requestIdExtension !== undefined) throw new ConfigError(`${path}.request_id_extension`, 'is not supported by Tulle');
   if (hcm.statPrefix === '') throw new ConfigError(`${path}.stat_prefix`, 'is empty');
 }
 
@@ -311,6 +336,8 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
     generatesRequestId: hcm.generateRequestId ?? true,
     preservesExternalRequestId: hcm.preserveExternalRequestId,
     answersRequestId: hcm.alwaysSetRequestIdInResponse,
+    requestId: readRequestId(hcm, `${path}.request_id_extension`),
+    addsUserAgent: hcm.addUserAgent ?? false,
     serverName: hcm.serverName === '' ? 'envoy' : hcm.serverName,
     serverHeader: SERVER_HEADERS[hcm.serverHeaderTransformation] ?? 'overwrite',
     hygiene: readHygiene(hcm, path),
@@ -332,6 +359,9 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
     proxiesContinue: hcm.proxy100Continue,
     keepsConnectionOnBadMessage: http1?.overrideStreamErrorOnInvalidHttpMessage ?? hcm.streamErrorOnInvalidHttpMessage ?? false,
     isMaxDurationSafe: hcm.http1SafeMaxConnectionDuration,
+    ignoredUpgrades: readIgnoredUpgrades(http1, `${path}.http_protocol_options`),
+    isProperCase: readKeyFormat(http1, `${path}.http_protocol_options`),
+    allowsChunkedLength: http1?.allowChunkedLength ?? false,
     upgrades: readUpgrades(hcm, path),
   };
 }

@@ -14,6 +14,7 @@ import type { HcmConfig } from './hcm-config.ts';
 import { createHcmStats, type HcmStats } from './hcm-stats.ts';
 import { compileReplyMap, type MapReply } from './local-reply-map.ts';
 import { createHttp2Stats, type Http2Stats } from './http2-stats.ts';
+import { createSkippedFilters, type SkippedFilters } from './skipped-filters.ts';
 
 export interface HcmRuntime {
   readonly config: HcmConfig;
@@ -32,6 +33,7 @@ export interface HcmRuntime {
   readonly requestFilters: RequestOrder;
   readonly responseFilters: ResponseOrder;
   readonly onComplete: readonly Having<'onComplete'>[];
+  readonly skippedFilters: SkippedFilters;
 }
 
 function routeSource(config: HcmConfig, scope: NetworkScope): RouteSource {
@@ -88,10 +90,18 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     tracing: createTracing(config.tracing, `${config.path}.tracing`, {
       generatesRequestId: config.generatesRequestId,
       preservesExternalRequestId: config.preservesExternalRequestId,
+      ...config.requestId,
       random,
     }),
     requestFilters: requestOrder(handlers),
     responseFilters: responseOrder(handlers),
     onComplete: having(handlers, 'onComplete'),
+    skippedFilters: createSkippedFilters(
+      handlers.map((each, i) => ({
+        name: config.filters[i]?.filter.name ?? '',
+        handlers: each,
+        isDisabled: config.filters[i]?.isDisabled === true,
+      })),
+    ),
   };
 }

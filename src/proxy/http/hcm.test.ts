@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type net from 'node:net';
 import { test } from 'node:test';
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { AccessLogSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { CorsPolicySchema, CorsSchema } from '../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
@@ -475,11 +476,91 @@ test('what is not supported is refused by its name', () => {
   const cases: readonly (readonly [init: HcmInit, want: RegExp])[] = [
     [{ codecType: HttpConnectionManager_CodecType.HTTP3 }, /hcm\.codec_type: HTTP\/3 is not supported/],
     [{ upgradeConfigs: [{ upgradeType: 'CONNECT-UDP' }] }, /hcm\.upgrade_configs\[0\]\.upgrade_type: CONNECT-UDP/],
-    [{ setCurrentClientCertDetails: { cert: true } }, /hcm\.set_current_client_cert_details\.cert/],
     [{ httpFilters: [{ name: 'x' }] }, /hcm\.http_filters\[0\]: filter x/],
   ];
   for (const [init, want] of cases) {
     const message = Object.assign(create(HttpConnectionManagerSchema, init), { routeSpecifier: routesOf([routeTo('c')]).routeSpecifier });
     assert.throws(() => httpConnectionManager.parse(completed(message), 'hcm'), want);
   }
+});
+
+test('local replies are mapped as configured', async (t) => {
+  const { ask: send } = await setUp(t, {
+    routes: routesOf([]),
+    hcm: {
+      localReplyConfig: {
+        mappers: [
+          {
+            filter: {
+              filterSpecifier: {
+                case: 'statusCodeFilter',
+                value: { comparison: { op: 0, value: { defaultValue: 404, runtimeKey: 'x' } } },
+              },
+            },
+            statusCode: 410,
+            body: { specifier: { case: 'inlineString', value: 'gone' } },
+          },
+        ],
+      },
+    },
+  });
+  assert.match(await send(GET), /^HTTP\/1.1 410 Gone\r\n[^]*\r\n\r\ngone$/);
+});
+
+test('fields are written Like-This where that is asked for', async (t) => {
+  const { ask: send } = await setUp(t, {
+    hcm: { httpProtocolOptions: { headerKeyFormat: { headerFormat: { case: 'properCaseWords', value: {} } } } },
+    answer: () => response(200, 'hello', 'x-one-two: a:b\r\n'),
+  });
+  assert.match(await send(GET), /\r\nX-One-Two: a:b\r\n[^]*\r\nServer: envoy\r\n/);
+});
+
+test('a length beside chunks is refused, or does not count', async (t) => {
+  const both = 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n';
+  const strict = await setUp(t);
+  assert.match(await strict.ask(both), /^HTTP\/1.1 400 /);
+  const lenient = await setUp(t, { hcm: { httpProtocolOptions: { allowChunkedLength: true } } });
+  assert.match(await lenient.ask(both), /^HTTP\/1.1 200 /);
+  assert.match(lenient.seen[0] ?? '', /\r\ntransfer-encoding: chunked\r\n/);
+  assert.doesNotMatch(lenient.seen[0] ?? '', /content-length/);
+});
+
+test('informational responses pass where that is asked for', async (t) => {
+  const { ask: send, seen } = await setUp(t, {
+    hcm: { proxy100Continue: true },
+    answer: () => `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n${response(200, 'hello')}`,
+  });
+  const text = await send('POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\nx');
+  assert.match(text, /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 103 Early Hints\r\nlink: a\r\n\r\nHTTP\/1.1 200 OK\r\n/);
+  assert.match(seen[0] ?? '', /\r\nexpect: 100-continue\r\n/);
+});
+
+test('a filter that is off, or that its route switches off, takes no part', async (t) => {
+  const abort = { errorType: { case: 'httpStatus', value: 418 }, percentage: { numerator: 100 } } as const;
+  const fault = httpFilter('envoy.filters.http.fault', HTTPFaultSchema, { abort });
+  const switched = (config: MessageInitShape<typeof FilterConfigSchema>) => ({
+    'envoy.filters.http.fault': anyPack(FilterConfigSchema, create(FilterConfigSchema, config)),
+  });
+  const routes = () =>
+    routesOf([
+      { ...routeTo('c', {}, '/off'), typedPerFilterConfig: switched({ disabled: true }) },
+      { ...routeTo('c', {}, '/on'), typedPerFilterConfig: switched({}) },
+      routeTo('c'),
+    ]);
+  const on = await setUp(t, { routes: routes(), hcm: { httpFilters: [fault] } });
+  const off = await setUp(t, { routes: routes(), hcm: { httpFilters: [{ ...fault, disabled: true }] } });
+  const statuses: string[] = [];
+  for (const { ask: send } of [on, off]) {
+    for (const path of ['/off', '/on', '/']) statuses.push((await send(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`)).slice(9, 12));
+  }
+  assert.deepEqual(statuses, ['200', '418', '418', '200', '418', '200']);
+});
+
+test('a request says through which proxy it comes', async (t) => {
+  const { ask: send, seen } = await setUp(t, { hcm: { addUserAgent: true } });
+  await send(GET);
+  assert.match(
+    seen[0] ?? '',
+    /\r\nx-envoy-downstream-service-cluster: test\r\nuser-agent: test\r\nx-envoy-downstream-service-node: test\r\n/,
+  );
 });

@@ -7,7 +7,7 @@ import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import { CHUNK_END, chunkStart, lastChunk } from '../../wire/http1/chunked.ts';
 import { createRequestDecoder, type RequestDecoder } from '../../wire/http1/decoder.ts';
-import { reasonOf, responseHeadText } from '../../wire/http1/encode.ts';
+import { properCase, reasonOf, responseHeadText } from '../../wire/http1/encode.ts';
 import type { Http1Request } from '../../wire/http1/head.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Response } from '../router/downstream.ts';
@@ -96,7 +96,8 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
     this.#isLast = (!isFramed && !isHttp11) || isTunnelRefused || !head.isPersistent || isUnread || stream.isLast || this.#shouldClose();
     const connection = this.#isLast ? 'close' : isHttp11 ? '' : 'keep-alive';
     const upgrade = stream.isTunnel ? head.upgrade : '';
-    this.#connection.writeText(responseHeadText(status, headers, this.#isChunked, stream.isTunnel ? '' : connection, upgrade));
+    const text = responseHeadText(status, headers, this.#isChunked, stream.isTunnel ? '' : connection, upgrade);
+    this.#connection.writeText(this.#runtime.config.isProperCase ? properCase(text) : text);
   }
 
   writeData(view: Uint8Array): boolean {

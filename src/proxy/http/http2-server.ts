@@ -102,7 +102,8 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     if (isLast) this.#leave();
   }
 
-  onBadRequest({ code }: ProtocolError): void {
+  onBadRequest({ code: found }: ProtocolError): void {
+    const code = found === 'http2.body_length' ? 'http2.pseudo_missing' : found;
     logRefused(this.#runtime, this.downstream, TOO_LARGE.has(code) ? 'DR' : 'DPE', http2Details(code));
   }
 
@@ -201,13 +202,14 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   /** RFC 9113 lets a request say nothing of its host; Envoy takes it for a breach of the protocol, and so do we: nobody could route it. */
   #refuseWithoutHost(wire: Http2Stream): Http2Reader {
     const { config, stats, http2Stats } = this.#runtime;
-    const reader = this.#refuse(wire, 'DPE', http2Details('http2.pseudo_missing'));
+    const details = http2Details('http2.pseudo_missing');
     http2Stats.rx_messaging_error.value++;
-    if (config.http2.options.keepsConnectionOnBadMessage) return reader;
+    if (config.http2.options.keepsConnectionOnBadMessage) return this.#refuse(wire, 'DPE', details);
+    logRefused(this.#runtime, this.downstream, 'DPE', details);
     stats.downstream_cx_protocol_error.value++;
     this.#http2.goAway(H2.PROTOCOL_ERROR, false);
     this.#closeGently();
-    return reader;
+    return REFUSED;
   }
 
   #onSilence(): void {

@@ -52,7 +52,7 @@ const DETAILS: Readonly<Record<string, string>> = {
 const INVALID_FIELD: ReadonlySet<string> = new Set(
   (
     'header_name header_value connection_field te pseudo_unknown pseudo_duplicate pseudo_late method path scheme authority status ' +
-    'content_length extended_connect'
+    'content_length extended_connect connect'
   )
     .split(' ')
     .map((code) => `http2.${code}`),

@@ -31,10 +31,11 @@ export function checkTarget(request: IncomingRequest, config: HcmConfig): Refusa
 }
 
 /** What the request wants to become, in lower case: `connect` for a tunnel, `websocket`, ...; '' for a plain request. */
-export function upgradeOf({ method, upgrade }: IncomingRequest): string {
+export function upgradeOf({ method, upgrade, protocol }: IncomingRequest, { ignoredUpgrades }: HcmConfig): string {
   if (method === 'CONNECT') return 'connect';
   // an upgrade to HTTP/2 is ignored, as its client must be prepared for
-  return upgrade === 'h2c' ? '' : upgrade;
+  if (upgrade === 'h2c') return '';
+  return protocol === 'HTTP/1.1' && ignoredUpgrades.some((test) => test(upgrade)) ? '' : upgrade;
 }
 
 /** Whether the route, or where it does not say the connection manager, allows the upgrade. */

@@ -5,6 +5,7 @@
 import { type Cidr, cidrContains, parseIp } from '../../core/cidr.ts';
 import type { HeaderMap, IncomingRequest } from '../../wire/http/message.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import type { LocalNode } from './filter.ts';
 import { extendedVia } from './finish-head.ts';
 import { type ClientCertOptions, forwardClientCert } from './client-cert.ts';
 
@@ -128,6 +129,13 @@ export function underscored(headers: HeaderMap): readonly string[] {
   return names;
 }
 
+/** `add_user_agent`: says through which proxy a request comes, and fills in who sent it. */
+export function nameProxy(headers: HeaderMap, node: LocalNode): void {
+  headers.set('x-envoy-downstream-service-cluster', node.cluster);
+  if ((headers.get('user-agent') ?? '') === '') headers.set('user-agent', node.cluster);
+  if (node.id !== '') headers.set('x-envoy-downstream-service-node', node.id);
+}
+
 /** Cleans a head in place, and says where the request comes from. */
 export function cleanRequest(request: IncomingRequest, connection: DownstreamConnection, options: HygieneOptions): Origin {
   const { headers } = request;
@@ -144,7 +152,7 @@ export function cleanRequest(request: IncomingRequest, connection: DownstreamCon
   if (options.via !== '') headers.set('via', extendedVia(headers, options.via));
   const isHttps = headers.get('x-forwarded-proto') === 'https';
   if (options.scheme !== '') request.scheme = options.scheme;
-  else if (request.scheme === '') request.scheme = isHttps ? 'https' : 'http';
+  else if (request.scheme !== 'http' && request.scheme !== 'https') request.scheme = isHttps ? 'https' : 'http';
   if (options.stripsPort !== 'none' || options.stripsTrailingDot)
     request.authority = cleanAuthority(request.authority, connection, options);
   return origin;

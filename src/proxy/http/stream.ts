@@ -14,6 +14,7 @@ import { reasonOf } from '../../wire/http1/encode.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Downstream, Response, Upstream } from '../router/downstream.ts';
 import { streamDuration } from '../router/grpc-timeout.ts';
+import { FILTER_DISABLED, FILTER_ENABLED } from '../router/per-filter-config.ts';
 import type { ClusterChoice, RouteAction, RouteEntry } from '../router/route.ts';
 import { Exchange } from '../router/router.ts';
 import type { CollectOptions, HttpFilterHandlers, HttpStream, LocalReply } from './filter.ts';
@@ -23,7 +24,7 @@ import { type GatedStream, RequestSide, ResponseSide, standingOf } from './gate-
 import type { HcmRuntime } from './hcm-runtime.ts';
 import { breachDetails, localMessage } from './local-reply.ts';
 import { checkTarget, isUpgradeAllowed, type Refusal, upgradeOf } from './request-checks.ts';
-import { cleanRequest, underscored } from './request-hygiene.ts';
+import { cleanRequest, nameProxy, underscored } from './request-hygiene.ts';
 import type { CodedStream, StreamCodec } from './stream-codec.ts';
 import { countStatus, countStream } from './stream-counts.ts';
 import { flagBit, type ResponseFlag, type StreamInfo } from './stream-info.ts';
@@ -56,6 +57,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   responseTrailers: HeaderBlock | undefined = undefined;
   overrideHost: HttpStream['overrideHost'] = undefined;
   upstream: Upstream | undefined = undefined;
+  skipped: ReadonlySet<HttpFilterHandlers> | undefined = undefined;
   readonly #runtime: HcmRuntime;
   readonly #codec: StreamCodec;
   readonly #timers: StreamTimers;
@@ -82,7 +84,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
 
   /** Starts with the head. `hasBody` false: nothing follows. */
   begin(hasBody: boolean): void {
-    const { config, tracing } = this.#runtime;
+    const { config, tracing, scope } = this.#runtime;
     const { request } = this;
     this.isRequestWhole = !hasBody;
     if (!hasBody) this.#requestDone();
@@ -94,9 +96,11 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     const origin = cleanRequest(request, this.connection, config.hygiene);
     this.isInternal = origin.isInternal;
     if (origin.client !== '') this.info.clientAddress = { host: origin.client, port: 0 };
+    if (config.addsUserAgent) nameProxy(request.headers, scope.node);
     tracing.onRequest(request, this.info, origin.isEdge);
     this.refreshRoute();
-    const upgrade = upgradeOf(request);
+    this.skipped = this.#runtime.skippedFilters(this.route?.perFilter, this.choice?.perFilter);
+    const upgrade = upgradeOf(request, config);
     if (upgrade !== '' && !this.#acceptUpgrade(upgrade)) return;
     if (this.route?.action.kind === 'cluster') this.#limitByRoute(this.route.action);
     this.#requestGate.headers();
@@ -169,7 +173,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   }
 
   perRoute(filterName: string): unknown {
-    return this.choice?.perFilter.get(filterName) ?? this.route?.perFilter.get(filterName);
+    const own = this.choice?.perFilter.get(filterName) ?? this.route?.perFilter.get(filterName);
+    return own === FILTER_DISABLED || own === FILTER_ENABLED ? undefined : own;
   }
 
   after(delayMs: number, callback: () => void): void {
@@ -357,8 +362,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
 
   onMaxDuration(): void {
     this.#runtime.stats.downstream_rq_max_duration_reached.value++;
-    this.isLast = true;
-    this.reply({ status: 408, body: 'downstream duration timeout', details: 'max_duration_timeout', flag: 'DT' });
+    this.reply({ status: 408, body: 'downstream duration timeout', details: 'max_duration_timeout' });
   }
 
   onIdle(): void {
@@ -499,7 +503,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     upstream?.cancel();
     info.endMs = scope.clock.monotonicMs();
     countStream(stats, info);
-    for (const filter of onComplete) filter.onComplete(this);
+    for (const filter of onComplete) if (this.skipped?.has(filter) !== true) filter.onComplete(this);
     tracing.onComplete(info);
     accessLog?.log(info);
     if (this.isTunnel) stats.downstream_cx_upgrades_active.value--;

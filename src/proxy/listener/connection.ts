@@ -8,6 +8,10 @@ export interface PeerTls {
   readonly subject: string;
   /** Lower-case hex of the SHA-256 of the certificate; '' without one. */
   readonly fingerprint: string;
+  /** The certificate as PEM; '' or absent without one. */
+  readonly pem?: string;
+  /** The verified chain, the client's own certificate first, each as PEM; absent or empty without one. */
+  chainPem?(): readonly string[];
   readonly protocol: string;
   readonly cipher: string;
   readonly alpn: string;

@@ -1,10 +1,15 @@
 /** Configuration of filters for a route, a virtual host or a weighted cluster: `typed_per_filter_config`. */
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { ConfigError } from '../../core/errors.ts';
-import { decodeTyped } from '../config/typed-config.ts';
+import { type FilterConfig, FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { HttpFilter } from '../http/filter.ts';
 
 export type PerFilter = ReadonlyMap<string, unknown>;
+
+/** A route has switched the filter off, or on without configuring it. */
+export const FILTER_DISABLED = Symbol('filter disabled');
+export const FILTER_ENABLED = Symbol('filter enabled');
 
 export const NO_FILTERS: PerFilter = new Map();
 
@@ -21,12 +26,28 @@ export function compilePerFilter(
   for (const [name, any] of entries) {
     const at = `${path === '' ? '' : `${path}.`}typed_per_filter_config[${name}]`;
     const filter = filters.find((candidate) => candidate.name === name);
-    if (filter?.routeSchema === undefined || filter.parseRoute === undefined) {
-      throw new ConfigError(at, filter === undefined ? 'no such filter in Tulle' : 'the filter has no configuration for routes');
+    if (typeNameOf(any) === FilterConfigSchema.typeName) {
+      readSwitch(decodeTyped(any, FilterConfigSchema, at), name, filter, parsed, at);
+      continue;
     }
-    const own = filter.parseRoute(decodeTyped(any, filter.routeSchema, at), at);
-    const before = above.get(name);
-    parsed.set(name, filter.mergeRoute === undefined || before === undefined ? own : filter.mergeRoute(before, own));
+    parsed.set(name, readOwn(any, filter, above.get(name), at));
   }
   return parsed;
+}
+
+function readOwn(any: Any, filter: HttpFilter | undefined, before: unknown, path: string): unknown {
+  if (filter?.routeSchema === undefined || filter.parseRoute === undefined) {
+    throw new ConfigError(path, filter === undefined ? 'no such filter in Tulle' : 'the filter has no configuration for routes');
+  }
+  const own = filter.parseRoute(decodeTyped(any, filter.routeSchema, path), path);
+  const isPlain = before === undefined || before === FILTER_DISABLED || before === FILTER_ENABLED;
+  return filter.mergeRoute === undefined || isPlain ? own : filter.mergeRoute(before, own);
+}
+
+/** Envoy: config.route.v3.FilterConfig, which switches a filter off or on, and may configure it besides. */
+function readSwitch(config: FilterConfig, name: string, filter: HttpFilter | undefined, parsed: Map<string, unknown>, path: string): void {
+  if (filter === undefined && config.isOptional) return;
+  if (config.disabled) parsed.set(name, FILTER_DISABLED);
+  else if (config.config === undefined) parsed.set(name, FILTER_ENABLED);
+  else parsed.set(name, readOwn(config.config, filter, parsed.get(name), `${path}.config`));
 }

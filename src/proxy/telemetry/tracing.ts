@@ -31,6 +31,10 @@ export interface TracingOptions {
   readonly generatesRequestId?: boolean;
   /** HCM `preserve_external_request_id`. */
   readonly preservesExternalRequestId?: boolean;
+  /** An id says whether its request is traced; true by default. */
+  readonly packsReason?: boolean;
+  /** What an id says of that counts; true by default. */
+  readonly decidesSampling?: boolean;
   readonly random: Random;
   readonly sink?: SpanSink | undefined;
 }
@@ -91,10 +95,10 @@ function trace(head: RequestHead, info: StreamInfo, sampling: Sampling, options:
   const incoming = readTrace(headers);
   const asked = incoming === undefined ? readDecision(headers) : incoming.isSampled;
   const requestId = headers.get('x-request-id');
-  const known = requestId === undefined ? undefined : reasonOf(requestId);
+  const known = requestId === undefined || options.decidesSampling === false ? undefined : reasonOf(requestId);
   let reason: Reason = known !== undefined && known !== '4' ? known : decide(head, sampling, options.random);
   if (asked !== undefined) reason = asked ? (reason === '4' ? '9' : reason) : '4';
-  if (requestId !== undefined && known !== reason) headers.set('x-request-id', mark(requestId, reason));
+  if (requestId !== undefined && known !== reason && options.packsReason !== false) headers.set('x-request-id', mark(requestId, reason));
   // a state without its parent belongs to nobody (Trace Context, section 3.3)
   if (incoming?.form !== 'w3c') headers.remove('tracestate');
   const context = contextOf(incoming, reason !== '4');

@@ -60,6 +60,16 @@ class Peer implements PeerTls {
     return this.#read().fingerprint;
   }
 
+  get pem(): string {
+    return this.#certificate?.toString() ?? '';
+  }
+
+  chainPem(): readonly string[] {
+    const chain: string[] = [];
+    for (let each = this.#certificate; each !== undefined; each = each.issuerCertificate) chain.push(each.toString());
+    return chain;
+  }
+
   get cipher(): string {
     return this.#socket.destroyed ? '' : this.#socket.getCipher().standardName;
   }

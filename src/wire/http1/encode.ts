@@ -100,6 +100,11 @@ const STATUS_LINES: readonly string[] = Array.from({ length: 1000 }, (_, status)
   return `HTTP/1.1 ${status} ${reason}\r\n`;
 });
 
+/** Names of a head's lines written Like-This. */
+export function properCase(head: string): string {
+  return head.replace(/^[^:\r\n]+(?=:)/gm, (name) => name.toLowerCase().replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase()));
+}
+
 /** A response head; parameters as of `requestHeadText`. */
 export function responseHeadText(status: number, headers: HeaderBlock, isChunked: boolean, connection: string, upgrade: string): string {
   let text = (STATUS_LINES[status] ?? `HTTP/1.1 ${status} \r\n`) + headers.toText();

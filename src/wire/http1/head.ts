@@ -25,6 +25,8 @@ export interface RequestOptions extends HeadLimits {
   readonly allowsCustomMethods: boolean;
   /** Authority of HTTP/1.0 requests without Host; '' for none. */
   readonly defaultHost: string;
+  /** A request with both Content-Length and chunks is read by its chunks (RFC 9112 section 6.3), not refused. */
+  readonly allowsChunkedLength?: boolean;
 }
 
 /** A request of HTTP/1.x. */
@@ -149,14 +151,16 @@ function readSpecial(kind: number, value: string): void {
 const NEVER_NOMINATED: ReadonlySet<string> = new Set(['content-length', 'host', 'cookie', 'set-cookie', 'authorization']);
 
 /** Fills `framing` from the scanned lines, and gives the header block without what concerned this hop. */
-function collect(text: string): HeaderBlock {
+function collect(text: string, allowsChunkedLength: boolean): HeaderBlock {
   resetFraming();
   const special = scan.special;
   for (let i = 0; i < special.length; i += 3) {
     readSpecial(special[i] ?? 0, trimBlanks(text, special[i + 1] ?? 0, special[i + 2] ?? 0));
   }
-  if (framing.isChunked && framing.contentLength >= 0) framing.error ??= fault('http1.content_length_and_chunked');
+  const hasBoth = framing.isChunked && framing.contentLength >= 0;
+  if (hasBoth && !allowsChunkedLength) framing.error ??= fault('http1.content_length_and_chunked');
   const headers = new HeaderBlock(text, scan.marks);
+  if (hasBoth) headers.remove('content-length');
   if (framing.acceptsTrailers) headers.add('te', 'trailers');
   for (const name of framing.nominated ?? []) if (!NEVER_NOMINATED.has(name)) headers.remove(name);
   return headers;
@@ -183,7 +187,7 @@ export function readRequestHead(
   result.consumed = after;
   result.error = after === -2 ? scan.error : undefined;
   if (after < 0) return;
-  const headers = collect(latin1(bytes, start, after));
+  const headers = collect(latin1(bytes, start, after), options.allowsChunkedLength === true);
   const target = parseTarget(line.method, line.target);
   if (line.minor === 0 && framing.host === undefined && options.defaultHost !== '') framing.host = options.defaultHost;
   if (target === undefined) framing.error ??= fault('http1.target');
@@ -228,7 +232,7 @@ export function readResponseHead(
   result.consumed = after;
   result.error = after === -2 ? scan.error : undefined;
   if (after < 0) return;
-  const headers = collect(latin1(bytes, start, after));
+  const headers = collect(latin1(bytes, start, after), false);
   const { status, minor } = line;
   if (minor === 0 && framing.isChunked) framing.error ??= fault('http1.transfer_encoding_1_0');
   result.error = framing.error;
