@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
-import type { Cluster, Host } from './cluster.ts';
+import type { Cluster, Host, Limits } from './cluster.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import { Http1Client } from './http1-client.ts';
 import { Http2Client } from './http2-client.ts';
@@ -38,13 +38,17 @@ const CONNECT_TIMEOUT = 'connection timeout';
 
 export class HttpPool implements MemberOwner {
   readonly stats: ClusterHttpStats;
+  /** As it was asked for. */
+  readonly protocol: PoolProtocol;
+  /** '' for what the transport is configured to send. */
+  readonly sni: string;
+  readonly limits: Limits;
   readonly #cluster: Cluster;
   readonly #host: Host;
   readonly #clock: Clock;
   readonly #timers: Timers;
+  /** As it is spoken: without TLS there is nothing to negotiate. */
   readonly #protocol: PoolProtocol;
-  /** '' for what the transport is configured to send. */
-  readonly #sni: string;
   /** Those with room, the one used last at the end. */
   readonly #listed: PoolMember[] = [];
   readonly #members = new Set<PoolMember>();
@@ -55,22 +59,29 @@ export class HttpPool implements MemberOwner {
   #isClosing = false;
   #sweeper: WheelTimer | undefined = undefined;
 
-  constructor(cluster: Cluster, host: Host, clock: Clock, protocol: PoolProtocol, sni: string) {
+  constructor(cluster: Cluster, host: Host, clock: Clock, limits: Limits, protocol: PoolProtocol, sni: string) {
+    this.protocol = protocol;
+    this.sni = sni;
+    this.limits = limits;
     this.#cluster = cluster;
     this.#host = host;
     this.#clock = clock;
     this.#timers = timersOf(clock);
     this.#protocol = protocol === 'auto' && !host.transport.isTls ? 'http1' : protocol;
-    this.#sni = sni;
     this.#roomExpected = this.#protocol === 'http1' ? 1 : cluster.http.http2.options.maxConcurrentStreams;
     this.stats = clusterHttpStats(cluster.stats);
+  }
+
+  /** Nothing is connected or waits. */
+  get isEmpty(): boolean {
+    return this.#members.size + this.#connecting + this.#waiting.length === 0;
   }
 
   /** Gets a connection, now or later. The caller has counted its request in the cluster's limits. */
   acquire(waiter: PoolWaiter): void {
     const member = this.#takeListed();
     if (member !== undefined) return this.#give(member, waiter);
-    const { limits } = this.#cluster;
+    const { limits } = this;
     if (limits.pending.value >= limits.maxPendingRequests) {
       this.stats.upstream_rq_pending_overflow.value++;
       return waiter.onPoolFailure('overflow', '');
@@ -86,7 +97,7 @@ export class HttpPool implements MemberOwner {
     const index = this.#waiting.indexOf(waiter);
     if (index < 0) return;
     this.#waiting.splice(index, 1);
-    this.#cluster.limits.pending.value--;
+    this.limits.pending.value--;
     this.stats.upstream_rq_cancelled.value++;
   }
 
@@ -100,7 +111,7 @@ export class HttpPool implements MemberOwner {
   onRoom(member: PoolMember): void {
     while (this.#waiting.length > 0 && member.hasRoom) {
       const waiter = this.#waiting.shift();
-      this.#cluster.limits.pending.value--;
+      this.limits.pending.value--;
       if (waiter !== undefined) this.#give(member, waiter);
     }
     if (this.#isClosing) return this.#retire(member);
@@ -160,7 +171,7 @@ export class HttpPool implements MemberOwner {
   }
 
   #grow(): void {
-    const { limits } = this.#cluster;
+    const { limits } = this;
     // A pool without any connection gets one whatever the cluster has: its requests would wait for nothing.
     if (limits.connections.value >= limits.maxConnections && this.#members.size + this.#connecting > 0) {
       this.stats.upstream_cx_overflow.value++;
@@ -170,10 +181,10 @@ export class HttpPool implements MemberOwner {
   }
 
   #connect(): void {
-    const { sourceAddresses, connectTimeoutMs, limits } = this.#cluster;
+    const { sourceAddresses, connectTimeoutMs } = this.#cluster;
     const bind = sourceTo(sourceAddresses, this.#host.address.host);
     this.#connecting++;
-    limits.connections.value++;
+    this.limits.connections.value++;
     this.#host.activeConnections++;
     this.stats.upstream_cx_total.value++;
     let isConnected = false;
@@ -182,7 +193,7 @@ export class HttpPool implements MemberOwner {
       alpnFallback: OFFERS[this.#protocol],
       isHttp1Only: this.#protocol === 'http1',
       ...(bind === undefined ? {} : { bind }),
-      ...(this.#sni === '' ? {} : { sni: this.#sni }),
+      ...(this.sni === '' ? {} : { sni: this.sni }),
     };
     this.#host.transport.connect(this.#host, options, {
       onConnect: (connection, alpn = '') => {
@@ -235,13 +246,13 @@ export class HttpPool implements MemberOwner {
     if (isTimeout) this.stats.upstream_cx_connect_timeout.value++;
     this.stats.upstream_cx_connect_fail.value++;
     const waiting = this.#waiting.splice(0);
-    this.#cluster.limits.pending.value -= waiting.length;
+    this.limits.pending.value -= waiting.length;
     this.stats.upstream_rq_pending_failure_eject.value += waiting.length;
     for (const waiter of waiting) waiter.onPoolFailure(isTimeout ? 'connection timeout' : 'connection failure', detail);
   }
 
   #disconnected(): void {
-    this.#cluster.limits.connections.value--;
+    this.limits.connections.value--;
     this.#host.activeConnections--;
   }
 

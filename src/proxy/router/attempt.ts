@@ -1,7 +1,7 @@
 /** One try of a request at one host: from the pool to the end of its response, or to a reset. */
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
-import type { Cluster, Host, Outcome } from '../cluster/cluster.ts';
+import type { Host, Limits, Outcome } from '../cluster/cluster.ts';
 import type { HttpPool, PoolWaiter } from '../cluster/http-pool.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import type { ResponseReader, UpstreamStream } from '../cluster/http-upstream.ts';
@@ -34,7 +34,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
   /** `Clock.monotonicMs` of that. */
   sentMs = 0;
   readonly #owner: AttemptOwner;
-  readonly #cluster: Cluster;
+  readonly #limits: Limits;
   readonly #stats: ClusterHttpStats;
   readonly #timers: Timers;
   readonly #idleMs: number;
@@ -44,17 +44,17 @@ export class Attempt implements ResponseReader, PoolWaiter {
   #idle: WheelTimer | undefined = undefined;
 
   /** Counts the attempt from now on. `idleMs`: how long nothing may come from the host; 0 for ever. */
-  constructor(owner: AttemptOwner, isHead: boolean, cluster: Cluster, host: Host, stats: ClusterHttpStats, timers: Timers, idleMs: number) {
+  constructor(owner: AttemptOwner, isHead: boolean, limits: Limits, host: Host, stats: ClusterHttpStats, timers: Timers, idleMs: number) {
     this.#owner = owner;
     this.isHead = isHead;
     this.host = host;
-    this.#cluster = cluster;
+    this.#limits = limits;
     this.#stats = stats;
     this.#timers = timers;
     this.#idleMs = idleMs;
     host.activeRequests++;
     host.requestsTotal.value++;
-    cluster.limits.requests.value++;
+    limits.requests.value++;
     stats.upstream_rq_total.value++;
   }
 
@@ -158,7 +158,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
     if (this.#isCounted) {
       this.#isCounted = false;
       this.host.activeRequests--;
-      this.#cluster.limits.requests.value--;
+      this.#limits.requests.value--;
     }
     return stream;
   }

@@ -4,7 +4,7 @@
  */
 import type { RequestHead } from '../../wire/http/message.ts';
 import { responseTimeoutMs } from './grpc-timeout.ts';
-import { isGrpcRequest } from './match-conditions.ts';
+import { isGrpcRequest } from './grpc-request.ts';
 import { parseRetryOn } from './retry-policy.ts';
 import type { RetryPolicy, RouteAction } from './route.ts';
 

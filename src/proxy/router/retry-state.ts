@@ -1,10 +1,10 @@
 /** The retries of one request: how many there were, and whether its cluster has room for more. */
-import type { Cluster } from '../cluster/cluster.ts';
+import type { Limits } from '../cluster/cluster.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import type { RetryPolicy } from './route.ts';
 
 /** Whether the cluster allows one more retry now: by its budget, or by its cap. */
-function hasRoom({ limits }: Cluster): boolean {
+function hasRoom(limits: Limits): boolean {
   const { retryBudget } = limits;
   if (retryBudget === undefined) return limits.retries.value < limits.maxRetries;
   const active = limits.requests.value + limits.pending.value;
@@ -15,12 +15,12 @@ export class RetryState {
   readonly policy: RetryPolicy;
   /** The request is counted among those that are being retried. */
   isRetrying = false;
-  readonly #cluster: Cluster;
+  readonly #limits: Limits;
   readonly #stats: ClusterHttpStats;
 
-  constructor(policy: RetryPolicy, cluster: Cluster, stats: ClusterHttpStats) {
+  constructor(policy: RetryPolicy, limits: Limits, stats: ClusterHttpStats) {
     this.policy = policy;
-    this.#cluster = cluster;
+    this.#limits = limits;
     this.#stats = stats;
   }
 
@@ -30,19 +30,19 @@ export class RetryState {
       this.#stats.upstream_rq_retry_limit_exceeded.value++;
       return 'URX';
     }
-    if (!hasRoom(this.#cluster)) {
+    if (!hasRoom(this.#limits)) {
       this.#stats.upstream_rq_retry_overflow.value++;
       return 'UO';
     }
     this.#stats.upstream_rq_retry.value++;
-    if (!this.isRetrying) this.#cluster.limits.retries.value++;
+    if (!this.isRetrying) this.#limits.retries.value++;
     this.isRetrying = true;
     return undefined;
   }
 
   /** The request is over. */
   release(): void {
-    if (this.isRetrying) this.#cluster.limits.retries.value--;
+    if (this.isRetrying) this.#limits.retries.value--;
     this.isRetrying = false;
   }
 }

@@ -15,6 +15,7 @@ import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
 import { poolOf } from '../cluster/host-pools.ts';
 import { type ClusterHttpStats, clusterHttpStats } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
+import { limitsFor } from '../cluster/limits.ts';
 import { observe } from '../telemetry/stats.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
@@ -250,7 +251,7 @@ export class Exchange implements Upstream, AttemptOwner {
     info.cluster = cluster;
     const policy = readRequestPolicy(request, this.#action, this.#down.isInternal);
     this.#policy = policy;
-    if (policy.retry !== undefined) this.#retry = new RetryState(policy.retry, cluster, this.#stats);
+    if (policy.retry !== undefined) this.#retry = new RetryState(policy.retry, limitsFor(cluster, this.#action.priority), this.#stats);
     prepareRequest(this.#down, this.#entry, this.#action.rewrite, this.#scope.isQuiet);
     this.#clientAuthority = request.authority;
     if (!this.#scope.isQuiet) tellTimeout(request, this.#action, policy, 0);
@@ -283,7 +284,8 @@ export class Exchange implements Upstream, AttemptOwner {
     const host = chooseHost(cluster, this.#down, this.#action.hash?.(this.#down), this.#retry?.policy, this.#tried);
     if (host === undefined) return this.#noHost(stats);
     info.upstream = host;
-    if (cluster.limits.requests.value >= cluster.limits.maxRequests) {
+    const limits = limitsFor(cluster, this.#action.priority);
+    if (limits.requests.value >= limits.maxRequests) {
       stats.upstream_rq_pending_overflow.value++;
       info.upstream = undefined;
       return this.#giveUp('overflow', '');
@@ -292,10 +294,10 @@ export class Exchange implements Upstream, AttemptOwner {
     const sni = cluster.http.serverNameOf?.(request) ?? '';
     rewriteToEndpoint(request, host, this.#action, this.#clientAuthority, this.#scope.isQuiet);
     const idleMs = this.#retry?.policy.perTryIdleTimeoutMs ?? 0;
-    const attempt = new Attempt(this, request.method === 'HEAD', cluster, host, stats, this.#timers, idleMs);
+    const attempt = new Attempt(this, request.method === 'HEAD', limits, host, stats, this.#timers, idleMs);
     if (this.#attempt !== undefined) (this.#hedged ??= []).push(this.#attempt);
     this.#attempt = attempt;
-    attempt.begin(poolOf(cluster, host, clock, { protocol: request.protocol, isTunnel: this.#down.isUpgrade, sni }));
+    attempt.begin(poolOf(cluster, host, clock, { protocol: request.protocol, isTunnel: this.#down.isUpgrade, sni, limits }));
   }
 
   #noHost(stats: ClusterHttpStats): void {

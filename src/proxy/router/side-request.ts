@@ -129,10 +129,10 @@ function start(cluster: Cluster | undefined, request: SideRequest, clock: Clock,
     return 'overflow';
   }
   const aside = new Aside(request, stats, onResult);
-  const attempt = new Attempt(aside, request.method === 'HEAD', cluster, host, stats, timersOf(clock), 0);
+  const attempt = new Attempt(aside, request.method === 'HEAD', cluster.limits, host, stats, timersOf(clock), 0);
   attempt.startTimeout(request.timeoutMs);
   const sni = cluster.http.serverNameOf === undefined ? '' : serverNameIn(request.authority);
-  attempt.begin(poolOf(cluster, host, clock, { protocol: 'HTTP/1.1', isTunnel: false, sni }));
+  attempt.begin(poolOf(cluster, host, clock, { protocol: 'HTTP/1.1', isTunnel: false, sni, limits: cluster.limits }));
   return attempt;
 }
 
