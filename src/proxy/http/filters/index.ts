@@ -4,6 +4,7 @@ import { compressor } from './compressor.ts';
 import { cors } from './cors.ts';
 import { csrf } from './csrf.ts';
 import { decompressor } from './decompressor.ts';
+import { extAuthz } from './ext-authz.ts';
 import { fault } from './fault.ts';
 import { grpcStats } from './grpc-stats.ts';
 import { grpcWeb } from './grpc-web.ts';
@@ -27,6 +28,7 @@ export const httpFilters: readonly HttpFilter[] = [
   cors,
   csrf,
   decompressor,
+  extAuthz,
   fault,
   grpcStats,
   grpcWeb,

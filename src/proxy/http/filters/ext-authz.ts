@@ -1,0 +1,244 @@
+/** Asks another service whether a request may pass. Envoy: envoy.filters.http.ext_authz. */
+import { isMessage } from '@bufbuild/protobuf';
+import { ConfigError } from '../../../core/errors.ts';
+import {
+  type CheckSettings,
+  type ExtAuthz,
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from '../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
+import { compileMetadataMatcher } from '../../authz/metadata-matcher.ts';
+import { clusterHttpStats } from '../../cluster/http-stats.ts';
+import { fractionOf } from '../../router/fraction.ts';
+import type { Counter } from '../../telemetry/stats.ts';
+import {
+  COLLECT,
+  CONTINUE,
+  type FilterScope,
+  type FilterStatus,
+  type HttpFilter,
+  type HttpFilterHandlers,
+  type HttpStream,
+  REPLIED,
+  STOP,
+} from '../filter.ts';
+import { type BodyOptions, type CheckBody, readBodyOptions } from './ext-authz/check-body.ts';
+import { askGrpc, type GrpcCheck, readGrpcCheck } from './ext-authz/grpc-check.ts';
+import { askHttp, type HttpCheck, readHttpCheck } from './ext-authz/http-check.ts';
+import { applyChange, changeQuery, type FieldChange, isVerdictValid, removeFields, type Verdict } from './ext-authz/verdict.ts';
+import { requestTarget, responseTarget } from './mutation/header-change.ts';
+
+const NAME = 'envoy.filters.http.ext_authz';
+const FORBIDDEN = 403;
+
+type Check = { readonly kind: 'http'; readonly check: HttpCheck } | { readonly kind: 'grpc'; readonly check: GrpcCheck };
+
+interface ExtAuthzConfig {
+  readonly message: ExtAuthz;
+  readonly check: Check;
+  readonly body: BodyOptions | undefined;
+  readonly statusOnError: number;
+  /** Share of requests that are checked. */
+  readonly share: number;
+  /** Whether a request is checked by what filters left of it; undefined: it is. */
+  readonly isEnabledBy: ((stream: HttpStream) => boolean) | undefined;
+  readonly deniesDisabled: boolean;
+}
+
+class AuthzRoute {
+  readonly isDisabled: boolean;
+  readonly extensions: Readonly<Record<string, string>>;
+  /** Undefined: as the filter says; null: no body is sent. */
+  readonly body: BodyOptions | null | undefined;
+
+  constructor(isDisabled: boolean, extensions: Readonly<Record<string, string>>, body: BodyOptions | null | undefined) {
+    this.isDisabled = isDisabled;
+    this.extensions = extensions;
+    this.body = body;
+  }
+
+  /** With the extensions of the level above; everything else is this level's alone. */
+  under({ extensions }: AuthzRoute): AuthzRoute {
+    return new AuthzRoute(this.isDisabled, { ...extensions, ...this.extensions }, this.body);
+  }
+}
+
+function readCheck(message: ExtAuthz, path: string): Check {
+  const { services } = message;
+  if (services.case === 'httpService') return { kind: 'http', check: readHttpCheck(services.value, message, path) };
+  if (services.case === 'grpcService') return { kind: 'grpc', check: readGrpcCheck(services.value, message, path) };
+  throw new ConfigError(path, 'has neither grpc_service nor http_service');
+}
+
+function parse(message: ExtAuthz, path: string): ExtAuthzConfig {
+  const { withRequestBody, statusOnError, filterEnabledMetadata: enabled } = message;
+  const matches = enabled && compileMetadataMatcher(enabled, `${path}.filter_enabled_metadata`);
+  return {
+    message,
+    check: readCheck(message, path),
+    body: withRequestBody && readBodyOptions(withRequestBody, `${path}.with_request_body`),
+    statusOnError: statusOnError?.code || FORBIDDEN,
+    share: fractionOf(message.filterEnabled),
+    isEnabledBy: matches && ((stream) => matches(stream.info.metadata.get(enabled.filter))),
+    deniesDisabled: message.denyAtDisable?.defaultValue ?? false,
+  };
+}
+
+function routeBody({ disableRequestBodyBuffering, withRequestBody }: CheckSettings, path: string): BodyOptions | null | undefined {
+  if (!disableRequestBodyBuffering) return withRequestBody && readBodyOptions(withRequestBody, `${path}.with_request_body`);
+  if (withRequestBody !== undefined) throw new ConfigError(path, 'has with_request_body and disables it');
+  return null;
+}
+
+function parseRoute(message: unknown, path: string): AuthzRoute {
+  if (!isMessage(message, ExtAuthzPerRouteSchema)) throw new ConfigError(path, `is not a ${ExtAuthzPerRouteSchema.typeName}`);
+  const { override } = message;
+  if (override.case === undefined) throw new ConfigError(path, 'says neither disabled nor check_settings');
+  if (override.case === 'disabled') return new AuthzRoute(true, {}, undefined);
+  return new AuthzRoute(false, override.value.contextExtensions, routeBody(override.value, `${path}.check_settings`));
+}
+
+type CountName = 'ok' | 'denied' | 'error' | 'disabled' | 'failure_mode_allowed' | 'invalid' | 'ignored_dynamic_metadata';
+
+/** Counts for the filter, and for the cluster that the request is for. */
+function createCounts(message: ExtAuthz, scope: FilterScope) {
+  const prefix = message.statPrefix === '' ? 'ext_authz' : `ext_authz.${message.statPrefix}`;
+  const counters = new Map<CountName, Counter>();
+  const names: CountName[] = ['ok', 'denied', 'error', 'disabled', 'failure_mode_allowed', 'invalid', 'ignored_dynamic_metadata'];
+  for (const name of names) counters.set(name, scope.stats.counter(`${prefix}.${name}`));
+  return (name: CountName, stream?: HttpStream): void => {
+    const counter = counters.get(name);
+    if (counter !== undefined) counter.value++;
+    const cluster = stream === undefined ? undefined : scope.clusters.get(stream.info.clusterName);
+    if (cluster !== undefined) cluster.stats.counter(`${prefix}.${name}`).value++;
+  };
+}
+
+/** A request that waits for its verdict. */
+interface Pending {
+  readonly cancel: () => void;
+  readonly askedMs: number;
+}
+
+function create(config: ExtAuthzConfig, scope: FilterScope): HttpFilterHandlers {
+  const { message, check, statusOnError } = config;
+  const count = createCounts(message, scope);
+  const pending = new WeakMap<HttpStream, Pending>();
+  const responseChanges = new WeakMap<HttpStream, readonly FieldChange[]>();
+  const chargesCluster = message.chargeClusterResponseStats ?? true;
+
+  const routeOf = (stream: HttpStream): AuthzRoute | undefined => {
+    const route = stream.perRoute(NAME);
+    return route instanceof AuthzRoute ? route : undefined;
+  };
+  const refuse = (stream: HttpStream): void => {
+    stream.reply({ status: statusOnError, details: 'ext_authz_error', flag: 'UAEX' });
+  };
+  const leaveMetadata = (stream: HttpStream, metadata: Readonly<Record<string, unknown>>, durationMs: number | undefined): void => {
+    if (Object.keys(metadata).length === 0) return;
+    if (message.enableDynamicMetadataIngestion === false) return count('ignored_dynamic_metadata');
+    const before = stream.info.metadata.get(NAME);
+    const duration = durationMs === undefined ? {} : { ext_authz_duration: Math.floor(durationMs) };
+    stream.info.metadata.set(NAME, { ...(typeof before === 'object' ? before : undefined), ...metadata, ...duration });
+  };
+  const allow = (stream: HttpStream, verdict: Extract<Verdict, { kind: 'ok' }>): void => {
+    const target = requestTarget(stream.request);
+    for (const change of verdict.request) applyChange(target, change);
+    removeFields(stream.request.headers, verdict.removed);
+    const changesQuery = verdict.querySet.length + verdict.queryRemoved.length > 0;
+    if (changesQuery) changeQuery(stream.request, verdict.querySet, verdict.queryRemoved);
+    if (verdict.response.length > 0) responseChanges.set(stream, verdict.response);
+    const isChanged = changesQuery || verdict.request.length + verdict.removed.length > 0;
+    if (message.clearRouteCache && isChanged) stream.refreshRoute();
+    count('ok', stream);
+    stream.resumeRequest();
+  };
+  const deny = (stream: HttpStream, { status, body, fields }: Extract<Verdict, { kind: 'denied' }>): void => {
+    count('denied', stream);
+    const cluster = scope.clusters.get(stream.info.clusterName);
+    if (cluster !== undefined && chargesCluster) {
+      const stats = clusterHttpStats(cluster.stats);
+      for (const counter of stats.status(status)) counter.value++;
+      stats.upstream_rq_completed.value++;
+    }
+    stream.reply({ status, body, headers: fields, details: 'ext_authz_denied', flag: 'UAEX' });
+  };
+  const fail = (stream: HttpStream): void => {
+    count('error', stream);
+    if (!message.failureModeAllow) return refuse(stream);
+    count('failure_mode_allowed', stream);
+    if (message.failureModeAllowHeaderAdd) stream.request.headers.add('x-envoy-auth-failure-mode-allowed', 'true');
+    stream.resumeRequest();
+  };
+  const onVerdict = (stream: HttpStream, verdict: Verdict): void => {
+    const askedMs = pending.get(stream)?.askedMs ?? 0;
+    pending.delete(stream);
+    if (message.validateMutations && !isVerdictValid(verdict)) {
+      count('invalid');
+      return stream.reply({ status: 500, details: 'ext_authz_invalid' });
+    }
+    if (verdict.kind === 'error') return fail(stream);
+    leaveMetadata(stream, verdict.metadata, verdict.kind === 'ok' ? scope.clock.monotonicMs() - askedMs : undefined);
+    if (verdict.kind === 'ok') allow(stream, verdict);
+    else deny(stream, verdict);
+  };
+  const ask = (stream: HttpStream, body: CheckBody | undefined, options: BodyOptions | undefined): void => {
+    const askedMs = scope.clock.monotonicMs();
+    const done = (verdict: Verdict): void => onVerdict(stream, verdict);
+    const cancel =
+      check.kind === 'http'
+        ? askHttp(check.check, stream, body, scope, done)
+        : askGrpc(check.check, stream, body, options, routeOf(stream)?.extensions ?? {}, scope, done);
+    pending.set(stream, { cancel, askedMs });
+  };
+  const bodyOptions = (stream: HttpStream): BodyOptions | undefined => {
+    const ofRoute = routeOf(stream)?.body;
+    return ofRoute === undefined ? config.body : (ofRoute ?? undefined);
+  };
+  const isChecked = (stream: HttpStream): boolean =>
+    (config.share >= 1 || scope.random() < config.share) && (config.isEnabledBy?.(stream) ?? true);
+
+  return {
+    onRequestHeaders(stream, endStream): FilterStatus {
+      if (stream.route === undefined || routeOf(stream)?.isDisabled === true) return CONTINUE;
+      if (!isChecked(stream)) {
+        count('disabled');
+        if (!config.deniesDisabled) return CONTINUE;
+        refuse(stream);
+        return REPLIED;
+      }
+      const options = bodyOptions(stream);
+      const isUpgrade = 'upgrade' in stream.request && stream.request.upgrade !== '';
+      if (options === undefined || endStream || isUpgrade) {
+        ask(stream, undefined, options);
+        return STOP;
+      }
+      stream.collect({ maxBytes: options.maxBytes, isPartialEnough: options.isPartialEnough });
+      return COLLECT;
+    },
+    onRequestBody(stream, body, isWhole) {
+      ask(stream, { bytes: Buffer.from(body), isWhole }, bodyOptions(stream));
+      return STOP;
+    },
+    onResponseHeaders(stream) {
+      const changes = responseChanges.get(stream);
+      if (changes === undefined || stream.response === undefined) return CONTINUE;
+      const target = responseTarget(stream.response);
+      for (const change of changes) applyChange(target, change);
+      return CONTINUE;
+    },
+    onComplete(stream) {
+      pending.get(stream)?.cancel();
+    },
+  };
+}
+
+export const extAuthz: HttpFilter<typeof ExtAuthzSchema, ExtAuthzConfig> = {
+  name: NAME,
+  schema: ExtAuthzSchema,
+  parse,
+  routeSchema: ExtAuthzPerRouteSchema,
+  parseRoute,
+  mergeRoute: (above, own) => (above instanceof AuthzRoute && own instanceof AuthzRoute ? own.under(above) : own),
+  create,
+};
