@@ -18,8 +18,8 @@ import {
 
 const NONE: RouteTimeouts = readRouteTimeouts(create(RouteActionSchema));
 
-function head(grpcTimeout: string): RequestHead {
-  const headers = headersOf(grpcTimeout === '' ? [] : [['grpc-timeout', grpcTimeout]]);
+function head(grpcTimeout: string, contentType = 'application/grpc'): RequestHead {
+  const headers = headersOf([...(grpcTimeout === '' ? [] : [['grpc-timeout', grpcTimeout] as const]), ['content-type', contentType]]);
   return { method: 'POST', path: '/', authority: 'a', scheme: 'http', protocol: 'HTTP/2', headers, contentLength: -1 };
 }
 
@@ -80,12 +80,12 @@ test('any text is a timeout or none', () => {
 test('how long a stream may live', () => {
   const cases: [timeouts: Partial<RouteTimeouts>, grpcTimeout: string, defaultMs: number, want: [number | undefined, string?]][] = [
     [{}, '', 0, [undefined]],
-    [{}, '', 500, [500]],
-    [{}, '1S', 500, [500]],
+    [{}, '', 500, [500, '500m']],
+    [{}, '1S', 500, [500, '500m']],
     [{ streamMs: 0 }, '', 500, [undefined]],
-    [{ streamMs: 200 }, '1S', 500, [200]],
-    [{ grpcMaxMs: 3000, streamMs: 200 }, '', 0, [200]],
-    [{ grpcMaxMs: 3000, streamMs: 200 }, '123456789m', 0, [200]],
+    [{ streamMs: 200 }, '1S', 500, [200, '200m']],
+    [{ grpcMaxMs: 3000, streamMs: 200 }, '', 0, [200, '200m']],
+    [{ grpcMaxMs: 3000, streamMs: 200 }, '123456789m', 0, [200, '200m']],
     [{ grpcMaxMs: 3000, grpcOffsetMs: 50 }, '100m', 0, [50, '50m']],
     [{ grpcMaxMs: 3000, grpcOffsetMs: 50 }, '5S', 0, [2950, '2950m']],
     [{ grpcMaxMs: 3000, grpcOffsetMs: 50 }, '20n', 0, [0, '0m']],
@@ -96,6 +96,8 @@ test('how long a stream may live', () => {
     const got = streamDuration({ ...NONE, ...timeouts }, head(grpcTimeout), defaultMs);
     assert.deepEqual(got, { limitMs, grpcTimeout: written }, JSON.stringify([timeouts, grpcTimeout, defaultMs]));
   }
+  const plain = streamDuration({ ...NONE, grpcMaxMs: 3000 }, head('5S', 'text/plain'), 0);
+  assert.deepEqual(plain, { limitMs: 3000, grpcTimeout: undefined }, 'only gRPC is told');
 });
 
 test('the response timeout of gRPC requests on a route with max_grpc_timeout', () => {

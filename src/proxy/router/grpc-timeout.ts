@@ -6,6 +6,7 @@ import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { RequestHead } from '../../wire/http/message.ts';
 import type { RouteAction } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { durationMs } from '../config/durations.ts';
+import { isGrpcRequest } from './grpc-request.ts';
 
 /** Bounds of a route. Undefined where the route says nothing, 0 for no bound. */
 export interface RouteTimeouts {
@@ -85,17 +86,15 @@ function grpcTimeoutOf(head: RequestHead): number | undefined {
   return text === undefined ? undefined : parseGrpcTimeout(text);
 }
 
-/** How long a request's stream may live. `defaultMs` is the connection manager's `max_stream_duration`, 0 for none. */
+/** How long a request's stream may live; a request of gRPC takes word of it to the next hop. `defaultMs` is the connection manager's `max_stream_duration`, 0 for none. */
 export function streamDuration(timeouts: RouteTimeouts, head: RequestHead, defaultMs: number): StreamDuration {
   const { streamMs, grpcMaxMs, grpcOffsetMs } = timeouts;
   const asked = grpcMaxMs === undefined ? undefined : grpcTimeoutOf(head);
-  if (asked === undefined || grpcMaxMs === undefined) {
-    const ms = streamMs ?? defaultMs;
-    return { limitMs: ms === 0 ? undefined : ms, grpcTimeout: undefined };
-  }
-  const capped = grpcMaxMs > 0 ? Math.min(asked, grpcMaxMs) : asked;
-  const limitMs = Math.max(0, capped - grpcOffsetMs);
-  return { limitMs, grpcTimeout: formatGrpcTimeout(limitMs) };
+  let limitMs: number | undefined = streamMs ?? defaultMs;
+  if (asked !== undefined && grpcMaxMs !== undefined)
+    limitMs = Math.max(0, (grpcMaxMs > 0 ? Math.min(asked, grpcMaxMs) : asked) - grpcOffsetMs);
+  else if (limitMs === 0) limitMs = undefined;
+  return { limitMs, grpcTimeout: limitMs !== undefined && isGrpcRequest(head) ? formatGrpcTimeout(limitMs) : undefined };
 }
 
 /**

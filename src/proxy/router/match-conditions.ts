@@ -9,15 +9,11 @@ import type {
 import type { FilterStateMatcher } from '../../xds/gen/envoy/type/matcher/v3/filter_state_pb.ts';
 import { compileMetadataMatcher } from '../authz/metadata-matcher.ts';
 import { cookieValue } from './cookies.ts';
+import { isGrpcRequest } from './grpc-request.ts';
 import { compileHeaderMatcher, compileQueryMatcher, compileStringMatcher } from './matchers.ts';
 import type { MatchInfo } from './route.ts';
 
 export type MatchTest = (head: RequestHead, info: MatchInfo) => boolean;
-
-/** `application/grpc`, with a suffix or parameters. */
-export function isGrpcRequest(head: RequestHead): boolean {
-  return /^application\/grpc(?:$|[+;])/.test(head.headers.get('content-type') ?? '');
-}
 
 function cookieTest({ name, stringMatch, invertMatch }: CookieMatcher, path: string): MatchTest {
   if (name === '') throw new ConfigError(`${path}.name`, 'is empty');

@@ -60,6 +60,9 @@ function pathMatch(test: TextTest, more: Partial<PathMatch> = {}): PathMatch {
   return { test, matchedLength: -1, key: undefined, isConnect: false, template: undefined, ...more };
 }
 
+/** What every path matches. */
+export const ANYWHERE = pathMatch(() => true);
+
 function templateMatch(policy: TypedExtensionConfig, path: string): PathMatch {
   const config = decodeTyped(policy.typedConfig, UriTemplateMatchConfigSchema, `${path}.typed_config`);
   const template = compileUriTemplate(config.pathTemplate, `${path}.typed_config.path_template`);

@@ -1,16 +1,22 @@
 /** Compiles one route: what it matches, and what is done with a request that matches. Envoy: config.route.v3.Route. */
+import { create } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
-import type { DirectResponseAction, Route, RouteMatch } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import {
+  type DirectResponseAction,
+  RedirectActionSchema,
+  type Route,
+  type RouteMatch,
+} from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { HttpFilter } from '../http/filter.ts';
 import { compileBodyFormat } from '../telemetry/format-body.ts';
 import { readDataSource } from '../tls/data-source.ts';
 import { compileForward, type Mirrors } from './forward-action.ts';
 import { fractionOf } from './fraction.ts';
 import { setCookieMutations } from './hash-cookie.ts';
-import { compileMutations } from './header-mutations.ts';
+import { chainMutations, compileMutations } from './header-mutations.ts';
 import { compileConditions } from './match-conditions.ts';
-import { compilePathMatch, type PathMatch } from './path-match.ts';
+import { ANYWHERE, compilePathMatch, type PathMatch } from './path-match.ts';
 import { compilePerFilter, type PerFilter } from './per-filter-config.ts';
 import { compileRateLimits, type RateLimitPolicy } from './rate-limit-policy.ts';
 import { compileRedirect } from './redirect.ts';
@@ -95,6 +101,21 @@ function compileAction(
   }
 }
 
+/** A direct response that is a redirect, or says that something was created, leads to where it was asked for, as Envoy's. */
+function createdLocation({ action }: Route, path: string): HeaderMutations | undefined {
+  if (action.case !== 'directResponse') return undefined;
+  const { status } = action.value;
+  if (status !== 201 && (status < 300 || status > 399)) return undefined;
+  const where = compileRedirect(create(RedirectActionSchema), ANYWHERE, path);
+  return {
+    applyRequest() {},
+    applyResponse({ request, info }, head) {
+      if (where.kind !== 'redirect' || head.status !== status || info.responseCodeDetails !== 'direct_response') return;
+      head.headers.set('location', where.location(request));
+    },
+  };
+}
+
 function rateLimitsOf(route: Route, scope: RouteScope, path: string): Pick<RouteEntry, 'rateLimits'> {
   const action = route.action.case === 'route' ? route.action.value : undefined;
   const ofRoute = compileRateLimits(action?.rateLimits ?? [], `${path}.route.rate_limits`);
@@ -107,7 +128,7 @@ export function compileRoute(route: Route, scope: RouteScope, path: string): Com
   if (route.match === undefined) throw new ConfigError(`${path}.match`, 'is missing');
   const pathMatch = compilePathMatch(route.match, `${path}.match`);
   const perFilter = compilePerFilter(route.typedPerFilterConfig, scope.perFilter, scope.filters, path);
-  const own = setCookieMutations(route, compileMutations(route, path));
+  const own = chainMutations([createdLocation(route, path), setCookieMutations(route, compileMutations(route, path))]);
   const { action, clusters } = compileAction(route, pathMatch, perFilter, own, scope, path);
   // a weighted cluster carries the whole chain, so that its own changes stand in their place in it
   const isWeighted = route.action.case === 'route' && route.action.value.clusterSpecifier.case === 'weightedClusters';

@@ -17,8 +17,11 @@ export function compileBodyFormat(config: SubstitutionFormatString | undefined, 
   return {
     contentType: config.contentType === '' ? ownType : config.contentType,
     render(info, body) {
+      // only while its format is written: logs have no local body
       info.localReplyBody = body;
-      return write(info);
+      const text = write(info);
+      info.localReplyBody = undefined;
+      return text;
     },
   };
 }
