@@ -1,21 +1,43 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { latin1 } from '../wire/http1/bytes.ts';
+import { releaseSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
 
-/** Pieces of at most this size are copied into the text that goes out with them; larger ones stay bytes of their own. */
+/** Pieces of at most this size are copied into the text that goes out with them; larger ones go into slabs. */
 const SMALL_BYTES = 2048;
+
+function release(slabs: readonly Buffer[]): void {
+  for (const slab of slabs) releaseSlab(slab);
+}
+
+/** Writes the parts as one. The slabs among them are free again once the kernel has taken all. */
+function writeParts(socket: Socket, parts: readonly Uint8Array[], slabs: readonly Buffer[]): boolean {
+  // after an error it is not known who still reads them
+  const done = (error?: Error | null): void => void (error ?? release(slabs));
+  let hasRoom = true;
+  const last = parts.length - 1;
+  if (last > 0) socket.cork();
+  for (const [i, part] of parts.entries()) hasRoom = socket.write(part, i === last ? done : undefined);
+  if (last > 0) socket.uncork();
+  return hasRoom;
+}
 
 /**
  * What is to be written in this turn of the event loop, gathered so that a head and its body are one write. Text is
- * latin1: one byte a character.
+ * latin1: one byte a character. Once there is a large piece, all is copied into slabs.
  */
 export class WriteQueue {
+  /** Comes after the parts and the slab that is being filled. */
   #text = '';
-  #parts: (string | Uint8Array)[] | undefined = undefined;
+  #slab: Buffer | undefined = undefined;
+  #slabBytes = 0;
+  #parts: Uint8Array[] = [];
+  /** Those among the parts. */
+  #slabs: Buffer[] = [];
   #partBytes = 0;
 
   get bytes(): number {
-    return this.#partBytes + this.#text.length;
+    return this.#partBytes + this.#slabBytes + this.#text.length;
   }
 
   addText(text: string): void {
@@ -28,40 +50,76 @@ export class WriteQueue {
       this.#text += latin1(bytes, 0, bytes.length);
       return;
     }
-    const parts = (this.#parts ??= []);
-    this.#endText(parts);
-    parts.push(isBorrowed ? Buffer.from(bytes) : bytes);
+    this.#copyText();
+    if (isBorrowed || bytes.length < SLAB_BYTES) return this.#copyBytes(bytes);
+    this.#endSlab();
+    this.#parts.push(bytes);
     this.#partBytes += bytes.length;
   }
 
   /** Writes everything to the socket at once. False: its buffer is full, `drain` follows. */
   flush(socket: Socket): boolean {
-    const parts = this.#parts;
-    if (parts === undefined) {
+    if (this.#slab === undefined && this.#parts.length === 0) {
       const text = this.#text;
       this.#text = '';
       return text === '' || socket.write(text, 'latin1');
     }
-    this.#endText(parts);
-    this.#parts = undefined;
-    this.#partBytes = 0;
-    socket.cork();
-    let hasRoom = true;
-    for (const part of parts) hasRoom = typeof part === 'string' ? socket.write(part, 'latin1') : socket.write(part);
-    socket.uncork();
-    return hasRoom;
+    this.#copyText();
+    this.#endSlab();
+    const parts = this.#parts;
+    const slabs = this.#slabs;
+    this.#reset();
+    return writeParts(socket, parts, slabs);
   }
 
   clear(): void {
     this.#text = '';
-    this.#parts = undefined;
+    this.#endSlab();
+    release(this.#slabs);
+    this.#reset();
+  }
+
+  #reset(): void {
+    this.#parts = [];
+    this.#slabs = [];
     this.#partBytes = 0;
   }
 
-  #endText(parts: (string | Uint8Array)[]): void {
-    if (this.#text === '') return;
-    parts.push(this.#text);
-    this.#partBytes += this.#text.length;
+  /** The slab that is being filled, with some room. */
+  #room(): Buffer {
+    if (this.#slabBytes === SLAB_BYTES) this.#endSlab();
+    return (this.#slab ??= takeSlab());
+  }
+
+  #copyText(): void {
+    const text = this.#text;
     this.#text = '';
+    for (let at = 0; at < text.length;) {
+      const slab = this.#room();
+      const size = Math.min(text.length - at, SLAB_BYTES - this.#slabBytes);
+      slab.write(size === text.length ? text : text.slice(at, at + size), this.#slabBytes, 'latin1');
+      this.#slabBytes += size;
+      at += size;
+    }
+  }
+
+  #copyBytes(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      const slab = this.#room();
+      const size = Math.min(bytes.length - at, SLAB_BYTES - this.#slabBytes);
+      slab.set(size === bytes.length ? bytes : bytes.subarray(at, at + size), this.#slabBytes);
+      this.#slabBytes += size;
+      at += size;
+    }
+  }
+
+  #endSlab(): void {
+    const slab = this.#slab;
+    if (slab === undefined) return;
+    this.#parts.push(slab.subarray(0, this.#slabBytes));
+    this.#slabs.push(slab);
+    this.#partBytes += this.#slabBytes;
+    this.#slab = undefined;
+    this.#slabBytes = 0;
   }
 }
