@@ -35,7 +35,7 @@ export function grpcStatusOf(status: number): number {
 /** A client of gRPC reads no HTTP status: it gets 200 and the status in a field. */
 function grpcMessage({ status, body = '', headers: fields = NO_FIELDS, grpcStatus }: Reply): LocalMessage {
   const headers = headersOf([
-    ...fields,
+    ...fields.filter(([name]) => name.toLowerCase() !== 'content-type'),
     ['content-type', 'application/grpc'],
     ['grpc-status', String(grpcStatus ?? grpcStatusOf(status))],
     ...(body === '' ? [] : [['grpc-message', grpcText(body)] as const]),

@@ -7,7 +7,7 @@ import type {
   WeightedCluster_ClusterWeight as ClusterWeight,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { HttpFilter } from '../http/filter.ts';
-import { compileMutations } from './header-mutations.ts';
+import { chainMutations, compileMutations } from './header-mutations.ts';
 import { headerReader } from './matchers.ts';
 import { compilePerFilter, type PerFilter } from './per-filter-config.ts';
 import type { ClusterChoice, HeaderMutations } from './route.ts';
@@ -33,13 +33,25 @@ interface Share {
   readonly name: string;
 }
 
+/** `host_rewrite_literal` of a weighted cluster. */
+function hostMutation(host: string): HeaderMutations {
+  return {
+    applyRequest(_stream, head) {
+      head.authority = host;
+    },
+    applyResponse() {},
+  };
+}
+
 function compileShare(cluster: ClusterWeight, scope: ChoiceScope, at: string): Share {
   if ((cluster.name === '') === (cluster.clusterHeader === '')) throw new ConfigError(at, 'needs one of name and cluster_header');
   const { hostRewriteSpecifier: host } = cluster;
   const common = {
-    headers: scope.combine(compileMutations(cluster, at)),
+    headers: chainMutations([
+      scope.combine(compileMutations(cluster, at)),
+      host.case === 'hostRewriteLiteral' && host.value !== '' ? hostMutation(host.value) : undefined,
+    ]),
     perFilter: compilePerFilter(cluster.typedPerFilterConfig, scope.perFilter, scope.filters, at),
-    ...(host.case === 'hostRewriteLiteral' ? { host: host.value } : {}),
   };
   if (cluster.clusterHeader === '') {
     const choice: ClusterChoice = { name: cluster.name, ...common };

@@ -72,16 +72,18 @@ test('weighted clusters by number of a header, with their own names and hosts', 
     },
   });
   const choose = (number: string, random = 0): unknown => {
-    const { name, host } = cluster(headOf({ headers: { 'x-rand': number, 'x-cl': 'there' } }), random);
-    return [name, host];
+    const head = headOf({ headers: { 'x-rand': number, 'x-cl': 'there' } });
+    const { name, headers } = cluster(head, random);
+    headers?.applyRequest(fakeStream(), head);
+    return [name, head.authority];
   };
   for (const number of ['0', '29', '100', '18446744073709551615']) assert.deepEqual(choose(number), ['a', 'lit'], number);
-  for (const number of ['30', '99', '130']) assert.deepEqual(choose(number), ['there', undefined], number);
+  for (const number of ['30', '99', '130']) assert.deepEqual(choose(number), ['there', 'a.com'], number);
   assert.deepEqual(
     [choose('abc', 0.2), choose('-1', 0.5)],
     [
       ['a', 'lit'],
-      ['there', undefined],
+      ['there', 'a.com'],
     ],
   );
   const wrong = { weighted_clusters: { clusters: [{ name: 'a', cluster_header: 'b', weight: 1 }] } };

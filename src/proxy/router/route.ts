@@ -122,8 +122,6 @@ export interface ClusterChoice {
   readonly name: string;
   /** Of the chosen weighted cluster; undefined without. */
   readonly headers: HeaderMutations | undefined;
-  /** Host of the chosen weighted cluster, over the route's own rewrite; absent or '' where it has none. */
-  readonly host?: string;
   readonly perFilter: ReadonlyMap<string, unknown>;
 }
 
