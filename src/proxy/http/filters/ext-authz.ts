@@ -175,7 +175,7 @@ function create(config: ExtAuthzConfig, scope: FilterScope): HttpFilterHandlers 
     pending.delete(stream);
     if (message.validateMutations && !isVerdictValid(verdict)) {
       count('invalid');
-      return stream.reply({ status: 500, details: 'ext_authz_invalid' });
+      return stream.reply({ status: 500, details: 'ext_authz_invalid', flag: 'UAEX' });
     }
     if (verdict.kind === 'error') return fail(stream);
     leaveMetadata(stream, verdict.metadata, verdict.kind === 'ok' ? scope.clock.monotonicMs() - askedMs : undefined);

@@ -81,7 +81,7 @@ function httpOf(stream: HttpStream, body: CheckBody | undefined, content: CheckC
     path: fieldText(request.path),
     host: request.authority,
     scheme: request.scheme,
-    size: request.contentLength > 0 ? BigInt(request.contentLength) : BigInt(info.bytesReceived),
+    size: BigInt(info.bytesReceived),
     protocol: request.protocol,
     ...(content.isRaw ? rawFields(stream, content, partial) : { headers: joinedFields(stream, content, partial) }),
     ...(body === undefined ? {} : content.packsAsBytes ? { rawBody: body.bytes } : { body: toText(body.bytes) }),
@@ -130,7 +130,7 @@ export function checkRequest(
       contextExtensions: { ...extensions },
       metadataContext: metadataOf(content.metadataNamespaces, (namespace) => info.metadata.get(namespace)),
       routeMetadataContext: metadataOf(content.routeMetadataNamespaces, (namespace) => stream.route?.metadata[namespace]),
-      ...(content.includesTlsSession && tls !== undefined ? { tlsSession: { sni: connection.requestedServerName } } : {}),
+      ...(content.includesTlsSession ? { tlsSession: { sni: connection.requestedServerName } } : {}),
     },
   });
 }
