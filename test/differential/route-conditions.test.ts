@@ -3,7 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Case } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { cluster, direct, header, retry, ROOM, to, type } from './framework/pieces.ts';
-import { field } from './framework/wishes.ts';
+import { field, trailer } from './framework/wishes.ts';
 import { compareTopic } from './framework/topic.ts';
 
 const answer = (status: number, match: JsonObject): JsonObject => ({ match, direct_response: { status } });
@@ -146,6 +146,12 @@ const requests: readonly Case[] = [
   ask('weighted cluster that no header names', '/by-number', { fields: ['x-number: 50'] }),
   ask('what is logged of a path', '/flagged/a%20b?q=a%20b&r', { fields: ['x-b: 2'], wish: field('x-out: 5') }),
   ask('what is logged of gRPC', '/flagged', { method: 'POST', fields: ['content-type: application/grpc'], wish: field('grpc-status: 5') }),
+  ask('what is logged of trailers', '/flagged', { wish: `chunked=1;${trailer('x-end: last')}` }, { expects: { 'log.0.trailer': 'last' } }),
+  ask('what is logged of the status in trailers', '/flagged', {
+    method: 'POST',
+    fields: ['content-type: application/grpc'],
+    wish: `chunked=1;${trailer('grpc-status: 7')}`,
+  }),
   ask('a cookie for hashing is there', '/hashed', { fields: ['cookie: sess=1'] }),
   ask('a stream that takes too long', '/ended', { wish: 'delay=800' }),
   ask('a stream of gRPC that takes too long', '/ended', { method: 'POST', fields: ['content-type: application/grpc'], wish: 'delay=800' }),

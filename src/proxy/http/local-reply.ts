@@ -38,7 +38,8 @@ function grpcMessage({ status, body = '', headers: fields = NO_FIELDS, grpcStatu
     ...fields.filter(([name]) => name.toLowerCase() !== 'content-type'),
     ['content-type', 'application/grpc'],
     ['grpc-status', String(grpcStatus ?? grpcStatusOf(status))],
-    ...(body === '' ? [] : [['grpc-message', grpcText(body)] as const]),
+    // the line's end that formats of JSON write belongs to a body
+    ...(body === '' ? [] : [['grpc-message', grpcText(body.replace(/\n$/, ''))] as const]),
   ]);
   return { head: { status: 200, headers, contentLength: 0 }, body: NOTHING };
 }

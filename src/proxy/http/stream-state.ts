@@ -1,7 +1,7 @@
 import type { Cluster, Host } from '../cluster/cluster.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';
-import type { HttpProtocol, IncomingRequest, ResponseHead } from '../../wire/http/message.ts';
+import type { HeaderMap, HttpProtocol, IncomingRequest, ResponseHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from './stream-info.ts';
 
 /** A fresh StreamInfo of a request (undefined: of bytes that never became one); all fields set, so that every one has the same shape. */
@@ -38,6 +38,9 @@ export function newStreamInfo(
     upstreamLocalAddress: '',
     upstreamTransportFailure: '',
     attempts: 0,
+    requestTrailers: undefined as HeaderMap | undefined,
+    responseTrailers: undefined as HeaderMap | undefined,
+    localReplyBody: undefined as string | undefined,
     metadata: new Map<string, unknown>(),
   };
 }
