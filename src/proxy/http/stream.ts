@@ -37,6 +37,9 @@ type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
 const BY_FILTER = 1;
 const BY_READER = 2;
 
+/** gRPC's status for time that is up. */
+const DEADLINE_EXCEEDED = 4;
+
 export class Stream implements Downstream, GatedStream, CodedStream, TimedStream {
   readonly request: IncomingRequest;
   readonly connection: DownstreamConnection;
@@ -362,7 +365,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
 
   onMaxDuration(): void {
     this.#runtime.stats.downstream_rq_max_duration_reached.value++;
-    this.reply({ status: 408, body: 'downstream duration timeout', details: 'max_duration_timeout' });
+    const status = this.isRequestDone ? 504 : 408;
+    this.reply({ status, body: 'downstream duration timeout', details: 'max_duration_timeout', grpcStatus: DEADLINE_EXCEEDED });
   }
 
   onIdle(): void {
@@ -502,6 +506,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.upstream = undefined;
     upstream?.cancel();
     info.endMs = scope.clock.monotonicMs();
+    info.requestTrailers = this.requestTrailers;
+    info.responseTrailers = this.responseTrailers;
     countStream(stats, info);
     for (const filter of onComplete) if (this.skipped?.has(filter) !== true) filter.onComplete(this);
     tracing.onComplete(info);
