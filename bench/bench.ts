@@ -6,10 +6,11 @@
  * scenarios.ts), `--peers tulle,envoy,nginx,haproxy`, `--quick`; `--profile` and `--scale` do other things instead.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { runAlone } from './alone.ts';
 import { certificates } from './certificates.ts';
 import { type Bench, measure, measureOrigin } from './measure.ts';
 import { startOrigins } from './origin.ts';
@@ -122,6 +123,7 @@ if (missing.length > 0) {
   console.error(`the benchmark itself needs ${missing.join(', ')}; install by: ${INSTALL}`);
   process.exit(1);
 }
+await runAlone();
 const folder = mkdtempSync(path.join(os.tmpdir(), 'tulle-bench-'));
 const log = openSync(path.join(folder, 'peers.log'), 'a');
 certificates(folder);
@@ -129,6 +131,9 @@ const origins = await startOrigins(folder, log);
 try {
   const warmUpSeconds = Number(values['warm-up'] ?? (values.quick ? 2 : 4));
   await run({ folder, log, origins, seconds, warmUpSeconds, connections: Number(values.connections) });
+} catch (error) {
+  console.error(readFileSync(path.join(folder, 'peers.log'), 'utf8').split('\n').slice(-20).join('\n'));
+  throw error;
 } finally {
   await origins.stop();
   closeSync(log);

@@ -10,7 +10,6 @@ import { root } from './layout.ts';
 import type { Bench } from './measure.ts';
 import { peers } from './peers.ts';
 import { accepting, stop, usage } from './processes.ts';
-import { printColumns } from './report.ts';
 import type { Scenario } from './scenarios.ts';
 
 const PORT = 20_980;
@@ -49,15 +48,16 @@ function selfTimes(profile: Profiler.Profile): [where: string, ms: number][] {
     const name = names.get(id) ?? '';
     times.set(name, (times.get(name) ?? 0) + (profile.timeDeltas?.[i] ?? 0) / 1000);
   }
-  times.delete('(idle)');
+  // 'post' is the profiler's own start
+  for (const other of ['(idle)', 'post node:inspector:115']) times.delete(other);
   return [...times].toSorted((a, b) => b[1] - a[1]);
 }
 
 function printProfile(profile: Profiler.Profile): void {
   const times = selfTimes(profile);
   const total = times.reduce((sum, [, ms]) => sum + ms, 0);
-  const lines = times.slice(0, ROWS).map(([where, ms]) => [`${((100 * ms) / total).toFixed(1)} %`, `${ms.toFixed(0)} ms`, where]);
-  printColumns([['share', 'self', 'function'], ...lines], 0);
+  for (const [where, ms] of times.slice(0, ROWS))
+    console.log(`${((100 * ms) / total).toFixed(1).padStart(5)} %  ${ms.toFixed(0).padStart(5)} ms  ${where}`);
 }
 
 async function run(bench: Bench, { load }: Scenario, seconds: number): Promise<void> {
