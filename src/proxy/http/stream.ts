@@ -216,7 +216,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     if (this.isOver) return;
     this.#requestGate.close();
     if (reply.flag !== undefined) this.setFlag(reply.flag);
-    if (this.#hasHead) return this.abort(reply.flag ?? 'LR', reply.details);
+    if (this.#hasHead) return this.#abort(reply.details);
     const { upstream } = this;
     this.upstream = undefined;
     upstream?.cancel();
@@ -264,12 +264,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   abort(flag: ResponseFlag, details: string): void {
     if (this.isOver) return;
     this.setFlag(flag);
-    this.info.responseCodeDetails = details.replaceAll(' ', '_');
-    const { stats } = this.#runtime;
-    stats.downstream_rq_tx_reset.value++;
-    if (this.#hasHead) stats.rq_reset_after_downstream_response_started.value++;
-    this.#complete();
-    this.#codec.onStreamEnd(this, true);
+    this.#abort(details);
   }
 
   /** All request filters have passed: the route's action. */
@@ -375,6 +370,15 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     // who waits for whom: for the client's request, or for the upstream's answer
     if (this.isRequestDone) return this.reply({ status: 504, body: 'stream timeout', details: 'stream_idle_timeout', flag: 'SI' });
     this.reply({ status: 408, body: 'stream timeout', details: 'stream_idle_timeout', flag: 'SI' });
+  }
+
+  #abort(details: string): void {
+    this.info.responseCodeDetails = details.replaceAll(' ', '_');
+    const { stats } = this.#runtime;
+    stats.downstream_rq_tx_reset.value++;
+    if (this.#hasHead) stats.rq_reset_after_downstream_response_started.value++;
+    this.#complete();
+    this.#codec.onStreamEnd(this, true);
   }
 
   #refuse({ reply, isLast }: Refusal): void {
