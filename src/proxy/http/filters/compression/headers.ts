@@ -7,7 +7,7 @@ export function joined(headers: HeaderMap, name: string): string | undefined {
 }
 
 /** Whether a comma-separated list has an element, whatever its case. */
-export function hasToken(list: string | undefined, token: string): boolean {
+function hasToken(list: string | undefined, token: string): boolean {
   return list !== undefined && list.split(',').some((element) => element.trim().toLowerCase() === token);
 }
 

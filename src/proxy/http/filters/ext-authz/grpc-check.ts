@@ -102,7 +102,7 @@ function okVerdict(ok: OkHttpResponse | undefined, metadata: Record<string, unkn
 }
 
 /** What a response says; the message itself tells nothing that is not in it. */
-export function readCheckResponse({ status, httpResponse: answer, dynamicMetadata }: CheckResponse): Verdict {
+function readCheckResponse({ status, httpResponse: answer, dynamicMetadata }: CheckResponse): Verdict {
   const ok = answer.case === 'okResponse' ? answer.value : undefined;
   const metadata = ok?.dynamicMetadata ?? dynamicMetadata ?? {};
   if ((status?.code ?? 0) === 0) return okVerdict(ok, metadata);

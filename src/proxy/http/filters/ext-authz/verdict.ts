@@ -5,7 +5,7 @@ import type { Target } from '../mutation/header-change.ts';
 export type Field = readonly [name: string, value: string];
 
 /** How a field goes into a head. Source: Envoy, HeaderAppendAction. */
-export type FieldAction = 'add' | 'set' | 'add-if-absent' | 'set-if-present' | 'append-if-present';
+type FieldAction = 'add' | 'set' | 'add-if-absent' | 'set-if-present' | 'append-if-present';
 
 export interface FieldChange {
   readonly name: string;

@@ -40,7 +40,7 @@ export function audienceSet(audiences: readonly string[]): ReadonlySet<string> {
 }
 
 /** Whether a token is meant for one of these; none: for everyone. */
-export function isAudienceAllowed(allowed: ReadonlySet<string>, jwt: Jwt): boolean {
+function isAudienceAllowed(allowed: ReadonlySet<string>, jwt: Jwt): boolean {
   return allowed.size === 0 || jwt.audiences.some((audience) => allowed.has(plainAudience(audience)));
 }
 
