@@ -26,7 +26,7 @@ import { type BodyOptions, type CheckBody, readBodyOptions } from './ext-authz/c
 import { askGrpc, type GrpcCheck, readGrpcCheck } from './ext-authz/grpc-check.ts';
 import { askHttp, type HttpCheck, readHttpCheck } from './ext-authz/http-check.ts';
 import { applyChange, changeQuery, type FieldChange, isVerdictValid, removeFields, type Verdict } from './ext-authz/verdict.ts';
-import { requestTarget, responseTarget } from './mutation/header-change.ts';
+import { requestTarget, responseTarget } from './mutation/head-target.ts';
 
 const NAME = 'envoy.filters.http.ext_authz';
 const FORBIDDEN = 403;

@@ -42,13 +42,6 @@ test('changes are made in their order', () => {
   assert.deepEqual(fieldsOf(request), { 'x-b': '2', 'y-c': '3', 'x-a': '5' });
 });
 
-test('the start line can be changed', () => {
-  const { method, path, authority, headers } = requestAfter({
-    requestMutations: [set(':method', 'PUT'), set(':path', '/other'), set('host', 'b'), set(':authority', 'c', 'APPEND_IF_EXISTS_OR_ADD')],
-  });
-  assert.deepEqual([method, path, authority, headers.size], ['PUT', '/other', 'b,c', 3]);
-});
-
 const value = (key: string, text: string, action = 'APPEND_IF_EXISTS_OR_ADD'): JsonObject => ({
   append: { record: { key, value: text }, action },
 });
@@ -74,7 +67,7 @@ for (const [mutation, want] of QUERIES) {
 test('responses and trailers', () => {
   const filter = filterOf(headerMutation, {
     mutations: {
-      responseMutations: [set('x-r', '%RESP(x-s)%-%REQ(:path)%'), set(':status', '404')],
+      responseMutations: [set('x-r', '%RESP(x-s)%-%REQ(:path)%')],
       requestTrailersMutations: [set('x-t', 'q')],
       responseTrailersMutations: [{ remove: 'x-t' }],
     },
@@ -91,7 +84,7 @@ test('responses and trailers', () => {
   filter.onRequestEnd?.(stream);
   filter.onResponseHeaders?.(stream, false);
   filter.onResponseEnd?.(stream);
-  assert.deepEqual([fieldsOf(response), response.status], [{ 'x-s': '5', 'x-r': '5-/p' }, 404]);
+  assert.deepEqual(fieldsOf(response), { 'x-s': '5', 'x-r': '5-/p' });
   assert.deepEqual([trailersOf(stream.requestTrailers), trailersOf(stream.responseTrailers)], [{ 'x-t': 'q' }, { 'x-u': '2' }]);
 });
 
@@ -108,12 +101,12 @@ for (const [wins, last] of [
 
 for (const [mutations, message] of [
   [{ requestMutations: [{}] }, /f\.mutations\.request_mutations\[0\]: says neither/],
-  [{ requestMutations: [{ remove: ':path' }] }, /":path" cannot be removed/],
-  [{ requestMutations: [{ remove: 'host' }] }, /"host" cannot be removed/],
+  [{ requestMutations: [{ remove: ':path' }] }, /":path" cannot be changed/],
+  [{ requestMutations: [{ remove: 'host' }] }, /"host" cannot be changed/],
   [{ requestMutations: [set('a b', 'c')] }, /"a b" is not a header's name/],
   [{ requestMutations: [set('a', 'c\n')] }, /line break/],
-  [{ responseMutations: [set(':path', '/')] }, /response_mutations\[0\]\.append\.header\.key: ":path" cannot be set there/],
-  [{ requestTrailersMutations: [set(':status', '200')] }, /":status" cannot be set there/],
+  [{ responseMutations: [set(':path', '/')] }, /response_mutations\[0\]\.append\.header\.key: ":path" cannot be changed/],
+  [{ requestTrailersMutations: [set(':status', '200')] }, /":status" cannot be changed/],
   [{ queryParameterMutations: [{}] }, /says neither append nor remove/],
   [{ queryParameterMutations: [{ append: { record: { key: 'a', value: 1 } } }] }, /record\.value: is not a string/],
   [{ formatters: [{ name: 'x' }] }, /f\.mutations\.formatters: is not supported/],

@@ -13,7 +13,7 @@ import {
   type Mutations as MutationsMessage,
 } from '../../../xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
 import { CONTINUE, type FilterStatus, type HttpFilter, type HttpStream } from '../filter.ts';
-import { compileHeaderChanges, type HeaderChange, requestTarget, responseTarget } from './mutation/header-change.ts';
+import { compileHeaderChanges, type HeaderChange } from './mutation/header-change.ts';
 import { changeQuery, compileParameterChanges, type ParameterChange } from './mutation/query-change.ts';
 
 const NAME = 'envoy.filters.http.header_mutation';
@@ -31,11 +31,11 @@ function compileMutations(message: MutationsMessage | undefined, path: string): 
   const formatters = message?.formatters ?? [];
   if (formatters.length > 0) throw new ConfigError(`${path}.formatters`, 'is not supported by Tulle');
   return {
-    request: compileHeaderChanges(message?.requestMutations ?? [], `${path}.request_mutations`, 'request'),
+    request: compileHeaderChanges(message?.requestMutations ?? [], `${path}.request_mutations`),
     query: compileParameterChanges(message?.queryParameterMutations ?? [], `${path}.query_parameter_mutations`),
-    requestTrailers: compileHeaderChanges(message?.requestTrailersMutations ?? [], `${path}.request_trailers_mutations`, 'trailers'),
-    response: compileHeaderChanges(message?.responseMutations ?? [], `${path}.response_mutations`, 'response'),
-    responseTrailers: compileHeaderChanges(message?.responseTrailersMutations ?? [], `${path}.response_trailers_mutations`, 'trailers'),
+    requestTrailers: compileHeaderChanges(message?.requestTrailersMutations ?? [], `${path}.request_trailers_mutations`),
+    response: compileHeaderChanges(message?.responseMutations ?? [], `${path}.response_mutations`),
+    responseTrailers: compileHeaderChanges(message?.responseTrailersMutations ?? [], `${path}.response_trailers_mutations`),
   };
 }
 
@@ -71,17 +71,13 @@ function parseRoute(message: unknown, path: string): RouteMutations {
 const NO_LEVELS: readonly Mutations[] = [];
 
 function changeRequest({ request: changes, query }: Mutations, { request, info }: HttpStream): void {
-  if (changes.length > 0) {
-    const target = requestTarget(request);
-    for (const change of changes) change(target, info);
-  }
+  for (const change of changes) change(request.headers, info);
   if (query.length > 0) request.path = changeQuery(request.path, query, info);
 }
 
 function changeResponse({ response: changes }: Mutations, { response, info }: HttpStream): void {
-  if (changes.length === 0 || response === undefined) return;
-  const target = responseTarget(response);
-  for (const change of changes) change(target, info);
+  if (response === undefined) return;
+  for (const change of changes) change(response.headers, info);
 }
 
 function create(own: FilterMutations) {

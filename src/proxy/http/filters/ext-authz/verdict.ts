@@ -1,6 +1,6 @@
 /** What an authorization service says, whichever way it was asked, and what becomes of a request by it. */
 import type { HeaderMap, RequestHead } from '../../../../wire/http/message.ts';
-import type { Target } from '../mutation/header-change.ts';
+import type { Target } from '../mutation/head-target.ts';
 
 export type Field = readonly [name: string, value: string];
 
