@@ -411,6 +411,13 @@ const NAMES_OF_UNKNOWN: Readonly<Record<string, Readonly<Record<number, string>>
   'envoy.config.rbac.v3.Policy': { 3: 'condition', 4: 'checked_condition', 5: 'cel_config' },
   'envoy.extensions.filters.http.rbac.v3.RBAC': { 4: 'matcher', 5: 'shadow_matcher' },
   'envoy.extensions.filters.network.rbac.v3.RBAC': { 6: 'matcher', 7: 'shadow_matcher' },
+  'envoy.config.route.v3.RouteConfiguration': { 19: 'route_specifiers' },
+  'envoy.config.route.v3.VirtualHost': { 21: 'matcher', 26: 'route_specifiers' },
+  'envoy.config.route.v3.Route': { 21: 'route_specifiers' },
+  'envoy.config.route.v3.RouteAction': { 44: 'host_rewrite', 45: 'path_rewrite' },
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': { 7: 'request_headers_mutations' },
+  'envoy.config.route.v3.RedirectAction': { 10: 'path_rewrite' },
+  'envoy.config.route.v3.WeightedCluster': { 5: 'use_hash_policy' },
 };
 
 /** The name of a field that our generated types do not know; undefined where this table does not either. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { TypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
@@ -39,6 +40,11 @@ test('what is wrong is named by its path', () => {
       /^p\.weighted_clusters\.clusters\[0\]\.metadata_match: field/,
     ],
     ['an unknown field', () => decodeResource(unknown, RouterSchema, 'p'), /^p: field number 2047 of \S+Router is not supported/],
+    [
+      'a field that is known by its name alone',
+      () => decodeResource(Uint8Array.of(0xaa, 1, 0), VirtualHostSchema, 'p'),
+      /^p\.matcher: field is not supported by Tulle$/,
+    ],
     ['broken bytes', () => decodeResource(new Uint8Array([0xff]), RouterSchema, 'p'), /^p: not a envoy\S+Router/],
     ['a missing Any', () => decodeTyped(undefined, RouterSchema, 'p'), /^p: missing; a envoy/],
     [

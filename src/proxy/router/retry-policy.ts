@@ -1,7 +1,7 @@
 /** Conditions on which a request may be tried again. Source: Envoy, "Router", x-envoy-retry-on and x-envoy-retry-grpc-on. */
 
 /** Words of `retry_on`; a policy's conditions are a bit set, bit i being row i. */
-export const RETRY_ON = [
+const RETRY_ON = [
   '5xx',
   'gateway-error',
   'reset',

@@ -41,7 +41,7 @@ interface TableScope {
 }
 
 /** A virtual host, ready to be asked. */
-export interface CompiledHost {
+interface CompiledHost {
   readonly routes: readonly CompiledRoute[];
   /** The first route that matches. */
   readonly find: (path: string, matches: (route: CompiledRoute) => boolean) => CompiledRoute | undefined;
