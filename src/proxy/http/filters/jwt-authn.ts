@@ -82,7 +82,8 @@ function isPreflight({ method, headers }: RequestHead): boolean {
   return method === 'OPTIONS' && (headers.get('origin') ?? '') !== '' && (headers.get('access-control-request-method') ?? '') !== '';
 }
 
-function realmOf({ headers, authority, path }: RequestHead): string {
+/** What `www-authenticate` names: the request's URI, with `path` as it was before a token was taken out of it. */
+function realmOf({ headers, authority }: RequestHead, path: string): string {
   const original = headers.get('x-envoy-original-path') ?? path;
   return `${headers.get('x-forwarded-proto') ?? ''}://${authority}${original.slice(0, MAX_REALM_PATH)}`;
 }
@@ -168,23 +169,24 @@ export const jwtAuthn: HttpFilter<typeof JwtAuthenticationSchema, JwtConfig> = {
     const ownFields = [...new Set([...config.providers.values()].flatMap((provider) => provider.ownFields))];
     const pending = new WeakMap<HttpStream, Verification>();
 
-    const deny = (stream: HttpStream, status: JwtStatus, realm: string): void => {
+    const deny = (stream: HttpStream, status: JwtStatus, path: string): void => {
       denied.value++;
       const code = status === STATUS.audience ? 403 : 401;
       const details = deniedDetails(status.text);
       if (stripFailureResponse) return stream.reply({ status: code, details });
-      const challenge = `Bearer realm="${realm}"${status === STATUS.missing ? '' : ', error="invalid_token"'}`;
+      const challenge = `Bearer realm="${realmOf(stream.request, path)}"${status === STATUS.missing ? '' : ', error="invalid_token"'}`;
       stream.reply({ status: code, body: status.text, details, headers: [['www-authenticate', challenge]] });
     };
-    const finish = (verification: Verification, status: JwtStatus, realm: string): typeof CONTINUE | typeof REPLIED => {
+    const finish = (verification: Verification, status: JwtStatus, path: string): typeof CONTINUE | typeof REPLIED => {
       const { stream, extracted } = verification;
       verification.isOver = true;
-      if (Object.keys(extracted).length > 0) {
+      for (const _ in extracted) {
         const before = stream.info.metadata.get(NAME);
-        stream.info.metadata.set(NAME, { ...(typeof before === 'object' ? before : undefined), ...extracted });
+        stream.info.metadata.set(NAME, typeof before === 'object' ? { ...before, ...extracted } : extracted);
+        break;
       }
       if (status !== OK) {
-        deny(stream, status, realm);
+        deny(stream, status, path);
         return REPLIED;
       }
       allowed.value++;
@@ -192,12 +194,12 @@ export const jwtAuthn: HttpFilter<typeof JwtAuthenticationSchema, JwtConfig> = {
       return CONTINUE;
     };
     const run = (stream: HttpStream, verify: Verifier): FilterStatus => {
-      const realm = realmOf(stream.request);
+      const { path } = stream.request;
       const verification: Verification = { stream, extracted: {}, changesRoute: false, isOver: false };
       let outcome: FilterStatus | undefined;
       let isLater = false;
       verify(verification, (status) => {
-        outcome = finish(verification, status, realm);
+        outcome = finish(verification, status, path);
         if (isLater && outcome === CONTINUE) stream.resumeRequest();
       });
       if (outcome !== undefined) return outcome;

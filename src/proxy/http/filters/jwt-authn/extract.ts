@@ -23,6 +23,7 @@ const TOKEN_CHARS = /[A-Za-z0-9_.-]/;
 /** What follows the prefix in a header's value; a value without it has no token. */
 function afterPrefix(value: string, prefix: string): string | undefined {
   if (prefix === '') return value;
+  if (value.startsWith(prefix) && TOKEN_CHARS.test(value.charAt(prefix.length))) return value.slice(prefix.length);
   const at = value.indexOf(prefix);
   if (at === -1) return undefined;
   const rest = value.slice(at + prefix.length);
@@ -35,11 +36,11 @@ function headerPlace(name: string, prefix: string): Place {
   return {
     key: `1${lower}${prefix}`,
     find({ headers }) {
-      if (!headers.has(lower)) return [];
       const values = headers.getAll(lower);
+      if (values.length === 0) return values;
       // several fields of this name are one list, which is no token: nobody can pick the one of them that is good
       const lines = lower === 'authorization' && values.length > 1 ? [values.join(',')] : values;
-      return lines.flatMap((value) => afterPrefix(value, prefix) ?? []);
+      return lines.map((value) => afterPrefix(value, prefix)).filter((token) => token !== undefined);
     },
     remove: ({ headers }) => headers.remove(lower),
   };

@@ -107,13 +107,22 @@ export function addClaims(jwt: Jwt, { message }: Provider, head: RequestHead): b
   return isAdded;
 }
 
-/** The payload for metadata, with the claims that are lists in spirit as lists. */
+/** Payloads with their lists, made once for each token that is kept. */
+const normalized = new WeakMap<Jwt, Json>();
+
+/** The payload for metadata, with the claims that are lists in spirit as lists. It is shared: nobody changes it. */
 export function payloadForMetadata(jwt: Jwt, { message }: Provider): Json {
-  const names = message.normalizePayloadInMetadata?.spaceDelimitedClaims ?? [];
-  const payload: Record<string, unknown> = { ...jwt.payload };
-  for (const name of names) {
-    const value = payload[name];
-    if (typeof value === 'string') payload[name] = value.split(' ').filter((each) => each !== '');
-  }
+  const names = message.normalizePayloadInMetadata?.spaceDelimitedClaims;
+  if (names === undefined || names.length === 0) return jwt.payload;
+  let payload = normalized.get(jwt);
+  if (payload === undefined) normalized.set(jwt, (payload = normalize(jwt.payload, names)));
   return payload;
+}
+
+function normalize(payload: Json, names: readonly string[]): Json {
+  const lists = names.flatMap((name) => {
+    const value = payload[name];
+    return typeof value === 'string' ? [[name, value.split(' ').filter((each) => each !== '')] as const] : [];
+  });
+  return { ...payload, ...Object.fromEntries(lists) };
 }

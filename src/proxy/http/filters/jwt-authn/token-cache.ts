@@ -14,11 +14,18 @@ function hashOf(text: string): number {
   return hash | 0;
 }
 
+interface Entry {
+  readonly jwt: Jwt;
+  /** It was asked for since it was last looked at: it gets another chance. */
+  isUsed: boolean;
+}
+
 export class TokenCache {
   readonly #maxTokens: number;
   readonly #maxChars: number;
   readonly #keepsFirst: boolean;
-  readonly #tokens = new Map<string, Jwt>();
+  /** Those that were looked at longest ago come first. */
+  readonly #tokens = new Map<string, Entry>();
   /** Hashes of tokens that were verified once, each at a place that it gives itself. */
   #seen: Int32Array | undefined = undefined;
 
@@ -29,28 +36,30 @@ export class TokenCache {
     this.#keepsFirst = keepsFirst;
   }
 
-  /** A verified token. One that was used is the last to be forgotten. */
+  /** A verified token. */
   get(text: string): Jwt | undefined {
-    const jwt = this.#tokens.get(text);
-    if (jwt === undefined) return undefined;
-    this.#tokens.delete(text);
-    this.#tokens.set(text, jwt);
-    return jwt;
+    const entry = this.#tokens.get(text);
+    if (entry === undefined) return undefined;
+    entry.isUsed = true;
+    return entry.jwt;
   }
 
   /** A token has been verified. */
   add(jwt: Jwt): void {
     if (jwt.text.length > this.#maxChars || this.#maxTokens === 0) return;
     if (!this.#keepsFirst && !this.#isSecondSighting(jwt.text)) return;
-    if (this.#tokens.size >= this.#maxTokens) {
-      const [oldest] = this.#tokens.keys();
-      if (oldest !== undefined) this.#tokens.delete(oldest);
-    }
-    this.#tokens.set(jwt.text, jwt);
+    if (this.#tokens.size >= this.#maxTokens) this.#forgetOne();
+    this.#tokens.set(jwt.text, { jwt, isUsed: false });
   }
 
-  forget(text: string): void {
-    this.#tokens.delete(text);
+  /** The first that was not used since it was looked at; those before it go to the end. */
+  #forgetOne(): void {
+    for (const [text, entry] of this.#tokens) {
+      this.#tokens.delete(text);
+      if (!entry.isUsed) return;
+      entry.isUsed = false;
+      this.#tokens.set(text, entry);
+    }
   }
 
   /** The keys are others now. */
