@@ -34,8 +34,18 @@ export interface Host {
   report(outcome: Outcome): void;
 }
 
-/** Who connects. `alpn` is the protocol that a TLS peer has chosen; '' where it chose none. */
-export type TransportHandlers = ConnectionHandlers & { onConnect(connection: Connection, alpn?: string): void };
+/** What a TLS handshake with a host came to. */
+export interface UpstreamTls {
+  /** The protocol that the peer has chosen; '' where it chose none. */
+  readonly alpn: string;
+  /** URI subject alternative names of the peer's certificate. */
+  readonly uriSans: readonly string[];
+  /** Those of our own. */
+  readonly localUriSans: readonly string[];
+}
+
+/** Who connects. `tls` is undefined without TLS. */
+export type TransportHandlers = ConnectionHandlers & { onConnect(connection: Connection, tls?: UpstreamTls): void };
 
 /**
  * How bytes get to a host: plain TCP, or TLS with its context. It counts the cluster's `ssl.*`;

@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
-import type { Cluster, Host, Limits } from './cluster.ts';
+import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import { Http1Client } from './http1-client.ts';
 import { Http2Client } from './http2-client.ts';
@@ -196,9 +196,10 @@ export class HttpPool implements MemberOwner {
       ...(this.sni === '' ? {} : { sni: this.sni }),
     };
     this.#host.transport.connect(this.#host, options, {
-      onConnect: (connection, alpn = '') => {
+      onConnect: (connection, tls) => {
         isConnected = true;
-        this.#connected(connection, this.#protocol === 'http2' || (this.#protocol === 'auto' && HTTP2_NAMES.has(alpn)));
+        const isChosen = this.#protocol === 'auto' && HTTP2_NAMES.has(tls?.alpn ?? '');
+        this.#connected(connection, tls, this.#protocol === 'http2' || isChosen);
       },
       onClose: (error) => {
         if (!isConnected) this.#failed(error ?? '');
@@ -209,13 +210,13 @@ export class HttpPool implements MemberOwner {
     });
   }
 
-  #connected(connection: Connection, isHttp2: boolean): void {
+  #connected(connection: Connection, tls: UpstreamTls | undefined, isHttp2: boolean): void {
     this.#connecting--;
     const cluster = this.#cluster;
     if (isHttp2) this.stats.upstream_cx_http2_total.value++;
     else this.stats.upstream_cx_http1_total.value++;
     this.#roomExpected = isHttp2 ? cluster.http.http2.options.maxConcurrentStreams : 1;
-    const member = isHttp2 ? this.#http2Client(connection) : new Http1Client(connection, this, cluster.http.http1);
+    const member = isHttp2 ? this.#http2Client(connection, tls) : new Http1Client(connection, tls, this, cluster.http.http1);
     this.#members.add(member);
     const { maxConnectionDurationMs } = cluster.http;
     if (maxConnectionDurationMs > 0) this.#timers.after(maxConnectionDurationMs, () => this.#expire(member));
@@ -228,9 +229,9 @@ export class HttpPool implements MemberOwner {
     }
   }
 
-  #http2Client(connection: Connection): Http2Client {
+  #http2Client(connection: Connection, tls: UpstreamTls | undefined): Http2Client {
     const { http, stats } = this.#cluster;
-    return new Http2Client(connection, this, {
+    return new Http2Client(connection, tls, this, {
       settings: http.http2,
       stats: clusterHttp2Stats(stats),
       clock: this.#clock,

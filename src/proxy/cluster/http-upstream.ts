@@ -4,6 +4,7 @@
  */
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse, RequestHead } from '../../wire/http/message.ts';
+import type { UpstreamTls } from './cluster.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 
 /** The protocol of a connection to a host. */
@@ -35,6 +36,8 @@ export interface UpstreamStream {
   readonly protocol: UpstreamProtocol;
   /** Our end of the connection, `10.0.0.1:40000`. */
   readonly localAddress: string;
+  /** Of its connection; undefined without TLS. */
+  readonly tls: UpstreamTls | undefined;
   /**
    * Sends the head; called once, and at once when the stream is given. `upgrade` is the protocol to change to, '' for
    * none; upgrades and CONNECT have no body but stay open, `isEnd` false.

@@ -52,6 +52,7 @@ function served(): { connection: LateConnection; client: Http1Client; idle: Pool
   const idle: PoolMember[] = [];
   const client = new Http1Client(
     connection,
+    undefined,
     { stats: clusterHttpStats(createStats()), onRoom: (each) => idle.push(each), onClosed() {} },
     HTTP1,
   );

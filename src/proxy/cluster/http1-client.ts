@@ -6,6 +6,7 @@ import { chunkStart, CHUNK_END, lastChunk } from '../../wire/http1/chunked.ts';
 import { createResponseDecoder, type ResponseDecoder } from '../../wire/http1/decoder.ts';
 import { requestHeadText } from '../../wire/http1/encode.ts';
 import type { Http1Response } from '../../wire/http1/head.ts';
+import type { UpstreamTls } from './cluster.ts';
 import type { Http1Settings } from './http-options.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import type { OutgoingRequest, ResponseReader, UpstreamStream } from './http-upstream.ts';
@@ -19,6 +20,7 @@ const BODILESS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 
 export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMember {
   readonly protocol = 'HTTP/1.1';
   readonly localAddress: string;
+  readonly tls: UpstreamTls | undefined;
   readonly connection: Connection;
   requests = 0;
   isRetired = false;
@@ -45,8 +47,9 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
   /** Body bytes that `abandon` would have to read; -1 where they are too many or not known. */
   #unwantedBytes = -1;
 
-  constructor(connection: Connection, owner: MemberOwner, settings: Http1Settings) {
+  constructor(connection: Connection, tls: UpstreamTls | undefined, owner: MemberOwner, settings: Http1Settings) {
     this.connection = connection;
+    this.tls = tls;
     this.localAddress = formatAddress(connection.local);
     this.#owner = owner;
     this.#passesTrailers = settings.passesTrailers;

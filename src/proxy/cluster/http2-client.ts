@@ -9,6 +9,7 @@ import { KeepAlive } from '../http/http2-keep-alive.ts';
 import type { Http2Settings } from '../http/http2-options.ts';
 import { countBreach, type Http2Stats } from '../http/http2-stats.ts';
 import { timersOf } from '../timers.ts';
+import type { UpstreamTls } from './cluster.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import type { UpstreamStream } from './http-upstream.ts';
@@ -31,6 +32,7 @@ const FIRST_STREAMS = 100;
 export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   readonly protocol = 'HTTP/2';
   readonly localAddress: string;
+  readonly tls: UpstreamTls | undefined;
   readonly connection: Connection;
   readonly stats: Http2Stats;
   requests = 0;
@@ -51,9 +53,15 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   #streams = 0;
   #isLost = false;
 
-  constructor(connection: Connection, owner: MemberOwner, { settings, stats, clock, random }: Http2ClientScope) {
+  constructor(
+    connection: Connection,
+    tls: UpstreamTls | undefined,
+    owner: MemberOwner,
+    { settings, stats, clock, random }: Http2ClientScope,
+  ) {
     const { options, keepAlive } = settings;
     this.connection = connection;
+    this.tls = tls;
     this.localAddress = formatAddress(connection.local);
     this.stats = stats;
     this.#owner = owner;

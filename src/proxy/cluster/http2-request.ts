@@ -1,6 +1,7 @@
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import { H2, type Http2Reader, type Http2Stream } from '../../wire/http2/types.ts';
+import type { UpstreamTls } from './cluster.ts';
 import type { OutgoingRequest, ResponseReader, UpstreamStream } from './http-upstream.ts';
 import type { Http2Client } from './http2-client.ts';
 
@@ -21,6 +22,10 @@ export class Http2Request implements UpstreamStream, Http2Reader {
 
   get localAddress(): string {
     return this.#client.localAddress;
+  }
+
+  get tls(): UpstreamTls | undefined {
+    return this.#client.tls;
   }
 
   sendHead(request: OutgoingRequest, upgrade: string, isEnd: boolean, reader: ResponseReader): void {

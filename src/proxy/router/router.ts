@@ -145,7 +145,9 @@ export class Exchange implements Upstream, AttemptOwner {
   }
 
   onAttemptReady(attempt: Attempt, stream: UpstreamStream): void {
-    this.#down.info.upstreamLocalAddress = stream.localAddress;
+    const { info } = this.#down;
+    info.upstreamLocalAddress = stream.localAddress;
+    info.upstreamTls = stream.tls;
     attempt.sentMs = this.#scope.clock.monotonicMs();
     this.#sendHead(attempt, stream);
     for (const chunk of this.#body?.chunks ?? []) stream.sendData(chunk);

@@ -1,4 +1,6 @@
 /** CommonTlsContext: what both sides of TLS are configured with, and the context made of it, made anew when a secret changes. */
+import { X509Certificate } from 'node:crypto';
+import { parseAltNames } from '../../net/peer-certificate.ts';
 import type { SecureContextOptions } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { ConfigError, messageOf } from '../../core/errors.ts';
@@ -160,4 +162,9 @@ export class ContextSource {
   close(): void {
     for (const stop of this.#stops) stop();
   }
+}
+
+/** URI subject alternative names of our own certificates. */
+export function urisOf(pairs: readonly KeyPair[]): readonly string[] {
+  return pairs.flatMap((pair) => parseAltNames(new X509Certificate(pair.certificateChain).subjectAltName).uris);
 }

@@ -1,17 +1,17 @@
-import { constants, X509Certificate } from 'node:crypto';
+import { constants, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { ConfigError, messageOf } from '../../core/errors.ts';
-import { altNamesOf, fingerprintOf, parseAltNames, peerCertificate, subjectOf } from '../../net/peer-certificate.ts';
+import { altNamesOf, fingerprintOf, peerCertificate, subjectOf } from '../../net/peer-certificate.ts';
 import { createTlsAcceptor, type TlsAcceptor } from '../../net/tls-accept.ts';
 import type { ClientHello } from '../../wire/tls/client-hello.ts';
 import { CommonTlsContextSchema, type DownstreamTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { durationMs } from '../config/durations.ts';
-import type { KeyPair, SecretStore } from '../config/secret-store.ts';
+import type { SecretStore } from '../config/secret-store.ts';
 import type { PeerTls } from '../listener/connection.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
-import { ContextSource, readTlsSettings, type TlsSettings } from './common-context.ts';
+import { ContextSource, readTlsSettings, type TlsSettings, urisOf } from './common-context.ts';
 import { judge, type Refusal } from './validation.ts';
 
 export interface DownstreamTlsHandlers {
@@ -81,10 +81,6 @@ interface Acceptors {
   /** For clients that offer protocols of which we have none: they get no answer instead of an alert, as from Envoy. */
   readonly withoutAlpn: TlsAcceptor;
   readonly localUriSans: readonly string[];
-}
-
-function urisOf(pairs: readonly KeyPair[]): readonly string[] {
-  return pairs.flatMap((pair) => parseAltNames(new X509Certificate(pair.certificateChain).subjectAltName).uris);
 }
 
 /** Where nothing limits a handshake: OpenSSL would wait for ever. */

@@ -7,22 +7,25 @@ import { altNamesOf, peerCertificate } from '../../net/peer-certificate.ts';
 import { createTlsContext } from '../../net/tls-context.ts';
 import { dialTls } from '../../net/tls-dial.ts';
 import { CommonTlsContextSchema, type UpstreamTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
-import type { ConnectOptions, Host, Transport, TransportHandlers } from '../cluster/cluster.ts';
+import type { ConnectOptions, Host, Transport, TransportHandlers, UpstreamTls } from '../cluster/cluster.ts';
 import type { SecretStore } from '../config/secret-store.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
-import { ContextSource, readTlsSettings, type TlsSettings } from './common-context.ts';
+import { ContextSource, readTlsSettings, type TlsSettings, urisOf } from './common-context.ts';
 import { dnsNameCovers } from './san-matcher.ts';
 import { judge, type Refusal } from './validation.ts';
 
 interface Current {
   readonly version: number;
   readonly context: SecureContext;
+  readonly localUriSans: readonly string[];
 }
 
 interface Session {
   readonly version: number;
   /** The name that its peer was judged by. */
   readonly serverName: string;
+  /** Its peer's, which shows no certificate when the session is resumed. */
+  readonly uriSans: readonly string[];
   readonly bytes: Buffer;
 }
 
@@ -87,7 +90,9 @@ export class TlsTransport implements Transport {
   #current(): Current | undefined {
     const source = this.#source.current();
     if (source === undefined) return undefined;
-    if (this.#context?.version !== source.version) this.#context = { version: source.version, context: createTlsContext(source.options) };
+    if (this.#context?.version === source.version) return this.#context;
+    const { version, options, keyPairs } = source;
+    this.#context = { version, context: createTlsContext(options), localUriSans: urisOf(keyPairs) };
     return this.#context;
   }
 
@@ -122,11 +127,11 @@ export class TlsTransport implements Transport {
   #dial(host: Host, options: ConnectOptions, handlers: TransportHandlers, current: Current): void {
     const former = this.#sessions.get(host);
     const serverName = this.#nameFor(host, options);
-    let isTrusted = false;
+    let trusted: UpstreamTls | undefined;
     let latest: Buffer | undefined;
     const keep = (): void => {
-      if (isTrusted && latest !== undefined && this.#resumes)
-        this.#sessions.set(host, { version: current.version, serverName, bytes: latest });
+      if (trusted !== undefined && latest !== undefined && this.#resumes)
+        this.#sessions.set(host, { version: current.version, serverName, uriSans: trusted.uriSans, bytes: latest });
     };
     dialTls(
       {
@@ -146,7 +151,11 @@ export class TlsTransport implements Transport {
           keep();
         },
         onSecure: (socket, verifyError) => {
-          isTrusted = this.#secured(host, socket, verifyError, serverName, handlers);
+          if (!this.#isAccepted(host, socket, verifyError, serverName, handlers)) return;
+          const uriSans = socket.isSessionReused() ? (former?.uriSans ?? []) : altNamesOf(peerCertificate(socket)).uris;
+          const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
+          trusted = { alpn, uriSans, localUriSans: current.localUriSans };
+          this.#handOver(host, socket, trusted, handlers);
           keep();
         },
       },
@@ -175,8 +184,8 @@ export class TlsTransport implements Transport {
     return judge(validation, certificate, verifyError, names);
   }
 
-  /** True where the peer is whom we want; hands the connection over then. */
-  #secured(host: Host, socket: TLSSocket, verifyError: string | undefined, serverName: string, handlers: TransportHandlers): boolean {
+  /** Whether the peer is whom we want; tells where it is not. */
+  #isAccepted(host: Host, socket: TLSSocket, verifyError: string | undefined, serverName: string, handlers: TransportHandlers): boolean {
     // sessions are kept of peers that were judged under the same secrets, and a resumed one shows no certificate
     const isResumed = socket.isSessionReused();
     const refusal = isResumed ? undefined : this.#refusal(peerCertificate(socket), verifyError, serverName);
@@ -189,9 +198,12 @@ export class TlsTransport implements Transport {
     }
     this.#count('ssl.handshake');
     if (isResumed) this.#count('ssl.session_reused');
+    return true;
+  }
+
+  #handOver(host: Host, socket: TLSSocket, tls: UpstreamTls, handlers: TransportHandlers): void {
     const connection = wrapTls(socket, undefined, host.address);
     connection.read(handlers);
-    handlers.onConnect(connection, typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '');
-    return true;
+    handlers.onConnect(connection, tls);
   }
 }
