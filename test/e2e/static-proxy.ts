@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
+import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ask } from '../../src/cli/demo/client.ts';
@@ -20,10 +20,24 @@ export function typed(type: string, config: JsonObject): JsonObject {
 
 const loopback = (port: number): JsonObject => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
-/** A cluster of one host on loopback. */
-export function cluster(name: string, port: number): JsonObject {
-  const endpoints = [{ lb_endpoints: [{ endpoint: { address: loopback(port) } }] }];
-  return { name, type: 'STATIC', connect_timeout: '5s', load_assignment: { cluster_name: name, endpoints } };
+/** A cluster of one host on loopback, of several where there are several ports. */
+export function cluster(name: string, port: number | readonly number[], more: JsonObject = {}): JsonObject {
+  const hosts = [port].flat().map((each) => ({ endpoint: { address: loopback(each) } }));
+  const load_assignment = { cluster_name: name, endpoints: [{ lb_endpoints: hosts }] };
+  return { name, type: 'STATIC', connect_timeout: '5s', load_assignment, ...more };
+}
+
+/** What a cluster says of HTTP: `http2_protocol_options`, `http_protocol_options` or `auto_config`'s, with `common`. */
+export function httpOptions(explicit: JsonObject, common: JsonObject = {}): JsonObject {
+  const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+  const options = typed(name, { explicit_http_config: explicit, common_http_protocol_options: common });
+  return { typed_extension_protocol_options: { [name]: options } };
+}
+
+/** TLS of a listener's chain, or of a cluster: `side` names whose context it is. */
+export function tlsSocket(side: 'Upstream' | 'Downstream', common: JsonObject, more: JsonObject = {}): JsonObject {
+  const context = typed(`envoy.extensions.transport_sockets.tls.v3.${side}TlsContext`, { common_tls_context: common, ...more });
+  return { transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: context } };
 }
 
 /** A listener on a port of loopback that the kernel chooses, whose only chain leads to `to` as TCP. */
@@ -37,17 +51,22 @@ export function tcpListener(
   return { name, address: loopback(0), filter_chains: [{ filters, ...more.chain }], ...more.listener };
 }
 
-/** The same as HTTP. */
-export function httpListener(name: string, to: string): JsonObject {
+/** The same as HTTP. `routes` come before the one to `to`; `manager` is more of the connection manager. */
+export function httpListener(
+  name: string,
+  to: string,
+  more: { readonly manager?: JsonObject; readonly routes?: readonly JsonObject[]; readonly chain?: JsonObject } = {},
+): JsonObject {
   const router = { name: 'envoy.filters.http.router', typed_config: typed('envoy.extensions.filters.http.router.v3.Router', {}) };
-  const routes = [{ match: { prefix: '/' }, route: { cluster: to, timeout: '0s' } }];
+  const routes = [...(more.routes ?? []), { match: { prefix: '/' }, route: { cluster: to, timeout: '0s' } }];
   const config = typed('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: name,
     http_filters: [router],
     route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
+    ...more.manager,
   });
   const filters = [{ name: 'envoy.filters.network.http_connection_manager', typed_config: config }];
-  return { name, address: loopback(0), filter_chains: [{ filters }] };
+  return { name, address: loopback(0), filter_chains: [{ filters, ...more.chain }] };
 }
 
 /** The port of a server that listens. */
@@ -55,6 +74,20 @@ export function portOf(server: Server): number {
   const address: AddressInfo | string | null = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server listens on no port');
   return address.port;
+}
+
+/** Whose end things go with: a test's context, or `wholeFile()`. */
+export interface Lifetime {
+  after(end: () => void | Promise<void>): void;
+}
+
+/** The lifetime of all tests of a file; to be called outside of them. */
+export function wholeFile(): Lifetime {
+  const ends: (() => void | Promise<void>)[] = [];
+  after(async () => {
+    for (const end of ends.toReversed()) await end();
+  });
+  return { after: (end) => void ends.push(end) };
 }
 
 export interface StaticProxy {
@@ -66,29 +99,42 @@ export interface StaticProxy {
   stat(name: RegExp): Promise<number>;
   /** Waits until a counter or gauge has a value. */
   untilStat(name: RegExp, value: number): Promise<void>;
+  /** Ends it by a signal; its exit code. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-async function until<T>(what: string, log: () => string, check: () => Promise<T | undefined>): Promise<T> {
+/** Waits until something has come true. */
+export async function until(check: () => boolean): Promise<void> {
+  await eventually(
+    String(check),
+    () => '',
+    () => Promise.resolve(check() || undefined),
+    5,
+  );
+}
+
+async function eventually<T>(what: string, log: () => string, check: () => Promise<T | undefined>, pollMs = 50): Promise<T> {
   const deadlineMs = performance.now() + PATIENCE_MS;
   for (;;) {
     const value = await check().catch(() => undefined);
     if (value !== undefined) return value;
     if (performance.now() > deadlineMs) throw new Error(`${what}: waited in vain\n${log()}`);
-    await sleep(50);
+    await sleep(pollMs);
   }
 }
 
-/** Starts a proxy; it ends with the test. `folder` is for its files, and goes too. */
+/** Starts a proxy; it ends with the test, or as `t.after` says. `folder` is for its files, and goes too. */
 export async function startStaticProxy(
-  t: TestContext,
+  t: Lifetime,
   resources: (folder: string) => { readonly listeners: readonly JsonObject[]; readonly clusters: readonly JsonObject[] },
+  { drainTimeS = 0 }: { readonly drainTimeS?: number } = {},
 ): Promise<StaticProxy> {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-static-'));
   const socketPath = path.join(folder, 'admin.sock');
   const bootstrap = { node: { id: 'static' }, admin: { address: { pipe: { path: socketPath } } }, static_resources: resources(folder) };
   const file = path.join(folder, 'bootstrap.json');
   writeFileSync(file, JSON.stringify(bootstrap));
-  const child = spawn(process.execPath, [path.join(root, 'bin/tulle.js'), 'proxy', '-c', file, '--drain-time-s', '0'], {
+  const child = spawn(process.execPath, [path.join(root, 'bin/tulle.js'), 'proxy', '-c', file, '--drain-time-s', String(drainTimeS)], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';
@@ -99,7 +145,7 @@ export async function startStaticProxy(
     rmSync(folder, { recursive: true, force: true });
   });
   const admin = async (call: string): Promise<string> => (await ask({ socketPath }, call)).text;
-  await until(
+  await eventually(
     'the proxy is live',
     () => log,
     async () => ((await admin('/ready')).startsWith('LIVE') ? true : undefined),
@@ -120,7 +166,13 @@ export async function startStaticProxy(
     async untilStat(name, value) {
       let last = NaN;
       const check = async (): Promise<true | undefined> => ((last = await stat(name)) === value ? true : undefined);
-      await until(`${name} is ${value}`, () => `it is ${last}\n${log}`, check);
+      await eventually(`${name} is ${value}`, () => `it is ${last}\n${log}`, check);
+    },
+    async end(signal) {
+      const exit = once(child, 'exit');
+      child.kill(signal);
+      await exit;
+      return child.exitCode;
     },
   };
 }
