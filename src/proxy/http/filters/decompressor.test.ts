@@ -81,6 +81,23 @@ test('data that are not encoded so end the body, and are counted', async () => {
   assert.equal(scope.stats.scope('decompressor.lib.gzip').counter('decompressor_library.zlib_data_error').value, 1);
 });
 
+test('what follows the end of what is encoded is dropped', async () => {
+  const bytes = zlib.gzipSync(BODY);
+  const bodies = [
+    [Buffer.concat([bytes, Buffer.alloc(9)]), 'more'],
+    [bytes, 'rest', 'more'],
+    [bytes, zlib.gzipSync(BODY)],
+    [bytes.subarray(0, -3)],
+  ];
+  const wants = [BODY, BODY, Buffer.concat([BODY, BODY]), BODY];
+  for (const [i, pieces] of bodies.entries()) {
+    const bench = filterBench([filter(fakeScope(), { decompressorLibrary: GZIP })]);
+    await bench.request();
+    await bench.respond(200, { 'content-encoding': 'gzip' }, pieces);
+    assert.equal(Buffer.concat(bench.client.pieces).length, wants[i]?.length);
+  }
+});
+
 test('a bomb does not go off', async () => {
   const scope = fakeScope();
   const bench = filterBench([filter(scope, { decompressorLibrary: GZIP })]);

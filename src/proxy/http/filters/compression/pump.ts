@@ -27,20 +27,29 @@ export class Pump {
   readonly #maxRatio: number;
   #roomBytes = Infinity;
   #isBroken = false;
+  /** The library wants no more: what it reads has an end of its own. */
+  #isFinished = false;
   #isClosed = false;
+  /** A write or the end is under way. */
+  #isBusy = false;
 
   constructor(transform: Transform, handlers: PumpHandlers, maxRatio = Infinity) {
     this.#transform = transform;
     this.#handlers = handlers;
     this.#maxRatio = maxRatio;
     transform.on('data', (bytes: Uint8Array) => this.#output(bytes));
-    transform.on('end', () => this.#ready());
+    // after `end`, or after a write with more in it than the encoding has, whose callback may come too
+    transform.on('end', () => {
+      this.#isFinished = true;
+      this.#ready();
+    });
     transform.on('error', () => this.#fail());
   }
 
   /** Takes a copy of `data`; `onReady` follows. */
   write(data: Uint8Array): void {
-    if (this.#isBroken) return void setImmediate(() => this.#ready());
+    this.#isBusy = true;
+    if (this.#isBroken || this.#isFinished) return void setImmediate(() => this.#ready());
     this.#roomBytes = Math.max(ALWAYS_ALLOWED_BYTES, data.length * this.#maxRatio);
     this.#transform.write(Buffer.from(data), (error) => {
       if (error === null || error === undefined) this.#ready();
@@ -49,7 +58,8 @@ export class Pump {
 
   /** No more pieces; `onReady` follows once everything has come out. */
   end(): void {
-    if (this.#isBroken) return void setImmediate(() => this.#ready());
+    this.#isBusy = true;
+    if (this.#isBroken || this.#isFinished) return void setImmediate(() => this.#ready());
     this.#transform.end();
   }
 
@@ -67,7 +77,9 @@ export class Pump {
   }
 
   #ready(): void {
-    if (!this.#isClosed) this.#handlers.onReady();
+    if (this.#isClosed || !this.#isBusy) return;
+    this.#isBusy = false;
+    this.#handlers.onReady();
   }
 
   #fail(): void {
