@@ -11,13 +11,20 @@ const dirty: SocketConnection[] = [];
 let depth = 0;
 let isFlushQueued = false;
 
+/**
+ * A part of a large body waits for what the same turn of the event loop may still read: TLS gives 16 KiB at a time, and
+ * each would be a write of its own.
+ */
 function flushDirty(): void {
   isFlushQueued = false;
-  for (const connection of dirty) connection.flush();
+  for (const connection of dirty) {
+    if (connection.hasPartOfBody) gather(connection);
+    else connection.flush();
+  }
   dirty.length = 0;
 }
 
-/** Connections that gather their writes and have some. */
+/** Connections that gather their writes, or have parts of bodies. */
 let gathering: SocketConnection[] = [];
 
 function flushGathering(): void {
@@ -93,6 +100,11 @@ class SocketConnection implements Connection, ReadTarget {
 
   get pendingBytes(): number {
     return this.#queue.bytes + this.#socket.writableLength;
+  }
+
+  /** A large body's bytes are to be written, but no more than a write may well have. */
+  get hasPartOfBody(): boolean {
+    return this.#queue.isLarge && this.#queue.bytes < this.#socket.writableHighWaterMark;
   }
 
   /** Takes over a socket: `isShared` where it reads into the shared buffer by itself. */

@@ -40,6 +40,11 @@ export class WriteQueue {
     return this.#partBytes + this.#slabBytes + this.#text.length;
   }
 
+  /** There are large pieces. */
+  get isLarge(): boolean {
+    return this.#slab !== undefined || this.#parts.length > 0;
+  }
+
   addText(text: string): void {
     this.#text += text;
   }
@@ -59,7 +64,7 @@ export class WriteQueue {
 
   /** Writes everything to the socket at once. False: its buffer is full, `drain` follows. */
   flush(socket: Socket): boolean {
-    if (this.#slab === undefined && this.#parts.length === 0) {
+    if (!this.isLarge) {
       const text = this.#text;
       this.#text = '';
       return text === '' || socket.write(text, 'latin1');
