@@ -249,7 +249,11 @@ export class HttpPool implements MemberOwner {
     const waiting = this.#waiting.splice(0);
     this.limits.pending.value -= waiting.length;
     this.stats.upstream_rq_pending_failure_eject.value += waiting.length;
-    for (const waiter of waiting) waiter.onPoolFailure(isTimeout ? 'connection timeout' : 'connection failure', detail);
+    // the time is the pool's own: the transport has nothing to say of it
+    for (const waiter of waiting) {
+      if (isTimeout) waiter.onPoolFailure('connection timeout', '');
+      else waiter.onPoolFailure('connection failure', detail);
+    }
   }
 
   #disconnected(): void {

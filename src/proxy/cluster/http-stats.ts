@@ -26,6 +26,7 @@ const COUNTERS = [
   'upstream_rq_cancelled',
   'upstream_rq_timeout',
   'upstream_rq_per_try_timeout',
+  'upstream_rq_max_duration_reached',
   'upstream_rq_rx_reset',
   'upstream_rq_tx_reset',
   'upstream_rq_retry',

@@ -2,7 +2,7 @@
 import { formatAddress } from '../../net/address.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import { Http2Connection, type OutgoingRequest as CodecRequest } from '../../wire/http2/connection.ts';
-import type { Http2Owner, Http2Reader, Http2Stream } from '../../wire/http2/types.ts';
+import { H2, type Http2Owner, type Http2Reader, type Http2Stream } from '../../wire/http2/types.ts';
 import type { ProtocolError } from '../../core/errors.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import { KeepAlive } from '../http/http2-keep-alive.ts';
@@ -110,8 +110,10 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   }
 
   /** What a reset means to the request. `detail` is the codec's word for it. */
-  reasonOf(isRefused: boolean, detail: string): ResetReason {
-    if (isRefused) return 'refused stream';
+  reasonOf(code: number, detail: string): ResetReason {
+    if (code === H2.REFUSED_STREAM) return 'refused stream';
+    // whoever says so: we to the host, or the host to us
+    if (code === H2.PROTOCOL_ERROR && !this.#isLost) return 'protocol error';
     if (detail === 'http2.remote_reset') return 'remote reset';
     return this.#isLost ? 'connection termination' : 'protocol error';
   }

@@ -94,7 +94,7 @@ export class Http2Request implements UpstreamStream, Http2Reader {
   onReset(code: number, detail: string): void {
     const { stats } = this.#client;
     if (detail === 'http2.remote_reset') stats.rx_reset.value++;
-    const reason = this.#client.reasonOf(code === H2.REFUSED_STREAM, detail);
+    const reason = this.#client.reasonOf(code, detail);
     const isTransport = reason === 'connection termination';
     this.#over()?.onUpstreamReset(reason, isTransport ? detail : '');
   }

@@ -2,11 +2,17 @@
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import type { Host, Limits, Outcome } from '../cluster/cluster.ts';
-import type { HttpPool, PoolWaiter } from '../cluster/http-pool.ts';
+import type { PoolWaiter } from '../cluster/http-pool.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import type { ResponseReader, UpstreamStream } from '../cluster/http-upstream.ts';
 import type { Timers, WheelTimer } from '../timers.ts';
 import type { ResetReason } from './retry-decision.ts';
+
+/** Where streams to a host come from. */
+interface StreamSource {
+  acquire(waiter: PoolWaiter): void;
+  cancel(waiter: PoolWaiter): void;
+}
 
 /** Who makes attempts. Nothing is told of one that was dropped. */
 export interface AttemptOwner {
@@ -22,6 +28,8 @@ export interface AttemptOwner {
   onAttemptReset(attempt: Attempt, reason: ResetReason, detail: string): void;
   /** The time for one try is over, or (`isIdle`) nothing has come for too long; the attempt still runs. */
   onAttemptTimeout(attempt: Attempt, isIdle: boolean): void;
+  /** The cluster allows no request to take longer. */
+  onAttemptExpired(attempt: Attempt): void;
 }
 
 export class Attempt implements ResponseReader, PoolWaiter {
@@ -38,10 +46,11 @@ export class Attempt implements ResponseReader, PoolWaiter {
   readonly #stats: ClusterHttpStats;
   readonly #timers: Timers;
   readonly #idleMs: number;
-  #pool: HttpPool | undefined = undefined;
+  #pool: StreamSource | undefined = undefined;
   #isCounted = true;
   #timeout: WheelTimer | undefined = undefined;
   #idle: WheelTimer | undefined = undefined;
+  #duration: WheelTimer | undefined = undefined;
 
   /** Counts the attempt from now on. `idleMs`: how long nothing may come from the host; 0 for ever. */
   constructor(owner: AttemptOwner, isHead: boolean, limits: Limits, host: Host, stats: ClusterHttpStats, timers: Timers, idleMs: number) {
@@ -58,7 +67,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
     stats.upstream_rq_total.value++;
   }
 
-  begin(pool: HttpPool): void {
+  begin(pool: StreamSource): void {
     this.#pool = pool;
     pool.acquire(this);
   }
@@ -66,6 +75,11 @@ export class Attempt implements ResponseReader, PoolWaiter {
   /** Bounds the try, from now on; 0 for no bound. */
   startTimeout(timeoutMs: number): void {
     if (timeoutMs > 0) this.#timeout = this.#timers.after(timeoutMs, () => this.#owner.onAttemptTimeout(this, false));
+  }
+
+  /** Bounds the whole of it, response included, from now on; 0 for no bound. */
+  limitDuration(durationMs: number): void {
+    if (durationMs > 0) this.#duration = this.#timers.after(durationMs, () => this.#owner.onAttemptExpired(this));
   }
 
   /** Tells outlier detection how it went. */
@@ -153,6 +167,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
     const { stream } = this;
     this.stream = undefined;
     this.stopTimers();
+    this.#timers.cancel(this.#duration);
     this.#pool?.cancel(this);
     this.#pool = undefined;
     if (this.#isCounted) {

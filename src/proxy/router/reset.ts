@@ -27,9 +27,10 @@ export function outcomeOf(reason: ResetReason): Outcome {
   return { kind: 'local-origin-failure', cause: reason === 'per-try timeout' ? 'timeout' : 'reset' };
 }
 
-/** The flag of a reset. */
-export function resetFlag(reason: ResetReason): ResponseFlag {
-  return MEANINGS[reason].flag;
+/** Flag and details of a reset within a response. */
+export function brokenResponse(reason: ResetReason): { readonly flag: ResponseFlag; readonly details: string } {
+  const { flag, text } = MEANINGS[reason];
+  return { flag, details: `upstream_reset_after_response_started{${text.replaceAll(' ', '_')}}` };
 }
 
 /** What the system says of a connection that cannot be made, in the words that Envoy has for it. */

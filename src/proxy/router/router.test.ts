@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type net from 'node:net';
 import { test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
+import { RouteMatchSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { response, routesOf, routeTo } from '../testing/http-harness.ts';
 import { counter, GET, setUp } from '../testing/hcm-setup.ts';
 
@@ -294,4 +296,57 @@ test('fields of a request inside steer hedging too', async (t) => {
   });
   assert.match(await ask('GET / HTTP/1.1\r\nhost: a\r\nx-envoy-hedge-on-per-try-timeout: true\r\n\r\n'), /first$/);
   assert.doesNotMatch(seen[0] ?? '', /x-envoy-hedge/);
+});
+
+test('max_stream_duration of a cluster: 408, UMSDR', async (t) => {
+  const { ask, cluster, proxy } = await setUp(t, { limits: { maxStreamDurationMs: 30 }, serve: () => {} });
+  assert.match(await ask(GET), /^HTTP\/1.1 408 [^]*upstream max stream duration reached$/);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_max_duration_reached'), 1);
+  assert.equal(cluster.limits.requests.value, 0);
+});
+
+const CONNECT_MATCH = create(RouteMatchSchema, { pathSpecifier: { case: 'connectMatcher', value: {} } });
+
+test('CONNECT that ends here becomes plain bytes to the host', async (t) => {
+  const seen: string[] = [];
+  const upgradeConfigs = [{ upgradeType: 'CONNECT', connectConfig: {} }];
+  const { dial, cluster } = await setUp(t, {
+    routes: routesOf([Object.assign(routeTo('c', { upgradeConfigs }), { match: CONNECT_MATCH })]),
+    hcm: { upgradeConfigs: [{ upgradeType: 'CONNECT' }] },
+    serve: (socket) => {
+      socket.on('data', (bytes) => {
+        seen.push(String(bytes));
+        socket.write('pong');
+      });
+      socket.on('end', () => socket.end());
+    },
+  });
+  const client = await dial();
+  client.send('CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n');
+  await client.until(/^HTTP\/1.1 200 [^]*\r\n\r\n$/);
+  client.send('ping');
+  await client.until(/\r\n\r\npong$/);
+  assert.deepEqual(seen, ['ping']);
+  client.socket.destroy();
+  while (cluster.limits.connections.value > 0) await new Promise(setImmediate);
+});
+
+test('CONNECT that goes on is a tunnel through the host', async (t) => {
+  const seen: string[] = [];
+  const { dial } = await setUp(t, {
+    routes: routesOf([Object.assign(routeTo('c'), { match: CONNECT_MATCH })]),
+    hcm: { upgradeConfigs: [{ upgradeType: 'CONNECT' }] },
+    serve: (socket) => {
+      socket.on('data', (bytes) => {
+        seen.push(String(bytes));
+        socket.write(seen.length === 1 ? 'HTTP/1.1 200 OK\r\n\r\n' : 'pong');
+      });
+    },
+  });
+  const client = await dial();
+  client.send('CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n');
+  await client.until(/^HTTP\/1.1 200 [^]*\r\n\r\n$/);
+  client.send('ping');
+  await client.until(/\r\n\r\npong$/);
+  assert.match(seen[0] ?? '', /^CONNECT a:80 HTTP\/1.1\r\nhost: a:80\r\n/);
 });

@@ -11,11 +11,13 @@
 import type { Clock, Random } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
-import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
+import type { Cluster, ClusterManager, Host, Limits } from '../cluster/cluster.ts';
 import { poolOf } from '../cluster/host-pools.ts';
+import type { HttpPool } from '../cluster/http-pool.ts';
 import { type ClusterHttpStats, clusterHttpStats } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { limitsFor } from '../cluster/limits.ts';
+import { TunnelSource } from '../cluster/tunnel-source.ts';
 import { observe } from '../telemetry/stats.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
@@ -25,7 +27,7 @@ import { sendMirrors } from './mirror.ts';
 import { RequestBody } from './request-body.ts';
 import { rateLimitedBackOffMs } from './rate-limited-back-off.ts';
 import { type RequestPolicy, readRequestPolicy } from './request-policy.ts';
-import { outcomeOf, resetFlag, resetReply, transportFailure } from './reset.ts';
+import { brokenResponse, outcomeOf, resetReply, transportFailure } from './reset.ts';
 import { backOffMs, isRetriableReset, isRetriableResponse, type ResetReason } from './retry-decision.ts';
 import { RetryState } from './retry-state.ts';
 import type { MirrorChoice, RouteAction, RouteEntry } from './route.ts';
@@ -209,7 +211,8 @@ export class Exchange implements Upstream, AttemptOwner {
     if (this.#hasResponse) {
       attempt.end();
       this.#finish();
-      return this.#down.abort(resetFlag(reason), `upstream_reset_after_response_started{${reason.replaceAll(' ', '_')}}`);
+      const { flag, details } = brokenResponse(reason);
+      return this.#down.abort(flag, details);
     }
     this.#hasTimedOut = reason === 'per-try timeout';
     const { policy } = this.#retry ?? {};
@@ -224,6 +227,16 @@ export class Exchange implements Upstream, AttemptOwner {
     if (this.#policy?.hedgesPerTry === true && !isIdle && !this.#hasResponse) return this.#hedge(attempt);
     attempt.destroy();
     this.onAttemptReset(attempt, 'per-try timeout', '');
+  }
+
+  onAttemptExpired(attempt: Attempt): void {
+    if (this.#stats !== undefined) this.#stats.upstream_rq_max_duration_reached.value++;
+    attempt.destroy();
+    this.#dropAll();
+    this.#finish();
+    const details = 'upstream_max_stream_duration_reached';
+    if (this.#hasResponse) this.#down.abort('UMSDR', details);
+    else this.#down.reply({ status: 408, body: 'upstream max stream duration reached', details, flag: 'UMSDR' });
   }
 
   /** No attempt brought a response. */
@@ -292,14 +305,21 @@ export class Exchange implements Upstream, AttemptOwner {
       info.upstream = undefined;
       return this.#giveUp('overflow', '');
     }
-    const { clock } = this.#scope;
     const sni = cluster.http.serverNameOf?.(request) ?? '';
     rewriteToEndpoint(request, host, this.#action, this.#clientAuthority, this.#scope.isQuiet);
     const idleMs = this.#retry?.policy.perTryIdleTimeoutMs ?? 0;
     const attempt = new Attempt(this, request.method === 'HEAD', limits, host, stats, this.#timers, idleMs);
     if (this.#attempt !== undefined) (this.#hedged ??= []).push(this.#attempt);
     this.#attempt = attempt;
-    attempt.begin(poolOf(cluster, host, clock, { protocol: request.protocol, isTunnel: this.#down.isUpgrade, sni, limits }));
+    attempt.limitDuration(cluster.http.maxStreamDurationMs);
+    attempt.begin(this.#sourceOf(cluster, host, limits, sni));
+  }
+
+  #sourceOf(cluster: Cluster, host: Host, limits: Limits, sni: string): HttpPool | TunnelSource {
+    const { request, isUpgrade } = this.#down;
+    if (isUpgrade && request.method === 'CONNECT' && this.#action.terminatesConnect !== undefined)
+      return new TunnelSource(cluster, host, limits);
+    return poolOf(cluster, host, this.#scope.clock, { protocol: request.protocol, isTunnel: isUpgrade, sni, limits });
   }
 
   #noHost(stats: ClusterHttpStats): void {

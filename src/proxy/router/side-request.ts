@@ -112,6 +112,10 @@ class Aside implements AttemptOwner {
     this.#fail(attempt, 'timeout');
   }
 
+  onAttemptExpired(attempt: Attempt): void {
+    this.onAttemptTimeout(attempt);
+  }
+
   #fail(attempt: Attempt, reason: string): void {
     attempt.destroy();
     this.#onResult({ kind: 'failure', reason });
@@ -131,6 +135,7 @@ function start(cluster: Cluster | undefined, request: SideRequest, clock: Clock,
   const aside = new Aside(request, stats, onResult);
   const attempt = new Attempt(aside, request.method === 'HEAD', cluster.limits, host, stats, timersOf(clock), 0);
   attempt.startTimeout(request.timeoutMs);
+  attempt.limitDuration(cluster.http.maxStreamDurationMs);
   const sni = cluster.http.serverNameOf === undefined ? '' : serverNameIn(request.authority);
   attempt.begin(poolOf(cluster, host, clock, { protocol: 'HTTP/1.1', isTunnel: false, sni, limits: cluster.limits }));
   return attempt;
