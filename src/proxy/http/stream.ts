@@ -161,7 +161,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   drained(): void {
     if (this.isOver) return;
     this.#runtime.stats.downstream_flow_control_resumed_reading_total.value++;
-    this.#releaseResponse(BY_READER);
+    this.releaseResponse(BY_READER);
   }
 
   refreshRoute(): void {
@@ -321,7 +321,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.info.bytesSent += view.length;
     if (this.#codec.writeData(view)) return;
     this.#runtime.stats.downstream_flow_control_paused_reading_total.value++;
-    this.#holdResponse(BY_READER);
+    this.holdResponse(BY_READER);
   }
 
   writeEnd(): void {
@@ -330,27 +330,33 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   }
 
   pauseReading(): void {
-    this.#holdRequest(BY_READER);
+    this.holdRequest(BY_READER);
   }
 
   resumeReading(): void {
-    this.#releaseRequest(BY_READER);
+    this.releaseRequest(BY_READER);
   }
 
-  holdRequest(): void {
-    this.#holdRequest(BY_FILTER);
+  holdRequest(who = BY_FILTER): void {
+    if (this.#requestHolds === 0) this.#codec.pauseReading();
+    this.#requestHolds |= who;
   }
 
-  releaseRequest(): void {
-    this.#releaseRequest(BY_FILTER);
+  releaseRequest(who = BY_FILTER): void {
+    if (this.#requestHolds === 0) return;
+    this.#requestHolds &= ~who;
+    if (this.#requestHolds === 0) this.#codec.resumeReading();
   }
 
-  holdResponse(): void {
-    this.#holdResponse(BY_FILTER);
+  holdResponse(who = BY_FILTER): void {
+    if (this.#responseHolds === 0) this.upstream?.pauseResponse();
+    this.#responseHolds |= who;
   }
 
-  releaseResponse(): void {
-    this.#releaseResponse(BY_FILTER);
+  releaseResponse(who = BY_FILTER): void {
+    if (this.#responseHolds === 0) return;
+    this.#responseHolds &= ~who;
+    if (this.#responseHolds === 0) this.upstream?.resumeResponse();
   }
 
   onRequestTimeout(): void {
@@ -469,28 +475,6 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.isRequestDone = true;
     this.info.requestEndMs = this.#runtime.scope.clock.monotonicMs();
     this.#timers.requestDone();
-  }
-
-  #holdRequest(who: number): void {
-    if (this.#requestHolds === 0) this.#codec.pauseReading();
-    this.#requestHolds |= who;
-  }
-
-  #releaseRequest(who: number): void {
-    if (this.#requestHolds === 0) return;
-    this.#requestHolds &= ~who;
-    if (this.#requestHolds === 0) this.#codec.resumeReading();
-  }
-
-  #holdResponse(who: number): void {
-    if (this.#responseHolds === 0) this.upstream?.pauseResponse();
-    this.#responseHolds |= who;
-  }
-
-  #releaseResponse(who: number): void {
-    if (this.#responseHolds === 0) return;
-    this.#responseHolds &= ~who;
-    if (this.#responseHolds === 0) this.upstream?.resumeResponse();
   }
 
   #finish(): void {
