@@ -127,7 +127,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type',
 
   // HTTP filters
-  'envoy.extensions.filters.http.router.v3.Router': 'suppress_envoy_headers -dynamic_stats -start_child_span',
+  'envoy.extensions.filters.http.router.v3.Router':
+    'suppress_envoy_headers strict_check_headers respect_expected_rq_timeout -dynamic_stats -start_child_span',
   'envoy.extensions.filters.http.rbac.v3.RBAC': 'rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats',
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
   'envoy.config.rbac.v3.RBAC': 'action policies',
@@ -164,7 +165,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.health_check.v3.HealthCheck': 'pass_through_mode cache_time cluster_min_healthy_percentages headers',
   'envoy.extensions.filters.http.set_filter_state.v3.Config': 'on_request_headers clear_route_cache',
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue':
-    'object_key factory_key format_string read_only skip_if_empty -shared_with_upstream',
+    'object_key factory_key format_string skip_if_empty -read_only -shared_with_upstream',
   'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig':
     'emit_filter_state individual_method_stats_allowlist stats_for_all_methods enable_upstream_stats replace_dots_in_grpc_service_name',
   'envoy.config.core.v3.GrpcMethodList': 'services',

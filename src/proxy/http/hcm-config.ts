@@ -31,6 +31,7 @@ import { readScopedRoutes, type ScopedConfig } from '../router/scoped-config.ts'
 import type { ClientCertOptions, ForwardClientCert } from './client-cert.ts';
 import type { HttpFilter } from './filter.ts';
 import { httpFilters } from './filters/index.ts';
+import { routerOptions } from './filters/router-options.ts';
 import { readIgnoredUpgrades, readKeyFormat } from './http1-options.ts';
 import { type Http2Settings, readHttp2Options } from './http2-options.ts';
 import type { EscapedSlashes, PathOptions } from './normalize-path.ts';
@@ -169,8 +170,11 @@ function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
     const filter = readFilter(proto, at);
     if (filter !== undefined) filters.push(filter);
   }
-  const isQuiet = decodeTyped(any, RouterSchema, `${lastPath}.typed_config`).suppressEnvoyHeaders;
-  return { filters, isQuiet, onDemandMs, waitsForRoutesAt };
+  const router = decodeTyped(any, RouterSchema, `${lastPath}.typed_config`);
+  if (router.strictCheckHeaders.length > 0 || router.respectExpectedRqTimeout) {
+    filters.push({ filter: routerOptions, config: routerOptions.parse(router, `${lastPath}.typed_config`), isDisabled: false });
+  }
+  return { filters, isQuiet: router.suppressEnvoyHeaders, onDemandMs, waitsForRoutesAt };
 }
 
 /** How long a request waits for a cluster; 0 where clusters are not asked for. */

@@ -53,6 +53,7 @@ const ABORTS: readonly [config: JsonObject, headers: Record<string, string>, ran
   [byHeader, {}, 0, undefined],
   [byHeader, { 'x-envoy-fault-abort-request': '418' }, 0.49, ABORT],
   [byHeader, { 'x-envoy-fault-abort-request': '418' }, 0.5, undefined],
+  [byHeader, { 'x-envoy-fault-abort-request': '+418' }, 0, ABORT],
   [byHeader, { 'x-envoy-fault-abort-request': '99' }, 0, undefined],
   [byHeader, { 'x-envoy-fault-abort-request': 'x', 'x-envoy-fault-abort-grpc-request': '5' }, 0, GRPC_ABORT],
   [byHeader, { 'x-envoy-fault-abort-request': '418', 'x-envoy-fault-abort-request-percentage': '10' }, 0.2, undefined],

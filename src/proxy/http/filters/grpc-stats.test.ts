@@ -75,6 +75,7 @@ test('messages of both ways stand in the filter state where that is asked for', 
   assert.equal(countCall({}, {}).state, undefined);
   assert.equal(countCall({ emitFilterState: true }, {}).state, '2,2');
   assert.equal(countCall({ emitFilterState: true }, { cluster: 'd' }).state, '2,2');
+  assert.equal(countCall({ emitFilterState: true }, { type: 'text/plain' }).state, '0,2');
 });
 
 test('refused', () => {

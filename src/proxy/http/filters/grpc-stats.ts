@@ -113,6 +113,13 @@ function callOf({ info }: HttpStream): Call | undefined {
   return call instanceof Call ? call : undefined;
 }
 
+/** A response in gRPC to a request that was none: its messages stand in the filter state, and nowhere else. */
+function uncounted({ info }: HttpStream): Call {
+  const call = new Call(undefined);
+  info.metadata.set(CALL, call);
+  return call;
+}
+
 /** Finds counters by cluster and path; both last as long as the cluster. */
 function finder({ naming, replacesDots }: GrpcStatsConfig): (cluster: Cluster, path: string) => MethodStats | undefined {
   const clusters = new WeakMap<Cluster, Map<string, MethodStats>>();
@@ -166,9 +173,11 @@ function create(config: GrpcStatsConfig, { clusters, clock }: FilterScope) {
     },
     onResponseHeaders(stream: HttpStream, endStream: boolean): FilterStatus {
       const { response } = stream;
-      const call = callOf(stream);
-      if (call === undefined || response === undefined) return CONTINUE;
-      call.isGrpcResponse = !endStream && response.status === 200 && isGrpc(response.headers);
+      if (response === undefined) return CONTINUE;
+      const isGrpcResponse = !endStream && response.status === 200 && isGrpc(response.headers);
+      const call = callOf(stream) ?? (isGrpcResponse && config.emitsState ? uncounted(stream) : undefined);
+      if (call === undefined) return CONTINUE;
+      call.isGrpcResponse = isGrpcResponse;
       const status = response.headers.get('grpc-status');
       if (call.stats === undefined) return CONTINUE;
       if (endStream) end(stream, call.stats, status);

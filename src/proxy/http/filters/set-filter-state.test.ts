@@ -29,7 +29,7 @@ const CASES: readonly [values: readonly JsonObject[], want: Record<string, strin
   [[set('k', '%REQ(x-b)%', { omits: true })], { k: '' }],
   [[set('k', '%REQ(x-b)%', { omits: true, skipIfEmpty: true })], {}],
   [[set('k', '1'), set('k', '2')], { k: '2' }],
-  [[set('k', '1', { readOnly: true }), set('k', '2'), set('l', '3')], { k: '1', l: '3' }],
+  [[set('k', '1', { readOnly: true }), set('k', '2'), set('l', '3')], { k: '2', l: '3' }],
 ];
 
 for (const [values, want] of CASES) {

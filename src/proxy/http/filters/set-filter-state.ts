@@ -3,7 +3,7 @@
  * Envoy: envoy.filters.http.set_filter_state.
  *
  * Values are text: of Envoy's factories, `envoy.string` is the one whose objects say nothing to the proxy itself.
- * Sharing them with the upstream connection reaches nobody, for no filter of ours runs there.
+ * `read_only` is deprecated in Envoy, and fixes nothing there. Sharing values with the upstream connection reaches nobody, for no filter of ours runs there.
  */
 import { isMessage } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../core/errors.ts';
@@ -16,12 +16,8 @@ import type { StreamInfo } from '../stream-info.ts';
 const NAME = 'envoy.filters.http.set_filter_state';
 const STRING = 'envoy.string';
 
-/** Where the keys stand that may not be set again. */
-const READ_ONLY = `${NAME}.read_only`;
-
 interface Setting {
   readonly key: string;
-  readonly isReadOnly: boolean;
   readonly skipsEmpty: boolean;
   readonly format: (info: StreamInfo) => string;
 }
@@ -47,7 +43,7 @@ function compileValue(value: FilterStateValue, path: string): Setting {
   if (factory !== STRING) throw new ConfigError(`${path}.factory_key`, `${factory} is not supported by Tulle: only ${STRING} is`);
   if (value.value.case !== 'formatString') throw new ConfigError(`${path}.format_string`, 'is missing');
   const format = compileFormatString(value.value.value, `${path}.format_string`, '');
-  return { key, isReadOnly: value.readOnly, skipsEmpty: value.skipIfEmpty, format };
+  return { key, skipsEmpty: value.skipIfEmpty, format };
 }
 
 function readConfig({ onRequestHeaders, clearRouteCache }: Config, path: string): SetFilterStateConfig {
@@ -55,21 +51,10 @@ function readConfig({ onRequestHeaders, clearRouteCache }: Config, path: string)
   return new SetFilterStateConfig(settings, clearRouteCache);
 }
 
-function readOnlyKeys({ metadata }: StreamInfo): Set<unknown> {
-  const before = metadata.get(READ_ONLY);
-  if (before instanceof Set) return before;
-  const keys = new Set<unknown>();
-  metadata.set(READ_ONLY, keys);
-  return keys;
-}
-
-function apply({ key, isReadOnly, skipsEmpty, format }: Setting, info: StreamInfo): void {
+function apply({ key, skipsEmpty, format }: Setting, info: StreamInfo): void {
   const value = format(info);
   if (value === '' && skipsEmpty) return;
-  const fixed = info.metadata.get(READ_ONLY);
-  if (fixed instanceof Set && fixed.has(key)) return;
   (info.filterState ??= new Map()).set(key, value);
-  if (isReadOnly) readOnlyKeys(info).add(key);
 }
 
 function parseRoute(message: unknown, path: string): SetFilterStateConfig {

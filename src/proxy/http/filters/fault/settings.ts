@@ -34,7 +34,7 @@ const DENOMINATORS: Readonly<Record<number, number>> = {
 /** A header as a number; undefined where it is missing or none. */
 function numberIn(headers: HeaderMap, name: string): number | undefined {
   const text = headers.get(name) ?? '';
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  return /^\+?\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** A share that a header, where one is named, can make smaller. */
