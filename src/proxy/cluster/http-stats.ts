@@ -29,6 +29,8 @@ const COUNTERS = [
   'upstream_rq_max_duration_reached',
   'upstream_rq_rx_reset',
   'upstream_rq_tx_reset',
+  'upstream_internal_redirect_succeeded_total',
+  'upstream_internal_redirect_failed_total',
   'upstream_rq_retry',
   'upstream_rq_retry_success',
   'upstream_rq_retry_overflow',

@@ -350,3 +350,34 @@ test('CONNECT that goes on is a tunnel through the host', async (t) => {
   await client.until(/\r\n\r\npong$/);
   assert.match(seen[0] ?? '', /^CONNECT a:80 HTTP\/1.1\r\nhost: a:80\r\n/);
 });
+
+const FOLLOWS = { internalRedirectPolicy: { redirectResponseCodes: [302, 303], responseHeadersToCopy: ['x-why'] } };
+
+test('a redirect of the host is followed by the proxy, with the body, on the route that it leads to', async (t) => {
+  for (const status of [302, 303]) {
+    const { dial, seen, proxy, cluster } = await setUp(t, {
+      routes: routesOf([routeTo('c', FOLLOWS)]),
+      answer: (_head, count) =>
+        count === 1 ? response(status, '', 'location: http://b.example/new?x\r\nx-why: moved\r\n') : response(200, 'there'),
+    });
+    const client = await dial();
+    client.send('POST /old HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody');
+    assert.match(await client.until(/there$/), /^HTTP\/1.1 200/);
+    const method = status === 303 ? 'GET' : 'POST';
+    assert.match(seen[1] ?? '', new RegExp(`^${method} /new\\?x HTTP/1.1\r\nhost: b.example\r\n`));
+    assert.match(seen[1] ?? '', /x-envoy-original-url: http:\/\/a\/old\r\n[^]*x-why: moved\r\n/);
+    assert.equal(seen[1]?.endsWith('body'), status === 302);
+    assert.equal(counter(proxy, 'cluster.c', 'upstream_internal_redirect_succeeded_total'), 1);
+    assert.equal(cluster.limits.requests.value, 0);
+  }
+});
+
+test("redirects beyond the number that is allowed are the client's", async (t) => {
+  const { ask, seen, proxy } = await setUp(t, {
+    routes: routesOf([routeTo('c', FOLLOWS)]),
+    answer: () => response(302, 'again', 'location: http://a/again\r\n'),
+  });
+  assert.match(await ask(GET), /^HTTP\/1.1 302 [^]*location: http:\/\/a\/again\r\n[^]*again$/);
+  assert.equal(seen.length, 2);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_internal_redirect_failed_total'), 1);
+});

@@ -30,6 +30,8 @@ import { type RequestPolicy, readRequestPolicy } from './request-policy.ts';
 import { brokenResponse, outcomeOf, resetReply, transportFailure } from './reset.ts';
 import { backOffMs, isRetriableReset, isRetriableResponse, type ResetReason } from './retry-decision.ts';
 import { RetryState } from './retry-state.ts';
+import type { InternalRedirect } from './internal-redirect.ts';
+import { stepTo } from './redirect-step.ts';
 import type { MirrorChoice, RouteAction, RouteEntry } from './route.ts';
 import { decorateResponse, prepareRequest, rewriteToEndpoint, tellTimeout } from './upstream-head.ts';
 
@@ -53,8 +55,10 @@ export class Exchange implements Upstream, AttemptOwner {
   readonly #down: Downstream;
   readonly #scope: RouterScope;
   readonly #timers: Timers;
-  readonly #entry: RouteEntry;
-  readonly #action: ClusterAction;
+  #entry: RouteEntry;
+  #action: ClusterAction;
+  /** Names of the routes that the request has taken by redirects that the proxy followed; undefined before the first. */
+  #taken: string[] | undefined = undefined;
   #cluster: Cluster | undefined = undefined;
   #stats: ClusterHttpStats | undefined = undefined;
   #policy: RequestPolicy | undefined = undefined;
@@ -181,6 +185,7 @@ export class Exchange implements Upstream, AttemptOwner {
       this.#hasTimedOut = false;
       if (this.#tryAgain(attempt, head) || this.#leavesItToOthers(attempt)) return;
     }
+    if (this.#action.internalRedirect !== undefined && this.#redirect(attempt, this.#action.internalRedirect, head)) return;
     this.#win(attempt);
     this.#body?.forget();
     if (this.#retry?.isRetrying === true && this.#stats !== undefined && head.status < 500) this.#stats.upstream_rq_retry_success.value++;
@@ -367,6 +372,33 @@ export class Exchange implements Upstream, AttemptOwner {
     this.#down.respond(head, false);
   }
 
+  /** Follows a redirect where the route says so: the request begins anew on the route that it has then. */
+  #redirect(attempt: Attempt, policy: InternalRedirect, head: IncomingResponse): boolean {
+    if (!policy.statuses.has(head.status)) return false;
+    const taken = this.#taken ?? [this.#entry.name];
+    const isWhole = this.#isRequestDone && this.#body?.isWhole !== false;
+    const entry = isWhole ? stepTo(this.#down, policy, head, taken) : undefined;
+    if (this.#stats !== undefined) {
+      if (entry === undefined) this.#stats.upstream_internal_redirect_failed_total.value++;
+      else this.#stats.upstream_internal_redirect_succeeded_total.value++;
+    }
+    if (entry?.action.kind !== 'cluster') return false;
+    attempt.drop();
+    this.#dropAll();
+    this.#timers.cancel(this.#timeout);
+    this.#timeout = undefined;
+    this.#retry?.release();
+    this.#retry = undefined;
+    this.#tried = NO_HOSTS;
+    this.#taken = [...taken, entry.name];
+    this.#entry = entry;
+    this.#action = entry.action;
+    if (this.#down.request.contentLength === 0) this.#body = undefined;
+    this.#down.info.attempts = 0;
+    this.begin();
+    return true;
+  }
+
   #unaskedUpgrade(attempt: Attempt): void {
     attempt.destroy();
     this.onAttemptReset(attempt, 'protocol error', 'upgrade that nobody asked for');
@@ -475,7 +507,8 @@ export class Exchange implements Upstream, AttemptOwner {
   }
 
   #keepsBody(): boolean {
-    return (this.#retry !== undefined || this.#mirrors !== undefined) && !this.#hasResponse;
+    if (this.#hasResponse) return false;
+    return this.#retry !== undefined || this.#mirrors !== undefined || this.#action.internalRedirect !== undefined;
   }
 
   #keptBody(): RequestBody {
