@@ -55,6 +55,12 @@ export const DIFFERENCES = {
     tulle: 'makes it a 502',
     why: 'a tunnel that nobody asked for would let the origin speak past all filters',
   },
+  keptEscapes: {
+    area: 'routing',
+    envoy: 'sends query parameters decoded where header_mutation has changed another one',
+    tulle: 'sends them as they came',
+    why: 'decoded, they can be no query any more, or another one',
+  },
   headWithoutCoding: {
     area: 'HTTP/1.1',
     envoy: 'keeps `transfer-encoding` in answers to HEAD',

@@ -1,6 +1,7 @@
 /** Headers, trailers and query parameters that are changed. */
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { Case } from './framework/case.ts';
+import { DIFFERENCES } from './differences.ts';
+import { type Case, differing } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { httpFilter, perFilter, to } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
@@ -53,6 +54,11 @@ const CASES: Case[] = [
   mutated('the last parameter removed', query({ remove: 'b' }), '?b=2'),
   mutated('parameter without value', query(parameter('z', '%REQ(x-none)%')), '?n&a='),
   mutated('empty parameters', query(parameter('z', '1')), '?&a=1&&=v&'),
+  differing(mutated('escaped parameter', query(parameter('z', '1')), '?a=%41%26b'), {
+    'upstream.0.line': DIFFERENCES.keptEscapes,
+    'log.0.path': DIFFERENCES.keptEscapes,
+    'log.0.first_path': DIFFERENCES.keptEscapes,
+  }),
   mutated('query of nothing', query(parameter('z', '1')), '?'),
 ];
 
