@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
@@ -9,6 +12,8 @@ import { GzipSchema } from '../../../xds/gen/envoy/extensions/compression/gzip/c
 import { ZstdSchema } from '../../../xds/gen/envoy/extensions/compression/zstd/compressor/v3/zstd_pb.ts';
 import { CompressorPerRouteSchema, CompressorSchema } from '../../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import { fakeScope } from '../../telemetry/testing/fake-stream.ts';
+import { setUp } from '../../testing/hcm-setup.ts';
+import { httpFilter } from '../../testing/http-harness.ts';
 import type { HttpFilterHandlers } from '../filter.ts';
 import { chooseEncoding } from './compression/accept-encoding.ts';
 import { compressor } from './compressor.ts';
@@ -176,6 +181,23 @@ test('compresses requests where asked', async () => {
   assert.equal(zlib.gunzipSync(Buffer.concat(bench.upstream.pieces)).toString(), BODY);
   assert.deepEqual(fieldsOf(bench.stream.request), { 'content-type': 'application/json', 'content-encoding': 'gzip' });
   assert.equal(scope.stats.counter('compressor.lib.gzip.request.compressed').value, 1);
+});
+
+test('a long body that is read slowly arrives whole, over sockets', async (t) => {
+  const body = randomBytes(3_000_000).toString('base64');
+  const setup = await setUp(t, {
+    hcm: { httpFilters: [httpFilter(compressor.name, CompressorSchema, { compressorLibrary: GZIP })] },
+    answer: () => `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  });
+  const request = http.get({ port: setup.proxy.port, host: '127.0.0.1', agent: false, headers: { 'accept-encoding': 'gzip' } });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  assert.equal(response.headers['content-encoding'], 'gzip');
+  const hash = createHash('sha256');
+  for await (const piece of response.pipe(zlib.createGunzip())) {
+    hash.update(piece as Buffer);
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+  assert.equal(hash.digest('hex'), createHash('sha256').update(body).digest('hex'));
 });
 
 const WISHES: readonly [accept: string, offers: string, encoding: string, kind: string][] = [

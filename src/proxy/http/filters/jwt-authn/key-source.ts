@@ -3,7 +3,7 @@
  * under way, all that need its keys wait for that one. Keys that are fetched ahead are fetched again shortly before they
  * expire, by the first request that comes then; until the answer is there, the old ones serve.
  */
-import { HeaderBlock } from '../../../../wire/http/headers.ts';
+import { headersOf } from '../../../../wire/http/headers.ts';
 import { sendAside, type SideResult } from '../../../router/side-request.ts';
 import type { Counter } from '../../../telemetry/stats.ts';
 import { timersOf } from '../../../timers.ts';
@@ -71,12 +71,14 @@ export class RemoteKeys implements KeySource {
   #fetch(retriesLeft: number): void {
     this.#waiting ??= [];
     const { cluster, authority, path, timeoutMs } = this.#settings;
+    const headers = headersOf([['x-envoy-internal', 'true']]);
+    if (timeoutMs > 0) headers.add('x-envoy-expected-rq-timeout-ms', String(Math.ceil(timeoutMs)));
     const request = {
       method: 'GET',
       path,
       authority,
       scheme: 'http',
-      headers: new HeaderBlock(),
+      headers,
       body: [],
       timeoutMs,
       maxBodyBytes: MAX_JWKS_BYTES,
