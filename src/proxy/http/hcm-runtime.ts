@@ -13,6 +13,7 @@ import { having, type Having, requestOrder, type RequestOrder, responseOrder, ty
 import type { HcmConfig } from './hcm-config.ts';
 import { createHcmStats, type HcmStats } from './hcm-stats.ts';
 import { compileReplyMap, type MapReply } from './local-reply-map.ts';
+import { createHttp1Stats, type Http1Stats } from './http1-stats.ts';
 import { createHttp2Stats, type Http2Stats } from './http2-stats.ts';
 import { createSkippedFilters, type SkippedFilters } from './skipped-filters.ts';
 
@@ -21,6 +22,7 @@ export interface HcmRuntime {
   readonly scope: NetworkScope;
   readonly timers: Timers;
   readonly stats: HcmStats;
+  readonly http1Stats: Http1Stats;
   readonly http2Stats: Http2Stats;
   /** `local_reply_config`; undefined where there is none. */
   readonly mapReply: MapReply | undefined;
@@ -74,6 +76,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     scope,
     timers: timersOf(clock),
     stats: createHcmStats(stats),
+    http1Stats: createHttp1Stats(scope.stats),
     http2Stats: createHttp2Stats(scope.stats),
     mapReply: compileReplyMap(config.localReply, `${config.path}.local_reply_config`, random),
     routes,

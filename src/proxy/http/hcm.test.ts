@@ -3,6 +3,7 @@ import type net from 'node:net';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
+import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import { AccessLogSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
@@ -494,7 +495,7 @@ test('local replies are mapped as configured', async (t) => {
             filter: {
               filterSpecifier: {
                 case: 'statusCodeFilter',
-                value: { comparison: { op: 0, value: { defaultValue: 404, runtimeKey: 'x' } } },
+                value: { comparison: { op: 1, value: { defaultValue: 400, runtimeKey: 'x' } } },
               },
             },
             statusCode: 410,
@@ -505,6 +506,7 @@ test('local replies are mapped as configured', async (t) => {
     },
   });
   assert.match(await send(GET), /^HTTP\/1.1 410 Gone\r\n[^]*\r\n\r\ngone$/);
+  assert.match(await send('GET / HTTP/1.1\r\nhost: a\r\n bad\r\n\r\n'), /^HTTP\/1.1 410 Gone\r\n[^]*\r\n\r\ngone$/);
 });
 
 test('fields are written Like-This where that is asked for', async (t) => {
@@ -563,4 +565,24 @@ test('a request says through which proxy it comes', async (t) => {
     seen[0] ?? '',
     /\r\nx-envoy-downstream-service-cluster: test\r\nuser-agent: test\r\nx-envoy-downstream-service-node: test\r\n/,
   );
+});
+
+test('an upgrade that is to be ignored makes a plain request', async (t) => {
+  const ignoreHttp11Upgrade = [{ matchPattern: { case: 'prefix', value: 'tls/' } } as const];
+  const { ask: send, seen } = await setUp(t, { hcm: { httpProtocolOptions: { ignoreHttp11Upgrade } } });
+  const upgrade = (name: string): string => `GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: ${name}\r\n\r\n`;
+  assert.match(await send(upgrade('TLS/1.2')), /^HTTP\/1.1 200 /);
+  assert.doesNotMatch(seen[0] ?? '', /upgrade/);
+  assert.match(await send(upgrade('websocket')), /^HTTP\/1.1 403 /);
+});
+
+test('names with underscores are dropped or refused, and counted', async (t) => {
+  const request = 'GET / HTTP/1.1\r\nhost: a\r\nx_a: 1\r\nx-b: 2\r\n\r\n';
+  const dropping = await setUp(t, { hcm: { commonHttpProtocolOptions: { headersWithUnderscoresAction: Underscores.DROP_HEADER } } });
+  assert.match(await dropping.ask(request), /^HTTP\/1.1 200 /);
+  assert.doesNotMatch(dropping.seen[0] ?? '', /x_a/);
+  assert.equal(counter(dropping.proxy, 'http1', 'dropped_headers_with_underscores'), 1);
+  const refusing = await setUp(t, { hcm: { commonHttpProtocolOptions: { headersWithUnderscoresAction: Underscores.REJECT_REQUEST } } });
+  assert.match(await refusing.ask(request), /^HTTP\/1.1 400 /);
+  assert.equal(counter(refusing.proxy, 'http1', 'requests_rejected_with_underscores_in_headers'), 1);
 });

@@ -284,21 +284,23 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   /** Answers what never became a request, logs it, and closes. */
   #answerRaw(status: number, text: string, details: string, flag: ResponseFlag | undefined): void {
     const runtime = this.#runtime;
-    const { stats, accessLog } = runtime;
+    const { stats, accessLog, mapReply } = runtime;
     const { clock } = runtime.scope;
-    const { head, body } = localMessage(undefined, { status, body: text });
-    finishHead(head.headers, runtime);
-    if (text === '') head.headers.add('content-length', '0');
-    this.#connection.writeText(responseHeadText(status, head.headers, false, 'close', '') + text);
-    countStatus(stats, status);
     const nowMs = clock.monotonicMs();
     const info = newStreamInfo(undefined, this.downstream, clock.wallMs(), nowMs);
-    info.response = head;
-    info.responseCode = status;
     info.responseCodeDetails = details;
+    if (flag !== undefined) info.flags = flagBit(flag);
+    const reply = { status, body: text };
+    const { head, body } = localMessage(undefined, mapReply === undefined ? reply : mapReply(reply, info));
+    finishHead(head.headers, runtime);
+    if (body.length === 0) head.headers.add('content-length', '0');
+    this.#connection.writeText(responseHeadText(head.status, head.headers, false, 'close', ''));
+    this.#connection.writeBytes(body, false);
+    countStatus(stats, head.status);
+    info.response = head;
+    info.responseCode = head.status;
     info.bytesSent = body.length;
     info.endMs = nowMs;
-    if (flag !== undefined) info.flags = flagBit(flag);
     accessLog?.log(info);
     this.#closeGently();
   }
@@ -307,8 +309,10 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   #refuses(head: Http1Request): boolean {
     const { config } = this.#runtime;
     if (head.protocol === 'HTTP/1.0' && !config.acceptsHttp10) this.#answerRaw(426, reasonOf(426), 'low_version', 'DPE');
-    else if (config.underscores === 'reject' && underscored(head.headers).length > 0)
+    else if (config.underscores === 'reject' && underscored(head.headers).length > 0) {
+      this.#runtime.http1Stats.requests_rejected_with_underscores_in_headers.value++;
       this.#answerRaw(400, reasonOf(400), 'http1.unexpected_underscore', 'DPE');
+    }
     return this.#isClosing;
   }
 

@@ -92,7 +92,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.isRequestWhole = !hasBody;
     if (!hasBody) this.#requestDone();
     this.#timers.start(config.streamIdleTimeoutMs, hasBody ? config.requestTimeoutMs : 0, config.maxStreamDurationMs || undefined);
-    if (config.underscores === 'drop') for (const name of underscored(request.headers)) request.headers.remove(name);
+    if (config.underscores === 'drop') this.#dropUnderscored();
     const refusal = checkTarget(request, config);
     if (refusal !== undefined) return this.#refuse(refusal);
     if (request.expectsContinue) this.#expectContinue();
@@ -385,6 +385,16 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     if (this.#hasHead) stats.rq_reset_after_downstream_response_started.value++;
     this.#complete();
     this.#codec.onStreamEnd(this, true);
+  }
+
+  #dropUnderscored(): void {
+    const { http1Stats, http2Stats } = this.#runtime;
+    const { headers, protocol } = this.request;
+    const dropped = (protocol === 'HTTP/2' ? http2Stats : http1Stats).dropped_headers_with_underscores;
+    for (const name of underscored(headers)) {
+      headers.remove(name);
+      dropped.value++;
+    }
   }
 
   #refuse({ reply, isLast }: Refusal): void {
