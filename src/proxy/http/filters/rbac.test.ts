@@ -82,6 +82,7 @@ const CONNECTION = {
   read() {},
   writeText: () => true,
   writeBytes: () => true,
+  gatherWrites() {},
   end() {},
   pause() {},
   resume() {},
