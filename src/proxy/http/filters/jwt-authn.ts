@@ -11,6 +11,7 @@ import {
 import type { HeadTest } from '../../router/matchers.ts';
 import { CONTINUE, type FilterScope, type FilterStatus, type HttpFilter, type HttpStream, REPLIED, STOP } from '../filter.ts';
 import type { LiveProvider, Verification } from './jwt-authn/authenticator.ts';
+import { loadVerifier } from './jwt-authn/jwks.ts';
 import { type KeySource, localKeys, RemoteKeys } from './jwt-authn/key-source.ts';
 import { type Provider, readProvider } from './jwt-authn/provider.ts';
 import { checkRequirement, createVerifier, type Verifier, type VerifierScope } from './jwt-authn/requirement.ts';
@@ -165,6 +166,7 @@ export const jwtAuthn: HttpFilter<typeof JwtAuthenticationSchema, JwtConfig> = {
     const allowed = scope.stats.counter('jwt_authn.allowed');
     const denied = scope.stats.counter('jwt_authn.denied');
     const bypassed = scope.stats.counter('jwt_authn.cors_preflight_bypassed');
+    void loadVerifier();
     const choose = createChooser(config, verifierScope(config, scope));
     const ownFields = [...new Set([...config.providers.values()].flatMap((provider) => provider.ownFields))];
     const pending = new WeakMap<HttpStream, Verification>();

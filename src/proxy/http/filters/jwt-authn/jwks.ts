@@ -1,7 +1,7 @@
 /** Sets of keys, and signatures checked by them. Source: RFC 7517; which keys a token tries, as in Envoy. */
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { JWK } from 'jose';
-import { compactVerify } from 'jose/jws/compact/verify';
+import type { compactVerify } from 'jose/jws/compact/verify';
 import { decodeBase64url, type Json, type Jwt } from './jwt.ts';
 import { type JwtStatus, OK, STATUS } from './status.ts';
 
@@ -85,9 +85,18 @@ export function parseJwks(text: string): KeySet | JwtStatus {
   return first !== undefined && 'code' in first ? first : STATUS.jwksNoValidKeys;
 }
 
+let verifier: Promise<typeof compactVerify> | undefined;
+
+/** Loads what checks signatures: only a proxy that authenticates needs it. */
+export function loadVerifier(): Promise<typeof compactVerify> {
+  verifier ??= import('jose/jws/compact/verify').then((jose) => jose.compactVerify);
+  return verifier;
+}
+
 async function holds(jwt: Jwt, { jwk }: Key): Promise<boolean> {
+  const verify = await loadVerifier();
   try {
-    await compactVerify(jwt.text, jwk, { algorithms: [jwt.alg] });
+    await verify(jwt.text, jwk, { algorithms: [jwt.alg] });
     return true;
   } catch {
     // also a key of another type than the token's algorithm needs
