@@ -37,6 +37,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   /** The request that is being answered, and how its response is framed. */
   #head: Http1Request | undefined = undefined;
   #isChunked = false;
+  #isUntilClose = false;
   #isLast = false;
   #stream: Stream | undefined = undefined;
   #requests = 0;
@@ -91,9 +92,10 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
       headers.add('content-length', '0');
     const isHttp11 = head.protocol === 'HTTP/1.1';
     this.#isChunked = !isFramed && isHttp11;
+    this.#isUntilClose = !isFramed && !isHttp11;
     const isTunnelRefused = !stream.isTunnel && (stream.isUpgrade || head.method === 'CONNECT');
     const isUnread = !stream.isRequestDone && !stream.isUpgrade;
-    this.#isLast = (!isFramed && !isHttp11) || isTunnelRefused || !head.isPersistent || isUnread || stream.isLast || this.#shouldClose();
+    this.#isLast = this.#isUntilClose || isTunnelRefused || !head.isPersistent || isUnread || stream.isLast || this.#shouldClose();
     const connection = this.#isLast ? 'close' : isHttp11 ? '' : 'keep-alive';
     const upgrade = stream.isTunnel ? head.upgrade : '';
     const text = responseHeadText(status, headers, this.#isChunked, stream.isTunnel ? '' : connection, upgrade);
@@ -126,7 +128,8 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   onStreamEnd(stream: CodedStream, isBroken: boolean): void {
     this.#stream = undefined;
     this.resumeReading();
-    if (isBroken) return this.#connection.destroy('response cut short', true);
+    // what was written goes out; only a body whose end is the connection's needs a reset to be seen to be cut
+    if (isBroken) return this.#connection.destroy('response cut short', this.#isUntilClose);
     if (this.#isLast || stream.isTunnel || !stream.isRequestDone) return this.#closeGently();
     this.#life.idle();
     if (!this.#isFeeding) this.#goOn();
