@@ -1,126 +1,24 @@
 /** Compresses bodies of responses, and of requests where asked for. Envoy: envoy.filters.http.compressor. */
-import { isMessage } from '@bufbuild/protobuf';
-import { ConfigError } from '../../../core/errors.ts';
 import type { RequestHead, ResponseHead } from '../../../wire/http/message.ts';
-import type { RuntimeFeatureFlag } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import {
-  type Compressor,
-  type Compressor_CommonDirectionConfig,
-  CompressorPerRouteSchema,
-  CompressorSchema,
-} from '../../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
+import { CompressorPerRouteSchema, CompressorSchema } from '../../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import type { Counter, StatsScope } from '../../telemetry/stats.ts';
-import { CONTINUE, type FilterScope, type HttpFilter, type HttpFilterHandlers, type HttpStream, STOP, TAKEN_STOP } from '../filter.ts';
+import {
+  CONTINUE,
+  type FilterScope,
+  type FilterStatus,
+  type HttpFilter,
+  type HttpFilterHandlers,
+  type HttpStream,
+  STOP,
+  TAKEN_STOP,
+} from '../filter.ts';
 import { type Choice, chooseEncoding, type Offer } from './compression/accept-encoding.ts';
+import { type CompressorConfig, CompressorRoute, type Direction, parse, parseRoute } from './compression/compressor-config.ts';
 import { addVary, forbidsTransform, forgetLength, joined, mediaType, sanitizeEtag } from './compression/headers.ts';
-import { type Library, readCompressor } from './compression/library.ts';
+import type { Library } from './compression/library.ts';
 import { Pump } from './compression/pump.ts';
 
 const NAME = 'envoy.filters.http.compressor';
-const DEFAULT_MIN_BYTES = 30;
-
-/** Envoy's default `content_type`. */
-const DEFAULT_TYPES = [
-  'text/html',
-  'text/plain',
-  'text/css',
-  'application/javascript',
-  'application/x-javascript',
-  'text/javascript',
-  'text/x-javascript',
-  'text/ecmascript',
-  'text/js',
-  'text/jscript',
-  'text/x-js',
-  'application/ecmascript',
-  'application/x-json',
-  'application/xml',
-  'application/json',
-  'image/svg+xml',
-  'text/xml',
-  'application/xhtml+xml',
-  'application/grpc-web',
-  'application/grpc-web+proto',
-];
-
-/** What one direction compresses. */
-interface Direction {
-  readonly isEnabled: boolean;
-  readonly minBytes: number;
-  readonly types: ReadonlySet<string>;
-}
-
-interface CompressorConfig {
-  readonly library: Library;
-  readonly choosesFirst: boolean;
-  readonly request: Direction;
-  readonly response: Direction;
-  /** `response_direction_config` is there: statistics of responses are named apart. */
-  readonly hasResponseConfig: boolean;
-  readonly disablesOnEtag: boolean;
-  readonly weakensEtag: boolean;
-  readonly removesAcceptEncoding: boolean;
-  readonly uncompressible: ReadonlySet<number>;
-}
-
-class CompressorRoute {
-  /** Undefined: as the filter says. */
-  readonly isEnabled: boolean | undefined;
-  readonly removesAcceptEncoding: boolean | undefined;
-  constructor(isEnabled: boolean | undefined, removesAcceptEncoding: boolean | undefined) {
-    this.isEnabled = isEnabled;
-    this.removesAcceptEncoding = removesAcceptEncoding;
-  }
-}
-
-/** A RuntimeFeatureFlag's value; Tulle has no runtime layers, so its default counts. */
-function isFlagOn(flag: RuntimeFeatureFlag | undefined): boolean {
-  return flag?.defaultValue ?? true;
-}
-
-function readDirection(common: Partial<Compressor_CommonDirectionConfig> | undefined, isThere: boolean): Direction {
-  const types = common?.contentType ?? [];
-  return {
-    isEnabled: isThere && isFlagOn(common?.enabled),
-    minBytes: common?.minContentLength || DEFAULT_MIN_BYTES,
-    types: new Set((types.length === 0 ? DEFAULT_TYPES : types).map((type) => type.toLowerCase())),
-  };
-}
-
-function parse(message: Compressor, path: string): CompressorConfig {
-  const { requestDirectionConfig: request, responseDirectionConfig: response } = message;
-  const deprecated = { enabled: message.runtimeEnabled, minContentLength: message.contentLength, contentType: message.contentType };
-  return {
-    library: readCompressor(message.compressorLibrary, `${path}.compressor_library`),
-    choosesFirst: message.chooseFirst,
-    request: readDirection(request?.commonConfig, request !== undefined),
-    response: readDirection(response === undefined ? omitUndefined(deprecated) : response.commonConfig, true),
-    hasResponseConfig: response !== undefined,
-    disablesOnEtag: (response ?? message).disableOnEtagHeader,
-    weakensEtag: response?.weakenEtagOnCompress ?? false,
-    removesAcceptEncoding: (response ?? message).removeAcceptEncodingHeader,
-    uncompressible: new Set(response?.uncompressibleResponseCodes),
-  };
-}
-
-interface DeprecatedFields {
-  readonly enabled: RuntimeFeatureFlag | undefined;
-  readonly minContentLength: number | undefined;
-  readonly contentType: string[];
-}
-
-function omitUndefined({ enabled, minContentLength, contentType }: DeprecatedFields): Partial<Compressor_CommonDirectionConfig> {
-  return { contentType, ...(enabled && { enabled }), ...(minContentLength !== undefined && { minContentLength }) };
-}
-
-function parseRoute(message: unknown, path: string): CompressorRoute {
-  if (!isMessage(message, CompressorPerRouteSchema)) throw new ConfigError(path, `is not a ${CompressorPerRouteSchema.typeName}`);
-  const { override } = message;
-  if (override.case === undefined) throw new ConfigError(path, 'says neither disabled nor overrides');
-  if (override.case === 'disabled') return new CompressorRoute(false, undefined);
-  const response = override.value.responseDirectionConfig;
-  return new CompressorRoute(response === undefined ? undefined : true, response?.removeAcceptEncodingHeader);
-}
 
 interface DirectionStats {
   readonly compressed: Counter;
@@ -235,95 +133,131 @@ function createSide(pumps: Pumps, library: Library, stats: DirectionStats) {
   };
 }
 
-function create(config: CompressorConfig, scope: FilterScope): HttpFilterHandlers {
-  const { library, request, response } = config;
-  const prefix = `compressor.${library.name}.${library.statPrefix}.`;
-  const requestStats = directionStats(scope.stats, `${prefix}request.`);
-  const responseStats = directionStats(scope.stats, config.hasResponseConfig ? `${prefix}response.` : prefix);
-  const etagStat = scope.stats.counter(`${prefix}not_compressed_etag`);
-  const accepted = new WeakMap<HttpStream, string>();
-  const requests = createSide(new WeakMap(), library, requestStats);
-  const responses = createSide(new WeakMap(), library, responseStats);
-  const isChosen = createChooser(config, joinPeers(config, scope), scope.stats, prefix);
-  const routeOf = (stream: HttpStream): CompressorRoute | undefined => {
-    const route = stream.perRoute(NAME);
-    return route instanceof CompressorRoute ? route : undefined;
-  };
-  const isEtagAllowed = (head: ResponseHead): boolean => {
-    if (config.weakensEtag || !config.disablesOnEtag || !head.headers.has('etag')) return true;
-    etagStat.value++;
-    return false;
-  };
-  const isCompressible = (head: ResponseHead): boolean =>
-    !config.uncompressible.has(head.status) &&
-    head.status !== 101 &&
-    isTypeAllowed(head, response) &&
-    !forbidsTransform(head.headers) &&
-    isEtagAllowed(head) &&
-    !head.headers.has('content-encoding');
+function routeOf(stream: HttpStream): CompressorRoute | undefined {
+  const route = stream.perRoute(NAME);
+  return route instanceof CompressorRoute ? route : undefined;
+}
 
-  const handlers: HttpFilterHandlers = {
-    onRequestHeaders(stream, endStream) {
-      const head = stream.request;
-      const acceptEncoding = joined(head.headers, 'accept-encoding');
-      if (acceptEncoding !== undefined) {
-        accepted.set(stream, acceptEncoding);
-        const route = routeOf(stream);
-        const isRemoved = route?.removesAcceptEncoding ?? config.removesAcceptEncoding;
-        if (isRemoved && (route?.isEnabled ?? response.isEnabled)) head.headers.remove('accept-encoding');
-      }
-      const isCompressed =
-        !endStream &&
-        request.isEnabled &&
-        !isUpgrade(head) &&
-        isLongEnough(head, request, requestStats) &&
-        isTypeAllowed(head, request) &&
-        !head.headers.has('content-encoding');
-      (isCompressed ? requestStats.compressed : requestStats.notCompressed).value++;
-      if (!isCompressed) return CONTINUE;
-      forgetLength(head);
-      head.headers.set('content-encoding', library.encoding);
-      requests.start(
-        stream,
-        (bytes) => stream.passRequestData(handlers, bytes),
-        () => stream.resumeRequest(),
-      );
-      return CONTINUE;
-    },
-    onResponseHeaders(stream, endStream) {
-      const head = stream.response;
-      if (head === undefined) return CONTINUE;
-      const isEnabled = routeOf(stream)?.isEnabled ?? response.isEnabled;
-      const isWorthIt = isEnabled && isLongEnough(head, response, responseStats);
-      const canCompress = isWorthIt && isCompressible(head);
-      const isCompressed = !endStream && isWorthIt && isChosen(stream, head, accepted.get(stream)) && canCompress;
-      (isCompressed ? responseStats.compressed : responseStats.notCompressed).value++;
-      if (isCompressed) {
-        sanitizeEtag(head.headers, config.weakensEtag);
-        forgetLength(head);
-        head.headers.set('content-encoding', library.encoding);
-        responses.start(
-          stream,
-          (bytes) => stream.passResponseData(handlers, bytes),
-          () => stream.resumeResponse(),
-        );
-      }
-      // also where this client wants none: a cache after us must know that another would get it compressed
-      if (canCompress) addVary(head.headers);
-      return CONTINUE;
-    },
-    onResponseData: (stream, data) => responses.data(stream, data),
-    onResponseEnd: (stream) => responses.end(stream),
-    onComplete(stream) {
-      requests.close(stream);
-      responses.close(stream);
-    },
-  };
-  if (!request.isEnabled) return handlers;
-  return Object.assign(handlers, {
-    onRequestData: (stream: HttpStream, data: Uint8Array) => requests.data(stream, data),
-    onRequestEnd: (stream: HttpStream) => requests.end(stream),
-  });
+/** The filter while it runs. */
+class CompressorFilter implements HttpFilterHandlers {
+  readonly #config: CompressorConfig;
+  readonly #requestStats: DirectionStats;
+  readonly #responseStats: DirectionStats;
+  readonly #etagStat: Counter;
+  readonly #isChosen: ReturnType<typeof createChooser>;
+  readonly #requests: ReturnType<typeof createSide>;
+  readonly #responses: ReturnType<typeof createSide>;
+  /** What clients accept, which later filters may take away. */
+  readonly #accepted = new WeakMap<HttpStream, string>();
+  /** Only where requests are compressed: who has them pays for them. */
+  readonly onRequestData?: (stream: HttpStream, data: Uint8Array) => FilterStatus;
+  readonly onRequestEnd?: (stream: HttpStream) => FilterStatus;
+
+  constructor(config: CompressorConfig, scope: FilterScope) {
+    const { library } = config;
+    const { stats } = scope;
+    const prefix = `compressor.${library.name}.${library.statPrefix}.`;
+    this.#config = config;
+    this.#requestStats = directionStats(stats, `${prefix}request.`);
+    this.#responseStats = directionStats(stats, config.hasResponseConfig ? `${prefix}response.` : prefix);
+    this.#etagStat = stats.counter(`${prefix}not_compressed_etag`);
+    this.#isChosen = createChooser(config, joinPeers(config, scope), stats, prefix);
+    this.#requests = createSide(new WeakMap(), library, this.#requestStats);
+    this.#responses = createSide(new WeakMap(), library, this.#responseStats);
+    if (!config.request.isEnabled) return;
+    this.onRequestData = (stream, data) => this.#requests.data(stream, data);
+    this.onRequestEnd = (stream) => this.#requests.end(stream);
+  }
+
+  onRequestHeaders(stream: HttpStream, endStream: boolean): FilterStatus {
+    const { request, library } = this.#config;
+    const head = stream.request;
+    this.#noteAccepted(stream);
+    const isCompressed =
+      !endStream &&
+      request.isEnabled &&
+      !isUpgrade(head) &&
+      isLongEnough(head, request, this.#requestStats) &&
+      isTypeAllowed(head, request) &&
+      !head.headers.has('content-encoding');
+    (isCompressed ? this.#requestStats.compressed : this.#requestStats.notCompressed).value++;
+    if (!isCompressed) return CONTINUE;
+    forgetLength(head);
+    head.headers.set('content-encoding', library.encoding);
+    this.#requests.start(
+      stream,
+      (bytes) => stream.passRequestData(this, bytes),
+      () => stream.resumeRequest(),
+    );
+    return CONTINUE;
+  }
+
+  onResponseHeaders(stream: HttpStream, endStream: boolean): FilterStatus {
+    const head = stream.response;
+    if (head === undefined) return CONTINUE;
+    const { response } = this.#config;
+    const isEnabled = routeOf(stream)?.isEnabled ?? response.isEnabled;
+    const isWorthIt = isEnabled && isLongEnough(head, response, this.#responseStats);
+    const canCompress = isWorthIt && this.#isCompressible(head);
+    const isCompressed = !endStream && isWorthIt && this.#isChosen(stream, head, this.#accepted.get(stream)) && canCompress;
+    (isCompressed ? this.#responseStats.compressed : this.#responseStats.notCompressed).value++;
+    if (isCompressed) this.#startResponse(stream, head);
+    // also where this client wants none: a cache after us must know that another would get it compressed
+    if (canCompress) addVary(head.headers);
+    return CONTINUE;
+  }
+
+  onResponseData(stream: HttpStream, data: Uint8Array): FilterStatus {
+    return this.#responses.data(stream, data);
+  }
+
+  onResponseEnd(stream: HttpStream): FilterStatus {
+    return this.#responses.end(stream);
+  }
+
+  onComplete(stream: HttpStream): void {
+    this.#requests.close(stream);
+    this.#responses.close(stream);
+  }
+
+  #noteAccepted(stream: HttpStream): void {
+    const { headers } = stream.request;
+    const acceptEncoding = joined(headers, 'accept-encoding');
+    if (acceptEncoding === undefined) return;
+    this.#accepted.set(stream, acceptEncoding);
+    const route = routeOf(stream);
+    const isRemoved = route?.removesAcceptEncoding ?? this.#config.removesAcceptEncoding;
+    if (isRemoved && (route?.isEnabled ?? this.#config.response.isEnabled)) headers.remove('accept-encoding');
+  }
+
+  #isCompressible(head: ResponseHead): boolean {
+    return (
+      !this.#config.uncompressible.has(head.status) &&
+      head.status !== 101 &&
+      isTypeAllowed(head, this.#config.response) &&
+      !forbidsTransform(head.headers) &&
+      this.#isEtagAllowed(head) &&
+      !head.headers.has('content-encoding')
+    );
+  }
+
+  #isEtagAllowed({ headers }: ResponseHead): boolean {
+    const { weakensEtag, disablesOnEtag } = this.#config;
+    if (weakensEtag || !disablesOnEtag || !headers.has('etag')) return true;
+    this.#etagStat.value++;
+    return false;
+  }
+
+  #startResponse(stream: HttpStream, head: ResponseHead): void {
+    sanitizeEtag(head.headers, this.#config.weakensEtag);
+    forgetLength(head);
+    head.headers.set('content-encoding', this.#config.library.encoding);
+    this.#responses.start(
+      stream,
+      (bytes) => stream.passResponseData(this, bytes),
+      () => stream.resumeResponse(),
+    );
+  }
 }
 
 export const compressor: HttpFilter<typeof CompressorSchema, CompressorConfig> = {
@@ -332,5 +266,5 @@ export const compressor: HttpFilter<typeof CompressorSchema, CompressorConfig> =
   parse,
   routeSchema: CompressorPerRouteSchema,
   parseRoute,
-  create,
+  create: (config, scope) => new CompressorFilter(config, scope),
 };

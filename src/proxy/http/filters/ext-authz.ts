@@ -120,117 +120,138 @@ interface Pending {
   readonly askedMs: number;
 }
 
-function create(config: ExtAuthzConfig, scope: FilterScope): HttpFilterHandlers {
-  const { message, check, statusOnError } = config;
-  const count = createCounts(message, scope);
-  const pending = new WeakMap<HttpStream, Pending>();
-  const responseChanges = new WeakMap<HttpStream, readonly FieldChange[]>();
-  const chargesCluster = message.chargeClusterResponseStats ?? true;
+function routeOf(stream: HttpStream): AuthzRoute | undefined {
+  const route = stream.perRoute(NAME);
+  return route instanceof AuthzRoute ? route : undefined;
+}
 
-  const routeOf = (stream: HttpStream): AuthzRoute | undefined => {
-    const route = stream.perRoute(NAME);
-    return route instanceof AuthzRoute ? route : undefined;
-  };
-  const refuse = (stream: HttpStream): void => {
-    stream.reply({ status: statusOnError, details: 'ext_authz_error', flag: 'UAEX' });
-  };
-  const leaveMetadata = (stream: HttpStream, metadata: Readonly<Record<string, unknown>>, durationMs: number | undefined): void => {
+/** The filter while it runs. */
+class Authorizer implements HttpFilterHandlers {
+  readonly #config: ExtAuthzConfig;
+  readonly #scope: FilterScope;
+  readonly #count: ReturnType<typeof createCounts>;
+  readonly #pending = new WeakMap<HttpStream, Pending>();
+  readonly #responseChanges = new WeakMap<HttpStream, readonly FieldChange[]>();
+
+  constructor(config: ExtAuthzConfig, scope: FilterScope) {
+    this.#config = config;
+    this.#scope = scope;
+    this.#count = createCounts(config.message, scope);
+  }
+
+  onRequestHeaders(stream: HttpStream, endStream: boolean): FilterStatus {
+    if (stream.route === undefined || routeOf(stream)?.isDisabled === true) return CONTINUE;
+    if (!this.#isChecked(stream)) {
+      this.#count('disabled');
+      if (!this.#config.deniesDisabled) return CONTINUE;
+      this.#refuse(stream);
+      return REPLIED;
+    }
+    const options = this.#bodyOptions(stream);
+    const isUpgrade = 'upgrade' in stream.request && stream.request.upgrade !== '';
+    if (options === undefined || endStream || isUpgrade) {
+      this.#ask(stream, undefined, options);
+      return STOP;
+    }
+    stream.collect({ maxBytes: options.maxBytes, isPartialEnough: options.isPartialEnough });
+    return COLLECT;
+  }
+
+  onRequestBody(stream: HttpStream, body: Uint8Array, isWhole: boolean): FilterStatus {
+    this.#ask(stream, { bytes: Buffer.from(body), isWhole }, this.#bodyOptions(stream));
+    return STOP;
+  }
+
+  onResponseHeaders(stream: HttpStream): FilterStatus {
+    const changes = this.#responseChanges.get(stream);
+    if (changes === undefined || stream.response === undefined) return CONTINUE;
+    const target = responseTarget(stream.response);
+    for (const change of changes) applyChange(target, change);
+    return CONTINUE;
+  }
+
+  onComplete(stream: HttpStream): void {
+    this.#pending.get(stream)?.cancel();
+  }
+
+  #isChecked(stream: HttpStream): boolean {
+    const { share, isEnabledBy } = this.#config;
+    return (share >= 1 || this.#scope.random() < share) && (isEnabledBy?.(stream) ?? true);
+  }
+
+  #bodyOptions(stream: HttpStream): BodyOptions | undefined {
+    const ofRoute = routeOf(stream)?.body;
+    return ofRoute === undefined ? this.#config.body : (ofRoute ?? undefined);
+  }
+
+  #ask(stream: HttpStream, body: CheckBody | undefined, options: BodyOptions | undefined): void {
+    const { check } = this.#config;
+    const askedMs = this.#scope.clock.monotonicMs();
+    const done = (verdict: Verdict): void => this.#onVerdict(stream, verdict);
+    const cancel =
+      check.kind === 'http'
+        ? askHttp(check.check, stream, body, this.#scope, done)
+        : askGrpc(check.check, stream, body, options, routeOf(stream)?.extensions ?? {}, this.#scope, done);
+    this.#pending.set(stream, { cancel, askedMs });
+  }
+
+  #onVerdict(stream: HttpStream, verdict: Verdict): void {
+    const askedMs = this.#pending.get(stream)?.askedMs ?? 0;
+    this.#pending.delete(stream);
+    if (this.#config.message.validateMutations && !isVerdictValid(verdict)) {
+      this.#count('invalid');
+      return stream.reply({ status: 500, details: 'ext_authz_invalid', flag: 'UAEX' });
+    }
+    if (verdict.kind === 'error') return this.#fail(stream);
+    this.#leaveMetadata(stream, verdict.metadata, verdict.kind === 'ok' ? this.#scope.clock.monotonicMs() - askedMs : undefined);
+    if (verdict.kind === 'ok') this.#allow(stream, verdict);
+    else this.#deny(stream, verdict);
+  }
+
+  #leaveMetadata(stream: HttpStream, metadata: Readonly<Record<string, unknown>>, durationMs: number | undefined): void {
     if (Object.keys(metadata).length === 0) return;
-    if (message.enableDynamicMetadataIngestion === false) return count('ignored_dynamic_metadata');
+    if (this.#config.message.enableDynamicMetadataIngestion === false) return this.#count('ignored_dynamic_metadata');
     const before = stream.info.metadata.get(NAME);
     const duration = durationMs === undefined ? {} : { ext_authz_duration: Math.floor(durationMs) };
     stream.info.metadata.set(NAME, { ...(typeof before === 'object' ? before : undefined), ...metadata, ...duration });
-  };
-  const allow = (stream: HttpStream, verdict: Extract<Verdict, { kind: 'ok' }>): void => {
+  }
+
+  #allow(stream: HttpStream, verdict: Extract<Verdict, { kind: 'ok' }>): void {
     const target = requestTarget(stream.request);
     for (const change of verdict.request) applyChange(target, change);
     removeFields(stream.request.headers, verdict.removed);
     const changesQuery = verdict.querySet.length + verdict.queryRemoved.length > 0;
     if (changesQuery) changeQuery(stream.request, verdict.querySet, verdict.queryRemoved);
-    if (verdict.response.length > 0) responseChanges.set(stream, verdict.response);
+    if (verdict.response.length > 0) this.#responseChanges.set(stream, verdict.response);
     const isChanged = changesQuery || verdict.request.length + verdict.removed.length > 0;
-    if (message.clearRouteCache && isChanged) stream.refreshRoute();
-    count('ok', stream);
+    if (this.#config.message.clearRouteCache && isChanged) stream.refreshRoute();
+    this.#count('ok', stream);
     stream.resumeRequest();
-  };
-  const deny = (stream: HttpStream, { status, body, fields }: Extract<Verdict, { kind: 'denied' }>): void => {
-    count('denied', stream);
-    const cluster = scope.clusters.get(stream.info.clusterName);
-    if (cluster !== undefined && chargesCluster) {
+  }
+
+  #deny(stream: HttpStream, { status, body, fields }: Extract<Verdict, { kind: 'denied' }>): void {
+    this.#count('denied', stream);
+    const cluster = this.#scope.clusters.get(stream.info.clusterName);
+    if (cluster !== undefined && this.#config.message.chargeClusterResponseStats !== false) {
       const stats = clusterHttpStats(cluster.stats);
       for (const counter of stats.status(status)) counter.value++;
       stats.upstream_rq_completed.value++;
     }
     stream.reply({ status, body, headers: fields, details: 'ext_authz_denied', flag: 'UAEX' });
-  };
-  const fail = (stream: HttpStream): void => {
-    count('error', stream);
-    if (!message.failureModeAllow) return refuse(stream);
-    count('failure_mode_allowed', stream);
-    if (message.failureModeAllowHeaderAdd) stream.request.headers.add('x-envoy-auth-failure-mode-allowed', 'true');
-    stream.resumeRequest();
-  };
-  const onVerdict = (stream: HttpStream, verdict: Verdict): void => {
-    const askedMs = pending.get(stream)?.askedMs ?? 0;
-    pending.delete(stream);
-    if (message.validateMutations && !isVerdictValid(verdict)) {
-      count('invalid');
-      return stream.reply({ status: 500, details: 'ext_authz_invalid', flag: 'UAEX' });
-    }
-    if (verdict.kind === 'error') return fail(stream);
-    leaveMetadata(stream, verdict.metadata, verdict.kind === 'ok' ? scope.clock.monotonicMs() - askedMs : undefined);
-    if (verdict.kind === 'ok') allow(stream, verdict);
-    else deny(stream, verdict);
-  };
-  const ask = (stream: HttpStream, body: CheckBody | undefined, options: BodyOptions | undefined): void => {
-    const askedMs = scope.clock.monotonicMs();
-    const done = (verdict: Verdict): void => onVerdict(stream, verdict);
-    const cancel =
-      check.kind === 'http'
-        ? askHttp(check.check, stream, body, scope, done)
-        : askGrpc(check.check, stream, body, options, routeOf(stream)?.extensions ?? {}, scope, done);
-    pending.set(stream, { cancel, askedMs });
-  };
-  const bodyOptions = (stream: HttpStream): BodyOptions | undefined => {
-    const ofRoute = routeOf(stream)?.body;
-    return ofRoute === undefined ? config.body : (ofRoute ?? undefined);
-  };
-  const isChecked = (stream: HttpStream): boolean =>
-    (config.share >= 1 || scope.random() < config.share) && (config.isEnabledBy?.(stream) ?? true);
+  }
 
-  return {
-    onRequestHeaders(stream, endStream): FilterStatus {
-      if (stream.route === undefined || routeOf(stream)?.isDisabled === true) return CONTINUE;
-      if (!isChecked(stream)) {
-        count('disabled');
-        if (!config.deniesDisabled) return CONTINUE;
-        refuse(stream);
-        return REPLIED;
-      }
-      const options = bodyOptions(stream);
-      const isUpgrade = 'upgrade' in stream.request && stream.request.upgrade !== '';
-      if (options === undefined || endStream || isUpgrade) {
-        ask(stream, undefined, options);
-        return STOP;
-      }
-      stream.collect({ maxBytes: options.maxBytes, isPartialEnough: options.isPartialEnough });
-      return COLLECT;
-    },
-    onRequestBody(stream, body, isWhole) {
-      ask(stream, { bytes: Buffer.from(body), isWhole }, bodyOptions(stream));
-      return STOP;
-    },
-    onResponseHeaders(stream) {
-      const changes = responseChanges.get(stream);
-      if (changes === undefined || stream.response === undefined) return CONTINUE;
-      const target = responseTarget(stream.response);
-      for (const change of changes) applyChange(target, change);
-      return CONTINUE;
-    },
-    onComplete(stream) {
-      pending.get(stream)?.cancel();
-    },
-  };
+  #fail(stream: HttpStream): void {
+    const { failureModeAllow, failureModeAllowHeaderAdd } = this.#config.message;
+    this.#count('error', stream);
+    if (!failureModeAllow) return this.#refuse(stream);
+    this.#count('failure_mode_allowed', stream);
+    if (failureModeAllowHeaderAdd) stream.request.headers.add('x-envoy-auth-failure-mode-allowed', 'true');
+    stream.resumeRequest();
+  }
+
+  #refuse(stream: HttpStream): void {
+    stream.reply({ status: this.#config.statusOnError, details: 'ext_authz_error', flag: 'UAEX' });
+  }
 }
 
 export const extAuthz: HttpFilter<typeof ExtAuthzSchema, ExtAuthzConfig> = {
@@ -240,5 +261,5 @@ export const extAuthz: HttpFilter<typeof ExtAuthzSchema, ExtAuthzConfig> = {
   routeSchema: ExtAuthzPerRouteSchema,
   parseRoute,
   mergeRoute: (above, own) => (above instanceof AuthzRoute && own instanceof AuthzRoute ? own.under(above) : own),
-  create,
+  create: (config, scope) => new Authorizer(config, scope),
 };
