@@ -292,6 +292,7 @@ test('a TCP connection is counted once open, once closed, with the bytes of both
       read() {},
       writeText: () => true,
       writeBytes: () => true,
+      gatherWrites() {},
       end() {},
       destroy() {},
       pause() {},
