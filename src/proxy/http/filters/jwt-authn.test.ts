@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { JwtAuthenticationSchema, JwtProviderSchema } from '../../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
+import { createStats } from '../../telemetry/registry.ts';
 import { fakeScope } from '../../telemetry/testing/fake-stream.ts';
+import { testCluster, testClusters } from '../../testing/http-harness.ts';
 import { CONTINUE, type HttpFilterHandlers, STOP } from '../filter.ts';
 import { createExtractor } from './jwt-authn/extract.ts';
 import { parseJwks } from './jwt-authn/jwks.ts';
@@ -81,6 +85,37 @@ test('a token that is kept still expires', async () => {
   }
 });
 
+test('a token that is kept falls with the keys that it was verified by', async (t) => {
+  let served = jwksOf(KEY);
+  const server = http.createServer((_request, response) => void response.end(served));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  assert(address !== null && typeof address === 'object');
+  let aheadMs = 0;
+  const clusters = testClusters([testCluster('keys', [address.port], createStats())]);
+  const scope = fakeScope({ clusters, clock: { monotonicMs: () => performance.now() + aheadMs, wallMs: () => 0 } });
+  const httpUri = { uri: 'http://a/b', httpUpstreamType: { case: 'cluster', value: 'keys' }, timeout: { seconds: 1n, nanos: 0 } } as const;
+  const handlers = filter(scope, config({ jwksSourceSpecifier: { case: 'remoteJwks', value: { httpUri } } }));
+  const headers = { authorization: `Bearer ${tokenOf(KEY, { iss: ISSUER })}` };
+  const ask = async (): Promise<number | undefined> => {
+    const bench = filterBench([handlers], { headers });
+    await bench.request();
+    return bench.replies[0]?.status;
+  };
+  assert.deepEqual([await ask(), await ask(), await ask()], [undefined, undefined, undefined]);
+  aheadMs = 601_000;
+  assert.equal(await ask(), undefined);
+  served = jwksOf(newKey('ES256', 'two'));
+  assert.equal(await ask(), undefined);
+  aheadMs = 1_202_000;
+  assert.equal(await ask(), 401);
+});
+
 test('a client that leaves while its token is verified is forgotten', async () => {
   const handlers = filter();
   const bench = filterBench([handlers], { headers: { authorization: `Bearer ${tokenOf(KEY, { iss: ISSUER })}` } });
@@ -147,17 +182,20 @@ test('the cache keeps what comes twice, up to its size, and forgets the longest 
     assert.ok(!isStatus(parsed));
     return { ...parsed, text };
   };
-  for (const name of ['a', 'b', 'c']) cache.add(jwt(name));
+  for (const name of ['a', 'b', 'c']) cache.add(jwt(name), cache.generation);
   assert.equal(cache.get('a'), undefined);
-  for (const name of ['a', 'b']) cache.add(jwt(name));
+  for (const name of ['a', 'b']) cache.add(jwt(name), cache.generation);
   assert.equal(cache.get('a')?.text, 'a');
-  cache.add(jwt('c'));
+  cache.add(jwt('c'), cache.generation);
   assert.equal(cache.get('b'), undefined);
   assert.equal(cache.get('c')?.text, 'c');
+  const { generation } = cache;
   cache.clear();
   assert.equal(cache.get('c'), undefined);
-  cache.add(jwt('d'.repeat(101)));
-  cache.add(jwt('d'.repeat(101)));
+  for (const name of ['e', 'e']) cache.add(jwt(name), generation);
+  assert.equal(cache.get('e'), undefined);
+  cache.add(jwt('d'.repeat(101)), cache.generation);
+  cache.add(jwt('d'.repeat(101)), cache.generation);
   assert.equal(cache.get('d'.repeat(101)), undefined);
 });
 

@@ -57,8 +57,11 @@ function verifyByKeys(jwt: Jwt, live: LiveProvider, verification: Verification, 
   live.keys.get((keys) => {
     if (verification.isOver) return;
     if (isStatus(keys)) return done(keys);
+    // the same keys as when it was verified, fetched again
+    if (live.cache.get(jwt.text) !== undefined) return done(OK);
+    const { generation } = live.cache;
     void verifySignature(jwt, keys).then((status) => {
-      if (status === OK) live.cache.add(jwt);
+      if (status === OK) live.cache.add(jwt, generation);
       if (!verification.isOver) done(status);
     });
   });
@@ -82,7 +85,9 @@ function verifyToken(authenticator: Authenticator, found: FoundToken, verificati
     if (outcome === OK) accept(jwt, found, live, verification);
     done(outcome);
   };
-  if (cached !== undefined || (fixed === undefined && live.cache.get(found.text) !== undefined)) finish(OK);
+  const isKept = cached !== undefined || live.cache.get(found.text) !== undefined;
+  // a token is no better than the keys that it was verified by: where those have expired, they are fetched first
+  if (isKept && live.keys.isFresh()) finish(OK);
   else verifyByKeys(jwt, live, verification, finish);
 }
 

@@ -16,13 +16,15 @@ import { type JwtStatus, STATUS } from './status.ts';
 type Keys = KeySet | JwtStatus;
 
 export interface KeySource {
+  /** Whether the keys that were last given are still good; those that soon are not are fetched meanwhile. */
+  isFresh(): boolean;
   /** Gives the keys, or why there are none; now or later. */
   get(onKeys: (keys: Keys) => void): void;
 }
 
 /** Keys that are there. */
 export function localKeys(set: KeySet): KeySource {
-  return { get: (onKeys) => onKeys(set) };
+  return { isFresh: () => true, get: (onKeys) => onKeys(set) };
 }
 
 /** Keys are fetched anew this long before they expire. Source: Envoy. */
@@ -56,14 +58,16 @@ export class RemoteKeys implements KeySource {
     if (settings.isPrefetched) setImmediate(() => this.#fetch(settings.retries));
   }
 
-  get(onKeys: (keys: Keys) => void): void {
+  isFresh(): boolean {
     const nowMs = this.#scope.clock.monotonicMs();
-    if (this.#set !== undefined && nowMs < this.#expiresAtMs) {
-      onKeys(this.#set);
-      const isDue = this.#settings.isPrefetched && nowMs >= this.#nextFetchMs;
-      if (isDue && this.#waiting === undefined) this.#fetch(this.#settings.retries);
-      return;
-    }
+    if (this.#set === undefined || nowMs >= this.#expiresAtMs) return false;
+    const isDue = this.#settings.isPrefetched && nowMs >= this.#nextFetchMs;
+    if (isDue && this.#waiting === undefined) this.#fetch(this.#settings.retries);
+    return true;
+  }
+
+  get(onKeys: (keys: Keys) => void): void {
+    if (this.isFresh() && this.#set !== undefined) return onKeys(this.#set);
     if (this.#waiting === undefined) this.#fetch(this.#settings.retries);
     this.#waiting?.push(onKeys);
   }

@@ -26,6 +26,7 @@ export class TokenCache {
   readonly #keepsFirst: boolean;
   /** Those that were looked at longest ago come first. */
   readonly #tokens = new Map<string, Entry>();
+  #generation = 0;
   /** Hashes of tokens that were verified once, each at a place that it gives itself. */
   #seen: Int32Array | undefined = undefined;
 
@@ -44,8 +45,14 @@ export class TokenCache {
     return entry.jwt;
   }
 
-  /** A token has been verified. */
-  add(jwt: Jwt): void {
+  /** Counts how often the keys have changed. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** A token has been verified by the keys of a generation. */
+  add(jwt: Jwt, generation: number): void {
+    if (generation !== this.#generation) return;
     if (jwt.text.length > this.#maxChars || this.#maxTokens === 0) return;
     if (!this.#keepsFirst && !this.#isSecondSighting(jwt.text)) return;
     if (this.#tokens.size >= this.#maxTokens) this.#forgetOne();
@@ -64,6 +71,7 @@ export class TokenCache {
 
   /** The keys are others now. */
   clear(): void {
+    this.#generation++;
     this.#tokens.clear();
   }
 
