@@ -3,7 +3,8 @@
  * machine's own drift meets all of them. Prints tables, writes bench/results/latest.json.
  *
  * Options: `--seconds N` (a measured run, 3), `--rounds N` (3), `--warm-up N` (4), `--only http,mtls-h2` (names as in
- * scenarios.ts), `--peers tulle,envoy,nginx,haproxy`, `--quick`; `--profile` and `--scale` do other things instead.
+ * scenarios.ts), `--peers tulle,envoy,nginx,haproxy`, `--quick`; `--profile`, `--profile --allocations` and
+ * `--scale` do other things instead.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     peers: { type: 'string', default: 'tulle,envoy' },
     quick: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
+    allocations: { type: 'boolean', default: false },
     scale: { type: 'boolean', default: false },
   },
 });
@@ -98,7 +100,7 @@ function writeResults(name: string, content: object): void {
 async function run(bench: Bench): Promise<void> {
   const scenarios = chooseScenarios();
   if (values.profile) {
-    for (const scenario of scenarios) await profile(bench, scenario);
+    for (const scenario of scenarios) await profile(bench, scenario, values.allocations ? 'allocations' : 'cpu');
     return;
   }
   const chosen = choosePeers();

@@ -1,22 +1,33 @@
 /**
- * Loaded into a proxy by `--import`: profiles it from the message `start` to the message `stop`, whose answer is the
- * profile.
+ * Loaded into a proxy by `--import`: profiles it from the message `cpu` or `allocations` to the message `stop`, whose
+ * answer is the profile.
  */
 import { Session } from 'node:inspector/promises';
 
+/** Bytes between two samples of allocations, on average. */
+const SAMPLE_BYTES = 4096;
+const SAMPLE_US = 250;
+
 const session = new Session();
 session.connect();
-process.on('message', (message) => void (message === 'start' ? begin() : end()));
+let isCpu = true;
+process.on('message', (message) => void (message === 'stop' ? end() : begin(message === 'cpu')));
 // the channel must not keep the proxy alive
 process.channel?.unref();
 
-async function begin(): Promise<void> {
-  await session.post('Profiler.enable');
-  await session.post('Profiler.setSamplingInterval', { interval: 250 });
-  await session.post('Profiler.start');
+async function begin(ofCpu: boolean): Promise<void> {
+  isCpu = ofCpu;
+  if (isCpu) {
+    await session.post('Profiler.enable');
+    await session.post('Profiler.setSamplingInterval', { interval: SAMPLE_US });
+    await session.post('Profiler.start');
+  } else {
+    const all = { includeObjectsCollectedByMajorGC: true, includeObjectsCollectedByMinorGC: true };
+    await session.post('HeapProfiler.startSampling', { samplingInterval: SAMPLE_BYTES, ...all });
+  }
 }
 
 async function end(): Promise<void> {
-  const { profile } = await session.post('Profiler.stop');
+  const { profile } = isCpu ? await session.post('Profiler.stop') : await session.post('HeapProfiler.stopSampling');
   process.send?.(JSON.stringify(profile));
 }
