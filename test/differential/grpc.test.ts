@@ -48,9 +48,9 @@ const CASES: Case[] = [
   ask2('reset', '/s/M', call({ wish: 'reset=INTERNAL_ERROR' })),
   ask2('reset as refused', '/s/M', call({ wish: 'reset=REFUSED_STREAM' })),
   ask2('cut', '/s/M', call({ wish: `${GRPC};${ANSWER};cut=INTERNAL_ERROR` })),
-  ask2('dead', '/dead/M', call()),
+  ask2('dead', '/dead/M', call({ body: [] })),
   ask2('empty', '/empty/M', call()),
-  ask2('full', '/full/M', call()),
+  ask2('full', '/full/M', call({ body: [] })),
   ask2('no route', '/x', call({ authority: 'narrow.test' })),
   ask2('no cluster', '/nobody/M', call()),
   ask2('redirect', '/moved/M', call()),
@@ -82,7 +82,7 @@ const CASES: Case[] = [
     async (client) => {
       const fields = head('two streams of messages', '/s/Stream', {
         ...call(),
-        wish: `early;${GRPC};${ANSWER};late=40;${trailer('grpc-status: 0')}`,
+        wish: `early;${GRPC};${ANSWER};late=100;${trailer('grpc-status: 0')}`,
       });
       const stream = client.request(fields, false).data(MESSAGE);
       await stream.answered();
@@ -134,7 +134,7 @@ compareTopic({
     hosts: [{ name: 'narrow', domains: ['narrow.test'], routes: [{ match: { path: '/only' }, route: { cluster: 'h2' } }] }],
     clusters: [
       h2Cluster('h2', [ports.originH2]),
-      h2Cluster('full', [ports.originH2], { circuit_breakers: { thresholds: [{ max_requests: 0 }] } }),
+      h2Cluster('full', [ports.originH2], { circuit_breakers: { thresholds: [{ max_pending_requests: 0 }] } }),
     ],
   }),
   cases: CASES,

@@ -31,6 +31,7 @@ export function createHttp2Stats(parent: StatsScope): Http2Stats {
 /** What counts a breach or a limit that was passed, by the code of its error. */
 const BY_CODE: Readonly<Record<string, (typeof COUNTERS)[number]>> = {
   'http2.head_too_large': 'header_overflow',
+  'http2.too_many_headers': 'header_overflow',
   'http2.header_flood': 'header_overflow',
   'http2.empty_frame_flood': 'inbound_empty_frames_flood',
   'http2.priority_flood': 'inbound_priority_frames_flood',
@@ -51,7 +52,7 @@ const DETAILS: Readonly<Record<string, string>> = {
 
 const INVALID_FIELD: ReadonlySet<string> = new Set(
   (
-    'header_name header_value connection_field te pseudo_unknown pseudo_duplicate pseudo_late method path scheme authority status ' +
+    'header_name header_value connection_field te pseudo_unknown pseudo_duplicate pseudo_late pseudo_empty method path scheme authority status ' +
     'content_length extended_connect connect'
   )
     .split(' ')

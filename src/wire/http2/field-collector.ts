@@ -48,6 +48,8 @@ export interface DecodedHead {
   readonly malformed: ProtocolError | undefined;
   /** A limit was passed: fields after that are missing, and those of the head need not be complete. */
   readonly isTooLarge: boolean;
+  /** It was the number of fields that passed its limit. */
+  readonly isTooMany: boolean;
   /** Of a request; '' for none. Method, scheme and path are there but for CONNECT without `protocol`, which has an authority. */
   readonly method: string;
   readonly path: string;
@@ -73,6 +75,7 @@ export class FieldCollector implements DecodedHead {
   compressionError: ProtocolError | undefined = undefined;
   malformed: ProtocolError | undefined = undefined;
   isTooLarge = false;
+  isTooMany = false;
   method = '';
   path = '';
   scheme = '';
@@ -105,6 +108,7 @@ export class FieldCollector implements DecodedHead {
     this.compressionError = undefined;
     this.malformed = undefined;
     this.isTooLarge = false;
+    this.isTooMany = false;
     this.method = '';
     this.path = '';
     this.scheme = '';
@@ -166,7 +170,8 @@ export class FieldCollector implements DecodedHead {
   #hasRoom(sizeBytes: number): boolean {
     this.#sizeBytes += sizeBytes;
     this.#count++;
-    if (this.#sizeBytes > this.#limits.maxHeadBytes || this.#count > this.#limits.maxHeaders) this.isTooLarge = true;
+    if (this.#sizeBytes > this.#limits.maxHeadBytes) this.isTooLarge = true;
+    else if (this.#count > this.#limits.maxHeaders && !this.isTooLarge) this.isTooLarge = this.isTooMany = true;
     return !this.isTooLarge;
   }
 
@@ -223,6 +228,7 @@ export class FieldCollector implements DecodedHead {
     if ((bit(kind) & ALLOWED[this.#kind]) === 0) this.#bad('http2.pseudo_unknown');
     else if ((bit(kind) & this.#seen) !== 0) this.#bad('http2.pseudo_duplicate');
     else if (this.#isRegularSeen) this.#bad('http2.pseudo_late');
+    else if (value === '') this.#bad('http2.pseudo_empty');
     this.#seen |= bit(kind);
     switch (kind) {
       case METHOD:
@@ -260,7 +266,7 @@ export class FieldCollector implements DecodedHead {
     if (this.method === '' || this.scheme === '' || this.path === '' || this.authority === '') return hpackFault('http2.pseudo_missing');
     if ((this.#seen & bit(PROTOCOL)) !== 0 && !isConnect) return hpackFault('http2.connect');
     const isPath = this.path.charCodeAt(0) === SLASH || (this.path === '*' && this.method === 'OPTIONS');
-    return isPath ? undefined : hpackFault('http2.path');
+    return isPath ? undefined : hpackFault('http2.path_form');
   }
 }
 

@@ -50,6 +50,6 @@ export function responseBodyBytes(head: DecodedHead, isToHead: boolean, isConnec
 
 /** What is wrong with a head by itself. What has passed a limit was not read to its end. */
 export function headFault(head: DecodedHead): Fault | undefined {
-  if (head.isTooLarge) return fault('http2.head_too_large');
+  if (head.isTooLarge) return fault(head.isTooMany ? 'http2.too_many_headers' : 'http2.head_too_large');
   return head.malformed === undefined ? undefined : { error: head.malformed, h2Code: H2.PROTOCOL_ERROR };
 }

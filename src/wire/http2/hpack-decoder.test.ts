@@ -173,7 +173,7 @@ const HEADS: readonly { name: string; kind?: BlockKind; pairs: readonly Pair[]; 
   { name: 'no :path', pairs: GET.slice(0, 3), want: 'http2.pseudo_missing' },
   { name: 'neither :authority nor host', pairs: GET.filter(([name]) => name !== ':authority'), want: 'http2.pseudo_missing' },
   { name: 'an empty host', pairs: [...GET.filter(([name]) => name !== ':authority'), ['host', '']], want: 'http2.pseudo_missing' },
-  { name: 'an empty :path', pairs: [...GET.slice(0, 3), [':path', '']], want: 'http2.pseudo_missing' },
+  { name: 'an empty :path', pairs: [...GET.slice(0, 3), [':path', '']], want: 'http2.pseudo_empty' },
   {
     name: 'no :scheme',
     pairs: [
@@ -183,8 +183,8 @@ const HEADS: readonly { name: string; kind?: BlockKind; pairs: readonly Pair[]; 
     want: 'http2.pseudo_missing',
   },
   { name: 'a blank in :path', pairs: [...GET.slice(0, 3), [':path', '/a b']], want: 'http2.path' },
-  { name: 'a :path that is not one', pairs: [...GET.slice(0, 3), [':path', 'a']], want: 'http2.path' },
-  { name: ':path * of GET', pairs: [...GET.slice(0, 3), [':path', '*']], want: 'http2.path' },
+  { name: 'a :path that is not one', pairs: [...GET.slice(0, 3), [':path', 'a']], want: 'http2.path_form' },
+  { name: ':path * of GET', pairs: [...GET.slice(0, 3), [':path', '*']], want: 'http2.path_form' },
   { name: 'a blank in :method', pairs: [[':method', 'G T'], ...GET.slice(1)], want: 'http2.method' },
   { name: 'user information in :authority', pairs: [[':authority', 'u@h'], ...GET.slice(0, 2), [':path', '/']], want: 'http2.authority' },
   { name: 'two of host', pairs: get(['host', 'a'], ['host', 'a']), want: 'http2.authority' },

@@ -120,8 +120,10 @@ class Stream {
     const trailers = this.#wishes.get('trailer');
     await this.#wait('late');
     if (this.#end !== '') return;
-    const isEnd = trailers === undefined && !this.#wishes.has('cut');
+    const isEnd = trailers === undefined && !this.#wishes.has('cut') && !this.#wishes.has('tail');
     if (body !== '' || isEnd) this.#write(data(this.#id, body, isEnd));
+    await this.#wait('tail');
+    if (trailers === undefined && this.#wishes.has('tail')) this.#write(data(this.#id, '', true));
     if (this.#wishes.has('cut')) {
       // what was written is passed on before the reset
       await wait(30);

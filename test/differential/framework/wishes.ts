@@ -6,7 +6,7 @@
  * `h` (a field's line), `body`, `size` (a body of so many bytes), `trailer` (a field's line), `late` (ms before the body's end),
  * `reset` (closes without an answer; HTTP/2: RST_STREAM, its value the code's name), `cut` (resets in mid-body),
  * HTTP/1.1 alone: `raw` (these bytes instead of an answer, then `end=1` ends the connection), `chunked`, `close`;
- * HTTP/2 alone: `goaway` (after the answer), `early` (answers before the request's body has ended).
+ * HTTP/2 alone: `tail` (ms between the body and its end), `goaway` (after the answer), `early` (answers before the request's body has ended).
  */
 
 export type Wishes = ReadonlyMap<string, readonly string[]>;
