@@ -79,12 +79,6 @@ export const DIFFERENCES = {
     tulle: 'removes them',
     why: 'they end at the next hop, in responses too (RFC 9110 section 7.6.1)',
   },
-  halfClosedTunnel: {
-    area: 'tunnels',
-    envoy: 'ends a tunnel when the client has ended its side',
-    tulle: 'passes the end on, and ends the tunnel when both sides have',
-    why: 'protocols in a tunnel may use half-closed connections',
-  },
   emptyPath: {
     area: 'HTTP/1.1',
     envoy: 'refuses an absolute target without a path but with a query',
@@ -192,12 +186,6 @@ export const DIFFERENCES = {
     envoy: 'ignores HEADERS of a stream below those that were opened',
     tulle: 'closes the connection',
     why: 'numbers only grow (RFC 9113 section 5.1.1)',
-  },
-  keptAfterUpgrade: {
-    area: 'tunnels',
-    envoy: 'says GOAWAY after it has refused an extended CONNECT',
-    tulle: 'keeps the connection',
-    why: 'other streams of it have nothing to do with that',
   },
   refusedTunnel: {
     area: 'tunnels',

@@ -54,35 +54,34 @@ const connecting = (name: string, authority: string): Field[] => [
 ];
 
 const REFUSED = { 'upstream.0.end': DIFFERENCES.refusedTunnel };
-const KEPT = { connection: DIFFERENCES.keptAfterUpgrade };
-const HALF_CLOSED = { 'log.0.details': DIFFERENCES.halfClosedTunnel, 'log.0.flags': DIFFERENCES.halfClosedTunnel };
-const HALF_CLOSED_H2 = { ...HALF_CLOSED, 'upstream.0.end': DIFFERENCES.halfClosedTunnel };
+const GIVEN_UP = { 'upstream.0.end': DIFFERENCES.cancelledUpstream };
 
 const WEBSOCKETS: Case[] = [
   ...['h1', 'h2'].flatMap((name) => [
     of(`1 to ${name}`, [bytes(`/${name}`, { fields: WEBSOCKET }), 'ping', 'pong'], {
-      differs: name === 'h1' ? HALF_CLOSED : HALF_CLOSED_H2,
+      differs: name === 'h1' ? {} : GIVEN_UP,
     }),
     of(`1 refused by ${name}`, bytes(`/${name}`, { fields: WEBSOCKET, wish: 'status=403' }), { differs: name === 'h1' ? {} : REFUSED }),
     echoed(`2 to ${name}`, extended(`2 to ${name}`, `/${name}`), { isGivenUp: name === 'h1' }),
     echoed(`2 refused by ${name}`, extended(`2 refused by ${name}`, `/${name}`, { wish: 'status=403' }), {
       differs: name === 'h1' ? {} : REFUSED,
     }),
-    echoed(`2 not allowed by the route to ${name}`, extended(`2 not allowed by the route to ${name}`, `/no/${name}`), { differs: KEPT }),
-    echoed(`2 not configured to ${name}`, extended(`2 not configured to ${name}`, `/${name}`), { listener: 'plain', differs: KEPT }),
+    echoed(`2 not allowed by the route to ${name}`, extended(`2 not allowed by the route to ${name}`, `/no/${name}`)),
+    echoed(`2 not configured to ${name}`, extended(`2 not configured to ${name}`, `/${name}`), { listener: 'plain' }),
     of(`1 not configured to ${name}`, bytes(`/${name}`, { fields: WEBSOCKET }), { listener: 'plain' }),
   ]),
   echoed('2 to the dead', extended('2 to the dead', '/dead')),
   of('1 to the dead', bytes('/dead', { fields: WEBSOCKET })),
-  echoed('2 of another protocol', [
-    ...extended('2 of another protocol', '/h1').filter(([name]) => name !== ':protocol'),
-    [':protocol', 'tor'],
-  ]),
+  echoed(
+    '2 of another protocol',
+    [...extended('2 of another protocol', '/h1').filter(([name]) => name !== ':protocol'), [':protocol', 'tor']],
+    { differs: { connection: DIFFERENCES.saidWhy } },
+  ),
   echoed('2 with a length', [...extended('2 with a length', '/h2'), ['content-length', '8']]),
 ];
 
 const RAW = bytes('/in-a-tunnel', { fields: ['x-case: CONNECT-as-TCP'] }).replace('x-case: @\r\n', '');
-const connect1 = (name: string, authority: string, differs: Case['differs']): Case =>
+const connect1 = (name: string, authority: string, differs: Case['differs'] = {}): Case =>
   of(name, [bytes(authority, { method: 'CONNECT', host: authority }), 'ping', 'pong'], { listener: 'connect', isHead: true, differs });
 
 const CONNECTS: Case[] = [
@@ -97,8 +96,8 @@ const CONNECTS: Case[] = [
   echoed('CONNECT to the dead', connecting('CONNECT to the dead', 'dead.test:443'), { listener: 'connect' }),
   echoed('CONNECT without a route', connecting('CONNECT without a route', 'other.test:443'), { listener: 'connect' }),
   echoed('CONNECT not configured', connecting('CONNECT not configured', 'h2.test:443'), { listener: 'main' }),
-  connect1('1 CONNECT to h1', 'h1.test:443', HALF_CLOSED),
-  connect1('1 CONNECT to h2', 'h2.test:443', HALF_CLOSED_H2),
+  connect1('1 CONNECT to h1', 'h1.test:443'),
+  connect1('1 CONNECT to h2', 'h2.test:443', GIVEN_UP),
   of('1 CONNECT without a route', bytes('other.test:443', { method: 'CONNECT', host: 'other.test:443' }), { listener: 'connect' }),
   of('1 CONNECT to the dead', bytes('dead.test:443', { method: 'CONNECT', host: 'dead.test:443' }), { listener: 'connect' }),
 ];

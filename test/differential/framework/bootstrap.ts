@@ -9,7 +9,6 @@ export interface World {
   readonly ports: OriginPorts & {
     /** A port where nobody listens. */
     readonly dead: number;
-    readonly admin: number;
   };
   readonly certificates: Certificates;
   /** A folder for this proxy alone, for logs and files. */
@@ -144,13 +143,16 @@ function listenerOf(name: string, listener: Listener, setup: Setup, world: World
 /** Where the access log of a world's proxy is. */
 export const logFile = (world: World): string => `${world.folder}/access.log`;
 
+/** Where the admin interface of a world's proxy is: a port could be taken before the proxy has it. */
+export const adminSocket = (world: World): string => `${world.folder}/admin.sock`;
+
 /** The whole bootstrap as JSON. */
 export function bootstrap(setup: Setup, world: World): JsonObject {
   const { listeners = { main: {} }, clusters = [] } = setup;
   const named = (all: readonly JsonObject[]): JsonObject[] => all.filter(({ name }) => !clusters.some((own) => own['name'] === name));
   return {
     node: { id: 'compare', cluster: 'compare' },
-    admin: { address: address(world.ports.admin) },
+    admin: { address: { pipe: { path: adminSocket(world) } } },
     static_resources: {
       listeners: [
         ...Object.entries(listeners).map(([name, listener]) => listenerOf(name, listener, setup, world)),

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { eventually, freePort, get } from '../../interop/envoy-process.ts';
-import { bootstrap, logFile, type Setup, type World } from './bootstrap.ts';
+import { ask } from '../../../src/cli/demo/client.ts';
+import { eventually } from '../../interop/envoy-process.ts';
+import { adminSocket, bootstrap, logFile, type Setup, type World } from './bootstrap.ts';
 import type { Target } from './case.ts';
 import type { Certificates } from './certificates.ts';
 import { type Origin, startOrigin } from './origin.ts';
@@ -56,18 +57,24 @@ interface ListenersJson {
 }
 
 /** Ports of the listeners by their names, once the proxy is ready. */
-async function listeningPorts(adminPort: number): Promise<ReadonlyMap<string, number> | undefined> {
-  if ((await get(adminPort, '/ready')).status !== 200) return undefined;
-  const { listener_statuses: all } = JSON.parse((await get(adminPort, '/listeners?format=json')).body) as ListenersJson;
+async function listeningPorts(socketPath: string): Promise<ReadonlyMap<string, number> | undefined> {
+  if ((await ask({ socketPath }, '/ready')).status !== 200) return undefined;
+  const { listener_statuses: all } = JSON.parse((await ask({ socketPath }, '/listeners?format=json')).text) as ListenersJson;
   return new Map(all.map(({ name, local_address: local }) => [name, local.socket_address.port_value]));
 }
 
 /** As `listeningPorts`; waits for them, no longer than the process lives. */
-async function portsOf(adminPort: number, child: ChildProcess, output: () => string): Promise<ReadonlyMap<string, number>> {
-  const listening = await eventually(async () => (child.exitCode === null ? listeningPorts(adminPort) : new Map<string, number>()), output);
+async function portsOf(socketPath: string, child: ChildProcess, output: () => string): Promise<ReadonlyMap<string, number>> {
+  const listening = await eventually(
+    async () => (child.exitCode === null ? listeningPorts(socketPath) : new Map<string, number>()),
+    output,
+  );
   if (listening.size === 0) throw new Error(`${child.spawnfile} ended with ${child.exitCode}: ${output()}`);
   return listening;
 }
+
+/** Reserved for a service that nobody runs (RFC 1078). */
+const DEAD_PORT = 1;
 
 /** Starts a proxy; it serves when this resolves. */
 export async function startProxy(
@@ -79,7 +86,7 @@ export async function startProxy(
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-compare-'));
   const origin = await startOrigin(certificates);
   const servers = await startServers?.();
-  const ports = { admin: await freePort(), dead: await freePort(), ...origin.ports };
+  const ports = { dead: DEAD_PORT, ...origin.ports };
   const world: World = { ports, certificates, folder, servers: servers?.ports ?? {} };
   const file = path.join(folder, 'bootstrap.json');
   const made = setup(world);
@@ -94,7 +101,7 @@ export async function startProxy(
     await servers?.close();
     await rm(folder, { recursive: true });
   };
-  const listening = await portsOf(ports.admin, child, () => output).catch(async (error: unknown) => {
+  const listening = await portsOf(adminSocket(world), child, () => output).catch(async (error: unknown) => {
     await end();
     throw error;
   });
