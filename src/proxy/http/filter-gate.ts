@@ -1,3 +1,4 @@
+import { KeptBytes } from '../../core/kept-bytes.ts';
 import { COLLECT, type CollectOptions, CONTINUE, type FilterStatus, REPLIED, STOP, TAKEN } from './filter.ts';
 import type { Standing } from './filter-order.ts';
 
@@ -36,8 +37,7 @@ interface Collection {
   readonly header: number;
   readonly standing: Standing;
   readonly options: CollectOptions;
-  readonly chunks: Uint8Array[];
-  bytes: number;
+  readonly body: KeptBytes;
 }
 
 /**
@@ -180,14 +180,14 @@ export class FilterGate {
   #startCollection(): void {
     const header = this.#nextHeader - 1;
     const options = this.#collectOptions ?? { maxBytes: 0, isPartialEnough: false };
-    this.#collection = { header, standing: this.#side.standing(header), options, chunks: [], bytes: 0 };
+    this.#collection = { header, standing: this.#side.standing(header), options, body: new KeptBytes() };
   }
 
   #addToCollection(collection: Collection, view: Uint8Array): void {
     const { options } = collection;
-    collection.chunks.push(Buffer.from(view));
-    collection.bytes += view.length;
-    if (collection.bytes < options.maxBytes || (collection.bytes === options.maxBytes && !options.isPartialEnough)) return;
+    collection.body.append(view);
+    const { bytes } = collection.body;
+    if (bytes < options.maxBytes || (bytes === options.maxBytes && !options.isPartialEnough)) return;
     if (options.isPartialEnough) return this.#endCollection(collection, false);
     this.close();
     this.#side.refuseBody();
@@ -196,7 +196,7 @@ export class FilterGate {
   /** Hands the body over, and lets head and body go on behind the filter. */
   #endCollection(collection: Collection, isEnd: boolean): void {
     const { options, header, standing } = collection;
-    const body = Buffer.concat(collection.chunks);
+    const body = Buffer.concat(collection.body.pieces);
     this.#collection = undefined;
     const isWhole = isEnd || body.length <= options.maxBytes;
     const status = this.#side.runBody(header, isWhole ? body : body.subarray(0, options.maxBytes), isWhole);

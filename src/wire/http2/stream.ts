@@ -9,6 +9,7 @@
  * ```
  * A paused stream keeps what comes, its end too; its window is what bounds that.
  */
+import { KeptBytes } from '../../core/kept-bytes.ts';
 import type { HeaderBlock } from '../http/headers.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import type { Http2Reader, Http2Stream } from './types.ts';
@@ -54,8 +55,7 @@ export class Stream implements Http2Stream {
   readonly #host: StreamHost;
   #isPaused = false;
   #isGiving = false;
-  #held: Uint8Array[] | undefined = undefined;
-  #heldBytes = 0;
+  #held: KeptBytes | undefined = undefined;
   #isEndHeld = false;
   #heldTrailers: HeaderBlock | undefined = undefined;
 
@@ -99,9 +99,7 @@ export class Stream implements Http2Stream {
   /** Bytes of DATA have come, borrowed. */
   onPiece(view: Uint8Array): void {
     if (this.#isPaused || this.#held !== undefined) {
-      // not slice: a Buffer's gives the same bytes, which will change
-      (this.#held ??= []).push(new Uint8Array(view));
-      this.#heldBytes += view.length;
+      (this.#held ??= new KeptBytes()).append(view);
       return;
     }
     this.reader.onData(view);
@@ -120,10 +118,9 @@ export class Stream implements Http2Stream {
   drop(): void {
     this.isReset = true;
     this.queue = undefined;
+    const bytes = this.#held?.bytes ?? 0;
     this.#held = undefined;
     this.#isEndHeld = false;
-    const bytes = this.#heldBytes;
-    this.#heldBytes = 0;
     if (bytes > 0) this.#host.giveBack(this, bytes);
   }
 
@@ -143,13 +140,12 @@ export class Stream implements Http2Stream {
     this.reader.onEnd(this.#heldTrailers);
   }
 
-  #giveNext(held: Uint8Array[]): void {
+  #giveNext(held: KeptBytes): void {
     const view = held.shift();
     if (view === undefined) {
       this.#held = undefined;
       return;
     }
-    this.#heldBytes -= view.length;
     this.reader.onData(view);
     this.#host.giveBack(this, view.length);
   }
