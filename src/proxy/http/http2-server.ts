@@ -44,6 +44,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   #isClosing = false;
   #drainTimer: WheelTimer | undefined = undefined;
   #closeTimer: WheelTimer | undefined = undefined;
+  #headTimer: WheelTimer | undefined = undefined;
 
   constructor(connection: Connection, life: ConnectionLife, runtime: HcmRuntime) {
     this.#connection = connection;
@@ -72,6 +73,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
 
   onRequest(wire: Http2Stream, head: IncomingRequest, isEnd: boolean): Http2Reader {
     const { stats, http2Stats, config } = this.#runtime;
+    this.#stopHeadTimer();
     if (config.underscores === 'reject' && underscored(head.headers).length > 0) {
       http2Stats.requests_rejected_with_underscores_in_headers.value++;
       return this.#refuse(wire, 'DR', 'http2.unexpected_underscore');
@@ -133,7 +135,9 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
 
   onData(bytes: Uint8Array): void {
     this.#runtime.stats.downstream_cx_rx_bytes_total.value += bytes.length;
-    if (!this.#isClosing) this.#http2.feed(bytes);
+    if (this.#isClosing) return;
+    this.#http2.feed(bytes);
+    if (this.#runtime.config.requestHeadersTimeoutMs > 0) this.#watchHead();
   }
 
   onEnd(): void {
@@ -152,6 +156,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     this.#keepAlive?.stop();
     timers.cancel(this.#drainTimer);
     timers.cancel(this.#closeTimer);
+    this.#stopHeadTimer();
     stats.downstream_cx_http2_active.value--;
     this.#life.closed(this.#running);
     this.#http2.closed(error ?? '');
@@ -210,6 +215,26 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     this.#http2.goAway(H2.PROTOCOL_ERROR, false);
     this.#closeGently();
     return REFUSED;
+  }
+
+  /** A head that has begun must end within `request_headers_timeout`. */
+  #watchHead(): void {
+    const { config, timers } = this.#runtime;
+    if (this.#isClosing || !this.#http2.isWithinHead) this.#stopHeadTimer();
+    else this.#headTimer ??= timers.after(config.requestHeadersTimeoutMs, () => this.#onHeadTimeout());
+  }
+
+  #stopHeadTimer(): void {
+    this.#runtime.timers.cancel(this.#headTimer);
+    this.#headTimer = undefined;
+  }
+
+  /** Nothing else can come on the connection before the head has ended: it closes. */
+  #onHeadTimeout(): void {
+    this.#runtime.stats.downstream_rq_header_timeout.value++;
+    logRefused(this.#runtime, this.downstream, undefined, 'request_header_timeout');
+    this.#http2.goAway(H2.ENHANCE_YOUR_CALM, false);
+    this.#closeGently();
   }
 
   #onSilence(): void {

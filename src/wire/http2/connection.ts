@@ -74,6 +74,11 @@ class Dispatcher implements FrameHandler {
     this.#control = new ControlIntake(core, () => this.#heads.onSettingsAck());
   }
 
+  /** A field block waits for CONTINUATION. */
+  get isWithinBlock(): boolean {
+    return this.#heads.openId !== 0;
+  }
+
   get isStopped(): boolean {
     return this.#core.isDead;
   }
@@ -126,6 +131,7 @@ class Dispatcher implements FrameHandler {
 
 export class Http2Connection {
   readonly #core: ConnectionCore;
+  readonly #dispatcher: Dispatcher;
   readonly #reader: FrameReader;
 
   /** Writes the preface and SETTINGS at once: nobody waits for the other (RFC 9113 section 3.4). */
@@ -133,7 +139,8 @@ export class Http2Connection {
     const isServer = role === 'server';
     const core = new ConnectionCore(isServer, options, sink, owner, clock);
     this.#core = core;
-    this.#reader = new FrameReader(new Dispatcher(core), isServer);
+    this.#dispatcher = new Dispatcher(core);
+    this.#reader = new FrameReader(this.#dispatcher, isServer);
     const settings = settingsText(isServer, core.streamWindowBytes, options);
     const update = core.windowBytes > INITIAL_WINDOW ? windowUpdateText(0, core.windowBytes - INITIAL_WINDOW) : '';
     core.writer.text((isServer ? '' : PREFACE) + settings + update);
@@ -146,6 +153,11 @@ export class Http2Connection {
 
   get isIdle(): boolean {
     return this.#core.streams.size === 0;
+  }
+
+  /** The peer has begun a head, or trailers, and not ended it: nothing else can come before it does. */
+  get isWithinHead(): boolean {
+    return this.#reader.isWithinHeaders || this.#dispatcher.isWithinBlock;
   }
 
   /** Client: whether `open` may be called now. */

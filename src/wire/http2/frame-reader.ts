@@ -10,7 +10,7 @@
  * ```
  */
 import { fault, type Fault } from './faults.ts';
-import { CONTINUATION, DATA, FRAME_HEAD_BYTES, MAX_FRAME_BYTES, PADDED, PREFACE, uint31At } from './frames.ts';
+import { CONTINUATION, DATA, FRAME_HEAD_BYTES, HEADERS, MAX_FRAME_BYTES, PADDED, PREFACE, uint31At } from './frames.ts';
 
 export interface FrameHandler {
   /** Nothing more is to be read. */
@@ -54,6 +54,11 @@ export class FrameReader {
   constructor(handler: FrameHandler, expectsPreface: boolean) {
     this.#handler = handler;
     this.#state = expectsPreface ? IN_PREFACE : IN_HEAD;
+  }
+
+  /** HEADERS have begun that are not all there yet. */
+  get isWithinHeaders(): boolean {
+    return this.#state === IN_PAYLOAD && this.#type === HEADERS;
   }
 
   feed(bytes: Uint8Array): void {
