@@ -11,7 +11,7 @@ export interface Standing {
 }
 
 /** One direction's filters in the order in which they run, each list only those that take part. */
-export interface FilterOrder<Headers extends Kind, Data extends Kind, End extends Kind> {
+interface FilterOrder<Headers extends Kind, Data extends Kind, End extends Kind> {
   readonly headers: readonly Having<Headers>[];
   readonly data: readonly Having<Data>[];
   readonly ends: readonly Having<End>[];

@@ -25,6 +25,7 @@ interface Exchange {
   client: Http2Stream | undefined;
   server: Http2Stream | undefined;
   hasHead: boolean;
+  isAnswered: boolean;
   isReset: boolean;
 }
 
@@ -83,7 +84,15 @@ class Pair {
 
   open(): void {
     if (!this.client.canOpen || this.exchanges.length > 40) return;
-    const exchange: Exchange = { up: flow(), down: flow(), client: undefined, server: undefined, hasHead: false, isReset: false };
+    const exchange: Exchange = {
+      up: flow(),
+      down: flow(),
+      client: undefined,
+      server: undefined,
+      hasHead: false,
+      isAnswered: false,
+      isReset: false,
+    };
     const path = `/${this.exchanges.push(exchange) - 1}`;
     const head = { method: 'POST', path, authority: 'a', scheme: 'http', headers: headersOf([['x-id', path]]), upgrade: '' };
     exchange.client = this.client.open(head, false, reader(exchange, exchange.down));
@@ -93,7 +102,10 @@ class Pair {
     const into = isUp ? exchange.up : exchange.down;
     const stream = isUp ? exchange.client : exchange.server;
     if (stream === undefined || into.isSentEnd || exchange.isReset) return;
-    if (!isUp && into.sent === '') stream.sendResponse(200, headersOf([['x', 'y']]), false);
+    if (!isUp && !exchange.isAnswered) {
+      exchange.isAnswered = true;
+      stream.sendResponse(200, headersOf([['x', 'y']]), false);
+    }
     const text = String.fromCharCode(65 + (into.sent.length % 26)).repeat(length);
     into.sent += text;
     const borrowed = Buffer.from(text, 'latin1');
@@ -104,7 +116,7 @@ class Pair {
   end(exchange: Exchange, isUp: boolean, trailers: HeaderBlock | undefined): void {
     const into = isUp ? exchange.up : exchange.down;
     const stream = isUp ? exchange.client : exchange.server;
-    if (stream === undefined || into.isSentEnd || exchange.isReset || (!isUp && into.sent === '')) return;
+    if (stream === undefined || into.isSentEnd || exchange.isReset || (!isUp && !exchange.isAnswered)) return;
     into.isSentEnd = true;
     into.sentTrailers = trailers?.get('t') ?? '';
     stream.sendEnd(trailers);

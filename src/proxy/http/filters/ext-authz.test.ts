@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { systemClock } from '../../../core/clock.ts';
+import { ApiVersion } from '../../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import { ExtAuthzPerRouteSchema, ExtAuthzSchema } from '../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { createStats, type StatsRegistry } from '../../telemetry/registry.ts';
 import { fakeRequest, fakeScope } from '../../telemetry/testing/fake-stream.ts';
@@ -139,6 +140,14 @@ const REFUSED: readonly [name: string, init: Init, want: RegExp][] = [
     /only envoy_grpc/,
   ],
   ['a body of no length', { withRequestBody: { maxRequestBytes: 0 } }, /with_request_body\.max_request_bytes: is not above 0/],
+  [
+    'messages of version 2',
+    {
+      transportApiVersion: ApiVersion.V2,
+      services: { case: 'grpcService', value: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: 'c' } } } },
+    },
+    /transport_api_version: is V2/,
+  ],
   ['an empty list', { allowedHeaders: {} }, /allowed_headers\.patterns: is empty/],
 ];
 for (const [name, init, want] of REFUSED) {

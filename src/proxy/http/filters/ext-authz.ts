@@ -93,8 +93,8 @@ function routeBody({ disableRequestBodyBuffering, withRequestBody }: CheckSettin
 function parseRoute(message: unknown, path: string): AuthzRoute {
   if (!isMessage(message, ExtAuthzPerRouteSchema)) throw new ConfigError(path, `is not a ${ExtAuthzPerRouteSchema.typeName}`);
   const { override } = message;
-  if (override.case === undefined) throw new ConfigError(path, 'says neither disabled nor check_settings');
   if (override.case === 'disabled') return new AuthzRoute(true, {}, undefined);
+  if (override.case !== 'checkSettings') throw new ConfigError(path, 'says neither disabled nor check_settings');
   return new AuthzRoute(false, override.value.contextExtensions, routeBody(override.value, `${path}.check_settings`));
 }
 

@@ -5,7 +5,7 @@ import { Http2Connection } from '../connection.ts';
 import { DEFAULT_HTTP2_OPTIONS } from '../options.ts';
 import type { FrameSink, Http2Options, Http2Owner } from '../types.ts';
 
-export const NO_OWNER: Http2Owner = {
+const NO_OWNER: Http2Owner = {
   onRequest() {
     throw new Error('a server opened a stream');
   },

@@ -5,6 +5,7 @@ import {
   type HeaderValueOption,
   HeaderValueOption_HeaderAppendAction as Action,
 } from '../../../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { ApiVersion } from '../../../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import type { GrpcService } from '../../../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts';
 import type { ExtAuthz } from '../../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import {
@@ -41,6 +42,7 @@ export interface GrpcCheck {
 export function readGrpcCheck(service: GrpcService, message: ExtAuthz, path: string): GrpcCheck {
   const { targetSpecifier: target } = service;
   const at = `${path}.grpc_service`;
+  if (message.transportApiVersion === ApiVersion.V2) throw new ConfigError(`${path}.transport_api_version`, 'is V2, which is no more');
   if (target.case !== 'envoyGrpc') throw new ConfigError(at, 'only envoy_grpc is supported by Tulle');
   if (target.value.clusterName === '') throw new ConfigError(`${at}.envoy_grpc.cluster_name`, 'is empty');
   return {

@@ -47,7 +47,7 @@ function isAudienceAllowed(allowed: ReadonlySet<string>, jwt: Jwt): boolean {
 function readKeys(message: JwtProvider, name: string, path: string): Provider['keys'] {
   const { jwksSourceSpecifier: source } = message;
   if (source.case === 'remoteJwks') return { kind: 'remote', settings: readRemote(source.value, `${path}.remote_jwks`) };
-  if (source.case === undefined) throw new ConfigError(path, 'has neither remote_jwks nor local_jwks');
+  if (source.case !== 'localJwks') throw new ConfigError(path, 'has neither remote_jwks nor local_jwks');
   const set = parseJwks(readDataSource(source.value, `${path}.local_jwks`));
   if (isStatus(set)) throw new ConfigError(`${path}.local_jwks`, `provider '${name}' has invalid keys: ${set.text}`);
   return { kind: 'local', set };
