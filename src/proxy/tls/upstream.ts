@@ -151,8 +151,10 @@ export class TlsTransport implements Transport {
           keep();
         },
         onSecure: (socket, verifyError) => {
-          if (!this.#isAccepted(host, socket, verifyError, serverName, handlers)) return;
-          const uriSans = socket.isSessionReused() ? (former?.uriSans ?? []) : altNamesOf(peerCertificate(socket)).uris;
+          // read once: Node takes a server's certificate off the chain when it is asked for, and has none the second time
+          const certificate = peerCertificate(socket);
+          if (!this.#isAccepted(host, socket, certificate, verifyError, serverName, handlers)) return;
+          const uriSans = socket.isSessionReused() ? (former?.uriSans ?? []) : altNamesOf(certificate).uris;
           const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
           trusted = { alpn, uriSans, localUriSans: current.localUriSans };
           this.#handOver(host, socket, trusted, handlers);
@@ -185,10 +187,17 @@ export class TlsTransport implements Transport {
   }
 
   /** Whether the peer is whom we want; tells where it is not. */
-  #isAccepted(host: Host, socket: TLSSocket, verifyError: string | undefined, serverName: string, handlers: TransportHandlers): boolean {
+  #isAccepted(
+    host: Host,
+    socket: TLSSocket,
+    certificate: X509Certificate | undefined,
+    verifyError: string | undefined,
+    serverName: string,
+    handlers: TransportHandlers,
+  ): boolean {
     // sessions are kept of peers that were judged under the same secrets, and a resumed one shows no certificate
     const isResumed = socket.isSessionReused();
-    const refusal = isResumed ? undefined : this.#refusal(peerCertificate(socket), verifyError, serverName);
+    const refusal = isResumed ? undefined : this.#refusal(certificate, verifyError, serverName);
     if (refusal !== undefined) {
       socket.destroy();
       this.#sessions.delete(host);
