@@ -79,7 +79,7 @@ const LOG: JsonObject = {
 const PROBE: JsonObject = { name: 'probe', domains: ['probe'], routes: [direct('/', 200, 'probe')] };
 
 /** Bytes of a certificate or key, as configuration has them. */
-export const inline = (text: string): JsonObject => ({ inline_string: text });
+const inline = (text: string): JsonObject => ({ inline_string: text });
 
 /** A DataSource pair for a certificate and its key. */
 export const certificate = (pair: { readonly certificateChain: string; readonly privateKey: string }): JsonObject => ({

@@ -10,8 +10,8 @@ export interface Certificates {
   readonly client: TestKeyPair;
 }
 
-export const CLIENT_ID = 'spiffe://mesh.test/ns/shop/sa/client';
-export const PROXY_ID = 'spiffe://mesh.test/ns/shop/sa/proxy';
+const CLIENT_ID = 'spiffe://mesh.test/ns/shop/sa/client';
+const PROXY_ID = 'spiffe://mesh.test/ns/shop/sa/proxy';
 
 /** Makes them; some 100 ms. */
 export function createCertificates(): Certificates {

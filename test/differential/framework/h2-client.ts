@@ -11,7 +11,7 @@ const PATIENCE_MS = 5000;
 const OPENING = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), GREETING]);
 
 /** One stream, as its client sees it. */
-export class ClientStream {
+class ClientStream {
   readonly id: number;
   readonly #client: H2Client;
   readonly #interim: Answer[] = [];
@@ -98,7 +98,7 @@ function answerOf(fields: readonly Field[]): Pick<Answer, 'line' | 'fields'> {
 }
 
 /** One connection. */
-export class H2Client {
+class H2Client {
   readonly #socket: net.Socket;
   readonly #streams = new Map<number, ClientStream>();
   readonly #waiting = new Set<() => void>();
