@@ -31,5 +31,7 @@ export interface MemberOwner {
   readonly stats: ClusterHttpStats;
   /** A request has ended, or there is more room than before. */
   onRoom(member: PoolMember): void;
+  /** HTTP/2: the host takes so many streams at a time on a connection. */
+  onStreamLimit(streams: number): void;
   onClosed(member: PoolMember): void;
 }

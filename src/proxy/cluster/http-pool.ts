@@ -56,6 +56,8 @@ export class HttpPool implements MemberOwner {
   #connecting = 0;
   /** Requests that a connection on its way is expected to take. */
   #roomExpected: number;
+  /** Streams that the host took on the connection that said so last. */
+  #hostStreams: number | undefined = undefined;
   #isClosing = false;
   #sweeper: WheelTimer | undefined = undefined;
 
@@ -123,6 +125,11 @@ export class HttpPool implements MemberOwner {
     if (!member.isBusy) this.#idle(member);
   }
 
+  onStreamLimit(streams: number): void {
+    this.#hostStreams = streams;
+    this.#roomExpected = this.#http2Room;
+  }
+
   onClosed(member: PoolMember): void {
     this.#members.delete(member);
     if (member.isListed) this.#listed.splice(this.#listed.indexOf(member), 1);
@@ -136,6 +143,10 @@ export class HttpPool implements MemberOwner {
 
   get #needsConnection(): boolean {
     return this.#connecting * this.#roomExpected < this.#waiting.length;
+  }
+
+  get #http2Room(): number {
+    return Math.min(this.#cluster.http.http2.options.maxConcurrentStreams, Math.max(1, this.#hostStreams ?? Infinity));
   }
 
   #idle(member: PoolMember): void {
@@ -215,7 +226,7 @@ export class HttpPool implements MemberOwner {
     const cluster = this.#cluster;
     if (isHttp2) this.stats.upstream_cx_http2_total.value++;
     else this.stats.upstream_cx_http1_total.value++;
-    this.#roomExpected = isHttp2 ? cluster.http.http2.options.maxConcurrentStreams : 1;
+    this.#roomExpected = isHttp2 ? this.#http2Room : 1;
     const member = isHttp2 ? this.#http2Client(connection, tls) : new Http1Client(connection, tls, this, cluster.http.http1);
     this.#members.add(member);
     const { maxConnectionDurationMs } = cluster.http;
@@ -236,6 +247,7 @@ export class HttpPool implements MemberOwner {
       stats: clusterHttp2Stats(stats),
       clock: this.#clock,
       random: Math.random,
+      hostStreams: this.#hostStreams,
     });
   }
 

@@ -53,7 +53,7 @@ function served(): { connection: LateConnection; client: Http1Client; idle: Pool
   const client = new Http1Client(
     connection,
     undefined,
-    { stats: clusterHttpStats(createStats()), onRoom: (each) => idle.push(each), onClosed() {} },
+    { stats: clusterHttpStats(createStats()), onRoom: (each) => idle.push(each), onStreamLimit() {}, onClosed() {} },
     HTTP1,
   );
   client.open();

@@ -21,6 +21,8 @@ export interface Http2ClientScope {
   readonly stats: Http2Stats;
   readonly clock: Clock;
   readonly random: Random;
+  /** How many streams the host took on a connection before; undefined where it has not said anything yet. */
+  readonly hostStreams: number | undefined;
 }
 
 /**
@@ -43,6 +45,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   readonly #owner: MemberOwner;
   readonly #clock: Clock;
   readonly #limit: number;
+  readonly #firstLimit: number;
   readonly #codec: Http2Connection;
   readonly #keepAlive: KeepAlive | undefined;
   readonly #idleIntervalMs: number;
@@ -57,7 +60,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
     connection: Connection,
     tls: UpstreamTls | undefined,
     owner: MemberOwner,
-    { settings, stats, clock, random }: Http2ClientScope,
+    { settings, stats, clock, random, hostStreams = FIRST_STREAMS }: Http2ClientScope,
   ) {
     const { options, keepAlive } = settings;
     this.connection = connection;
@@ -67,6 +70,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
     this.#owner = owner;
     this.#clock = clock;
     this.#limit = options.maxConcurrentStreams;
+    this.#firstLimit = Math.min(this.#limit, Math.max(1, hostStreams));
     this.#lastActivityMs = clock.monotonicMs();
     connection.gatherWrites();
     this.#codec = new Http2Connection('client', options, connection, this, clock);
@@ -82,7 +86,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
 
   get hasRoom(): boolean {
     if (this.isRetired || this.isClosed || !this.#codec.canOpen) return false;
-    return this.#active < (this.#codec.hasPeerSettings ? this.#limit : Math.min(this.#limit, FIRST_STREAMS));
+    return this.#active < (this.#codec.hasPeerSettings ? this.#limit : this.#firstLimit);
   }
 
   get #active(): number {
@@ -152,6 +156,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   }
 
   onSettings(): void {
+    this.#owner.onStreamLimit(this.#codec.peerMaxStreams);
     for (const callback of this.#early.splice(0)) callback();
     this.#owner.onRoom(this);
   }
