@@ -49,7 +49,7 @@ function leaving(code: string): Case {
   return on2(
     name,
     async (client) => {
-      const stream = client.request(head(name, '/h2', { wish: 'late=100;size=5' }));
+      const stream = client.request(head(name, '/h2', { wish: 'late=1000;size=5' }));
       await stream.answered();
       stream.reset(codeOf(code));
       await wait(20);
@@ -77,7 +77,7 @@ function leavingItsBody(code: string): Case {
 const FROM_CLIENT: Case[] = [
   ...['CANCEL', 'INTERNAL_ERROR'].flatMap((code) => [leaving(code), leavingItsBody(code)]),
   on2('client resets before an answer of HTTP 1', async (client) => {
-    const stream = client.request(head('client resets before an answer of HTTP 1', '/h1', { wish: 'delay=60' }));
+    const stream = client.request(head('client resets before an answer of HTTP 1', '/h1', { wish: 'delay=1000' }));
     await wait(30);
     stream.reset(codeOf('CANCEL'));
     await wait(20);
