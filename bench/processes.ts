@@ -71,9 +71,16 @@ export function isInstalled(command: string): boolean {
   return (process.env['PATH'] ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, command)));
 }
 
-/** Starts a program; its output goes to `log`. */
+const started = new Set<ChildProcess>();
+process.on('exit', () => started.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+/** Starts a program; its output goes to `log`. It ends with this process at the latest. */
 export function start(command: string, args: readonly string[], log: number, env: NodeJS.ProcessEnv = process.env): ChildProcess {
-  return spawn(command, args, { stdio: ['ignore', log, log], env });
+  const child = spawn(command, args, { stdio: ['ignore', log, log], env });
+  started.add(child);
+  child.once('exit', () => started.delete(child));
+  return child;
 }
 
 /** Resolves when something accepts connections on a loopback port; throws after `timeoutMs`. */
