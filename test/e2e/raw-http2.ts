@@ -30,7 +30,8 @@ export class RawHttp2 {
   readonly resets = new Map<number, string>();
   /** Streams that the proxy has ended in order. */
   readonly ended = new Set<number>();
-  bodyBytes = 0;
+  /** It does not answer PINGs. */
+  isDumb = false;
   #pongs = 0;
 
   private constructor(socket: net.Socket) {
@@ -96,13 +97,12 @@ export class RawHttp2 {
   #take(type: number, flags: number, id: number, payload: Buffer): void {
     if (type === FRAME.SETTINGS && (flags & ACK) === 0) this.send(frame(FRAME.SETTINGS, ACK, 0));
     if (type === FRAME.PING && (flags & ACK) !== 0) this.#pongs++;
+    else if (type === FRAME.PING && !this.isDumb) this.send(frame(FRAME.PING, ACK, 0, payload));
     if (type === FRAME.RST_STREAM) this.resets.set(id, codeName(payload.readUInt32BE(0)));
     if (type === FRAME.GOAWAY) {
       this.goAway = codeName(payload.readUInt32BE(4));
       this.goAwayStream = Math.min(this.goAwayStream, payload.readUInt32BE(0));
     }
-    if (type !== FRAME.DATA) return;
-    this.bodyBytes += payload.length;
-    if ((flags & 1) !== 0) this.ended.add(id);
+    if (type === FRAME.DATA && (flags & 1) !== 0) this.ended.add(id);
   }
 }
