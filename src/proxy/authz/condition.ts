@@ -29,6 +29,14 @@ export type Residual = boolean | ((input: AuthzInput) => boolean);
 
 type Test = (input: AuthzInput) => boolean;
 
+/** Asks all until one gives `deciding`. A loop: closures for every request were a tenth of all that a proxy allocates. */
+function testAll(tests: readonly Test[], deciding: boolean): Test {
+  return (input) => {
+    for (const test of tests) if (test(input) === deciding) return deciding;
+    return !deciding;
+  };
+}
+
 /** Combines what is left: `deciding` is the value that settles it (false for and, true for or). */
 function reduceAll(conditions: readonly Condition[], connection: DownstreamConnection, deciding: boolean): Residual {
   const rest: Test[] = [];
@@ -40,7 +48,7 @@ function reduceAll(conditions: readonly Condition[], connection: DownstreamConne
   const [only] = rest;
   if (only === undefined) return !deciding;
   if (rest.length === 1) return only;
-  return deciding ? (input) => rest.some((test) => test(input)) : (input) => rest.every((test) => test(input));
+  return testAll(rest, deciding);
 }
 
 /** Decides all of a condition that depends on the connection alone. */

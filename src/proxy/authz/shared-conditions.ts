@@ -20,13 +20,23 @@ export function headerCondition(matcher: HeaderMatcher, path: string): Condition
   return { kind: 'request', holds: ({ request }) => request !== undefined && matches(request) };
 }
 
+/** The last answer of `pathOf`: all conditions ask about one request in turn. */
+let lastTarget = '';
+let lastPath = '';
+
 /** The path of a request target, without query and fragment. */
 function pathOf(target: string): string {
+  if (target === lastTarget) return lastPath;
+  lastTarget = target;
+  lastPath = target;
   for (let i = 0; i < target.length; i++) {
     const c = target.charCodeAt(i);
-    if (c === 0x3f || c === 0x23) return target.slice(0, i);
+    if (c === 0x3f || c === 0x23) {
+      lastPath = target.slice(0, i);
+      break;
+    }
   }
-  return target;
+  return lastPath;
 }
 
 /** The request's path. */
