@@ -24,6 +24,9 @@ import { logRefused } from './log-refused.ts';
 import { underscored } from './request-hygiene.ts';
 import type { ResponseFlag } from './stream-info.ts';
 
+/** Within which connections are told that their listener drains, lest all clients come back at once. */
+const LEAVE_SPREAD_MS = 1000;
+
 const REFUSED: Http2Reader = { onHead() {}, onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
 
 /** Limits that Envoy does not take for breaches of the protocol. */
@@ -45,6 +48,8 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   #drainTimer: WheelTimer | undefined = undefined;
   #closeTimer: WheelTimer | undefined = undefined;
   #headTimer: WheelTimer | undefined = undefined;
+  #leaveTimer: WheelTimer | undefined = undefined;
+  readonly #onListenerDrain = (): void => this.#leaveSoon();
 
   constructor(connection: Connection, life: ConnectionLife, runtime: HcmRuntime) {
     this.#connection = connection;
@@ -55,6 +60,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     const { config, stats, timers, scope } = runtime;
     stats.downstream_cx_http2_total.value++;
     stats.downstream_cx_http2_active.value++;
+    scope.whenDraining?.add(this.#onListenerDrain);
     connection.gatherWrites();
     this.#http2 = new Http2Connection('server', config.http2.options, connection, this, scope.clock);
     const { keepAlive } = config.http2;
@@ -92,10 +98,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   }
 
   onResponse(): void {
-    const { scope, stats } = this.#runtime;
-    if (this.#isDraining || !scope.isDraining()) return;
-    stats.downstream_cx_drain_close.value++;
-    this.#drain();
+    if (this.#runtime.scope.isDraining()) this.#drainClose();
   }
 
   onDone(isLast: boolean): void {
@@ -151,8 +154,10 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   }
 
   onClose(error: string | undefined): void {
-    const { timers, stats } = this.#runtime;
+    const { timers, stats, scope } = this.#runtime;
     this.#isClosing = true;
+    scope.whenDraining?.delete(this.#onListenerDrain);
+    timers.cancel(this.#leaveTimer);
     this.#keepAlive?.stop();
     timers.cancel(this.#drainTimer);
     timers.cancel(this.#closeTimer);
@@ -168,6 +173,18 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
 
   onExpired(): void {
     this.#drain();
+  }
+
+  #drainClose(): void {
+    if (this.#isDraining || this.#isClosing) return;
+    this.#runtime.stats.downstream_cx_drain_close.value++;
+    this.#drain();
+  }
+
+  /** A client that asks nothing meanwhile would learn of the listener's end only when it is cut off. */
+  #leaveSoon(): void {
+    const { timers, scope } = this.#runtime;
+    this.#leaveTimer = timers.after(scope.random() * LEAVE_SPREAD_MS, () => this.#drainClose());
   }
 
   /** Tells the client to go; streams that are on their way to us are served until `drain_timeout` has passed. */

@@ -54,6 +54,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   readonly #runner: ConnectionRunner;
   #acceptors: Acceptor[] = [];
   #isDraining = false;
+  readonly #whenDraining = new Set<() => void>();
   #onWarm: (() => void)[] = [];
 
   constructor(settings: ListenerSettings, scope: Scope) {
@@ -66,6 +67,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
       direction: settings.direction,
       listenerMetadata: settings.metadata,
       isDraining: () => this.#isDraining,
+      whenDraining: this.#whenDraining,
     };
     const make = (chain: ParsedChain): FilterChain => ({
       name: chain.name,
@@ -146,6 +148,8 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
 
   drain(): void {
     this.#isDraining = true;
+    for (const tell of this.#whenDraining) tell();
+    this.#whenDraining.clear();
     for (const acceptor of this.#acceptors) acceptor.close();
     this.#acceptors = [];
   }

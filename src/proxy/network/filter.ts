@@ -28,6 +28,8 @@ export interface NetworkScope {
   scopes?(): ScopeSource;
   /** True while the listener drains: answers should ask clients to leave. */
   isDraining(): boolean;
+  /** Called when the listener begins to drain; absent where it never does. Whoever adds a call takes it away again. */
+  readonly whenDraining?: Set<() => void>;
   /** True since `/healthcheck/fail`, until `/healthcheck/ok`; absent: never. */
   isFailingHealthChecks?(): boolean;
 }
