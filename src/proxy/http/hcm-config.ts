@@ -78,6 +78,8 @@ export interface HcmConfig {
   readonly streamIdleTimeoutMs: number;
   /** How long the end of a response may wait for a client that does not take it. */
   readonly streamFlushTimeoutMs: number;
+  /** That is `stream_idle_timeout`, `stream_flush_timeout` being absent: so it is for routes too. */
+  readonly isFlushTimeoutIdle: boolean;
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;
   readonly maxStreamDurationMs: number;
@@ -311,6 +313,7 @@ function readTimes(hcm: HttpConnectionManager) {
   return {
     streamIdleTimeoutMs: durationMs(hcm.streamIdleTimeout, FIVE_MINUTES_MS),
     streamFlushTimeoutMs: durationMs(hcm.streamFlushTimeout, durationMs(hcm.streamIdleTimeout, FIVE_MINUTES_MS)),
+    isFlushTimeoutIdle: hcm.streamFlushTimeout === undefined,
     requestTimeoutMs: durationMs(hcm.requestTimeout, 0),
     requestHeadersTimeoutMs: durationMs(hcm.requestHeadersTimeout, 0),
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),

@@ -144,9 +144,9 @@ export class Http2ServerStream implements StreamCodec, Http2Reader {
       if (this.#isUnread) this.#reset(H2.NO_ERROR);
       return;
     }
-    const { config, timers } = this.#runtime;
-    if (config.streamFlushTimeoutMs <= 0 || this.#flushTimer !== undefined) return;
-    this.#flushTimer = timers.after(config.streamFlushTimeoutMs, () => this.#onFlushTimeout());
+    const { flushTimeoutMs } = this.#stream;
+    if (flushTimeoutMs <= 0 || this.#flushTimer !== undefined) return;
+    this.#flushTimer = this.#runtime.timers.after(flushTimeoutMs, () => this.#onFlushTimeout());
   }
 
   #onFlushTimeout(): void {

@@ -136,11 +136,19 @@ export function nameProxy(headers: HeaderMap, node: LocalNode): void {
   if (node.id !== '') headers.set('x-envoy-downstream-service-node', node.id);
 }
 
-/** Cleans a head in place, and says where the request comes from. */
-export function cleanRequest(request: IncomingRequest, connection: DownstreamConnection, options: HygieneOptions): Origin {
+/** Cleans a head in place, and says where the request comes from. `internalOnly`: further fields for trusted callers only. */
+export function cleanRequest(
+  request: IncomingRequest,
+  connection: DownstreamConnection,
+  options: HygieneOptions,
+  internalOnly: readonly string[] = [],
+): Origin {
   const { headers } = request;
   const origin = readOrigin(headers, connection, options);
-  for (const name of origin.isInternal ? [] : INTERNAL_FIELDS) headers.remove(name);
+  if (!origin.isInternal) {
+    for (const name of INTERNAL_FIELDS) headers.remove(name);
+    for (const name of internalOnly) headers.remove(name);
+  }
   if (origin.isEdge) {
     for (const name of EDGE_FIELDS) headers.remove(name);
     const client = origin.client === '' ? connection.remote.host : origin.client;

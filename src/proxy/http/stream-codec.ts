@@ -12,6 +12,8 @@ export interface CodedStream {
   readonly isTunnel: boolean;
   /** The connection should serve nothing more, where it serves one request at a time. */
   readonly isLast: boolean;
+  /** How long the end of the response may wait for a client that does not take it; 0 for ever. */
+  readonly flushTimeoutMs: number;
 }
 
 /** The codec's side of one request: where the response is written, and where the request's bytes come from. */

@@ -15,7 +15,7 @@ import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Downstream, Response, Upstream } from '../router/downstream.ts';
 import { streamDuration } from '../router/grpc-timeout.ts';
 import { FILTER_DISABLED, FILTER_ENABLED } from '../router/per-filter-config.ts';
-import type { ClusterChoice, RouteAction, RouteEntry } from '../router/route.ts';
+import type { ClusterChoice, RouteEntry } from '../router/route.ts';
 import { Exchange } from '../router/router.ts';
 import type { CollectOptions, HttpFilterHandlers, HttpStream, LocalReply } from './filter.ts';
 import { FilterGate } from './filter-gate.ts';
@@ -30,8 +30,6 @@ import { countStatus, countStream } from './stream-counts.ts';
 import { flagBit, type ResponseFlag, type StreamInfo } from './stream-info.ts';
 import { newStreamInfo } from './stream-state.ts';
 import { StreamTimers, type TimedStream } from './stream-timers.ts';
-
-type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
 
 /** Who asks that no more bytes come: a filter, or whoever they go to. */
 const BY_FILTER = 1;
@@ -55,6 +53,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   isRequestDone = false;
   isResponseWhole = false;
   isLast = false;
+  flushTimeoutMs: number;
   isOver = false;
   requestTrailers: HeaderBlock | undefined = undefined;
   responseTrailers: HeaderBlock | undefined = undefined;
@@ -78,6 +77,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.#runtime = runtime;
     this.info = newStreamInfo(request, codec.downstream, clock.wallMs(), clock.monotonicMs());
     this.#timers = new StreamTimers(runtime.timers, this);
+    this.flushTimeoutMs = runtime.config.streamFlushTimeoutMs;
     this.#requestGate = new FilterGate(new RequestSide(this, runtime.requestFilters));
     this.#responseGate = new FilterGate(new ResponseSide(this, runtime.responseFilters));
     const { stats } = runtime;
@@ -87,7 +87,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
 
   /** Starts with the head. `hasBody` false: nothing follows. */
   begin(hasBody: boolean): void {
-    const { config, tracing, scope } = this.#runtime;
+    const { config, tracing, scope, routes } = this.#runtime;
     const { request } = this;
     this.isRequestWhole = !hasBody;
     if (!hasBody) this.#requestDone();
@@ -96,16 +96,15 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     const refusal = checkTarget(request, config);
     if (refusal !== undefined) return this.#refuse(refusal);
     if (request.expectsContinue) this.#expectContinue();
-    const origin = cleanRequest(request, this.connection, config.hygiene);
+    const origin = cleanRequest(request, this.connection, config.hygiene, routes.current()?.internalOnlyHeaders?.(request));
     this.isInternal = origin.isInternal;
     if (origin.client !== '') this.info.clientAddress = { host: origin.client, port: 0 };
     if (config.addsUserAgent) nameProxy(request.headers, scope.node);
     tracing.onRequest(request, this.info, origin.isEdge);
-    this.refreshRoute();
-    this.skipped = this.#runtime.skippedFilters(this.route?.perFilter, this.choice?.perFilter);
+    this.#findRoute();
     const upgrade = upgradeOf(request, config);
     if (upgrade !== '' && !this.#acceptUpgrade(upgrade)) return;
-    if (this.route?.action.kind === 'cluster') this.#limitByRoute(this.route.action);
+    this.#limitByRoute();
     this.#requestGate.headers();
   }
 
@@ -165,7 +164,13 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   }
 
   refreshRoute(): void {
-    const { routes, scope } = this.#runtime;
+    this.#findRoute();
+    this.#limitByRoute();
+  }
+
+  #findRoute(): void {
+    const { routes, scope, skippedFilters } = this.#runtime;
+    const isFirst = this.route === undefined;
     const route = routes.current()?.match(this.request, scope.random(), this.info);
     this.route = route;
     this.choice = route?.action.kind === 'cluster' ? route.action.cluster(this.request, scope.random()) : undefined;
@@ -173,6 +178,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.info.clusterName = this.choice?.name ?? '';
     this.info.routeName = route?.name ?? '';
     this.info.virtualHostName = route?.virtualHostName ?? '';
+    // a later route is that of a request on its way through the chain, which stays as it is
+    if (isFirst) this.skipped = skippedFilters(route?.perFilter, this.choice?.perFilter);
   }
 
   perRoute(filterName: string): unknown {
@@ -412,8 +419,12 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   }
 
   /** The route's time limits take the place of the connection manager's. */
-  #limitByRoute({ idleTimeoutMs, timeouts }: ClusterAction): void {
+  #limitByRoute(): void {
+    const { action } = this.route ?? {};
+    if (action?.kind !== 'cluster') return;
     const { config, scope } = this.#runtime;
+    const { idleTimeoutMs, timeouts } = action;
+    this.flushTimeoutMs = action.flushTimeoutMs ?? (config.isFlushTimeoutIdle ? idleTimeoutMs : undefined) ?? config.streamFlushTimeoutMs;
     const { limitMs, grpcTimeout } = streamDuration(timeouts, this.request, config.maxStreamDurationMs);
     if (grpcTimeout !== undefined) this.request.headers.set('grpc-timeout', grpcTimeout);
     this.#timers.override(idleTimeoutMs, limitMs, scope.clock.monotonicMs() - this.info.startMs);

@@ -164,7 +164,7 @@ export function buildRouteTable(config: RouteConfiguration, path: string, filter
   return {
     name: config.name,
     clusters: new Set(hosts.flatMap(({ value }) => value.routes.flatMap((route) => route.clusters))),
-    ...(internalOnly.length === 0 ? {} : { internalOnlyHeaders: internalOnly }),
+    ...(internalOnly.length === 0 ? {} : { internalOnlyHeaders: () => internalOnly }),
     match(head, random, info) {
       const name = hostOf === undefined ? head.authority : hostOf(head);
       const host = name === undefined ? undefined : find(name);

@@ -80,7 +80,7 @@ export type RouteAction =
       readonly timeouts: RouteTimeouts;
       /** 0: none; undefined: the connection manager's. */
       readonly idleTimeoutMs: number | undefined;
-      /** How long the end of a response may wait for a client that does not read, in milliseconds; undefined: not said. */
+      /** How long the end of a response may wait for a client that does not read, 0 for ever; undefined: the connection manager's. */
       readonly flushTimeoutMs: number | undefined;
       readonly retry: RetryPolicy | undefined;
       /** Undefined for one attempt at a time. */
@@ -163,8 +163,8 @@ export interface RouteTable {
    * what routes ask of the connection and of filters (client certificate, dynamic metadata, filter state).
    */
   match(head: RequestHead, random: number, info: MatchInfo): RouteEntry | undefined;
-  /** `internal_only_headers`: fields that are taken from requests from outside; absent without. */
-  readonly internalOnlyHeaders?: readonly string[];
+  /** `internal_only_headers`: names of the fields that a request from outside loses; absent without. */
+  internalOnlyHeaders?(head: RequestHead): readonly string[];
 }
 
 /** A table that can be replaced while streams are in flight: a stream keeps what it matched. */

@@ -17,6 +17,7 @@ const builder = (...fragments: JsonObject[]): JsonObject => ({ scope_key_builder
 const key = (...parts: string[]): JsonObject => ({ key: { fragments: parts.map((part) => ({ string_key: part })) } });
 const answering = (status: number): JsonObject => ({
   name: `t${status}`,
+  internal_only_headers: [`x-inside-${status}`],
   virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, direct_response: { status } }] }],
 });
 const list = (...scopes: JsonObject[]): JsonObject => ({ scoped_route_configurations_list: { scoped_route_configurations: scopes } });
@@ -67,6 +68,8 @@ test('each scope has its table, in place or by name', () => {
     const action = routes.current()?.match(headOf({ headers: { 'x-a': a, 'x-b': b } }), 0, fakeInfo())?.action;
     return action?.kind === 'direct' ? action.status : undefined;
   };
+  const internalOnly = (a: string): unknown => routes.current()?.internalOnlyHeaders?.(headOf({ headers: { 'x-a': a, 'x-b': '1' } }));
+  assert.deepEqual([internalOnly('1'), internalOnly('7')], [['x-inside-201'], []]);
   assert.deepEqual(asked, ['named', 'absent']);
   assert.deepEqual([statusOf('1', '1'), statusOf('1', '2'), statusOf('2', '2'), statusOf('11', '')], [201, 203, undefined, undefined]);
 });

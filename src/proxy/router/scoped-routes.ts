@@ -110,6 +110,7 @@ export function scopedSource(name: string, keyOf: ScopeKeyOf, scopes: ScopeSourc
   const table: RouteTable = {
     name,
     match: (head, random, info) => sourceOf(head)?.current()?.match(head, random, info),
+    internalOnlyHeaders: (head) => sourceOf(head)?.current()?.internalOnlyHeaders?.(head) ?? [],
   };
   return {
     current: () => table,
