@@ -111,11 +111,11 @@ for (const apiType of ['DELTA_GRPC', 'GRPC']) {
     server.say(world({ listen, app, mark: 'two' }));
     await until('the change is in force', async () => (await mark()) === 'two', proxy.output);
 
-    server.say(world({ listen, app, mark: 'three', route: { tracing: {}, match: { prefix: '/', dynamic_metadata: [{ filter: 'x' }] } } }));
+    server.say(world({ listen, app, mark: 'three', route: { route: { cluster_specifier_plugin: 'x' } } }));
     await until('it is refused', async () => server.refusals.length > 0, proxy.output);
     assert.match(
       server.refusals[0] ?? '',
-      /all: virtual_hosts\[0\]\.routes\[0\]\.match\.dynamic_metadata: field is not supported by Tulle/,
+      /all: virtual_hosts\[0\]\.routes\[0\]\.route\.cluster_specifier_plugin: field is not supported by Tulle/,
     );
     assert.equal(await mark(), 'two', 'the former version stays in force');
 
