@@ -5,14 +5,25 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
+import http2 from 'node:http2';
 import net from 'node:net';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { data, FRAME, frame, GREETING, headers, settings, uint32 } from '../differential/framework/h2-frames.ts';
-import { MIB } from './http-body.ts';
+import { bodyOf, MIB } from './http-body.ts';
 import { type Client, connectClient } from './http-client.ts';
 import { get, head, RawHttp2 } from './raw-http2.ts';
-import { cluster, httpListener, portOf, residentBytes, startStaticProxy, type StaticProxy, until, wholeFile } from './static-proxy.ts';
+import {
+  cluster,
+  httpListener,
+  httpOptions,
+  portOf,
+  residentBytes,
+  startStaticProxy,
+  type StaticProxy,
+  until,
+  wholeFile,
+} from './static-proxy.ts';
 
 const GROWTH_BYTES_MAX = 64 * MIB;
 /** As many streams as a connection may have, each with one read of a response that cannot go on. */
@@ -40,6 +51,26 @@ async function startOrigin(): Promise<number> {
   return portOf(server);
 }
 
+/** The same by HTTP/2, and larger. */
+async function startOrigin2(): Promise<number> {
+  const server = http2.createServer();
+  const sessions = new Set<http2.ServerHttp2Session>();
+  server.on('session', (session) => void sessions.add(session));
+  server.on('stream', (stream, { ':path': path }) => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200 });
+    if (path === '/large') bodyOf(4 * MIB).pipe(stream);
+    else stream.end('fine');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  lifetime.after(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  return portOf(server);
+}
+
 const ROUTES = [
   { match: { prefix: '/direct' }, direct_response: { status: 200, body: { inline_string: 'x'.repeat(1000) } } },
   { match: { prefix: '/retried' }, route: { cluster: 'origin', timeout: '0s', retry_policy: { retry_on: 'reset' } } },
@@ -59,16 +90,21 @@ before(async () => {
   const origin = await startOrigin();
   const thresholds = [{ max_connections: 10_000, max_pending_requests: 10_000, max_requests: 10_000 }];
   const error = { override_stream_error_on_invalid_http_message: true };
+  const shared = await startOrigin2();
   proxy = await startStaticProxy(lifetime, () => ({
     listeners: [
       // a machine may be too busy to read GOAWAY within Envoy's second
       httpListener('in', 'origin', { routes: ROUTES, manager: { http2_protocol_options: error, delayed_close_timeout: '10s' } }),
+      httpListener('shared', 'shared'),
       httpListener('low', 'origin', { routes: ROUTES, manager: { http2_protocol_options: LOW, max_request_headers_kb: 8 } }),
       httpListener('timed', 'origin', { manager: { request_headers_timeout: '0.3s', stream_idle_timeout: '0.5s' } }),
     ],
-    clusters: [cluster('origin', origin, { circuit_breakers: { thresholds } })],
+    clusters: [
+      cluster('origin', origin, { circuit_breakers: { thresholds } }),
+      cluster('shared', shared, httpOptions({ http2_protocol_options: {} })),
+    ],
   }));
-  for (const name of ['in', 'low', 'timed']) ports.set(name, await proxy.port(name));
+  for (const name of ['in', 'shared', 'low', 'timed']) ports.set(name, await proxy.port(name));
 });
 
 const portOfListener = (name: string): number => ports.get(name) ?? 0;
@@ -331,6 +367,18 @@ describe('clients that hold on', () => {
       24 * MIB,
     );
     t.diagnostic(`memory grew by ${(growth / MIB).toFixed(1)} MiB`);
+  });
+
+  test('responses of HTTP/2 that are not read do not fill the connection that others need', async () => {
+    const client = await RawHttp2.connect(portOfListener('shared'), SHUT);
+    for (let i = 0; i < 30; i++) client.send(get(odd(i), '/large'));
+    await proxy.untilStat(/^http\.shared\.downstream_rq_active:/, 30);
+    await sleep(300);
+    const other = await RawHttp2.connect(portOfListener('shared'));
+    other.send(get(1, '/'));
+    await until(() => other.ended.has(1));
+    assert.equal(other.statuses.get(1), '200');
+    for (const each of [client, other]) each.destroy();
   });
 
   test('SETTINGS of thousands of values', async () => {

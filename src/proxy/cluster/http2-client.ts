@@ -84,8 +84,9 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
     return this.#active > 0;
   }
 
+  /** Slow clients, whose responses are held here, must not stop the requests of others: those get another connection. */
   get hasRoom(): boolean {
-    if (this.isRetired || this.isClosed || !this.#codec.canOpen) return false;
+    if (this.isRetired || this.isClosed || !this.#codec.canOpen || this.#codec.isHeldUp) return false;
     return this.#active < (this.#codec.hasPeerSettings ? this.#limit : this.#firstLimit);
   }
 

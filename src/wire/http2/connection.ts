@@ -160,6 +160,14 @@ export class Http2Connection {
     return this.#reader.isWithinHeaders || this.#dispatcher.isWithinBlock;
   }
 
+  /**
+   * Paused streams hold more than half of what the peer may send on the whole connection: when they hold it all, no
+   * stream goes on.
+   */
+  get isHeldUp(): boolean {
+    return this.#core.window.heldBytes * 2 > this.#core.windowBytes;
+  }
+
   /** Client: whether `open` may be called now. */
   get canOpen(): boolean {
     return !this.isSpent && this.#core.streams.size < this.peerMaxStreams;

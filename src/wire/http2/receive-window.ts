@@ -13,6 +13,11 @@ export class ReceiveWindow {
     this.#left = sizeBytes;
   }
 
+  /** Bytes that have arrived and that somebody holds still. */
+  get heldBytes(): number {
+    return this.#sizeBytes - this.#left - this.#used;
+  }
+
   /** Takes what has arrived off the window. False: the peer may not have sent it. */
   take(bytes: number): boolean {
     this.#left -= bytes;
