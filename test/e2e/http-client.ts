@@ -33,7 +33,7 @@ export interface Answer {
 }
 
 /** A request that has begun. */
-export interface Call {
+interface Call {
   readonly body: Writable;
   /** Statuses of interim responses that came so far. */
   readonly interims: readonly number[];

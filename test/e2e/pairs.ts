@@ -21,7 +21,7 @@ export const PAIRS: readonly Pair[] = [false, true].flatMap((isTls) =>
 );
 
 /** HTTP of either version as these tests want it: with trailers and tunnels. */
-export const MANAGER: JsonObject = {
+const MANAGER: JsonObject = {
   proxy_100_continue: true,
   http_protocol_options: { enable_trailers: true },
   http2_protocol_options: { allow_connect: true },

@@ -8,7 +8,7 @@ import { type Lifetime, portOf } from './static-proxy.ts';
 const PREFACE_BYTES = 24;
 
 /** A connection of the proxy's to the origin. */
-export class OriginConnection {
+class OriginConnection {
   /** From 0, in the order in which they came. */
   readonly number: number;
   readonly socket: net.Socket;

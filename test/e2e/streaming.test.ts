@@ -10,6 +10,7 @@ import { GREETING, headers, SERVER_GREETING } from '../differential/framework/h2
 import { MIB } from './http-body.ts';
 import type { Version } from './http-client.ts';
 import { HTTP } from './pairs.ts';
+import { PREFACE } from './raw-http2.ts';
 import {
   cluster,
   httpListener,
@@ -29,7 +30,6 @@ const GROWTH_BYTES_MAX = 80 * MIB;
 /** Buffers of four sockets on loopback and of the proxy; far below what is sent. */
 const UNDERWAY_BYTES_MAX = 64 * MIB;
 const CHUNK = Buffer.alloc(64 * 1024, 'x');
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 /** Download: the origin sends and the client stops reading. Upload: the other way round. */
 type Direction = 'download' | 'upload';
