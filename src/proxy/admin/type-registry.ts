@@ -29,7 +29,10 @@ import { BufferPerRouteSchema, BufferSchema } from '../../xds/gen/envoy/extensio
 import { HealthCheckSchema } from '../../xds/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts';
 import { ConfigSchema as SetFilterStateSchema } from '../../xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.ts';
 import { FilterConfigSchema as GrpcStatsSchema } from '../../xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
-import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
+import {
+  OnDemandSchema,
+  PerRouteConfigSchema as OnDemandPerRouteSchema,
+} from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
 import { RBACPerRouteSchema, RBACSchema as HttpRbacSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import {
@@ -102,6 +105,7 @@ export const typeRegistry = createRegistry(
   HealthCheckSchema,
   SetFilterStateSchema,
   GrpcStatsSchema,
+  OnDemandPerRouteSchema,
   OnDemandSchema,
   RBACPerRouteSchema,
   HttpRbacSchema,

@@ -260,6 +260,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.type.http.v3.Cookie': 'name ttl path attributes',
   'envoy.type.http.v3.CookieAttribute': 'name value',
   'envoy.extensions.filters.http.on_demand.v3.OnDemand': 'odcds',
+  'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig': 'odcds',
   'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': 'source timeout',
 
   // routes

@@ -6,7 +6,7 @@ import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
 import type { ClusterManager } from '../cluster/cluster.ts';
 import type { ResponseFlag, StreamInfo } from './stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
-import type { RouteEntry } from '../router/route.ts';
+import type { RouteEntry, RouteSource } from '../router/route.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 
 /**
@@ -85,6 +85,8 @@ export interface HttpStream {
    * the balancer chooses, or with `isStrict` the client gets 503.
    */
   overrideHost: { readonly keys: readonly string[]; readonly isStrict: boolean } | undefined;
+  /** How long the request waits for a cluster that is asked for when it is needed; 0, or undefined: as the proxy's node says. */
+  clusterWaitMs?: number | undefined;
   /** Configuration of the named filter for this route (`typed_per_filter_config`), parsed at configuration time. */
   perRoute(filterName: string): unknown;
   /** Calls back after `delayMs`, unless the stream ends before. */
@@ -125,6 +127,8 @@ export interface FilterScope {
   readonly listenerMetadata: Readonly<Record<string, unknown>>;
   /** For filters that ask others (`sendAside` in router/side-request.ts). */
   readonly clusters: ClusterManager;
+  /** The connection manager's route table, for filters that wait for routes; absent where there is none. */
+  readonly routes?: RouteSource;
   /** True while the listener drains. */
   isDraining(): boolean;
   /** True since `/healthcheck/fail`, until `/healthcheck/ok`. */

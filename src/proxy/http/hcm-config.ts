@@ -7,7 +7,6 @@ import {
   HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
   type HttpProtocolOptions,
 } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
-import { type OnDemand, OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import {
   type HttpConnectionManager,
@@ -58,9 +57,6 @@ export interface HcmConfig {
   /** Without the router, which ends every chain. */
   readonly filters: readonly ConfiguredFilter[];
   readonly isQuiet: boolean;
-  readonly onDemandMs: number;
-  /** Position among `filters` at which requests wait for a route that comes on demand; -1: they do not. */
-  readonly waitsForRoutesAt: number;
   readonly accessLog: readonly AccessLog[];
   readonly localReply: LocalReplyConfig | undefined;
   readonly tracing: HttpConnectionManager_Tracing | undefined;
@@ -113,8 +109,6 @@ export interface HcmConfig {
 }
 
 const ROUTER = RouterSchema.typeName;
-const ON_DEMAND = OnDemandSchema.typeName;
-const ON_DEMAND_DEFAULT_MS = 5000;
 const FIVE_MINUTES_MS = 300_000;
 const HOUR_MS = 3_600_000;
 
@@ -147,8 +141,6 @@ function readFilter(proto: HttpFilterProto, path: string): ConfiguredFilter | un
 interface Chain {
   readonly filters: readonly ConfiguredFilter[];
   readonly isQuiet: boolean;
-  readonly onDemandMs: number;
-  readonly waitsForRoutesAt: number;
 }
 
 function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
@@ -157,18 +149,10 @@ function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
   const lastPath = `${path}.http_filters[${Math.max(0, protos.length - 1)}]`;
   if (any === undefined || typeNameOf(any) !== ROUTER) throw new ConfigError(lastPath, `the last filter must be the router (${ROUTER})`);
   const filters: ConfiguredFilter[] = [];
-  let onDemandMs = 0;
-  let waitsForRoutesAt = -1;
   for (const [i, proto] of protos.slice(0, -1).entries()) {
     const at = `${path}.http_filters[${i}]`;
     const inner = proto.configType.case === 'typedConfig' ? proto.configType.value : undefined;
     if (inner !== undefined && typeNameOf(inner) === ROUTER) throw new ConfigError(at, 'the router must be the last filter');
-    if (inner !== undefined && typeNameOf(inner) === ON_DEMAND) {
-      if (proto.disabled) continue;
-      onDemandMs = readOnDemand(decodeTyped(inner, OnDemandSchema, `${at}.typed_config`));
-      waitsForRoutesAt = filters.length;
-      continue;
-    }
     const filter = readFilter(proto, at);
     if (filter !== undefined) filters.push(filter);
   }
@@ -176,12 +160,7 @@ function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
   if (router.strictCheckHeaders.length > 0 || router.respectExpectedRqTimeout) {
     filters.push({ filter: routerOptions, config: routerOptions.parse(router, `${lastPath}.typed_config`), isDisabled: false });
   }
-  return { filters, isQuiet: router.suppressEnvoyHeaders, onDemandMs, waitsForRoutesAt };
-}
-
-/** How long a request waits for a cluster; 0 where clusters are not asked for. */
-function readOnDemand(config: OnDemand): number {
-  return config.odcds === undefined ? 0 : durationMs(config.odcds.timeout, ON_DEMAND_DEFAULT_MS);
+  return { filters, isQuiet: router.suppressEnvoyHeaders };
 }
 
 function readRoutes(hcm: HttpConnectionManager, path: string): HcmConfig['routes'] {

@@ -1,7 +1,6 @@
 /** The parts of a connection manager that its connections and streams share. */
 import { ConfigError } from '../../core/errors.ts';
 import type { NetworkScope } from '../network/filter.ts';
-import { createOnDemand } from '../router/on-demand.ts';
 import type { RouteSource } from '../router/route.ts';
 import type { RouterScope } from '../router/router.ts';
 import { openScopes } from '../router/scoped-config.ts';
@@ -55,6 +54,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
   if (config.statPrefix === '') throw new ConfigError(`${config.path}.stat_prefix`, 'is empty');
   const { clock, random, log, node, direction, listenerMetadata } = scope;
   const stats = scope.stats.scope(`http.${config.statPrefix}`);
+  const routes = routeSource(config, scope);
   const filterScope: FilterScope = {
     stats,
     rootStats: scope.stats,
@@ -65,12 +65,11 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     direction,
     listenerMetadata,
     clusters: scope.clusters,
+    routes,
     isDraining: () => scope.isDraining(),
     isFailingHealthChecks: () => scope.isFailingHealthChecks?.() ?? false,
   };
-  const routes = routeSource(config, scope);
   const handlers = config.filters.map(({ filter, config: own }) => filter.create(own, filterScope));
-  if (config.waitsForRoutesAt >= 0 && routes.request !== undefined) handlers.splice(config.waitsForRoutesAt, 0, createOnDemand(routes));
   return {
     config,
     scope,
@@ -86,7 +85,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
       clock,
       random,
       isQuiet: config.isQuiet,
-      onDemandMs: config.onDemandMs || (scope.clusters.onDemandMs ?? 0),
+      onDemandMs: scope.clusters.onDemandMs ?? 0,
     },
     accessLog:
       config.accessLog.length === 0 ? undefined : createAccessLogs(config.accessLog, `${config.path}.access_log`, scope.logSink, random),

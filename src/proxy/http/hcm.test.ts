@@ -462,8 +462,9 @@ test('a cluster that is not there is asked for where the configuration says so',
   const origin = await startOrigin(answering(() => response(200, 'late')));
   const stats = createStats();
   const clusters = testClusters([], [testCluster('late', [origin.port], stats)]);
+  const source = { configSourceSpecifier: { case: 'ads', value: {} } } as const;
   const message = routesOf([routeTo('late', {}, '/late'), routeTo('never', {}, '/never')]);
-  message.httpFilters.push(httpFilter('envoy.filters.http.on_demand', OnDemandSchema, { odcds: { timeout: { seconds: 1n } } }));
+  message.httpFilters.push(httpFilter('envoy.filters.http.on_demand', OnDemandSchema, { odcds: { source, timeout: { seconds: 1n } } }));
   const proxy = await startProxy(message, clusters, stats);
   t.after(async () => {
     await origin.close();

@@ -58,6 +58,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   requestTrailers: HeaderBlock | undefined = undefined;
   responseTrailers: HeaderBlock | undefined = undefined;
   overrideHost: HttpStream['overrideHost'] = undefined;
+  clusterWaitMs: number | undefined = undefined;
   upstream: Upstream | undefined = undefined;
   skipped: ReadonlySet<HttpFilterHandlers> | undefined = undefined;
   readonly #runtime: HcmRuntime;
@@ -285,7 +286,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     }
     const { action } = route;
     if (action.kind === 'cluster') {
-      const exchange = new Exchange(this, route, action, router, this.isRequestWhole);
+      const waitMs = this.clusterWaitMs ?? 0;
+      const exchange = new Exchange(this, route, action, waitMs > 0 ? { ...router, onDemandMs: waitMs } : router, this.isRequestWhole);
       this.upstream = exchange;
       exchange.begin();
     } else if (action.kind === 'redirect') {

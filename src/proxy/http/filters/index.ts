@@ -13,15 +13,13 @@ import { healthCheck } from './health-check.ts';
 import { istioStats } from './istio-stats.ts';
 import { jwtAuthn } from './jwt-authn.ts';
 import { localRateLimit } from './local-ratelimit.ts';
+import { onDemand } from './on-demand.ts';
 import { peerMetadata } from './peer-metadata.ts';
 import { rbac } from './rbac.ts';
 import { setFilterState } from './set-filter-state.ts';
 import { statefulSession } from './stateful-session.ts';
 
-/**
- * The HTTP filters that Tulle has. The router, which ends every chain, and `on_demand`, which tells the router to ask
- * for clusters, are the connection manager's own (hcm-config.ts).
- */
+/** The HTTP filters that Tulle has. The router, which ends every chain, is the connection manager's own (hcm-config.ts). */
 export const httpFilters: readonly HttpFilter[] = [
   buffer,
   compressor,
@@ -37,6 +35,7 @@ export const httpFilters: readonly HttpFilter[] = [
   istioStats,
   jwtAuthn,
   localRateLimit,
+  onDemand,
   peerMetadata,
   rbac,
   setFilterState,

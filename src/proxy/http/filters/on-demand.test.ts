@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CONTINUE, STOP } from '../http/filter.ts';
-import { fakeInfo, fakeStream } from '../telemetry/testing/fake-stream.ts';
-import { createOnDemand } from './on-demand.ts';
-import { headOf, tableOf } from './testing/routes.ts';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  type OnDemandCdsSchema,
+  OnDemandSchema,
+  PerRouteConfigSchema,
+} from '../../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
+import { headOf, tableOf } from '../../router/testing/routes.ts';
+import { fakeInfo, fakeScope, fakeStream } from '../../telemetry/testing/fake-stream.ts';
+import { CONTINUE, STOP } from '../filter.ts';
+import { onDemand } from './on-demand.ts';
 
 const table = tableOf({
   virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, direct_response: { status: 200 } }] }],
@@ -19,7 +25,8 @@ function setUp(ask: (callback: () => void) => boolean) {
     resumeRequest: () => void happened.push('resume'),
     after: (_ms: number, callback: () => void) => void (timeout = callback),
   };
-  const handlers = createOnDemand({ current: () => undefined, request: (_head, callback) => ask(callback) });
+  const routes = { current: () => undefined, request: (_head: unknown, callback: () => void) => ask(callback) };
+  const handlers = onDemand.create(onDemand.parse(create(OnDemandSchema), 'f'), fakeScope({ routes }));
   return { happened, stream, handlers, timeOut: () => timeout() };
 }
 
@@ -61,4 +68,27 @@ test('nobody waits who has a route, for what cannot be asked for, or for what is
   });
   assert.equal(there.handlers.onRequestHeaders?.(there.stream, true), CONTINUE);
   assert.deepEqual(there.happened, ['refresh']);
+});
+
+const ADS = { configSourceSpecifier: { case: 'ads', value: {} } } as const;
+
+test('the router is told how long to wait for a cluster, by the filter or by the route', () => {
+  type Odcds = { readonly odcds?: MessageInitShape<typeof OnDemandCdsSchema> };
+  const waitMs = (own: Odcds, ofRoute?: Odcds): unknown => {
+    const handlers = onDemand.create(onDemand.parse(create(OnDemandSchema, own), 'f'), fakeScope());
+    const perRoute = ofRoute && onDemand.parseRoute?.(create(PerRouteConfigSchema, ofRoute), 'r');
+    const stream = { ...fakeStream({ perRoute }), clusterWaitMs: undefined };
+    assert.equal(handlers.onRequestHeaders?.(stream, true), CONTINUE);
+    return stream.clusterWaitMs;
+  };
+  const second = { odcds: { source: ADS, timeout: { seconds: 1n } } };
+  assert.deepEqual(
+    [waitMs({}), waitMs({ odcds: { source: ADS } }), waitMs(second), waitMs({}, second), waitMs(second, {})],
+    [0, 5000, 1000, 1000, 0],
+  );
+});
+
+test('clusters come from the server of the proxy alone', () => {
+  const odcds = create(OnDemandSchema, { odcds: {} });
+  assert.throws(() => onDemand.parse(odcds, 'f'), /^ConfigError: f\.odcds\.source: only ads is supported by Tulle/);
 });
