@@ -19,7 +19,7 @@ import { buildCluster } from './cluster/build-cluster.ts';
 import { drainPool } from './cluster/host-pools.ts';
 import { type AdsConnection, createAdsConnection } from './config/ads-connection.ts';
 import { type AdsSettings, readAdsSettings } from './config/ads-target.ts';
-import { ClusterStore } from './config/cluster-store.ts';
+import { ClusterStore, type ClusterStoreOptions } from './config/cluster-store.ts';
 import { EndpointStore } from './config/endpoint-store.ts';
 import { type BuiltListener, ListenerStore } from './config/listener-store.ts';
 import { announcedNode, localNodeOf, readTulleSettings, type TulleSettings } from './config/local-node.ts';
@@ -159,8 +159,8 @@ function listenerBuilder({
   };
 }
 
-function clusterMode(bootstrap: Bootstrap, tulle: TulleSettings): 'static' | 'wildcard' | 'on-demand' {
-  if (bootstrap.dynamicResources?.cdsConfig === undefined) return 'static';
+function clusterMode({ dynamicResources: dynamic }: Bootstrap, tulle: TulleSettings): ClusterStoreOptions['mode'] {
+  if (dynamic?.cdsConfig === undefined) return dynamic?.adsConfig === undefined ? 'static' : 'named';
   return tulle.isOnDemand ? 'on-demand' : 'wildcard';
 }
 
@@ -215,7 +215,7 @@ class LateSubscriptions implements Subscriptions {
     this.target.subscribe(typeUrl, names);
   }
 
-  unsubscribe(typeUrl: string, names: readonly string[]): void {
+  unsubscribe(typeUrl: string, names: readonly string[] | '*'): void {
     this.target.unsubscribe(typeUrl, names);
   }
 }

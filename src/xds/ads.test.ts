@@ -12,7 +12,16 @@ import { DeltaDiscoveryResponseSchema } from './gen/envoy/service/discovery/v3/d
 import { createDeltaSession, createSotwSession, type ServerSession } from './server.ts';
 import type { Snapshot } from './server-core.ts';
 import type { XdsResource } from './subscription.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, HEALTH_TYPE, LISTENER_TYPE, ROUTE_TYPE, resourceType, VIRTUAL_HOST_TYPE } from './types.ts';
+import {
+  CLUSTER_TYPE,
+  ENDPOINT_TYPE,
+  HEALTH_TYPE,
+  LISTENER_TYPE,
+  ROUTE_TYPE,
+  resourceType,
+  SCOPED_ROUTE_TYPE,
+  VIRTUAL_HOST_TYPE,
+} from './types.ts';
 
 const node = create(NodeSchema, { id: 'sidecar~10.0.0.1~web-0.shop~shop.svc.cluster.local' });
 
@@ -385,6 +394,31 @@ test('delta: virtual hosts come by the table, by the name asked for, or not at a
   client.received(create(DeltaDiscoveryResponseSchema, { typeUrl: VIRTUAL_HOST_TYPE, nonce: '1', resources }));
   assert.deepEqual(recorder.log, ['+VHDS t/pushed=c', '+VHDS other=c', '-VHDS t/none']);
 });
+
+for (const { name, client, messages } of [
+  { name: 'delta', client: new AdsClient(node, new Recorder()), messages: ['', '-*', '*'] },
+  // who names nothing asks for everything, so that nothing can be said
+  { name: 'state of the world', client: new SotwAdsClient(node, new Recorder()), messages: ['', ''] },
+]) {
+  test(`${name}: all of a type are given up, and asked for again`, () => {
+    const said: string[] = [];
+    const drain = (): void => {
+      for (const request of client.drain()) {
+        if ('resourceNames' in request) said.push(request.resourceNames.join(' '));
+        else said.push([...request.resourceNamesSubscribe, ...request.resourceNamesUnsubscribe.map((each) => `-${each}`)].join(' '));
+      }
+    };
+    client.connected();
+    client.subscribe(SCOPED_ROUTE_TYPE, '*');
+    drain();
+    client.unsubscribe(SCOPED_ROUTE_TYPE, '*');
+    client.unsubscribe(SCOPED_ROUTE_TYPE, '*');
+    drain();
+    client.subscribe(SCOPED_ROUTE_TYPE, '*');
+    drain();
+    assert.deepEqual(said, messages);
+  });
+}
 
 test('delta: a name that does not exist is said to be removed', () => {
   const server = createDeltaSession(new Map(), '1');

@@ -42,7 +42,8 @@ export interface AdsHandler {
 export interface AdsSession<Request, Response> {
   /** Asks for names, or for everything. Names asked for already are not asked for again. */
   subscribe(typeUrl: string, names: readonly string[] | '*'): void;
-  unsubscribe(typeUrl: string, names: readonly string[]): void;
+  /** Gives names up, or with `*` everything that was not asked for by name. */
+  unsubscribe(typeUrl: string, names: readonly string[] | '*'): void;
   /** A new stream was opened: its first requests. */
   connected(): Request[];
   /** A response came. Throws only what the handler throws besides ConfigError. */
@@ -83,6 +84,20 @@ function wants(interest: Interest, name: string): boolean {
 
 function wantsOne(interest: Interest, name: string, aliases: readonly string[] = []): boolean {
   return wants(interest, name) || aliases.some((alias) => wants(interest, alias));
+}
+
+/** Forgets what is no longer wanted. Gives the names that were, for the server to be told. */
+function giveUp(interest: Interest, names: readonly string[] | '*'): readonly string[] {
+  const { isWildcard, names: wanted, known } = interest;
+  if (names === '*') {
+    if (!isWildcard) return [];
+    interest.isWildcard = false;
+    for (const name of known.keys()) if (!wants(interest, name)) known.delete(name);
+    return ['*'];
+  }
+  const removed = names.filter((name) => wanted.delete(name));
+  if (!isWildcard) for (const name of removed) known.delete(name);
+  return removed;
 }
 
 function statusOf(health: Health): { code: number; message: string } | undefined {
@@ -187,12 +202,12 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
     else this.#outbox.push(this.#first(interest));
   }
 
-  unsubscribe(typeUrl: string, names: readonly string[]): void {
+  unsubscribe(typeUrl: string, names: readonly string[] | '*'): void {
     const interest = this.#interests.get(typeUrl);
-    const removed = names.filter((name) => interest?.names.delete(name) === true);
-    if (interest === undefined || removed.length === 0) return;
-    if (!interest.isWildcard) for (const name of removed) interest.known.delete(name);
-    if (this.#started.has(typeUrl)) this.#outbox.push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesUnsubscribe: removed }));
+    const removed = interest === undefined ? [] : giveUp(interest, names);
+    if (removed.length === 0) return;
+    if (this.#started.has(typeUrl))
+      this.#outbox.push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesUnsubscribe: [...removed] }));
   }
 
   connected(): DeltaDiscoveryRequest[] {
@@ -281,12 +296,12 @@ export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResp
     if (isNew || interest.names.size > before) this.#ask(interest);
   }
 
-  unsubscribe(typeUrl: string, names: readonly string[]): void {
+  unsubscribe(typeUrl: string, names: readonly string[] | '*'): void {
     const interest = this.#interests.get(typeUrl);
-    const removed = names.filter((name) => interest?.names.delete(name) === true);
-    if (interest === undefined || removed.length === 0) return;
-    if (!interest.isWildcard) for (const name of removed) interest.known.delete(name);
-    this.#ask(interest);
+    if (interest === undefined || giveUp(interest, names).length === 0) return;
+    // who asks for no names still asks for everything: what comes is left lying, and asked for anew when it is wanted again
+    if (names === '*') interest.version = '';
+    else this.#ask(interest);
   }
 
   connected(): DiscoveryRequest[] {

@@ -63,7 +63,7 @@ class Connection<Request, Response> implements AdsConnection {
     this.#flushSoon();
   }
 
-  unsubscribe(typeUrl: string, names: readonly string[]): void {
+  unsubscribe(typeUrl: string, names: readonly string[] | '*'): void {
     this.#variant.session.unsubscribe(typeUrl, names);
     this.#flushSoon();
   }

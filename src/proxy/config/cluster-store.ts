@@ -18,8 +18,11 @@ import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes, type Subscriptions } fr
 import { decodeResource } from './typed-config.ts';
 
 export interface ClusterStoreOptions {
-  /** Static: nothing comes; wildcard: the server sends all; on demand: traffic asks for clusters by name. */
-  readonly mode: 'static' | 'wildcard' | 'on-demand';
+  /**
+   * Static: nothing comes; named: only what is requested; wildcard: the server sends all, and what is requested besides;
+   * on demand: whatever traffic needs is requested.
+   */
+  readonly mode: 'static' | 'named' | 'wildcard' | 'on-demand';
   build(config: ClusterProto, path: string): MutableCluster;
   readonly subscriptions: Subscriptions;
   readonly endpoints: EndpointStore;
@@ -73,7 +76,7 @@ export class ClusterStore implements ClusterManager {
   }
 
   request(name: string, timeoutMs: number, callback: (cluster: Cluster | undefined) => void): void {
-    if (this.#options.mode === 'on-demand') this.#useByName(name);
+    if (this.#options.mode !== 'static') this.#useByName(name);
     this.#whenSettled(name, timeoutMs, () => callback(this.#entries.get(name)?.active));
   }
 
@@ -168,6 +171,8 @@ export class ClusterStore implements ClusterManager {
   /** Leaves clusters that traffic asked for and nobody names any more. */
   #leave(names: ReadonlySet<string>): void {
     const isNamed = (name: string): boolean => [...this.#referrers.values()].some((set) => set.has(name));
+    // the server may have it among all that it sends
+    if (this.#options.mode === 'wildcard') return;
     const left = [...names].filter((name) => this.#usedByName.has(name) && !isNamed(name));
     if (left.length === 0) return;
     this.#options.subscriptions.unsubscribe(CLUSTER_TYPE, left);
@@ -251,15 +256,14 @@ export class ClusterStore implements ClusterManager {
   }
 
   /** Whether waiting for a cluster is of no use any more. */
-  #isSettled(entry: Entry | undefined): boolean {
-    if (entry === undefined) return true;
+  #isSettled(name: string, entry: Entry): boolean {
     if (entry.warming !== undefined) return false;
-    return entry.active !== undefined || entry.isMissing || this.#options.mode !== 'on-demand';
+    return entry.active !== undefined || entry.isMissing || !this.#usedByName.has(name);
   }
 
   #whenSettled(name: string, timeoutMs: number, callback: () => void): void {
     const entry = this.#entries.get(name);
-    if (entry === undefined || this.#isSettled(entry)) {
+    if (entry === undefined || this.#isSettled(name, entry)) {
       callback();
       return;
     }

@@ -158,4 +158,32 @@ test('scopes come from the server, with the tables that they name', () => {
   scopes.receive([], ['one', 'late', 'unknown']);
   assert.deepEqual(takeAsked(), ['-RouteConfiguration t', '-RouteConfiguration u']);
   assert.deepEqual(['k1', 'k2', 'k3'].map(statusAt), [undefined, undefined, 203]);
+  scopes.release();
+  assert.deepEqual(takeAsked(), ['-ScopedRouteConfiguration *']);
+  assert.equal(statusAt('k3'), undefined);
+});
+
+test('scopes exchange their keys in one response, and those that cannot have theirs stay as they were', () => {
+  const { scopes } = setUp();
+  const scope = (name: string, key: string, status: number): AdsResource =>
+    resource(ScopedRouteConfigurationSchema, name, {
+      name,
+      key: { fragments: [{ string_key: key }] },
+      route_configuration: { name, virtual_hosts: [hostOf('*', status)] },
+    });
+  const found = scopes.use();
+  const statuses = (): unknown => ['k1', 'k2', 'k3'].map((key) => statusOf(found.find(`${key}\0`), 'a'));
+  scopes.receive([scope('a', 'k1', 201), scope('b', 'k2', 202)], []);
+  assert.deepEqual(statuses(), [201, 202, undefined]);
+  scopes.receive([scope('a', 'k2', 201), scope('b', 'k1', 202)], []);
+  assert.deepEqual(statuses(), [202, 201, undefined]);
+  scopes.receive([scope('c', 'k1', 203)], ['b']);
+  assert.deepEqual(statuses(), [203, 201, undefined], 'a key of a scope that goes is free');
+  // `d` cannot have the key of `c`, nor `c` then that of `a`, which keeps its own with `c`
+  const broken = { ...scope('a', 'k3', 201), any: new Uint8Array([0xff]) };
+  assert.throws(() => scopes.receive([broken, scope('c', 'k2', 203), scope('d', 'k1', 204)], []), {
+    name: 'ConfigError',
+    message: /^a: .*; c: key: is that of the scope "a" too; d: key: is that of the scope "c" too$/,
+  });
+  assert.deepEqual(statuses(), [203, 201, undefined]);
 });

@@ -1,10 +1,10 @@
 /** Scopes that come from a server (SRDS), with the tables that they name. Envoy: ScopedRds. */
 import { ConfigError } from '../../core/errors.ts';
 import type { AdsResource } from '../../xds/client.ts';
-import { ScopedRouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/scoped_route_pb.ts';
+import { type ScopedRouteConfiguration, ScopedRouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/scoped_route_pb.ts';
 import { SCOPED_ROUTE_TYPE } from '../../xds/types.ts';
 import { readScope, type Scope, type ScopeSource } from '../router/scoped-routes.ts';
-import type { RouteSource } from '../router/route.ts';
+import type { RouteSource, RouteTable } from '../router/route.ts';
 import type { ResourceLog } from './resource-log.ts';
 import type { RouteStore, RouteStoreOptions } from './route-store.ts';
 import { applyEach, sameBytes, type Subscriptions } from './subscriptions.ts';
@@ -17,11 +17,24 @@ interface Entry {
   source: RouteSource | undefined;
 }
 
+/** A scope that came, not in force yet. */
+interface ReadScope {
+  readonly resource: AdsResource;
+  readonly message: ScopedRouteConfiguration;
+  readonly scope: Scope;
+  readonly table: RouteTable | undefined;
+}
+
 export interface ScopeStoreOptions {
   readonly routes: RouteStore;
   readonly build: RouteStoreOptions['build'];
   readonly subscriptions: Subscriptions;
   readonly resources: ResourceLog;
+}
+
+/** Another name that has the key. */
+function rivalOf(keys: ReadonlyMap<string, string>, name: string, key: string): string | undefined {
+  return [...keys].find(([other, its]) => other !== name && its === key)?.[0];
 }
 
 export class ScopeStore implements ScopeSource {
@@ -42,9 +55,13 @@ export class ScopeStore implements ScopeSource {
     return this;
   }
 
-  /** One use is over. Scopes stay: a server that was asked for all of a type goes on sending them. */
+  /** One use is over. The last one ends the subscription. */
   release(): void {
-    this.#users--;
+    if (--this.#users > 0) return;
+    this.#options.subscriptions.unsubscribe(SCOPED_ROUTE_TYPE, '*');
+    for (const name of this.#byName.keys()) this.#drop(name);
+    this.#byKey = new Map();
+    this.#hasFirst = false;
   }
 
   /** Calls back once the scopes are there, with the tables that do not come on demand. */
@@ -58,11 +75,23 @@ export class ScopeStore implements ScopeSource {
     return entry === undefined ? undefined : (entry.source ?? this.#sourceOnDemand(entry));
   }
 
-  /** Takes over a response of SRDS. Throws ConfigError naming what is refused; former scopes stay. */
+  /**
+   * Takes over a response of SRDS. Throws ConfigError naming what is refused; former scopes stay. Keys are compared as they
+   * are after the response: scopes may exchange theirs.
+   */
   receive(resources: readonly AdsResource[], removed: readonly string[]): void {
+    if (this.#users === 0) return;
+    for (const name of removed) this.#drop(name);
+    const read = new Map(resources.map((resource) => [resource.name, this.#read(resource)]));
+    const rivals = this.#withoutRivals(read);
     try {
-      for (const name of removed) this.#drop(name);
-      applyEach(resources, (resource) => this.#take(resource));
+      applyEach(resources, ({ name }) => {
+        const scope = read.get(name);
+        if (scope instanceof ConfigError) throw scope;
+        const rival = rivals.get(name);
+        if (rival !== undefined) throw new ConfigError('key', `is that of the scope "${rival}" too`);
+        if (scope !== undefined) this.#take(scope);
+      });
     } finally {
       this.#byKey = new Map([...this.#byName.values()].map((entry) => [entry.scope.key, entry]));
       this.#hasFirst = true;
@@ -83,16 +112,40 @@ export class ScopeStore implements ScopeSource {
     done();
   }
 
-  #take(resource: AdsResource): void {
-    const former = this.#byName.get(resource.name);
-    if (sameBytes(former?.bytes, resource.any)) return;
-    const message = decodeResource(resource.any, ScopedRouteConfigurationSchema, '');
-    const scope = readScope(message, '');
-    for (const other of this.#byName.values()) {
-      if (other.scope.key === scope.key && other.scope.name !== scope.name)
-        throw new ConfigError('key', `is that of the scope "${other.scope.name}" too`);
+  /** What a resource says: undefined where it has not changed, an error where it cannot be. */
+  #read(resource: AdsResource): ReadScope | ConfigError | undefined {
+    if (sameBytes(this.#byName.get(resource.name)?.bytes, resource.any)) return undefined;
+    try {
+      const message = decodeResource(resource.any, ScopedRouteConfigurationSchema, '');
+      const table = message.routeConfiguration && this.#options.build(message.routeConfiguration, 'route_configuration');
+      return { resource, message, scope: readScope(message, ''), table };
+    } catch (error) {
+      if (error instanceof ConfigError) return error;
+      throw error;
     }
-    const table = message.routeConfiguration && this.#options.build(message.routeConfiguration, 'route_configuration');
+  }
+
+  /** Scopes that came and that must be left out, so that no two have one key: each with the name of who has its key. */
+  #withoutRivals(read: ReadonlyMap<string, ReadScope | ConfigError | undefined>): ReadonlyMap<string, string> {
+    const keys = new Map([...this.#byName].map(([name, { scope }]) => [name, scope.key]));
+    const came = [...read].flatMap(([name, each]) => (each === undefined || each instanceof ConfigError ? [] : [{ name, each }]));
+    for (const { name, each } of came) keys.set(name, each.scope.key);
+    const rivals = new Map<string, string>();
+    while (new Set(keys.values()).size < keys.size) {
+      const last = came.findLast(({ name, each }) => !rivals.has(name) && rivalOf(keys, name, each.scope.key) !== undefined);
+      if (last === undefined) break;
+      const { name, each } = last;
+      rivals.set(name, rivalOf(keys, name, each.scope.key) ?? '');
+      // it has its former key again, which may be that of another that came
+      const former = this.#byName.get(name)?.scope.key;
+      if (former === undefined) keys.delete(name);
+      else keys.set(name, former);
+    }
+    return rivals;
+  }
+
+  #take({ resource, message, scope, table }: ReadScope): void {
+    const former = this.#byName.get(resource.name);
     const source =
       table !== undefined ? { current: () => table } : scope.isOnDemand ? undefined : this.#options.routes.use(scope.routeName);
     this.#byName.set(resource.name, { scope, bytes: resource.any, source });

@@ -164,6 +164,28 @@ test('on demand: a request asks for a cluster by name and learns that there is n
   assert.deepEqual(answers, [undefined]);
 });
 
+test('a cluster that a request asks for is asked for besides all that the server sends, and not left', () => {
+  const cases: readonly (readonly [mode: ClusterStoreOptions['mode'], asks: boolean])[] = [
+    ['wildcard', true],
+    ['named', true],
+    ['static', false],
+  ];
+  for (const [mode, asks] of cases) {
+    const { clusters, takeAsked } = stores(mode);
+    const answers: unknown[] = [];
+    assert.equal(clusters.get('x'), undefined);
+    assert.deepEqual(takeAsked(), [], mode);
+    clusters.request('x', 1000, (cluster) => answers.push(cluster?.name));
+    assert.deepEqual([takeAsked(), answers], asks ? [['+Cluster x'], []] : [[], [undefined]], mode);
+    if (!asks) continue;
+    clusters.refer('somebody', new Set(['x']), 0, () => {});
+    clusters.receive([resource(ClusterSchema, 'x', { name: 'x', type: 'STATIC' })], []);
+    assert.deepEqual(answers, ['x']);
+    clusters.refer('somebody', new Set(), 0, () => {});
+    assert.equal(clusters.get('x') !== undefined, mode === 'wildcard', mode);
+  }
+});
+
 test('a refused route table leaves the former one in force', () => {
   const { routes, states } = stores('static');
   const source = routes.use('80');

@@ -5,7 +5,7 @@ import type { AdsResource } from '../../xds/client.ts';
 /** Asks a server for resources by name, or for all of a type. */
 export interface Subscriptions {
   subscribe(typeUrl: string, names: readonly string[] | '*'): void;
-  unsubscribe(typeUrl: string, names: readonly string[]): void;
+  unsubscribe(typeUrl: string, names: readonly string[] | '*'): void;
 }
 
 /** For a bootstrap without a server: nothing ever comes. */
