@@ -144,6 +144,26 @@ const mtls: Claim = {
   },
 };
 
+const multiplexed: Claim = {
+  title: 'between proxies HTTP/1.1 travels as HTTP/2, many requests on one connection',
+  async check(stateDir) {
+    const [frontend] = await instancesOf(stateDir, 'frontend');
+    const [reviews] = await instancesOf(stateDir, 'reviews-v1');
+    const outbound = (name: string): Promise<number> =>
+      metric(stateDir, frontend?.id ?? '', [`envoy_cluster_${name}{`, '|v1|reviews.shop.']);
+    const inbound = (name: string): Promise<number> => metric(stateDir, reviews?.id ?? '', [`envoy_cluster_${name}{`, 'inbound|9081||']);
+    const requests = await outbound('upstream_rq_total');
+    const connections = await outbound('upstream_cx_http2_total');
+    const spokenDown = await inbound('upstream_cx_http2_total');
+    const holds =
+      requests > 100 && connections > 0 && connections <= 2 && (await outbound('upstream_cx_http1_total')) === 0 && spokenDown === 0;
+    return {
+      holds,
+      saw: `frontend's proxy sent ${requests} requests to reviews v1 over ${connections} HTTP/2 connection${connections === 1 ? '' : 's'}; both applications speak HTTP/1.1`,
+    };
+  },
+};
+
 const measured: Claim = {
   title: 'every hop is measured and traced, without a line of code',
   async check(stateDir) {
@@ -166,7 +186,7 @@ const measured: Claim = {
 /** Checks every claim in order and prints each; returns how many do not hold. */
 export async function checkClaims(stateDir: string, print: (line: string) => void): Promise<number> {
   let failures = 0;
-  for (const claim of [retry, canary, ejection, denied, mtls, measured]) {
+  for (const claim of [retry, canary, ejection, denied, mtls, multiplexed, measured]) {
     const { holds, saw } = await claim.check(stateDir).catch((error: unknown): Observation => ({ holds: false, saw: String(error) }));
     if (!holds) failures++;
     print(`${holds ? 'holds' : 'FAILS'}  ${claim.title}\n       ${saw}`);
