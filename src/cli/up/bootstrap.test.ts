@@ -71,6 +71,7 @@ test('the node says what the contract asks for', () => {
   assert.deepEqual(tulle, {
     register: { address: '10.127.0.2', locality: 'eu/a', ports: [{ name: 'http', number: 9090, protocol: 'http', listen: 9090 }] },
     identity: { tokenFile: '/s/token' },
+    onDemand: true,
     dns: { port: 15053 },
   });
 });

@@ -63,7 +63,7 @@ function nodeOf(input: BootstrapInput): JsonObject {
       CLUSTER_ID,
       MESH_ID: 'cluster.local',
       ...place.metadata,
-      TULLE: { register: registration(input), identity: { tokenFile }, ...place.tulleMetadata },
+      TULLE: { register: registration(input), identity: { tokenFile }, onDemand: true, ...place.tulleMetadata },
     },
   };
 }
