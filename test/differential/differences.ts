@@ -193,6 +193,12 @@ export const DIFFERENCES = {
     tulle: 'ends it',
     why: 'nothing went wrong',
   },
+  refusedRedirect: {
+    area: 'access log',
+    envoy: "names the route that an upstream's redirect would have led to, where a predicate refused to follow it",
+    tulle: 'names the route that was taken',
+    why: 'that is where the response came from',
+  },
   tlsErrors: {
     area: 'access log',
     envoy: "logs failed handshakes in BoringSSL's words",

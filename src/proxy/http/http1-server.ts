@@ -125,6 +125,11 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
     this.#unpause();
   }
 
+  replaceStream(stream: Stream): void {
+    this.#runtime.stats.downstream_rq_http1_total.value++;
+    this.#stream = stream;
+  }
+
   onStreamEnd(stream: CodedStream, isBroken: boolean): void {
     this.#stream = undefined;
     this.resumeReading();

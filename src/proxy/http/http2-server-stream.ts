@@ -25,7 +25,7 @@ export class Http2ServerStream implements StreamCodec, Http2Reader {
   readonly #owner: Http2StreamOwner;
   readonly #runtime: HcmRuntime;
   readonly #stats: Http2Stats;
-  readonly #stream: Stream;
+  #stream: Stream;
   /** A tunnel's bytes wait until it is accepted. */
   #isTunnelAwaited: boolean;
   #isRequestEnded: boolean;
@@ -81,6 +81,11 @@ export class Http2ServerStream implements StreamCodec, Http2Reader {
     const wasEnded = this.#isRequestEnded;
     this.#readTunnel();
     if (wasEnded) this.#stream.end(undefined);
+  }
+
+  replaceStream(stream: Stream): void {
+    this.#runtime.stats.downstream_rq_http2_total.value++;
+    this.#stream = stream;
   }
 
   onStreamEnd(stream: CodedStream, isBroken: boolean): void {

@@ -1,6 +1,7 @@
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Response } from '../router/downstream.ts';
+import type { Stream } from './stream.ts';
 
 /** What a codec asks a stream whose response it writes. */
 export interface CodedStream {
@@ -30,6 +31,8 @@ export interface StreamCodec {
   resumeReading(): void;
   /** What the client sends from now on is the tunnel's. */
   beginTunnel(): void;
+  /** The request goes on as another stream, whose response is written instead. */
+  replaceStream(stream: Stream): void;
   /** The stream is over: its response is out, or (`isBroken`) cannot be completed. Not called after the stream's `clientGone`. */
   onStreamEnd(stream: CodedStream, isBroken: boolean): void;
 }

@@ -2,10 +2,10 @@ import { observe } from '../telemetry/stats.ts';
 import type { HcmStats } from './hcm-stats.ts';
 import type { StreamInfo } from './stream-info.ts';
 
-/** Counts a stream that has ended; health checks do not count as requests, as in Envoy. */
-export function countStream(stats: HcmStats, info: StreamInfo): void {
+/** Counts a stream that has ended; health checks do not count as requests, nor what went on as another stream, as in Envoy. */
+export function countStream(stats: HcmStats, info: StreamInfo, isReplaced: boolean): void {
   stats.downstream_rq_active.value--;
-  if (info.isHealthCheck === true) return;
+  if (info.isHealthCheck === true || isReplaced) return;
   stats.downstream_rq_completed.value++;
   if (info.responseCode > 0) countStatus(stats, info.responseCode);
   observe(stats.downstream_rq_time, info.endMs - info.startMs);

@@ -60,6 +60,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   overrideHost: HttpStream['overrideHost'] = undefined;
   clusterWaitMs: number | undefined = undefined;
   upstream: Upstream | undefined = undefined;
+  routesTaken: readonly string[] | undefined = undefined;
   skipped: ReadonlySet<HttpFilterHandlers> | undefined = undefined;
   readonly #runtime: HcmRuntime;
   readonly #codec: StreamCodec;
@@ -88,7 +89,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
 
   /** Starts with the head. `hasBody` false: nothing follows. */
   begin(hasBody: boolean): void {
-    const { config, tracing, scope, routes } = this.#runtime;
+    const { config, scope, routes } = this.#runtime;
     const { request } = this;
     this.isRequestWhole = !hasBody;
     if (!hasBody) this.#requestDone();
@@ -101,12 +102,52 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.isInternal = origin.isInternal;
     if (origin.client !== '') this.info.clientAddress = { host: origin.client, port: 0 };
     if (config.addsUserAgent) nameProxy(request.headers, scope.node);
-    tracing.onRequest(request, this.info, origin.isEdge);
+    this.#proceed(origin.isEdge);
+  }
+
+  /** The head is clean: it finds its route, and begins its way through the filters. */
+  #proceed(isEdge: boolean): void {
+    const { request } = this;
+    const { config, tracing } = this.#runtime;
+    tracing.onRequest(request, this.info, isEdge);
     this.#findRoute();
     const upgrade = upgradeOf(request, config);
     if (upgrade !== '' && !this.#acceptUpgrade(upgrade)) return;
     this.#limitByRoute();
     this.#requestGate.headers();
+  }
+
+  recreate(body: readonly Uint8Array[], trailers: HeaderBlock | undefined): void {
+    const codec = this.#codec;
+    this.upstream = undefined;
+    this.info.responseCodeDetails = 'internal_redirect';
+    this.#complete(true);
+    if (this.#requestHolds !== 0) codec.resumeReading();
+    const next = new Stream(this.request, codec, this.#runtime);
+    codec.replaceStream(next);
+    next.#continue(this, body, trailers);
+  }
+
+  /** Goes on as what `former` was: its request is here as a whole, and was cleaned when it came. */
+  #continue({ info, isInternal, routesTaken }: Stream, body: readonly Uint8Array[], trailers: HeaderBlock | undefined): void {
+    const { config } = this.#runtime;
+    const { startWallMs, startMs, bytesReceived, clientAddress, filterState } = info;
+    Object.assign(this.info, { startWallMs, startMs, bytesReceived, clientAddress, filterState });
+    this.isInternal = isInternal;
+    this.routesTaken = routesTaken;
+    this.isRequestWhole = body.length === 0 && trailers === undefined;
+    this.requestTrailers = trailers;
+    this.#requestDone();
+    this.#timers.start(config.streamIdleTimeoutMs, 0, config.maxStreamDurationMs || undefined);
+    const refusal = checkTarget(this.request, config);
+    if (refusal !== undefined) return this.#refuse(refusal);
+    this.#proceed(false);
+    if (this.isRequestWhole) return;
+    for (const piece of body) {
+      this.info.bytesReceived += piece.length;
+      this.#requestGate.data(piece);
+    }
+    this.#requestGate.end();
   }
 
   data(view: Uint8Array): void {
@@ -506,7 +547,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   }
 
   /** The end: nothing happens on the stream any more, and those who count and log see it once. */
-  #complete(): void {
+  #complete(isReplaced = false): void {
     if (this.isOver) return;
     this.isOver = true;
     const { stats, scope, tracing, accessLog, onComplete } = this.#runtime;
@@ -519,7 +560,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     info.endMs = scope.clock.monotonicMs();
     info.requestTrailers = this.requestTrailers;
     info.responseTrailers = this.responseTrailers;
-    countStream(stats, info);
+    countStream(stats, info, isReplaced);
     for (const filter of onComplete) if (this.skipped?.has(filter) !== true) filter.onComplete(this);
     tracing.onComplete(info);
     accessLog?.log(info);

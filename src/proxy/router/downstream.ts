@@ -18,6 +18,8 @@ export interface Downstream extends HttpStream {
   readonly choice: ClusterChoice | undefined;
   /** Says that the request comes from inside, so that its x-envoy-* fields count. */
   readonly isInternal: boolean;
+  /** Names of the routes that the request took before, by redirects that the proxy followed; undefined before the first. */
+  routesTaken: readonly string[] | undefined;
   /** Passes an informational head (1xx, never 101) on; there may be several before the response. */
   respondInformational(head: Response): void;
   /** Passes a response on: the route's changes, then the filters, then the client. */
@@ -27,6 +29,11 @@ export interface Downstream extends HttpStream {
   respondEnd(trailers: HeaderBlock | undefined): void;
   /** From now on bytes of the client are the tunnel's. */
   beginTunnel(): void;
+  /**
+   * Begins anew with the request as it is now, which filters and routes see like any other; this stream ends, logged
+   * but not answered. `body` and `trailers` are all of the request. Envoy: recreateStream.
+   */
+  recreate(body: readonly Uint8Array[], trailers: HeaderBlock | undefined): void;
   /** The response cannot be completed: the client's connection is cut so that it knows. */
   abort(flag: ResponseFlag, details: string): void;
   setFlag(flag: ResponseFlag): void;

@@ -1,18 +1,18 @@
-/** Takes one redirect of an upstream by itself. Envoy: InternalRedirectPolicy; filters do not see the request again. */
+/** Takes one redirect of an upstream by itself. Envoy: InternalRedirectPolicy. */
 import type { ResponseHead } from '../../wire/http/message.ts';
 import type { Downstream } from './downstream.ts';
 import { followRedirect, type InternalRedirect } from './internal-redirect.ts';
-import type { RouteEntry } from './route.ts';
 
 /**
- * Turns a request to where `head` sends it, and gives the route that it has then; undefined where the redirect is the
- * client's to follow, the request being as it was. `taken` are the names of the routes so far.
+ * Turns a request, whose route is named `from`, to where `head` sends it. False where the redirect is the client's to
+ * follow, the request being as it was.
  */
-export function stepTo(down: Downstream, policy: InternalRedirect, head: ResponseHead, taken: readonly string[]): RouteEntry | undefined {
+export function stepTo(down: Downstream, from: string, policy: InternalRedirect, head: ResponseHead): boolean {
   const { request } = down;
+  const taken = [...(down.routesTaken ?? []), from];
   const target = followRedirect(policy, head, request, taken.length - 1);
-  if (target === undefined) return undefined;
-  const { path, authority, scheme, method, contentLength } = request;
+  if (target === undefined) return false;
+  const { path, authority, scheme } = request;
   Object.assign(request, { path: target.path, authority: target.authority, scheme: target.scheme });
   down.refreshRoute();
   const { route } = down;
@@ -22,11 +22,12 @@ export function stepTo(down: Downstream, policy: InternalRedirect, head: Respons
     isFromTls: down.connection.tls !== undefined,
     isToTls: target.scheme === 'https',
   };
-  if (route?.action.kind !== 'cluster' || !policy.allows(step)) {
-    Object.assign(request, { path, authority, scheme, method, contentLength });
+  if (route === undefined || !policy.allows(step)) {
+    Object.assign(request, { path, authority, scheme });
     down.refreshRoute();
-    return undefined;
+    return false;
   }
+  down.routesTaken = taken;
   const { headers } = request;
   headers.set('x-envoy-original-url', target.originalUrl);
   for (const name of policy.headersToCopy) {
@@ -38,5 +39,5 @@ export function stepTo(down: Downstream, policy: InternalRedirect, head: Respons
     headers.remove('content-length');
     headers.remove('content-type');
   }
-  return route;
+  return true;
 }

@@ -374,6 +374,22 @@ test('a redirect of the host is followed by the proxy, with the body, on the rou
   }
 });
 
+test('a request that goes on by a redirect is counted once as answered, and its connection serves the next', async (t) => {
+  const { dial, proxy } = await setUp(t, {
+    routes: routesOf([routeTo('c', FOLLOWS)]),
+    answer: (_head, count) => (count % 2 === 1 ? response(302, '', 'location: http://b/new\r\n') : response(200, 'there')),
+  });
+  const client = await dial();
+  for (let i = 0; i < 2; i++) {
+    client.clear();
+    client.send('POST /old HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody');
+    await client.until(/there$/);
+  }
+  const counted = (name: string): number => counter(proxy, 'http.test', name);
+  assert.deepEqual([counted('downstream_rq_total'), counted('downstream_rq_completed'), counted('downstream_rq_3xx')], [4, 2, 0]);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_3xx'), 0);
+});
+
 test("redirects beyond the number that is allowed are the client's", async (t) => {
   const { ask, seen, proxy } = await setUp(t, {
     routes: routesOf([routeTo('c', FOLLOWS)]),

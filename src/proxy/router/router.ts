@@ -55,10 +55,8 @@ export class Exchange implements Upstream, AttemptOwner {
   readonly #down: Downstream;
   readonly #scope: RouterScope;
   readonly #timers: Timers;
-  #entry: RouteEntry;
-  #action: ClusterAction;
-  /** Names of the routes that the request has taken by redirects that the proxy followed; undefined before the first. */
-  #taken: string[] | undefined = undefined;
+  readonly #entry: RouteEntry;
+  readonly #action: ClusterAction;
   #cluster: Cluster | undefined = undefined;
   #stats: ClusterHttpStats | undefined = undefined;
   #policy: RequestPolicy | undefined = undefined;
@@ -176,7 +174,8 @@ export class Exchange implements Upstream, AttemptOwner {
     const { info, isUpgrade } = this.#down;
     info.firstUpstreamByteMs = this.#scope.clock.monotonicMs();
     attempt.report({ kind: 'status', status: head.status });
-    this.#countStatus(head.status);
+    const redirects = this.#action.internalRedirect;
+    if (redirects?.statuses.has(head.status) !== true) this.#countStatus(head.status);
     if (this.#isAccepted(head)) return this.#upgraded(attempt, head);
     if (isUpgrade) attempt.stream?.sendEnd(undefined);
     if (isEnd) this.#releaseStream(attempt);
@@ -185,7 +184,10 @@ export class Exchange implements Upstream, AttemptOwner {
       this.#hasTimedOut = false;
       if (this.#tryAgain(attempt, head) || this.#leavesItToOthers(attempt)) return;
     }
-    if (this.#action.internalRedirect !== undefined && this.#redirect(attempt, this.#action.internalRedirect, head)) return;
+    if (redirects?.statuses.has(head.status) === true) {
+      if (this.#redirect(attempt, redirects, head)) return;
+      this.#countStatus(head.status);
+    }
     this.#win(attempt);
     this.#body?.forget();
     if (this.#retry?.isRetrying === true && this.#stats !== undefined && head.status < 500) this.#stats.upstream_rq_retry_success.value++;
@@ -372,30 +374,21 @@ export class Exchange implements Upstream, AttemptOwner {
     this.#down.respond(head, false);
   }
 
-  /** Follows a redirect where the route says so: the request begins anew on the route that it has then. */
+  /** Follows a redirect where the route says so: the request begins anew as the redirect has it. */
   #redirect(attempt: Attempt, policy: InternalRedirect, head: IncomingResponse): boolean {
-    if (!policy.statuses.has(head.status)) return false;
-    const taken = this.#taken ?? [this.#entry.name];
     const isWhole = this.#isRequestDone && this.#body?.isWhole !== false;
-    const entry = isWhole ? stepTo(this.#down, policy, head, taken) : undefined;
+    const isFollowed = isWhole && stepTo(this.#down, this.#entry.name, policy, head);
     if (this.#stats !== undefined) {
-      if (entry === undefined) this.#stats.upstream_internal_redirect_failed_total.value++;
-      else this.#stats.upstream_internal_redirect_succeeded_total.value++;
+      if (isFollowed) this.#stats.upstream_internal_redirect_succeeded_total.value++;
+      else this.#stats.upstream_internal_redirect_failed_total.value++;
     }
-    if (entry?.action.kind !== 'cluster') return false;
+    if (!isFollowed) return false;
     attempt.drop();
     this.#dropAll();
-    this.#timers.cancel(this.#timeout);
-    this.#timeout = undefined;
-    this.#retry?.release();
-    this.#retry = undefined;
-    this.#tried = NO_HOSTS;
-    this.#taken = [...taken, entry.name];
-    this.#entry = entry;
-    this.#action = entry.action;
-    if (this.#down.request.contentLength === 0) this.#body = undefined;
-    this.#down.info.attempts = 0;
-    this.begin();
+    this.#finish();
+    this.#down.info.responseCode = head.status;
+    if (this.#down.request.contentLength === 0) this.#down.recreate([], undefined);
+    else this.#down.recreate([...(this.#body?.chunks ?? [])], this.#trailers);
     return true;
   }
 
