@@ -257,7 +257,7 @@ function readUpgrades(hcm: HttpConnectionManager, path: string): ReadonlyMap<str
 }
 
 /** How ids of requests and tracing go together. */
-export interface RequestIdOptions {
+interface RequestIdOptions {
   /** `pack_trace_reason`: an id says whether its request is traced. */
   readonly packsReason: boolean;
   /** `use_request_id_for_trace_sampling`: what an id says counts. */
