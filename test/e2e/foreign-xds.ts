@@ -4,6 +4,7 @@ import http2 from 'node:http2';
 import type { TestContext } from 'node:test';
 import { create, type DescMessage, fromJson, type JsonValue, type Registry } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { AggregatedDiscoveryService } from '../../src/xds/gen/envoy/service/discovery/v3/ads_pb.ts';
 import {
@@ -32,7 +33,7 @@ export function packed<Desc extends DescMessage>(schema: Desc, json: JsonValue, 
 }
 
 /** Wakes every stream when there is something to say. */
-class Bell {
+export class Bell {
   #waiting: (() => void)[] = [];
   ring(): void {
     for (const wake of this.#waiting.splice(0)) wake();
@@ -113,18 +114,13 @@ function sotwAnswer(typeUrl: string, resources: ReadonlyMap<string, Any>, versio
   });
 }
 
-/** Starts the server on a port of loopback. */
-export async function startForeignServer(t: TestContext, said: Said): Promise<ForeignServer> {
-  const state = { said, version: 1, bell: new Bell(), refusals: [] as string[] };
-  const handler = connectNodeAdapter({
-    routes: (router) =>
-      router.service(AggregatedDiscoveryService, {
-        deltaAggregatedResources: (requests) =>
-          speak(requests, (request: DeltaDiscoveryRequest) => request.resourceNamesSubscribe, state, deltaAnswer),
-        streamAggregatedResources: (requests) => speak(requests, (request: DiscoveryRequest) => request.resourceNames, state, sotwAnswer),
-      }),
-  });
-  const server = http2.createServer(handler);
+/** Serves ADS on a port of loopback, which it returns, until the test ends; `onEnd` is to end the streams then. */
+export async function serveAds(
+  t: TestContext,
+  service: Partial<ServiceImpl<typeof AggregatedDiscoveryService>>,
+  onEnd: () => void,
+): Promise<number> {
+  const server = http2.createServer(connectNodeAdapter({ routes: (router) => router.service(AggregatedDiscoveryService, service) }));
   const sessions = new Set<http2.ServerHttp2Session>();
   server.on('session', (session) => sessions.add(session));
   server.listen(0, '127.0.0.1');
@@ -132,12 +128,27 @@ export async function startForeignServer(t: TestContext, said: Said): Promise<Fo
   t.after(() => {
     for (const session of sessions) session.destroy();
     server.close();
-    state.bell.ring();
+    onEnd();
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Starts the server on a port of loopback. */
+export async function startForeignServer(t: TestContext, said: Said): Promise<ForeignServer> {
+  const state = { said, version: 1, bell: new Bell(), refusals: [] as string[] };
+  const port = await serveAds(
+    t,
+    {
+      deltaAggregatedResources: (requests) =>
+        speak(requests, (request: DeltaDiscoveryRequest) => request.resourceNamesSubscribe, state, deltaAnswer),
+      streamAggregatedResources: (requests) => speak(requests, (request: DiscoveryRequest) => request.resourceNames, state, sotwAnswer),
+    },
+    () => state.bell.ring(),
+  );
   return {
-    port: address.port,
+    port,
     refusals: state.refusals,
     say(next) {
       state.said = next;
