@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ask, askMany, speakPlaintext, type Answer } from './client.ts';
+import { callGrpc } from './grpc-client.ts';
 
 const GATEWAY = { port: 8080 } as const;
 
@@ -164,6 +165,20 @@ const multiplexed: Claim = {
   },
 };
 
+const grpc: Claim = {
+  title: 'gRPC passes, with its messages and its status',
+  async check(stateDir) {
+    const price = await callGrpc(GATEWAY.port, '/shop.Prices/Get', '7');
+    const unknown = await callGrpc(GATEWAY.port, '/shop.Prices/Haggle', '7');
+    const [prices] = await instancesOf(stateDir, 'prices');
+    const secured = await metric(stateDir, prices?.id ?? '', ['istio_requests_total', 'request_protocol="grpc"', '"mutual_tls"']);
+    return {
+      holds: price.status === 0 && price.field === 790 && unknown.status === 12 && secured >= 2,
+      saw: `Prices/Get answered ${price.field} cents with status ${price.status}, Prices/Haggle status ${unknown.status}; prices took ${secured} calls over mTLS`,
+    };
+  },
+};
+
 const measured: Claim = {
   title: 'every hop is measured and traced, without a line of code',
   async check(stateDir) {
@@ -186,7 +201,7 @@ const measured: Claim = {
 /** Checks every claim in order and prints each; returns how many do not hold. */
 export async function checkClaims(stateDir: string, print: (line: string) => void): Promise<number> {
   let failures = 0;
-  for (const claim of [retry, canary, ejection, denied, mtls, multiplexed, measured]) {
+  for (const claim of [retry, canary, ejection, denied, mtls, multiplexed, grpc, measured]) {
     const { holds, saw } = await claim.check(stateDir).catch((error: unknown): Observation => ({ holds: false, saw: String(error) }));
     if (!holds) failures++;
     print(`${holds ? 'holds' : 'FAILS'}  ${claim.title}\n       ${saw}`);
