@@ -14,7 +14,8 @@ const ROUTES: JsonObject[] = [];
 
 /** A route with its limit: several requests of it, one after the other. */
 function limited(name: string, config: JsonObject, requests: readonly Request[], action: JsonObject = {}): Case {
-  const path = `/${name.replaceAll(' ', '-')}`;
+  // the slash: a route is for a prefix, and names begin with each other
+  const path = `/${name.replaceAll(' ', '-')}/`;
   const limit = { stat_prefix: 'rl', filter_enabled: ALL, filter_enforced: ALL, ...TOLD, ...config };
   ROUTES.push(to(path, action, { typed_per_filter_config: perFilter('local_ratelimit', 'local_ratelimit.v3.LocalRateLimit', limit) }));
   return of(
