@@ -30,6 +30,7 @@ export interface ConnectionPool {
   readonly h2UpgradePolicy: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
   readonly useClientProtocol: boolean;
   readonly maxConcurrentStreams: number | undefined;
+  readonly http2KeepAlive: { readonly intervalMs: number | undefined; readonly timeoutMs: number } | undefined;
 }
 
 export interface OutlierDetection {

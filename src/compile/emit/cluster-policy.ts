@@ -9,6 +9,7 @@ import {
   type OutlierDetection as OutlierDetectionMessage,
   OutlierDetectionSchema,
 } from '../../xds/gen/envoy/config/cluster/v3/outlier_detection_pb.ts';
+import type { Http2ProtocolOptionsSchema } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { duration, durationOf } from './any.ts';
 import type { PortPolicy } from './destination-policy.ts';
@@ -123,9 +124,24 @@ export function outlierDetectionOf(outlier: OutlierDetection): OutlierDetectionM
   return message;
 }
 
+type Http2Options = MessageInitShape<typeof Http2ProtocolOptionsSchema>;
+
+function http2OptionsOf(pool: ConnectionPool | undefined): Http2Options {
+  const { maxConcurrentStreams, http2KeepAlive: pings } = pool ?? {};
+  return {
+    ...(maxConcurrentStreams !== undefined && { maxConcurrentStreams }),
+    ...(pings !== undefined && {
+      connectionKeepalive: {
+        ...(pings.intervalMs !== undefined && { interval: durationOf(pings.intervalMs) }),
+        timeout: durationOf(pings.timeoutMs),
+      },
+    }),
+  };
+}
+
 type Versions = NonNullable<MessageInitShape<typeof HttpProtocolOptionsSchema>['upstreamProtocolOptions']>;
 
-function versionsOf(http: UpstreamHttp, http2ProtocolOptions: { readonly maxConcurrentStreams?: number }): Versions {
+function versionsOf(http: UpstreamHttp, http2ProtocolOptions: Http2Options): Versions {
   if (http === 'client') return { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } };
   if (http === 'negotiated') return { case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } };
   const isHttp2 = http === 'http2';
@@ -139,15 +155,9 @@ function versionsOf(http: UpstreamHttp, http2ProtocolOptions: { readonly maxConc
 
 /** HTTP options of a cluster, or undefined where Envoy's defaults (HTTP/1.1) are what is wanted. */
 export function httpOptionsOf(http: UpstreamHttp, pool: ConnectionPool | undefined, autoSni = false): Record<string, Any> {
-  const {
-    httpIdleTimeoutMs: idleMs,
-    maxRequestsPerConnection: maxRequests = 0,
-    maxConnectionDurationMs,
-    maxConcurrentStreams,
-  } = pool ?? {};
+  const { httpIdleTimeoutMs: idleMs, maxRequestsPerConnection: maxRequests = 0, maxConnectionDurationMs } = pool ?? {};
   const hasCommon = idleMs !== undefined || maxRequests > 0 || maxConnectionDurationMs !== undefined;
   if (http === 'opaque' || (http === 'http1' && !hasCommon && !autoSni)) return {};
-  const http2ProtocolOptions = maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams };
   const options = create(HttpProtocolOptionsSchema, {
     ...(hasCommon && {
       commonHttpProtocolOptions: {
@@ -157,7 +167,7 @@ export function httpOptionsOf(http: UpstreamHttp, pool: ConnectionPool | undefin
       },
     }),
     ...(autoSni && { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }),
-    upstreamProtocolOptions: versionsOf(http, http2ProtocolOptions),
+    upstreamProtocolOptions: versionsOf(http, http2OptionsOf(pool)),
   });
   return { [HTTP_OPTIONS]: anyPack(HttpProtocolOptionsSchema, options) };
 }

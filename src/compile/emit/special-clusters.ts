@@ -52,6 +52,7 @@ const PASSTHROUGH_OPTIONS = httpOptionsOf('client', {
   h2UpgradePolicy: 'DEFAULT',
   useClientProtocol: true,
   maxConcurrentStreams: undefined,
+  http2KeepAlive: undefined,
 });
 
 /** A cluster without an endpoint. */

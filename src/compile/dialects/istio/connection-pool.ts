@@ -1,7 +1,10 @@
 import type { ConnectionPool } from '../../../model/traffic-policy.ts';
-import { bool, defaulted, duration, int, object, oneOf, optional, unsupported, type Infer } from '../../schema/schema.ts';
+import { bool, defaulted, duration, int, object, oneOf, optional, type Infer } from '../../schema/schema.ts';
 
 const count = int(0, 2 ** 31 - 1);
+
+/** Long enough for any network that still carries requests. */
+const PING_TIMEOUT_MS = 10_000;
 
 const tcpSchema = object({
   maxConnections: optional(count, 'Most connections to the host; 2^32-1 where absent.'),
@@ -27,7 +30,13 @@ const httpSchema = object({
   h2UpgradePolicy: defaulted(oneOf(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']), 'DEFAULT', 'Whether HTTP/1.1 is sent on as HTTP/2.'),
   useClientProtocol: defaulted(bool, false, 'Whether the protocol of the client is kept.'),
   maxConcurrentStreams: optional(count, 'Most streams of an HTTP/2 connection.'),
-  http2KeepAlive: unsupported('warning', 'HTTP/2 pings on idle connections.'),
+  http2KeepAlive: optional(
+    object({
+      interval: optional(duration(1), 'Time between two pings; none where absent.'),
+      timeout: defaulted(duration(1), PING_TIMEOUT_MS, 'Time for the answer to a ping, after which the connection is closed.'),
+    }),
+    'Pings on HTTP/2 connections.',
+  ),
 });
 
 /** Limits of connections and requests to a host. */
@@ -41,6 +50,7 @@ export function lowerConnectionPool(written: Infer<typeof connectionPoolSchema> 
   if (written === undefined) return undefined;
   const { tcp, http } = written;
   const keepalive = tcp?.tcpKeepalive;
+  const pings = http?.http2KeepAlive;
   return {
     maxConnections: tcp?.maxConnections,
     connectTimeoutMs: tcp?.connectTimeout,
@@ -56,5 +66,6 @@ export function lowerConnectionPool(written: Infer<typeof connectionPoolSchema> 
     h2UpgradePolicy: http?.h2UpgradePolicy ?? 'DEFAULT',
     useClientProtocol: http?.useClientProtocol ?? false,
     maxConcurrentStreams: http?.maxConcurrentStreams,
+    http2KeepAlive: pings === undefined ? undefined : { intervalMs: pings.interval, timeoutMs: pings.timeout },
   };
 }
