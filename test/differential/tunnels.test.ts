@@ -84,6 +84,8 @@ const RAW = bytes('/in-a-tunnel', { fields: ['x-case: CONNECT-as-TCP'] }).replac
 const connect1 = (name: string, authority: string, differs: Case['differs'] = {}): Case =>
   of(name, [bytes(authority, { method: 'CONNECT', host: authority }), 'ping', 'pong'], { listener: 'connect', isHead: true, differs });
 
+const post1 = (host: string, body: string): string => bytes('/x', { method: 'POST', host, body });
+
 const CONNECTS: Case[] = [
   echoed('CONNECT to h2', connecting('CONNECT to h2', 'h2.test:443'), { listener: 'connect' }),
   echoed('CONNECT to h1', connecting('CONNECT to h1', 'h1.test:443'), { listener: 'connect', isGivenUp: true }),
@@ -99,6 +101,10 @@ const CONNECTS: Case[] = [
   connect1('1 CONNECT to h1', 'h1.test:443'),
   connect1('1 CONNECT to h2', 'h2.test:443', GIVEN_UP),
   of('1 CONNECT without a route', bytes('other.test:443', { method: 'CONNECT', host: 'other.test:443' }), { listener: 'connect' }),
+  of('POST as TCP', post1('post.test', RAW), { listener: 'connect', expects: { 'answers.0.line': 'HTTP/1.1 200 OK' } }),
+  of('POST as TCP not allowed', post1('tcp.test', RAW), { listener: 'connect' }),
+  of('POST as TCP to the dead', post1('post-dead.test', RAW), { listener: 'connect' }),
+  of('GET beside POST as TCP', bytes('/x', { host: 'post.test' }), { listener: 'connect' }),
   of('1 CONNECT to the dead', bytes('dead.test:443', { method: 'CONNECT', host: 'dead.test:443' }), { listener: 'connect' }),
 ];
 
@@ -116,6 +122,17 @@ const tunnel = (name: string, target: string, upgrade: JsonObject = {}): JsonObj
   routes: [{ match: { connect_matcher: {} }, route: { cluster: target, upgrade_configs: [{ upgrade_type: 'CONNECT', ...upgrade }] } }],
 });
 
+const posting = (name: string, target: string): JsonObject => ({
+  name,
+  domains: [`${name}.test`],
+  routes: [
+    {
+      match: { prefix: '/' },
+      route: { cluster: target, upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: { allow_post: true } }] },
+    },
+  ],
+});
+
 const CONNECT_ALLOWED = { http2_protocol_options: { allow_connect: true } };
 
 compareTopic({
@@ -127,7 +144,14 @@ compareTopic({
       connect: { manager: { upgrade_configs: [{ upgrade_type: 'CONNECT' }], ...CONNECT_ALLOWED } },
     },
     routes: ROUTES,
-    hosts: [tunnel('h1', 'origin'), tunnel('h2', 'h2'), tunnel('dead', 'dead'), tunnel('tcp', 'origin', { connect_config: {} })],
+    hosts: [
+      tunnel('h1', 'origin'),
+      tunnel('h2', 'h2'),
+      tunnel('dead', 'dead'),
+      tunnel('tcp', 'origin', { connect_config: {} }),
+      posting('post', 'origin'),
+      posting('post-dead', 'dead'),
+    ],
     clusters: [h2Cluster('h2', [ports.originH2], {}, { allow_connect: true })],
   }),
   cases: [...WEBSOCKETS, ...CONNECTS],

@@ -44,6 +44,8 @@ export interface RouterScope {
   readonly random: Random;
   /** `suppress_envoy_headers`: no x-envoy-* fields are added. */
   readonly isQuiet: boolean;
+  /** `scheme_header_transformation.match_upstream`: the scheme says whether the host is spoken to in TLS. */
+  readonly matchesScheme?: boolean;
   /** How long a request waits for a cluster that is not there yet; 0: not at all. */
   readonly onDemandMs: number;
 }
@@ -324,7 +326,8 @@ export class Exchange implements Upstream, AttemptOwner {
 
   #sourceOf(cluster: Cluster, host: Host, limits: Limits, sni: string): HttpPool | TunnelSource {
     const { request, isUpgrade } = this.#down;
-    if (isUpgrade && request.method === 'CONNECT' && this.#action.terminatesConnect !== undefined)
+    const ends = this.#action.terminatesConnect;
+    if (ends !== undefined && ((isUpgrade && request.method === 'CONNECT') || (ends.allowsPost && request.method === 'POST')))
       return new TunnelSource(cluster, host, limits);
     return poolOf(cluster, host, this.#scope.clock, { protocol: request.protocol, isTunnel: isUpgrade, sni, limits });
   }
@@ -337,6 +340,7 @@ export class Exchange implements Upstream, AttemptOwner {
 
   #sendHead(attempt: Attempt, stream: UpstreamStream): void {
     const { request, isUpgrade, info } = this.#down;
+    if (this.#scope.matchesScheme === true) request.scheme = stream.tls === undefined ? 'http' : 'https';
     if (this.#entry.sendsAttemptCount === true) request.headers.set('x-envoy-attempt-count', String(info.attempts));
     if (info.attempts > 1) this.#prepareRetry(attempt);
     const hasBody = !this.#isRequestDone || request.contentLength < 0 || (this.#body?.bytes ?? 0) > 0 || this.#trailers !== undefined;
