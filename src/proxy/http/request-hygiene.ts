@@ -109,6 +109,18 @@ function setForwarded(headers: HeaderMap, connection: DownstreamConnection, opti
   if (options.appendsPort && !headers.has('x-forwarded-port')) headers.set('x-forwarded-port', String(connection.local.port));
 }
 
+/** Characters of a path and a query (RFC 3986 section 3.3 and 3.4). */
+const REFERENCE = /^[\w\-.~%!$&'()*+,;=:@/?]*$/;
+const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)[^#]*$/i;
+
+/** Whether a Referer is a URL without user information and fragment, which RFC 9110 section 10.1.3 forbids, or a reference to a path. */
+export function isReferer(value: string): boolean {
+  const absolute = ABSOLUTE.exec(value);
+  if (absolute !== null) return absolute[1]?.includes('@') !== true;
+  const [first = ''] = value.split('/', 1);
+  return REFERENCE.test(value) && !first.includes(':');
+}
+
 /** The authority without a port or a trailing dot, as the options ask. */
 function cleanAuthority(authority: string, connection: DownstreamConnection, options: HygieneOptions): string {
   const colon = authority.endsWith(']') ? -1 : authority.lastIndexOf(':');
@@ -155,6 +167,8 @@ export function cleanRequest(
     if (client !== '') headers.set('x-envoy-external-address', client);
   }
   if (origin.isInternal) headers.set('x-envoy-internal', 'true');
+  const referer = headers.get('referer');
+  if (referer !== undefined && !isReferer(referer)) headers.remove('referer');
   setForwarded(headers, connection, options);
   forwardClientCert(headers, connection, options.clientCert);
   if (options.via !== '') headers.set('via', extendedVia(headers, options.via));
