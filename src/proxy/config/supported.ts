@@ -66,7 +66,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // listeners
   'envoy.config.listener.v3.Listener':
-    'name address additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -per_connection_buffer_limit_bytes -stat_prefix -drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
+    'name address additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -per_connection_buffer_limit_bytes -stat_prefix drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
   'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': '-exact_balance',
   'envoy.config.listener.v3.AdditionalAddress': 'address',

@@ -67,6 +67,8 @@ export interface HcmConfig {
   /** `add_user_agent`: requests say which proxy they come through. */
   readonly addsUserAgent: boolean;
   readonly serverName: string;
+  /** `scheme_header_transformation.match_upstream`. */
+  readonly matchesScheme: boolean;
   readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
   readonly hygiene: HygieneOptions;
   readonly paths: PathOptions;
@@ -213,11 +215,8 @@ function readInternalBlocks(hcm: HttpConnectionManager, path: string): readonly 
   });
 }
 
-function readScheme(hcm: HttpConnectionManager, path: string): string {
+function readScheme(hcm: HttpConnectionManager): string {
   const { transformation } = hcm.schemeHeaderTransformation ?? {};
-  if (hcm.schemeHeaderTransformation?.matchUpstream === true) {
-    throw new ConfigError(`${path}.scheme_header_transformation.match_upstream`, 'is not supported by Tulle');
-  }
   return transformation?.case === 'schemeToOverwrite' ? transformation.value : '';
 }
 
@@ -234,7 +233,7 @@ function readHygiene(hcm: HttpConnectionManager, path: string): HygieneOptions {
     clientCert: readClientCert(hcm),
     stripsPort: stripsAny ? 'any' : hcm.stripMatchingHostPort ? 'matching' : 'none',
     stripsTrailingDot: hcm.stripTrailingHostDot,
-    scheme: readScheme(hcm, path),
+    scheme: readScheme(hcm),
   };
 }
 
@@ -326,6 +325,7 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
     addsUserAgent: hcm.addUserAgent ?? false,
     serverName: hcm.serverName === '' ? 'envoy' : hcm.serverName,
     serverHeader: SERVER_HEADERS[hcm.serverHeaderTransformation] ?? 'overwrite',
+    matchesScheme: hcm.schemeHeaderTransformation?.matchUpstream ?? false,
     hygiene: readHygiene(hcm, path),
     paths: {
       isNormalized: hcm.normalizePath ?? false,

@@ -85,6 +85,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
       clock,
       random,
       isQuiet: config.isQuiet,
+      matchesScheme: config.matchesScheme,
       onDemandMs: scope.clusters.onDemandMs ?? 0,
     },
     accessLog:

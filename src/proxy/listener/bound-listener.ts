@@ -32,6 +32,8 @@ export interface ListenerSettings {
   readonly handsOff: boolean;
   readonly filters: ListenerFilters;
   readonly direction: NetworkScope['direction'];
+  /** `drain_type: DEFAULT`: connections are to end too while the proxy fails health checks. */
+  readonly drainsOnFailure: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly match: ChainMatcher;
   readonly chains: readonly ParsedChain[];
@@ -66,7 +68,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
       ...scope,
       direction: settings.direction,
       listenerMetadata: settings.metadata,
-      isDraining: () => this.#isDraining,
+      isDraining: () => this.#isDraining || (settings.drainsOnFailure && scope.isFailingHealthChecks?.() === true),
       whenDraining: this.#whenDraining,
     };
     const make = (chain: ParsedChain): FilterChain => ({

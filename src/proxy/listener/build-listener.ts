@@ -5,7 +5,7 @@ import { formatAddress, type NetAddress } from '../../net/address.ts';
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { FilterChainMatchSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
-import type { Listener as ListenerProto } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { type Listener as ListenerProto, Listener_DrainType as DrainType } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { readAddress } from '../cluster/endpoints.ts';
 import type { NetworkScope } from '../network/filter.ts';
 import { createAccessLogs } from '../telemetry/access-log.ts';
@@ -71,6 +71,7 @@ export function buildListener(config: ListenerProto, path: string, scope: Listen
       handsOff: config.useOriginalDst ?? false,
       filters: readListenerFilters(config, path),
       direction: DIRECTIONS.get(config.trafficDirection) ?? 'unspecified',
+      drainsOnFailure: config.drainType === DrainType.DEFAULT,
       metadata: config.metadata?.filterMetadata ?? {},
       match: compileChainMatches(
         config.filterChains.map((chain) => chain.filterChainMatch ?? create(FilterChainMatchSchema)),

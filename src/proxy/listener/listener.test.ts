@@ -8,6 +8,8 @@ import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/list
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import type { NetworkFilter } from '../network/filter.ts';
+import { tcpProxy } from '../network/tcp-proxy.ts';
 import {
   createTestProxy,
   echoServer,
@@ -239,6 +241,28 @@ test('a replaced listener goes on with its connections, and new ones get the new
   assert.deepEqual([former.activeConnections, next.activeConnections > 1], [1, false]);
   await former.close();
   await once(socket, 'close');
+});
+
+test('connections are to end while the proxy fails health checks, unless drain_type says that only changes end them', () => {
+  let isFailing = false;
+  for (const [drainType, drains] of [
+    ['DEFAULT', true],
+    ['MODIFY_ONLY', false],
+  ] as const) {
+    let isDraining = (): boolean => false;
+    const spy: NetworkFilter = {
+      ...tcpProxy,
+      create(config, scope) {
+        isDraining = () => scope.isDraining();
+        return tcpProxy.create(config as never, scope);
+      },
+    };
+    proxy.listener({ filterChains: [tcpChain('up')], drainType }, { filters: [spy], isFailingHealthChecks: () => isFailing });
+    assert.equal(isDraining(), false);
+    isFailing = true;
+    assert.equal(isDraining(), drains, drainType);
+    isFailing = false;
+  }
 });
 
 test('a drained listener refuses new connections and keeps old ones', async () => {
