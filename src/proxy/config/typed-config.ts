@@ -1,5 +1,5 @@
 /** Decodes resources and `typed_config` fields, and refuses what Tulle does not obey. */
-import { type DescMessage, fromBinary, type JsonObject, type MessageShape } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, isMessage, type JsonObject, type MessageShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { TypedStructSchema as UdpaTypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
@@ -40,4 +40,10 @@ export function decodeStruct(any: Any | undefined, typeUrl: string, path: string
   const struct = decodeTyped(any, schema, path);
   if (struct.typeUrl !== typeUrl) throw new ConfigError(`${path}.type_url`, `is ${struct.typeUrl}; ${typeUrl} is needed`);
   return struct.value ?? {};
+}
+
+/** A message that a table of types has unpacked, as one of `schema`. Throws ConfigError where it is another. */
+export function messageAs<S extends DescMessage>(schema: S, message: unknown, path: string): MessageShape<S> {
+  if (!isMessage(message, schema)) throw new ConfigError(path, `is not a ${schema.typeName}`);
+  return message;
 }

@@ -1,5 +1,5 @@
 /** Holds a request back until all of its body is there. Envoy: envoy.filters.http.buffer. */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import {
   type Buffer as BufferMessage,
@@ -25,8 +25,8 @@ function readBuffer({ maxRequestBytes }: BufferMessage, path: string): BufferCon
   return new BufferConfig(maxRequestBytes);
 }
 
-function parseRoute(message: unknown, path: string): BufferConfig {
-  if (!isMessage(message, BufferPerRouteSchema)) throw new ConfigError(path, `is not a ${BufferPerRouteSchema.typeName}`);
+function parseRoute(given: unknown, path: string): BufferConfig {
+  const message = messageAs(BufferPerRouteSchema, given, path);
   const { override }: BufferPerRoute = message;
   if (override.case === 'buffer') return readBuffer(override.value, `${path}.buffer`);
   if (override.case === 'disabled' && override.value) return new BufferConfig(0);

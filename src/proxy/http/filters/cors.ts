@@ -1,6 +1,5 @@
 /** Cross-origin requests from browsers: answers preflights, and marks responses. Envoy: envoy.filters.http.cors. */
-import { isMessage } from '@bufbuild/protobuf';
-import { ConfigError } from '../../../core/errors.ts';
+import { messageAs } from '../../config/typed-config.ts';
 import { type CorsPolicy, CorsPolicySchema, CorsSchema } from '../../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { fractionOf } from '../../router/fraction.ts';
 import { compileStringMatcher, type TextTest } from '../../router/matchers.ts';
@@ -52,8 +51,8 @@ class CorsRoute {
   }
 }
 
-function parseRoute(message: unknown, path: string): CorsRoute {
-  if (!isMessage(message, CorsPolicySchema)) throw new ConfigError(path, `is not a ${CorsPolicySchema.typeName}`);
+function parseRoute(given: unknown, path: string): CorsRoute {
+  const message = messageAs(CorsPolicySchema, given, path);
   return new CorsRoute(message, path);
 }
 

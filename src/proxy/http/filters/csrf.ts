@@ -1,5 +1,5 @@
 /** Refuses changes that a page of another origin asks for: the origin must be the host. Envoy: envoy.filters.http.csrf. */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { type CsrfPolicy, CsrfPolicySchema } from '../../../xds/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts';
 import { compileStringMatcher, type TextTest } from '../../router/matchers.ts';
@@ -46,8 +46,8 @@ function isAllowed(source: string, { request }: HttpStream, { additional }: Csrf
   return false;
 }
 
-function parseRoute(message: unknown, path: string): CsrfConfig {
-  if (!isMessage(message, CsrfPolicySchema)) throw new ConfigError(path, `is not a ${CsrfPolicySchema.typeName}`);
+function parseRoute(given: unknown, path: string): CsrfConfig {
+  const message = messageAs(CsrfPolicySchema, given, path);
   return new CsrfConfig(message, path);
 }
 

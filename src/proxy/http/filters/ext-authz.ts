@@ -1,5 +1,5 @@
 /** Asks another service whether a request may pass. Envoy: envoy.filters.http.ext_authz. */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import {
   type CheckSettings,
@@ -90,8 +90,8 @@ function routeBody({ disableRequestBodyBuffering, withRequestBody }: CheckSettin
   return null;
 }
 
-function parseRoute(message: unknown, path: string): AuthzRoute {
-  if (!isMessage(message, ExtAuthzPerRouteSchema)) throw new ConfigError(path, `is not a ${ExtAuthzPerRouteSchema.typeName}`);
+function parseRoute(given: unknown, path: string): AuthzRoute {
+  const message = messageAs(ExtAuthzPerRouteSchema, given, path);
   const { override } = message;
   if (override.case === 'disabled') return new AuthzRoute(true, {}, undefined);
   if (override.case !== 'checkSettings') throw new ConfigError(path, 'says neither disabled nor check_settings');

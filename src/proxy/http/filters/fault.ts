@@ -1,6 +1,5 @@
 /** Fault injection: delays, aborts and slows down a share of requests. Envoy: envoy.filters.http.fault. */
-import { isMessage } from '@bufbuild/protobuf';
-import { ConfigError } from '../../../core/errors.ts';
+import { messageAs } from '../../config/typed-config.ts';
 import { HTTPFaultSchema } from '../../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import type { Counter, Gauge, StatsScope } from '../../telemetry/stats.ts';
 import {
@@ -43,8 +42,8 @@ function faultStats(stats: StatsScope): FaultStats {
   };
 }
 
-function parseRoute(message: unknown, path: string): FaultConfig {
-  if (!isMessage(message, HTTPFaultSchema)) throw new ConfigError(path, `is not a ${HTTPFaultSchema.typeName}`);
+function parseRoute(given: unknown, path: string): FaultConfig {
+  const message = messageAs(HTTPFaultSchema, given, path);
   return new FaultConfig(message, path);
 }
 

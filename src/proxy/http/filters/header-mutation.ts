@@ -4,7 +4,7 @@
  * Query parameters come out as Envoy's do, by name and each with an `=`, but those that nobody changed keep their
  * percent signs: Envoy decodes them and sends a path that is not valid any more.
  */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import {
   type HeaderMutation as HeaderMutationMessage,
@@ -61,10 +61,8 @@ class RouteMutations {
   }
 }
 
-function parseRoute(message: unknown, path: string): RouteMutations {
-  if (!isMessage(message, HeaderMutationPerRouteSchema)) {
-    throw new ConfigError(path, `is not a ${HeaderMutationPerRouteSchema.typeName}`);
-  }
+function parseRoute(given: unknown, path: string): RouteMutations {
+  const message = messageAs(HeaderMutationPerRouteSchema, given, path);
   return new RouteMutations([compileMutations(message.mutations, `${path}.mutations`)]);
 }
 

@@ -1,5 +1,5 @@
 /** Authenticates requests by JSON Web Tokens. Envoy: envoy.filters.http.jwt_authn. */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import type { RequestHead } from '../../../wire/http/message.ts';
 import {
@@ -72,8 +72,8 @@ function parse(message: JwtAuthentication, path: string): JwtConfig {
   return { message, providers, rules: readRules(message, names, path) };
 }
 
-function parseRoute(message: unknown, path: string): JwtRoute {
-  if (!isMessage(message, PerRouteConfigSchema)) throw new ConfigError(path, `is not a ${PerRouteConfigSchema.typeName}`);
+function parseRoute(given: unknown, path: string): JwtRoute {
+  const message = messageAs(PerRouteConfigSchema, given, path);
   const { requirementSpecifier: specifier } = message;
   if (specifier.case === undefined) throw new ConfigError(path, 'says neither disabled nor requirement_name');
   return new JwtRoute(specifier.case === 'requirementName' ? specifier.value : undefined);

@@ -4,7 +4,7 @@
  *
  * Left out, and refused by name: sharing a limit with a cluster of proxies (`local_cluster_rate_limit`).
  */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { headersOf } from '../../../wire/http/headers.ts';
 import type { ResponseHead } from '../../../wire/http/message.ts';
@@ -149,8 +149,8 @@ function replyOf(config: LocalRateLimitConfig, stream: HttpStream, bucket: Token
   };
 }
 
-function parseRoute(message: unknown, path: string): LocalRateLimitConfig {
-  if (!isMessage(message, LocalRateLimitSchema)) throw new ConfigError(path, `is not a ${LocalRateLimitSchema.typeName}`);
+function parseRoute(given: unknown, path: string): LocalRateLimitConfig {
+  const message = messageAs(LocalRateLimitSchema, given, path);
   if (message.tokenBucket === undefined) throw new ConfigError(`${path}.token_bucket`, 'is missing, and a route must have one');
   return new LocalRateLimitConfig(message, path);
 }

@@ -2,7 +2,7 @@
  * Requests that wait for what is asked for when it is needed: for their virtual host (VHDS) or the table of their scope
  * (SRDS) here, and for their cluster in the router, which is told how long. Envoy: envoy.filters.http.on_demand.
  */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import {
   type OnDemand,
@@ -37,8 +37,8 @@ function refuseOtherThanAds(odcds: OnDemandCds | undefined, path: string): void 
     throw new ConfigError(`${path}.odcds.source`, 'only ads is supported by Tulle');
 }
 
-function parseRoute(message: unknown, path: string): OnDemandConfig {
-  if (!isMessage(message, PerRouteConfigSchema)) throw new ConfigError(path, `is not a ${PerRouteConfigSchema.typeName}`);
+function parseRoute(given: unknown, path: string): OnDemandConfig {
+  const message = messageAs(PerRouteConfigSchema, given, path);
   return new OnDemandConfig(message, path);
 }
 

@@ -1,6 +1,5 @@
 /** Authorization of requests: `envoy.filters.http.rbac`. The engine stands in `proxy/authz/`. */
-import { isMessage } from '@bufbuild/protobuf';
-import { ConfigError } from '../../../core/errors.ts';
+import { messageAs } from '../../config/typed-config.ts';
 import {
   type RBAC,
   type RBACPerRoute,
@@ -62,8 +61,8 @@ function prepare({ rules, shadow, rulesPrefix, shadowPrefix, tracksPerRule }: Rb
   };
 }
 
-function parseRoute(message: unknown, path: string): RbacConfig {
-  if (!isMessage(message, RBACPerRouteSchema)) throw new ConfigError(path, `is not a ${RBACPerRouteSchema.typeName}`);
+function parseRoute(given: unknown, path: string): RbacConfig {
+  const message = messageAs(RBACPerRouteSchema, given, path);
   const route: RBACPerRoute = message;
   return new RbacConfig(route.rbac, `${path}.rbac`);
 }

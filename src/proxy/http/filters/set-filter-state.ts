@@ -5,7 +5,7 @@
  * Values are text: of Envoy's factories, `envoy.string` is the one whose objects say nothing to the proxy itself.
  * `read_only` is deprecated in Envoy, and fixes nothing there. Sharing values with the upstream connection reaches nobody, for no filter of ours runs there.
  */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { type Config, ConfigSchema } from '../../../xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.ts';
 import type { FilterStateValue } from '../../../xds/gen/envoy/extensions/filters/common/set_filter_state/v3/value_pb.ts';
@@ -57,8 +57,8 @@ function apply({ key, skipsEmpty, format }: Setting, info: StreamInfo): void {
   (info.filterState ??= new Map()).set(key, value);
 }
 
-function parseRoute(message: unknown, path: string): SetFilterStateConfig {
-  if (!isMessage(message, ConfigSchema)) throw new ConfigError(path, `is not a ${ConfigSchema.typeName}`);
+function parseRoute(given: unknown, path: string): SetFilterStateConfig {
+  const message = messageAs(ConfigSchema, given, path);
   return readConfig(message, path);
 }
 

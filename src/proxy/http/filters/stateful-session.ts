@@ -1,5 +1,5 @@
 /** Sends a client to the host that served it before, by a cookie or a header. Envoy: envoy.filters.http.stateful_session. */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import {
   type StatefulSession,
@@ -33,8 +33,8 @@ class SessionRoute {
   }
 }
 
-function parseRoute(message: unknown, path: string): SessionRoute {
-  if (!isMessage(message, StatefulSessionPerRouteSchema)) throw new ConfigError(path, `is not a ${StatefulSessionPerRouteSchema.typeName}`);
+function parseRoute(given: unknown, path: string): SessionRoute {
+  const message = messageAs(StatefulSessionPerRouteSchema, given, path);
   const { override } = message;
   if (override.case === undefined) throw new ConfigError(path, 'says neither disabled nor stateful_session');
   return new SessionRoute(override.case === 'disabled' ? undefined : new SessionConfig(override.value, `${path}.stateful_session`));

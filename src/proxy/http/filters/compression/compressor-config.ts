@@ -1,5 +1,5 @@
 /** What a compressor compresses, read and checked. Envoy: envoy.extensions.filters.http.compressor.v3. */
-import { isMessage } from '@bufbuild/protobuf';
+import { messageAs } from '../../../config/typed-config.ts';
 import { ConfigError } from '../../../../core/errors.ts';
 import type { RuntimeFeatureFlag } from '../../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
@@ -109,8 +109,8 @@ function omitUndefined({ enabled, minContentLength, contentType }: DeprecatedFie
 }
 
 /** Reads a route's. */
-export function parseRoute(message: unknown, path: string): CompressorRoute {
-  if (!isMessage(message, CompressorPerRouteSchema)) throw new ConfigError(path, `is not a ${CompressorPerRouteSchema.typeName}`);
+export function parseRoute(given: unknown, path: string): CompressorRoute {
+  const message = messageAs(CompressorPerRouteSchema, given, path);
   const { override } = message;
   if (override.case === undefined) throw new ConfigError(path, 'says neither disabled nor overrides');
   if (override.case === 'disabled') return new CompressorRoute(false, undefined);
