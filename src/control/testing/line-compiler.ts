@@ -5,26 +5,13 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
-import { defaultMeshSettings, type Mesh } from '../../model/mesh.ts';
+import type { Mesh } from '../../model/mesh.ts';
 import type { Diagnostic } from '../../model/provenance.ts';
 import { contentVersion } from '../../xds/content-version.ts';
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { CompiledResource, Compiler, Resource } from '../compiler.ts';
 import { proxyNodeOf } from '../../compile/emit/proxy-node.ts';
-
-const EMPTY: Mesh = {
-  settings: defaultMeshSettings,
-  namespaces: [],
-  services: [],
-  workloads: [],
-  instances: [],
-  routes: [],
-  destinationPolicies: [],
-  gateways: [],
-  secrets: [],
-  peerAuthentications: [],
-  authorizationPolicies: [],
-};
+import { meshOf } from '../../compile/testing/mesh.ts';
 
 /** Lines of each mesh that was built. */
 const linesOf = new WeakMap<Mesh, readonly string[]>();
@@ -60,7 +47,7 @@ function buildMesh(resources: readonly Resource[], instances: Mesh['instances'])
   const diagnostics = resources
     .filter(({ origin }) => origin.field === 'unfit')
     .map(({ file, line, key }) => diagnosticAt(file, line, 'it does not fit', key));
-  const mesh: Mesh = { ...EMPTY, instances };
+  const mesh = meshOf({ instances });
   linesOf.set(
     mesh,
     fit.map(({ key, origin }) => `${key} ${origin.field}`),

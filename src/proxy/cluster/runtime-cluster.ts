@@ -2,6 +2,7 @@ import net from 'node:net';
 import { ConfigError } from '../../core/errors.ts';
 import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
+import { WarmWaiters } from '../warm-waiters.ts';
 import { type BalancerSettings, buildPicker, type Picker } from './balancer.ts';
 import type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 import type { Host, Limits, Outcome, PickContext } from './cluster.ts';
@@ -72,7 +73,7 @@ export class RuntimeCluster implements MutableCluster {
   #picker: Picker = () => undefined;
   #hasEndpoints = false;
   #isClosed = false;
-  #onWarm: (() => void)[] = [];
+  readonly #waiters = new WarmWaiters(() => this.isWarm);
 
   constructor(settings: ClusterSettings, assignment: Assignment | undefined, transports: Transports, scope: Scope) {
     this.#settings = settings;
@@ -92,7 +93,7 @@ export class RuntimeCluster implements MutableCluster {
         ? new OriginalDestinations(settings.portOverride, (endpoint) => this.#createHost(endpoint))
         : undefined;
     this.#dns = settings.type === 'dns' ? this.#createDns() : undefined;
-    transports.onReady(() => this.#warmed());
+    transports.onReady(() => this.#waiters.check());
     this.#begin(assignment ?? NO_ENDPOINTS);
   }
 
@@ -150,15 +151,7 @@ export class RuntimeCluster implements MutableCluster {
   }
 
   onWarm(callback: () => void): void {
-    if (this.isWarm) callback();
-    else this.#onWarm.push(callback);
-  }
-
-  #warmed(): void {
-    if (!this.isWarm) return;
-    const waiting = this.#onWarm;
-    this.#onWarm = [];
-    for (const callback of waiting) callback();
+    this.#waiters.add(callback);
   }
 
   update(message: ClusterLoadAssignment): void {
@@ -189,7 +182,7 @@ export class RuntimeCluster implements MutableCluster {
     if (isChanged) this.stats.counter('membership_change').value++;
     for (const host of gone) this.#retire(host);
     this.#rebuild();
-    this.#warmed();
+    this.#waiters.check();
   }
 
   /** A host that has left: nobody chooses it any more, what it carries goes on. */

@@ -5,6 +5,7 @@ import { plainHost, restoreDestination } from '../../net/original-destination.ts
 import type { NetworkScope } from '../network/filter.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
+import { WarmWaiters } from '../warm-waiters.ts';
 import { Acceptor, type AcceptTarget } from './acceptor.ts';
 import type { ChainMatcher } from './chain-match.ts';
 import { ConnectionRunner } from './connection-runner.ts';
@@ -57,7 +58,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   #acceptors: Acceptor[] = [];
   #isDraining = false;
   readonly #whenDraining = new Set<() => void>();
-  #onWarm: (() => void)[] = [];
+  readonly #waiters = new WarmWaiters(() => this.isWarm);
 
   constructor(settings: ListenerSettings, scope: Scope) {
     this.name = settings.name;
@@ -86,7 +87,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
       stats: scope.listenerStats,
       accessLog: settings.accessLog,
     });
-    for (const chain of this.#allChains()) chain.tls?.onReady(() => this.#warmed());
+    for (const chain of this.#allChains()) chain.tls?.onReady(() => this.#waiters.check());
   }
 
   #allChains(): readonly FilterChain[] {
@@ -106,15 +107,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   }
 
   onWarm(callback: () => void): void {
-    if (this.isWarm) callback();
-    else this.#onWarm.push(callback);
-  }
-
-  #warmed(): void {
-    if (!this.isWarm) return;
-    const waiting = this.#onWarm;
-    this.#onWarm = [];
-    for (const callback of waiting) callback();
+    this.#waiters.add(callback);
   }
 
   async start(previous?: RuntimeListener): Promise<void> {

@@ -1,35 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { newStreamInfo } from '../http/stream-state.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 
 /** The info of a connection that carries no HTTP, as it is at its beginning. */
 export function tcpStreamInfo(connection: DownstreamConnection, clock: Clock): StreamInfo {
-  return {
-    connection,
-    clientAddress: undefined,
-    protocol: undefined,
-    request: undefined,
-    response: undefined,
-    responseCode: 0,
-    responseCodeDetails: '',
-    terminationDetails: '',
-    flags: 0,
-    startWallMs: clock.wallMs(),
-    startMs: clock.monotonicMs(),
-    requestEndMs: 0,
-    firstUpstreamByteMs: 0,
-    endMs: 0,
-    bytesReceived: 0,
-    bytesSent: 0,
-    route: undefined,
-    routeName: '',
-    virtualHostName: '',
-    cluster: undefined,
-    clusterName: '',
-    upstream: undefined,
-    upstreamLocalAddress: '',
-    upstreamTransportFailure: '',
-    attempts: 0,
-    metadata: new Map(),
-  };
+  return { ...newStreamInfo(undefined, connection, clock.wallMs(), clock.monotonicMs()), protocol: undefined };
 }
