@@ -105,7 +105,7 @@ async function run(bench: Bench): Promise<void> {
   }
   const chosen = choosePeers();
   if (values.scale) {
-    writeResults('scale.json', { rows: await measureScale(bench, chosen) });
+    writeResults('scale.json', { rows: await measureScale(bench, chosen, values.only?.split(',')) });
     return;
   }
   const samples = await compare(bench, chosen, scenarios);

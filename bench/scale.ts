@@ -114,11 +114,13 @@ async function measureIdle(bench: Bench, peer: Peer): Promise<ScaleRow[]> {
 
 const FIGURES = ['start ms', 'cpu us', 'private MiB', 'KiB each', 'idle cpu %'] as const;
 
-/** Measures every step for every peer; prints and gives the rows. */
-export async function measureScale(bench: Bench, peers: readonly Peer[]): Promise<ScaleRow[]> {
+/** Measures every step for every peer, of what is named in `only` or of everything; prints and gives the rows. */
+export async function measureScale(bench: Bench, peers: readonly Peer[], only: readonly string[] | undefined): Promise<ScaleRow[]> {
   const rows: ScaleRow[] = [];
-  for (const step of STEPS) for (const peer of peers) rows.push(...(await measureStep(bench, peer, step)));
-  for (const peer of peers) rows.push(...(await measureIdle(bench, peer)));
+  const isAsked = (what: string): boolean => only === undefined || only.includes(what);
+  for (const step of STEPS.filter(({ what }) => isAsked(what)))
+    for (const peer of peers) rows.push(...(await measureStep(bench, peer, step)));
+  if (isAsked('idle connections')) for (const peer of peers) rows.push(...(await measureIdle(bench, peer)));
   const lines = rows.map((row) => [row.what, row.peer, String(row.x), ...FIGURES.map((figure) => row[figure]?.toFixed(1) ?? '')]);
   printColumns([['what grows', 'peer', 'how many', ...FIGURES], ...lines], 2);
   return rows;
