@@ -86,6 +86,12 @@ function wantsOne(interest: Interest, name: string, aliases: readonly string[] =
   return wants(interest, name) || aliases.some((alias) => wants(interest, alias));
 }
 
+/** What a request for all of that names. A bare wildcard is said by naming nothing, which every server knows. */
+function namesToSay({ typeUrl, names, isWildcard }: Interest): string[] {
+  const isBare = names.size === 0 && resourceType(typeUrl)?.isWildcard === true;
+  return [...(isWildcard && !isBare ? ['*'] : []), ...names];
+}
+
 /** Forgets what is no longer wanted. Gives the names that were, for the server to be told. */
 function giveUp(interest: Interest, names: readonly string[] | '*'): readonly string[] {
   const { isWildcard, names: wanted, known } = interest;
@@ -240,14 +246,12 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
     this.#outbox.push(create(DeltaDiscoveryRequestSchema, { typeUrl: HEALTH_TYPE, ...(errorDetail && { errorDetail }) }));
   }
 
-  /** The first request of a type on a stream. A bare wildcard is said by naming nothing, which every server knows. */
+  /** The first request of a type on a stream. */
   #first(interest: Interest): DeltaDiscoveryRequest {
     this.#started.add(interest.typeUrl);
-    const isBare = interest.names.size === 0 && resourceType(interest.typeUrl)?.isWildcard === true;
-    const names = [...(interest.isWildcard && !isBare ? ['*'] : []), ...interest.names];
     return create(DeltaDiscoveryRequestSchema, {
       typeUrl: interest.typeUrl,
-      resourceNamesSubscribe: names,
+      resourceNamesSubscribe: namesToSay(interest),
       initialResourceVersions: Object.fromEntries(interest.known),
     });
   }
@@ -340,10 +344,8 @@ export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResp
 
   #ask(interest: Interest, errorDetail?: { code: number; message: string }): void {
     if (!this.#isConnected) return;
-    const { typeUrl, version, nonce, names, isWildcard } = interest;
-    const isBare = names.size === 0 && resourceType(typeUrl)?.isWildcard === true;
-    const resourceNames = [...(isWildcard && !isBare ? ['*'] : []), ...names];
-    const request = { typeUrl, versionInfo: version, responseNonce: nonce, resourceNames };
+    const { typeUrl, version, nonce } = interest;
+    const request = { typeUrl, versionInfo: version, responseNonce: nonce, resourceNames: namesToSay(interest) };
     this.#outbox.push(create(DiscoveryRequestSchema, { ...request, ...(errorDetail && { errorDetail }) }));
   }
 

@@ -14,11 +14,13 @@ import { createStats } from '../../telemetry/registry.ts';
 import {
   fakeConnection,
   fakeInfo,
+  fakeNetworkScope,
   fakeRequest,
   fakeResponse,
   fakeScope,
   fakeStream,
   fakeTls,
+  idleConnection,
 } from '../../telemetry/testing/fake-stream.ts';
 import type { HttpFilterHandlers } from '../filter.ts';
 import { flagBit } from '../stream-info.ts';
@@ -274,31 +276,10 @@ for (const config of [
 
 test('a TCP connection is counted once open, once closed, with the bytes of both ways', () => {
   const base = fakeScope({ node: NODE });
-  const scope = {
-    ...base,
-    clusters: { get: () => undefined, request() {}, forEach() {} },
-    routes: () => ({ current: () => undefined }),
-    isDraining: () => false,
-    logSink: { target: () => ({ write() {} }) },
-  };
-  const handler = tcpStats.create(tcpStats.parse({ tcp_reporting_duration: '0s' }, 'f'), scope);
+  const handler = tcpStats.create(tcpStats.parse({ tcp_reporting_duration: '0s' }, 'f'), fakeNetworkScope(base));
   const open = (): DownstreamConnection => {
     const downstream = fakeConnection({ tls: fakeTls(FRONT_ID) });
-    const connection = {
-      local: downstream.local,
-      remote: downstream.remote,
-      isClosed: false,
-      pendingBytes: 0,
-      read() {},
-      writeText: () => true,
-      writeBytes: () => true,
-      gatherWrites() {},
-      end() {},
-      destroy() {},
-      pause() {},
-      resume() {},
-    };
-    assert.equal(handler(connection, downstream), true);
+    assert.equal(handler(idleConnection(), downstream), true);
     return downstream;
   };
   const reached = open();

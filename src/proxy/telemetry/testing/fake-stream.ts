@@ -1,5 +1,6 @@
 /** Streams and connections for tests of what only reads them. */
 import { silentLog } from '../../../core/log.ts';
+import type { Connection } from '../../../net/connection.ts';
 import { headersOf } from '../../../wire/http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../../wire/http/message.ts';
 import type { FilterScope, HttpStream, LocalReply } from '../../http/filter.ts';
@@ -37,6 +38,36 @@ export function fakeConnection(more: Partial<DownstreamConnection> = {}): Downst
     filterChainName: 'chain',
     memo: new Map(),
     ...more,
+  };
+}
+
+/** A connection on which nothing happens. `more` takes the place of its parts. */
+export function idleConnection(more: Partial<Connection> = {}): Connection {
+  return {
+    local: { host: '::1', port: 1 },
+    remote: { host: '::1', port: 2 },
+    isClosed: false,
+    pendingBytes: 0,
+    read() {},
+    writeText: () => true,
+    writeBytes: () => true,
+    gatherWrites() {},
+    end() {},
+    destroy() {},
+    pause() {},
+    resume() {},
+    ...more,
+  };
+}
+
+/** What network filters are made with, besides what HTTP filters are. */
+export function fakeNetworkScope(scope: FilterScope) {
+  return {
+    ...scope,
+    clusters: { get: () => undefined, request() {}, forEach() {} },
+    routes: () => ({ current: () => undefined }),
+    isDraining: () => false,
+    logSink: { target: () => ({ write() {} }) },
   };
 }
 
