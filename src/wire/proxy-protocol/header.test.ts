@@ -41,6 +41,7 @@ function withChecksum(): string {
 const CASES: readonly [name: string, bytes: Buffer, want: string][] = [
   ['TCP4', Buffer.from('PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n'), 'v1, 45 bytes, 192.0.2.1 56324 > 198.51.100.7 443'],
   ['TCP6', Buffer.from('PROXY TCP6 2001:db8::1 ::1 0 65535\r\n'), 'v1, 36 bytes, 2001:db8::1 0 > ::1 65535'],
+  ['TCP6 in many letters', Buffer.from('PROXY TCP6 2001:0DB8::0:1 ::1 0 1\r\n'), 'v1, 35 bytes, 2001:db8::1 0 > ::1 1'],
   ['UNKNOWN', Buffer.from('PROXY UNKNOWN\r\n'), 'v1, 15 bytes, unknown'],
   ['UNKNOWN with more', Buffer.from('PROXY UNKNOWN ff:: 1 2 x\r\n'), 'v1, 26 bytes, unknown'],
   ['another family', Buffer.from('PROXY UDP4 1.1.1.1 1.1.1.1 1 1\r\n'), 'malformed: unknown address family'],
@@ -56,7 +57,8 @@ const CASES: readonly [name: string, bytes: Buffer, want: string][] = [
   ['IPv6', hex(V6), 'v2, 52 bytes, 2001:db8::1 1 > 2001:db8:1::2 65535'],
   ['LOCAL', hex(`${SIGNATURE} 2000 0000`), 'v2, 16 bytes, unknown'],
   ['LOCAL with addresses', hex(V4.replace('2111', '2011')), 'v2, 28 bytes, unknown'],
-  ['a family that is not told', hex(`${SIGNATURE} 2100 0003 ffffff`), 'v2, 19 bytes, unknown'],
+  ['LOCAL with something', hex(`${SIGNATURE} 2000 0003 ffffff`), 'v2, 19 bytes, unknown'],
+  ['a family that is not told', hex(`${SIGNATURE} 2100 0003 ffffff`), 'malformed: unsupported address family or transport'],
   ['fields', hex(withTlvs('01 0002 6832 ea 0000')), 'v2, 36 bytes, 192.0.2.1 56324 > 198.51.100.7 443, 1=6832, 234='],
   ['a field cut off', hex(withTlvs('01 0003 6832')), 'malformed: field cut off'],
   ["a field's head cut off", hex(withTlvs('01 00')), 'malformed: field cut off'],

@@ -1,6 +1,7 @@
 /** Version 1: `PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n`, at most 107 bytes. */
 import { parseIp } from '../../core/cidr.ts';
 import { latin1 } from '../http1/bytes.ts';
+import { formatIp } from './format-ip.ts';
 import { INCOMPLETE, malformed, type ProxyEndpoint, type ProxyHeader, type ProxyHeaderResult } from './result.ts';
 
 const LINE_BYTES_MAX = 107;
@@ -13,9 +14,10 @@ const ADDRESS_BYTES: ReadonlyMap<string, number> = new Map([
 ]);
 
 function endpoint(address: string, port: string, addressBytes: number): ProxyEndpoint | undefined {
-  if (parseIp(address)?.length !== addressBytes) return undefined;
+  const bytes = parseIp(address);
+  if (bytes?.length !== addressBytes) return undefined;
   if (!/^(?:0|[1-9][0-9]{0,4})$/.test(port) || Number(port) > 0xffff) return undefined;
-  return { address, port: Number(port) };
+  return { address: formatIp(bytes), port: Number(port) };
 }
 
 function headerOf(endpoints: ProxyHeader['endpoints'], lengthBytes: number): ProxyHeaderResult {

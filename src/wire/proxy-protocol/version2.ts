@@ -1,7 +1,7 @@
 /**
  * Version 2: a signature of twelve bytes, version and command, family and transport, the length of what follows, two
- * addresses with their ports, and further fields. Of the transports only streams are taken, as Envoy does; Unix sockets
- * have no addresses that a proxy could go by.
+ * addresses with their ports, and further fields. Of the transports only streams are taken: this is for connections. Of the
+ * families only IP, as in Envoy: a sender that does not say whom a connection is from says LOCAL.
  */
 import { formatIp } from './format-ip.ts';
 import { crc32c } from './crc32c.ts';
@@ -14,7 +14,6 @@ const FIXED_BYTES = 16;
 const VERSION = 2;
 const LOCAL = 0;
 const PROXY = 1;
-const UNSPECIFIED = 0x00;
 const TCP4 = 0x11;
 const TCP6 = 0x21;
 const TLV_CRC32C = 0x03;
@@ -68,9 +67,9 @@ function isChecksumRight(header: Uint8Array, tlvs: readonly ProxyTlv[], tlvsStar
   return true;
 }
 
-/** Bytes of one address of a family; 0 where the sender does not say whom a connection is from; undefined for what is not taken. */
+/** Bytes of one address of a family; 0 where the connection is the sender's own; undefined for what is not taken. */
 function addressBytesOf(command: number, family: number): number | undefined {
-  if (command === LOCAL || family === UNSPECIFIED) return 0;
+  if (command === LOCAL) return 0;
   if (family === TCP4) return 4;
   return family === TCP6 ? 16 : undefined;
 }
@@ -87,7 +86,7 @@ export function readVersion2(bytes: Uint8Array): ProxyHeaderResult {
   const tlvsStart = FIXED_BYTES + (addressBytes === 0 ? 0 : addressBytes * 2 + 4);
   if (tlvsStart > lengthBytes) return malformed('too short for its addresses');
   if (bytes.length < lengthBytes) return INCOMPLETE;
-  // Whatever follows an unknown family may be addresses as well as fields: it is skipped, as the document asks.
+  // Whatever follows LOCAL may be addresses as well as fields: it is skipped, as the document asks.
   const tlvs = addressBytes === 0 ? [] : tlvsAt(bytes, tlvsStart, lengthBytes);
   if (tlvs === undefined) return malformed('field cut off');
   if (!isChecksumRight(bytes.subarray(0, lengthBytes), tlvs, tlvsStart)) return malformed('wrong checksum');
