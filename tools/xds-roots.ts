@@ -50,6 +50,7 @@ export const ROOTS = [
   'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
   'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
@@ -125,8 +126,7 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'message Http1ProtocolOptions {': 'repeated type.matcher.v3.StringMatcher ignore_http_11_upgrade = 11;',
   },
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto': {
-    'message HttpConnectionManager {':
-      'bool http1_safe_max_connection_duration = 58; google.protobuf.Duration stream_flush_timeout = 59;',
+    'message HttpConnectionManager {': 'bool http1_safe_max_connection_duration = 58; google.protobuf.Duration stream_flush_timeout = 59;',
   },
   'envoy/config/core/v3/base.proto': {
     'message KeyValueAppend {': 'KeyValuePair record = 3;',

@@ -46,6 +46,7 @@ import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/reques
 import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
+import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { RBACSchema as NetworkRbacSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
@@ -116,6 +117,7 @@ export const typeRegistry = createRegistry(
   HeaderBasedSessionStateSchema,
   HttpInspectorSchema,
   OriginalDstSchema,
+  ProxyProtocolSchema,
   TlsInspectorSchema,
   HttpConnectionManagerSchema,
   NetworkRbacSchema,

@@ -15,7 +15,7 @@ export interface AuthzInput {
 }
 
 /** A fact of a connection that some condition looks at: what makes two connections alike for it. */
-export type Fact = 'principal' | 'source' | 'destination' | 'server-name';
+export type Fact = 'principal' | 'source' | 'peer' | 'destination' | 'server-name';
 
 export type Condition =
   | { readonly kind: 'connection'; readonly fact: Fact; readonly holds: (connection: DownstreamConnection) => boolean }

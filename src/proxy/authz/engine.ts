@@ -53,7 +53,7 @@ function compilePolicy(name: string, { permissions, principals }: Policy, path: 
   return { name, condition: { kind: 'and', of: [who, what] } };
 }
 
-function factOf(fact: Fact, { tls, principal, remote, local, requestedServerName }: DownstreamConnection): string {
+function factOf(fact: Fact, { tls, principal, remote, directRemote, local, requestedServerName }: DownstreamConnection): string {
   switch (fact) {
     case 'principal':
       return tls === undefined
@@ -61,6 +61,8 @@ function factOf(fact: Fact, { tls, principal, remote, local, requestedServerName
         : [principal, tls.fingerprint, tls.subject, ...tls.uriSans, ...tls.dnsSans, ...tls.localUriSans].join('\u0001');
     case 'source':
       return remote.host;
+    case 'peer':
+      return (directRemote ?? remote).host;
     case 'destination':
       return `${local.host} ${local.port}`;
     case 'server-name':

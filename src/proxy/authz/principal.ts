@@ -68,10 +68,12 @@ export function compilePrincipal({ identifier }: Principal, path: string): Condi
       return authenticated(identifier.value, `${path}.authenticated`);
     case 'filterState':
       return filterState(identifier.value, `${path}.filter_state`);
-    case 'sourceIp':
     case 'directRemoteIp': {
-      const field = identifier.case === 'sourceIp' ? 'source_ip' : 'direct_remote_ip';
-      const contains = compileCidr(identifier.value, `${path}.${field}`);
+      const contains = compileCidr(identifier.value, `${path}.direct_remote_ip`);
+      return { kind: 'connection', fact: 'peer', holds: ({ directRemote, remote }) => contains((directRemote ?? remote).host) };
+    }
+    case 'sourceIp': {
+      const contains = compileCidr(identifier.value, `${path}.source_ip`);
       return { kind: 'connection', fact: 'source', holds: ({ remote }) => contains(remote.host) };
     }
     case 'remoteIp': {

@@ -46,10 +46,10 @@ export function pathCondition(matcher: PathMatcher, path: string): Condition {
   return { kind: 'request', holds: ({ request }) => request !== undefined && matches(pathOf(request.path)) };
 }
 
-/** What filters before this one left about the stream. */
+/** What filters before this one left about the stream; of a connection, what its listener's filters left. */
 export function metadataCondition(matcher: MetadataMatcher, path: string): Condition {
   const matches = compileMetadataMatcher(matcher, path);
-  return { kind: 'request', holds: ({ info }) => matches(info?.metadata.get(matcher.filter)) };
+  return { kind: 'request', holds: ({ connection, info }) => matches((info?.metadata ?? connection.metadata)?.get(matcher.filter)) };
 }
 
 /** What filters left about the stream, or what the route's configuration says. */

@@ -78,6 +78,10 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate': 'or_match and_match not_match any_match destination_port_range',
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet': 'rules',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': '',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol':
+    'rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair': 'metadata_namespace key',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': '-enable_ja3_fingerprinting -initial_read_buffer_size',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': '',
 

@@ -10,10 +10,11 @@ import { Acceptor, type AcceptTarget } from './acceptor.ts';
 import type { ChainMatcher } from './chain-match.ts';
 import { ConnectionRunner } from './connection-runner.ts';
 import type { FilterChain, ParsedChain } from './filter-chain.ts';
-import { type Inspection, inspect, type Inspectors, NOTHING_FOUND } from './inspect.ts';
+import type { Inspection } from './inspect.ts';
 import type { ListenerFilters } from './listener-filters.ts';
 import type { AcceptedSocket, ListenerScope, RuntimeListener } from './listener-scope.ts';
-import { peek } from './peek.ts';
+import { ProxyProtocolStats } from './proxy-protocol.ts';
+import { type FilterHost, runListenerFilters } from './run-filters.ts';
 
 /** An address to listen on, and the field that it comes from. */
 export interface BindAddress {
@@ -55,6 +56,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   readonly #chains: readonly FilterChain[];
   readonly #defaultChain: FilterChain | undefined;
   readonly #runner: ConnectionRunner;
+  readonly #filterHost: FilterHost;
   #acceptors: Acceptor[] = [];
   #isDraining = false;
   readonly #whenDraining = new Set<() => void>();
@@ -87,6 +89,15 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
       stats: scope.listenerStats,
       accessLog: settings.accessLog,
     });
+    const { proxyProtocol } = settings.filters;
+    this.#filterHost = {
+      filters: settings.filters,
+      clock: scope.clock,
+      proxyProtocolStats: proxyProtocol && new ProxyProtocolStats(scope.stats, proxyProtocol.settings.statPrefix),
+      count: (name) => this.#count(name),
+      onReady: (accepted, inspection) => this.#route(accepted, inspection),
+      onClosed: (accepted) => this.#runner.onEarlyEnd(accepted),
+    };
     for (const chain of this.#allChains()) chain.tls?.onReady(() => this.#waiters.check());
   }
 
@@ -178,31 +189,9 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   }
 
   accept(accepted: AcceptedSocket): void {
-    const { filters } = this.#settings;
     // an error before somebody listens for it would end the process
     accepted.socket.on('error', () => {});
-    const inspectors = {
-      tls: filters.tlsInspector?.(accepted.local.port) ?? false,
-      http: filters.httpInspector?.(accepted.local.port) ?? false,
-    };
-    if (inspectors.tls || inspectors.http) this.#inspect(accepted, inspectors);
-    else this.#route(accepted, NOTHING_FOUND);
-  }
-
-  #inspect(accepted: AcceptedSocket, inspectors: Inspectors): void {
-    const { filters } = this.#settings;
-    const { socket } = accepted;
-    let found: Inspection | undefined;
-    const decide = (bytes: Uint8Array): boolean => {
-      found = inspect(bytes, inspectors);
-      return found !== undefined;
-    };
-    peek(socket, filters.timeoutMs, decide, (end) => {
-      if (end === 'timeout') this.#count('downstream_pre_cx_timeout');
-      if (end === 'closed') this.#count('downstream_listener_filter_remote_close');
-      if (end === 'closed' || (end === 'timeout' && !filters.continuesOnTimeout)) socket.destroy();
-      else this.#route(accepted, found ?? NOTHING_FOUND);
-    });
+    runListenerFilters(accepted, this.#filterHost);
   }
 
   #count(name: string): void {
@@ -221,6 +210,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     const index = this.#settings.match({
       destination: accepted.local,
       source: accepted.remote,
+      directSource: accepted.directRemote,
       serverName: inspection.hello?.serverName ?? '',
       transportProtocol: inspection.hello === undefined ? 'raw_buffer' : 'tls',
       applicationProtocols: inspection.applicationProtocols,

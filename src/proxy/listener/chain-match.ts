@@ -20,6 +20,8 @@ export interface ConnectionFacts {
   readonly transportProtocol: 'tls' | 'raw_buffer';
   readonly applicationProtocols: readonly string[];
   readonly source: NetAddress;
+  /** The socket's peer where `source` is not. */
+  readonly directSource?: NetAddress | undefined;
 }
 
 /** Children by value; '' stands for any value. The last stage's children are indexes of chains. */
@@ -140,7 +142,7 @@ const CRITERIA: readonly Criterion[] = [
   prefixes(
     'direct_source_prefix_ranges',
     (match) => match.directSourcePrefixRanges,
-    (facts) => facts.source.host,
+    (facts) => (facts.directSource ?? facts.source).host,
   ),
   sourceTypes,
   prefixes(

@@ -86,10 +86,10 @@ export class ConnectionRunner {
       return;
     }
     let found: ClientHello | undefined;
-    const decide = (bytes: Uint8Array): boolean => {
+    const decide = (bytes: Uint8Array): number | undefined => {
       const result = parseClientHello(bytes);
       if (result.kind === 'hello') found = result.hello;
-      return result.kind !== 'incomplete';
+      return result.kind === 'incomplete' ? undefined : 0;
     };
     peek(socket, tls.handshakeMs, decide, (end) => {
       // what is no TLS gets its alert from the handshake
@@ -118,6 +118,7 @@ export class ConnectionRunner {
     return {
       id: nextId++,
       remote: accepted.remote,
+      directRemote: accepted.directRemote,
       local: accepted.local,
       isRedirected: accepted.isRedirected,
       requestedServerName: hello?.serverName ?? '',
@@ -126,8 +127,16 @@ export class ConnectionRunner {
       direction: this.#scope.direction,
       listenerName: this.#scope.listenerName,
       filterChainName,
+      metadata: accepted.metadata,
       memo: new Map(),
     };
+  }
+
+  /** Logs a connection that was closed before a chain was chosen for it; Envoy does not count it. */
+  onEarlyEnd(accepted: AcceptedSocket): void {
+    const info = tcpStreamInfo(this.#describe(accepted, undefined, undefined, ''), this.#scope.clock);
+    info.endMs = info.startMs;
+    this.#scope.accessLog.log(info);
   }
 
   /** Logs a connection that never came to its filters. */

@@ -22,10 +22,13 @@ export interface PeerTls {
 /** A downstream connection as filters see it: facts that hold as long as it does. */
 export interface DownstreamConnection {
   readonly id: number;
+  /** The client: the peer of the socket, or whom its header of the PROXY protocol names. */
   readonly remote: NetAddress;
-  /** Where the client wanted to go: the original destination where it was restored. */
+  /** The peer of the socket; undefined where that is `remote`. */
+  readonly directRemote?: NetAddress | undefined;
+  /** Where the client wanted to go: the original destination where the kernel or a PROXY protocol header tells it. */
   readonly local: NetAddress;
-  /** True where `local` was restored from the kernel and differs from the accepted address. */
+  /** True where `local` differs from the accepted address. */
   readonly isRedirected: boolean;
   /** Server name of the ClientHello; '' without one. */
   readonly requestedServerName: string;
@@ -35,6 +38,8 @@ export interface DownstreamConnection {
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   readonly listenerName: string;
   readonly filterChainName: string;
+  /** What listener filters left, by namespace; Envoy's dynamic metadata of a connection, which its requests do not inherit. */
+  readonly metadata?: ReadonlyMap<string, unknown> | undefined;
   /** Values that filters keep for the connection (peer metadata, RBAC's decision by principal). */
   readonly memo: Map<unknown, unknown>;
 }

@@ -1,3 +1,4 @@
+import { create, isMessage } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { durationMs } from '../config/durations.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
@@ -5,14 +6,24 @@ import type { Listener as ListenerProto } from '../../xds/gen/envoy/config/liste
 import type { ListenerFilter, ListenerFilterChainMatchPredicate } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
+import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import { type ProxyProtocolSettings, readProxyProtocol } from './proxy-protocol.ts';
 
 /** True where a filter is to run for a connection to this port. */
 type PortPredicate = (destinationPort: number) => boolean;
 
+interface ProxyProtocolFilter {
+  readonly runs: PortPredicate;
+  readonly settings: ProxyProtocolSettings;
+  /** What `original_dst` finds out counts more than the header. */
+  readonly isBeforeOriginalDst: boolean;
+}
+
 /** The listener filters of a listener: each absent, or with the ports it runs for. */
 export interface ListenerFilters {
   readonly originalDst: PortPredicate | undefined;
+  readonly proxyProtocol: ProxyProtocolFilter | undefined;
   readonly tlsInspector: PortPredicate | undefined;
   readonly httpInspector: PortPredicate | undefined;
   /** 0: wait for ever. */
@@ -25,6 +36,7 @@ const TIMEOUT_MS = 15_000;
 
 const KINDS = [
   ['originalDst', OriginalDstSchema, 'envoy.filters.listener.original_dst'],
+  ['proxyProtocol', ProxyProtocolSchema, 'envoy.filters.listener.proxy_protocol'],
   ['tlsInspector', TlsInspectorSchema, 'envoy.filters.listener.tls_inspector'],
   ['httpInspector', HttpInspectorSchema, 'envoy.filters.listener.http_inspector'],
 ] as const;
@@ -55,30 +67,51 @@ function compilePredicate(predicate: ListenerFilterChainMatchPredicate, path: st
   }
 }
 
-function readFilter(filter: ListenerFilter, path: string): { kind: (typeof KINDS)[number][0]; runs: PortPredicate } {
+type Kind = (typeof KINDS)[number][0];
+
+interface Entry {
+  readonly kind: Kind;
+  readonly runs: PortPredicate;
+  readonly proxyProtocol: ProxyProtocolSettings | undefined;
+}
+
+function readFilter(filter: ListenerFilter, path: string): Entry {
   const any = filter.configType.case === 'typedConfig' ? filter.configType.value : undefined;
   const row = KINDS.find(([, schema, name]) => (any === undefined ? name === filter.name : typeNameOf(any) === schema.typeName));
   if (row === undefined) {
     const known = KINDS.map(([, , name]) => name).join(', ');
     throw new ConfigError(path, `${filter.name} is not a supported listener filter (${known})`);
   }
-  if (any !== undefined) decodeTyped(any, row[1], `${path}.typed_config`);
+  const at = `${path}.typed_config`;
+  const [kind, schema] = row;
+  const message = any === undefined ? create(schema) : decodeTyped(any, schema, at);
   const disabled = filter.filterDisabled && compilePredicate(filter.filterDisabled, `${path}.filter_disabled`);
-  return { kind: row[0], runs: disabled === undefined ? () => true : (port) => !disabled(port) };
+  return {
+    kind,
+    runs: disabled === undefined ? () => true : (port) => !disabled(port),
+    proxyProtocol: isMessage(message, ProxyProtocolSchema) ? readProxyProtocol(message, at) : undefined,
+  };
 }
 
 /** Reads `listener_filters` and what belongs to them; `path` is the listener's. */
 export function readListenerFilters(config: ListenerProto, path: string): ListenerFilters {
-  const found: { -readonly [Key in (typeof KINDS)[number][0]]?: PortPredicate } = {};
+  const found: { -readonly [Key in Kind]?: PortPredicate } = {};
+  let proxyProtocol: ListenerFilters['proxyProtocol'];
   for (const [i, filter] of config.listenerFilters.entries()) {
     const at = `${path}.listener_filters[${i}]`;
-    const { kind, runs } = readFilter(filter, at);
+    const { kind, runs, proxyProtocol: settings } = readFilter(filter, at);
     if (found[kind] !== undefined) throw new ConfigError(at, `${filter.name} stands there twice`);
+    if (settings !== undefined) {
+      if (found.tlsInspector !== undefined || found.httpInspector !== undefined)
+        throw new ConfigError(at, `${filter.name} must stand before tls_inspector and http_inspector: they would see its header`);
+      proxyProtocol = { runs, settings, isBeforeOriginalDst: found.originalDst === undefined };
+    }
     found[kind] = runs;
   }
   return {
     // Envoy adds the filter to a listener that hands connections over (ListenerImpl::buildOriginalDstListenerFilter)
     originalDst: found.originalDst ?? ((config.useOriginalDst ?? false) ? () => true : undefined),
+    proxyProtocol,
     tlsInspector: found.tlsInspector,
     httpInspector: found.httpInspector,
     timeoutMs: durationMs(config.listenerFiltersTimeout, TIMEOUT_MS),

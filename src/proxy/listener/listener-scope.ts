@@ -18,9 +18,13 @@ export interface ListenerScope extends Omit<NetworkScope, 'direction' | 'listene
 export interface AcceptedSocket {
   readonly socket: Socket;
   readonly remote: NetAddress;
+  /** The socket's peer where a header named another `remote`. */
+  readonly directRemote?: NetAddress;
   /** Where the client wanted to go. */
   readonly local: NetAddress;
   readonly isRedirected: boolean;
+  /** What listener filters left, by namespace. */
+  readonly metadata?: ReadonlyMap<string, unknown> | undefined;
 }
 
 /** A listener as its owner sees it. */

@@ -5,11 +5,16 @@ import type { Socket } from 'node:net';
 export type PeekEnd = 'decided' | 'timeout' | 'closed';
 
 /**
- * Reads a paused socket's first bytes until `decide` has seen enough, then puts them back untouched. `decide` gets
- * all bytes so far and says whether they are enough; it must do so within a bounded number of bytes. A client that says
- * nothing is waited for `timeoutMs` (0: for ever), since its server may be the one that speaks first.
+ * Reads a paused socket's first bytes until `decide` has seen enough, then puts them back. `decide` gets all bytes so
+ * far and says how many of them to take away, mostly none, or undefined where it needs more; it must decide within a
+ * bounded number of bytes. A client that says nothing is waited for `timeoutMs` (0: for ever), since its server may be the one that speaks first.
  */
-export function peek(socket: Socket, timeoutMs: number, decide: (bytes: Uint8Array) => boolean, done: (end: PeekEnd) => void): void {
+export function peek(
+  socket: Socket,
+  timeoutMs: number,
+  decide: (bytes: Uint8Array) => number | undefined,
+  done: (end: PeekEnd) => void,
+): void {
   let bytes: Buffer = Buffer.alloc(0);
   const finish = (end: PeekEnd): void => {
     clearTimeout(timer);
@@ -24,7 +29,10 @@ export function peek(socket: Socket, timeoutMs: number, decide: (bytes: Uint8Arr
     const chunk: unknown = socket.read();
     if (!(chunk instanceof Uint8Array)) return;
     bytes = bytes.length === 0 ? Buffer.from(chunk) : Buffer.concat([bytes, chunk]);
-    if (decide(bytes)) finish('decided');
+    const taken = decide(bytes);
+    if (taken === undefined) return;
+    bytes = bytes.subarray(taken);
+    finish('decided');
   };
   const timer = timeoutMs > 0 ? setTimeout(() => finish('timeout'), timeoutMs) : undefined;
   socket.on('readable', take);

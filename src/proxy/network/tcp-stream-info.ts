@@ -5,5 +5,6 @@ import type { DownstreamConnection } from '../listener/connection.ts';
 
 /** The info of a connection that carries no HTTP, as it is at its beginning. */
 export function tcpStreamInfo(connection: DownstreamConnection, clock: Clock): StreamInfo {
-  return { ...newStreamInfo(undefined, connection, clock.wallMs(), clock.monotonicMs()), protocol: undefined };
+  const info = newStreamInfo(undefined, connection, clock.wallMs(), clock.monotonicMs());
+  return { ...info, protocol: undefined, metadata: new Map(connection.metadata) };
 }

@@ -46,6 +46,10 @@ function client(info: StreamInfo): NetAddress {
   return info.clientAddress ?? info.connection.remote;
 }
 
+function peer({ connection }: StreamInfo): NetAddress {
+  return connection.directRemote ?? connection.remote;
+}
+
 function tls(read: (tls: PeerTls) => string): CompileCommand {
   return text(({ connection }) => (connection.tls === undefined ? undefined : read(connection.tls)));
 }
@@ -257,9 +261,9 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['DOWNSTREAM_REMOTE_ADDRESS', text((info) => formatAddress(client(info)))],
   ['DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => hostOf(client(info)))],
   ['DOWNSTREAM_REMOTE_PORT', plain((info) => client(info).port)],
-  ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS', text((info) => formatAddress(info.connection.remote))],
-  ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => hostOf(info.connection.remote))],
-  ['DOWNSTREAM_DIRECT_REMOTE_PORT', plain((info) => info.connection.remote.port)],
+  ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS', text((info) => formatAddress(peer(info)))],
+  ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => hostOf(peer(info)))],
+  ['DOWNSTREAM_DIRECT_REMOTE_PORT', plain((info) => peer(info).port)],
   ['DOWNSTREAM_TLS_VERSION', tls((peer) => peer.protocol)],
   ['DOWNSTREAM_TLS_CIPHER', tls((peer) => peer.cipher)],
   ['DOWNSTREAM_PEER_URI_SAN', tls((peer) => peer.uriSans.join(','))],

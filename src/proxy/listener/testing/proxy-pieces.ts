@@ -9,6 +9,7 @@ import { ListenerSchema } from '../../../xds/gen/envoy/config/listener/v3/listen
 import { FileAccessLogSchema } from '../../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { HttpInspectorSchema } from '../../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
+import { ProxyProtocolSchema } from '../../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import { TlsInspectorSchema } from '../../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { TcpProxySchema } from '../../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
@@ -27,6 +28,7 @@ const registry = createRegistry(
   TlsInspectorSchema,
   HttpInspectorSchema,
   OriginalDstSchema,
+  ProxyProtocolSchema,
   FileAccessLogSchema,
   HttpProtocolOptionsSchema,
 );

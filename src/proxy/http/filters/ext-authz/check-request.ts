@@ -128,7 +128,10 @@ export function checkRequest(
         http: httpOf(stream, body, content),
       },
       contextExtensions: { ...extensions },
-      metadataContext: metadataOf(content.metadataNamespaces, (namespace) => info.metadata.get(namespace)),
+      metadataContext: metadataOf(
+        content.metadataNamespaces,
+        (namespace) => info.metadata.get(namespace) ?? connection.metadata?.get(namespace),
+      ),
       routeMetadataContext: metadataOf(content.routeMetadataNamespaces, (namespace) => stream.route?.metadata[namespace]),
       ...(content.includesTlsSession ? { tlsSession: { sni: connection.requestedServerName } } : {}),
     },
