@@ -98,9 +98,8 @@ function writeResults(name: string, content: object): void {
 }
 
 async function run(bench: Bench): Promise<void> {
-  const scenarios = chooseScenarios();
   if (values.profile) {
-    for (const scenario of scenarios) await profile(bench, scenario, values.allocations ? 'allocations' : 'cpu');
+    for (const scenario of chooseScenarios()) await profile(bench, scenario, values.allocations ? 'allocations' : 'cpu');
     return;
   }
   const chosen = choosePeers();
@@ -108,13 +107,14 @@ async function run(bench: Bench): Promise<void> {
     writeResults('scale.json', { rows: await measureScale(bench, chosen, values.only?.split(',')) });
     return;
   }
+  const scenarios = chooseScenarios();
   const samples = await compare(bench, chosen, scenarios);
   const rows = medians(samples);
   const order = scenarios.map(({ name }) => name);
   rows.sort((a, b) => order.indexOf(a.scenario) - order.indexOf(b.scenario));
   printTable(rows);
   console.log();
-  printBars(rows);
+  printBars(samples);
   const others = samples.map(({ othersPercent }) => othersPercent);
   console.log(`\nothers used ${Math.min(...others).toFixed(0)} to ${Math.max(...others).toFixed(0)} % of the machine just before each run`);
   writeResults('latest.json', { medians: rows, samples });

@@ -116,18 +116,30 @@ const BARS: readonly Bar[] = [
   bar('bulk-mtls-h2', 'MiB a CPU second', 'MiB/cpu s', 0.7, { isLeast: true }),
 ];
 
-/** Prints each figure to reach beside what was reached. */
-export function printBars(rows: readonly Row[]): void {
-  const find = (scenario: string, peer: string, figure: string): number =>
-    rows.find((row) => row.scenario === scenario && row.peer === peer)?.figures[figure] ?? NaN;
-  const lines = BARS.flatMap(({ what, scenario, figure, bar: share, isLeast, isAdded, against }) => {
-    const floor = isAdded === true ? find(scenario, 'origin', figure) : 0;
-    const tulle = find(scenario, 'tulle', figure) - floor;
-    const other = against === undefined ? find(scenario, 'envoy', figure) - floor : find(scenario, 'tulle', against);
-    if (!Number.isFinite(tulle / other)) return [];
-    const isReached = isLeast === true ? tulle / other >= share : tulle / other <= share;
+/** One figure of a peer, by round; where `isAdded`, less what the origin alone takes. */
+function byRound(samples: readonly Sample[], { scenario, figure, isAdded }: Bar, peer: string, named = figure): Map<number, number> {
+  const of = (who: string): readonly Sample[] => samples.filter((sample) => sample.scenario === scenario && sample.peer === who);
+  const floor = isAdded === true ? middle(of('origin').map(({ figures }) => figures[named] ?? NaN)) : 0;
+  return new Map(of(peer).map(({ round, figures }) => [round, (figures[named] ?? NaN) - floor]));
+}
+
+/**
+ * Prints each figure to reach beside what was reached. The ratio is the middle of those of the rounds: what is compared
+ * ran one after the other then, so that less of the machine's drift is in it than in a ratio of medians.
+ */
+export function printBars(samples: readonly Sample[]): void {
+  const lines = BARS.flatMap((wanted) => {
+    const { what, bar: share, isLeast, against } = wanted;
+    const tulle = byRound(samples, wanted, 'tulle');
+    const other = against === undefined ? byRound(samples, wanted, 'envoy') : byRound(samples, wanted, 'tulle', against);
+    const ratio = middle(
+      [...tulle].flatMap(([round, value]) => value / (other.get(round) ?? NaN)).filter((value) => Number.isFinite(value)),
+    );
+    if (!Number.isFinite(ratio)) return [];
+    const isReached = isLeast === true ? ratio >= share : ratio <= share;
     const limit = `${isLeast === true ? '>=' : '<='} ${share}`;
-    return [[what, tulle.toFixed(1), other.toFixed(1), (tulle / other).toFixed(2), limit, isReached ? 'yes' : 'NO']];
+    const cells = [tulle, other].map((values) => middle([...values.values()]).toFixed(1));
+    return [[what, ...cells, ratio.toFixed(2), limit, isReached ? 'yes' : 'NO']];
   });
   if (lines.length > 0) printColumns([['figure', 'tulle', 'envoy (unique: tulle)', 'ratio', 'to reach', 'reached'], ...lines], 1);
 }
