@@ -67,6 +67,15 @@ export function clusterHttpStats(scope: StatsScope): ClusterHttpStats {
   return stats;
 }
 
+/** Counts a response that goes on to a client. */
+export function countStatus(stats: ClusterHttpStats | undefined, status: number): void {
+  if (stats === undefined) return;
+  const [ofClass, ofStatus] = stats.status(status);
+  ofClass.value++;
+  ofStatus.value++;
+  stats.upstream_rq_completed.value++;
+}
+
 const http2ByScope = new WeakMap<StatsScope, Http2Stats>();
 
 /** The statistics of a cluster's HTTP/2 connections; made on first use. */

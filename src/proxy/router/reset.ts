@@ -63,3 +63,13 @@ export function resetReply(reason: ResetReason, detail: string, attempts: number
     ...(reason === 'overflow' ? { headers: [['x-envoy-overloaded', 'true']] } : {}),
   };
 }
+
+/** Answers for requests that no reset ends. */
+export const NO_HEALTHY_HOST = { status: 503, body: 'no healthy upstream', details: 'no_healthy_upstream', flag: 'UH' } as const;
+export const TIMED_OUT = { status: 504, body: 'upstream request timeout', details: 'response_timeout', flag: 'UT' } as const;
+export const TOOK_TOO_LONG = {
+  status: 408,
+  body: 'upstream max stream duration reached',
+  details: 'upstream_max_stream_duration_reached',
+  flag: 'UMSDR',
+} as const;

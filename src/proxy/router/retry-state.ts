@@ -1,6 +1,10 @@
 /** The retries of one request: how many there were, and whether its cluster has room for more. */
+import type { Clock, Random } from '../../core/clock.ts';
+import type { ResponseHead } from '../../wire/http/message.ts';
 import type { Limits } from '../cluster/cluster.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
+import { rateLimitedBackOffMs } from './rate-limited-back-off.ts';
+import { backOffMs } from './retry-decision.ts';
 import type { RetryPolicy } from './route.ts';
 
 /** Whether the cluster allows one more retry now: by its budget, or by its cap. */
@@ -38,6 +42,16 @@ export class RetryState {
     if (!this.isRetrying) this.#limits.retries.value++;
     this.isRetrying = true;
     return undefined;
+  }
+
+  /** How long to wait before the next attempt, after `attempts`. `head`: of the response that asks for it. */
+  pauseMs(attempts: number, head: ResponseHead | undefined, { clock, random }: { readonly clock: Clock; readonly random: Random }): number {
+    const { rateLimited } = this.policy;
+    const askedMs =
+      head === undefined || rateLimited === undefined ? undefined : rateLimitedBackOffMs(rateLimited, head, clock.wallMs(), random());
+    if (askedMs === undefined) this.#stats.upstream_rq_retry_backoff_exponential.value++;
+    else this.#stats.upstream_rq_retry_backoff_ratelimited.value++;
+    return askedMs ?? backOffMs(this.policy, attempts, random());
   }
 
   /** The request is over. */

@@ -46,6 +46,11 @@ export function tellTimeout(request: RequestHead, action: ClusterAction, policy:
   if (told.grpcTimeout !== undefined) request.headers.set('grpc-timeout', told.grpcTimeout);
 }
 
+/** Whether a host has changed to what the client asked for: an upgrade, or a tunnel by CONNECT. */
+export function isAccepted({ method }: RequestHead, status: number): boolean {
+  return status === 101 || (method === 'CONNECT' && status >= 200 && status < 300);
+}
+
 /** Adds the router's own fields to a response. `serviceMs` below 0: not known, and not told. */
 export function decorateResponse(head: ResponseHead, entry: RouteEntry, serviceMs: number, attempts: number): void {
   if (serviceMs >= 0) head.headers.set('x-envoy-upstream-service-time', String(Math.round(serviceMs)));
