@@ -5,7 +5,7 @@
 
 export interface Difference {
   /** What it is about, for the table's order. */
-  readonly area: 'HTTP/1.1' | 'HTTP/2' | 'routing' | 'tunnels' | 'access log';
+  readonly area: 'connections' | 'HTTP/1.1' | 'HTTP/2' | 'routing' | 'tunnels' | 'access log';
   readonly envoy: string;
   readonly tulle: string;
   readonly why: string;
@@ -13,6 +13,24 @@ export interface Difference {
 
 /** By short names that cases use. */
 export const DIFFERENCES = {
+  proxyDatagrams: {
+    area: 'connections',
+    envoy: 'takes a PROXY protocol header that tells of a datagram for one of a connection',
+    tulle: 'closes the connection',
+    why: 'no client has connected by it',
+  },
+  proxyChecksum: {
+    area: 'connections',
+    envoy: 'does not look at the checksum of a PROXY protocol header',
+    tulle: 'closes the connection where it is wrong',
+    why: 'whoever gets a wrong one must (section 2.2.4 of the protocol)',
+  },
+  proxyPort: {
+    area: 'connections',
+    envoy: 'takes ports with zeros before them in a PROXY protocol header',
+    tulle: 'closes the connection',
+    why: 'numbers have none there (section 2.1 of the protocol)',
+  },
   loggedRedirect: {
     area: 'access log',
     envoy: 'logs the path that it redirects to',

@@ -27,6 +27,8 @@ export interface Answer {
 /** Where a client connects. */
 export interface Target {
   readonly port: number;
+  /** What is sent before all else, each piece by itself. */
+  readonly preface?: readonly Buffer[];
   /** The listener speaks TLS: what the client offers and trusts. */
   readonly tls?: { readonly root: string; readonly certificateChain: string; readonly privateKey: string };
 }

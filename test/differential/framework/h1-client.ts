@@ -97,16 +97,24 @@ class Reader {
   }
 }
 
-/** Connects to `target`, by TLS where it speaks that. */
-export async function connect({ port, tls: secret }: Target, protocols: readonly string[]): Promise<net.Socket> {
-  const address = { port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true };
-  if (secret === undefined) {
-    const socket = net.connect(address);
-    await once(socket, 'connect');
-    return socket;
+/** Sends what comes before TLS and HTTP. */
+async function introduce(socket: net.Socket, preface: readonly Buffer[]): Promise<void> {
+  const isOnlyOne = preface.length === 1;
+  for (const piece of preface) {
+    socket.write(piece);
+    // the reader must be there when a refusal comes
+    if (!isOnlyOne) await new Promise((resolve) => setTimeout(resolve, 1));
   }
+}
+
+/** Connects to `target`, by TLS where it speaks that. */
+export async function connect({ port, preface = [], tls: secret }: Target, protocols: readonly string[]): Promise<net.Socket> {
+  const raw = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  await once(raw, 'connect');
+  await introduce(raw, preface);
+  if (secret === undefined) return raw;
   const socket = tls.connect({
-    ...address,
+    socket: raw,
     servername: 'any.test',
     ca: secret.root,
     cert: secret.certificateChain,

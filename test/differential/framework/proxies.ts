@@ -24,6 +24,8 @@ export interface Proxy {
   target(listener: string): Target;
   /** Lines of the access log up to now, parsed. */
   log(): Promise<readonly Record<string, unknown>[]>;
+  /** Counters and gauges whose names have this in them, by their names. */
+  stats(part: string): Promise<Readonly<Record<string, number>>>;
   stop(): Promise<void>;
 }
 
@@ -52,7 +54,8 @@ async function stop(child: ChildProcess): Promise<void> {
 interface ListenersJson {
   readonly listener_statuses: readonly {
     readonly name: string;
-    readonly local_address: { readonly socket_address: { readonly port_value: number } };
+    /** Of one that is not bound, only Envoy has it. */
+    readonly local_address?: { readonly socket_address: { readonly port_value: number } };
   }[];
 }
 
@@ -60,7 +63,7 @@ interface ListenersJson {
 async function listeningPorts(socketPath: string): Promise<ReadonlyMap<string, number> | undefined> {
   if ((await ask({ socketPath }, '/ready')).status !== 200) return undefined;
   const { listener_statuses: all } = JSON.parse((await ask({ socketPath }, '/listeners?format=json')).text) as ListenersJson;
-  return new Map(all.map(({ name, local_address: local }) => [name, local.socket_address.port_value]));
+  return new Map(all.map(({ name, local_address: local }) => [name, local?.socket_address.port_value ?? 0]));
 }
 
 /** As `listeningPorts`; waits for them, no longer than the process lives. */
@@ -116,6 +119,11 @@ export async function startProxy(
       const text = await readFile(logFile(world), 'utf8').catch(() => '');
       const lines = text.split('\n').slice(0, -1);
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    },
+    async stats(part) {
+      const { text } = await ask({ socketPath: adminSocket(world) }, '/stats');
+      const lines = text.split('\n').filter((line) => line.includes(part));
+      return Object.fromEntries(lines.map((line) => [line.replace(/: \d+$/, ''), Number(/\d+$/.exec(line)?.[0])]));
     },
     async stop() {
       await end();
