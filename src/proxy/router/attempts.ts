@@ -94,9 +94,9 @@ export class Attempts {
     this.#hedged = undefined;
   }
 
-  /** There will be no more of them. */
+  /** The request is over: what still runs beside it goes too. */
   finish(): void {
-    this.#timers.cancel(this.#backOff);
+    this.drop();
     this.retry?.release();
   }
 

@@ -253,6 +253,19 @@ test('hedging: a bad answer waits for those that still run', async (t) => {
   assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_503'), 1);
 });
 
+test('hedging: where the next attempt finds no host, those that still run end with the request', async (t) => {
+  const { ask, seen, cluster } = await setUp(t, {
+    routes: routesOf([routeTo('c', { retryPolicy: PER_TRY, hedgePolicy: { hedgeOnPerTryTimeout: true } })]),
+    answer: () => {
+      cluster.pick = () => undefined;
+      return '';
+    },
+  });
+  assert.match(await ask(GET), /^HTTP\/1.1 503 [^]*no healthy upstream$/);
+  assert.equal(seen.length, 1);
+  assert.equal(cluster.limits.requests.value, 0);
+});
+
 test('a rate-limited host says when to come again', async (t) => {
   const rateLimitedRetryBackOff = { resetHeaders: [{ name: 'Retry-After' }], maxInterval: { seconds: 2n } };
   const { ask, seen, proxy } = await setUp(t, {

@@ -137,7 +137,6 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   cancel(): void {
     if (this.#isOver) return;
     if (this.#attempts.current?.stream !== undefined && this.#stats !== undefined) this.#stats.upstream_rq_tx_reset.value++;
-    this.#attempts.drop();
     this.#finish();
   }
 
@@ -239,7 +238,6 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   /** Ends a request whose time is up: by an answer, or where there is one already by cutting it off. */
   #breakOff(reply: typeof TOOK_TOO_LONG | typeof TIMED_OUT): void {
-    this.#attempts.drop();
     this.#finish();
     if (this.#hasResponse) this.down.abort(reply.flag, reply.details);
     else this.down.reply(reply);
@@ -367,7 +365,6 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     }
     if (!isFollowed) return false;
     attempt.drop();
-    this.#attempts.drop();
     this.#finish();
     this.down.info.responseCode = head.status;
     if (this.down.request.contentLength === 0) this.down.recreate([], undefined);
