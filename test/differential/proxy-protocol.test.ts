@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { type Difference, DIFFERENCES } from './differences.ts';
+import { authzServer } from './framework/authz-server.ts';
 import { type Listener, logFile, type World } from './framework/bootstrap.ts';
 import type { Case, CaseOptions } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { ask2 } from './framework/h2-case.ts';
-import { address, direct, httpFilter, type } from './framework/pieces.ts';
+import { address, direct, h2Cluster, httpFilter, type } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
 
 /** A header's bytes; it names the listener's own port, by which the access log's lines are found. */
@@ -129,6 +130,9 @@ const OPTIONAL: Case[] = [
   get('optional and looked for', v2, { listener: 'optional-two', expects: FROM_CLIENT }),
 ];
 
+/** Says no, and what it was asked. */
+const ECHO = Buffer.from(JSON.stringify({ status: { code: 7 }, deniedResponse: { body: '{request}' } })).toString('base64');
+
 const PACES = [
   ['', false],
   [' byte by byte', true],
@@ -164,6 +168,19 @@ const JUDGED: Case[] = [
     get(`rbac ${name} of another`, line('PROXY TCP4 203.0.113.1 198.51.100.7 1 PORT\r\n'), { listener: name }),
     get(`rbac ${name} of nobody`, line('PROXY UNKNOWN\r\n'), { listener: name }),
   ]),
+  get('network rbac by a field', binary('2111', V4, '02 0003 616263'), {
+    listener: 'by-field',
+    expects: { 'answers.0.body': 'ok' },
+  }),
+  behind(
+    ask(
+      'authorization is told of fields',
+      '/x',
+      { fields: [`x-answer: ${ECHO}`] },
+      { listener: 'asking', expects: { 'answers.0.line': 'HTTP/1.1 403 Forbidden' } },
+    ),
+    binary('2111', V4, '02 0003 616263 ea 0001 ff'),
+  ),
   get('handed over', line(`PROXY TCP4 ${SOURCE} 198.51.100.9 1 8443\r\n`), {
     listener: 'handing',
     expects: { ...OK, 'answers.0.body': 'handed' },
@@ -207,6 +224,26 @@ function connectionLog(world: World): JsonObject {
 }
 
 const range = (address_prefix: string, prefix_len = 24): JsonObject => ({ address_prefix, prefix_len });
+const ASKING = httpFilter('ext_authz', 'ext_authz.v3.ExtAuthz', {
+  grpc_service: { envoy_grpc: { cluster_name: 'authz' }, timeout: '1s' },
+  transport_api_version: 'V3',
+  metadata_context_namespaces: ['envoy.filters.listener.proxy_protocol', 'other'],
+});
+
+/** Plain TCP to the origin for connections with a field of that value. */
+function byField(): JsonObject {
+  const metadata = { filter: 'envoy.filters.listener.proxy_protocol', path: [{ key: 'name' }], value: { string_match: { exact: 'abc' } } };
+  const rules = { action: 'ALLOW', policies: { some: { permissions: [{ any: true }], principals: [{ metadata }] } } };
+  const judge = type('envoy.extensions.filters.network.rbac.v3.RBAC', { stat_prefix: 'field', rules });
+  const pass = type('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: 'field', cluster: 'origin' });
+  return {
+    filters: [
+      { name: 'envoy.filters.network.rbac', typed_config: judge },
+      { name: 'envoy.filters.network.tcp_proxy', typed_config: pass },
+    ],
+  };
+}
+
 const rbac = (name: string): JsonObject => {
   const prefix = name === 'direct_remote_ip' ? range('127.0.0.0', 8) : range(SOURCE);
   const policies = { some: { permissions: [{ any: true }], principals: [{ [name]: prefix }] } };
@@ -242,6 +279,8 @@ function listeners(world: World): Readonly<Record<string, Listener>> {
     ...Object.fromEntries(
       ['direct_remote_ip', 'remote_ip', 'source_ip'].map((name) => [name, make([proxied()], { filters: [rbac(name)] })]),
     ),
+    'by-field': make([proxied()], { chain: byField() }),
+    asking: make([proxied()], { filters: [ASKING] }),
     handing: make([proxied()], { listener: { use_original_dst: true } }),
     handed: {
       hosts: [{ name: 'handed', domains: ['*'], routes: [direct('/', 200, 'handed')] }],
@@ -257,8 +296,10 @@ const ERRORS = 'downstream_cx_proxy_proto_error';
 
 compareTopic({
   name: 'PROXY protocol',
+  servers: authzServer,
   setup: (world) => ({
     listeners: listeners(world),
+    clusters: [h2Cluster('authz', [world.servers['authz'] ?? 0])],
     log: {
       sni: '%REQUESTED_SERVER_NAME%',
       peer: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%',

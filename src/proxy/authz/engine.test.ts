@@ -41,6 +41,8 @@ function input(connection: Partial<DownstreamConnection>, request = fakeRequest(
 const asFront = { tls: fakeTls(FRONT) };
 const isFront = { authenticated: { principalName: { exact: FRONT } } };
 
+const LEFT_BY_LISTENER: JsonObject = { metadata: { filter: 'lb', path: [{ key: 'zone' }], value: { stringMatch: { exact: 'a' } } } };
+
 const PERMISSIONS: readonly [permission: JsonObject, input: AuthzInput, holds: boolean][] = [
   [ANY, input({}), true],
   [{ any: false }, input({}), false],
@@ -99,6 +101,15 @@ const PRINCIPALS: readonly [principal: JsonObject, input: AuthzInput, holds: boo
   [{ directRemoteIp: { addressPrefix: '10.0.0.0', prefixLen: 8 } }, input({}), true],
   [{ directRemoteIp: { addressPrefix: '10.0.0.0', prefixLen: 8 } }, input({ remote: { host: '::ffff:10.1.2.3', port: 1 } }), true],
   [{ sourceIp: { addressPrefix: '10.0.0.2', prefixLen: 32 } }, input({}), false],
+  ...(['directRemoteIp', 'sourceIp', 'remoteIp'] as const).map((name): [JsonObject, AuthzInput, boolean] => [
+    { [name]: { addressPrefix: '172.16.0.1', prefixLen: 32 } },
+    input({ directRemote: { host: '172.16.0.1', port: 1 } }),
+    name === 'directRemoteIp',
+  ]),
+  [LEFT_BY_LISTENER, { ...input({ metadata: new Map([['lb', { zone: 'a' }]]) }), request: undefined, info: undefined }, true],
+  [LEFT_BY_LISTENER, { ...input({ metadata: new Map([['lb', { zone: 'b' }]]) }), request: undefined, info: undefined }, false],
+  // requests have metadata of their own, as in Envoy
+  [LEFT_BY_LISTENER, input({ metadata: new Map([['lb', { zone: 'a' }]]) }), false],
   [
     { remoteIp: { addressPrefix: '1.2.3.4', prefixLen: 32 } },
     input({}, fakeRequest(), { clientAddress: { host: '1.2.3.4', port: 0 } }),

@@ -62,6 +62,12 @@ const cases: readonly { name: string; matches: Match[]; facts?: Partial<Connecti
   { name: 'a source', matches: [{ sourcePrefixRanges: [range('192.0.2.0', 24)] }, {}], want: 0 },
   { name: 'a direct source', matches: [{ directSourcePrefixRanges: [range('192.0.2.0', 24)] }, {}], want: 0 },
   {
+    name: 'a direct source that is not the source',
+    matches: [{ directSourcePrefixRanges: [range('192.0.2.0', 24)] }, { directSourcePrefixRanges: [range('10.0.0.0', 8)] }, {}],
+    facts: { directSource: { host: '10.0.0.1', port: 1 } },
+    want: 1,
+  },
+  {
     name: 'a source from outside',
     matches: [{ sourceType: SourceType.SAME_IP_OR_LOOPBACK }, { sourceType: SourceType.EXTERNAL }],
     want: 1,

@@ -49,6 +49,11 @@ const CASES: readonly { format: string; info?: Partial<StreamInfo>; want: string
     info: { clientAddress: { host: '1.2.3.4', port: 0 } },
     want: '1.2.3.4:0 10.0.0.1:40000',
   },
+  {
+    format: '%DOWNSTREAM_REMOTE_PORT% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS% %DOWNSTREAM_DIRECT_REMOTE_PORT%',
+    info: { connection: fakeConnection({ directRemote: { host: '10.9.9.9', port: 9 } }) },
+    want: '40000 10.9.9.9:9 9',
+  },
   { format: '%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_PORT%', want: '10.0.0.2 8080' },
   { format: '%UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%', info: { upstreamLocalAddress: '[::1]:80' }, want: '::1' },
   {
