@@ -133,6 +133,18 @@ test('fields of the header are metadata of the connection', async () => {
   assert.deepEqual(await lines(1), ['a']);
 });
 
+test('the longest header is taken, and much behind it goes on', async () => {
+  const port = await start([proxied()]);
+  const padding = 0xffff - 12 - 3;
+  const head = Buffer.from('0d0a0d0a000d0a515549540a2111ffffc0000201c63364070001000204', 'hex');
+  const length = Buffer.of(padding >> 8, padding & 0xff);
+  const text = 'x'.repeat(300_000);
+  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.end(Buffer.concat([head, length, Buffer.alloc(padding), Buffer.from(text)]));
+  assert.equal(await readAll(socket), text);
+  assert.deepEqual(await lines(1), ['192.0.2.1:1 198.51.100.7:2 127.0.0.1']);
+});
+
 test('a header that does not end is waited for no longer than the timeout', async () => {
   const port = await start([proxied()], { listenerFiltersTimeout: '0.05s' });
   const socket = net.connect(port, '127.0.0.1');
