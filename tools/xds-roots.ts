@@ -165,5 +165,8 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'message Router {': 'google.protobuf.BoolValue reject_connect_request_early_data = 10;',
   },
   'envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto': { 'message Config {': 'bool clear_route_cache = 2;' },
+  'envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto': {
+    'message ProxyProtocol {': 'enum TlvLocation { DYNAMIC_METADATA = 0; FILTER_STATE = 1; } TlvLocation tlv_location = 6;',
+  },
   'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
 };
