@@ -67,12 +67,7 @@ const HTTP_SETTINGS = readHttpSettings(create(ClusterSchema), '');
 /** What a test wants otherwise in a cluster. */
 export type ClusterChanges = Partial<Cluster & Limits & HttpSettings>;
 
-export function testCluster(
-  name: string,
-  ports: readonly number[],
-  stats: StatsRegistry,
-  changes: ClusterChanges = {},
-): TestCluster {
+export function testCluster(name: string, ports: readonly number[], stats: StatsRegistry, changes: ClusterChanges = {}): TestCluster {
   const scope = stats.scope(`cluster.${name}`);
   const hosts = ports.map(testHost);
   let next = 0;
