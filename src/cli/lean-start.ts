@@ -25,7 +25,7 @@ const LEAN_MS_MAX = 10_000;
 const YOUNG_BYTES = 4 * 1024 * 1024;
 /** More than enough to fill it, if V8 does not let it grow. */
 const YOUNG_OBJECTS_MAX = 500_000;
-const LOOK_MS = 10_000;
+const LOOK_MS = 1000;
 /** Share of a core below which nothing is to be gained from a larger young generation. */
 const BUSY_SHARE = 0.02;
 
