@@ -18,8 +18,9 @@ export interface Connection {
   /**
    * From now on what is written leaves once a turn of the event loop, in one write, whosever callback it was written in:
    * for connections that many streams share. A delay of microseconds for each of them, and a system call for all.
+   * `beforeWrite` is called before each of these writes, and may add to it.
    */
-  gatherWrites(): void;
+  gatherWrites(beforeWrite?: () => void): void;
   /** Ends our side after what was written (half-close). */
   end(): void;
   /** Closes at once; `reason` is kept for logs. With `reset` the peer gets RST. */

@@ -69,6 +69,7 @@ class SocketConnection implements Connection, ReadTarget {
   #isReading = false;
   #isDirty = false;
   #isGathering = false;
+  #beforeWrite: (() => void) | undefined = undefined;
   #isEnding = false;
   #hasRoom = true;
   #isPaused = false;
@@ -173,8 +174,9 @@ class SocketConnection implements Connection, ReadTarget {
     return this.#written();
   }
 
-  gatherWrites(): void {
+  gatherWrites(beforeWrite?: () => void): void {
     this.#isGathering = true;
+    this.#beforeWrite = beforeWrite;
   }
 
   end(): void {
@@ -210,6 +212,8 @@ class SocketConnection implements Connection, ReadTarget {
   }
 
   flush(): void {
+    // what it adds is written here, and needs no flush of its own
+    if (this.#isDirty) this.#beforeWrite?.();
     this.#isDirty = false;
     if (this.isClosed || this.#socket.destroyed) this.#queue.clear();
     else if (this.#queue.bytes > 0) {

@@ -72,8 +72,9 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
     this.#limit = options.maxConcurrentStreams;
     this.#firstLimit = Math.min(this.#limit, Math.max(1, hostStreams));
     this.#lastActivityMs = clock.monotonicMs();
-    connection.gatherWrites();
     this.#codec = new Http2Connection('client', options, connection, this, clock);
+    connection.gatherWrites(() => this.#codec.endTurn());
+    this.#codec.gather();
     this.#idleIntervalMs = keepAlive?.idleIntervalMs ?? 0;
     const ping = (): void => this.#codec.ping();
     this.#keepAlive = keepAlive && new KeepAlive(keepAlive, timersOf(clock), random, ping, () => this.#onSilence());

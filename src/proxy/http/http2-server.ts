@@ -61,8 +61,9 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     stats.downstream_cx_http2_total.value++;
     stats.downstream_cx_http2_active.value++;
     scope.whenDraining?.add(this.#onListenerDrain);
-    connection.gatherWrites();
     this.#http2 = new Http2Connection('server', config.http2.options, connection, this, scope.clock);
+    connection.gatherWrites(() => this.#http2.endTurn());
+    this.#http2.gather();
     const { keepAlive } = config.http2;
     this.#keepAlive =
       keepAlive === undefined

@@ -194,6 +194,15 @@ export class Http2Connection {
     return this.#core.peer.allowsConnect;
   }
 
+  /** The sink gathers what a turn brings, and `endTurn` is called before it writes: the last DATA frame may wait for its stream's end. */
+  gather(): void {
+    this.#core.writer.hold();
+  }
+
+  endTurn(): void {
+    this.#core.writer.release();
+  }
+
   /** Bytes from the peer, borrowed. */
   feed(bytes: Uint8Array): void {
     const core = this.#core;
