@@ -9,13 +9,14 @@ import type { HeaderBlock } from '../http/headers.ts';
 import { fault, type Fault } from './faults.ts';
 import { FloodGuard, PREMATURE_MS } from './flood-guard.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { emptyEndText, goAwayText, INITIAL_WINDOW, MAX_STREAM_ID, resetText, windowUpdateText } from './frames.ts';
+import { goAwayText, INITIAL_WINDOW, MAX_STREAM_ID, resetText, windowUpdateText } from './frames.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { ResetStreams } from './reset-streams.ts';
 import { SendScheduler } from './send-scheduler.ts';
 import { initialPeerSettings } from './settings.ts';
 import { Stream, type StreamHost } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 import { type FrameSink, H2, type Http2Options, type Http2Owner } from './types.ts';
 
 export class ConnectionCore implements StreamHost {
@@ -27,7 +28,7 @@ export class ConnectionCore implements StreamHost {
   readonly guard: FloodGuard;
   readonly scheduler: SendScheduler;
   readonly peer = initialPeerSettings();
-  readonly streams = new Map<number, Stream>();
+  readonly streams = new StreamTable<Stream>();
   readonly resets = new ResetStreams();
   readonly streamWindowBytes: number;
   readonly windowBytes: number;
@@ -79,7 +80,7 @@ export class ConnectionCore implements StreamHost {
 
   newStream(id: number): Stream {
     const stream = new Stream(id, this, this.streamWindowBytes, this.peer.initialWindow);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     this.guard.openedStreams++;
     return stream;
   }
@@ -128,7 +129,7 @@ export class ConnectionCore implements StreamHost {
     const trailers = stream.queuedTrailers;
     if (trailers !== undefined && trailers.size > 0) {
       this.writer.headers(stream.id, this.encoder.trailers(trailers), true, this.scheduler.maxFrameBytes);
-    } else this.writer.text(emptyEndText(stream.id));
+    } else this.writer.end(stream.id);
     this.#localEnd(stream);
   }
 
@@ -210,7 +211,7 @@ export class ConnectionCore implements StreamHost {
   end(code: number, detail: string): void {
     if (this.isDead) return;
     this.isDead = true;
-    const streams = [...this.streams.values()];
+    const streams = this.streams.values();
     this.streams.clear();
     for (const stream of streams) {
       this.scheduler.forget(stream);
