@@ -73,3 +73,17 @@ test('callbacks may schedule and cancel', () => {
   wheel.advance(20);
   assert.deepEqual(fired, ['first', 'third']);
 });
+
+test('a timer that is cancelled, or has fired, lets go of its neighbours and its callback', () => {
+  const wheel = new TimerWheel(0);
+  const callback = (): void => {};
+  const timers = [0, 1, 2].map(() => wheel.schedule(50, 0, callback));
+  const [first, second] = timers;
+  assert.ok(first !== undefined && second !== undefined);
+  wheel.cancel(second);
+  wheel.advance(100);
+  for (const timer of timers) {
+    assert.deepEqual([timer.next === timer, timer.previous === timer], [true, true]);
+    assert.notEqual(timer.callback, callback);
+  }
+});

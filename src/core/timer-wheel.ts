@@ -5,12 +5,14 @@
 import { reportBug } from './bugs.ts';
 
 export interface WheelTimer {
-  callback(): void;
+  callback: () => void;
   readonly dueTick: number;
   previous: WheelTimer;
   next: WheelTimer;
   isPending: boolean;
 }
+
+function nothing(): void {}
 
 /** The ends of a slot's list: a timer of its own that never fires. */
 class ListHead implements WheelTimer {
@@ -18,7 +20,7 @@ class ListHead implements WheelTimer {
   previous: WheelTimer = this;
   next: WheelTimer = this;
   isPending = false;
-  callback(): void {}
+  callback = nothing;
 }
 
 /** Timers in slots of `tickMs`; a timer further away than the wheel is round stays in its slot for another round. */
@@ -50,12 +52,19 @@ export class TimerWheel {
     return timer;
   }
 
-  /** Forgets a timer; nothing happens where it has fired. */
+  /**
+   * Forgets a timer; nothing happens where it has fired. The timer lets go of its neighbours and its callback: one that
+   * the collector has moved to the old generation would keep alive there whatever it points to, and that its own
+   * neighbours, request after request, until the next full collection.
+   */
   cancel(timer: WheelTimer): void {
     if (!timer.isPending) return;
     timer.isPending = false;
     timer.previous.next = timer.next;
     timer.next.previous = timer.previous;
+    timer.previous = timer;
+    timer.next = timer;
+    timer.callback = nothing;
     this.#size--;
   }
 
@@ -92,10 +101,11 @@ export class TimerWheel {
     for (let timer = head.next; timer !== head; timer = timer.next) if (timer.dueTick <= target) due.push(timer);
     for (const timer of due) {
       if (!timer.isPending) continue;
+      const { callback } = timer;
       this.cancel(timer);
       // One timer's bug must not keep the others from firing.
       try {
-        timer.callback();
+        callback();
       } catch (error) {
         reportBug(error);
       }
