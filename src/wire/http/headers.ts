@@ -43,8 +43,20 @@ export function trimBlanks(text: string, from: number, to: number): string {
 const UNSAFE = /[^\t\x20-\x7e\x80-\xff]/;
 const UNSAFE_EACH = /[^\t\x20-\x7e\x80-\xff]/g;
 
+/** Up to this length a loop is faster than a regular expression's start. */
+const SHORT_LENGTH = 24;
+
+function isSafe(value: string): boolean {
+  if (value.length > SHORT_LENGTH) return !UNSAFE.test(value);
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code < 0x20 ? code !== 0x09 : code === 0x7f || code > 0xff) return false;
+  }
+  return true;
+}
+
 function safeValue(value: string): string {
-  return UNSAFE.test(value) ? value.replace(UNSAFE_EACH, '?') : value;
+  return isSafe(value) ? value : value.replace(UNSAFE_EACH, '?');
 }
 
 /** Reads a block's fields without making a name and a value of each: what encoders do. */
@@ -54,6 +66,13 @@ export interface LineReader {
   /** A field that was added, with its name in lower case. */
   field(name: string, value: string): void;
 }
+
+/** A key's bit of the 32 by which a block knows most names that it has not. */
+function bitOf(key: number): number {
+  return 1 << (((key >>> 16) + (key >>> 8) * 3 + key * 5) & 31);
+}
+
+const NO_VALUES: readonly string[] = [];
 
 /** Mark of a line that was removed. No name has this key, for none is empty. */
 const REMOVED = 0;
@@ -69,6 +88,8 @@ export class HeaderBlock implements HeaderMap {
   readonly #marks: number[];
   /** Names and values by turns. */
   #added: string[] | undefined = undefined;
+  /** Bits of the names that are here, or were; 0 before anybody has asked. */
+  #bits = 0;
 
   constructor(text = '', marks: number[] = []) {
     this.#text = text;
@@ -82,8 +103,9 @@ export class HeaderBlock implements HeaderMap {
   }
 
   get(name: string): string | undefined {
-    const marks = this.#marks;
     const key = keyOfName(name);
+    if (!this.#mayHave(key)) return undefined;
+    const marks = this.#marks;
     for (let i = 0; i + 1 < marks.length; i += 2) {
       if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) return this.#valueOf(i);
     }
@@ -99,9 +121,10 @@ export class HeaderBlock implements HeaderMap {
   }
 
   getAll(name: string): readonly string[] {
+    const key = keyOfName(name);
+    if (!this.#mayHave(key)) return NO_VALUES;
     const values: string[] = [];
     const marks = this.#marks;
-    const key = keyOfName(name);
     for (let i = 0; i + 1 < marks.length; i += 2) {
       if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) values.push(this.#valueOf(i));
     }
@@ -116,12 +139,14 @@ export class HeaderBlock implements HeaderMap {
   }
 
   add(name: string, value: string): void {
+    if (this.#bits !== 0) this.#bits |= bitOf(keyOfName(name));
     (this.#added ??= []).push(name, safeValue(value));
   }
 
   remove(name: string): void {
-    const marks = this.#marks;
     const key = keyOfName(name);
+    if (!this.#mayHave(key)) return;
+    const marks = this.#marks;
     for (let i = 0; i + 1 < marks.length; i += 2) {
       if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) marks[i] = REMOVED;
     }
@@ -181,6 +206,22 @@ export class HeaderBlock implements HeaderMap {
     if (added === undefined) return out;
     for (let i = 0; i < added.length; i += 2) out += `${added[i]}: ${added[i + 1]}\r\n`;
     return out;
+  }
+
+  /** False: there is no field of that key. A request asks for some forty names, of which it has a few. */
+  #mayHave(key: number): boolean {
+    return ((this.#bits === 0 ? this.#readBits() : this.#bits) & bitOf(key)) !== 0;
+  }
+
+  #readBits(): number {
+    const marks = this.#marks;
+    // the bit of a name that nobody asks for tells that this was done
+    let bits = bitOf(REMOVED);
+    for (let i = 0; i + 1 < marks.length; i += 2) bits |= bitOf(marks[i] ?? REMOVED);
+    const added = this.#added ?? [];
+    for (let i = 0; i < added.length; i += 2) bits |= bitOf(keyOfName(added[i] ?? ''));
+    this.#bits = bits;
+    return bits;
   }
 
   /** Value of the line whose marks are at `i`. */

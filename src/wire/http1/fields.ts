@@ -85,13 +85,15 @@ function nameFault(bytes: Uint8Array, at: number, lineStart: number, isFirst: bo
   return byte === LF ? fault('http1.line_end') : fault('http1.header_name');
 }
 
+/** Marks as they are found; copied at their number, for an array that grows by `push` leaves several of itself behind. */
+const found: number[] = Array.from({ length: 2 * DEFAULT_HEAD_LIMITS.maxHeaders + 1 }, () => 0);
+
 /**
  * Reads lines from `start` to the empty line. Gives the offset after it; -1 where `end` comes first; -2 with
  * `scan.error` set where a line is wrong. Offsets in `scan` count from `base`, where the text begins.
  */
 export function scanFields(bytes: Uint8Array, start: number, end: number, base: number, limits: HeadLimits, scan: FieldScan): number {
-  const marks: number[] = [];
-  scan.marks = marks;
+  let count = 0;
   scan.special.length = 0;
   scan.fieldCount = 0;
   let at = start;
@@ -99,8 +101,11 @@ export function scanFields(bytes: Uint8Array, start: number, end: number, base: 
     const lineStart = at;
     if (bytes[at] === CR) {
       if (at + 1 >= end) return -1;
-      marks.push(at - base);
-      if (bytes[at + 1] === LF) return at + 2;
+      if (bytes[at + 1] === LF) {
+        found[count++] = at - base;
+        scan.marks = found.slice(0, count);
+        return at + 2;
+      }
       scan.error = fault('http1.line_end');
       return -2;
     }
@@ -126,7 +131,8 @@ export function scanFields(bytes: Uint8Array, start: number, end: number, base: 
     }
     const kind = kindAt(bytes, lineStart, length, kindSlot(length, first, last));
     if (kind !== 0) scan.special.push(kind, valueStart - base, at - base);
-    marks.push(kind === 0 || kind === CONTENT_LENGTH ? fieldKey(length, first, last) : 0, lineStart - base);
+    found[count++] = kind === 0 || kind === CONTENT_LENGTH ? fieldKey(length, first, last) : 0;
+    found[count++] = lineStart - base;
     at += 2;
   }
   return -1;

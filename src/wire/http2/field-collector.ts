@@ -91,7 +91,9 @@ export class FieldCollector implements DecodedHead {
   /** Lines, each with the end of the one before: a concatenation less for each. */
   #text = '';
   #textLength = 0;
-  #marks: number[] = [];
+  /** Of one block after the other, copied at their number: an array that grows by `push` leaves several of itself behind. */
+  readonly #marks: number[] = Array.from({ length: 64 }, () => 0);
+  #markCount = 0;
   #sizeBytes = 0;
   #count = 0;
   /** Bits of the pseudo-fields and the host that have come. */
@@ -120,7 +122,7 @@ export class FieldCollector implements DecodedHead {
     this.#kind = kind;
     this.#text = '';
     this.#textLength = 0;
-    this.#marks = [];
+    this.#markCount = 0;
     this.#sizeBytes = 0;
     this.#count = 0;
     this.#seen = 0;
@@ -135,7 +137,7 @@ export class FieldCollector implements DecodedHead {
     if (!this.#hasRoom(field.sizeBytes)) return;
     if (field.kind === REGULAR) {
       this.#isRegularSeen = true;
-      this.#marks.push(field.key, this.#textLength + 2);
+      this.#mark(field.key);
       this.#text += field.line;
       this.#textLength += field.line.length;
     } else this.#special(field.name, field.value);
@@ -160,8 +162,8 @@ export class FieldCollector implements DecodedHead {
 
   finish(): DecodedHead {
     if (this.#cookies !== '') this.#keep(COOKIE_NAME, this.#cookies);
-    this.#marks.push(this.#textLength + 2);
-    this.headers = new HeaderBlock(`${this.#text}\r\n`, this.#marks);
+    this.#marks[this.#markCount++] = this.#textLength + 2;
+    this.headers = new HeaderBlock(`${this.#text}\r\n`, this.#marks.slice(0, this.#markCount));
     if (!this.isTooLarge && this.malformed === undefined) this.malformed = this.#wholeFault();
     return this;
   }
@@ -175,8 +177,14 @@ export class FieldCollector implements DecodedHead {
     return !this.isTooLarge;
   }
 
+  /** A line begins here. */
+  #mark(key: number): void {
+    this.#marks[this.#markCount++] = key;
+    this.#marks[this.#markCount++] = this.#textLength + 2;
+  }
+
   #keep(name: FieldName, value: string): void {
-    this.#marks.push(name.key, this.#textLength + 2);
+    this.#mark(name.key);
     this.#text = this.#text + name.prefix + value;
     this.#textLength += name.prefix.length + value.length;
   }
