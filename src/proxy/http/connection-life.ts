@@ -17,7 +17,10 @@ export class ConnectionLife {
   owner: LifeOwner | undefined = undefined;
   readonly #runtime: HcmRuntime;
   readonly #startMs: number;
+  /** Runs on while the connection is busy: setting it anew for each request would cost more than looking at the time. */
   #idle: WheelTimer | undefined = undefined;
+  /** -1 while it is busy. */
+  #idleSinceMs = -1;
   #age: WheelTimer | undefined = undefined;
 
   constructor(downstream: DownstreamConnection, runtime: HcmRuntime) {
@@ -37,14 +40,15 @@ export class ConnectionLife {
 
   /** Nothing runs on the connection from now on. */
   idle(): void {
-    const { config, timers } = this.#runtime;
-    if (config.idleTimeoutMs > 0) this.#idle = timers.after(config.idleTimeoutMs, () => this.#onIdle());
+    const { config, scope } = this.#runtime;
+    if (config.idleTimeoutMs <= 0) return;
+    this.#idleSinceMs = scope.clock.monotonicMs();
+    if (this.#idle === undefined) this.#watch(config.idleTimeoutMs);
   }
 
   /** Something runs on it again. */
   busy(): void {
-    this.#runtime.timers.cancel(this.#idle);
-    this.#idle = undefined;
+    this.#idleSinceMs = -1;
   }
 
   /** The connection is closed, with requests on it that are not answered. */
@@ -59,6 +63,19 @@ export class ConnectionLife {
     if (activeRequests === 0) return;
     stats.downstream_cx_destroy_active_rq.value++;
     stats.downstream_cx_destroy_remote_active_rq.value++;
+  }
+
+  #watch(delayMs: number): void {
+    this.#idle = this.#runtime.timers.after(delayMs, () => this.#onTime());
+  }
+
+  #onTime(): void {
+    this.#idle = undefined;
+    if (this.#idleSinceMs < 0) return;
+    const { config, scope } = this.#runtime;
+    const leftMs = this.#idleSinceMs + config.idleTimeoutMs - scope.clock.monotonicMs();
+    if (leftMs > 0) this.#watch(leftMs);
+    else this.#onIdle();
   }
 
   #onIdle(): void {

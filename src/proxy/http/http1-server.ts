@@ -83,7 +83,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
     const head = this.#head;
     if (head === undefined) return;
     // an answer of HTTP/2 may end with its head without saying so
-    if (stream.isResponseWhole && !stream.isTunnel && head.method !== 'HEAD' && ![204, 304].includes(response.status)) {
+    if (stream.isResponseWhole && !stream.isTunnel && head.method !== 'HEAD' && response.status !== 204 && response.status !== 304) {
       if (!response.headers.has('content-length')) response.headers.set('content-length', '0');
     }
     const isFramed = stream.isResponseWhole || stream.isTunnel || response.contentLength >= 0;

@@ -31,15 +31,15 @@ interface Entry<Series> {
 
 const NOBODY: object = {};
 
-/** Endpoints' metadata, decoded once. */
-const ofHosts = new WeakMap<Host, PeerMetadata>();
+/** Endpoints' metadata, decoded once; undefined for those that have none. */
+const ofHosts = new WeakMap<Host, PeerMetadata | undefined>();
 
 function peerOfHost(host: Host | undefined): PeerMetadata | undefined {
   if (host === undefined) return undefined;
-  let peer = ofHosts.get(host);
-  if (peer !== undefined) return peer;
-  peer = metadataOfEndpoint(host.metadata);
-  if (peer !== undefined) ofHosts.set(host, peer);
+  const known = ofHosts.get(host);
+  if (known !== undefined || ofHosts.has(host)) return known;
+  const peer = metadataOfEndpoint(host.metadata);
+  ofHosts.set(host, peer);
   return peer;
 }
 
