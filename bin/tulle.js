@@ -12,8 +12,8 @@ const NODE_MAJOR_MIN = 24;
 
 /**
  * What keeps a proxy small and can only be said before a process begins (src/cli/lean-start.ts says the rest): the
- * young generation of V8 at 2 MiB, one helper thread, and one arena of the C library for all threads. Measured under
- * load: 84 MiB instead of 88, and 190 instead of up to 250 for a pair of proxies with HTTP/2 between them.
+ * young generation of V8 at 2 MiB, one helper thread, and one arena of the C library for all threads: under HTTP/1.1
+ * load 85 MiB instead of 88.
  */
 const PROXY_FLAGS = ['--min-semi-space-size=2', '--max-semi-space-size=2', '--v8-pool-size=1'];
 const PROXY_ENV = { MALLOC_ARENA_MAX: '1' };

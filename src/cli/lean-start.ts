@@ -8,8 +8,7 @@
  *   resident. So that a proxy warms up as fast without it, the last tier takes over what was called 1000 times, not
  *   3000.
  * - What requests leave behind is short-lived: the young generation stays as small as it began, at 2 MiB where
- *   `bin/tulle.js` has begun the process, instead of growing to 16 MiB. One of 1 MiB is too small for many streams at
- *   once: what they hold does not die in it, and makes a pair of proxies 60 MiB larger.
+ *   `bin/tulle.js` has begun the process, instead of growing to 16 MiB.
  * - What the start itself leaves behind is collected once it is over, in the one way that gives pages back at once: 8 of
  *   83 MiB, for 10 to 30 ms.
  *
