@@ -20,9 +20,15 @@ export interface MutationFields {
 /** One change of a head's fields. */
 export type HeaderChange = (headers: HeaderMap, info: StreamInfo) => void;
 
-function modifiableName(name: string, path: string): string {
+/** Neither the start line nor the host can be changed; `lowerName` is in lower case. */
+export function isModifiable(lowerName: string): boolean {
+  return !lowerName.startsWith(':') && lowerName !== 'host';
+}
+
+/** A field's name in lower case. Throws ConfigError for what is none, and for one that may not be changed. */
+export function modifiableName(name: string, path: string): string {
   const lower = name.toLowerCase();
-  if (lower === '' || lower.startsWith(':') || lower === 'host')
+  if (lower === '' || !isModifiable(lower))
     throw new ConfigError(path, `"${name}" cannot be changed: neither host nor pseudo-headers may be`);
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(lower)) throw new ConfigError(path, `"${name}" is not a header's name`);
   return lower;
@@ -35,8 +41,8 @@ function actionOf(option: HeaderValueOption, path: string): AppendAction {
   return option.appendAction;
 }
 
-/** One addition. Names of our own statistics and trailers get no special treatment. */
-function compileHeaderOption(option: HeaderValueOption, path: string): HeaderChange {
+/** One addition, as its append action says. Names of our own statistics and trailers get no special treatment. */
+export function compileHeaderOption(option: HeaderValueOption, path: string): HeaderChange {
   const name = modifiableName(option.header?.key ?? '', `${path}.header.key`);
   const raw = option.header?.rawValue;
   const source = raw !== undefined && raw.length > 0 ? Buffer.from(raw).toString('latin1') : (option.header?.value ?? '');

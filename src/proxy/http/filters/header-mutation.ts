@@ -13,7 +13,8 @@ import {
   type Mutations as MutationsMessage,
 } from '../../../xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
 import { CONTINUE, type FilterStatus, type HttpFilter, type HttpStream } from '../filter.ts';
-import { compileHeaderChanges, type HeaderChange } from './mutation/header-change.ts';
+import type { HeaderChange } from '../../router/header-mutations.ts';
+import { compileHeaderChanges } from './mutation/header-change.ts';
 import { changeQuery, compileParameterChanges, type ParameterChange } from './mutation/query-change.ts';
 
 const NAME = 'envoy.filters.http.header_mutation';
