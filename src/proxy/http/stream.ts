@@ -327,8 +327,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     }
     const { action } = route;
     if (action.kind === 'cluster') {
-      const waitMs = this.clusterWaitMs ?? 0;
-      const exchange = new Exchange(this, route, action, waitMs > 0 ? { ...router, onDemandMs: waitMs } : router, this.isRequestWhole);
+      const exchange = new Exchange(this, route, action, router, this.isRequestWhole);
       this.upstream = exchange;
       exchange.begin();
     } else if (action.kind === 'redirect') {

@@ -85,16 +85,22 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const name = this.down.choice?.name ?? '';
     info.clusterName = name;
     const cluster = this.#scope.clusters.get(name);
-    if (cluster !== undefined) this.#withCluster(cluster);
-    else if (this.#scope.onDemandMs > 0 && name !== '') {
-      this.down.pauseReading();
-      this.#scope.clusters.request(name, this.#scope.onDemandMs, (found) => {
-        if (this.#isOver) return;
-        this.down.resumeReading();
-        if (found === undefined) this.#noCluster();
-        else this.#withCluster(found);
-      });
-    } else this.#noCluster();
+    if (cluster === undefined) this.#askForCluster(name);
+    else this.#withCluster(cluster);
+  }
+
+  /** Waits for a cluster as long as a filter said, or all requests wait. */
+  #askForCluster(name: string): void {
+    const ofFilter = this.down.clusterWaitMs ?? 0;
+    const waitMs = ofFilter > 0 ? ofFilter : this.#scope.onDemandMs;
+    if (waitMs <= 0 || name === '') return this.#noCluster();
+    this.down.pauseReading();
+    this.#scope.clusters.request(name, waitMs, (found) => {
+      if (this.#isOver) return;
+      this.down.resumeReading();
+      if (found === undefined) this.#noCluster();
+      else this.#withCluster(found);
+    });
   }
 
   onRequestData(view: Uint8Array): void {
