@@ -34,6 +34,19 @@ export class ProtocolError extends Error {
   }
 }
 
+/**
+ * Errors made once, by code, so that a peer that sends rubbish costs no stack traces. Gives what finds them; the same
+ * object each time.
+ */
+export function protocolErrors<Code extends string>(
+  rows: readonly (readonly [code: Code, status: number, message: string])[],
+): (code: Code) => ProtocolError {
+  const byCode: ReadonlyMap<string, ProtocolError> = new Map(
+    rows.map(([code, status, message]) => [code, new ProtocolError(code, status, message)]),
+  );
+  return (code) => byCode.get(code) ?? new ProtocolError(code, 400, code);
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

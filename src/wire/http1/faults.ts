@@ -1,4 +1,4 @@
-import { ProtocolError } from '../../core/errors.ts';
+import { type ProtocolError, protocolErrors } from '../../core/errors.ts';
 
 /**
  * Every way in which a peer can break HTTP/1.1, with the status that answers a request that does (a response that
@@ -36,11 +36,5 @@ const FAULTS = [
 
 export type FaultCode = (typeof FAULTS)[number][0];
 
-const BY_CODE: ReadonlyMap<string, ProtocolError> = new Map(
-  FAULTS.map(([code, status, message]) => [code, new ProtocolError(code, status, message)]),
-);
-
-/** The error of a code; the same object each time. */
-export function fault(code: FaultCode): ProtocolError {
-  return BY_CODE.get(code) ?? new ProtocolError(code, 400, code);
-}
+/** The error of a code. */
+export const fault: (code: FaultCode) => ProtocolError = protocolErrors(FAULTS);

@@ -1,10 +1,8 @@
 /** Tells HTTP from other protocols by the first bytes of a connection, as Envoy's http_inspector does. */
+import { PREFACE } from '../http2/frames.ts';
 
 /** What the bytes so far are: a version, nothing HTTP, or not yet known. */
 export type SniffedHttp = 'http/1.0' | 'http/1.1' | 'h2c' | 'not-http' | 'incomplete';
-
-/** RFC 9113 section 3.4: what an HTTP/2 client with prior knowledge begins with. */
-const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 /** The longest request line that is waited for. */
 const LINE_BYTES_MAX = 8192;

@@ -18,6 +18,7 @@ export const PADDED = 0x8;
 /** A flag of HEADERS: five bytes of priority come before the block. */
 export const HAS_PRIORITY = 0x20;
 
+/** What a client with prior knowledge begins with (RFC 9113 section 3.4). */
 export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 export const FRAME_HEAD_BYTES = 9;
 /** SETTINGS_MAX_FRAME_SIZE's least and initial value: what we take, for larger frames would only delay others. */

@@ -1,4 +1,4 @@
-import { ProtocolError } from '../../core/errors.ts';
+import { type ProtocolError, protocolErrors } from '../../core/errors.ts';
 
 /**
  * Every way in which a peer can break HPACK (`http2.hpack_*`, an error of the connection) or the rules for fields
@@ -31,11 +31,5 @@ const FAULTS = [
 
 export type HpackFaultCode = (typeof FAULTS)[number][0];
 
-const BY_CODE: ReadonlyMap<string, ProtocolError> = new Map(
-  FAULTS.map(([code, status, message]) => [code, new ProtocolError(code, status, message)]),
-);
-
-/** The error of a code; the same object each time. */
-export function hpackFault(code: HpackFaultCode): ProtocolError {
-  return BY_CODE.get(code) ?? new ProtocolError(code, 400, code);
-}
+/** The error of a code. */
+export const hpackFault: (code: HpackFaultCode) => ProtocolError = protocolErrors(FAULTS);
