@@ -2,21 +2,11 @@
 import type { RequestHead, ResponseHead } from '../../../wire/http/message.ts';
 import { CompressorPerRouteSchema, CompressorSchema } from '../../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import type { Counter, StatsScope } from '../../telemetry/stats.ts';
-import {
-  CONTINUE,
-  type FilterScope,
-  type FilterStatus,
-  type HttpFilter,
-  type HttpFilterHandlers,
-  type HttpStream,
-  STOP,
-  TAKEN_STOP,
-} from '../filter.ts';
+import { CONTINUE, type FilterScope, type FilterStatus, type HttpFilter, type HttpFilterHandlers, type HttpStream } from '../filter.ts';
 import { type Choice, chooseEncoding, type Offer } from './compression/accept-encoding.ts';
 import { type CompressorConfig, CompressorRoute, type Direction, parse, parseRoute } from './compression/compressor-config.ts';
+import { Flows } from './compression/flows.ts';
 import { addVary, forbidsTransform, forgetLength, joined, mediaType, sanitizeEtag } from './compression/headers.ts';
-import type { Library } from './compression/library.ts';
-import { Pump } from './compression/pump.ts';
 
 const NAME = 'envoy.filters.http.compressor';
 
@@ -98,41 +88,6 @@ function createChooser(config: CompressorConfig, peers: Peers, scope: StatsScope
   };
 }
 
-type Pumps = WeakMap<HttpStream, Pump>;
-
-/** Sends pieces through the library, counting; the filter's data and end handlers of one direction. */
-function createSide(pumps: Pumps, library: Library, stats: DirectionStats) {
-  return {
-    start(stream: HttpStream, pass: (bytes: Uint8Array) => void, resume: () => void): void {
-      const pump = new Pump(library.create(), {
-        onOutput(bytes) {
-          stats.bytesOut.value += bytes.length;
-          pass(bytes);
-        },
-        onReady: resume,
-        onError: () => undefined,
-      });
-      pumps.set(stream, pump);
-    },
-    data(stream: HttpStream, data: Uint8Array): typeof CONTINUE | typeof TAKEN_STOP {
-      const pump = pumps.get(stream);
-      if (pump === undefined) return CONTINUE;
-      stats.bytesIn.value += data.length;
-      pump.write(data);
-      return TAKEN_STOP;
-    },
-    end(stream: HttpStream): typeof CONTINUE | typeof STOP {
-      const pump = pumps.get(stream);
-      if (pump === undefined) return CONTINUE;
-      pump.end();
-      return STOP;
-    },
-    close(stream: HttpStream): void {
-      pumps.get(stream)?.close();
-    },
-  };
-}
-
 function routeOf(stream: HttpStream): CompressorRoute | undefined {
   const route = stream.perRoute(NAME);
   return route instanceof CompressorRoute ? route : undefined;
@@ -145,8 +100,8 @@ class CompressorFilter implements HttpFilterHandlers {
   readonly #responseStats: DirectionStats;
   readonly #etagStat: Counter;
   readonly #isChosen: ReturnType<typeof createChooser>;
-  readonly #requests: ReturnType<typeof createSide>;
-  readonly #responses: ReturnType<typeof createSide>;
+  readonly #requests: Flows;
+  readonly #responses: Flows;
   /** What clients accept, which later filters may take away. */
   readonly #accepted = new WeakMap<HttpStream, string>();
   /** Only where requests are compressed: who has them pays for them. */
@@ -162,8 +117,8 @@ class CompressorFilter implements HttpFilterHandlers {
     this.#responseStats = directionStats(stats, config.hasResponseConfig ? `${prefix}response.` : prefix);
     this.#etagStat = stats.counter(`${prefix}not_compressed_etag`);
     this.#isChosen = createChooser(config, joinPeers(config, scope), stats, prefix);
-    this.#requests = createSide(new WeakMap(), library, this.#requestStats);
-    this.#responses = createSide(new WeakMap(), library, this.#responseStats);
+    this.#requests = new Flows(this.#requestStats);
+    this.#responses = new Flows(this.#responseStats);
     if (!config.request.isEnabled) return;
     this.onRequestData = (stream, data) => this.#requests.data(stream, data);
     this.onRequestEnd = (stream) => this.#requests.end(stream);
@@ -184,11 +139,11 @@ class CompressorFilter implements HttpFilterHandlers {
     if (!isCompressed) return CONTINUE;
     forgetLength(head);
     head.headers.set('content-encoding', library.encoding);
-    this.#requests.start(
-      stream,
-      (bytes) => stream.passRequestData(this, bytes),
-      () => stream.resumeRequest(),
-    );
+    this.#requests.start(stream, library.create(), {
+      pass: (bytes) => stream.passRequestData(this, bytes),
+      onReady: () => stream.resumeRequest(),
+      onError() {},
+    });
     return CONTINUE;
   }
 
@@ -249,14 +204,15 @@ class CompressorFilter implements HttpFilterHandlers {
   }
 
   #startResponse(stream: HttpStream, head: ResponseHead): void {
-    sanitizeEtag(head.headers, this.#config.weakensEtag);
+    const { weakensEtag, library } = this.#config;
+    sanitizeEtag(head.headers, weakensEtag);
     forgetLength(head);
-    head.headers.set('content-encoding', this.#config.library.encoding);
-    this.#responses.start(
-      stream,
-      (bytes) => stream.passResponseData(this, bytes),
-      () => stream.resumeResponse(),
-    );
+    head.headers.set('content-encoding', library.encoding);
+    this.#responses.start(stream, library.create(), {
+      pass: (bytes) => stream.passResponseData(this, bytes),
+      onReady: () => stream.resumeResponse(),
+      onError() {},
+    });
   }
 }
 

@@ -7,10 +7,10 @@ import {
   DecompressorSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
 import type { Counter, StatsScope } from '../../telemetry/stats.ts';
-import { CONTINUE, type HttpFilter, type HttpFilterHandlers, type HttpStream, STOP, TAKEN_STOP } from '../filter.ts';
+import { CONTINUE, type HttpFilter, type HttpFilterHandlers, type HttpStream } from '../filter.ts';
+import { type Flow, type FlowHandlers, Flows } from './compression/flows.ts';
 import { forbidsTransform, forgetLength, joined } from './compression/headers.ts';
 import { type Decompressing, readDecompressor } from './compression/library.ts';
-import { Pump } from './compression/pump.ts';
 
 interface Direction {
   readonly isEnabled: boolean;
@@ -74,58 +74,22 @@ function takeEncoding(headers: HeaderMap, encoding: string): boolean {
   return true;
 }
 
-/** A body on its way, and how long it was before and after. */
-interface Flow {
-  readonly pump: Pump;
-  bytesIn: number;
-  bytesOut: number;
-}
-
-/** One direction: how a message goes through the library. */
+/** One direction: which messages go through the library. */
 function createSide(direction: Direction, library: Decompressing, stats: DirectionStats) {
-  const flows = new WeakMap<HttpStream, Flow>();
+  const flows = new Flows(stats);
   return {
-    /** True where the message will be decompressed; its head is changed then. */
-    begin(stream: HttpStream, head: RequestHead | ResponseHead, pass: (bytes: Uint8Array) => void, ready: (flow: Flow) => void): boolean {
+    flows,
+    /** Changes the head of a message that is to be decompressed, and begins with it. */
+    begin(stream: HttpStream, head: RequestHead | ResponseHead, handlers: Omit<FlowHandlers, 'onError'>): void {
       const isTaken =
         direction.isEnabled &&
         (direction.ignoresNoTransform || !forbidsTransform(head.headers)) &&
         takeEncoding(head.headers, library.encoding);
       (isTaken ? stats.decompressed : stats.notDecompressed).value++;
-      if (!isTaken) return false;
+      if (!isTaken) return;
       forgetLength(head);
-      const pump = new Pump(
-        library.create(),
-        {
-          onOutput(bytes) {
-            stats.bytesOut.value += bytes.length;
-            flow.bytesOut += bytes.length;
-            pass(bytes);
-          },
-          onReady: () => ready(flow),
-          onError: () => void stats.errors.value++,
-        },
-        library.maxInflateRatio,
-      );
-      const flow: Flow = { pump, bytesIn: 0, bytesOut: 0 };
-      flows.set(stream, flow);
-      return true;
+      flows.start(stream, library.create(), { ...handlers, onError: () => void stats.errors.value++ }, library.maxInflateRatio);
     },
-    data(stream: HttpStream, data: Uint8Array): typeof CONTINUE | typeof TAKEN_STOP {
-      const flow = flows.get(stream);
-      if (flow === undefined) return CONTINUE;
-      stats.bytesIn.value += data.length;
-      flow.bytesIn += data.length;
-      flow.pump.write(data);
-      return TAKEN_STOP;
-    },
-    end(stream: HttpStream): typeof CONTINUE | typeof STOP {
-      const flow = flows.get(stream);
-      if (flow === undefined) return CONTINUE;
-      flow.pump.end();
-      return STOP;
-    },
-    close: (stream: HttpStream) => flows.get(stream)?.pump.close(),
   };
 }
 
@@ -151,43 +115,39 @@ export const decompressor: HttpFilter<typeof DecompressorSchema, DecompressorCon
           headers.set('accept-encoding', withEncoding(joined(headers, 'accept-encoding'), library.encoding));
         }
         if (endStream) return CONTINUE;
-        requests.begin(
-          stream,
-          stream.request,
-          (bytes) => stream.passRequestData(handlers, bytes),
-          (flow) => {
+        requests.begin(stream, stream.request, {
+          pass: (bytes) => stream.passRequestData(handlers, bytes),
+          onReady(flow) {
             if (endedRequests.has(stream)) stream.requestTrailers = report(stream.requestTrailers ?? new HeaderBlock(), flow);
             stream.resumeRequest();
           },
-        );
+        });
         return CONTINUE;
       },
-      onRequestData: (stream, data) => requests.data(stream, data),
+      onRequestData: (stream, data) => requests.flows.data(stream, data),
       onRequestEnd(stream) {
         endedRequests.add(stream);
-        return requests.end(stream);
+        return requests.flows.end(stream);
       },
       onResponseHeaders(stream, endStream) {
         if (endStream || stream.response === undefined) return CONTINUE;
-        responses.begin(
-          stream,
-          stream.response,
-          (bytes) => stream.passResponseData(handlers, bytes),
-          (flow) => {
+        responses.begin(stream, stream.response, {
+          pass: (bytes) => stream.passResponseData(handlers, bytes),
+          onReady(flow) {
             if (endedResponses.has(stream)) stream.responseTrailers = report(stream.responseTrailers ?? new HeaderBlock(), flow);
             stream.resumeResponse();
           },
-        );
+        });
         return CONTINUE;
       },
-      onResponseData: (stream, data) => responses.data(stream, data),
+      onResponseData: (stream, data) => responses.flows.data(stream, data),
       onResponseEnd(stream) {
         endedResponses.add(stream);
-        return responses.end(stream);
+        return responses.flows.end(stream);
       },
       onComplete(stream) {
-        requests.close(stream);
-        responses.close(stream);
+        requests.flows.close(stream);
+        responses.flows.close(stream);
       },
     };
     return handlers;
