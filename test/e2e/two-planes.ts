@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,6 +10,7 @@ import type { TestContext } from 'node:test';
 import { parse } from 'yaml';
 import { type Answer, ask } from '../../src/cli/demo/client.ts';
 import { freePort } from '../interop/envoy-process.ts';
+import { loopbackServer } from '../../src/proxy/testing/loopback-server.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const PATIENCE_MS = 20_000;
@@ -167,18 +167,9 @@ export async function startProxy(
 
 /** An application on loopback that answers with a text and the caller's identity as its proxy says. */
 export async function startApp(t: TestContext, text: string): Promise<number> {
-  const server = http.createServer((request, response) => {
+  return await loopbackServer(t, (request, response) => {
     response.end(`${text} ${String(request.headers['x-forwarded-client-cert'] ?? 'plain')}`);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** What a host answers to a TCP client that speaks HTTP without TLS; '' where it hangs up. */

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import http from 'node:http';
-import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
@@ -10,6 +8,7 @@ import { ExtAuthzPerRouteSchema, ExtAuthzSchema } from '../../../xds/gen/envoy/e
 import { createStats, type StatsRegistry } from '../../telemetry/registry.ts';
 import { fakeRequest, fakeScope } from '../../telemetry/testing/fake-stream.ts';
 import { testCluster, testClusters } from '../../testing/http-harness.ts';
+import { loopbackServer } from '../../testing/loopback-server.ts';
 import type { FilterScope, HttpFilterHandlers } from '../filter.ts';
 import { flagBit } from '../stream-info.ts';
 import { changeQuery, isVerdictValid } from './ext-authz/verdict.ts';
@@ -30,20 +29,12 @@ function filter(scope: FilterScope, init: Init = {}): HttpFilterHandlers {
 /** A scope with a service in it that answers with `status`, and a count of what it was asked; 0: never. */
 async function serviceScope(t: TestContext, status: number) {
   const asked: string[] = [];
-  const server = http.createServer((request, response) => {
+  const port = await loopbackServer(t, (request, response) => {
     asked.push(`${request.method} ${request.url}`);
     if (status !== 0) response.writeHead(status).end();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
   const stats: StatsRegistry = createStats();
-  const clusters = testClusters([testCluster('authz', [address.port], stats), testCluster('mine', [1], stats)]);
+  const clusters = testClusters([testCluster('authz', [port], stats), testCluster('mine', [1], stats)]);
   const scope = fakeScope({ clusters, clock: systemClock });
   const count = (name: string): number => scope.stats.counter(`ext_authz.${name}`).value;
   const clusterCount = (name: string): number => stats.scope('cluster.mine').counter(`ext_authz.${name}`).value;

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import http from 'node:http';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
@@ -8,6 +6,7 @@ import { JwtAuthenticationSchema, JwtProviderSchema } from '../../../xds/gen/env
 import { createStats } from '../../telemetry/registry.ts';
 import { fakeScope } from '../../telemetry/testing/fake-stream.ts';
 import { testCluster, testClusters } from '../../testing/http-harness.ts';
+import { loopbackServer } from '../../testing/loopback-server.ts';
 import { CONTINUE, type HttpFilterHandlers, STOP } from '../filter.ts';
 import { createExtractor } from './jwt-authn/extract.ts';
 import { parseJwks } from './jwt-authn/jwks.ts';
@@ -87,17 +86,9 @@ test('a token that is kept still expires', async () => {
 
 test('a token that is kept falls with the keys that it was verified by', async (t) => {
   let served = jwksOf(KEY);
-  const server = http.createServer((_request, response) => void response.end(served));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
+  const port = await loopbackServer(t, (_request, response) => void response.end(served));
   let aheadMs = 0;
-  const clusters = testClusters([testCluster('keys', [address.port], createStats())]);
+  const clusters = testClusters([testCluster('keys', [port], createStats())]);
   const scope = fakeScope({ clusters, clock: { monotonicMs: () => performance.now() + aheadMs, wallMs: () => 0 } });
   const httpUri = { uri: 'http://a/b', httpUpstreamType: { case: 'cluster', value: 'keys' }, timeout: { seconds: 1n, nanos: 0 } } as const;
   const handlers = filter(scope, config({ jwksSourceSpecifier: { case: 'remoteJwks', value: { httpUri } } }));

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import http from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { createStats } from '../../../telemetry/registry.ts';
 import { fakeScope } from '../../../telemetry/testing/fake-stream.ts';
 import { testCluster, testClusters } from '../../../testing/http-harness.ts';
+import { loopbackServer } from '../../../testing/loopback-server.ts';
 import { jwksOf, newKey } from '../testing/tokens.ts';
 import type { KeySet } from './jwks.ts';
 import { isStatus } from './jwt.ts';
@@ -18,22 +17,14 @@ const SECOND = jwksOf(newKey('ES256', 'second'));
 /** A server of keys whose answers are taken in turn, the last one for ever. */
 async function setUp(t: TestContext, answers: readonly (readonly [status: number, body: string])[], changes: Partial<RemoteSettings> = {}) {
   let asked = 0;
-  const server = http.createServer((_request, response) => {
+  const port = await loopbackServer(t, (_request, response) => {
     const [status, body] = answers[Math.min(asked++, answers.length - 1)] ?? [500, ''];
     response.writeHead(status).end(body);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
   const stats = createStats();
   let aheadMs = 0;
   const scope = fakeScope({
-    clusters: testClusters([testCluster('keys', [address.port], stats)]),
+    clusters: testClusters([testCluster('keys', [port], stats)]),
     clock: { monotonicMs: () => performance.now() + aheadMs, wallMs: () => 0 },
     random: () => 0,
   });
