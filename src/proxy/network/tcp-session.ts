@@ -145,19 +145,24 @@ export class TcpSession {
   #dial(cluster: Cluster, host: Host): void {
     this.#info.attempts++;
     this.#info.upstream = host;
-    host.activeConnections++;
     host.requestsTotal.value++;
-    cluster.limits.connections.value++;
-    cluster.stats.counter('upstream_cx_total').value++;
+    const { connector } = this.#scope.config;
+    const isCounted = !connector.countsConnections;
+    if (isCounted) {
+      host.activeConnections++;
+      cluster.limits.connections.value++;
+      cluster.stats.counter('upstream_cx_total').value++;
+    }
     const release = (): void => {
+      if (!isCounted) return;
       host.activeConnections--;
       cluster.limits.connections.value--;
     };
     let isConnected = false;
     const bind = sourceTo(cluster.sourceAddresses, host.address.host);
-    host.transport.connect(
+    connector.connectUpstream(
       host,
-      { timeoutMs: cluster.connectTimeoutMs, ...(bind === undefined ? {} : { bind }) },
+      { timeoutMs: cluster.connectTimeoutMs, cluster, info: this.#info, ...(bind === undefined ? {} : { bind }) },
       {
         ...this.#upstreamHandlers(cluster),
         onConnect: (upstream) => {
