@@ -11,6 +11,13 @@ export const ROOTS = [
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
   'envoy.extensions.filters.network.rbac.v3.RBAC',
+  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
+  'envoy.extensions.filters.network.direct_response.v3.Config',
+  'envoy.extensions.filters.network.echo.v3.Echo',
+  'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz',
+  'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit',
+  'envoy.extensions.filters.network.set_filter_state.v3.Config',
+  'envoy.extensions.filters.network.sni_cluster.v3.SniCluster',
   'envoy.extensions.filters.http.router.v3.Router',
   'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig',
   'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig',
@@ -53,10 +60,12 @@ export const ROOTS = [
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
+  'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit',
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
   'envoy.extensions.transport_sockets.tls.v3.Secret',
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
   'envoy.extensions.access_loggers.file.v3.FileAccessLog',
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
@@ -165,7 +174,55 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'message Router {': 'google.protobuf.BoolValue reject_connect_request_early_data = 10;',
   },
   'envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto': { 'message Config {': 'bool clear_route_cache = 2;' },
+  'envoy/config/core/v3/proxy_protocol.proto': {
+    'package envoy.config.core.v3;': 'import "envoy/config/core/v3/substitution_format_string.proto";',
+    'message ProxyProtocolConfig {': 'repeated TlvEntry added_tlvs = 3;',
+    'option java_multiple_files = true;':
+      'message TlvEntry { uint32 type = 1; bytes value = 2; SubstitutionFormatString format_string = 3; } ' +
+      'message PerHostConfig { repeated TlvEntry added_tlvs = 1; }',
+  },
+  'envoy/config/listener/v3/listener.proto': {
+    'message Listener {':
+      'google.protobuf.Duration per_connection_buffer_high_watermark_timeout = 38; core.v3.TcpKeepalive tcp_keepalive = 37;',
+    'message AdditionalAddress {': 'core.v3.TcpKeepalive tcp_keepalive = 3;',
+  },
+  'envoy/extensions/filters/network/rbac/v3/rbac.proto': {
+    'import "envoy/config/rbac/v3/rbac.proto";': 'import "google/protobuf/duration.proto";',
+    'message RBAC {': 'google.protobuf.Duration delay_deny = 8;',
+  },
+  'envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.proto': {
+    'message Config {':
+      'repeated common.set_filter_state.v3.FilterStateValue on_downstream_tls_handshake = 2; ' +
+      'repeated common.set_filter_state.v3.FilterStateValue on_downstream_data = 3;',
+  },
+  'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto': {
+    'import "envoy/type/v3/hash_policy.proto";':
+      'import "envoy/config/core/v3/backoff.proto"; import "envoy/config/core/v3/extension.proto"; import "envoy/config/core/v3/proxy_protocol.proto"; ' +
+      'import "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto"; import "envoy/type/v3/percent.proto";',
+    'option java_multiple_files = true;':
+      'enum UpstreamConnectMode { IMMEDIATE = 0; ON_DOWNSTREAM_DATA = 1; ON_DOWNSTREAM_TLS_HANDSHAKE = 2; } ' +
+      'enum ProxyProtocolTlvMergePolicy { ADD_IF_ABSENT = 0; OVERWRITE_BY_TYPE_IF_EXISTS_OR_ADD = 1; APPEND_IF_EXISTS_OR_ADD = 2; }',
+    'message TcpProxy {':
+      'config.core.v3.BackoffStrategy backoff_options = 18; repeated config.core.v3.TlvEntry proxy_protocol_tlvs = 19; ' +
+      'type.v3.Percent max_downstream_connection_duration_jitter_percentage = 20; UpstreamConnectMode upstream_connect_mode = 21; ' +
+      'google.protobuf.UInt32Value max_early_data_bytes = 22; ProxyProtocolTlvMergePolicy proxy_protocol_tlv_merge_policy = 23; ' +
+      'google.protobuf.BoolValue check_drain_close = 24;',
+    'message TunnelingConfig {':
+      'http_connection_manager.v3.RequestIDExtension request_id_extension = 7; string request_id_header = 8; string request_id_metadata_key = 9; ' +
+      'repeated config.core.v3.TypedExtensionConfig formatters = 10;',
+    'message TcpAccessLogOptions {': 'bool flush_access_log_on_start = 3;',
+  },
+  'envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.proto': {
+    'message ProxyProtocolUpstreamTransport {': 'bool allow_unspecified_address = 3; bool tlv_as_pool_key = 4;',
+  },
+  'envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto': {
+    'message TlsInspector {':
+      'google.protobuf.BoolValue enable_ja4_fingerprinting = 3; bool close_connection_on_client_hello_parsing_errors = 4; ' +
+      'google.protobuf.UInt32Value max_client_hello_size = 5;',
+  },
   'envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto': {
+    'message KeyValuePair {':
+      'enum ValueStringEncoding { UNSPECIFIED = 0; SANITIZED_UTF8 = 1; BASE64 = 2; } ValueStringEncoding value_string_encoding = 3;',
     'message ProxyProtocol {': 'enum TlvLocation { DYNAMIC_METADATA = 0; FILTER_STATE = 1; } TlvLocation tlv_location = 6;',
   },
   'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
