@@ -15,6 +15,11 @@ export class Timers {
     this.#wheel = new TimerWheel(clock.monotonicMs());
   }
 
+  /** Timers that wait. */
+  get size(): number {
+    return this.#wheel.size;
+  }
+
   /** Calls back after `delayMs`, up to one tick (10 ms) late. */
   after(delayMs: number, callback: () => void): WheelTimer {
     const nowMs = this.#clock.monotonicMs();

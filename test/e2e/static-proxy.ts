@@ -44,9 +44,9 @@ export function tlsSocket(side: 'Upstream' | 'Downstream', common: JsonObject, m
 export function tcpListener(
   name: string,
   to: string,
-  more: { readonly chain?: JsonObject; readonly listener?: JsonObject } = {},
+  more: { readonly chain?: JsonObject; readonly listener?: JsonObject; readonly tcp?: JsonObject } = {},
 ): JsonObject {
-  const config = typed('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: name, cluster: to });
+  const config = typed('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: name, cluster: to, ...more.tcp });
   const filters = [{ name: 'envoy.filters.network.tcp_proxy', typed_config: config }];
   return { name, address: loopback(0), filter_chains: [{ filters, ...more.chain }], ...more.listener };
 }
