@@ -24,7 +24,7 @@ interface Group {
 
 /** Hosts fit to be chosen: healthy ones, and degraded ones where there is no healthy one. */
 function usableHosts(hosts: readonly ClusterHost[]): readonly ClusterHost[] {
-  const healthy = hosts.filter((host) => host.isHealthy && host.endpoint.health === 'healthy');
+  const healthy = hosts.filter((host) => host.isHealthy && !host.isDegraded);
   return healthy.length > 0 ? healthy : hosts.filter((host) => host.isHealthy);
 }
 

@@ -1,5 +1,6 @@
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
 import type { HttpSettings } from './http-options.ts';
 import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
 
@@ -18,7 +19,7 @@ export interface Host {
   weight: number;
   /** Its level among the priorities of its cluster, 0 being the first; absent for 0. */
   readonly priority?: number;
-  /** False while it is ejected, unhealthy by EDS, or failing active checks. */
+  /** False while it is ejected, unhealthy by EDS, failing active checks, or tripped. True also where it is degraded. */
   isHealthy: boolean;
   isDraining: boolean;
   activeRequests: number;
@@ -32,6 +33,11 @@ export interface Host {
   pool: unknown;
   /** Tells outlier detection how an attempt ended. */
   report(outcome: Outcome): void;
+  /**
+   * Set by a balancing policy that goes by response times: told how long after a request its response's head came, or
+   * how long connecting took for bytes, and when (`Clock.monotonicMs`).
+   */
+  observe?: ((elapsedMs: number, nowMs: number) => void) | undefined;
 }
 
 /** What a TLS handshake with a host came to. */
@@ -82,6 +88,10 @@ export interface PickContext {
   readonly originalDestination: NetAddress | undefined;
   /** Hosts (`Host.key`) to be taken before any other, where they are healthy; with `isStrict` none but them. */
   readonly override?: { readonly keys: readonly string[]; readonly isStrict: boolean } | undefined;
+  /** The request or connection, for clusters that make hosts by what it says; absent where nobody's is behind the pick. */
+  readonly info?: StreamInfo | undefined;
+  /** Endpoint metadata under `envoy.lb` that the route and filters ask for: subsets. */
+  readonly criteria?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Counts with caps: circuit breakers of one priority. Infinity where there is no cap. */

@@ -1,3 +1,4 @@
+import net from 'node:net';
 import { ConfigError } from '../../core/errors.ts';
 import type { NetAddress } from '../../net/address.ts';
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
@@ -6,7 +7,7 @@ import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/
 import type { LbEndpoint, LocalityLbEndpoints } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 
 /** What a load assignment says of a host's health: `degraded` is used when nothing healthy is left. */
-type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
+export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
 
 /** One endpoint of a load assignment, before names are resolved. */
 export interface Endpoint {
@@ -30,7 +31,22 @@ export interface Assignment {
   readonly overprovisioning: number;
 }
 
+/** The assignment of a cluster without endpoints. */
+export const NO_ENDPOINTS: Assignment = { endpoints: [], overprovisioning: 1.4 };
+
 const HIGHEST_PRIORITY_NUMBER = 128;
+
+/** True where an endpoint can be connected to as it is: an IP address or a Unix socket. */
+function isConnectable(endpoint: Endpoint): boolean {
+  return endpoint.address.host.startsWith('/') || net.isIP(endpoint.address.host) !== 0;
+}
+
+/** Throws ConfigError at `path` for an endpoint that would have to be resolved. */
+export function refuseNames(assignment: Assignment, path: string): void {
+  const named = assignment.endpoints.find((endpoint) => !isConnectable(endpoint));
+  if (named !== undefined)
+    throw new ConfigError(path, `${named.address.host} is not an IP address, and a cluster of this type resolves no names`);
+}
 
 /** An address of a listener or endpoint: a socket address, or a Unix socket's path with port 0. */
 export function readAddress(address: Address | undefined, path: string): NetAddress {

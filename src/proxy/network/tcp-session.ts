@@ -137,6 +137,7 @@ export class TcpSession {
       avoid: this.#tried,
       avoidAttempts: HOST_SELECTIONS,
       originalDestination: connection.isRedirected ? connection.local : undefined,
+      info: this.#info,
     });
     if (host === undefined) this.#fail(NO_HEALTHY_UPSTREAM, 'no_healthy_upstream');
     else this.#dial(cluster, host);

@@ -87,6 +87,12 @@ export class Attempt implements ResponseReader, PoolWaiter {
     this.host.report(outcome);
   }
 
+  /** Tells a balancing policy that wants response times: the head of the response came at `nowMs`. */
+  observeHead(nowMs: number): void {
+    const { observe } = this.host;
+    if (observe !== undefined) observe(nowMs - this.sentMs, nowMs);
+  }
+
   /** The try has brought its response's head: its time is no longer bound. */
   stopTimeout(): void {
     this.#timers.cancel(this.#timeout);

@@ -37,6 +37,7 @@ export function chooseHost(
     originalDestination: down.connection.local,
     // a retry goes where the balancer says
     override: isRetry ? undefined : down.overrideHost,
+    info: down.info,
   };
   return cluster.pick(isRetry && policy !== undefined ? { ...context, ...retryContext(policy, tried) } : context);
 }

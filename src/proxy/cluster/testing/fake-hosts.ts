@@ -29,7 +29,8 @@ function fakeEndpoint(address: string, changes: Partial<Endpoint> = {}): Endpoin
 }
 
 export function fakeHost(address: string, weight = 1, changes: Partial<Endpoint> = {}): ClusterHost {
-  return new ClusterHost(fakeEndpoint(address, { weight, ...changes }), noTransport, () => {});
+  const owner = { clock: { monotonicMs: () => 0 }, onOutcome() {} };
+  return new ClusterHost(fakeEndpoint(address, { weight, ...changes }), noTransport, owner);
 }
 
 /** Mulberry32: small, and good enough to test with. */

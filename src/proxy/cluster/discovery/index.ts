@@ -1,0 +1,36 @@
+import { ConfigError } from '../../../core/errors.ts';
+import {
+  type Cluster as ClusterProto,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_LbPolicy as LbPolicy,
+} from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { typeNameOf } from '../../config/typed-config.ts';
+import type { DiscoveryKind, DiscoveryPlan } from './discovery.ts';
+import { dnsDiscovery } from './dns.ts';
+import { edsDiscovery } from './eds.ts';
+import { originalDstDiscovery } from './original-dst.ts';
+import { staticDiscovery } from './static.ts';
+
+/** Every kind of discovery. */
+const KINDS: readonly DiscoveryKind[] = [staticDiscovery, dnsDiscovery, edsDiscovery, originalDstDiscovery];
+
+function kindOf(config: ClusterProto, path: string): DiscoveryKind {
+  const { case: specifier, value } = config.clusterDiscoveryType;
+  if (specifier === 'clusterType') {
+    const message = value.typedConfig === undefined ? '' : typeNameOf(value.typedConfig);
+    const kind = KINDS.find(({ messages }) => messages.includes(message));
+    if (kind === undefined) throw new ConfigError(`${path}.cluster_type`, `${value.name} is not supported`);
+    return kind;
+  }
+  const kind = KINDS.find(({ types }) => types.includes(value ?? DiscoveryType.STATIC));
+  if (kind === undefined) throw new ConfigError(`${path}.type`, `${String(value)} is not a supported discovery type`);
+  return kind;
+}
+
+/** Reads how a cluster comes by its hosts; `path` is the cluster's. Throws ConfigError. */
+export function readDiscovery(config: ClusterProto, path: string): DiscoveryPlan {
+  const kind = kindOf(config, path);
+  if (!kind.picksHosts && config.lbPolicy === LbPolicy.CLUSTER_PROVIDED && config.loadBalancingPolicy === undefined)
+    throw new ConfigError(`${path}.lb_policy`, 'CLUSTER_PROVIDED is for ORIGINAL_DST clusters');
+  return kind.read(config, path);
+}

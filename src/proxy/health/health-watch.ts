@@ -1,0 +1,35 @@
+/** What watches the hosts of a cluster from outside: active health checks and failure accrual. */
+import type { Clock, Random } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
+import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import type { Cluster, Outcome } from '../cluster/cluster.ts';
+import type { ClusterHost } from '../cluster/host.ts';
+
+/** What a watch may use of its cluster. */
+export interface HealthScope {
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Those in the cluster now. */
+  hosts(): readonly ClusterHost[];
+  /** To be called after a cause of a host's health has changed (`ClusterHost.setActiveCheck`, `setTripped`), or `isReady` has. */
+  onChange(host: ClusterHost | undefined): void;
+}
+
+/** The watch over one running cluster. */
+export interface HealthWatch {
+  /** Every host is known as well as it has to be: the cluster is warm no sooner. */
+  readonly isReady: boolean;
+  /** Hosts have come and gone; called in the same step in which the cluster takes them over. */
+  onHosts(added: readonly ClusterHost[], removed: readonly ClusterHost[]): void;
+  /** How an attempt at a host ended. */
+  report?(host: ClusterHost, outcome: Outcome): void;
+  /** Ends checks and timers. */
+  close(): void;
+}
+
+/** The watch that a cluster asks for; undefined where it asks for none. Throws ConfigError. */
+export function createHealthWatch(_config: ClusterProto, _path: string, _scope: HealthScope): HealthWatch | undefined {
+  return undefined;
+}
