@@ -10,6 +10,7 @@ export const ROOTS = [
   'envoy.config.endpoint.v3.ClusterLoadAssignment',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+  'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig',
   'envoy.extensions.filters.network.rbac.v3.RBAC',
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
   'envoy.extensions.filters.network.direct_response.v3.Config',
@@ -56,15 +57,32 @@ export const ROOTS = [
   'envoy.extensions.filters.http.set_filter_state.v3.Config',
   'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
   'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig',
+  'envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig',
+  'envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig',
+  'envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+  'envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig',
+  'envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig',
+  'envoy.config.overload.v3.ScaleTimersOverloadActionConfig',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
   'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit',
+  'envoy.extensions.clusters.aggregate.v3.ClusterConfig',
+  'envoy.extensions.clusters.dns.v3.DnsCluster',
+  'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig',
+  'envoy.extensions.clusters.original_dst.v3.OriginalDstCluster',
+  'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig',
+  'envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig',
+  'envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig',
+  'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig',
+  'envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig',
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
   'envoy.extensions.transport_sockets.tls.v3.Secret',
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+  'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport',
+  'envoy.extensions.bootstrap.internal_listener.v3.InternalListener',
   'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
   'envoy.extensions.access_loggers.file.v3.FileAccessLog',
@@ -215,6 +233,14 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.proto': {
     'message ProxyProtocolUpstreamTransport {': 'bool allow_unspecified_address = 3; bool tlv_as_pool_key = 4;',
   },
+  'envoy/extensions/transport_sockets/tls/v3/tls.proto': {
+    'message UpstreamTlsContext {': 'bool auto_host_sni = 6; bool auto_sni_san_validation = 7;',
+    'message DownstreamTlsContext {': 'bool prefer_client_ciphers = 11;',
+    'message CommonTlsContext {': 'config.core.v3.TypedExtensionConfig custom_tls_certificate_selector = 16;',
+  },
+  'envoy/extensions/transport_sockets/tls/v3/common.proto': {
+    'message TlsParameters {': 'enum CompliancePolicy { FIPS_202205 = 0; } repeated CompliancePolicy compliance_policies = 6;',
+  },
   'envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto': {
     'message TlsInspector {':
       'google.protobuf.BoolValue enable_ja4_fingerprinting = 3; bool close_connection_on_client_hello_parsing_errors = 4; ' +
@@ -224,6 +250,35 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'message KeyValuePair {':
       'enum ValueStringEncoding { UNSPECIFIED = 0; SANITIZED_UTF8 = 1; BASE64 = 2; } ValueStringEncoding value_string_encoding = 3;',
     'message ProxyProtocol {': 'enum TlvLocation { DYNAMIC_METADATA = 0; FILTER_STATE = 1; } TlvLocation tlv_location = 6;',
+  },
+  'envoy/config/cluster/v3/cluster.proto': {
+    'message Cluster {': 'google.protobuf.Duration dns_jitter = 58;',
+  },
+  'envoy/config/cluster/v3/circuit_breaker.proto': {
+    'import "google/protobuf/wrappers.proto";': 'import "google/protobuf/duration.proto";',
+    'message RetryBudget {': 'google.protobuf.Duration budget_interval = 3;',
+  },
+  'envoy/config/endpoint/v3/endpoint_components.proto': { 'message Endpoint {': 'string observability_name = 5;' },
+  'envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache.proto': {
+    'message DnsCacheConfig {': 'bool disable_dns_refresh_on_failure = 15;',
+  },
+  'envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.proto': {
+    'message FilterConfig {': 'bool allow_dynamic_host_from_filter_state = 4;',
+  },
+  'envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy.proto': {
+    'message FilterConfig {': 'bool save_upstream_address = 3;',
+  },
+  'envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.proto': {
+    'import "google/protobuf/wrappers.proto";': 'import "google/protobuf/duration.proto";',
+    'message CaresDnsResolverConfig {':
+      'google.protobuf.UInt64Value query_timeout_seconds = 6; google.protobuf.UInt32Value query_tries = 7; bool rotate_nameservers = 8; ' +
+      'google.protobuf.UInt32Value edns0_max_payload_size = 9; google.protobuf.Duration max_udp_channel_duration = 10; ' +
+      'bool reinit_channel_on_timeout = 11; google.protobuf.UInt32Value qcache_max_ttl = 12;',
+  },
+  'envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.proto': {
+    'package envoy.extensions.network.dns_resolver.getaddrinfo.v3;': 'import "google/protobuf/wrappers.proto";',
+    'message GetAddrInfoDnsResolverConfig {':
+      'google.protobuf.UInt32Value num_retries = 1; google.protobuf.UInt32Value num_resolver_threads = 2;',
   },
   'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
 };
