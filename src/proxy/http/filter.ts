@@ -87,7 +87,7 @@ export interface HttpStream {
   overrideHost: { readonly keys: readonly string[]; readonly isStrict: boolean } | undefined;
   /** How long the request waits for a cluster that is asked for when it is needed; 0, or undefined: as the proxy's node says. */
   clusterWaitMs?: number | undefined;
-  /** Configuration of the named filter for this route (`typed_per_filter_config`), parsed at configuration time. */
+  /** Configuration for this route (`typed_per_filter_config`) of the filter whose entry has this name, parsed at configuration time. */
   perRoute(filterName: string): unknown;
   /** Calls back after `delayMs`, unless the stream ends before. */
   after(delayMs: number, callback: () => void): void;
@@ -113,6 +113,8 @@ export interface HttpFilterHandlers {
 
 /** What a filter may use of its surroundings. */
 export interface FilterScope {
+  /** The name of its entry in `http_filters`, by which routes configure it. */
+  readonly name: string;
   /** The connection manager's: `http.<stat_prefix>`. */
   readonly stats: StatsScope;
   /** The proxy's, for filters whose statistics have a prefix of their own. */

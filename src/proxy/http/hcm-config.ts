@@ -38,6 +38,8 @@ import type { HygieneOptions } from './request-hygiene.ts';
 
 /** A filter of the chain with its configuration. */
 interface ConfiguredFilter {
+  /** Of its entry, by which routes know it. */
+  readonly name: string;
   readonly filter: HttpFilter;
   readonly config: unknown;
   /** Off unless the route says something. */
@@ -137,7 +139,7 @@ function readFilter(proto: HttpFilterProto, path: string): ConfiguredFilter | un
   // The table's type forgets which message belongs to which filter; the schema it was decoded with remembers.
   const message: unknown =
     filter.schema === undefined ? decodeStruct(any, filter.structTypeUrl ?? '', at) : decodeTyped(any, filter.schema, at);
-  return { filter, config: filter.parse(message as never, at), isDisabled: proto.disabled };
+  return { name: proto.name, filter, config: filter.parse(message as never, at), isDisabled: proto.disabled };
 }
 
 interface Chain {
@@ -160,7 +162,7 @@ function readChain(protos: readonly HttpFilterProto[], path: string): Chain {
   }
   const router = decodeTyped(any, RouterSchema, `${lastPath}.typed_config`);
   if (router.strictCheckHeaders.length > 0 || router.respectExpectedRqTimeout) {
-    filters.push({ filter: routerOptions, config: routerOptions.parse(router, `${lastPath}.typed_config`), isDisabled: false });
+    filters.push({ name: '', filter: routerOptions, config: routerOptions.parse(router, `${lastPath}.typed_config`), isDisabled: false });
   }
   return { filters, isQuiet: router.suppressEnvoyHeaders };
 }

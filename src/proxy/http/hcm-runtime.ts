@@ -55,7 +55,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
   const { clock, random, log, node, direction, listenerMetadata } = scope;
   const stats = scope.stats.scope(`http.${config.statPrefix}`);
   const routes = routeSource(config, scope);
-  const filterScope: FilterScope = {
+  const filterScope: Omit<FilterScope, 'name'> = {
     stats,
     rootStats: scope.stats,
     random,
@@ -69,7 +69,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     isDraining: () => scope.isDraining(),
     isFailingHealthChecks: () => scope.isFailingHealthChecks?.() ?? false,
   };
-  const handlers = config.filters.map(({ filter, config: own }) => filter.create(own, filterScope));
+  const handlers = config.filters.map(({ name, filter, config: own }) => filter.create(own, { ...filterScope, name }));
   return {
     config,
     scope,
@@ -101,7 +101,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     onComplete: having(handlers, 'onComplete'),
     skippedFilters: createSkippedFilters(
       handlers.map((each, i) => ({
-        name: config.filters[i]?.filter.name ?? '',
+        name: config.filters[i]?.name ?? '',
         handlers: each,
         isDisabled: config.filters[i]?.isDisabled === true,
       })),

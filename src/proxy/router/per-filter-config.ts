@@ -25,29 +25,33 @@ export function compilePerFilter(
   const parsed = new Map(above);
   for (const [name, any] of entries) {
     const at = `${path === '' ? '' : `${path}.`}typed_per_filter_config[${name}]`;
-    const filter = filters.find((candidate) => candidate.name === name);
-    if (typeNameOf(any) === FilterConfigSchema.typeName) {
-      readSwitch(decodeTyped(any, FilterConfigSchema, at), name, filter, parsed, at);
-      continue;
-    }
-    parsed.set(name, readOwn(any, filter, above.get(name), at));
+    if (typeNameOf(any) === FilterConfigSchema.typeName) readSwitch(decodeTyped(any, FilterConfigSchema, at), name, filters, parsed, at);
+    else parsed.set(name, readOwn(any, findFilter(any, filters, at), above.get(name), at));
   }
   return parsed;
 }
 
-function readOwn(any: Any, filter: HttpFilter | undefined, before: unknown, path: string): unknown {
-  if (filter?.routeSchema === undefined || filter.parseRoute === undefined) {
-    throw new ConfigError(path, filter === undefined ? 'no such filter in Tulle' : 'the filter has no configuration for routes');
-  }
+/** The filter that takes configurations of this type from routes. */
+function findFilter(any: Any, filters: readonly HttpFilter[], path: string): HttpFilter {
+  const typeName = typeNameOf(any);
+  const filter = filters.find(({ routeSchema }) => routeSchema?.typeName === typeName);
+  if (filter === undefined) throw new ConfigError(path, `no filter of Tulle takes ${typeName} from routes`);
+  return filter;
+}
+
+function readOwn(any: Any, filter: HttpFilter, before: unknown, path: string): unknown {
+  if (filter.routeSchema === undefined || filter.parseRoute === undefined)
+    throw new ConfigError(path, 'the filter has no configuration for routes');
   const own = filter.parseRoute(decodeTyped(any, filter.routeSchema, path), path);
   const isPlain = before === undefined || before === FILTER_DISABLED || before === FILTER_ENABLED;
   return filter.mergeRoute === undefined || isPlain ? own : filter.mergeRoute(before, own);
 }
 
 /** Envoy: config.route.v3.FilterConfig, which switches a filter off or on, and may configure it besides. */
-function readSwitch(config: FilterConfig, name: string, filter: HttpFilter | undefined, parsed: Map<string, unknown>, path: string): void {
-  if (filter === undefined && config.isOptional) return;
+function readSwitch(config: FilterConfig, name: string, filters: readonly HttpFilter[], parsed: Map<string, unknown>, path: string): void {
+  const { config: own } = config;
   if (config.disabled) parsed.set(name, FILTER_DISABLED);
-  else if (config.config === undefined) parsed.set(name, FILTER_ENABLED);
-  else parsed.set(name, readOwn(config.config, filter, parsed.get(name), `${path}.config`));
+  else if (own === undefined) parsed.set(name, FILTER_ENABLED);
+  else if (!config.isOptional || filters.some(({ routeSchema }) => routeSchema?.typeName === typeNameOf(own)))
+    parsed.set(name, readOwn(own, findFilter(own, filters, `${path}.config`), parsed.get(name), `${path}.config`));
 }

@@ -5,11 +5,9 @@ import { buffer } from './buffer.ts';
 import { fieldsOf, filterBench } from './testing/filter-bench.ts';
 import { filterOf, routeConfigOf } from './testing/filter-of.ts';
 
-const NAME = buffer.name;
-
 function benchOf(perRoute?: unknown, headers = {}) {
   const { handlers } = filterOf(buffer, { maxRequestBytes: 10 });
-  return filterBench([handlers], { headers, ...(perRoute === undefined ? {} : { perRoute: { [NAME]: perRoute } }) });
+  return filterBench([handlers], { headers, ...(perRoute === undefined ? {} : { perRoute }) });
 }
 
 test('the head waits for the last piece, and says then how long the body is', async () => {

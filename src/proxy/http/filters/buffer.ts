@@ -40,10 +40,10 @@ export const buffer: HttpFilter<typeof BufferSchema, BufferConfig> = {
   parse: readBuffer,
   routeSchema: BufferPerRouteSchema,
   parseRoute,
-  create: (own) => ({
+  create: (own, { name }) => ({
     onRequestHeaders(stream, endStream) {
       if (endStream) return CONTINUE;
-      const route = stream.perRoute(NAME);
+      const route = stream.perRoute(name);
       const { maxBytes } = route instanceof BufferConfig ? route : own;
       if (maxBytes === 0) return CONTINUE;
       stream.collect({ maxBytes, isPartialEnough: false });

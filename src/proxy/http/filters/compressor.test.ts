@@ -29,8 +29,8 @@ function filters(scope: ReturnType<typeof fakeScope>, ...inits: readonly Init[])
   return inits.map((init) => compressor.create(compressor.parse(create(CompressorSchema, init), 'f'), scope));
 }
 
-function route(init: MessageInitShape<typeof CompressorPerRouteSchema>): Record<string, unknown> {
-  return { [compressor.name]: compressor.parseRoute?.(create(CompressorPerRouteSchema, init), 'r') };
+function route(init: MessageInitShape<typeof CompressorPerRouteSchema>): unknown {
+  return compressor.parseRoute?.(create(CompressorPerRouteSchema, init), 'r');
 }
 
 const BODY = 'the quick brown fox jumps over the lazy dog. '.repeat(20);

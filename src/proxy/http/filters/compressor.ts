@@ -88,14 +88,15 @@ function createChooser(config: CompressorConfig, peers: Peers, scope: StatsScope
   };
 }
 
-function routeOf(stream: HttpStream): CompressorRoute | undefined {
-  const route = stream.perRoute(NAME);
+function routeOf(stream: HttpStream, name: string): CompressorRoute | undefined {
+  const route = stream.perRoute(name);
   return route instanceof CompressorRoute ? route : undefined;
 }
 
 /** The filter while it runs. */
 class CompressorFilter implements HttpFilterHandlers {
   readonly #config: CompressorConfig;
+  readonly #name: string;
   readonly #requestStats: DirectionStats;
   readonly #responseStats: DirectionStats;
   readonly #etagStat: Counter;
@@ -110,7 +111,8 @@ class CompressorFilter implements HttpFilterHandlers {
 
   constructor(config: CompressorConfig, scope: FilterScope) {
     const { library } = config;
-    const { stats } = scope;
+    const { stats, name } = scope;
+    this.#name = name;
     const prefix = `compressor.${library.name}.${library.statPrefix}.`;
     this.#config = config;
     this.#requestStats = directionStats(stats, `${prefix}request.`);
@@ -151,7 +153,7 @@ class CompressorFilter implements HttpFilterHandlers {
     const head = stream.response;
     if (head === undefined) return CONTINUE;
     const { response } = this.#config;
-    const isEnabled = routeOf(stream)?.isEnabled ?? response.isEnabled;
+    const isEnabled = routeOf(stream, this.#name)?.isEnabled ?? response.isEnabled;
     const isWorthIt = isEnabled && isLongEnough(head, response, this.#responseStats);
     const canCompress = isWorthIt && this.#isCompressible(head);
     const isCompressed = !endStream && isWorthIt && this.#isChosen(stream, head, this.#accepted.get(stream)) && canCompress;
@@ -180,7 +182,7 @@ class CompressorFilter implements HttpFilterHandlers {
     const acceptEncoding = joined(headers, 'accept-encoding');
     if (acceptEncoding === undefined) return;
     this.#accepted.set(stream, acceptEncoding);
-    const route = routeOf(stream);
+    const route = routeOf(stream, this.#name);
     const isRemoved = route?.removesAcceptEncoding ?? this.#config.removesAcceptEncoding;
     if (isRemoved && (route?.isEnabled ?? this.#config.response.isEnabled)) headers.remove('accept-encoding');
   }

@@ -57,9 +57,9 @@ function parseRoute(given: unknown, path: string): CorsRoute {
 }
 
 /** The policy for a request that is routed to a cluster; other routes have none. */
-function policyOf(stream: HttpStream): CorsRoute | undefined {
+function policyOf(stream: HttpStream, name: string): CorsRoute | undefined {
   if (stream.route?.action.kind !== 'cluster') return undefined;
-  const route = stream.perRoute(NAME);
+  const route = stream.perRoute(name);
   return route instanceof CorsRoute ? route : undefined;
 }
 
@@ -96,13 +96,13 @@ export const cors: HttpFilter<typeof CorsSchema, undefined> = {
   routeSchema: CorsPolicySchema,
   parseRoute,
   mergeRoute: (above, own) => (above instanceof CorsRoute && own instanceof CorsRoute ? own.under(above) : own),
-  create(_config, { stats, random }) {
+  create(_config, { name, stats, random }) {
     const valid = stats.counter('cors.origin_valid');
     const invalid = stats.counter('cors.origin_invalid');
     return {
       onRequestHeaders(stream) {
         const origin = stream.request.headers.get('origin') ?? '';
-        const policy = origin === '' ? undefined : policyOf(stream);
+        const policy = origin === '' ? undefined : policyOf(stream, name);
         if (policy === undefined) return CONTINUE;
         const isEnabled = random() < policy.enabledShare;
         if (!isEnabled && random() >= policy.shadowShare) return CONTINUE;
@@ -116,7 +116,7 @@ export const cors: HttpFilter<typeof CorsSchema, undefined> = {
       },
       onResponseHeaders(stream) {
         const origin = stream.info.metadata.get(NAME);
-        const policy = typeof origin === 'string' ? policyOf(stream) : undefined;
+        const policy = typeof origin === 'string' ? policyOf(stream, name) : undefined;
         const headers = stream.response?.headers;
         if (typeof origin !== 'string' || policy === undefined || headers === undefined) return CONTINUE;
         headers.set('access-control-allow-origin', origin);

@@ -57,13 +57,13 @@ export const csrf: HttpFilter<typeof CsrfPolicySchema, CsrfConfig> = {
   parse: (message, path) => new CsrfConfig(message, path),
   routeSchema: CsrfPolicySchema,
   parseRoute,
-  create(own, { stats, random }) {
+  create(own, { name, stats, random }) {
     const missing = stats.counter('csrf.missing_source_origin');
     const invalid = stats.counter('csrf.request_invalid');
     const valid = stats.counter('csrf.request_valid');
     return {
       onRequestHeaders(stream) {
-        const route = stream.perRoute(NAME);
+        const route = stream.perRoute(name);
         const config = route instanceof CsrfConfig ? route : own;
         const isEnabled = random() < config.enabledShare;
         if (!CHANGING.has(stream.request.method) || (!isEnabled && random() >= config.shadowShare)) return CONTINUE;

@@ -41,7 +41,7 @@ async function serviceScope(t: TestContext, status: number) {
   return { scope, asked, count, clusterCount };
 }
 
-function bench(handlers: HttpFilterHandlers, perRoute: Record<string, unknown> = {}) {
+function bench(handlers: HttpFilterHandlers, perRoute?: unknown) {
   const made = filterBench([handlers], { request: { path: '/p' }, perRoute });
   Object.assign(made.stream, { route: {} });
   made.stream.info.clusterName = 'mine';
@@ -94,7 +94,7 @@ test('routes turn it off, and add to what levels above say', async () => {
     parse({ override: { case: 'checkSettings', value: { contextExtensions } } });
   const merged = extAuthz.mergeRoute?.(settings({ a: 'host', b: 'host' }), settings({ b: 'route' }));
   assert.deepEqual(merged, settings({ a: 'host', b: 'route' }));
-  const made = bench(filter(fakeScope()), { [extAuthz.name]: parse({ override: { case: 'disabled', value: true } }) });
+  const made = bench(filter(fakeScope()), parse({ override: { case: 'disabled', value: true } }));
   await made.request();
   assert.deepEqual(made.replies, []);
 });

@@ -120,8 +120,8 @@ interface Pending {
   readonly askedMs: number;
 }
 
-function routeOf(stream: HttpStream): AuthzRoute | undefined {
-  const route = stream.perRoute(NAME);
+function routeOf(stream: HttpStream, name: string): AuthzRoute | undefined {
+  const route = stream.perRoute(name);
   return route instanceof AuthzRoute ? route : undefined;
 }
 
@@ -140,7 +140,7 @@ class Authorizer implements HttpFilterHandlers {
   }
 
   onRequestHeaders(stream: HttpStream, endStream: boolean): FilterStatus {
-    if (stream.route === undefined || routeOf(stream)?.isDisabled === true) return CONTINUE;
+    if (stream.route === undefined || routeOf(stream, this.#scope.name)?.isDisabled === true) return CONTINUE;
     if (!this.#isChecked(stream)) {
       this.#count('disabled');
       if (!this.#config.deniesDisabled) return CONTINUE;
@@ -180,7 +180,7 @@ class Authorizer implements HttpFilterHandlers {
   }
 
   #bodyOptions(stream: HttpStream): BodyOptions | undefined {
-    const ofRoute = routeOf(stream)?.body;
+    const ofRoute = routeOf(stream, this.#scope.name)?.body;
     return ofRoute === undefined ? this.#config.body : (ofRoute ?? undefined);
   }
 
@@ -191,7 +191,7 @@ class Authorizer implements HttpFilterHandlers {
     const cancel =
       check.kind === 'http'
         ? askHttp(check.check, stream, body, this.#scope, done)
-        : askGrpc(check.check, stream, body, options, routeOf(stream)?.extensions ?? {}, this.#scope, done);
+        : askGrpc(check.check, stream, body, options, routeOf(stream, this.#scope.name)?.extensions ?? {}, this.#scope, done);
     this.#pending.set(stream, { cancel, askedMs });
   }
 

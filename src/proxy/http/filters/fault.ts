@@ -134,7 +134,7 @@ function create(own: FaultConfig, scope: FilterScope): HttpFilterHandlers {
   const injector = new Injector(scope);
   const handlers: HttpFilterHandlers = {
     onRequestHeaders(stream) {
-      const ofRoute = stream.perRoute(NAME);
+      const ofRoute = stream.perRoute(scope.name);
       const config = ofRoute instanceof FaultConfig ? ofRoute : own;
       return config.concerns(stream) ? injector.begin(config, stream, handlers) : CONTINUE;
     },

@@ -12,7 +12,7 @@ import {
   HeaderMutationSchema,
   type Mutations as MutationsMessage,
 } from '../../../xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
-import { CONTINUE, type FilterStatus, type HttpFilter, type HttpStream } from '../filter.ts';
+import { CONTINUE, type FilterStatus, type FilterScope, type HttpFilter, type HttpStream } from '../filter.ts';
 import type { HeaderChange } from '../../router/header-mutations.ts';
 import { compileHeaderChanges } from './mutation/header-change.ts';
 import { changeQuery, compileParameterChanges, type ParameterChange } from './mutation/query-change.ts';
@@ -79,9 +79,9 @@ function changeResponse({ response: changes }: Mutations, { response, info }: Ht
   for (const change of changes) change(response.headers, info);
 }
 
-function create(own: FilterMutations) {
+function create(own: FilterMutations, { name }: FilterScope) {
   const ofRoute = (stream: HttpStream): readonly Mutations[] => {
-    const route = stream.perRoute(NAME);
+    const route = stream.perRoute(name);
     if (!(route instanceof RouteMutations)) return NO_LEVELS;
     return own.endsWithMostSpecific ? route.outsideIn : route.insideOut;
   };

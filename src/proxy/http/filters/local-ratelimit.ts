@@ -155,7 +155,7 @@ function parseRoute(given: unknown, path: string): LocalRateLimitConfig {
   return new LocalRateLimitConfig(message, path);
 }
 
-function create(own: LocalRateLimitConfig, { rootStats, random, clock, node }: FilterScope) {
+function create(own: LocalRateLimitConfig, { name, rootStats, random, clock, node }: FilterScope) {
   const allStats = new WeakMap<LocalRateLimitConfig, LimitStats>();
   const statsOf = (config: LocalRateLimitConfig): LimitStats => {
     let stats = allStats.get(config);
@@ -165,7 +165,7 @@ function create(own: LocalRateLimitConfig, { rootStats, random, clock, node }: F
   statsOf(own);
   return {
     onRequestHeaders(stream: HttpStream): FilterStatus {
-      const route = stream.perRoute(NAME);
+      const route = stream.perRoute(name);
       const config = route instanceof LocalRateLimitConfig ? route : own;
       if (random() >= config.enabledShare) return CONTINUE;
       const stats = statsOf(config);

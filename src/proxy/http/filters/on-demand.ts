@@ -58,10 +58,10 @@ function awaitRoute(routes: RouteSource | undefined, stream: HttpStream, goOn: (
   return CONTINUE;
 }
 
-function createOnDemand(own: OnDemandConfig, routes: RouteSource | undefined): HttpFilterHandlers {
+function createOnDemand(own: OnDemandConfig, name: string, routes: RouteSource | undefined): HttpFilterHandlers {
   const waiting = new WeakSet<HttpStream>();
   const tellWait = (stream: HttpStream): void => {
-    const route = stream.perRoute(NAME);
+    const route = stream.perRoute(name);
     stream.clusterWaitMs = (route instanceof OnDemandConfig ? route : own).clusterWaitMs;
   };
   const resume = (stream: HttpStream): void => {
@@ -92,5 +92,5 @@ export const onDemand: HttpFilter<typeof OnDemandSchema, OnDemandConfig> = {
   parse: (message, path) => new OnDemandConfig(message, path),
   routeSchema: PerRouteConfigSchema,
   parseRoute,
-  create: (own, { routes }) => createOnDemand(own, routes),
+  create: (own, { name, routes }) => createOnDemand(own, name, routes),
 };

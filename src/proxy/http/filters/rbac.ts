@@ -79,7 +79,7 @@ export const rbac: HttpFilter<typeof RBACSchema, RbacConfig> = {
     const ofRoutes = new WeakMap<RbacConfig, Enforce>();
     return {
       onRequestHeaders(stream) {
-        const route = stream.perRoute(NAME);
+        const route = stream.perRoute(scope.name);
         if (!(route instanceof RbacConfig)) return enforce(stream);
         let own = ofRoutes.get(route);
         if (own === undefined) ofRoutes.set(route, (own = prepare(route, scope)));

@@ -70,9 +70,9 @@ export const setFilterState: HttpFilter<typeof ConfigSchema, SetFilterStateConfi
   routeSchema: ConfigSchema,
   parseRoute,
   mergeRoute: (above, own) => (above instanceof SetFilterStateConfig && own instanceof SetFilterStateConfig ? above.followedBy(own) : own),
-  create: (own) => ({
+  create: (own, { name }) => ({
     onRequestHeaders(stream) {
-      const route = stream.perRoute(NAME);
+      const route = stream.perRoute(name);
       for (const setting of own.settings) apply(setting, stream.info);
       if (route instanceof SetFilterStateConfig) for (const setting of route.settings) apply(setting, stream.info);
       if (own.isRerouting) stream.refreshRoute();

@@ -59,7 +59,7 @@ export const statefulSession: HttpFilter<typeof StatefulSessionSchema, { config:
   parse: (message, path) => ({ config: new SessionConfig(message, path), statPrefix: message.statPrefix }),
   routeSchema: StatefulSessionPerRouteSchema,
   parseRoute,
-  create({ config: own, statPrefix }, { stats, clock }) {
+  create({ config: own, statPrefix }, { name, stats, clock }) {
     const sessions = new WeakMap<HttpStream, Session>();
     // without a prefix there are no statistics, as in Envoy
     const scope = statPrefix === '' ? undefined : stats.scope(`stateful_session.${statPrefix}`);
@@ -69,7 +69,7 @@ export const statefulSession: HttpFilter<typeof StatefulSessionSchema, { config:
     const noSession = scope?.counter('no_session');
     return {
       onRequestHeaders(stream) {
-        const route = stream.perRoute(NAME);
+        const route = stream.perRoute(name);
         const config = route instanceof SessionRoute ? route.config : own;
         if (config === undefined) return CONTINUE;
         const session = beginSession(config, stream, clock);

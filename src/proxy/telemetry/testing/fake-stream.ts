@@ -153,6 +153,7 @@ export function fakeStream(more: { info?: StreamInfo; response?: ResponseHead; p
 export function fakeScope(more: Partial<FilterScope> = {}): FilterScope & { readonly stats: StatsRegistry } {
   const stats = createStats();
   return {
+    name: 'filter',
     random: () => 0.5,
     clock: { monotonicMs: () => 0, wallMs: () => 0 },
     log: silentLog,

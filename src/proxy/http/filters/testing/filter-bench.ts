@@ -13,7 +13,7 @@ export interface BenchOptions {
   readonly request?: Partial<Omit<RequestHead, 'headers'>>;
   readonly headers?: Fields;
   /** By the filter's name. */
-  readonly perRoute?: Readonly<Record<string, unknown>>;
+  readonly perRoute?: unknown;
 }
 
 /** What has come out on one side. */
@@ -64,7 +64,7 @@ export function filterBench(filters: readonly HttpFilterHandlers[], options: Ben
     },
     isRequestWhole: false,
     isResponseWhole: false,
-    perRoute: (name) => options.perRoute?.[name],
+    perRoute: () => options.perRoute,
     reply(reply) {
       replies.push(reply);
       requestGate.close();
