@@ -38,8 +38,9 @@ const cases: readonly { name: string; options: tls.ConnectionOptions; serverName
 for (const { name, options, serverName, alpn } of cases) {
   test(`parseClientHello() reads a real ClientHello: ${name}`, async () => {
     const bytes = await realHello(options);
-    assert.deepEqual(parseClientHello(bytes), { kind: 'hello', hello: { serverName, alpn } });
     const length = 5 + bytes.readUInt16BE(3);
+    const message = new Uint8Array(bytes.subarray(5, length));
+    assert.deepEqual(parseClientHello(bytes), { kind: 'hello', hello: { serverName, alpn, message } });
     for (let i = 0; i < length; i++) assert.equal(parseClientHello(bytes.subarray(0, i)).kind, 'incomplete', `after ${i} bytes`);
   });
 }
@@ -52,7 +53,10 @@ test('parseClientHello() joins a ClientHello cut into many records', async () =>
     const piece = message.subarray(at, at + 50);
     records.push(Buffer.of(22, 3, 1, 0, piece.length), piece);
   }
-  assert.deepEqual(parseClientHello(Buffer.concat(records)), { kind: 'hello', hello: { serverName: 'cut.example', alpn: ['x'] } });
+  assert.deepEqual(parseClientHello(Buffer.concat(records)), {
+    kind: 'hello',
+    hello: { serverName: 'cut.example', alpn: ['x'], message: new Uint8Array(message) },
+  });
 });
 
 const refused: readonly [name: string, bytes: Uint8Array][] = [

@@ -3,11 +3,15 @@
  * 4.1.2 (TLS 1.3, the same shape in 1.2), section 5.1 (records), RFC 6066 section 3 (server name), RFC 7301 (ALPN).
  * Nothing is decrypted; what looks like no TLS is said to be none as early as its bytes show it.
  */
+import { VectorReader } from './vector-reader.ts';
+
 export interface ClientHello {
   /** In lower case; '' without the extension. */
   readonly serverName: string;
   /** Offered application protocols, in the client's order. */
   readonly alpn: readonly string[];
+  /** The whole handshake message, for who wants to know more of it (`readHelloOffer`). */
+  readonly message: Uint8Array;
 }
 
 export type HelloResult =
@@ -29,47 +33,6 @@ const EXTENSION_ALPN = 16;
 
 const INCOMPLETE: HelloResult = { kind: 'incomplete' };
 const NOT_TLS: HelloResult = { kind: 'not-tls' };
-
-/** Walks a byte string; reading past its end makes it `isBroken` and gives empty values. */
-class Reader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-  isBroken = false;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get left(): number {
-    return this.#bytes.length - this.#at;
-  }
-
-  take(length: number): Uint8Array {
-    if (length > this.left) {
-      this.isBroken = true;
-      this.#at = this.#bytes.length;
-      return new Uint8Array(0);
-    }
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-
-  /** An unsigned number of 1 to 3 bytes. */
-  number(width: number): number {
-    return this.take(width).reduce((value, byte) => value * 256 + byte, 0);
-  }
-
-  /** A vector whose length stands before it in `width` bytes. */
-  vector(width: number): Reader {
-    const inner = new Reader(this.take(this.number(width)));
-    inner.isBroken = this.isBroken;
-    return inner;
-  }
-
-  text(): string {
-    return String.fromCharCode(...this.take(this.left));
-  }
-}
 
 interface Records {
   /** Undefined: no TLS. */
@@ -113,7 +76,7 @@ function joinRecords(bytes: Uint8Array): Records {
 }
 
 /** RFC 6066: the one name of type host_name; '' where the list is empty. */
-function readServerName(extension: Reader): string {
+function readServerName(extension: VectorReader): string {
   const names = extension.vector(2);
   let found = '';
   while (names.left > 0 && !names.isBroken) {
@@ -125,7 +88,7 @@ function readServerName(extension: Reader): string {
   return found;
 }
 
-function readAlpn(extension: Reader): string[] {
+function readAlpn(extension: VectorReader): string[] {
   const names = extension.vector(2);
   const found: string[] = [];
   while (names.left > 0 && !names.isBroken) found.push(names.vector(1).text());
@@ -139,13 +102,13 @@ function isHostName(name: string): boolean {
 }
 
 function readMessage(message: Uint8Array): HelloResult {
-  const reader = new Reader(message.subarray(MESSAGE_HEADER_BYTES));
+  const reader = new VectorReader(message.subarray(MESSAGE_HEADER_BYTES));
   reader.take(2 + 32); // legacy_version, random
   reader.vector(1); // legacy_session_id
   reader.vector(2); // cipher_suites
   reader.vector(1); // legacy_compression_methods
   if (reader.isBroken) return NOT_TLS;
-  if (reader.left === 0) return { kind: 'hello', hello: { serverName: '', alpn: [] } };
+  if (reader.left === 0) return { kind: 'hello', hello: { serverName: '', alpn: [], message } };
   const extensions = reader.vector(2);
   let serverName = '';
   let alpn: readonly string[] = [];
@@ -157,7 +120,7 @@ function readMessage(message: Uint8Array): HelloResult {
     if (extension.isBroken) return NOT_TLS;
   }
   if (reader.isBroken || extensions.isBroken || !isHostName(serverName)) return NOT_TLS;
-  return { kind: 'hello', hello: { serverName, alpn } };
+  return { kind: 'hello', hello: { serverName, alpn, message } };
 }
 
 /** Looks at the first bytes of a connection, all that have arrived so far. Never throws. */
