@@ -50,7 +50,7 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
   let transports: Transports | undefined;
   try {
     const limits = readLimits(config.circuitBreakers, path, stats);
-    transports = buildTransports(config, path, { stats, secrets: scope.secrets, ...http });
+    transports = buildTransports(config, path, { stats, secrets: scope.secrets, findInternal: scope.findInternal, ...http });
     return new RuntimeCluster({ ...settings, limits }, transports, { ...scope, stats, resolver: scope.resolver ?? systemResolver });
   } catch (error) {
     transports?.close();

@@ -72,6 +72,8 @@ export interface ConnectOptions {
   readonly sni?: string;
   /** Source address to bind, e.g. 127.0.0.6 for inbound passthrough. */
   readonly bind?: string;
+  /** The request or connection that it is for, whose shared filter state an internal upstream passes on; absent where many share it. */
+  readonly info?: StreamInfo;
 }
 
 export interface PickContext {

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { ConfigError } from '../../core/errors.ts';
-import type { NetAddress } from '../../net/address.ts';
+import { internalAddress, internalListenerOf, type NetAddress } from '../../net/address.ts';
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
 import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
@@ -36,9 +36,10 @@ export const NO_ENDPOINTS: Assignment = { endpoints: [], overprovisioning: 1.4 }
 
 const HIGHEST_PRIORITY_NUMBER = 128;
 
-/** True where an endpoint can be connected to as it is: an IP address or a Unix socket. */
+/** True where an endpoint can be connected to as it is: an IP address, a Unix socket or an internal listener. */
 function isConnectable(endpoint: Endpoint): boolean {
-  return endpoint.address.host.startsWith('/') || net.isIP(endpoint.address.host) !== 0;
+  const { address } = endpoint;
+  return address.host.startsWith('/') || net.isIP(address.host) !== 0 || internalListenerOf(address) !== undefined;
 }
 
 /** Throws ConfigError at `path` for an endpoint that would have to be resolved. */
@@ -46,6 +47,16 @@ export function refuseNames(assignment: Assignment, path: string): void {
   const named = assignment.endpoints.find((endpoint) => !isConnectable(endpoint));
   if (named !== undefined)
     throw new ConfigError(path, `${named.address.host} is not an IP address, and a cluster of this type resolves no names`);
+}
+
+/** Where an endpoint stands: an address as of listeners, or an internal listener of this proxy. */
+function readEndpointAddress(address: Address | undefined, path: string): NetAddress {
+  const inner = address?.address;
+  if (inner?.case !== 'envoyInternalAddress') return readAddress(address, path);
+  const { addressNameSpecifier: name, endpointId } = inner.value;
+  if (name.case !== 'serverListenerName' || name.value === '')
+    throw new ConfigError(`${path}.envoy_internal_address.server_listener_name`, 'is empty');
+  return internalAddress(name.value, endpointId);
 }
 
 /** An address of a listener or endpoint: a socket address, or a Unix socket's path with port 0. */
@@ -81,7 +92,7 @@ function readEndpoint(endpoint: LbEndpoint, locality: LocalityLbEndpoints, path:
   if (endpoint.loadBalancingWeight === 0) throw new ConfigError(`${path}.load_balancing_weight`, '0 is below 1');
   const { region = '', zone = '', subZone = '' } = locality.locality ?? {};
   return {
-    address: readAddress(address, `${path}.endpoint.address`),
+    address: readEndpointAddress(address, `${path}.endpoint.address`),
     hostname,
     weight: endpoint.loadBalancingWeight ?? 1,
     health: healthOf(endpoint.healthStatus),

@@ -4,6 +4,7 @@ import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/
 import type { SecretStore } from '../config/secret-store.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { Cluster, Host } from './cluster.ts';
+import type { FindInternal } from './internal-dial.ts';
 import type { NameResolver } from './resolver.ts';
 
 /** What clusters are built with: the parts of the running proxy that they may use. */
@@ -16,6 +17,8 @@ export interface ClusterScope {
   readonly log: Log;
   /** The system's where absent. */
   readonly resolver?: NameResolver;
+  /** Finds the proxy's own internal listeners; absent: there are none. */
+  readonly findInternal?: FindInternal;
   /** Called once for each host that has left, or whose cluster has: its idle connections are to be closed. */
   onHostRemoved?(host: Host): void;
 }

@@ -1,7 +1,9 @@
 import { ConfigError } from '../../core/errors.ts';
+import { internalListenerOf } from '../../net/address.ts';
 import { connectTcp } from '../../net/socket-connection.ts';
 import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { InternalUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { SecretStore } from '../config/secret-store.ts';
@@ -9,6 +11,8 @@ import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { TlsTransport } from '../tls/upstream.ts';
 import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
+import { connectInternal, type FindInternal, NOTHING_PASSED } from './internal-dial.ts';
+import { internalUpstream } from './internal-upstream.ts';
 import { chooseTransport, type TransportMatch } from './transport-match.ts';
 
 interface TransportScope {
@@ -19,6 +23,8 @@ interface TransportScope {
   readonly serverNameOf: unknown;
   /** True: a certificate must be for the server name that was sent. */
   readonly checksSni: boolean;
+  /** Where connections to internal listeners go; absent: there are none. */
+  readonly findInternal?: FindInternal | undefined;
 }
 
 /** All ways to the hosts of a cluster. */
@@ -36,11 +42,12 @@ export interface Transports {
 /** Seconds of silence before probes where `tcp_keepalive` says nothing else: Linux's default. */
 const KEEPALIVE_SECONDS = 7200;
 
-/** Plain TCP. */
-function plainTransport(keepAliveMs: number): Transport {
+/** Plain TCP, or a connection within the process. */
+function plainTransport(keepAliveMs: number, find: FindInternal): Transport {
   return {
     isTls: false,
     connect(host: Host, { timeoutMs, bind }: ConnectOptions, handlers: TransportHandlers) {
+      if (internalListenerOf(host.address) !== undefined) return connectInternal(find, host.address, NOTHING_PASSED, handlers);
       connectTcp(host.address, { timeoutMs, keepAliveMs, ...(bind === undefined ? {} : { bind }) }, handlers);
     },
   };
@@ -53,20 +60,27 @@ function keepAliveMs(config: ClusterProto): number {
 
 /**
  * Builds the transports of a cluster: `transport_socket` and `transport_socket_matches`. `path` is the cluster's.
- * Throws ConfigError for other sockets than raw_buffer and tls.
+ * Throws ConfigError for other sockets than raw_buffer, tls and internal_upstream.
  */
 export function buildTransports(config: ClusterProto, path: string, scope: TransportScope): Transports {
   const { stats, secrets, checksSni } = scope;
   const keepAlive = keepAliveMs(config);
-  const plain = plainTransport(keepAlive);
+  const findInternal = scope.findInternal ?? (() => undefined);
+  const plain = plainTransport(keepAlive, findInternal);
   const secured: TlsTransport[] = [];
   const build = (socket: TransportSocket | undefined, at: string): Transport => {
     const any = socket?.configType.value;
     if (socket === undefined || (any === undefined && socket.name === 'envoy.transport_sockets.raw_buffer')) return plain;
     const type = any === undefined ? '' : typeNameOf(any);
     if (type === RawBufferSchema.typeName) return plain;
+    if (type === InternalUpstreamTransportSchema.typeName) {
+      const path = `${at}.typed_config`;
+      const message = decodeTyped(any, InternalUpstreamTransportSchema, path);
+      const inner = build(message.transportSocket, `${path}.transport_socket`);
+      return internalUpstream(message, path, inner, config.metadata?.filterMetadata ?? {}, findInternal);
+    }
     if (type !== UpstreamTlsContextSchema.typeName)
-      throw new ConfigError(`${at}.typed_config`, `${type || 'nothing'}: only raw_buffer and tls are supported`);
+      throw new ConfigError(`${at}.typed_config`, `${type || 'nothing'}: only raw_buffer, tls and internal_upstream are supported`);
     const tlsPath = `${at}.typed_config`;
     const context = decodeTyped(any, UpstreamTlsContextSchema, tlsPath);
     const transport = new TlsTransport(context, tlsPath, {

@@ -9,6 +9,7 @@ const ROWS: Readonly<Record<string, string>> = {
   // values that are part of many messages
   'envoy.config.core.v3.Address': 'socket_address pipe envoy_internal_address',
   'envoy.config.core.v3.AggregatedConfigSource': '',
+  'envoy.config.core.v3.EnvoyInternalAddress': 'server_listener_name endpoint_id',
   'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
   'envoy.config.core.v3.ConfigSource': 'ads path path_config_source initial_fetch_timeout -resource_api_version',
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
@@ -169,7 +170,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.health_check.v3.HealthCheck': 'pass_through_mode cache_time cluster_min_healthy_percentages headers',
   'envoy.extensions.filters.http.set_filter_state.v3.Config': 'on_request_headers clear_route_cache',
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue':
-    'object_key factory_key format_string skip_if_empty -read_only -shared_with_upstream',
+    'object_key factory_key format_string skip_if_empty -read_only shared_with_upstream',
   'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig':
     'emit_filter_state individual_method_stats_allowlist stats_for_all_methods enable_upstream_stats replace_dots_in_grpc_service_name',
   'envoy.config.core.v3.GrpcMethodList': 'services',
@@ -387,6 +388,12 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts': '',
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
+  'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport': 'passthrough_metadata transport_socket',
+  'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport.MetadataValueSource': 'kind name',
+  'envoy.type.metadata.v3.MetadataKind': 'cluster host',
+  'envoy.type.metadata.v3.MetadataKind.Cluster': '',
+  'envoy.type.metadata.v3.MetadataKind.Host': '',
+  'envoy.extensions.bootstrap.internal_listener.v3.InternalListener': '-buffer_size_kb',
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
   'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key',
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters':

@@ -1,5 +1,6 @@
 import type { NetAddress } from '../../net/address.ts';
 import type { DownstreamConnection, PeerTls } from '../listener/connection.ts';
+import type { Sharing } from './shared-state.ts';
 import type { RouteEntry } from '../router/route.ts';
 import type { Cluster, Host } from '../cluster/cluster.ts';
 import type { HeaderMap, HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/message.ts';
@@ -100,4 +101,6 @@ export interface StreamInfo {
   isHealthCheck?: boolean;
   /** Envoy's filter state by key, as text; undefined while there is none. */
   filterState?: Map<string, string> | undefined;
+  /** Keys of it that connections upstream get too; set by `setFilterState`. */
+  sharing?: Map<string, Sharing> | undefined;
 }

@@ -42,5 +42,7 @@ export function newStreamInfo(
     responseTrailers: undefined as HeaderMap | undefined,
     localReplyBody: undefined as string | undefined,
     metadata: new Map<string, unknown>(),
+    filterState: connection.filterState && new Map(connection.filterState),
+    sharing: connection.sharing && new Map(connection.sharing),
   };
 }

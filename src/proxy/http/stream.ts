@@ -131,8 +131,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   /** Goes on as what `former` was: its request is here as a whole, and was cleaned when it came. */
   #continue({ info, isInternal, routesTaken }: Stream, body: readonly Uint8Array[], trailers: HeaderBlock | undefined): void {
     const { config } = this.#runtime;
-    const { startWallMs, startMs, bytesReceived, clientAddress, filterState } = info;
-    Object.assign(this.info, { startWallMs, startMs, bytesReceived, clientAddress, filterState });
+    const { startWallMs, startMs, bytesReceived, clientAddress, filterState, sharing } = info;
+    Object.assign(this.info, { startWallMs, startMs, bytesReceived, clientAddress, filterState, sharing });
     this.isInternal = isInternal;
     this.routesTaken = routesTaken;
     this.isRequestWhole = body.length === 0 && trailers === undefined;

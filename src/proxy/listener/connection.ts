@@ -1,4 +1,5 @@
 import type { NetAddress } from '../../net/address.ts';
+import type { Sharing } from '../http/shared-state.ts';
 
 /** What TLS said about a downstream peer. */
 export interface PeerTls {
@@ -40,6 +41,10 @@ export interface DownstreamConnection {
   readonly filterChainName: string;
   /** What listener filters left, by namespace; Envoy's dynamic metadata of a connection, which its requests do not inherit. */
   readonly metadata?: ReadonlyMap<string, unknown> | undefined;
+  /** Filter state as it came from within the process, and as network filters have set it; every stream begins with it. */
+  filterState?: Map<string, string> | undefined;
+  /** Keys of it that connections upstream get too. */
+  sharing?: Map<string, Sharing> | undefined;
   /** Values that filters keep for the connection (peer metadata, RBAC's decision by principal). */
   readonly memo: Map<unknown, unknown>;
 }
