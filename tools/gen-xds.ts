@@ -4,7 +4,8 @@
  *
  * Descriptors cost a proxy memory, so only what stands in `ROOTS` and what it reaches, less what
  * stands in `EXCLUDED`, is generated, and options and comments are stripped before the compiler sees
- * them (Envoy's validation rules alone are a third of the descriptors).
+ * them (Envoy's validation rules alone are a third of the descriptors). The generated modules make
+ * their descriptors with our own functions, which read a type when it is used (`src/xds/descriptors`).
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -69,6 +70,14 @@ function extend(proto: string, file: string): string {
   return text;
 }
 
+/** Has a generated module take its functions, not its types, from `src/xds/descriptors`. */
+function makeLazy(text: string, file: string): string {
+  const ours = path.relative(path.dirname(path.join(out, file)), path.join(root, 'src/xds/descriptors/index.ts'));
+  const lazy = text.replace(/^(import \{[^}]*\} from )"@bufbuild\/protobuf\/codegenv2";$/m, `$1"${ours}";`);
+  if (lazy === text) throw new Error(`${file} takes no functions from @bufbuild/protobuf/codegenv2`);
+  return lazy;
+}
+
 const work = mkdtempSync(path.join(tmpdir(), 'tulle-xds-'));
 try {
   const protos = path.join(work, 'protos');
@@ -105,6 +114,10 @@ try {
   if (run.status !== 0) throw new Error(`buf generate ended with ${run.status ?? run.signal}`);
   rmSync(out, { recursive: true, force: true });
   cpSync(path.join(work, 'gen'), out, { recursive: true });
+  for (const file of globSync('**/*.ts', { cwd: out })) {
+    const text = readFileSync(path.join(out, file), 'utf8');
+    writeFileSync(path.join(out, file), makeLazy(text, file));
+  }
   console.log(`xDS types: ${globSync('**/*.ts', { cwd: out }).length} files in src/xds/gen`);
 } finally {
   rmSync(work, { recursive: true, force: true });

@@ -1,22 +1,22 @@
 /** Compiled resources as JSON that people and Envoy can read: extensions unpacked, defaults left out. */
 import { globSync } from 'node:fs';
 import path from 'node:path';
-import { createRegistry, type DescFile, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf';
+import { createRegistry, type DescMessage, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf';
 import type { Compiled, ResourceMap } from '../compile.ts';
 
 const gen = path.resolve(import.meta.dirname, '../../xds/gen');
 
-function isFile(value: unknown): value is DescFile {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'file';
+function isMessage(value: unknown): value is DescMessage {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'message';
 }
 
 async function loadRegistry(): Promise<Registry> {
-  const files: DescFile[] = [];
+  const messages: DescMessage[] = [];
   for (const name of globSync('**/*_pb.ts', { cwd: gen })) {
     const module: Record<string, unknown> = await import(path.join(gen, name));
-    files.push(...Object.values(module).filter(isFile));
+    messages.push(...Object.values(module).filter(isMessage));
   }
-  return createRegistry(...files);
+  return createRegistry(...messages);
 }
 
 /** Every generated type. */

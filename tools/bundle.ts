@@ -1,0 +1,35 @@
+/** How programs of ours become JavaScript: `dist/`, and what benchmarks measure in parts. */
+import path from 'node:path';
+import type { BuildOptions, Plugin } from 'esbuild';
+import { root } from './run.ts';
+
+/**
+ * Google's own types (durations, structs, wrappers) come with protobuf-es, whose functions decode a file when it is
+ * imported: in a bundle they use ours, which decode it when it is used.
+ */
+const lazyWellKnownTypes: Plugin = {
+  name: 'lazy-well-known-types',
+  setup(build) {
+    build.onResolve({ filter: /\/codegenv2\/(?:file|message)\.js$/ }, ({ importer }) =>
+      importer.includes(path.normalize('/protobuf/dist/esm/wkt/')) ? { path: path.join(root, 'src/xds/descriptors/index.ts') } : undefined,
+    );
+  },
+};
+
+/** Options for all bundles. Whoever uses them names entry points and a folder for what comes out. */
+export const BUNDLE = {
+  bundle: true,
+  // a process loads only the chunks of the command that it runs
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  minify: true,
+  keepNames: true,
+  external: ['koffi'],
+  // commander and yaml are CommonJS inside, and ask for require
+  banner: { js: "import { createRequire as tulleRequire } from 'node:module'; const require = tulleRequire(import.meta.url);" },
+  legalComments: 'none',
+  logLevel: 'warning',
+  plugins: [lazyWellKnownTypes],
+} satisfies BuildOptions;
