@@ -17,7 +17,15 @@ const HIGH_WATER_BYTES = 65_536;
 
 const NO_HANDLERS: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
-class PairEnd implements Connection {
+/** An end of a pair, whose first bytes may be looked at before it gets its reader. */
+export interface PairedConnection extends Connection {
+  readonly isPaired: true;
+  /** Gives back what was read: nobody reads the connection now, and whoever does next gets `bytes` first. */
+  unread(bytes: Uint8Array): void;
+}
+
+class PairEnd implements PairedConnection {
+  readonly isPaired = true;
   readonly local: NetAddress;
   readonly remote: NetAddress;
   isClosed = false;
@@ -64,6 +72,15 @@ class PairEnd implements Connection {
     this.#handlers = handlers;
     this.#isReading = true;
     this.#pumpSoon();
+  }
+
+  unread(bytes: Uint8Array): void {
+    this.#handlers = NO_HANDLERS;
+    this.#isReading = false;
+    this.#isPaused = false;
+    if (bytes.length === 0) return;
+    this.#inbox.unshift(bytes);
+    this.#inboxBytes += bytes.length;
   }
 
   pause(): void {
@@ -260,7 +277,7 @@ class PairEnd implements Connection {
  * A pair of connections, `client` to `server`. The addresses are what the two say of themselves: the client's own, and
  * where the server stands.
  */
-export function connectionPair(client: NetAddress, server: NetAddress): { readonly client: Connection; readonly server: Connection } {
+export function connectionPair(client: NetAddress, server: NetAddress): { readonly client: Connection; readonly server: PairedConnection } {
   const near = new PairEnd(client, server);
   const far = new PairEnd(server, client);
   near.join(far);

@@ -14,6 +14,7 @@ import {
 } from '../xds/types.ts';
 import type { AdsHandler } from '../xds/client.ts';
 import type { Bootstrap } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { InternalListenerSchema } from '../xds/gen/envoy/extensions/bootstrap/internal_listener/v3/internal_listener_pb.ts';
 import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { buildCluster } from './cluster/build-cluster.ts';
 import { drainPool } from './cluster/host-pools.ts';
@@ -29,6 +30,7 @@ import { RouteStore, type RouteStoreOptions } from './config/route-store.ts';
 import { ScopeStore } from './config/scope-store.ts';
 import { watchSecretFile } from './config/sds-file.ts';
 import { Secrets } from './config/secrets.ts';
+import { decodeTyped, typeNameOf } from './config/typed-config.ts';
 import { noSubscriptions, type Subscriptions } from './config/subscriptions.ts';
 import { httpFilters } from './http/filters/index.ts';
 import type { LocalNode } from './http/filter.ts';
@@ -164,6 +166,15 @@ function clusterMode({ dynamicResources: dynamic }: Bootstrap, tulle: TulleSetti
   return tulle.isOnDemand ? 'on-demand' : 'wildcard';
 }
 
+function refuseOtherExtensions({ bootstrapExtensions }: Bootstrap): void {
+  bootstrapExtensions.forEach(({ name, typedConfig }, i) => {
+    const path = `bootstrap_extensions[${i}]`;
+    if (typedConfig === undefined || typeNameOf(typedConfig) !== InternalListenerSchema.typeName)
+      throw new ConfigError(path, `${name} is not supported by Tulle; envoy.bootstrap.internal_listener is`);
+    decodeTyped(typedConfig, InternalListenerSchema, `${path}.typed_config`);
+  });
+}
+
 function refuseOtherSources(bootstrap: Bootstrap): void {
   const dynamic = bootstrap.dynamicResources;
   for (const [field, source] of [
@@ -224,6 +235,7 @@ class LateSubscriptions implements Subscriptions {
 export function assemble(options: AssemblyOptions): Assembly {
   const { bootstrap, log, clock = systemClock, random = Math.random } = options;
   refuseOtherSources(bootstrap);
+  refuseOtherExtensions(bootstrap);
   const tulle = readTulleSettings(bootstrap.node);
   const adsSettings = readAdsSettings(bootstrap, tulle.tokenFile);
   if (tulle.tokenFile !== undefined && adsSettings === undefined)
@@ -239,7 +251,9 @@ export function assemble(options: AssemblyOptions): Assembly {
     watchFile: (file, onSecrets) => watchSecretFile(file, onSecrets, log),
   });
   const endpoints = new EndpointStore(subscriptions, resources);
-  const clusterScope = { stats, clock, random, secrets, log, onHostRemoved: drainPool };
+  const directory = new ListenerDirectory();
+  const findInternal = (name: string): RuntimeListener | undefined => directory.findInternal(name);
+  const clusterScope = { stats, clock, random, secrets, log, findInternal, onHostRemoved: drainPool };
   const clusters = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, clusterScope),
@@ -252,7 +266,6 @@ export function assemble(options: AssemblyOptions): Assembly {
   const routes = new RouteStore({ build, clusters, subscriptions, resources });
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
   const gate = new Gate();
-  const directory = new ListenerDirectory();
   const health = { isFailing: false };
   const isFailingHealthChecks = (): boolean => health.isFailing;
   const scope = { stats, clusters, clock, random, log, logSink, node, secrets, filters: networkFilters, isFailingHealthChecks };

@@ -65,6 +65,8 @@ import { OmitCanaryHostsPredicateSchema } from '../../xds/gen/envoy/extensions/r
 import { OmitHostMetadataConfigSchema } from '../../xds/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.ts';
 import { PreviousHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
 import { PreviousPrioritiesConfigSchema } from '../../xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts';
+import { InternalListenerSchema } from '../../xds/gen/envoy/extensions/bootstrap/internal_listener/v3/internal_listener_pb.ts';
+import { InternalUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
@@ -136,6 +138,8 @@ export const typeRegistry = createRegistry(
   UriTemplateMatchConfigSchema,
   UriTemplateRewriteConfigSchema,
   MetadataFormatterSchema,
+  InternalListenerSchema,
+  InternalUpstreamTransportSchema,
   RawBufferSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,

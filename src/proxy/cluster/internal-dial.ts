@@ -1,7 +1,6 @@
 /** Connections to listeners within the process. Envoy: "Internal listener". */
 import { internalListenerOf, type NetAddress } from '../../net/address.ts';
-import type { Connection } from '../../net/connection.ts';
-import { connectionPair } from '../../net/connection-pair.ts';
+import { connectionPair, type PairedConnection } from '../../net/connection-pair.ts';
 import type { SharedState } from '../http/shared-state.ts';
 import type { TransportHandlers } from './cluster.ts';
 
@@ -15,7 +14,7 @@ export interface PassedOn {
 
 /** An internal listener as those who connect to it see it. */
 export interface InternalTarget {
-  acceptInternal(connection: Connection, passed: PassedOn): void;
+  acceptInternal(connection: PairedConnection, passed: PassedOn): void;
 }
 
 /** Finds the internal listener of a name; undefined where there is none. */

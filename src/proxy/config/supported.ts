@@ -49,7 +49,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // bootstrap
   'envoy.config.bootstrap.v3.Bootstrap':
-    'node static_resources dynamic_resources admin -cluster_manager -stats_config -layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog -overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
+    'node static_resources dynamic_resources admin bootstrap_extensions -cluster_manager -stats_config -layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog -overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
   'envoy.config.bootstrap.v3.Admin': 'address access_log -access_log_path -profile_path -ignore_global_conn_limit -socket_options',
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters secrets',
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': 'lds_config cds_config ads_config',
@@ -67,8 +67,9 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // listeners
   'envoy.config.listener.v3.Listener':
-    'name address additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -per_connection_buffer_limit_bytes -stat_prefix drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
+    'name address internal_listener additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -per_connection_buffer_limit_bytes -stat_prefix drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
   'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
+  'envoy.config.listener.v3.Listener.InternalListenerConfig': '',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': '-exact_balance',
   'envoy.config.listener.v3.AdditionalAddress': 'address',
   'envoy.config.listener.v3.FilterChain': 'filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name',

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import { messageOf } from '../../core/errors.ts';
 import type { NetAddress } from '../../net/address.ts';
+import type { PairedConnection } from '../../net/connection-pair.ts';
 import { plainHost, restoreDestination } from '../../net/original-destination.ts';
+import type { PassedOn } from '../cluster/internal-dial.ts';
 import type { NetworkScope } from '../network/filter.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
@@ -12,7 +14,9 @@ import { ConnectionRunner } from './connection-runner.ts';
 import type { FilterChain, ParsedChain } from './filter-chain.ts';
 import type { Inspection } from './inspect.ts';
 import type { ListenerFilters } from './listener-filters.ts';
+import { internalDestination } from './internal-destination.ts';
 import type { AcceptedSocket, ListenerScope, RuntimeListener } from './listener-scope.ts';
+import { isPaired } from './peek.ts';
 import { ProxyProtocolStats } from './proxy-protocol.ts';
 import { type FilterHost, runListenerFilters } from './run-filters.ts';
 
@@ -29,6 +33,8 @@ export interface ListenerSettings {
   readonly name: string;
   readonly binds: readonly BindAddress[];
   readonly bindsToPort: boolean;
+  /** `internal_listener`. */
+  readonly isInternal: boolean;
   readonly backlog: number;
   /** `use_original_dst`. */
   readonly handsOff: boolean;
@@ -50,6 +56,7 @@ interface Scope extends ListenerScope {
 /** Accepts sockets, finds out where they wanted to go and what they speak, and runs them through a filter chain. */
 export class BoundListener implements RuntimeListener, AcceptTarget {
   readonly name: string;
+  readonly isInternal: boolean;
   readonly addresses: readonly NetAddress[];
   readonly #settings: ListenerSettings;
   readonly #scope: Scope;
@@ -64,6 +71,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
 
   constructor(settings: ListenerSettings, scope: Scope) {
     this.name = settings.name;
+    this.isInternal = settings.isInternal;
     this.addresses = settings.binds.map((bind) => bind.address);
     this.#settings = settings;
     this.#scope = scope;
@@ -188,9 +196,24 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     }
   }
 
+  /** A connection from a cluster of this proxy. */
+  acceptInternal(connection: PairedConnection, passed: PassedOn): void {
+    const { local, remote } = connection;
+    const restored = this.#settings.filters.originalDst === undefined ? undefined : internalDestination(passed);
+    const { metadata, state } = passed;
+    this.accept({
+      socket: connection,
+      remote: restored?.remote ?? remote,
+      local: restored?.local ?? local,
+      isRedirected: restored?.local !== undefined,
+      metadata,
+      state,
+    });
+  }
+
   accept(accepted: AcceptedSocket): void {
     // an error before somebody listens for it would end the process
-    accepted.socket.on('error', () => {});
+    if (!isPaired(accepted.socket)) accepted.socket.on('error', () => {});
     runListenerFilters(accepted, this.#filterHost);
   }
 

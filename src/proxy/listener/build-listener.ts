@@ -47,25 +47,45 @@ function refuse(config: ListenerProto, path: string): void {
   }
 }
 
+function refuseTls({ defaultFilterChain }: ListenerProto, chains: readonly ParsedChain[], path: string): void {
+  const index = chains.findIndex(({ tls }) => tls !== undefined);
+  const at = index >= 0 ? `filter_chains[${index}]` : 'default_filter_chain';
+  if (index >= 0 || defaultFilterChain?.transportSocket?.name === 'envoy.transport_sockets.tls')
+    throw new ConfigError(`${path}.${at}.transport_socket`, 'TLS on internal listeners is not supported by Tulle; raw_buffer is');
+}
+
+/** Whether a listener takes connections within the process only, which leaves out all that sockets have. */
+function readInternal(config: ListenerProto, path: string): boolean {
+  if (config.listenerSpecifier.case !== 'internalListener') return false;
+  if (config.name === '') throw new ConfigError(`${path}.name`, 'is empty: endpoints name internal listeners by it');
+  if (config.address !== undefined) throw new ConfigError(`${path}.address`, 'an internal listener has no address');
+  if (config.additionalAddresses.length > 0) throw new ConfigError(`${path}.additional_addresses`, 'an internal listener has no address');
+  if (config.useOriginalDst ?? false) throw new ConfigError(`${path}.use_original_dst`, 'an internal listener hands nothing over');
+  return true;
+}
+
 /**
  * Builds a listener, which accepts nothing before `start`; `path` is its resource's. Throws ConfigError for what cannot
  * be obeyed.
  */
 export function buildListener(config: ListenerProto, path: string, scope: ListenerScope): RuntimeListener {
   refuse(config, path);
+  const isInternal = readInternal(config, path);
   const binds = [
-    readBind(config.address, `${path}.address`),
+    ...(isInternal ? [] : [readBind(config.address, `${path}.address`)]),
     ...config.additionalAddresses.map((each, i) => readBind(each.address, `${path}.additional_addresses[${i}].address`)),
   ];
-  const stats = scope.stats.scope(statPrefix(binds[0]?.address));
+  const stats = scope.stats.scope(isInternal ? `listener.envoy_internal_${config.name}` : statPrefix(binds[0]?.address));
   const parsed: ParsedChain[] = [];
   try {
     const chainScope = { stats, secrets: scope.secrets, filters: scope.filters };
     for (const [i, chain] of config.filterChains.entries()) parsed.push(parseFilterChain(chain, `${path}.filter_chains[${i}]`, chainScope));
+    if (isInternal) refuseTls(config, parsed, path);
     const fallback = config.defaultFilterChain && parseFilterChain(config.defaultFilterChain, `${path}.default_filter_chain`, chainScope);
     const settings: ListenerSettings = {
       name: config.name,
       binds,
+      isInternal,
       bindsToPort: config.bindToPort ?? config.deprecatedV1?.bindToPort ?? true,
       backlog: config.tcpBacklogSize ?? BACKLOG,
       handsOff: config.useOriginalDst ?? false,

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
@@ -5,6 +6,7 @@ import type { Connection } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
 import { acceptConnection, wrapTls } from '../../net/socket-connection.ts';
 import { type ClientHello, parseClientHello } from '../../wire/tls/client-hello.ts';
+import { stateFrom } from '../http/shared-state.ts';
 import { flagBit, type StreamInfo } from '../http/stream-info.ts';
 import { tcpStreamInfo } from '../network/tcp-stream-info.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
@@ -14,7 +16,7 @@ import type { DownstreamConnection, PeerTls } from './connection.ts';
 import type { FilterChain } from './filter-chain.ts';
 import type { Inspection } from './inspect.ts';
 import type { AcceptedSocket } from './listener-scope.ts';
-import { peek } from './peek.ts';
+import { isPaired, peek } from './peek.ts';
 
 export interface RunnerScope {
   readonly listenerName: string;
@@ -32,6 +34,8 @@ interface Closable {
 }
 
 const NO_CHAIN = flagBit('NR');
+/** Istio's name for the identity of the peer that a connection within the process is for. */
+const PEER_PRINCIPAL = 'io.istio.peer_principal';
 let nextId = 1;
 
 /** The identity of a workload among the names of its certificate; '' without. */
@@ -70,19 +74,22 @@ export class ConnectionRunner {
       accepted.socket.destroy();
       this.#refused(this.#describe(accepted, inspection.hello, undefined, ''), NO_CHAIN, 'filter_chain_not_found', '');
     } else if (chain.tls === undefined) {
-      const connection = acceptConnection(accepted.socket, accepted.local, accepted.remote);
+      const { socket, local, remote } = accepted;
+      const connection = isPaired(socket) ? socket : acceptConnection(socket, local, remote);
       this.#begin(connection, this.#describe(accepted, inspection.hello, undefined, chain.name), chain);
+    } else if (isPaired(accepted.socket)) {
+      // internal listeners have no chains with TLS
+      accepted.socket.destroy();
     } else {
-      this.#secure(accepted, inspection.hello, chain, chain.tls);
+      this.#secure(accepted, accepted.socket, inspection.hello, chain, chain.tls);
     }
   }
 
-  #secure(accepted: AcceptedSocket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
-    const { socket } = accepted;
+  #secure(accepted: AcceptedSocket, socket: Socket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     if (hello !== undefined || !tls.needsHello) {
-      this.#shake(accepted, hello, chain, tls);
+      this.#shake(accepted, socket, hello, chain, tls);
       return;
     }
     let found: ClientHello | undefined;
@@ -93,15 +100,15 @@ export class ConnectionRunner {
     };
     peek(socket, tls.handshakeMs, decide, (end) => {
       // what is no TLS gets its alert from the handshake
-      if (end === 'decided') this.#shake(accepted, found, chain, tls);
+      if (end === 'decided') this.#shake(accepted, socket, found, chain, tls);
       else socket.destroy();
     });
   }
 
-  #shake(accepted: AcceptedSocket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
-    tls.accept(accepted.socket, hello, {
+  #shake(accepted: AcceptedSocket, raw: Socket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
+    tls.accept(raw, hello, {
       onSecure: (socket, peer) => {
-        this.#open.delete(accepted.socket);
+        this.#open.delete(raw);
         const connection = wrapTls(socket, accepted.local, accepted.remote);
         this.#begin(connection, this.#describe(accepted, hello, peer, chain.name), chain);
       },
@@ -123,11 +130,12 @@ export class ConnectionRunner {
       isRedirected: accepted.isRedirected,
       requestedServerName: hello?.serverName ?? '',
       tls,
-      principal: principalOf(tls),
+      principal: tls === undefined ? (accepted.state?.values.get(PEER_PRINCIPAL) ?? '') : principalOf(tls),
       direction: this.#scope.direction,
       listenerName: this.#scope.listenerName,
       filterChainName,
       metadata: accepted.metadata,
+      ...stateFrom(accepted.state),
       memo: new Map(),
     };
   }

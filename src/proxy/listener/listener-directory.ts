@@ -1,13 +1,15 @@
 import { formatAddress, type NetAddress } from '../../net/address.ts';
 import type { RuntimeListener } from './listener-scope.ts';
 
-/** Finds the listener of an address, as `use_original_dst` asks: the exact one, else the one of its port on any address. */
+/** Finds the listener of an address, as `use_original_dst` asks: the exact one, else the one of its port on any address; and internal ones by name. */
 export class ListenerDirectory {
   readonly #byAddress = new Map<string, RuntimeListener>();
+  readonly #internal = new Map<string, RuntimeListener>();
 
   /** Enters a listener under all its addresses, in place of whoever was there. */
   add(listener: RuntimeListener): void {
     for (const address of listener.addresses) this.#byAddress.set(formatAddress(address), listener);
+    if (listener.isInternal) this.#internal.set(listener.name, listener);
   }
 
   /** Removes a listener from where it still stands. */
@@ -16,6 +18,12 @@ export class ListenerDirectory {
       const key = formatAddress(address);
       if (this.#byAddress.get(key) === listener) this.#byAddress.delete(key);
     }
+    if (this.#internal.get(listener.name) === listener) this.#internal.delete(listener.name);
+  }
+
+  /** The internal listener of a name. */
+  findInternal(name: string): RuntimeListener | undefined {
+    return this.#internal.get(name);
   }
 
   find(destination: NetAddress): RuntimeListener | undefined {

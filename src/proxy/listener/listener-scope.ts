@@ -1,6 +1,9 @@
 import type { NetAddress } from '../../net/address.ts';
 import type { Socket } from 'node:net';
+import type { PairedConnection } from '../../net/connection-pair.ts';
+import type { InternalTarget } from '../cluster/internal-dial.ts';
 import type { SecretStore } from '../config/secret-store.ts';
+import type { SharedState } from '../http/shared-state.ts';
 import type { NetworkFilter, NetworkScope } from '../network/filter.ts';
 
 /** What listeners are built with: the parts of the running proxy that they may use. `stats` is the registry's root. */
@@ -14,9 +17,9 @@ export interface ListenerScope extends Omit<NetworkScope, 'direction' | 'listene
   restoreDestination?(socket: Socket): NetAddress | undefined;
 }
 
-/** An accepted socket on its way through listeners: paused, with what is known of it. */
+/** An accepted socket on its way through listeners: paused, with what is known of it; or a connection within the process. */
 export interface AcceptedSocket {
-  readonly socket: Socket;
+  readonly socket: Socket | PairedConnection;
   readonly remote: NetAddress;
   /** The socket's peer where a header named another `remote`. */
   readonly directRemote?: NetAddress;
@@ -25,11 +28,15 @@ export interface AcceptedSocket {
   readonly isRedirected: boolean;
   /** What listener filters left, by namespace. */
   readonly metadata?: ReadonlyMap<string, unknown> | undefined;
+  /** Filter state that an internal upstream has passed on. */
+  readonly state?: SharedState | undefined;
 }
 
 /** A listener as its owner sees it. */
-export interface RuntimeListener {
+export interface RuntimeListener extends InternalTarget {
   readonly name: string;
+  /** It takes connections within the process only (`internal_listener`). */
+  readonly isInternal: boolean;
   /** As configured; the first is `address`, the rest `additional_addresses`. */
   readonly addresses: readonly NetAddress[];
   /** What is listened on, with real ports; empty before `start` and with `bind_to_port: false`. */
