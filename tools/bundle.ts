@@ -10,9 +10,11 @@ import { root } from './run.ts';
 const lazyWellKnownTypes: Plugin = {
   name: 'lazy-well-known-types',
   setup(build) {
-    build.onResolve({ filter: /\/codegenv2\/(?:file|message)\.js$/ }, ({ importer }) =>
-      importer.includes(path.normalize('/protobuf/dist/esm/wkt/')) ? { path: path.join(root, 'src/xds/descriptors/index.ts') } : undefined,
-    );
+    build.onResolve({ filter: /\/codegenv2\/(?:file|message)\.js$/ }, ({ importer }) => {
+      // descriptor.proto describes the rest, and makes itself in another way
+      const isOne = /\/protobuf\/dist\/esm\/wkt\/.*_pb\.js$/.test(importer) && !importer.endsWith('descriptor_pb.js');
+      return isOne ? { path: path.join(root, 'src/xds/descriptors/index.ts') } : undefined;
+    });
   },
 };
 
