@@ -54,6 +54,7 @@ export const ROOTS = [
   'envoy.extensions.filters.http.buffer.v3.Buffer',
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute',
   'envoy.extensions.filters.http.health_check.v3.HealthCheck',
+  'envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink',
   'envoy.extensions.filters.http.set_filter_state.v3.Config',
   'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
   'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig',

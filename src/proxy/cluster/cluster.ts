@@ -1,5 +1,6 @@
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
+import type { ResponseHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { HttpSettings } from './http-options.ts';
 import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
@@ -38,6 +39,10 @@ export interface Host {
    * how long connecting took for bytes, and when (`Clock.monotonicMs`).
    */
   observe?: ((elapsedMs: number, nowMs: number) => void) | undefined;
+  /** Set by whoever judges the host by what stands in the heads of its responses. */
+  onHead?: ((head: ResponseHead) => void) | undefined;
+  /** What speaks against it, by the names of Envoy's health flags; absent or empty: nothing. */
+  readonly healthFlags?: readonly string[];
 }
 
 /** What a TLS handshake with a host came to. */
@@ -67,6 +72,8 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
   /** Protocols to offer where the context names none (Envoy: application protocol fallback). */
   readonly alpnFallback?: readonly string[];
+  /** Protocols to offer whatever the context names. */
+  readonly alpn?: readonly string[];
   /** HTTP/2 is not offered, whatever the context says: for what only HTTP/1.1 carries. */
   readonly isHttp1Only?: boolean;
   readonly sni?: string;

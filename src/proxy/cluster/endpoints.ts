@@ -4,10 +4,25 @@ import { internalAddress, internalListenerOf, type NetAddress } from '../../net/
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
 import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
-import type { LbEndpoint, LocalityLbEndpoints } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
+import type {
+  Endpoint_HealthCheckConfig as HealthCheckConfig,
+  LbEndpoint,
+  LocalityLbEndpoints,
+} from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 
 /** What a load assignment says of a host's health: `degraded` is used when nothing healthy is left. */
 export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
+
+/** How an endpoint is checked where not as it gets traffic. Envoy: Endpoint.HealthCheckConfig. */
+export interface EndpointCheck {
+  /** Undefined for the endpoint's own. */
+  readonly address: NetAddress | undefined;
+  /** 0 for that of the address. */
+  readonly port: number;
+  /** The authority to ask for; '' for what the check says. */
+  readonly hostname: string;
+  readonly isDisabled: boolean;
+}
 
 /** One endpoint of a load assignment, before names are resolved. */
 export interface Endpoint {
@@ -23,6 +38,8 @@ export interface Endpoint {
   readonly locality: string;
   /** Weight of the locality among those of its priority; 0 where it has none and gets no traffic. */
   readonly localityWeight: number;
+  /** Absent where the endpoint is checked as it is. */
+  readonly check?: EndpointCheck | undefined;
 }
 
 export interface Assignment {
@@ -86,6 +103,23 @@ function healthOf(status: HealthStatus): EndpointHealth {
   }
 }
 
+function readCheck(config: HealthCheckConfig | undefined, path: string): EndpointCheck | undefined {
+  if (config === undefined) return undefined;
+  if (config.portValue > 65_535) throw new ConfigError(`${path}.port_value`, `${config.portValue} is above 65535`);
+  return {
+    address: config.address && readAddress(config.address, `${path}.address`),
+    port: config.portValue,
+    hostname: config.hostname,
+    isDisabled: config.disableActiveHealthCheck,
+  };
+}
+
+/** Where an endpoint is checked. */
+export function checkAddressOf({ address, check }: Endpoint): NetAddress {
+  const own = check?.address ?? address;
+  return check === undefined || check.port === 0 ? own : { host: own.host, port: check.port };
+}
+
 function readEndpoint(endpoint: LbEndpoint, locality: LocalityLbEndpoints, path: string): Endpoint {
   if (endpoint.hostIdentifier.case !== 'endpoint') throw new ConfigError(path, 'endpoint is missing');
   const { address, hostname } = endpoint.hostIdentifier.value;
@@ -100,6 +134,7 @@ function readEndpoint(endpoint: LbEndpoint, locality: LocalityLbEndpoints, path:
     priority: locality.priority,
     locality: `${region}/${zone}/${subZone}`,
     localityWeight: locality.loadBalancingWeight ?? 0,
+    check: readCheck(endpoint.hostIdentifier.value.healthCheckConfig, `${path}.endpoint.health_check_config`),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { NetAddress } from '../../net/address.ts';
 import { formatAddress } from '../../net/address.ts';
+import type { CheckState } from '../health/check-state.ts';
 import type { Host, Outcome, Transport } from './cluster.ts';
 import type { Endpoint } from './endpoints.ts';
 
@@ -34,9 +35,6 @@ function freshState(): OutlierState {
     ejectedUntilMs: 0,
   };
 }
-
-/** What active health checks last said of a host. */
-export type ActiveCheck = 'passing' | 'degraded' | 'failing';
 
 /** Whose host it is. */
 export interface HostOwner {
@@ -72,8 +70,10 @@ export class ClusterHost implements Host {
   /** As last assigned: health, priority and locality. */
   endpoint: Endpoint;
   readonly outlier: OutlierState = freshState();
+  /** What active checks know of it; undefined where there are none. Whoever changes it calls `refreshHealth`. */
+  check: CheckState | undefined = undefined;
+  onHead: Host['onHead'] = undefined;
   readonly #owner: HostOwner;
-  #activeCheck: ActiveCheck = 'passing';
   #isTripped = false;
 
   constructor(endpoint: Endpoint, transport: Transport, owner: HostOwner) {
@@ -97,14 +97,9 @@ export class ClusterHost implements Host {
     return this.outlier.ejectedUntilMs > 0;
   }
 
-  get activeCheck(): ActiveCheck {
-    return this.#activeCheck;
-  }
-
-  /** What active health checks say from now on. */
-  setActiveCheck(check: ActiveCheck): void {
-    this.#activeCheck = check;
-    this.refreshHealth();
+  /** It does not count among those that could carry traffic: it was never checked, or has said so itself. */
+  get isExcluded(): boolean {
+    return this.check !== undefined && (this.check.isPending || this.check.isExcluded);
   }
 
   get isTripped(): boolean {
@@ -128,13 +123,42 @@ export class ClusterHost implements Host {
   /** Works out `isHealthy` and `isDegraded` anew after a cause has changed. */
   refreshHealth(): void {
     const { health } = this.endpoint;
-    const isHealthy = health !== 'unhealthy' && this.#activeCheck !== 'failing' && !this.isEjected && !this.#isTripped;
+    const isHealthy = health !== 'unhealthy' && this.check?.isFailing !== true && !this.isEjected && !this.#isTripped;
     if (isHealthy && !this.isHealthy) this.healthySinceMs = this.#owner.clock.monotonicMs();
     this.isHealthy = isHealthy;
-    this.isDegraded = isHealthy && (health === 'degraded' || this.#activeCheck === 'degraded');
+    this.isDegraded = isHealthy && (health === 'degraded' || this.check?.isDegraded === true);
+  }
+
+  get healthFlags(): readonly string[] {
+    return FLAGS.filter(([, isSet]) => isSet(this)).map(([name]) => name);
+  }
+
+  /** Has `read` called with the head of every response, besides those that are already. */
+  addHeadReader(read: NonNullable<Host['onHead']>): void {
+    const former = this.onHead;
+    this.onHead =
+      former === undefined
+        ? read
+        : (head) => {
+            former(head);
+            read(head);
+          };
   }
 
   report(outcome: Outcome): void {
     this.#owner.onOutcome(this, outcome);
   }
 }
+
+/** What speaks against a host, by Envoy's names and in its order; failure accrual is ours. */
+const FLAGS: readonly (readonly [name: string, isSet: (host: ClusterHost) => boolean])[] = [
+  ['failed_active_hc', ({ check }) => check?.isFailing === true],
+  ['failed_outlier_check', ({ isEjected }) => isEjected],
+  ['failed_eds_health', ({ endpoint }) => endpoint.health === 'unhealthy'],
+  ['degraded_active_hc', ({ check }) => check?.isDegraded === true],
+  ['degraded_eds_health', ({ endpoint }) => endpoint.health === 'degraded'],
+  ['pending_active_hc', ({ check }) => check?.isPending === true],
+  ['excluded_via_immediate_hc_fail', ({ check }) => check?.isExcluded === true],
+  ['active_hc_timeout', ({ check }) => check?.hasTimedOut === true],
+  ['tripped_failure_accrual', ({ isTripped }) => isTripped],
+];

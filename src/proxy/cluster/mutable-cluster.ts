@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { SecretStore } from '../config/secret-store.ts';
+import type { LogSink } from '../telemetry/log-sink.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { Cluster, Host } from './cluster.ts';
 import type { FindInternal } from './internal-dial.ts';
@@ -15,6 +16,8 @@ export interface ClusterScope {
   readonly random: Random;
   readonly secrets: SecretStore;
   readonly log: Log;
+  /** Where events of health checks and outlier detection are written; absent: nowhere. */
+  readonly logSink?: LogSink;
   /** The system's where absent. */
   readonly resolver?: NameResolver;
   /** Finds the proxy's own internal listeners; absent: there are none. */

@@ -24,6 +24,8 @@ export interface OutlierSettings {
   readonly jitterMs: number;
   readonly maxEjectionPercent: number;
   readonly alwaysEjectsOne: boolean;
+  /** An active check that passes ends an ejection. */
+  readonly endsByActiveCheck: boolean;
   readonly consecutive5xx: Consecutive;
   readonly consecutiveGatewayFailures: Consecutive;
   readonly consecutiveLocalOriginFailures: Consecutive;
@@ -66,6 +68,7 @@ export function readOutlierSettings(config: OutlierDetection, path: string): Out
     jitterMs: durationMs(config.maxEjectionTimeJitter, 0),
     maxEjectionPercent: config.maxEjectionPercent ?? 10,
     alwaysEjectsOne: config.alwaysEjectOneHost ?? false,
+    endsByActiveCheck: config.successfulActiveHealthCheckUnejectHost ?? true,
     consecutive5xx: { threshold: config.consecutive5xx ?? 5, enforcingPercent: config.enforcingConsecutive5xx ?? 100 },
     consecutiveGatewayFailures: {
       threshold: config.consecutiveGatewayFailure ?? 5,

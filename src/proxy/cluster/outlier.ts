@@ -170,6 +170,11 @@ export class OutlierDetector {
     this.#changed(host);
   }
 
+  /** An active check of a host that is not failing has passed, which ends its ejection unless that is turned off. */
+  onPassed(host: ClusterHost): void {
+    if (host.isEjected && this.#settings.endsByActiveCheck) this.#release(host);
+  }
+
   /** A host has left the cluster: it no longer counts as ejected. */
   forget(host: ClusterHost): void {
     if (host.isEjected) this.#active.value--;

@@ -33,6 +33,11 @@ interface Scope extends ClusterScope {
   readonly resolver: NameResolver;
 }
 
+/** Whether checks of one host say something of the other, both being at the same address. */
+function isCheckedAlike({ endpoint: a }: ClusterHost, { endpoint: b }: ClusterHost): boolean {
+  return a.check === b.check || JSON.stringify(a.check) === JSON.stringify(b.check);
+}
+
 /** A running cluster: hosts that keep their identity while endpoints come and go. */
 export class RuntimeCluster implements MutableCluster {
   readonly name: string;
@@ -75,7 +80,8 @@ export class RuntimeCluster implements MutableCluster {
     this.#hostOwner = { clock: scope.clock, onOutcome: (host, outcome) => this.#report(host, outcome) };
     const hosts = (): readonly ClusterHost[] => this.#hostList;
     const onChange = (): void => this.#healthChanged();
-    this.#health = settings.watchHealth({ ...scope, cluster: this, hosts, onChange });
+    const onPassed = (host: ClusterHost): void => this.#outlier?.onPassed(host);
+    this.#health = settings.watchHealth({ ...scope, cluster: this, transports, hosts, onChange, onPassed });
     this.#outlier = settings.outlier && new OutlierDetector(settings.outlier, { ...scope, hosts, onChange });
     this.#discovery = settings.discovery.create({
       ...scope,
@@ -124,8 +130,11 @@ export class RuntimeCluster implements MutableCluster {
       const fresh = this.#createHost(endpoint);
       if (next.has(fresh.key)) continue;
       const former = this.#hosts.get(fresh.key);
-      const isSame = former !== undefined && former.transport === fresh.transport && former.hostname === fresh.hostname;
-      if (isSame) former.assign(endpoint);
+      const isSame = former?.transport === fresh.transport && former.hostname === fresh.hostname && isCheckedAlike(former, fresh);
+      if (isSame) {
+        former.assign(endpoint);
+        former.addresses = fresh.addresses;
+      }
       next.set(fresh.key, isSame ? former : fresh);
     }
     this.#hasEndpoints = true;
@@ -183,6 +192,7 @@ export class RuntimeCluster implements MutableCluster {
     this.stats.gauge('membership_total').value = hosts.length;
     this.stats.gauge('membership_healthy').value = hosts.filter((host) => host.isHealthy && !host.isDegraded).length;
     this.stats.gauge('membership_degraded').value = hosts.filter((host) => host.isDegraded).length;
+    this.stats.gauge('membership_excluded').value = hosts.filter((host) => host.isExcluded).length;
   }
 
   pick(context: PickContext): Host | undefined {

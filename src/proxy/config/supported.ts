@@ -334,10 +334,10 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -dns_failure_refresh_rate -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal http2_protocol_options protocol_selection upstream_http_protocol_options -typed_dns_resolver_config -dns_resolution_config -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config health_checks transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl dns_jitter dns_failure_refresh_rate typed_dns_resolver_config dns_resolution_config cluster_type cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal http2_protocol_options protocol_selection upstream_http_protocol_options -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
-    'healthy_panic_threshold locality_weighted_lb_config -update_merge_window -ignore_new_hosts_until_first_hc',
+    'healthy_panic_threshold locality_weighted_lb_config -update_merge_window ignore_new_hosts_until_first_hc',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig': '',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
@@ -350,8 +350,27 @@ const ROWS: Readonly<Record<string, string>> = {
     'priority max_connections max_pending_requests max_requests max_retries retry_budget -track_remaining -max_connection_pools',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
   'envoy.config.cluster.v3.OutlierDetection':
-    'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time enforcing_success_rate enforcing_failure_percentage enforcing_local_origin_success_rate enforcing_failure_percentage_local_origin max_ejection_time_jitter always_eject_one_host success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor failure_percentage_threshold failure_percentage_minimum_hosts failure_percentage_request_volume',
-  'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive',
+    'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time enforcing_success_rate enforcing_failure_percentage enforcing_local_origin_success_rate enforcing_failure_percentage_local_origin max_ejection_time_jitter always_eject_one_host success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor failure_percentage_threshold failure_percentage_minimum_hosts failure_percentage_request_volume successful_active_health_check_uneject_host',
+  'envoy.config.core.v3.HealthCheck':
+    'timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval event_log_path event_logger always_log_health_check_failures always_log_health_check_success tls_options transport_socket_match_criteria -alt_port',
+  'envoy.config.core.v3.HealthCheck.Payload': 'text binary',
+  'envoy.config.core.v3.HealthCheck.HttpHealthCheck':
+    'host path method send receive response_buffer_size request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type service_name_matcher',
+  'envoy.config.core.v3.HealthCheck.TcpHealthCheck': 'send receive proxy_protocol_config',
+  'envoy.config.core.v3.HealthCheck.GrpcHealthCheck': 'service_name authority initial_metadata',
+  'envoy.config.core.v3.HealthCheck.TlsOptions': 'alpn_protocols',
+  'envoy.config.core.v3.ProxyProtocolConfig': 'version',
+  'envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink': 'event_log_path',
+  'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive happy_eyeballs_config',
+  'envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig': 'first_address_family_version first_address_family_count',
+  'envoy.extensions.clusters.dns.v3.DnsCluster':
+    'dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter typed_dns_resolver_config dns_lookup_family all_addresses_in_single_endpoint dns_min_refresh_rate',
+  'envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate': 'base_interval max_interval',
+  'envoy.config.core.v3.DnsResolutionConfig': 'resolvers dns_resolver_options',
+  'envoy.config.core.v3.DnsResolverOptions': 'use_tcp_for_dns_lookups no_default_search_domain',
+  'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig':
+    'resolvers dns_resolver_options query_timeout_seconds query_tries -udp_max_queries -max_udp_channel_duration -reinit_channel_on_timeout -qcache_max_ttl',
+  'envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig': '-num_retries -num_resolver_threads',
   'envoy.config.cluster.v3.LoadBalancingPolicy': 'policies',
   'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': 'typed_extension_config',
   'envoy.config.core.v3.BindConfig': 'source_address extra_source_addresses -freebind -socket_options',
@@ -369,8 +388,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor -endpoint_stale_after',
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints load_balancing_weight priority -metadata -proximity',
   'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status metadata load_balancing_weight',
-  'envoy.config.endpoint.v3.Endpoint': 'address hostname -health_check_config',
-  'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': '-port_value -hostname -disable_active_health_check',
+  'envoy.config.endpoint.v3.Endpoint': 'address hostname additional_addresses health_check_config',
+  'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': 'port_value hostname address disable_active_health_check',
 
   'istio.networking.nds.v1.NameTable': 'table',
   'istio.networking.nds.v1.NameTable.NameInfo': 'ips shortname namespace -registry -alt_hosts',

@@ -4,17 +4,25 @@ import type { Log } from '../../core/log.ts';
 import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { Cluster, Outcome } from '../cluster/cluster.ts';
 import type { ClusterHost } from '../cluster/host.ts';
+import type { Transports } from '../cluster/transports.ts';
+import type { LogSink } from '../telemetry/log-sink.ts';
+import { ActiveChecks, readChecks } from './active-checks.ts';
 
 /** What a watch may use of its cluster. */
 export interface HealthScope {
   readonly cluster: Cluster;
+  readonly transports: Pick<Transports, 'choose' | 'isReady' | 'onReady'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where events are written; absent: nowhere. */
+  readonly logSink?: LogSink;
   /** Those in the cluster now. */
-  hosts(): readonly ClusterHost[];
-  /** To be called after a cause of a host's health has changed (`ClusterHost.setActiveCheck`, `setTripped`), or `isReady` has. */
-  onChange(host: ClusterHost | undefined): void;
+  readonly hosts: () => readonly ClusterHost[];
+  /** To be called after a cause of a host's health has changed (`ClusterHost.check`, `setTripped`), or `isReady` has. */
+  readonly onChange: (host: ClusterHost | undefined) => void;
+  /** A host that is not failing has passed an active check. */
+  readonly onPassed: (host: ClusterHost) => void;
 }
 
 /** The watch over one running cluster. */
@@ -30,6 +38,7 @@ export interface HealthWatch {
 }
 
 /** The watch that a cluster asks for; undefined where it asks for none. Throws ConfigError. */
-export function createHealthWatch(_config: ClusterProto, _path: string, _scope: HealthScope): HealthWatch | undefined {
-  return undefined;
+export function createHealthWatch(config: ClusterProto, path: string, scope: HealthScope): HealthWatch | undefined {
+  const checks = readChecks(config, path);
+  return checks && new ActiveChecks(checks, scope);
 }

@@ -1,6 +1,6 @@
 /** One try of a request at one host: from the pool to the end of its response, or to a reset. */
 import type { HeaderBlock } from '../../wire/http/headers.ts';
-import type { IncomingResponse } from '../../wire/http/message.ts';
+import type { IncomingResponse, ResponseHead } from '../../wire/http/message.ts';
 import type { Host, Limits, Outcome } from '../cluster/cluster.ts';
 import type { PoolWaiter } from '../cluster/http-pool.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
@@ -87,10 +87,11 @@ export class Attempt implements ResponseReader, PoolWaiter {
     this.host.report(outcome);
   }
 
-  /** Tells a balancing policy that wants response times: the head of the response came at `nowMs`. */
-  observeHead(nowMs: number): void {
-    const { observe } = this.host;
+  /** Tells those who judge the host by its responses: this head came at `nowMs`. */
+  observeHead(head: ResponseHead, nowMs: number): void {
+    const { observe, onHead } = this.host;
     if (observe !== undefined) observe(nowMs - this.sentMs, nowMs);
+    if (onHead !== undefined) onHead(head);
   }
 
   /** The try has brought its response's head: its time is no longer bound. */

@@ -41,13 +41,17 @@ function actionOf(option: HeaderValueOption, path: string): AppendAction {
   return option.appendAction;
 }
 
-/** One addition, as its append action says. Names of our own statistics and trailers get no special treatment. */
-export function compileHeaderOption(option: HeaderValueOption, path: string): HeaderChange {
+/** One addition, as its append action says; `compile` makes what yields the value from the text that is configured. */
+export function headerAddition<Info>(
+  option: HeaderValueOption,
+  path: string,
+  compile: (source: string, path: string) => (info: Info) => string,
+): (headers: HeaderMap, info: Info) => void {
   const name = modifiableName(option.header?.key ?? '', `${path}.header.key`);
   const raw = option.header?.rawValue;
   const source = raw !== undefined && raw.length > 0 ? Buffer.from(raw).toString('latin1') : (option.header?.value ?? '');
   if (/[\0\r\n]/.test(source)) throw new ConfigError(`${path}.header.value`, 'has a line break or a NUL');
-  const format = source.includes('%') ? compileFormat(source, `${path}.header.value`, { missing: '' }) : () => source;
+  const format = compile(source, `${path}.header.value`);
   const action = actionOf(option, path);
   const keepsEmpty = option.keepEmptyValue;
   return (headers, info) => {
@@ -58,6 +62,11 @@ export function compileHeaderOption(option: HeaderValueOption, path: string): He
     if (action === AppendAction.OVERWRITE_IF_EXISTS_OR_ADD || action === AppendAction.OVERWRITE_IF_EXISTS) headers.set(name, value);
     else headers.add(name, value);
   };
+}
+
+/** One addition of a request or response. Names of our own statistics and trailers get no special treatment. */
+export function compileHeaderOption(option: HeaderValueOption, path: string): HeaderChange {
+  return headerAddition(option, path, (source, at) => (source.includes('%') ? compileFormat(source, at, { missing: '' }) : () => source));
 }
 
 /** Additions in order. `path` is that of the list. */

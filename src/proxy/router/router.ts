@@ -171,7 +171,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   onAttemptHead(attempt: Attempt, head: IncomingResponse, isEnd: boolean): void {
     const { info, isUpgrade } = this.down;
     info.firstUpstreamByteMs = this.#scope.clock.monotonicMs();
-    attempt.observeHead(info.firstUpstreamByteMs);
+    attempt.observeHead(head, info.firstUpstreamByteMs);
     attempt.report({ kind: 'status', status: head.status });
     const redirects = this.#action.internalRedirect;
     if (redirects?.statuses.has(head.status) !== true) countStatus(this.#stats, head.status);
