@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { buildPicker } from './balancer.ts';
-import type { ClusterHost } from './host.ts';
+import { xxHash64 } from './lb/hash64.ts';
+import { levels } from './lb/levels.ts';
+import { maglev } from './lb/maglev.ts';
+import { ringHash } from './lb/ring-hash.ts';
 import { roundRobin } from './lb/round-robin.ts';
+import { DEFAULT_ZONE_RULE } from './lb/zone-source.ts';
 import { spreadLoad } from './priority-load.ts';
-import { fakeHost, seededRandom } from './testing/fake-hosts.ts';
+import { fakeHost } from './testing/fake-hosts.ts';
+import { countPicks, PLAIN_PICK } from './testing/fake-picks.ts';
 
 const loads: readonly {
   name: string;
-  levels: [total: number, usable: number][];
+  levels: [total: number, healthy: number, degraded?: number][];
   threshold?: number;
   shares: number[];
+  degraded?: number[];
   panics: boolean[];
 }[] = [
   { name: 'all healthy', levels: [[4, 4]], shares: [100], panics: [false] },
@@ -56,18 +61,51 @@ const loads: readonly {
     panics: [true, true],
   },
   { name: 'nobody at all', levels: [[0, 0]], shares: [0], panics: [true] },
+  {
+    name: 'healthy hosts of all levels come before degraded ones',
+    levels: [
+      [10, 1, 2],
+      [10, 2, 1],
+      [10, 1, 0],
+    ],
+    threshold: 0,
+    shares: [16, 28, 14],
+    degraded: [28, 14, 0],
+    panics: [false, false, false],
+  },
+  {
+    name: 'degraded hosts of a level take what its healthy ones cannot',
+    levels: [[10, 5, 5]],
+    shares: [70],
+    degraded: [30],
+    panics: [false],
+  },
+  { name: 'degraded hosts alone', levels: [[2, 0, 2]], shares: [0], degraded: [100], panics: [false] },
+  {
+    name: 'what rounding leaves goes to the first level',
+    levels: [
+      [3, 1],
+      [3, 1],
+    ],
+    shares: [50, 50],
+    panics: [true, true],
+  },
 ];
 
-for (const { name, levels, threshold = 50, shares, panics } of loads) {
+for (const { name, levels: counts, threshold = 50, shares, degraded = shares.map(() => 0), panics } of loads) {
   test(`spreadLoad(): ${name}`, () => {
     const got = spreadLoad(
-      levels.map(([total, usable]) => ({ total, usable })),
+      counts.map(([total, healthy, half = 0]) => ({ total, healthy, degraded: half })),
       1.4,
       threshold,
     );
     assert.deepEqual(
-      got.map((load) => Math.round(load.share)),
+      got.map((load) => load.healthy),
       shares,
+    );
+    assert.deepEqual(
+      got.map((load) => load.degraded),
+      degraded,
     );
     assert.deepEqual(
       got.map((load) => load.isPanic),
@@ -77,62 +115,66 @@ for (const { name, levels, threshold = 50, shares, panics } of loads) {
 }
 
 test('spreadLoad() gives 100 per cent in all, or nothing', () => {
-  const level = fc.tuple(fc.nat(20), fc.nat(20)).map(([a, b]) => ({ total: Math.max(a, b), usable: Math.min(a, b) }));
+  const level = fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map(([healthy, degraded, rest]) => ({
+    total: healthy + degraded + rest,
+    healthy,
+    degraded,
+  }));
   fc.assert(
-    fc.property(fc.array(level, { minLength: 1, maxLength: 5 }), fc.nat(100), (levels, threshold) => {
-      const sum = spreadLoad(levels, 1.4, threshold).reduce((total, load) => total + load.share, 0);
-      assert.ok(Math.abs(sum - 100) < 1e-6 || sum === 0, `all shares together are ${sum}`);
+    fc.property(fc.array(level, { minLength: 1, maxLength: 5 }), fc.nat(100), (counts, threshold) => {
+      const total = spreadLoad(counts, 1.4, threshold).reduce((sum, load) => sum + load.healthy + load.degraded, 0);
+      assert.ok(total === 100 || total === 0, `all shares together are ${total}`);
     }),
   );
 });
 
-function picker(hosts: readonly ClusterHost[], changes: { panicThreshold?: number; isLocalityWeighted?: boolean } = {}) {
-  return buildPicker(hosts, 1.4, {
-    policy: roundRobin,
-    random: seededRandom(5),
-    panicThreshold: 50,
-    isLocalityWeighted: false,
-    ...changes,
-  });
-}
-
-function countPicks(hosts: readonly ClusterHost[], picks: number, changes: Parameters<typeof picker>[1] = {}): number[] {
-  const pick = picker(hosts, changes);
-  const counts = new Map<unknown, number>();
-  for (let i = 0; i < picks; i++) {
-    const host = pick(undefined, 0);
-    counts.set(host, (counts.get(host) ?? 0) + 1);
-  }
-  return hosts.map((host) => counts.get(host) ?? 0);
-}
+const BY_TURNS = levels(roundRobin(), { kind: 'zones', ...DEFAULT_ZONE_RULE });
+const BY_WEIGHT = levels(roundRobin(), { kind: 'weighted' });
 
 test('unhealthy hosts are left out until too many are', () => {
   const hosts = ['a:1', 'b:1', 'c:1'].map((address) => fakeHost(address));
   const [a, b] = hosts;
   assert.ok(a && b);
   a.isHealthy = false;
-  assert.deepEqual(countPicks(hosts, 100), [0, 50, 50]);
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 100), [0, 50, 50, 0]);
   b.isHealthy = false;
-  assert.deepEqual(countPicks(hosts, 99), [33, 33, 33], 'panic');
-  assert.deepEqual(countPicks(hosts, 99, { panicThreshold: 0 }), [0, 0, 99]);
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 99), [33, 33, 33, 0], 'panic');
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 99, { panicThreshold: 0 }), [0, 0, 99, 0]);
 });
 
-test('degraded hosts serve only where no healthy one is left', () => {
-  const hosts = [fakeHost('a:1'), fakeHost('b:1', 1, { health: 'degraded' })];
-  assert.deepEqual(countPicks(hosts, 10), [10, 0]);
-  const [a] = hosts;
-  assert.ok(a);
+test('degraded hosts take what healthy ones cannot', () => {
+  const hosts = [fakeHost('a:1'), fakeHost('b:1'), fakeHost('c:1', 1, { health: 'degraded' })];
+  const [a, b, c] = hosts;
+  assert.ok(a && b && c);
+  // 93% can be carried by the two: 140% of 2 / 3
+  const [first = 0, second = 0, degraded = 0] = countPicks(BY_TURNS, hosts, 10_000);
+  assert.ok(Math.abs(degraded - 700) < 100 && Math.abs(first - second) < 2, `${first} ${second} ${degraded}`);
   a.isHealthy = false;
-  assert.deepEqual(countPicks(hosts, 10), [0, 10]);
+  b.isHealthy = false;
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 10, { panicThreshold: 0 }), [0, 0, 10, 0]);
 });
 
-test('a failed priority gives way to the next', () => {
+test('a failed priority gives way to the next, and nobody is chosen where panic is off', () => {
   const hosts = [fakeHost('a:1'), fakeHost('b:1', 1, { priority: 1 })];
-  assert.deepEqual(countPicks(hosts, 10), [10, 0]);
-  const [a] = hosts;
-  assert.ok(a);
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 10), [10, 0, 0]);
+  const [a, b] = hosts;
+  assert.ok(a && b);
   a.isHealthy = false;
-  assert.deepEqual(countPicks(hosts, 10), [0, 10]);
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 10), [0, 10, 0]);
+  b.isHealthy = false;
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 10, { panicThreshold: 0 }), [0, 0, 10]);
+  assert.deepEqual(countPicks(BY_TURNS, [], 10), [10]);
+});
+
+test('priorities may be left out of a pick', () => {
+  const hosts = [0, 1, 2].map((priority) => fakeHost(`h${priority}:1`, 1, { priority }));
+  const seen: number[][] = [];
+  const excludedLevels = (available: readonly number[]) => {
+    seen.push([...available]);
+    return new Set([0, 1]);
+  };
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 5, {}, { ...PLAIN_PICK, excludedLevels }), [0, 0, 5, 0]);
+  assert.deepEqual(seen[0], [0, 1, 2]);
 });
 
 test('localities share by weight, whatever their size', () => {
@@ -140,11 +182,51 @@ test('localities share by weight, whatever their size', () => {
     fakeHost('a:1', 1, { locality: 'one', localityWeight: 80 }),
     fakeHost('b:1', 1, { locality: 'two', localityWeight: 20 }),
     fakeHost('c:1', 1, { locality: 'two', localityWeight: 20 }),
+    fakeHost('d:1', 1, { locality: 'three', localityWeight: 0 }),
   ];
-  const [a = 0, b = 0, c = 0] = countPicks(hosts, 1000, { isLocalityWeighted: true });
+  const [a = 0, b = 0, c = 0, d] = countPicks(BY_WEIGHT, hosts, 1000);
   assert.ok(Math.abs(a - 800) <= 2 && Math.abs(b - 100) <= 2 && Math.abs(c - 100) <= 2, `${a} ${b} ${c}`);
+  assert.equal(d, 0);
+  // half of a locality carries 70% of its weight: 80 * 1 to 20 * 0.7
+  const [, second] = hosts;
+  assert.ok(second);
+  second.isHealthy = false;
+  const [most = 0, none, rest = 0] = countPicks(BY_WEIGHT, hosts, 9400);
+  assert.ok(none === 0 && Math.abs(most - 8000) <= 2 && Math.abs(rest - 1400) <= 2, `${most} ${rest}`);
 });
 
-test('without hosts nothing is chosen', () => {
-  assert.equal(picker([])(undefined, 0), undefined);
+test('a ring over localities has the share of each of them', () => {
+  const hosts = [
+    fakeHost('a:1', 1, { locality: 'one', localityWeight: 3 }),
+    fakeHost('b:1', 1, { locality: 'two', localityWeight: 1 }),
+    fakeHost('c:1', 1, { locality: 'three', localityWeight: 0 }),
+  ];
+  const [a = 0, b = 0, c] = countPicks(levels(ringHash(), { kind: 'weighted' }), hosts, 20_000);
+  assert.ok(c === 0 && Math.abs(a / (a + b) - 0.75) < 0.06, `${a} ${b}`);
+});
+
+test('a hash chooses the priority as well as the host', () => {
+  const hosts = [fakeHost('a:1'), fakeHost('b:1'), fakeHost('c:1', 1, { priority: 1 })];
+  const [a] = hosts;
+  assert.ok(a);
+  a.isHealthy = false;
+  const byMaglev = levels(maglev(), { kind: 'weighted' });
+  const counts = [0, 0, 0];
+  for (let i = 0; i < 500; i++) {
+    const picks = countPicks(byMaglev, hosts, 2, {}, { ...PLAIN_PICK, hash: xxHash64(`key ${i}`) });
+    assert.ok(picks.includes(2), `key ${i} went to two hosts`);
+    counts.forEach((_, at) => (counts[at] = (counts[at] ?? 0) + (picks[at] ?? 0) / 2));
+  }
+  // priority 0 carries 70%; 4 sigma of 500 is 8%
+  assert.ok(counts[0] === 0 && Math.abs((counts[1] ?? 0) / 500 - 0.7) < 0.08, `${counts.join(' ')}`);
+});
+
+test('hashes go to degraded hosts only where no healthy one is left', () => {
+  const hosts = [fakeHost('a:1'), fakeHost('b:1', 1, { health: 'degraded' })];
+  const byRing = levels(ringHash(), { kind: 'weighted' });
+  assert.deepEqual(countPicks(byRing, hosts, 50), [50, 0, 0]);
+  const [a] = hosts;
+  assert.ok(a);
+  a.isHealthy = false;
+  assert.deepEqual(countPicks(byRing, hosts, 50), [0, 50, 0]);
 });

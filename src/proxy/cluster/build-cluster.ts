@@ -1,5 +1,4 @@
 import { ConfigError } from '../../core/errors.ts';
-import type { Random } from '../../core/clock.ts';
 import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { positiveDurationMs } from '../config/durations.ts';
 import type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
@@ -8,6 +7,8 @@ import { createHealthWatch } from '../health/health-watch.ts';
 import { readDiscovery } from './discovery/index.ts';
 import { readHttpSettings } from './http-options.ts';
 import { readPolicy } from './lb/index.ts';
+import { levels } from './lb/levels.ts';
+import { DEFAULT_ZONE_RULE } from './lb/zone-source.ts';
 import { readLimits } from './limits.ts';
 import { readOutlierSettings } from './outlier-settings.ts';
 import { systemResolver } from './resolver.ts';
@@ -19,12 +20,11 @@ export type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 const CONNECT_TIMEOUT_MS = 5000;
 const PANIC_THRESHOLD_PERCENT = 50;
 
-function readBalancing(config: ClusterProto, path: string, random: Random): ClusterSettings['balancing'] {
+function readBalancing(config: ClusterProto, path: string): ClusterSettings['balancing'] {
+  const isWeighted = config.commonLbConfig?.localityConfigSpecifier.case === 'localityWeightedLbConfig';
   return {
-    policy: readPolicy(config, path),
-    random,
+    build: levels(readPolicy(config, path), isWeighted ? { kind: 'weighted' } : { kind: 'zones', ...DEFAULT_ZONE_RULE }),
     panicThreshold: config.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD_PERCENT,
-    isLocalityWeighted: config.commonLbConfig?.localityConfigSpecifier.case === 'localityWeightedLbConfig',
   };
 }
 
@@ -41,7 +41,7 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
     connectTimeoutMs: positiveDurationMs(config.connectTimeout, CONNECT_TIMEOUT_MS, `${path}.connect_timeout`),
     http,
     sourceAddresses: readSourceAddresses(config, path),
-    balancing: readBalancing(config, path, scope.random),
+    balancing: readBalancing(config, path),
     outlier: config.outlierDetection && readOutlierSettings(config.outlierDetection, `${path}.outlier_detection`),
     discovery: readDiscovery(config, path),
     watchHealth: (health) => createHealthWatch(config, path, health),

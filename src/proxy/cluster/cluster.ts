@@ -3,6 +3,7 @@ import type { NetAddress } from '../../net/address.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { HttpSettings } from './http-options.ts';
+import type { Hash64 } from './lb/hash64.ts';
 import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
 
 /** What one attempt at a host came to, as outlier detection counts it. */
@@ -22,6 +23,10 @@ export interface Host {
   readonly priority?: number;
   /** False while it is ejected, unhealthy by EDS, failing active checks, or tripped. True also where it is degraded. */
   isHealthy: boolean;
+  /** Healthy, but to be used only when too few others are left; absent: no. */
+  readonly isDegraded?: boolean;
+  /** `Clock.monotonicMs` since which it is healthy without a break; absent: for ever. */
+  readonly healthySinceMs?: number;
   isDraining: boolean;
   activeRequests: number;
   activeConnections: number;
@@ -85,7 +90,7 @@ export interface ConnectOptions {
 
 export interface PickContext {
   /** Hash for consistent-hash policies. */
-  readonly hash: number | undefined;
+  readonly hash: Hash64 | undefined;
   /** Hosts already tried by this request, to be avoided. */
   readonly avoid: readonly Host[];
   readonly avoidAttempts: number;

@@ -6,6 +6,7 @@ import type { LogSink } from '../telemetry/log-sink.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { Cluster, Host } from './cluster.ts';
 import type { FindInternal } from './internal-dial.ts';
+import type { LocalZone } from './lb/picker.ts';
 import type { NameResolver } from './resolver.ts';
 
 /** What clusters are built with: the parts of the running proxy that they may use. */
@@ -22,6 +23,8 @@ export interface ClusterScope {
   readonly resolver?: NameResolver;
   /** Finds the proxy's own internal listeners; absent: there are none. */
   readonly findInternal?: FindInternal;
+  /** Where the proxy stands, for zone-aware routing; absent where it has no local cluster. */
+  readonly zone?: LocalZone | undefined;
   /** Called once for each host that has left, or whose cluster has: its idle connections are to be closed. */
   onHostRemoved?(host: Host): void;
 }

@@ -183,7 +183,9 @@ export class RuntimeCluster implements MutableCluster {
   }
 
   #rebuild(): void {
-    if (this.#discovery.pick === undefined) this.#picker = buildPicker(this.#hostList, this.#overprovisioning, this.#settings.balancing);
+    if (this.#discovery.pick === undefined) {
+      this.#picker = buildPicker(this.#hostList, this.#overprovisioning, this.#settings.balancing, this.#scope);
+    }
     this.#countMembers();
   }
 
@@ -202,16 +204,17 @@ export class RuntimeCluster implements MutableCluster {
     return host;
   }
 
-  #pickBalanced({ hash, avoid, avoidAttempts, override, omits, excludedLevels }: PickContext): Host | undefined {
+  #pickBalanced(context: PickContext): Host | undefined {
+    const { avoid, avoidAttempts, override, omits } = context;
     if (override !== undefined) {
       const wanted = this.#pickOverride(override.keys);
       if (wanted !== undefined || override.isStrict) return wanted;
     }
-    let host = this.#picker(hash, 0, excludedLevels);
+    let host = this.#picker(context, 0);
     if (avoid.length === 0 && omits === undefined) return host;
     for (let attempt = 1; attempt < avoidAttempts && host !== undefined; attempt++) {
       if (!avoid.includes(host) && omits?.(host) !== true) break;
-      host = this.#picker(hash, attempt, excludedLevels);
+      host = this.#picker(context, attempt);
     }
     return host;
   }

@@ -3,7 +3,7 @@ import { formatAddress } from '../../net/address.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
 import { sourceTo } from '../cluster/source-address.ts';
-import { hashText } from '../cluster/lb/hash.ts';
+import { xxHash64 } from '../cluster/lb/hash64.ts';
 import { flagBit, type StreamInfo } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
@@ -133,7 +133,7 @@ export class TcpSession {
       return;
     }
     const host = cluster.pick({
-      hash: this.#scope.config.hashesSource ? hashText(connection.remote.host) : undefined,
+      hash: this.#scope.config.hashesSource ? xxHash64(connection.remote.host) : undefined,
       avoid: this.#tried,
       avoidAttempts: HOST_SELECTIONS,
       originalDestination: connection.isRedirected ? connection.local : undefined,

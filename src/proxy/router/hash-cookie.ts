@@ -2,10 +2,10 @@
  * Cookies that the proxy makes for consistent hashing: a request without one gets one with its response, so that the
  * client comes back to the same host. Envoy: RouteAction.HashPolicy.Cookie with `ttl`.
  */
-import { createHash } from 'node:crypto';
 import { formatAddress } from '../../net/address.ts';
 import type { Route, RouteAction_HashPolicy_Cookie as CookiePolicy } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { durationMs } from '../config/durations.ts';
+import { xxHash64 } from '../cluster/lb/hash64.ts';
 import type { HttpStream } from '../http/filter.ts';
 import { cookieValue } from './cookies.ts';
 import { chainMutations } from './header-mutations.ts';
@@ -17,7 +17,8 @@ const waiting = new WeakMap<HttpStream, Map<string, { readonly value: string; re
 /** As Envoy, of the addresses of both ends: the same client gets the same value until it has the cookie. */
 function newValue({ connection }: HttpStream): string {
   const text = `${formatAddress(connection.remote)}${formatAddress(connection.local)}`;
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  const { high, low } = xxHash64(text);
+  return [high, low].map((half) => half.toString(16).padStart(8, '0')).join('');
 }
 
 function fieldOf(policy: CookiePolicy, value: string): string {
@@ -32,7 +33,9 @@ function fieldOf(policy: CookiePolicy, value: string): string {
 export function hashCookie(policy: CookiePolicy): (stream: HttpStream) => string | undefined {
   return (stream) => {
     const value = cookieValue(stream.request, policy.name);
-    if (value !== undefined || policy.ttl === undefined) return value;
+    // an empty one counts as none
+    if (value !== undefined && value !== '') return value;
+    if (policy.ttl === undefined) return undefined;
     let fields = waiting.get(stream);
     if (fields === undefined) waiting.set(stream, (fields = new Map()));
     let made = fields.get(policy.name);

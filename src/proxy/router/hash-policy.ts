@@ -1,49 +1,69 @@
-/** Hashes of requests for consistent-hash balancing. Envoy: RouteAction.HashPolicy; the hash itself is our own. */
+/**
+ * Hashes of requests for consistent-hash balancing. Envoy: RouteAction.HashPolicy. They are Envoy's, bit by bit, so that
+ * proxies of both kinds put a key on the same host.
+ */
 import { ConfigError } from '../../core/errors.ts';
-import type { RouteAction_HashPolicy as HashPolicy } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  RouteAction_HashPolicy as HashPolicy,
+  RouteAction_HashPolicy_Header,
+} from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { compileRe2Substitution } from '../../core/re2.ts';
+import { combineHashes, type Hash64, xxHash64 } from '../cluster/lb/hash64.ts';
 import type { HttpStream } from '../http/filter.ts';
 import { hashCookie } from './hash-cookie.ts';
 import { headerReader, queryParameter } from './matchers.ts';
 
-/** FNV-1a with a final mix, 32 bits: even for short and similar keys. https://datatracker.ietf.org/doc/html/rfc9923 */
-function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+type HashOf = (stream: HttpStream) => Hash64 | undefined;
+
+/** The hash of a header's values: several are taken in the order of their bytes, the hash of each seeding the next. */
+function hashValues(values: readonly string[]): Hash64 | undefined {
+  if (values.length < 2) return values[0] === undefined ? undefined : xxHash64(values[0]);
+  return values.toSorted().reduce<Hash64 | undefined>((seed, value) => xxHash64(value, seed), undefined);
 }
 
-type KeyOf = (stream: HttpStream) => string | undefined;
+/** Reads all values of a header by name; pseudo-headers read the start line. */
+function valuesReader(name: string): (stream: HttpStream) => readonly string[] {
+  if (!name.startsWith(':') && name !== 'host') return ({ request }) => request.headers.getAll(name);
+  const read = headerReader(name);
+  return ({ request }) => {
+    const value = read(request);
+    return value === undefined ? [] : [value];
+  };
+}
 
-function compileKey(policy: HashPolicy, path: string): KeyOf {
+function headerHash({ headerName, regexRewrite }: RouteAction_HashPolicy_Header, path: string): HashOf {
+  const read = valuesReader(headerName.toLowerCase());
+  if (regexRewrite === undefined) return (stream) => hashValues(read(stream));
+  const compiled = compileRe2Substitution(regexRewrite.pattern?.regex ?? '', regexRewrite.substitution, `${path}.regex_rewrite`);
+  return (stream) => hashValues(read(stream).map((value) => compiled.replace(value)));
+}
+
+function ofText(read: (stream: HttpStream) => string | undefined): HashOf {
+  return (stream) => {
+    const text = read(stream);
+    return text === undefined ? undefined : xxHash64(text);
+  };
+}
+
+function compileOne(policy: HashPolicy, path: string): HashOf {
   const { policySpecifier: specifier } = policy;
   switch (specifier.case) {
-    case 'header': {
-      const read = headerReader(specifier.value.headerName.toLowerCase());
-      const rewrite = specifier.value.regexRewrite;
-      if (rewrite === undefined) return (stream) => read(stream.request);
-      const compiled = compileRe2Substitution(rewrite.pattern?.regex ?? '', rewrite.substitution, `${path}.header.regex_rewrite`);
-      return (stream) => {
-        const value = read(stream.request);
-        return value === undefined ? undefined : compiled.replace(value);
-      };
-    }
+    case 'header':
+      return headerHash(specifier.value, `${path}.header`);
     case 'cookie':
       if (specifier.value.name === '') throw new ConfigError(`${path}.cookie.name`, 'is empty');
-      return hashCookie(specifier.value);
+      return ofText(hashCookie(specifier.value));
     case 'filterState': {
       const { key } = specifier.value;
       if (key === '') throw new ConfigError(`${path}.filter_state.key`, 'is empty');
-      return (stream) => stream.info.filterState?.get(key);
+      return ofText((stream) => stream.info.filterState?.get(key));
     }
     case 'connectionProperties':
       if (!specifier.value.sourceIp) throw new ConfigError(`${path}.connection_properties`, 'names no property');
-      return (stream) => stream.connection.remote.host;
+      return ofText((stream) => stream.connection.remote.host);
     case 'queryParameter': {
       const { name } = specifier.value;
-      return (stream) => queryParameter(stream.request.path, name);
+      return ofText((stream) => queryParameter(stream.request.path, name));
     }
     default:
       throw new ConfigError(path, 'names nothing that Tulle can hash');
@@ -51,17 +71,15 @@ function compileKey(policy: HashPolicy, path: string): KeyOf {
 }
 
 /** The hash of a request over all policies, or undefined where no policy has a value or there are none. */
-export function compileHash(policies: readonly HashPolicy[], path: string): ((stream: HttpStream) => number | undefined) | undefined {
+export function compileHash(policies: readonly HashPolicy[], path: string): HashOf | undefined {
   if (policies.length === 0) return undefined;
-  const keys = policies.map((policy, i) => ({ keyOf: compileKey(policy, `${path}[${i}]`), isTerminal: policy.terminal }));
+  const parts = policies.map((policy, i) => ({ hashOf: compileOne(policy, `${path}[${i}]`), isTerminal: policy.terminal }));
   return (stream) => {
-    let hash: number | undefined;
-    for (const { keyOf, isTerminal } of keys) {
-      const key = keyOf(stream);
-      if (key === undefined) continue;
-      const own = hashText(key);
-      hash = hash === undefined ? own : (((hash << 1) | (hash >>> 31)) ^ own) >>> 0;
-      if (isTerminal) return hash;
+    let hash: Hash64 | undefined;
+    for (const { hashOf, isTerminal } of parts) {
+      const own = hashOf(stream);
+      if (own !== undefined) hash = hash === undefined ? own : combineHashes(hash, own);
+      if (isTerminal && hash !== undefined) return hash;
     }
     return hash;
   };

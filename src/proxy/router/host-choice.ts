@@ -1,5 +1,6 @@
 /** Which host an attempt goes to: what a filter asked for, else the balancer's choice, past hosts that retries avoid. */
 import type { Cluster, Host, PickContext } from '../cluster/cluster.ts';
+import type { Hash64 } from '../cluster/lb/hash64.ts';
 import type { Downstream } from './downstream.ts';
 import { levelsTried } from './retry-hosts.ts';
 import type { RetryPolicy } from './route.ts';
@@ -25,7 +26,7 @@ function retryContext(policy: RetryPolicy, tried: readonly Host[]): Partial<Pick
 export function chooseHost(
   cluster: Cluster,
   down: Downstream,
-  hash: number | undefined,
+  hash: Hash64 | undefined,
   policy: RetryPolicy | undefined,
   tried: readonly Host[],
 ): Host | undefined {

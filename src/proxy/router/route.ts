@@ -1,6 +1,7 @@
 import type { HttpStream } from '../http/filter.ts';
 import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
 import type { Host } from '../cluster/cluster.ts';
+import type { Hash64 } from '../cluster/lb/hash64.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { BodyFormat } from '../telemetry/format-body.ts';
 import type { RouteTimeouts } from './grpc-timeout.ts';
@@ -99,7 +100,7 @@ export type RouteAction =
       /** Response status where the cluster does not exist. */
       readonly clusterNotFoundStatus: number;
       /** Hash for consistent-hash balancing; undefined where the request has none. */
-      readonly hash: ((stream: HttpStream) => number | undefined) | undefined;
+      readonly hash: ((stream: HttpStream) => Hash64 | undefined) | undefined;
       /** Upgrades (`websocket`) that the route allows or forbids, over the connection manager's. */
       readonly upgrades: ReadonlyMap<string, boolean>;
     }

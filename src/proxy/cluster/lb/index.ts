@@ -10,20 +10,20 @@ import { RandomSchema } from '../../../xds/gen/envoy/extensions/load_balancing_p
 import { RoundRobinSchema } from '../../../xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts';
 import { decodeTyped, typeNameOf } from '../../config/typed-config.ts';
 import { leastRequest } from './least-request.ts';
-import type { LoadBalancerFactory } from './load-balancer.ts';
-import { MAGLEV_TABLE_SIZE, maglev } from './maglev.ts';
+import type { Policy } from './load-balancer.ts';
+import { DEFAULT_MAGLEV, maglev } from './maglev.ts';
 import { randomChoice } from './random.ts';
-import { ringHash } from './ring-hash.ts';
+import { DEFAULT_RING, ringHash } from './ring-hash.ts';
 import { roundRobin } from './round-robin.ts';
 
-const RING_SIZE = { min: 1024, max: 8 * 1024 * 1024 };
+const RING_SIZE = DEFAULT_RING;
 
 function choices(count: number | undefined, path: string): number {
   if (count !== undefined && count < 2) throw new ConfigError(`${path}.choice_count`, `${count} is below 2`);
   return count ?? 2;
 }
 
-function ring(config: ClusterProto, path: string): LoadBalancerFactory {
+function ring(config: ClusterProto, path: string): Policy {
   if (config.lbConfig.case !== 'ringHashLbConfig') return ringHash(RING_SIZE);
   const { minimumRingSize, maximumRingSize, hashFunction } = config.lbConfig.value;
   const at = `${path}.ring_hash_lb_config`;
@@ -32,7 +32,7 @@ function ring(config: ClusterProto, path: string): LoadBalancerFactory {
   if (size.min > size.max || size.max > RING_SIZE.max) {
     throw new ConfigError(at, `a ring of ${size.min} to ${size.max} entries is outside [1, ${RING_SIZE.max}] or inverted`);
   }
-  return ringHash(size);
+  return ringHash({ ...DEFAULT_RING, ...size });
 }
 
 function isPrime(value: number): boolean {
@@ -40,29 +40,29 @@ function isPrime(value: number): boolean {
   return value > 2;
 }
 
-function table(config: ClusterProto, path: string): LoadBalancerFactory {
-  if (config.lbConfig.case !== 'maglevLbConfig') return maglev(MAGLEV_TABLE_SIZE);
-  const size = Number(config.lbConfig.value.tableSize ?? MAGLEV_TABLE_SIZE);
+function table(config: ClusterProto, path: string): Policy {
+  if (config.lbConfig.case !== 'maglevLbConfig') return maglev();
+  const size = Number(config.lbConfig.value.tableSize ?? DEFAULT_MAGLEV.tableSize);
   if (!isPrime(size) || size > 5_000_011)
     throw new ConfigError(`${path}.maglev_lb_config.table_size`, `${size} is not a prime up to 5000011`);
-  return maglev(size);
+  return maglev({ ...DEFAULT_MAGLEV, tableSize: size });
 }
 
 /** Policies of `load_balancing_policy`, by message type. */
-const TYPED: Readonly<Record<string, (any: Parameters<typeof decodeTyped>[0], path: string) => LoadBalancerFactory>> = {
+const TYPED: Readonly<Record<string, (any: Parameters<typeof decodeTyped>[0], path: string) => Policy>> = {
   [RoundRobinSchema.typeName](any, path) {
     decodeTyped(any, RoundRobinSchema, path);
-    return roundRobin;
+    return roundRobin();
   },
   [RandomSchema.typeName](any, path) {
     decodeTyped(any, RandomSchema, path);
     return randomChoice;
   },
-  [LeastRequestSchema.typeName]: (any, path) => leastRequest(choices(decodeTyped(any, LeastRequestSchema, path).choiceCount, path)),
+  [LeastRequestSchema.typeName]: (any, path) => leastRequest({ choices: choices(decodeTyped(any, LeastRequestSchema, path).choiceCount, path), bias: 1 }),
 };
 
 /** The first policy of the list that is known, as Envoy chooses. */
-function typedPolicy(config: ClusterProto, path: string): LoadBalancerFactory {
+function typedPolicy(config: ClusterProto, path: string): Policy {
   const { policies } = config.loadBalancingPolicy ?? create(LoadBalancingPolicySchema);
   for (const [i, policy] of policies.entries()) {
     const any = policy.typedExtensionConfig?.typedConfig;
@@ -77,15 +77,15 @@ function typedPolicy(config: ClusterProto, path: string): LoadBalancerFactory {
 }
 
 /** The load balancing policy that a cluster's configuration asks for. */
-export function readPolicy(config: ClusterProto, path: string): LoadBalancerFactory {
+export function readPolicy(config: ClusterProto, path: string): Policy {
   if (config.loadBalancingPolicy !== undefined) return typedPolicy(config, path);
   switch (config.lbPolicy) {
     case Cluster_LbPolicy.ROUND_ROBIN:
     case Cluster_LbPolicy.CLUSTER_PROVIDED:
-      return roundRobin;
+      return roundRobin();
     case Cluster_LbPolicy.LEAST_REQUEST: {
       const own = config.lbConfig.case === 'leastRequestLbConfig' ? config.lbConfig.value.choiceCount : undefined;
-      return leastRequest(choices(own, `${path}.least_request_lb_config`));
+      return leastRequest({ choices: choices(own, `${path}.least_request_lb_config`), bias: 1 });
     }
     case Cluster_LbPolicy.RANDOM:
       return randomChoice;

@@ -1,5 +1,6 @@
-import type { Random } from '../../../core/clock.ts';
+import type { Clock, Random } from '../../../core/clock.ts';
 import type { Host } from '../cluster.ts';
+import type { Hash64 } from './hash64.ts';
 
 /** Chooses among hosts that were all judged fit to be chosen; rebuilt whenever their set or their weights change. */
 export interface LoadBalancer {
@@ -7,11 +8,24 @@ export interface LoadBalancer {
    * A host for one attempt. `hash` is used by the consistent-hash policies alone, which choose at random without one;
    * `attempt` counts the choices already refused for the same request, so that a hash does not give the same host again.
    */
-  pick(hash: number | undefined, attempt: number): Host;
+  pick(hash: Hash64 | undefined, attempt: number): Host;
 }
 
-/** Builds a balancer over at least one host. */
-export type LoadBalancerFactory = (hosts: readonly Host[], random: Random) => LoadBalancer;
+/** What balancers may use of their cluster. */
+export interface PolicyScope {
+  readonly random: Random;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** Requests that the whole cluster has under way. */
+  activeRequests(): number;
+}
+
+/** How hosts are chosen: what a cluster's configuration says, read and checked. */
+export interface Policy {
+  /** Consistent hashing: the hash chooses the priority too, and localities have weights within one table. */
+  readonly isHashing: boolean;
+  /** Builds a balancer over at least one host. `weights`, where given, are to be used instead of the hosts' own. */
+  create(hosts: readonly Host[], scope: PolicyScope, weights?: readonly number[]): LoadBalancer;
+}
 
 /** True where every host has the same weight, so that weights need no bookkeeping. */
 export function hasEqualWeights(hosts: readonly Host[]): boolean {

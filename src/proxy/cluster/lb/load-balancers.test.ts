@@ -3,23 +3,26 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Host } from '../cluster.ts';
 import { createSchedule } from './edf.ts';
-import { hashText } from './hash.ts';
+import { type Hash64, xxHash64 } from './hash64.ts';
 import { leastRequest } from './least-request.ts';
-import type { LoadBalancerFactory } from './load-balancer.ts';
+import type { Policy } from './load-balancer.ts';
 import { maglev } from './maglev.ts';
+import { peakEwma } from './peak-ewma.ts';
 import { randomChoice } from './random.ts';
-import { ringHash } from './ring-hash.ts';
+import { DEFAULT_RING, ringHash } from './ring-hash.ts';
 import { roundRobin } from './round-robin.ts';
-import { fakeHost, seededRandom } from '../testing/fake-hosts.ts';
+import { fakeHost } from '../testing/fake-hosts.ts';
+import { fakeClock, policyScope } from '../testing/fake-picks.ts';
 
-const RING = { min: 1024, max: 65_536 };
-
-const policies: readonly [name: string, policy: LoadBalancerFactory][] = [
-  ['round robin', roundRobin],
-  ['least request', leastRequest(2)],
+const policies: readonly [name: string, policy: Policy][] = [
+  ['round robin', roundRobin()],
+  ['round robin with slow start', roundRobin({ windowMs: 1, aggression: 1, minWeight: 0.1 })],
+  ['least request', leastRequest()],
+  ['least request of all', leastRequest({ choices: 'all', bias: 1 })],
   ['random', randomChoice],
-  ['ring hash', ringHash(RING)],
-  ['maglev', maglev(65_537)],
+  ['peak EWMA', peakEwma()],
+  ['ring hash', ringHash()],
+  ['maglev', maglev()],
 ];
 
 function hostsOf(weights: readonly number[]): Host[] {
@@ -27,11 +30,11 @@ function hostsOf(weights: readonly number[]): Host[] {
 }
 
 /** Share of each host among `picks` choices. */
-function shares(policy: LoadBalancerFactory, hosts: readonly Host[], picks: number, hashed = false): number[] {
-  const balancer = policy(hosts, seededRandom(7));
+function shares(policy: Policy, hosts: readonly Host[], picks: number, hashed = false): number[] {
+  const balancer = policy.create(hosts, policyScope(7));
   const counts = new Map<Host, number>(hosts.map((host) => [host, 0]));
   for (let i = 0; i < picks; i++) {
-    const host = balancer.pick(hashed ? hashText(`client ${i}`) : undefined, 0);
+    const host = balancer.pick(hashed ? xxHash64(`client ${i}`) : undefined, 0);
     counts.set(host, (counts.get(host) ?? 0) + 1);
   }
   return [...counts.values()].map((count) => count / picks);
@@ -43,14 +46,17 @@ function isNear(got: readonly number[], want: readonly number[], tolerance: numb
   }
 }
 
+const half = fc.nat(0xffff_ffff);
+const hashes: fc.Arbitrary<Hash64> = fc.record({ high: half, low: half });
+
 for (const [name, policy] of policies) {
   describe(name, () => {
     test('chooses only given hosts, whatever the weights, hash and attempt', () => {
       const weights = fc.array(fc.integer({ min: 1, max: 128 }), { minLength: 1, maxLength: 8 });
       fc.assert(
-        fc.property(weights, fc.option(fc.nat(), { nil: undefined }), fc.nat(3), fc.nat(), (values, hash, attempt, seed) => {
+        fc.property(weights, fc.option(hashes, { nil: undefined }), fc.nat(3), fc.nat(), (values, hash, attempt, seed) => {
           const hosts = hostsOf(values);
-          const balancer = policy(hosts, seededRandom(seed));
+          const balancer = policy.create(hosts, policyScope(seed));
           for (let i = 0; i < 5; i++) assert.ok(hosts.includes(balancer.pick(hash, attempt)));
         }),
         { numRuns: name === 'maglev' ? 5 : 100 },
@@ -64,7 +70,7 @@ for (const [name, policy] of policies) {
 
     test('is the same for the same seed', () => {
       const hosts = hostsOf([3, 2, 1]);
-      const [a, b] = [policy(hosts, seededRandom(11)), policy(hosts, seededRandom(11))];
+      const [a, b] = [policy.create(hosts, policyScope(11)), policy.create(hosts, policyScope(11))];
       for (let i = 0; i < 50; i++) assert.equal(a.pick(undefined, 0), b.pick(undefined, 0));
     });
   });
@@ -72,7 +78,7 @@ for (const [name, policy] of policies) {
 
 test('round robin takes exact turns', () => {
   const hosts = hostsOf([1, 1, 1]);
-  const balancer = roundRobin(hosts, () => 0);
+  const balancer = roundRobin().create(hosts, { ...policyScope(1), random: () => 0 });
   const keys = Array.from({ length: 6 }, () => balancer.pick(undefined, 0).key);
   assert.deepEqual(
     keys,
@@ -81,7 +87,7 @@ test('round robin takes exact turns', () => {
 });
 
 test('round robin gives exact shares by weight', () => {
-  isNear(shares(roundRobin, hostsOf([5, 3, 2]), 1000), [0.5, 0.3, 0.2], 0.002);
+  isNear(shares(roundRobin(), hostsOf([5, 3, 2]), 1000), [0.5, 0.3, 0.2], 0.002);
 });
 
 test('a schedule spreads an entry out instead of bunching it', () => {
@@ -103,7 +109,7 @@ test('least request prefers the idle one of two', () => {
   const [busy] = hosts;
   assert.ok(busy);
   busy.activeRequests = 50;
-  const [share = 1] = shares(leastRequest(2), hosts, 30_000);
+  const [share = 1] = shares(leastRequest(), hosts, 30_000);
   // only where both choices fall on it: (1/3)^2
   assert.ok(Math.abs(share - 1 / 9) < 0.01, `the busy host got ${share}`);
 });
@@ -113,25 +119,25 @@ test('least request halves a weight by one active request', () => {
   const [heavy] = hosts;
   assert.ok(heavy);
   heavy.activeRequests = 1;
-  isNear(shares(leastRequest(2), hosts, 10_000), [0.5, 0.5], 0.01);
+  isNear(shares(leastRequest(), hosts, 10_000), [0.5, 0.5], 0.01);
 });
 
 for (const [name, policy] of [
-  ['ring hash', ringHash(RING)],
-  ['maglev', maglev(65_537)],
+  ['ring hash', ringHash()],
+  ['maglev', maglev()],
 ] as const) {
   test(`${name} sends a hash to the same host every time`, () => {
     const hosts = hostsOf([1, 1, 1, 1, 1]);
-    const [a, b] = [policy(hosts, seededRandom(1)), policy(hosts, seededRandom(2))];
-    for (let i = 0; i < 200; i++) assert.equal(a.pick(hashText(String(i)), 0), b.pick(hashText(String(i)), 0));
+    const [a, b] = [policy.create(hosts, policyScope(1)), policy.create(hosts, policyScope(2))];
+    for (let i = 0; i < 200; i++) assert.equal(a.pick(xxHash64(String(i)), 0), b.pick(xxHash64(String(i)), 0));
   });
 
   test(`${name} moves few hashes when a host leaves`, () => {
     const hosts = hostsOf(Array.from({ length: 10 }, () => 1));
-    const [before, after] = [policy(hosts, seededRandom(1)), policy(hosts.slice(0, 9), seededRandom(1))];
+    const [before, after] = [policy.create(hosts, policyScope(1)), policy.create(hosts.slice(0, 9), policyScope(1))];
     let moved = 0;
     for (let i = 0; i < 5000; i++) {
-      const hash = hashText(`key ${i}`);
+      const hash = xxHash64(`key ${i}`);
       const former = before.pick(hash, 0);
       if (former !== hosts[9] && after.pick(hash, 0) !== former) moved++;
     }
@@ -144,8 +150,9 @@ for (const [name, policy] of [
   });
 
   test(`${name} gives another host when the first was refused`, () => {
-    const balancer = policy(hostsOf(Array.from({ length: 8 }, () => 1)), seededRandom(3));
-    const first = balancer.pick(42, 0);
-    assert.ok([1, 2, 3, 4, 5].some((attempt) => balancer.pick(42, attempt) !== first));
+    const key = xxHash64('key');
+    const balancer = policy.create(hostsOf(Array.from({ length: 8 }, () => 1)), policyScope(3));
+    const first = balancer.pick(key, 0);
+    assert.ok([1, 2, 3, 4, 5].some((attempt) => balancer.pick(key, attempt) !== first));
   });
 }

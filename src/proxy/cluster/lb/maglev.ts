@@ -1,10 +1,20 @@
 import type { Host } from '../cluster.ts';
-import type { LoadBalancerFactory } from './load-balancer.ts';
-import { hostAt } from './load-balancer.ts';
-import { hashText, mixBits } from './hash.ts';
+import { boundLoad } from './bounded-load.ts';
+import { type Hash64, moduloOf, randomHash, xxHash64 } from './hash64.ts';
+import { hashKeyOf, normalWeights } from './hash-keys.ts';
+import { hostAt, type Policy } from './load-balancer.ts';
+import type { HashingSettings } from './ring-hash.ts';
 
-/** Envoy's default table size: prime, so that every host's walk visits the whole table. */
-export const MAGLEV_TABLE_SIZE = 65_537;
+/** Envoy: Maglev. */
+export interface MaglevSettings extends HashingSettings {
+  /** Prime, so that every host's walk visits the whole table. */
+  readonly tableSize: number;
+}
+
+/** Envoy's. */
+export const DEFAULT_MAGLEV: MaglevSettings = { tableSize: 65_537, usesHostname: false, balanceFactor: 0 };
+
+const SECOND_SEED: Hash64 = { high: 0, low: 1 };
 
 interface Walk {
   readonly owner: number;
@@ -15,28 +25,33 @@ interface Walk {
   target: number;
 }
 
-function walks(hosts: readonly Host[], size: number): Walk[] {
-  return hosts.map((host, owner) => ({
+/** The walks of all hosts, in the order of their keys, so that the order in which hosts are listed does not count. */
+function walks(hosts: readonly Host[], weights: readonly number[], { tableSize, usesHostname }: MaglevSettings): Walk[] {
+  const keyed = hosts.map((host, owner) => ({ owner, key: hashKeyOf(host, usesHostname) }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return keyed.map(({ owner, key }) => ({
     owner,
-    weight: host.weight,
-    position: hashText(host.key) % size,
-    skip: (hashText(host.key, 1) % (size - 1)) + 1,
+    weight: weights[owner] ?? 0,
+    position: moduloOf(xxHash64(key), tableSize),
+    skip: moduloOf(xxHash64(key, SECOND_SEED), tableSize - 1) + 1,
     target: 0,
   }));
 }
 
 /** Eisenbud et al., "Maglev", section 3.4; with weights, a host takes its turn in the share of its weight. */
-function buildTable(hosts: readonly Host[], size: number): Uint32Array {
-  const heaviest = Math.max(...hosts.map((host) => host.weight));
-  const table = new Uint32Array(size).fill(hosts.length);
-  const all = walks(hosts, size);
+function buildTable(hosts: readonly Host[], weights: readonly number[], settings: MaglevSettings): Uint16Array | Uint32Array {
+  const { tableSize } = settings;
+  const heaviest = Math.max(...weights);
+  const nobody = hosts.length;
+  const table = (nobody < 0x1_0000 ? new Uint16Array(tableSize) : new Uint32Array(tableSize)).fill(nobody);
+  const all = walks(hosts, weights, settings);
   let filled = 0;
-  for (let round = 1; filled < size; round++) {
+  for (let round = 1; filled < tableSize; round++) {
     for (const walk of all) {
-      if (filled === size) break;
+      if (filled === tableSize) break;
       if (round * walk.weight < walk.target) continue;
       walk.target += heaviest;
-      while (table[walk.position] !== hosts.length) walk.position = (walk.position + walk.skip) % size;
+      while (table[walk.position] !== nobody) walk.position = (walk.position + walk.skip) % tableSize;
       table[walk.position] = walk.owner;
       filled++;
     }
@@ -44,16 +59,25 @@ function buildTable(hosts: readonly Host[], size: number): Uint32Array {
   return table;
 }
 
-/** Consistent hashing by a table: evener than a ring, and one look-up a choice. Envoy: MAGLEV. */
-export function maglev(tableSize: number): LoadBalancerFactory {
-  return (hosts, random) => {
-    const table = buildTable(hosts, tableSize);
-    return {
-      pick(hash, attempt) {
-        const key = hash === undefined ? Math.floor(random() * 0x1_0000_0000) : mixBits(hash);
-        const at = attempt === 0 ? key : mixBits(key + attempt);
-        return hostAt(hosts, table[at % table.length] ?? 0);
-      },
-    };
+/** The hash of a later attempt: all its upper bits turned, so that it lands elsewhere. */
+function turned({ high, low }: Hash64, attempt: number): Hash64 {
+  return { high: ~high >>> 0, low: (low ^ -attempt) >>> 0 };
+}
+
+/**
+ * Consistent hashing by a table: evener than a ring, and one look-up a choice. The table is Envoy's, entry by entry: a
+ * key goes to the same host from both. Envoy: MAGLEV.
+ */
+export function maglev(settings: MaglevSettings = DEFAULT_MAGLEV): Policy {
+  return {
+    isHashing: true,
+    create(hosts, scope, given) {
+      const weights = normalWeights(hosts, given);
+      const table = buildTable(hosts, weights, settings);
+      const choose = (hash: Hash64, attempt: number): Host =>
+        hostAt(hosts, table[moduloOf(attempt === 0 ? hash : turned(hash, attempt), table.length)] ?? 0);
+      const bounded = settings.balanceFactor === 0 ? choose : boundLoad(choose, hosts, weights, settings.balanceFactor, scope);
+      return { pick: (hash, attempt) => bounded(hash ?? randomHash(scope.random), attempt) };
+    },
   };
 }

@@ -1,66 +1,96 @@
 import type { Host } from '../cluster.ts';
-import type { LoadBalancerFactory } from './load-balancer.ts';
-import { hostAt } from './load-balancer.ts';
-import { hashText, mixBits } from './hash.ts';
+import { boundLoad } from './bounded-load.ts';
+import { type Hash64, randomHash, xxHash64 } from './hash64.ts';
+import { hashKeyOf, normalWeights } from './hash-keys.ts';
+import { hostAt, type Policy } from './load-balancer.ts';
+import { murmurHash2 } from './murmur-hash2.ts';
 
-/** Sizes of the ring, in entries; Envoy's `minimum_ring_size` (1024) and `maximum_ring_size` (8 Mi). */
-export interface RingSize {
-  readonly min: number;
-  readonly max: number;
+/** How consistent hashing takes hosts. Envoy: ConsistentHashingLbConfig. */
+export interface HashingSettings {
+  readonly usesHostname: boolean;
+  /** Per cent of the average load that a host may have; 0: any. */
+  readonly balanceFactor: number;
 }
 
+/** Envoy: RingHash. */
+export interface RingSettings extends HashingSettings {
+  /** Sizes of the ring, in entries. */
+  readonly min: number;
+  readonly max: number;
+  readonly function: 'xx' | 'murmur2';
+}
+
+/** Envoy's `minimum_ring_size` and `maximum_ring_size`. */
+export const DEFAULT_RING: RingSettings = { min: 1024, max: 8 * 1024 * 1024, function: 'xx', usesHostname: false, balanceFactor: 0 };
+
 interface Ring {
-  /** Ascending positions. */
-  readonly positions: Uint32Array;
+  /** Ascending positions, in two halves. */
+  readonly highs: Uint32Array;
+  readonly lows: Uint32Array;
   /** For each position the index of its host. */
   readonly owners: Uint32Array;
 }
 
-/** Entries for each host: whole numbers in proportion to the weights, at least one each. */
-function entriesPerHost(hosts: readonly Host[], size: RingSize): number[] {
-  const total = hosts.reduce((sum, host) => sum + host.weight, 0);
-  const smallest = Math.min(...hosts.map((host) => host.weight)) / total;
-  const scale = Math.min(Math.ceil(smallest * size.min) / smallest, size.max);
-  return hosts.map((host) => Math.max(1, Math.round((host.weight / total) * scale)));
+interface Entry {
+  readonly hash: Hash64;
+  readonly owner: number;
 }
 
-function buildRing(hosts: readonly Host[], size: RingSize): Ring {
-  const entries: { position: number; owner: number }[] = [];
-  for (const [owner, count] of entriesPerHost(hosts, size).entries()) {
-    const key = hostAt(hosts, owner).key;
-    for (let i = 0; i < count; i++) entries.push({ position: hashText(`${key}_${i}`), owner });
+/**
+ * Entries in proportion to the weights, the lightest host having a whole number of them. How many in all so far is what
+ * counts, as in Envoy, so that fractions do not add up.
+ */
+function ringEntries(hosts: readonly Host[], weights: readonly number[], settings: RingSettings): Entry[] {
+  const lightest = Math.min(1, ...weights);
+  const scale = Math.min(Math.ceil(lightest * settings.min) / lightest, settings.max);
+  const hash = settings.function === 'xx' ? (text: string) => xxHash64(text) : murmurHash2;
+  const entries: Entry[] = [];
+  let target = 0;
+  for (const [owner, host] of hosts.entries()) {
+    const key = hashKeyOf(host, settings.usesHostname);
+    target += scale * (weights[owner] ?? 0);
+    for (let i = 0; entries.length < target; i++) entries.push({ hash: hash(`${key}_${i}`), owner });
   }
-  entries.sort((a, b) => a.position - b.position || a.owner - b.owner);
+  return entries;
+}
+
+function buildRing(hosts: readonly Host[], weights: readonly number[], settings: RingSettings): Ring {
+  const entries = ringEntries(hosts, weights, settings);
+  entries.sort((a, b) => a.hash.high - b.hash.high || a.hash.low - b.hash.low);
   return {
-    positions: Uint32Array.from(entries, (entry) => entry.position),
-    owners: Uint32Array.from(entries, (entry) => entry.owner),
+    highs: Uint32Array.from(entries, ({ hash }) => hash.high),
+    lows: Uint32Array.from(entries, ({ hash }) => hash.low),
+    owners: Uint32Array.from(entries, ({ owner }) => owner),
   };
 }
 
 /** Index of the first position that is not below `hash`, or 0 past the end. */
-function find(positions: Uint32Array, hash: number): number {
-  let low = 0;
-  let high = positions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((positions[middle] ?? 0) < hash) low = middle + 1;
-    else high = middle;
+function find({ highs, lows }: Ring, hash: Hash64): number {
+  let from = 0;
+  let to = highs.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    const high = highs[middle] ?? 0;
+    if (high < hash.high || (high === hash.high && (lows[middle] ?? 0) < hash.low)) from = middle + 1;
+    else to = middle;
   }
-  return low === positions.length ? 0 : low;
+  return from === highs.length ? 0 : from;
 }
 
 /**
- * Consistent hashing on a ring: when a host comes or goes, only its own share of the hashes moves. The hash function
- * is ours, so hashes land on other hosts than Envoy's would. Envoy: RING_HASH.
+ * Consistent hashing on a ring (ketama): when a host comes or goes, only its own share of the hashes moves. The ring is
+ * Envoy's, entry by entry: a key goes to the same host from both. Envoy: RING_HASH.
  */
-export function ringHash(size: RingSize): LoadBalancerFactory {
-  return (hosts, random) => {
-    const ring = buildRing(hosts, size);
-    return {
-      pick(hash, attempt) {
-        const at = find(ring.positions, hash === undefined ? Math.floor(random() * 0x1_0000_0000) : mixBits(hash));
-        return hostAt(hosts, ring.owners[(at + attempt) % ring.owners.length] ?? 0);
-      },
-    };
+export function ringHash(settings: RingSettings = DEFAULT_RING): Policy {
+  return {
+    isHashing: true,
+    create(hosts, scope, given) {
+      const weights = normalWeights(hosts, given);
+      const ring = buildRing(hosts, weights, settings);
+      const choose = (hash: Hash64, attempt: number): Host =>
+        hostAt(hosts, ring.owners[(find(ring, hash) + attempt) % ring.owners.length] ?? 0);
+      const bounded = settings.balanceFactor === 0 ? choose : boundLoad(choose, hosts, weights, settings.balanceFactor, scope);
+      return { pick: (hash, attempt) => bounded(hash ?? randomHash(scope.random), attempt) };
+    },
   };
 }
