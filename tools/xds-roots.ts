@@ -92,6 +92,13 @@ export const ROOTS = [
   'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin',
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest',
   'envoy.extensions.load_balancing_policies.random.v3.Random',
+  'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash',
+  'envoy.extensions.load_balancing_policies.maglev.v3.Maglev',
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset',
+  'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality',
+  'envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided',
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost',
+  'envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
   'envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate',
   'envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig',
@@ -171,6 +178,12 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
       'message SourcedMetadata { type.matcher.v3.MetadataMatcher metadata_matcher = 1; MetadataSource metadata_source = 2; }',
     'oneof rule {': 'SourcedMetadata sourced_metadata = 14;',
     'oneof identifier {': 'SourcedMetadata sourced_metadata = 13; core.v3.TypedExtensionConfig custom = 14;',
+  },
+  'envoy/extensions/load_balancing_policies/common/v3/common.proto': {
+    'message ZoneAwareLbConfig {':
+      'message ForceLocalZone { google.protobuf.UInt32Value min_size = 1; } ' +
+      'enum LocalityBasis { HEALTHY_HOSTS_NUM = 0; HEALTHY_HOSTS_WEIGHT = 1; } ' +
+      'bool force_locality_direct_routing = 4; ForceLocalZone force_local_zone = 5; LocalityBasis locality_basis = 6;',
   },
   'envoy/extensions/common/ratelimit/v3/ratelimit.proto': { 'message LocalRateLimitDescriptor {': 'bool shadow_mode = 3;' },
   'envoy/extensions/filters/http/fault/v3/fault.proto': { 'message FaultAbort {': 'string response_body = 6;' },
