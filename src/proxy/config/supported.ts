@@ -49,7 +49,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // bootstrap
   'envoy.config.bootstrap.v3.Bootstrap':
-    'node static_resources dynamic_resources admin bootstrap_extensions -cluster_manager -stats_config -layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog -overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
+    'node static_resources dynamic_resources admin bootstrap_extensions -cluster_manager -stats_config -layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
   'envoy.config.bootstrap.v3.Admin': 'address access_log -access_log_path -profile_path -ignore_global_conn_limit -socket_options',
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters secrets',
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': 'lds_config cds_config ads_config',
@@ -60,6 +60,19 @@ const ROWS: Readonly<Record<string, string>> = {
     'api_type grpc_services -transport_api_version -set_node_on_first_message_only -request_timeout -refresh_delay -rate_limit_settings',
   'envoy.config.core.v3.GrpcService': 'envoy_grpc initial_metadata timeout',
   'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name authority -max_receive_message_length -skip_envoy_headers',
+  'envoy.config.overload.v3.OverloadManager': 'refresh_interval resource_monitors actions',
+  'envoy.config.overload.v3.ResourceMonitor': 'name typed_config',
+  'envoy.config.overload.v3.OverloadAction': 'name triggers typed_config',
+  'envoy.config.overload.v3.Trigger': 'name threshold scaled',
+  'envoy.config.overload.v3.ThresholdTrigger': 'value',
+  'envoy.config.overload.v3.ScaledTrigger': 'scaling_threshold saturation_threshold',
+  'envoy.config.overload.v3.ScaleTimersOverloadActionConfig': 'timer_scale_factors',
+  'envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer': 'timer min_timeout min_scale',
+  'envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig': 'max_heap_size_bytes',
+  'envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig': 'filename',
+  'envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig': 'max_active_downstream_connections',
+  'envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig': 'mode',
+  'envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig': 'max_memory_bytes',
   'envoy.config.core.v3.Node':
     'id cluster metadata locality user_agent_name user_agent_version -user_agent_build_version -client_features -dynamic_parameters -extensions -listening_addresses',
   'envoy.config.core.v3.BuildVersion': '-version -metadata',
@@ -67,7 +80,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // listeners
   'envoy.config.listener.v3.Listener':
-    'name address internal_listener additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -per_connection_buffer_limit_bytes -stat_prefix drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind -ignore_global_conn_limit -bypass_overload_manager -max_connections_to_accept_per_socket_event',
+    'name address internal_listener additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size -per_connection_buffer_limit_bytes -stat_prefix drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind ignore_global_conn_limit bypass_overload_manager -max_connections_to_accept_per_socket_event',
   'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
   'envoy.config.listener.v3.Listener.InternalListenerConfig': '',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': '-exact_balance',
@@ -124,7 +137,9 @@ const ROWS: Readonly<Record<string, string>> = {
     'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive -use_oghttp2_codec -max_metadata_size -enable_huffman_encoding',
   'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
-    'stat_prefix cluster weighted_clusters on_demand idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration',
+    'stat_prefix cluster weighted_clusters on_demand idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration tunneling_config',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig':
+    'hostname use_post headers_to_add propagate_response_headers post_path propagate_response_trailers request_id_extension request_id_header request_id_metadata_key formatters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'timeout -odcds_config',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
@@ -343,7 +358,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
   'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
   'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': 'upstream_port_override',
-  'envoy.config.cluster.v3.Cluster.RefreshRate': '-base_interval -max_interval',
+  'envoy.config.cluster.v3.Cluster.RefreshRate': 'base_interval max_interval',
+  'envoy.config.cluster.v3.Cluster.CustomClusterType': 'name typed_config',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
@@ -389,6 +405,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints load_balancing_weight priority -metadata -proximity',
   'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status metadata load_balancing_weight',
   'envoy.config.endpoint.v3.Endpoint': 'address hostname additional_addresses health_check_config',
+  'envoy.config.endpoint.v3.Endpoint.AdditionalAddress': 'address',
   'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': 'port_value hostname address disable_active_health_check',
 
   'istio.networking.nds.v1.NameTable': 'table',

@@ -2,7 +2,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { AccessLog } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import type { TcpProxy } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { durationMs } from '../config/durations.ts';
-import { directConnector, type TcpConnector } from './tcp-upstream.ts';
+import { readTunneling, type TunnelSettings } from './tunnel-config.ts';
 
 /** TcpProxy, read and checked. */
 export interface TcpProxyConfig {
@@ -18,8 +18,8 @@ export interface TcpProxyConfig {
   readonly hashesSource: boolean;
   /** Where a missing cluster is asked for, and how long it is waited for; undefined: it is not. */
   readonly onDemandMs: number | undefined;
-  /** Direct, or through a tunnel (`tunneling_config`). */
-  readonly connector: TcpConnector;
+  /** Connections are tunnels; undefined: they are direct. */
+  readonly tunneling: TunnelSettings | undefined;
   readonly accessLog: readonly AccessLog[];
   /** Of the filter's configuration, for errors that show later. */
   readonly path: string;
@@ -60,7 +60,7 @@ export function readTcpProxy(config: TcpProxy, path: string): TcpProxyConfig {
     maxConnectAttempts: attempts,
     hashesSource: config.hashPolicy.length > 0,
     onDemandMs: config.onDemand && durationMs(config.onDemand.timeout, ON_DEMAND_MS),
-    connector: directConnector,
+    tunneling: config.tunnelingConfig && readTunneling(config.tunnelingConfig, `${path}.tunneling_config`),
     accessLog: config.accessLog,
     path,
   };

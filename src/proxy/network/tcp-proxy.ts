@@ -3,6 +3,8 @@ import { createAccessLogs } from '../telemetry/access-log.ts';
 import type { NetworkFilter } from './filter.ts';
 import { readTcpProxy, type TcpProxyConfig } from './tcp-proxy-config.ts';
 import { TcpSession } from './tcp-session.ts';
+import { directConnector } from './tcp-upstream.ts';
+import { tunnelConnector } from './tunnel-upstream.ts';
 
 /** Carries bytes between a client and a host of a cluster. Envoy: envoy.filters.network.tcp_proxy. */
 export const tcpProxy: NetworkFilter<typeof TcpProxySchema, TcpProxyConfig> = {
@@ -17,6 +19,7 @@ export const tcpProxy: NetworkFilter<typeof TcpProxySchema, TcpProxyConfig> = {
       clusters,
       clock,
       random,
+      connector: config.tunneling === undefined ? directConnector : tunnelConnector(config.tunneling, clock),
       accessLog: createAccessLogs(config.accessLog, `${config.path}.access_log`, logSink, random),
       stats: {
         total: own.counter('downstream_cx_total'),

@@ -11,6 +11,7 @@ import type { Counter, Gauge } from '../telemetry/stats.ts';
 import type { TcpProxyConfig } from './tcp-proxy-config.ts';
 import { tcpStreamInfo } from './tcp-stream-info.ts';
 import { type TcpObserver, tcpObservers } from './tcp-observer.ts';
+import type { TcpConnector } from './tcp-upstream.ts';
 
 interface TcpStats {
   readonly total: Counter;
@@ -30,6 +31,8 @@ export interface TcpScope {
   readonly clock: Clock;
   readonly random: Random;
   readonly accessLog: AccessLogger;
+  /** Direct, or through tunnels. */
+  readonly connector: TcpConnector;
 }
 
 const NO_HEALTHY_UPSTREAM = flagBit('UH');
@@ -147,7 +150,7 @@ export class TcpSession {
     this.#info.attempts++;
     this.#info.upstream = host;
     host.requestsTotal.value++;
-    const { connector } = this.#scope.config;
+    const { connector } = this.#scope;
     const isCounted = !connector.countsConnections;
     if (isCounted) {
       host.activeConnections++;

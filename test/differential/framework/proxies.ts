@@ -54,8 +54,8 @@ async function stop(child: ChildProcess): Promise<void> {
 interface ListenersJson {
   readonly listener_statuses: readonly {
     readonly name: string;
-    /** Of one that is not bound, only Envoy has it. */
-    readonly local_address?: { readonly socket_address: { readonly port_value: number } };
+    /** Of one that is not bound, only Envoy has it; of an internal one it is of another kind. */
+    readonly local_address?: { readonly socket_address?: { readonly port_value: number } };
   }[];
 }
 
@@ -63,7 +63,7 @@ interface ListenersJson {
 async function listeningPorts(socketPath: string): Promise<ReadonlyMap<string, number> | undefined> {
   if ((await ask({ socketPath }, '/ready')).status !== 200) return undefined;
   const { listener_statuses: all } = JSON.parse((await ask({ socketPath }, '/listeners?format=json')).text) as ListenersJson;
-  return new Map(all.map(({ name, local_address: local }) => [name, local?.socket_address.port_value ?? 0]));
+  return new Map(all.map(({ name, local_address: local }) => [name, local?.socket_address?.port_value ?? 0]));
 }
 
 /** As `listeningPorts`; waits for them, no longer than the process lives. */
