@@ -8,7 +8,7 @@ import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '../../x
 import { createStats } from '../telemetry/registry.ts';
 import { buildCluster, type ClusterScope, type MutableCluster } from './build-cluster.ts';
 import type { Host, PickContext } from './cluster.ts';
-import type { NameResolver } from './resolver.ts';
+import type { NameResolver } from './dns/resolver.ts';
 import { seededRandom } from './testing/fake-hosts.ts';
 
 const open: MutableCluster[] = [];

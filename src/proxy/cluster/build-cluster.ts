@@ -1,5 +1,8 @@
 import { ConfigError } from '../../core/errors.ts';
-import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import {
+  type Cluster as ClusterProto,
+  UpstreamConnectionOptions_FirstAddressFamilyVersion as FirstFamily,
+} from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { positiveDurationMs } from '../config/durations.ts';
 import type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 import { type ClusterSettings, RuntimeCluster } from './runtime-cluster.ts';
@@ -11,7 +14,7 @@ import { levels } from './lb/levels.ts';
 import { DEFAULT_ZONE_RULE } from './lb/zone-source.ts';
 import { readLimits } from './limits.ts';
 import { readOutlierSettings } from './outlier-settings.ts';
-import { systemResolver } from './resolver.ts';
+import { systemResolver } from './dns/resolver.ts';
 import { readSourceAddresses } from './source-address.ts';
 import { buildTransports, type Transports } from './transports.ts';
 
@@ -20,12 +23,28 @@ export type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 const CONNECT_TIMEOUT_MS = 5000;
 const PANIC_THRESHOLD_PERCENT = 50;
 
+const FIRST_FAMILIES = new Map<FirstFamily, 4 | 6 | 'any'>([
+  [FirstFamily.DEFAULT, 'any'],
+  [FirstFamily.V4, 4],
+  [FirstFamily.V6, 6],
+]);
+
 function readBalancing(config: ClusterProto, path: string): ClusterSettings['balancing'] {
   const isWeighted = config.commonLbConfig?.localityConfigSpecifier.case === 'localityWeightedLbConfig';
   return {
     build: levels(readPolicy(config, path), isWeighted ? { kind: 'weighted' } : { kind: 'zones', ...DEFAULT_ZONE_RULE }),
     panicThreshold: config.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD_PERCENT,
   };
+}
+
+function readAddressOrder(config: ClusterProto, path: string): ClusterSettings['addressOrder'] {
+  const order = config.upstreamConnectionOptions?.happyEyeballsConfig;
+  const firstFamily = FIRST_FAMILIES.get(order?.firstAddressFamilyVersion ?? FirstFamily.DEFAULT);
+  if (firstFamily === undefined) {
+    const at = `${path}.upstream_connection_options.happy_eyeballs_config.first_address_family_version`;
+    throw new ConfigError(at, `${order?.firstAddressFamilyVersion} is not supported by Tulle: only V4 and V6 are`);
+  }
+  return { firstFamily: firstFamily === 'any' ? undefined : firstFamily, firstCount: Math.max(1, order?.firstAddressFamilyCount ?? 1) };
 }
 
 /**
@@ -44,6 +63,7 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
     balancing: readBalancing(config, path),
     outlier: config.outlierDetection && readOutlierSettings(config.outlierDetection, `${path}.outlier_detection`),
     discovery: readDiscovery(config, path),
+    addressOrder: readAddressOrder(config, path),
     watchHealth: (health) => createHealthWatch(config, path, health),
   };
   const stats = scope.stats.scope(`cluster.${config.name}`);

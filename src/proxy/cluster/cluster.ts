@@ -15,6 +15,8 @@ export type Outcome =
 /** One endpoint of a cluster. Fields are read on the hot path. */
 export interface Host {
   readonly address: NetAddress;
+  /** All of its addresses in the order in which they are tried, `address` among them; undefined where that is the only one. */
+  readonly addresses?: readonly NetAddress[] | undefined;
   /** `10.0.0.1:80`: unique in its cluster. */
   readonly key: string;
   readonly hostname: string;
@@ -75,6 +77,8 @@ export interface Transport {
 
 export interface ConnectOptions {
   readonly timeoutMs: number;
+  /** Which of the host's addresses to connect to; absent: `Host.address`. */
+  readonly address?: NetAddress;
   /** Protocols to offer where the context names none (Envoy: application protocol fallback). */
   readonly alpnFallback?: readonly string[];
   /** Protocols to offer whatever the context names. */

@@ -28,6 +28,8 @@ export interface EndpointCheck {
 export interface Endpoint {
   /** An IP address, a path, or (where the cluster resolves names) a name; with its port. */
   readonly address: NetAddress;
+  /** Further addresses of the same host, to be tried where the first does not connect; absent: none. */
+  readonly additional?: readonly NetAddress[];
   /** Name of the endpoint; '' without. */
   readonly hostname: string;
   readonly weight: number;
@@ -54,16 +56,15 @@ export const NO_ENDPOINTS: Assignment = { endpoints: [], overprovisioning: 1.4 }
 const HIGHEST_PRIORITY_NUMBER = 128;
 
 /** True where an endpoint can be connected to as it is: an IP address, a Unix socket or an internal listener. */
-function isConnectable(endpoint: Endpoint): boolean {
-  const { address } = endpoint;
+function isConnectable(address: NetAddress): boolean {
   return address.host.startsWith('/') || net.isIP(address.host) !== 0 || internalListenerOf(address) !== undefined;
 }
 
 /** Throws ConfigError at `path` for an endpoint that would have to be resolved. */
 export function refuseNames(assignment: Assignment, path: string): void {
-  const named = assignment.endpoints.find((endpoint) => !isConnectable(endpoint));
-  if (named !== undefined)
-    throw new ConfigError(path, `${named.address.host} is not an IP address, and a cluster of this type resolves no names`);
+  const addresses = assignment.endpoints.flatMap(({ address, additional = [] }) => [address, ...additional]);
+  const named = addresses.find((address) => !isConnectable(address));
+  if (named !== undefined) throw new ConfigError(path, `${named.host} is not an IP address, and a cluster of this type resolves no names`);
 }
 
 /** Where an endpoint stands: an address as of listeners, or an internal listener of this proxy. */
@@ -122,11 +123,18 @@ export function checkAddressOf({ address, check }: Endpoint): NetAddress {
 
 function readEndpoint(endpoint: LbEndpoint, locality: LocalityLbEndpoints, path: string): Endpoint {
   if (endpoint.hostIdentifier.case !== 'endpoint') throw new ConfigError(path, 'endpoint is missing');
-  const { address, hostname } = endpoint.hostIdentifier.value;
+  const { address, hostname, additionalAddresses } = endpoint.hostIdentifier.value;
   if (endpoint.loadBalancingWeight === 0) throw new ConfigError(`${path}.load_balancing_weight`, '0 is below 1');
   const { region = '', zone = '', subZone = '' } = locality.locality ?? {};
   return {
     address: readEndpointAddress(address, `${path}.endpoint.address`),
+    ...(additionalAddresses.length === 0
+      ? {}
+      : {
+          additional: additionalAddresses.map((each, i) =>
+            readAddress(each.address, `${path}.endpoint.additional_addresses[${i}].address`),
+          ),
+        }),
     hostname,
     weight: endpoint.loadBalancingWeight ?? 1,
     health: healthOf(endpoint.healthStatus),

@@ -50,6 +50,7 @@ export interface HostOwner {
  */
 export class ClusterHost implements Host {
   readonly address: NetAddress;
+  addresses: readonly NetAddress[] | undefined = undefined;
   readonly key: string;
   readonly hostname: string;
   readonly transport: Transport;

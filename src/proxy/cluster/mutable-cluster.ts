@@ -7,7 +7,7 @@ import type { StatsScope } from '../telemetry/stats.ts';
 import type { Cluster, Host } from './cluster.ts';
 import type { FindInternal } from './internal-dial.ts';
 import type { LocalZone } from './lb/picker.ts';
-import type { NameResolver } from './resolver.ts';
+import type { NameResolver } from './dns/resolver.ts';
 
 /** What clusters are built with: the parts of the running proxy that they may use. */
 export interface ClusterScope {

@@ -6,12 +6,13 @@ import { type BalancerSettings, buildPicker, type Picker } from './balancer.ts';
 import type { Host, Limits, Outcome, PickContext } from './cluster.ts';
 import type { Discovery, DiscoveryPlan } from './discovery/discovery.ts';
 import { type Assignment, type Endpoint, NO_ENDPOINTS } from './endpoints.ts';
+import { type AddressOrder, orderAddresses } from './happy-eyeballs.ts';
 import { ClusterHost, type HostOwner } from './host.ts';
 import type { HttpSettings } from './http-options.ts';
 import type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 import { OutlierDetector } from './outlier.ts';
 import type { OutlierSettings } from './outlier-settings.ts';
-import type { NameResolver } from './resolver.ts';
+import type { NameResolver } from './dns/resolver.ts';
 import type { Transports } from './transports.ts';
 
 /** A cluster's configuration, read and checked. */
@@ -25,6 +26,7 @@ export interface ClusterSettings {
   readonly balancing: BalancerSettings;
   readonly outlier: OutlierSettings | undefined;
   readonly discovery: DiscoveryPlan;
+  readonly addressOrder: AddressOrder;
   /** Begins active checks and failure accrual, where they are asked for. Throws ConfigError. */
   watchHealth(scope: HealthScope): HealthWatch | undefined;
 }
@@ -113,7 +115,10 @@ export class RuntimeCluster implements MutableCluster {
   }
 
   #createHost(endpoint: Endpoint): ClusterHost {
-    return new ClusterHost(endpoint, this.#transports.choose(endpoint.metadata), this.#hostOwner);
+    const host = new ClusterHost(endpoint, this.#transports.choose(endpoint.metadata), this.#hostOwner);
+    if (endpoint.additional !== undefined && endpoint.additional.length > 0)
+      host.addresses = orderAddresses([endpoint.address, ...endpoint.additional], this.#settings.addressOrder);
+    return host;
   }
 
   #report(host: ClusterHost, outcome: Outcome): void {

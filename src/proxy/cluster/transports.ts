@@ -11,6 +11,7 @@ import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { TlsTransport } from '../tls/upstream.ts';
 import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
+import { tryingAll } from './happy-eyeballs.ts';
 import { connectInternal, type FindInternal, NOTHING_PASSED } from './internal-dial.ts';
 import { internalUpstream } from './internal-upstream.ts';
 import { chooseTransport, type TransportMatch } from './transport-match.ts';
@@ -46,9 +47,9 @@ const KEEPALIVE_SECONDS = 7200;
 function plainTransport(keepAliveMs: number, find: FindInternal): Transport {
   return {
     isTls: false,
-    connect(host: Host, { timeoutMs, bind }: ConnectOptions, handlers: TransportHandlers) {
-      if (internalListenerOf(host.address) !== undefined) return connectInternal(find, host.address, NOTHING_PASSED, handlers);
-      connectTcp(host.address, { timeoutMs, keepAliveMs, ...(bind === undefined ? {} : { bind }) }, handlers);
+    connect(host: Host, { timeoutMs, bind, address = host.address }: ConnectOptions, handlers: TransportHandlers) {
+      if (internalListenerOf(address) !== undefined) return connectInternal(find, address, NOTHING_PASSED, handlers);
+      connectTcp(address, { timeoutMs, keepAliveMs, ...(bind === undefined ? {} : { bind }) }, handlers);
     },
   };
 }
@@ -98,8 +99,13 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
     const transport = build(match.transportSocket, `${path}.transport_socket_matches[${i}].transport_socket`);
     return { name: match.name, match: match.match ?? {}, transport };
   });
+  // one for each, so that hosts can tell by identity whether their transport is the same
+  const trying = new Map([fallback, ...matches.map(({ transport }) => transport)].map((inner) => [inner, tryingAll(inner)]));
   return {
-    choose: (metadata) => chooseTransport(matches, metadata, fallback),
+    choose(metadata) {
+      const inner = chooseTransport(matches, metadata, fallback);
+      return trying.get(inner) ?? inner;
+    },
     get isReady() {
       return secured.every((transport) => transport.isReady);
     },

@@ -10,7 +10,7 @@ import type { StatsScope } from '../../telemetry/stats.ts';
 import type { Host, PickContext } from '../cluster.ts';
 import type { Assignment, Endpoint } from '../endpoints.ts';
 import type { ClusterHost } from '../host.ts';
-import type { NameResolver } from '../resolver.ts';
+import type { NameResolver } from '../dns/resolver.ts';
 
 /** What a kind of discovery may use of its cluster. */
 export interface DiscoveryScope {
@@ -52,6 +52,8 @@ export interface DiscoveryPlan {
 export interface DiscoveryKind {
   /** Values of `type`. */
   readonly types: readonly DiscoveryType[];
+  /** Names of `cluster_type`, where it has no `typed_config`. */
+  readonly names: readonly string[];
   /** Messages of `cluster_type.typed_config`, by their full names. */
   readonly messages: readonly string[];
   /** True: it chooses hosts itself, so that `lb_policy` is CLUSTER_PROVIDED. */

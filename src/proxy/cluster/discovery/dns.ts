@@ -1,43 +1,39 @@
+import { ConfigError } from '../../../core/errors.ts';
 import {
   type Cluster as ClusterProto,
   Cluster_DiscoveryType as DiscoveryType,
 } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import { positiveDurationMs } from '../../config/durations.ts';
-import { DnsRefresher, type DnsSettings } from '../dns-refresh.ts';
-import { NO_ENDPOINTS, readAssignment } from '../endpoints.ts';
+import { DnsClusterSchema } from '../../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
+import { type Assignment, NO_ENDPOINTS, readAssignment } from '../endpoints.ts';
 import type { DiscoveryKind } from './discovery.ts';
+import { readDnsSettings } from './dns-settings.ts';
+import { LogicalName } from './logical-name.ts';
+import { StrictNames } from './strict-names.ts';
 
-const REFRESH_MS = 5000;
+function readEndpoints(config: ClusterProto, path: string): Assignment {
+  return config.loadAssignment === undefined ? NO_ENDPOINTS : readAssignment(config.loadAssignment, `${path}.load_assignment`);
+}
 
-function readSettings(config: ClusterProto, path: string): DnsSettings {
-  return {
-    family: config.dnsLookupFamily,
-    refreshMs: positiveDurationMs(config.dnsRefreshRate, REFRESH_MS, `${path}.dns_refresh_rate`),
-    respectsTtl: config.respectDnsTtl,
-    isLogical: config.clusterDiscoveryType.value === DiscoveryType.LOGICAL_DNS,
-  };
+function isLogicalType({ clusterDiscoveryType: type }: ClusterProto): boolean {
+  return type.case === 'clusterType' ? type.value.name === 'envoy.cluster.logical_dns' : type.value === DiscoveryType.LOGICAL_DNS;
 }
 
 /** STRICT_DNS and LOGICAL_DNS: the names of `load_assignment` are resolved again and again. */
 export const dnsDiscovery: DiscoveryKind = {
   types: [DiscoveryType.STRICT_DNS, DiscoveryType.LOGICAL_DNS],
-  messages: [],
+  names: ['envoy.cluster.strict_dns', 'envoy.cluster.logical_dns'],
+  messages: [DnsClusterSchema.typeName],
   picksHosts: false,
   read(config, path) {
-    const settings = readSettings(config, path);
-    const assignment = config.loadAssignment ? readAssignment(config.loadAssignment, `${path}.load_assignment`) : NO_ENDPOINTS;
-    return {
-      create(scope) {
-        const refresher = new DnsRefresher(settings, {
-          ...scope,
-          onEndpoints: (endpoints) => scope.assign({ ...assignment, endpoints }),
-          onQuery(isAnswered) {
-            scope.stats.counter('update_attempt').value++;
-            scope.stats.counter(isAnswered ? 'update_success' : 'update_failure').value++;
-          },
-        });
-        return { start: () => refresher.assign(assignment.endpoints), close: () => refresher.close() };
-      },
-    };
+    const settings = readDnsSettings(config, isLogicalType(config), path);
+    const assignment = readEndpoints(config, path);
+    if (!settings.isLogical) return { create: (scope) => new StrictNames(settings, assignment, scope) };
+    const [endpoint, ...others] = assignment.endpoints;
+    if (endpoint === undefined || others.length > 0)
+      throw new ConfigError(
+        `${path}.load_assignment`,
+        `has ${assignment.endpoints.length} endpoints, and a cluster of logical DNS has one`,
+      );
+    return { create: (scope) => new LogicalName(settings, { ...assignment, endpoints: [endpoint] }, endpoint, scope) };
   },
 };

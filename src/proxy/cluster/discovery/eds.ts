@@ -5,6 +5,7 @@ import type { DiscoveryKind } from './discovery.ts';
 /** EDS: endpoints come from the server of xDS, by the name of the cluster or its `service_name`. */
 export const edsDiscovery: DiscoveryKind = {
   types: [DiscoveryType.EDS],
+  names: ['envoy.cluster.eds'],
   messages: [],
   picksHosts: false,
   read: (config) => ({

@@ -17,8 +17,8 @@ const KINDS: readonly DiscoveryKind[] = [staticDiscovery, dnsDiscovery, edsDisco
 function kindOf(config: ClusterProto, path: string): DiscoveryKind {
   const { case: specifier, value } = config.clusterDiscoveryType;
   if (specifier === 'clusterType') {
-    const message = value.typedConfig === undefined ? '' : typeNameOf(value.typedConfig);
-    const kind = KINDS.find(({ messages }) => messages.includes(message));
+    const message = value.typedConfig && typeNameOf(value.typedConfig);
+    const kind = KINDS.find(({ names, messages }) => (message === undefined ? names.includes(value.name) : messages.includes(message)));
     if (kind === undefined) throw new ConfigError(`${path}.cluster_type`, `${value.name} is not supported`);
     return kind;
   }

@@ -77,6 +77,7 @@ function readSettings(config: ClusterProto, path: string): OriginalDstSettings {
 /** ORIGINAL_DST: whatever address the client wanted to go to. */
 export const originalDstDiscovery: DiscoveryKind = {
   types: [DiscoveryType.ORIGINAL_DST],
+  names: ['envoy.cluster.original_dst'],
   messages: [],
   picksHosts: true,
   read(config, path) {

@@ -5,6 +5,7 @@ import type { DiscoveryKind } from './discovery.ts';
 /** STATIC: the endpoints of `load_assignment`, which are addresses. */
 export const staticDiscovery: DiscoveryKind = {
   types: [DiscoveryType.STATIC],
+  names: ['envoy.cluster.static'],
   messages: [],
   picksHosts: false,
   read(config, path) {
