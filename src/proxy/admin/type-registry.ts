@@ -9,6 +9,17 @@ import { GzipSchema } from '../../xds/gen/envoy/extensions/compression/gzip/comp
 import { GzipSchema as GunzipSchema } from '../../xds/gen/envoy/extensions/compression/gzip/decompressor/v3/gzip_pb.ts';
 import { ZstdSchema } from '../../xds/gen/envoy/extensions/compression/zstd/compressor/v3/zstd_pb.ts';
 import { ZstdSchema as UnzstdSchema } from '../../xds/gen/envoy/extensions/compression/zstd/decompressor/v3/zstd_pb.ts';
+import { ClusterConfigSchema as AggregateClusterSchema } from '../../xds/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.ts';
+import { DnsClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
+import { ClusterConfigSchema as DynamicClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
+import { OriginalDstClusterSchema } from '../../xds/gen/envoy/extensions/clusters/original_dst/v3/original_dst_pb.ts';
+import {
+  FilterConfigSchema as DynamicForwardProxySchema,
+  PerRouteConfigSchema as DynamicForwardProxyPerRouteSchema,
+} from '../../xds/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.ts';
+import { FilterConfigSchema as SniDynamicForwardProxySchema } from '../../xds/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.ts';
+import { CaresDnsResolverConfigSchema } from '../../xds/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts';
+import { GetAddrInfoDnsResolverConfigSchema } from '../../xds/gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.ts';
 import { CompressorPerRouteSchema, CompressorSchema } from '../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import { CorsPolicySchema, CorsSchema } from '../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { DecompressorSchema } from '../../xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
@@ -67,6 +78,12 @@ import { PreviousHostsPredicateSchema } from '../../xds/gen/envoy/extensions/ret
 import { PreviousPrioritiesConfigSchema } from '../../xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts';
 import { InternalListenerSchema } from '../../xds/gen/envoy/extensions/bootstrap/internal_listener/v3/internal_listener_pb.ts';
 import { InternalUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream_pb.ts';
+import { ScaleTimersOverloadActionConfigSchema } from '../../xds/gen/envoy/config/overload/v3/overload_pb.ts';
+import { CgroupMemoryConfigSchema } from '../../xds/gen/envoy/extensions/resource_monitors/cgroup_memory/v3/cgroup_memory_pb.ts';
+import { CpuUtilizationConfigSchema } from '../../xds/gen/envoy/extensions/resource_monitors/cpu_utilization/v3/cpu_utilization_pb.ts';
+import { DownstreamConnectionsConfigSchema } from '../../xds/gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.ts';
+import { FixedHeapConfigSchema } from '../../xds/gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb.ts';
+import { InjectedResourceConfigSchema } from '../../xds/gen/envoy/extensions/resource_monitors/injected_resource/v3/injected_resource_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
@@ -140,6 +157,21 @@ export const typeRegistry = createRegistry(
   MetadataFormatterSchema,
   InternalListenerSchema,
   InternalUpstreamTransportSchema,
+  CgroupMemoryConfigSchema,
+  CpuUtilizationConfigSchema,
+  DownstreamConnectionsConfigSchema,
+  FixedHeapConfigSchema,
+  InjectedResourceConfigSchema,
+  ScaleTimersOverloadActionConfigSchema,
+  AggregateClusterSchema,
+  DnsClusterSchema,
+  DynamicClusterSchema,
+  OriginalDstClusterSchema,
+  DynamicForwardProxySchema,
+  DynamicForwardProxyPerRouteSchema,
+  SniDynamicForwardProxySchema,
+  CaresDnsResolverConfigSchema,
+  GetAddrInfoDnsResolverConfigSchema,
   RawBufferSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
