@@ -1,8 +1,8 @@
 /**
  * Reading sockets into one buffer that the whole process shares: no buffer is allocated per read, which is a quarter of
  * a small request's cost, and more than half of a large body's over TLS. `onread` is documented for outgoing sockets; an
- * accepted one has to be built anew around its handle, and one of TLS has to be told after its handshake. These two are
- * the only uses of undocumented fields in this code base. Where those fields are missing, or `TULLE_READ=data` is set,
+ * accepted one has to be built anew around its handle, and one of TLS has to be told after its handshake. Besides
+ * tcp-binding.ts these two are the only uses of undocumented fields in this code base. Where those fields are missing, or `TULLE_READ=data` is set,
  * sockets are read by 'data' events.
  */
 import { Buffer } from 'node:buffer';
@@ -10,7 +10,8 @@ import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 const READ_BYTES = 64 * 1024;
-const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+/** Where every read goes; what is in it holds until the callback that it is given to returns. */
+export const sharedBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
 /** Where a socket's bytes go; set once its reader is known. */
 export interface ReadTarget {
@@ -25,7 +26,7 @@ interface OnRead {
 /** The `onread` option that gives a target views of the shared buffer. */
 export function onReadOption(target: ReadTarget): OnRead {
   return {
-    buffer,
+    buffer: sharedBuffer,
     callback(bytesRead, bytes) {
       target.onRead(bytesRead === bytes.length ? bytes : bytes.subarray(0, bytesRead));
       return true;
@@ -33,9 +34,16 @@ export function onReadOption(target: ReadTarget): OnRead {
   };
 }
 
+let isShared = process.env['TULLE_READ'] !== 'data';
+
 /** Whether sockets are to be read into the shared buffer. */
 export function sharesReads(): boolean {
-  return process.env['TULLE_READ'] !== 'data';
+  return isShared;
+}
+
+/** Has later connections read into the shared buffer, or not: for tests of both. */
+export function shareReads(isOn: boolean): void {
+  isShared = isOn;
 }
 
 /**

@@ -19,3 +19,8 @@ export function takeSlab(): Buffer {
 export function releaseSlab(slab: Buffer): void {
   if (free.length < SLABS_KEPT_MAX) free.push(slab);
 }
+
+/** As `releaseSlab` for several. */
+export function releaseSlabs(slabs: readonly Buffer[]): void {
+  for (const slab of slabs) releaseSlab(slab);
+}

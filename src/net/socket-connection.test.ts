@@ -3,18 +3,21 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import type { Connection, ConnectionHandlers } from './connection.ts';
+import { takeIncoming } from './incoming.ts';
+import { shareReads } from './shared-read.ts';
 import { acceptConnection, connectTcp } from './socket-connection.ts';
+import { useTcpBinding } from './tcp-binding.ts';
 
-const formerMode = process.env['TULLE_READ'];
 after(() => {
-  if (formerMode === undefined) delete process.env['TULLE_READ'];
-  else process.env['TULLE_READ'] = formerMode;
+  shareReads(true);
+  useTcpBinding(true);
 });
 
 async function serve(pauses: boolean, onConnection: (connection: Connection) => void): Promise<{ port: number; server: net.Server }> {
-  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: pauses }, (socket) => onConnection(acceptConnection(socket)));
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: pauses });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  takeIncoming(server, (incoming) => onConnection(incoming.toConnection(incoming.local, incoming.remote)));
   const address = server.address();
   assert(address !== null && typeof address === 'object');
   return { port: address.port, server };
@@ -41,10 +44,11 @@ function echo(connection: Connection): void {
   });
 }
 
-for (const mode of ['onread', 'data']) {
+for (const mode of ['handles', 'onread', 'data']) {
   const inMode = (name: string, run: () => Promise<void>): void => {
     test(`${mode}: ${name}`, async () => {
-      process.env['TULLE_READ'] = mode;
+      useTcpBinding(mode === 'handles');
+      shareReads(mode !== 'data');
       await run();
     });
   };

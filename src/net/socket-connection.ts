@@ -1,70 +1,42 @@
-/** Connections over sockets of Node, plain and TLS, which read into the shared buffer where possible. */
+/** Connections over TCP handles and over sockets of Node, plain and TLS, which read into the shared buffer where possible. */
 import net from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { reportBug } from '../core/bugs.ts';
+import type { TLSSocket } from 'node:tls';
 import type { NetAddress } from './address.ts';
 import type { Connection, ConnectionHandlers } from './connection.ts';
+import type { Duct, DuctOwner } from './duct.ts';
+import { dialHandle } from './handle-dial.ts';
+import { HandleDuct } from './handle-duct.ts';
 import { onReadOption, type ReadTarget, rehome, sharesReads, shareTlsReads } from './shared-read.ts';
+import { SocketDuct } from './socket-duct.ts';
+import { type TcpHandle, tcpBinding } from './tcp-binding.ts';
+import { flushSoon, gather, inTurn, readInTurn } from './turn.ts';
 import { WriteQueue } from './write-queue.ts';
 
-const dirty: SocketConnection[] = [];
-let depth = 0;
-let isFlushQueued = false;
-
-/**
- * A part of a large body waits for what the same turn of the event loop may still read: TLS gives 16 KiB at a time, and
- * each would be a write of its own.
- */
-function flushDirty(): void {
-  isFlushQueued = false;
-  for (const connection of dirty) {
-    if (connection.hasPartOfBody) gather(connection);
-    else connection.flush();
-  }
-  dirty.length = 0;
-}
-
-/** Connections that gather their writes, or have parts of bodies. */
-let gathering: SocketConnection[] = [];
-
-function flushGathering(): void {
-  const connections = gathering;
-  // what a flush makes others write is the next turn's
-  gathering = [];
-  for (const connection of connections) connection.flush();
-}
-
-function gather(connection: SocketConnection): void {
-  if (gathering.length === 0) setImmediate(flushGathering);
-  gathering.push(connection);
-}
-
-/**
- * Runs a callback of a socket; what it writes, to whatever connection, goes out when it returns, one write each. An
- * exception ends the connection and nothing else.
- */
-function inTurn(connection: SocketConnection, run: () => void): void {
-  depth++;
-  try {
-    run();
-  } catch (error) {
-    connection.destroy('bug', true);
-    reportBug(error);
-  } finally {
-    depth--;
-    if (depth === 0 && dirty.length > 0) flushDirty();
-  }
-}
-
-function errorCode(error: Error): string {
-  const code: unknown = Reflect.get(error, 'code');
-  return typeof code === 'string' && code.startsWith('E') && !code.startsWith('ERR_') ? code : error.message;
-}
+/** A write should have no more. */
+const WRITE_BYTES = 65_536;
+/** Bytes that the kernel has not taken above which writers are told to wait, where nobody says otherwise. */
+export const BUFFER_LIMIT_BYTES = 65_536;
 
 const NO_HANDLERS: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
-class SocketConnection implements Connection, ReadTarget {
-  #socket: net.Socket;
+/** Stands for the duct of a connection that has none yet. */
+const NOWHERE: NetAddress = { host: '', port: 0 };
+const NO_DUCT: Duct = {
+  local: NOWHERE,
+  remote: NOWHERE,
+  isDestroyed: true,
+  pendingBytes: 0,
+  writeText() {},
+  writeParts() {},
+  resume() {},
+  pause() {},
+  end() {},
+  destroy() {},
+  reset() {},
+};
+
+class SocketConnection implements Connection, ReadTarget, DuctOwner {
+  #duct = NO_DUCT;
   #handlers = NO_HANDLERS;
   #isReading = false;
   #isDirty = false;
@@ -73,6 +45,7 @@ class SocketConnection implements Connection, ReadTarget {
   #isEnding = false;
   #hasRoom = true;
   #isPaused = false;
+  #bufferLimitBytes = BUFFER_LIMIT_BYTES;
   #error: string | undefined = undefined;
   #early: Uint8Array[] | undefined = undefined;
   /** The peer has ended its side, and not all that it sent before was given. */
@@ -85,48 +58,45 @@ class SocketConnection implements Connection, ReadTarget {
   isClosed = false;
   afterClose: (() => void) | undefined = undefined;
 
-  constructor(socket: net.Socket, local?: NetAddress, remote?: NetAddress) {
-    this.#socket = socket;
+  constructor(local?: NetAddress, remote?: NetAddress) {
     this.#local = local;
     this.#remote = remote;
   }
 
   get local(): NetAddress {
-    return (this.#local ??= { host: this.#socket.localAddress ?? '', port: this.#socket.localPort ?? 0 });
+    return (this.#local ??= this.#duct.local);
   }
 
   get remote(): NetAddress {
-    return (this.#remote ??= { host: this.#socket.remoteAddress ?? '', port: this.#socket.remotePort ?? 0 });
+    return (this.#remote ??= this.#duct.remote);
   }
 
   get pendingBytes(): number {
-    return this.#queue.bytes + this.#socket.writableLength;
+    return this.#queue.bytes + this.#duct.pendingBytes;
   }
 
-  /** A large body's bytes are to be written, but no more than a write may well have. */
   get hasPartOfBody(): boolean {
-    return this.#queue.isLarge && this.#queue.bytes < this.#socket.writableHighWaterMark;
+    return this.#queue.isLarge && this.#queue.bytes < WRITE_BYTES;
   }
 
-  /** Takes over a socket: `isShared` where it reads into the shared buffer by itself. */
-  attach(socket: net.Socket, isShared: boolean): void {
-    this.#socket = socket;
-    // Paused first, for a listener of 'data' would make it flow.
-    socket.pause();
-    if (!isShared) socket.on('data', (bytes: Uint8Array) => this.onRead(bytes));
-    socket.on('end', () => {
-      if (this.#early === undefined) inTurn(this, () => this.#handlers.onEnd());
-      else this.#isEndEarly = true;
-    });
-    socket.on('drain', () => {
-      this.#hasRoom = true;
-      inTurn(this, () => this.#handlers.onDrain());
-    });
-    socket.on('error', (error) => {
-      this.#error ??= errorCode(error);
-    });
-    socket.on('close', () => this.#closed());
-    if (this.#isReading && !this.#isPaused) socket.resume();
+  /** Takes over a duct, which calls this connection. */
+  attach(duct: Duct): void {
+    this.#duct = duct;
+    if (this.#isReading && !this.#isPaused) duct.resume();
+  }
+
+  onDuctEnd(): void {
+    if (this.#early === undefined) inTurn(this, () => this.#handlers.onEnd());
+    else this.#isEndEarly = true;
+  }
+
+  onDuctDrain(): void {
+    this.#hasRoom = true;
+    inTurn(this, () => this.#handlers.onDrain());
+  }
+
+  onDuctError(cause: string): void {
+    this.#error ??= cause;
   }
 
   /** Bytes that were read before this connection had the socket. */
@@ -141,16 +111,7 @@ class SocketConnection implements Connection, ReadTarget {
   }
 
   onRead(bytes: Uint8Array): void {
-    depth++;
-    try {
-      this.#handlers.onData(bytes);
-    } catch (error) {
-      this.destroy('bug', true);
-      reportBug(error);
-    } finally {
-      depth--;
-      if (depth === 0 && dirty.length > 0) flushDirty();
-    }
+    readInTurn(this, this.#handlers, bytes);
   }
 
   read(handlers: ConnectionHandlers): void {
@@ -158,7 +119,7 @@ class SocketConnection implements Connection, ReadTarget {
     if (this.#isReading) return;
     this.#isReading = true;
     if (this.#isPaused) return;
-    if (this.#early === undefined) this.#socket.resume();
+    if (this.#early === undefined) this.#duct.resume();
     else queueMicrotask(() => this.#giveEarly());
   }
 
@@ -183,7 +144,7 @@ class SocketConnection implements Connection, ReadTarget {
     if (this.isClosed || this.#isEnding) return;
     this.flush();
     this.#isEnding = true;
-    this.#socket.end();
+    this.#duct.end();
   }
 
   destroy(reason?: string, reset = false): void {
@@ -193,49 +154,46 @@ class SocketConnection implements Connection, ReadTarget {
     this.#queue.clear();
     this.#early = undefined;
     this.#isEndEarly = false;
-    // only a bare TCP socket has something to reset: Node throws for TLS and for Unix sockets
-    if (reset && !(this.#socket instanceof TLSSocket) && this.#socket.remoteAddress !== undefined) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    if (reset) this.#duct.reset();
+    else this.#duct.destroy();
     // the socket has closed before, and says so no more
-    if (this.#isCloseEarly) queueMicrotask(() => this.#closed());
+    if (this.#isCloseEarly) queueMicrotask(() => this.onDuctClose());
   }
 
   pause(): void {
     this.#isPaused = true;
-    this.#socket.pause();
+    this.#duct.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
     if (this.#early !== undefined || this.#isEndEarly) queueMicrotask(() => this.#giveEarly());
-    else if (this.#isReading) this.#socket.resume();
+    else if (this.#isReading) this.#duct.resume();
   }
 
   flush(): void {
     // what it adds is written here, and needs no flush of its own
     if (this.#isDirty) this.#beforeWrite?.();
     this.#isDirty = false;
-    if (this.isClosed || this.#socket.destroyed) this.#queue.clear();
+    if (this.isClosed || this.#duct.isDestroyed) this.#queue.clear();
     else if (this.#queue.bytes > 0) {
-      // A large write is refused by its size alone even where the kernel has taken all of it.
-      this.#hasRoom = this.#queue.flush(this.#socket) || this.#socket.writableLength === 0;
+      this.#queue.flush(this.#duct);
+      this.#hasRoom = this.#duct.pendingBytes < this.#bufferLimitBytes;
     }
+  }
+
+  limitBuffer(bytes: number): void {
+    this.#bufferLimitBytes = Math.max(1, bytes);
   }
 
   #written(): boolean {
     if (!this.#isDirty) {
       this.#isDirty = true;
       if (this.#isGathering) gather(this);
-      else {
-        dirty.push(this);
-        if (depth === 0 && !isFlushQueued) {
-          isFlushQueued = true;
-          queueMicrotask(flushDirty);
-        }
-      }
+      else flushSoon(this);
     }
     // A lot of bytes in one turn: hand them over now, so that the answer tells whether the kernel takes them.
-    if (this.#queue.bytes > this.#socket.writableHighWaterMark) this.flush();
+    if (this.#queue.bytes > WRITE_BYTES) this.flush();
     return this.#hasRoom;
   }
 
@@ -246,15 +204,15 @@ class SocketConnection implements Connection, ReadTarget {
       if (bytes !== undefined) this.onRead(bytes);
     }
     if (this.#isPaused || this.isClosed) return;
-    this.#socket.resume();
+    this.#duct.resume();
     if (this.#isEndEarly) {
       this.#isEndEarly = false;
       inTurn(this, () => this.#handlers.onEnd());
     }
-    if (this.#isCloseEarly) this.#closed();
+    if (this.#isCloseEarly) this.onDuctClose();
   }
 
-  #closed(): void {
+  onDuctClose(): void {
     if (this.isClosed) return;
     this.#isCloseEarly = this.#error === undefined && (this.#early !== undefined || this.#isEndEarly);
     if (this.#isCloseEarly) return;
@@ -270,12 +228,23 @@ class SocketConnection implements Connection, ReadTarget {
  * put back by `unshift`, are given first. `local` and `remote` spare a system call where they are known.
  */
 export function acceptConnection(socket: net.Socket, local?: NetAddress, remote?: NetAddress): Connection {
-  const connection = new SocketConnection(socket, local, remote);
+  const connection = new SocketConnection(local, remote);
   socket.pause();
   socket.setNoDelay(true);
   takeBuffered(socket, connection);
   const shared = rehome(socket, connection);
-  connection.attach(shared ?? socket, shared !== undefined);
+  connection.attach(new SocketDuct(shared ?? socket, connection, shared !== undefined));
+  return connection;
+}
+
+/** As `acceptConnection` for an accepted handle that is not being read; `early` was read from it before. */
+export function acceptHandle(handle: TcpHandle, early: Uint8Array | undefined, local?: NetAddress, remote?: NetAddress): Connection {
+  const binding = tcpBinding();
+  if (binding === undefined) throw new Error('there are no handles');
+  const connection = new SocketConnection(local, remote);
+  if (early !== undefined) connection.addEarly(early);
+  handle.setNoDelay(true);
+  connection.attach(new HandleDuct(binding, handle, connection));
   return connection;
 }
 
@@ -289,10 +258,11 @@ function takeBuffered(socket: net.Socket, connection: SocketConnection): void {
 
 /** A connection over a TLS socket whose handshake is done (server's or client's side). */
 export function wrapTls(socket: TLSSocket, local?: NetAddress, remote?: NetAddress): Connection {
-  const connection = new SocketConnection(socket, local, remote);
+  const connection = new SocketConnection(local, remote);
   socket.pause();
   takeBuffered(socket, connection);
-  connection.attach(socket, shareTlsReads(socket, { onRead: (bytes) => connection.onReadWhenever(bytes) }));
+  const isShared = shareTlsReads(socket, { onRead: (bytes) => connection.onReadWhenever(bytes) });
+  connection.attach(new SocketDuct(socket, connection, isShared));
   return connection;
 }
 
@@ -308,9 +278,9 @@ export interface TcpOptions {
 /** `onClose` tells of a failure to connect too: error `connection timeout`, or the system's code. */
 export type ConnectHandlers = ConnectionHandlers & { onConnect(connection: Connection): void };
 
-/** Connects to an address or a Unix socket. */
-export function connectTcp(address: NetAddress, options: TcpOptions, handlers: ConnectHandlers): void {
-  const target: ReadTarget = { onRead() {} };
+/** Connects by a socket of Node's; calls back once it is. */
+function dialSocket(address: NetAddress, options: TcpOptions, connection: SocketConnection, onConnect: () => void): void {
+  const target: ReadTarget = { onRead: (bytes) => connection.onRead(bytes) };
   const isShared = sharesReads();
   const where = address.host.startsWith('/')
     ? { path: address.host }
@@ -322,9 +292,13 @@ export function connectTcp(address: NetAddress, options: TcpOptions, handlers: C
     ...(options.keepAliveMs ? { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs } : {}),
     ...(isShared ? { onread: onReadOption(target) } : {}),
   });
-  const connection = new SocketConnection(socket, undefined, address);
-  target.onRead = (bytes) => connection.onRead(bytes);
-  connection.attach(socket, isShared);
+  connection.attach(new SocketDuct(socket, connection, isShared));
+  socket.once('connect', onConnect);
+}
+
+/** Connects to an address or a Unix socket. */
+export function connectTcp(address: NetAddress, options: TcpOptions, handlers: ConnectHandlers): void {
+  const connection = new SocketConnection(undefined, address);
   const timer =
     options.timeoutMs > 0 ? setTimeout(() => connection.destroy('connection timeout'), Math.max(1, options.timeoutMs)) : undefined;
   connection.read({
@@ -334,9 +308,12 @@ export function connectTcp(address: NetAddress, options: TcpOptions, handlers: C
       handlers.onClose(error ?? 'connection closed');
     },
   });
-  socket.once('connect', () => {
+  const onConnect = (): void => {
     clearTimeout(timer);
     connection.read(handlers);
     inTurn(connection, () => handlers.onConnect(connection));
-  });
+  };
+  const binding = tcpBinding();
+  if (binding === undefined || net.isIP(address.host) === 0) dialSocket(address, options, connection, onConnect);
+  else connection.attach(dialHandle(binding, address, options, connection, onConnect));
 }

@@ -5,16 +5,13 @@ import net from 'node:net';
 import { after, test } from 'node:test';
 import tls, { type TLSSocket } from 'node:tls';
 import type { Connection } from './connection.ts';
+import { shareReads } from './shared-read.ts';
 import { wrapTls } from './socket-connection.ts';
 import { createTestCa } from './testing/certificates.ts';
 import { createTlsAcceptor } from './tls-accept.ts';
 import { dialTls } from './tls-dial.ts';
 
-const formerMode = process.env['TULLE_READ'];
-after(() => {
-  if (formerMode === undefined) delete process.env['TULLE_READ'];
-  else process.env['TULLE_READ'] = formerMode;
-});
+after(() => shareReads(true));
 
 const ca = createTestCa('test');
 const pair = ca.issue('DNS:localhost');
@@ -101,7 +98,7 @@ function pattern(length: number): Buffer {
 for (const mode of ['onread', 'data']) {
   const inMode = (name: string, run: () => Promise<void>): void => {
     test(`${mode}: ${name}`, async () => {
-      process.env['TULLE_READ'] = mode;
+      shareReads(mode === 'onread');
       await run();
     });
   };

@@ -5,12 +5,13 @@ import net from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SLAB_BYTES } from './slabs.ts';
+import { SocketDuct } from './socket-duct.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** A socket whose other end keeps all that comes, and reads nothing before `read` is called. */
 async function socketPair(t: {
   after(run: () => void): void;
-}): Promise<{ readonly socket: net.Socket; readonly read: () => Promise<Buffer> }> {
+}): Promise<{ readonly socket: net.Socket; readonly duct: SocketDuct; readonly read: () => Promise<Buffer> }> {
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -23,8 +24,10 @@ async function socketPair(t: {
     peer.destroy();
     server.close();
   });
+  const nobody = { onRead() {}, onDuctEnd() {}, onDuctDrain() {}, onDuctError() {}, onDuctClose() {} };
   return {
     socket,
+    duct: new SocketDuct(socket, nobody, false),
     async read() {
       const pieces: Buffer[] = [];
       peer.on('data', (piece: Buffer) => pieces.push(piece)).resume();
@@ -46,7 +49,7 @@ const PIECE = fc.oneof(
 test('what is queued comes out in order, borrowed bytes as they were', async (t) => {
   const run = async (turns: readonly (readonly Piece[])[]): Promise<void> => {
     const queue = new WriteQueue();
-    const { socket, read } = await socketPair(t);
+    const { socket, duct, read } = await socketPair(t);
     const wanted: Buffer[] = [];
     let fill = 0;
     for (const pieces of turns) {
@@ -63,7 +66,7 @@ test('what is queued comes out in order, borrowed bytes as they were', async (t)
       }
       const bytes = wanted.reduce((sum, { length }) => sum + length, 0);
       assert.equal(queue.bytes + socket.bytesWritten, bytes);
-      queue.flush(socket);
+      queue.flush(duct);
       assert.equal(queue.bytes, 0);
     }
     assert.deepEqual(await read(), Buffer.concat(wanted));
@@ -72,27 +75,27 @@ test('what is queued comes out in order, borrowed bytes as they were', async (t)
 });
 
 test('a slab is not used again while the kernel has not taken it', async (t) => {
-  const { socket, read } = await socketPair(t);
+  const { socket, duct, read } = await socketPair(t);
   const queue = new WriteQueue();
   const wanted: Buffer[] = [];
   for (let turn = 0; turn < 400; turn++) {
     const bytes = Buffer.alloc(SLAB_BYTES - 1, turn);
     wanted.push(bytes);
     queue.addBytes(bytes, true);
-    queue.flush(socket);
+    queue.flush(duct);
   }
   assert.ok(socket.writableLength > 0, 'the kernel took everything: too little was written');
   assert.ok((await read()).equals(Buffer.concat(wanted)));
 });
 
 test('what was cleared is not written', async (t) => {
-  const { socket, read } = await socketPair(t);
+  const { duct, read } = await socketPair(t);
   const queue = new WriteQueue();
   queue.addText('head');
   queue.addBytes(Buffer.alloc(SLAB_BYTES * 2, 1), true);
   queue.clear();
   assert.equal(queue.bytes, 0);
   queue.addText('after');
-  queue.flush(socket);
+  queue.flush(duct);
   assert.equal((await read()).toString(), 'after');
 });

@@ -1,26 +1,10 @@
 import type { Buffer } from 'node:buffer';
-import type { Socket } from 'node:net';
 import { latin1 } from '../wire/http1/bytes.ts';
-import { releaseSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
+import type { ByteSink } from './duct.ts';
+import { releaseSlabs, SLAB_BYTES, takeSlab } from './slabs.ts';
 
 /** Pieces of at most this size are copied into the text that goes out with them; larger ones go into slabs. */
 const SMALL_BYTES = 2048;
-
-function release(slabs: readonly Buffer[]): void {
-  for (const slab of slabs) releaseSlab(slab);
-}
-
-/** Writes the parts as one. The slabs among them are free again once the kernel has taken all. */
-function writeParts(socket: Socket, parts: readonly Uint8Array[], slabs: readonly Buffer[]): boolean {
-  // after an error it is not known who still reads them
-  const done = (error?: Error | null): void => void (error ?? release(slabs));
-  let hasRoom = true;
-  const last = parts.length - 1;
-  if (last > 0) socket.cork();
-  for (const [i, part] of parts.entries()) hasRoom = socket.write(part, i === last ? done : undefined);
-  if (last > 0) socket.uncork();
-  return hasRoom;
-}
 
 /**
  * What is to be written in this turn of the event loop, gathered so that a head and its body are one write. Text is
@@ -62,25 +46,26 @@ export class WriteQueue {
     this.#partBytes += bytes.length;
   }
 
-  /** Writes everything to the socket at once. False: its buffer is full, `drain` follows. */
-  flush(socket: Socket): boolean {
+  /** Hands everything over at once. */
+  flush(sink: ByteSink): void {
     if (!this.isLarge) {
       const text = this.#text;
       this.#text = '';
-      return text === '' || socket.write(text, 'latin1');
+      if (text !== '') sink.writeText(text);
+      return;
     }
     this.#copyText();
     this.#endSlab();
     const parts = this.#parts;
     const slabs = this.#slabs;
     this.#reset();
-    return writeParts(socket, parts, slabs);
+    sink.writeParts(parts, slabs);
   }
 
   clear(): void {
     this.#text = '';
     this.#endSlab();
-    release(this.#slabs);
+    releaseSlabs(this.#slabs);
     this.#reset();
   }
 
