@@ -9,7 +9,7 @@ import { createLog, type LogLevel } from '../core/log.ts';
 import { newCommand, runCommand } from './command.ts';
 import { CliError } from './errors.ts';
 import { checkSocketPath, defaultStateDir, stateDirAt } from './state-dir.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from './package-version.ts';
 
 interface ControlOptions {
   readonly stateDir?: string;

@@ -7,7 +7,7 @@ import { loadBootstrap, type LoadedBootstrap } from '../proxy/config/bootstrap.t
 import { type RunningProxy, startProxy, validateBootstrap } from '../proxy/main.ts';
 import { newCommand, runCommand } from './command.ts';
 import { CliError } from './errors.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from './package-version.ts';
 
 interface ProxyFlags {
   readonly config: string;

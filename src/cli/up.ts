@@ -19,7 +19,7 @@ import { cleanLeftovers, liveRuns, RunRecord } from './up/run-record.ts';
 import { Supervisor } from './up/supervisor.ts';
 import { applicationUser } from './up/user.ts';
 import { readWorkloads } from './up/workload-list.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from './package-version.ts';
 
 const RECONNECT_MS = 200;
 const READY_POLL_MS = 100;

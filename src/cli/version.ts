@@ -1,22 +1,9 @@
 /** `tulle version`. */
-import { readFileSync } from 'node:fs';
-import { isObject, textOf } from './json.ts';
+import { textOf } from './json.ts';
 import { newCommand, outputOption, runCommand } from './command.ts';
 import type { OutputFormat } from './output.ts';
 import { formatRows } from './output.ts';
-
-/** The version in the package's manifest, which stands above both `src/` and `dist/`. */
-export function packageVersion(): string {
-  for (const relative of ['../package.json', '../../package.json']) {
-    try {
-      const manifest: unknown = JSON.parse(readFileSync(new URL(relative, import.meta.url), 'utf8'));
-      if (isObject(manifest) && manifest['name'] === 'tulle') return textOf(manifest['version']);
-    } catch {
-      continue; // not at this depth
-    }
-  }
-  return 'unknown';
-}
+import { packageVersion } from './package-version.ts';
 
 /** Prints the versions of Tulle and of what it runs on. */
 export async function run(args: readonly string[]): Promise<void> {
