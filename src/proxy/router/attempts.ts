@@ -61,7 +61,8 @@ export class Attempts {
   hedge(attempt: Attempt): void {
     attempt.report(outcomeOf('per-try timeout'));
     this.hasTimedOut = true;
-    if (attempt !== this.current || !this.#prepareNext(attempt, undefined)) return;
+    // where nothing is retried on, a try whose time is up is not even one retry too many
+    if (attempt !== this.current || this.retry?.policy.retryOn === 0 || !this.#prepareNext(attempt, undefined)) return;
     (this.#hedged ??= []).push(attempt);
     this.current = undefined;
   }
