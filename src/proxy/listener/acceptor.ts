@@ -2,10 +2,11 @@ import { rm } from 'node:fs/promises';
 import net from 'node:net';
 import { ConfigError } from '../../core/errors.ts';
 import { formatAddress, type NetAddress } from '../../net/address.ts';
+import { type Incoming, takeIncoming } from '../../net/incoming.ts';
 
-/** What takes accepted sockets, paused. */
+/** What takes accepted connections; `local` is our end where the socket listens on one address only. */
 export interface AcceptTarget {
-  onSocket(socket: net.Socket): void;
+  onIncoming(incoming: Incoming, local: NetAddress | undefined): void;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -28,7 +29,7 @@ export class Acceptor {
 
   constructor(wanted: NetAddress, options: { readonly backlog: number; readonly isDualStack: boolean }) {
     this.wanted = wanted;
-    this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => this.#onSocket(socket));
+    this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
     const where = wanted.host.startsWith('/') ? { path: wanted.host } : { host: wanted.host, port: wanted.port };
     this.#options = { ...where, backlog: options.backlog, exclusive: true, ipv6Only: !options.isDualStack };
   }
@@ -39,9 +40,9 @@ export class Acceptor {
     return address === null || typeof address === 'string' ? this.wanted : { host: address.address, port: address.port };
   }
 
-  #onSocket(socket: net.Socket): void {
-    if (this.target === undefined) socket.destroy();
-    else this.target.onSocket(socket);
+  #onIncoming(incoming: Incoming, local: NetAddress | undefined): void {
+    if (this.target === undefined) incoming.destroy();
+    else this.target.onIncoming(incoming, local);
   }
 
   /** Starts listening. Rejects with a ConfigError that names the address; `path` is the address field's. */
@@ -55,6 +56,10 @@ export class Acceptor {
     this.#server.listen(this.#options, resolve);
     await promise;
     this.#server.off('error', onError);
+    const { bound } = this;
+    // a wildcard address, and the IPv6 form of one, is not where the client has connected to
+    const isOne = this.wanted.host.includes('.') && this.wanted.host !== '0.0.0.0';
+    takeIncoming(this.#server, (incoming) => this.#onIncoming(incoming, isOne ? bound : undefined));
     // running out of descriptors ends one accept, not the proxy
     this.#server.on('error', () => {});
   }

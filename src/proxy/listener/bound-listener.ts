@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net';
 import { messageOf } from '../../core/errors.ts';
 import type { NetAddress } from '../../net/address.ts';
 import type { PairedConnection } from '../../net/connection-pair.ts';
+import { type Incoming, incomingPair } from '../../net/incoming.ts';
 import { plainHost, restoreDestination } from '../../net/original-destination.ts';
 import type { PassedOn } from '../cluster/internal-dial.ts';
 import type { NetworkScope } from '../network/filter.ts';
@@ -16,7 +16,6 @@ import type { Inspection } from './inspect.ts';
 import type { ListenerFilters } from './listener-filters.ts';
 import { internalDestination } from './internal-destination.ts';
 import type { AcceptedSocket, ListenerScope, RuntimeListener } from './listener-scope.ts';
-import { isPaired } from './peek.ts';
 import { ProxyProtocolStats } from './proxy-protocol.ts';
 import { type FilterHost, runListenerFilters } from './run-filters.ts';
 
@@ -51,6 +50,10 @@ export interface ListenerSettings {
 
 interface Scope extends ListenerScope {
   readonly listenerStats: StatsScope;
+}
+
+function plain({ host, port }: NetAddress): NetAddress {
+  return { host: plainHost(host), port };
 }
 
 /** Accepts sockets, finds out where they wanted to go and what they speak, and runs them through a filter chain. */
@@ -176,20 +179,19 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     await Promise.resolve();
   }
 
-  /** A socket from one of our own addresses. */
-  onSocket(socket: Socket): void {
-    const local = { host: plainHost(socket.localAddress ?? ''), port: socket.localPort ?? 0 };
-    const remote = { host: plainHost(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
-    const wanted = this.#restore(socket, local);
+  /** A connection to one of our own addresses: `known`, where the acceptor knows which. */
+  onIncoming(incoming: Incoming, known: NetAddress | undefined): void {
+    const local = known ?? plain(incoming.local);
+    const wanted = this.#restore(incoming, local);
     const isRedirected = wanted.host !== local.host || wanted.port !== local.port;
-    this.accept({ socket, remote, local: wanted, isRedirected });
+    this.accept({ incoming, remote: plain(incoming.remote), local: wanted, isRedirected });
   }
 
-  #restore(socket: Socket, local: NetAddress): NetAddress {
+  #restore(incoming: Incoming, local: NetAddress): NetAddress {
     if (this.#settings.filters.originalDst?.(local.port) !== true) return local;
     try {
-      const restored = this.#scope.restoreDestination === undefined ? restoreDestination(socket) : this.#scope.restoreDestination(socket);
-      return restored ?? local;
+      const { restoreDestination: restore = restoreDestination } = this.#scope;
+      return restore(incoming) ?? local;
     } catch (error) {
       this.#scope.log.warn('the original destination cannot be restored', { listener: this.name, error: messageOf(error) });
       return local;
@@ -202,7 +204,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     const restored = this.#settings.filters.originalDst === undefined ? undefined : internalDestination(passed);
     const { metadata, state } = passed;
     this.accept({
-      socket: connection,
+      incoming: incomingPair(connection),
       remote: restored?.remote ?? remote,
       local: restored?.local ?? local,
       isRedirected: restored?.local !== undefined,
@@ -212,8 +214,6 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   }
 
   accept(accepted: AcceptedSocket): void {
-    // an error before somebody listens for it would end the process
-    if (!isPaired(accepted.socket)) accepted.socket.on('error', () => {});
     runListenerFilters(accepted, this.#filterHost);
   }
 

@@ -1,10 +1,9 @@
-import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
-import { acceptConnection, wrapTls } from '../../net/socket-connection.ts';
+import { wrapTls } from '../../net/socket-connection.ts';
 import { type ClientHello, parseClientHello } from '../../wire/tls/client-hello.ts';
 import { stateFrom } from '../http/shared-state.ts';
 import { flagBit, type StreamInfo } from '../http/stream-info.ts';
@@ -16,7 +15,6 @@ import type { DownstreamConnection, PeerTls } from './connection.ts';
 import type { FilterChain } from './filter-chain.ts';
 import type { Inspection } from './inspect.ts';
 import type { AcceptedSocket } from './listener-scope.ts';
-import { isPaired, peek } from './peek.ts';
 
 export interface RunnerScope {
   readonly listenerName: string;
@@ -71,25 +69,20 @@ export class ConnectionRunner {
   run(accepted: AcceptedSocket, inspection: Inspection, chain: FilterChain | undefined): void {
     this.#count('downstream_cx_total');
     if (chain === undefined) {
-      accepted.socket.destroy();
+      accepted.incoming.destroy();
       this.#refused(this.#describe(accepted, inspection.hello, undefined, ''), NO_CHAIN, 'filter_chain_not_found', '');
     } else if (chain.tls === undefined) {
-      const { socket, local, remote } = accepted;
-      const connection = isPaired(socket) ? socket : acceptConnection(socket, local, remote);
-      this.#begin(connection, this.#describe(accepted, inspection.hello, undefined, chain.name), chain);
-    } else if (isPaired(accepted.socket)) {
-      // internal listeners have no chains with TLS
-      accepted.socket.destroy();
+      const { incoming, local, remote } = accepted;
+      this.#begin(incoming.toConnection(local, remote), this.#describe(accepted, inspection.hello, undefined, chain.name), chain);
     } else {
-      this.#secure(accepted, accepted.socket, inspection.hello, chain, chain.tls);
+      this.#secure(accepted, inspection.hello, chain, chain.tls);
     }
   }
 
-  #secure(accepted: AcceptedSocket, socket: Socket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
-    this.#open.add(socket);
-    socket.once('close', () => this.#open.delete(socket));
+  #secure(accepted: AcceptedSocket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
+    const { incoming } = accepted;
     if (hello !== undefined || !tls.needsHello) {
-      this.#shake(accepted, socket, hello, chain, tls);
+      this.#shake(accepted, hello, chain, tls);
       return;
     }
     let found: ClientHello | undefined;
@@ -98,14 +91,24 @@ export class ConnectionRunner {
       if (result.kind === 'hello') found = result.hello;
       return result.kind === 'incomplete' ? undefined : 0;
     };
-    peek(socket, tls.handshakeMs, decide, (end) => {
+    this.#open.add(incoming);
+    incoming.peek(tls.handshakeMs, decide, (end) => {
+      this.#open.delete(incoming);
       // what is no TLS gets its alert from the handshake
-      if (end === 'decided') this.#shake(accepted, socket, found, chain, tls);
-      else socket.destroy();
+      if (end === 'decided') this.#shake(accepted, found, chain, tls);
+      else incoming.destroy();
     });
   }
 
-  #shake(accepted: AcceptedSocket, raw: Socket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
+  #shake(accepted: AcceptedSocket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
+    const raw = accepted.incoming.toSocket();
+    if (raw === undefined) {
+      // internal listeners have no chains with TLS
+      accepted.incoming.destroy();
+      return;
+    }
+    this.#open.add(raw);
+    raw.once('close', () => this.#open.delete(raw));
     tls.accept(raw, hello, {
       onSecure: (socket, peer) => {
         this.#open.delete(raw);

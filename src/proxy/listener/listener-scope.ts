@@ -1,6 +1,5 @@
 import type { NetAddress } from '../../net/address.ts';
-import type { Socket } from 'node:net';
-import type { PairedConnection } from '../../net/connection-pair.ts';
+import type { Incoming } from '../../net/incoming.ts';
 import type { InternalTarget } from '../cluster/internal-dial.ts';
 import type { SecretStore } from '../config/secret-store.ts';
 import type { SharedState } from '../http/shared-state.ts';
@@ -14,12 +13,12 @@ export interface ListenerScope extends Omit<NetworkScope, 'direction' | 'listene
   /** The listener that a connection to this original destination is handed to (`use_original_dst`); see ListenerDirectory. */
   handOff(destination: NetAddress): RuntimeListener | undefined;
   /** Restores a redirected connection's destination; by the kernel's answer where absent. */
-  restoreDestination?(socket: Socket): NetAddress | undefined;
+  restoreDestination?(incoming: Incoming): NetAddress | undefined;
 }
 
-/** An accepted socket on its way through listeners: paused, with what is known of it; or a connection within the process. */
+/** An accepted connection on its way through listeners, with what is known of it. */
 export interface AcceptedSocket {
-  readonly socket: Socket | PairedConnection;
+  readonly incoming: Incoming;
   readonly remote: NetAddress;
   /** The socket's peer where a header named another `remote`. */
   readonly directRemote?: NetAddress;

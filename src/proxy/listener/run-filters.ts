@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
+import type { PeekEnd } from '../../net/incoming.ts';
 import type { ProxyHeader } from '../../wire/proxy-protocol/result.ts';
 import { type Inspection, inspect, NOTHING_FOUND } from './inspect.ts';
 import type { ListenerFilters } from './listener-filters.ts';
 import type { AcceptedSocket } from './listener-scope.ts';
-import { peek, type PeekEnd } from './peek.ts';
 import { type HeaderVerdict, judgeHeader, metadataOf, type ProxyProtocolStats } from './proxy-protocol.ts';
 
 /** The listener for which the filters run. */
@@ -20,7 +20,7 @@ export interface FilterHost {
 }
 
 function close(accepted: AcceptedSocket, host: FilterHost): void {
-  accepted.socket.destroy();
+  accepted.incoming.destroy();
   host.onClosed(accepted);
 }
 
@@ -47,7 +47,7 @@ function look(accepted: AcceptedSocket, host: FilterHost, timeoutMs: number): vo
     found = inspect(bytes, inspectors);
     return found && 0;
   };
-  peek(accepted.socket, timeoutMs, decide, (end) => {
+  accepted.incoming.peek(timeoutMs, decide, (end) => {
     if (end === 'decided') host.onReady(accepted, found ?? NOTHING_FOUND);
     else giveUp(accepted, host, end);
   });
@@ -75,7 +75,7 @@ function readHeader(accepted: AcceptedSocket, host: FilterHost, filter: NonNulla
     verdict = judgeHeader(bytes, filter.settings);
     return verdict && (verdict.kind === 'header' ? verdict.header.lengthBytes : 0);
   };
-  peek(accepted.socket, timeoutMs, decide, (end) => {
+  accepted.incoming.peek(timeoutMs, decide, (end) => {
     if (verdict === undefined || end !== 'decided') {
       giveUp(accepted, host, end);
       return;
