@@ -268,6 +268,9 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'envoy/config/cluster/v3/cluster.proto': {
     'message Cluster {': 'google.protobuf.Duration dns_jitter = 58;',
   },
+  'envoy/config/cluster/v3/outlier_detection.proto': {
+    'message OutlierDetection {': 'google.protobuf.BoolValue detect_degraded_hosts = 26;',
+  },
   'envoy/config/cluster/v3/circuit_breaker.proto': {
     'import "google/protobuf/wrappers.proto";': 'import "google/protobuf/duration.proto";',
     'message RetryBudget {': 'google.protobuf.Duration budget_interval = 3;',

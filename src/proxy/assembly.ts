@@ -253,7 +253,9 @@ export function assemble(options: AssemblyOptions): Assembly {
   const endpoints = new EndpointStore(subscriptions, resources);
   const directory = new ListenerDirectory();
   const findInternal = (name: string): RuntimeListener | undefined => directory.findInternal(name);
-  const clusterScope = { stats, clock, random, secrets, log, logSink, findInternal, onHostRemoved: drainPool };
+  const ejectionFile = bootstrap.clusterManager?.outlierDetection?.eventLogPath ?? '';
+  const outlierLog = ejectionFile === '' ? undefined : logSink.target(ejectionFile);
+  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, onHostRemoved: drainPool };
   const clusters = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, clusterScope),

@@ -11,7 +11,7 @@ import type {
 } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 
 /** What a load assignment says of a host's health: `degraded` is used when nothing healthy is left. */
-export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
+export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy' | 'draining';
 
 /** How an endpoint is checked where not as it gets traffic. Envoy: Endpoint.HealthCheckConfig. */
 export interface EndpointCheck {
@@ -97,6 +97,8 @@ function healthOf(status: HealthStatus): EndpointHealth {
     case HealthStatus.DRAINING:
     case HealthStatus.TIMEOUT:
       return 'unhealthy';
+    case HealthStatus.DRAINING:
+      return 'draining';
     case HealthStatus.DEGRADED:
       return 'degraded';
     default:

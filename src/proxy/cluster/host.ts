@@ -4,37 +4,7 @@ import { formatAddress } from '../../net/address.ts';
 import type { CheckState } from '../health/check-state.ts';
 import type { Host, Outcome, Transport } from './cluster.ts';
 import type { Endpoint } from './endpoints.ts';
-
-/** Attempts in one interval and how many succeeded. */
-export interface Tally {
-  total: number;
-  successes: number;
-}
-
-/** What outlier detection remembers of a host. */
-export interface OutlierState {
-  consecutive5xx: number;
-  consecutiveGatewayFailures: number;
-  consecutiveLocalOriginFailures: number;
-  readonly external: Tally;
-  readonly localOrigin: Tally;
-  /** Times in force: the ejection time is this many times the base. Sinks again while the host behaves. */
-  ejections: number;
-  /** `Clock.monotonicMs` of the end of the ejection; 0 while it is not ejected. */
-  ejectedUntilMs: number;
-}
-
-function freshState(): OutlierState {
-  return {
-    consecutive5xx: 0,
-    consecutiveGatewayFailures: 0,
-    consecutiveLocalOriginFailures: 0,
-    external: { total: 0, successes: 0 },
-    localOrigin: { total: 0, successes: 0 },
-    ejections: 0,
-    ejectedUntilMs: 0,
-  };
-}
+import { OutlierState } from './outlier-state.ts';
 
 /** Whose host it is. */
 export interface HostOwner {
@@ -70,7 +40,7 @@ export class ClusterHost implements Host {
   observe: Host['observe'] = undefined;
   /** As last assigned: health, priority and locality. */
   endpoint: Endpoint;
-  readonly outlier: OutlierState = freshState();
+  readonly outlier: OutlierState = new OutlierState();
   /** What active checks know of it; undefined where there are none. Whoever changes it calls `refreshHealth`. */
   check: CheckState | undefined = undefined;
   onHead: Host['onHead'] = undefined;
@@ -95,12 +65,12 @@ export class ClusterHost implements Host {
   }
 
   get isEjected(): boolean {
-    return this.outlier.ejectedUntilMs > 0;
+    return this.outlier.ejection.isOn;
   }
 
   /** It does not count among those that could carry traffic: it was never checked, or has said so itself. */
   get isExcluded(): boolean {
-    return this.check !== undefined && (this.check.isPending || this.check.isExcluded);
+    return this.endpoint.health === 'draining' || (this.check !== undefined && (this.check.isPending || this.check.isExcluded));
   }
 
   get isTripped(): boolean {
@@ -124,10 +94,11 @@ export class ClusterHost implements Host {
   /** Works out `isHealthy` and `isDegraded` anew after a cause has changed. */
   refreshHealth(): void {
     const { health } = this.endpoint;
-    const isHealthy = health !== 'unhealthy' && this.check?.isFailing !== true && !this.isEjected && !this.#isTripped;
+    const isUsable = health === 'healthy' || health === 'degraded';
+    const isHealthy = isUsable && this.check?.isFailing !== true && !this.isEjected && !this.#isTripped;
     if (isHealthy && !this.isHealthy) this.healthySinceMs = this.#owner.clock.monotonicMs();
     this.isHealthy = isHealthy;
-    this.isDegraded = isHealthy && (health === 'degraded' || this.check?.isDegraded === true);
+    this.isDegraded = isHealthy && (health === 'degraded' || this.check?.isDegraded === true || this.outlier.degradation.isOn);
   }
 
   get healthFlags(): readonly string[] {
@@ -161,5 +132,7 @@ const FLAGS: readonly (readonly [name: string, isSet: (host: ClusterHost) => boo
   ['pending_active_hc', ({ check }) => check?.isPending === true],
   ['excluded_via_immediate_hc_fail', ({ check }) => check?.isExcluded === true],
   ['active_hc_timeout', ({ check }) => check?.hasTimedOut === true],
+  ['eds_status_draining', ({ endpoint }) => endpoint.health === 'draining'],
+  ['degraded_outlier_detection', ({ outlier }) => outlier.degradation.isOn],
   ['tripped_failure_accrual', ({ isTripped }) => isTripped],
 ];

@@ -19,6 +19,8 @@ export interface ClusterScope {
   readonly log: Log;
   /** Where events of health checks and outlier detection are written; absent: nowhere. */
   readonly logSink?: LogSink;
+  /** Where ejections and their ends are written; absent: nowhere. */
+  readonly outlierLog?: { write(line: string): void } | undefined;
   /** The system's where absent. */
   readonly resolver?: NameResolver;
   /** Finds the proxy's own internal listeners; absent: there are none. */

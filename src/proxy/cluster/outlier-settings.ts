@@ -24,6 +24,8 @@ export interface OutlierSettings {
   readonly jitterMs: number;
   readonly maxEjectionPercent: number;
   readonly alwaysEjectsOne: boolean;
+  /** `detect_degraded_hosts`: hosts whose responses say so are used as a last resort. */
+  readonly detectsDegraded: boolean;
   /** An active check that passes ends an ejection. */
   readonly endsByActiveCheck: boolean;
   readonly consecutive5xx: Consecutive;
@@ -51,6 +53,13 @@ const PERCENTAGES = [
   ['enforcingFailurePercentageLocalOrigin', 'enforcing_failure_percentage_local_origin'],
 ] as const;
 
+function readMaxEjection({ maxEjectionTime }: OutlierDetection, baseEjectionMs: number, path: string): number {
+  if (maxEjectionTime === undefined) return Math.max(baseEjectionMs, DEFAULT_MAX_EJECTION_MS);
+  const maxMs = positiveDurationMs(maxEjectionTime, 0, `${path}.max_ejection_time`);
+  if (maxMs < baseEjectionMs) throw new ConfigError(`${path}.max_ejection_time`, 'is below base_ejection_time');
+  return maxMs;
+}
+
 /** Reads `outlier_detection`; `path` is its own. The defaults are Envoy's. */
 export function readOutlierSettings(config: OutlierDetection, path: string): OutlierSettings {
   for (const [field, name] of PERCENTAGES) {
@@ -61,13 +70,11 @@ export function readOutlierSettings(config: OutlierDetection, path: string): Out
   return {
     intervalMs: positiveDurationMs(config.interval, DEFAULT_INTERVAL_MS, `${path}.interval`),
     baseEjectionMs,
-    maxEjectionMs: Math.max(
-      baseEjectionMs,
-      positiveDurationMs(config.maxEjectionTime, DEFAULT_MAX_EJECTION_MS, `${path}.max_ejection_time`),
-    ),
+    maxEjectionMs: readMaxEjection(config, baseEjectionMs, path),
     jitterMs: durationMs(config.maxEjectionTimeJitter, 0),
     maxEjectionPercent: config.maxEjectionPercent ?? 10,
     alwaysEjectsOne: config.alwaysEjectOneHost ?? false,
+    detectsDegraded: config.detectDegradedHosts ?? false,
     endsByActiveCheck: config.successfulActiveHealthCheckUnejectHost ?? true,
     consecutive5xx: { threshold: config.consecutive5xx ?? 5, enforcingPercent: config.enforcingConsecutive5xx ?? 100 },
     consecutiveGatewayFailures: {

@@ -1,25 +1,22 @@
 /**
  * Outlier detection: hosts that keep failing are left out for a while, longer each time. Follows Envoy's "outlier
- * detection" (consecutive errors; success rate and failure percentage once an interval).
+ * detection" (consecutive errors; success rate and failure percentage once an interval; hosts that call themselves
+ * degraded).
  */
 import type { Clock, Random } from '../../core/clock.ts';
-import type { Gauge, StatsScope } from '../telemetry/stats.ts';
+import type { ResponseHead } from '../../wire/http/message.ts';
+import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
 import type { Outcome } from './cluster.ts';
-import type { ClusterHost, Tally } from './host.ts';
+import type { ClusterHost } from './host.ts';
+import { type Cause, CAUSES, type Evidence, type OutlierEvent } from './outlier-events.ts';
+import { belowOthers, failingOften, successRate } from './outlier-rates.ts';
 import type { OutlierSettings } from './outlier-settings.ts';
-
-/** What made a host an outlier, as Envoy's statistics name it. */
-type Cause =
-  | 'consecutive_5xx'
-  | 'consecutive_gateway_failure'
-  | 'consecutive_local_origin_failure'
-  | 'success_rate'
-  | 'local_origin_success_rate'
-  | 'failure_percentage'
-  | 'local_origin_failure_percentage';
+import type { Tally } from './outlier-state.ts';
 
 /** Statuses that stand for failures before any answer, where local and external failures are counted together. */
 const STATUS_OF_FAILURE = { 'connect-failure': 503, timeout: 504, reset: 503 } as const;
+
+const CONSECUTIVE: Evidence = { kind: 'consecutive' };
 
 function isGatewayFailure(status: number): boolean {
   return status === 502 || status === 503 || status === 504;
@@ -30,24 +27,33 @@ function count(tally: Tally, isSuccess: boolean): void {
   if (isSuccess) tally.successes++;
 }
 
-function successRate(tally: Tally): number {
-  return (100 * tally.successes) / tally.total;
-}
-
-/** The rate below which a host stands out: mean - factor * standard deviation. */
-function rateThreshold(rates: readonly number[], deviations: number): number {
-  const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
-  const variance = rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0) / rates.length;
-  return mean - deviations * Math.sqrt(variance);
+/** Counters of a cluster, `outlier_detection.*`; those without "detected" or "enforced" are Envoy's former names. */
+function createCounters(stats: StatsScope): (name: string) => Counter {
+  const causes = Object.keys(CAUSES);
+  const names = [
+    ...causes.flatMap((cause) => [`ejections_detected_${cause}`, `ejections_enforced_${cause}`]),
+    'ejections_enforced_total',
+    'ejections_overflow',
+    'ejections_detected_degradation',
+    'ejections_total',
+    'ejections_consecutive_5xx',
+    'ejections_success_rate',
+  ];
+  const counter = (name: string): Counter => stats.counter(`outlier_detection.${name}`);
+  // all of them stand in the statistics from the start
+  for (const name of names) counter(name);
+  return counter;
 }
 
 export interface OutlierScope {
   readonly clock: Clock;
   readonly random: Random;
   readonly stats: StatsScope;
-  hosts(): readonly ClusterHost[];
+  readonly hosts: () => readonly ClusterHost[];
   /** A host's health has changed. */
-  onChange(host: ClusterHost): void;
+  readonly onChange: (host: ClusterHost) => void;
+  /** Takes what event logs tell; absent: nobody does. */
+  readonly onEvent?: (host: ClusterHost, event: OutlierEvent) => void;
 }
 
 /** Watches the hosts of one cluster. `tick` is to be called once an interval. */
@@ -55,11 +61,18 @@ export class OutlierDetector {
   readonly #settings: OutlierSettings;
   readonly #scope: OutlierScope;
   readonly #active: Gauge;
+  readonly #counter: (name: string) => Counter;
 
   constructor(settings: OutlierSettings, scope: OutlierScope) {
     this.#settings = settings;
     this.#scope = scope;
     this.#active = scope.stats.gauge('outlier_detection.ejections_active');
+    this.#counter = createCounters(scope.stats);
+  }
+
+  /** A host has come to the cluster. */
+  watch(host: ClusterHost): void {
+    if (this.#settings.detectsDegraded) host.addHeadReader((head) => this.#onHead(host, head));
   }
 
   /** Counts how an attempt at `host` ended, and ejects it where that was one failure too many. */
@@ -68,10 +81,9 @@ export class OutlierDetector {
     if (outcome.kind === 'status') {
       if (isSplit) this.#localOriginSuccess(host);
       this.#status(host, outcome.status);
-    } else if (isSplit) {
-      this.#localOriginFailure(host);
-    } else {
-      this.#status(host, STATUS_OF_FAILURE[outcome.cause]);
+    } else if (outcome.kind === 'local-origin-failure') {
+      if (isSplit) this.#localOriginFailure(host);
+      else this.#status(host, STATUS_OF_FAILURE[outcome.cause]);
     }
   }
 
@@ -86,11 +98,12 @@ export class OutlierDetector {
     const { consecutive5xx, consecutiveGatewayFailures } = this.#settings;
     state.consecutiveGatewayFailures = isGatewayFailure(status) ? state.consecutiveGatewayFailures + 1 : 0;
     if (isGatewayFailure(status) && state.consecutiveGatewayFailures === consecutiveGatewayFailures.threshold) {
-      this.#detect(host, 'consecutive_gateway_failure', consecutiveGatewayFailures.enforcingPercent);
+      this.#detect(host, 'consecutive_gateway_failure', consecutiveGatewayFailures.enforcingPercent, CONSECUTIVE);
       state.consecutiveGatewayFailures = 0;
     }
     if (++state.consecutive5xx === consecutive5xx.threshold) {
-      this.#detect(host, 'consecutive_5xx', consecutive5xx.enforcingPercent);
+      if (!host.isEjected) this.#counter('ejections_consecutive_5xx').value++;
+      this.#detect(host, 'consecutive_5xx', consecutive5xx.enforcingPercent, CONSECUTIVE);
       state.consecutive5xx = 0;
     }
   }
@@ -104,22 +117,27 @@ export class OutlierDetector {
     const { threshold, enforcingPercent } = this.#settings.consecutiveLocalOriginFailures;
     count(host.outlier.localOrigin, false);
     if (++host.outlier.consecutiveLocalOriginFailures !== threshold) return;
-    this.#detect(host, 'consecutive_local_origin_failure', enforcingPercent);
+    this.#detect(host, 'consecutive_local_origin_failure', enforcingPercent, CONSECUTIVE);
     host.outlier.consecutiveLocalOriginFailures = 0;
   }
 
-  #detect(host: ClusterHost, cause: Cause, enforcingPercent: number): void {
+  #detect(host: ClusterHost, cause: Cause, enforcingPercent: number, evidence: Evidence): void {
     if (host.isEjected) return;
-    const { stats, random } = this.#scope;
-    stats.counter(`outlier_detection.ejections_detected_${cause}`).value++;
+    this.#counter(`ejections_detected_${cause}`).value++;
     if (!this.#mayEject()) {
-      stats.counter('outlier_detection.ejections_overflow').value++;
+      this.#counter('ejections_overflow').value++;
       return;
     }
-    if (random() * 100 >= enforcingPercent) return;
-    stats.counter('outlier_detection.ejections_enforced_total').value++;
-    stats.counter(`outlier_detection.ejections_enforced_${cause}`).value++;
-    this.#eject(host);
+    if (cause === 'consecutive_5xx' || cause === 'success_rate') this.#counter('ejections_total').value++;
+    const isEnforced = this.#scope.random() * 100 < enforcingPercent;
+    if (isEnforced) {
+      this.#counter('ejections_enforced_total').value++;
+      this.#counter(`ejections_enforced_${cause}`).value++;
+      host.outlier.ejection.begin(this.#scope.clock.monotonicMs(), this.#settings, this.#scope.random);
+      this.#active.value++;
+      this.#changed(host);
+    }
+    this.#scope.onEvent?.(host, { action: 'EJECT', cause, evidence, isEnforced });
   }
 
   /** True where one more ejection stays within `max_ejection_percent` of the cluster. */
@@ -129,45 +147,48 @@ export class OutlierDetector {
     return (this.#active.value === 0 && alwaysEjectsOne) || 100 * (this.#active.value + 1) <= maxEjectionPercent * total;
   }
 
-  #eject(host: ClusterHost): void {
-    const { baseEjectionMs, maxEjectionMs, jitterMs } = this.#settings;
-    const state = host.outlier;
-    if (baseEjectionMs * state.ejections < maxEjectionMs) state.ejections++;
-    const lengthMs = Math.min(baseEjectionMs * state.ejections, maxEjectionMs) + jitterMs * this.#scope.random();
-    state.ejectedUntilMs = this.#scope.clock.monotonicMs() + lengthMs;
-    this.#active.value++;
-    this.#changed(host);
-  }
-
   #changed(host: ClusterHost): void {
     host.refreshHealth();
     this.#scope.onChange(host);
   }
 
-  /** Ends ejections that have lasted long enough, then looks for hosts that fail more than the others. */
+  /** A host that says itself that it is the worse choice. */
+  #onHead(host: ClusterHost, { status, headers }: ResponseHead): void {
+    const { ejection, degradation } = host.outlier;
+    if (status < 200 || status > 299 || degradation.isOn || !headers.has('x-envoy-degraded')) return;
+    this.#counter('ejections_detected_degradation').value++;
+    // ejection goes before
+    if (ejection.isOn) return;
+    degradation.begin(this.#scope.clock.monotonicMs(), this.#settings, this.#scope.random);
+    this.#changed(host);
+    this.#scope.onEvent?.(host, { action: 'DEGRADE' });
+  }
+
+  /** Ends measures that have lasted long enough, then looks for hosts that fail more than the others. */
   tick(): void {
     const hosts = this.#scope.hosts();
     const nowMs = this.#scope.clock.monotonicMs();
     for (const host of hosts) {
-      const state = host.outlier;
-      if (!host.isEjected) {
-        if (state.ejections > 0) state.ejections--;
-      } else if (nowMs >= state.ejectedUntilMs) {
-        this.#release(host);
-      }
+      const { ejection, degradation } = host.outlier;
+      if (ejection.isOver(nowMs, this.#settings)) this.#release(host);
+      if (!degradation.isOver(nowMs, this.#settings)) continue;
+      degradation.end(nowMs);
+      this.#changed(host);
     }
     this.#compare(hosts, (host) => host.outlier.external, '');
-    if (this.#settings.isSplit) this.#compare(hosts, (host) => host.outlier.localOrigin, 'local_origin_');
+    this.#compare(hosts, (host) => host.outlier.localOrigin, 'local_origin_');
+    for (const { outlier } of hosts) {
+      outlier.ejection.sink(nowMs, this.#settings);
+      outlier.degradation.sink(nowMs, this.#settings);
+    }
   }
 
   #release(host: ClusterHost): void {
-    const state = host.outlier;
-    state.ejectedUntilMs = 0;
-    state.consecutive5xx = 0;
-    state.consecutiveGatewayFailures = 0;
-    state.consecutiveLocalOriginFailures = 0;
+    host.outlier.ejection.end(this.#scope.clock.monotonicMs());
+    host.outlier.forgetFailures();
     this.#active.value--;
     this.#changed(host);
+    this.#scope.onEvent?.(host, { action: 'UNEJECT' });
   }
 
   /** An active check of a host that is not failing has passed, which ends its ejection unless that is turned off. */
@@ -180,25 +201,22 @@ export class OutlierDetector {
     if (host.isEjected) this.#active.value--;
   }
 
-  #compare(hosts: readonly ClusterHost[], tallyOf: (host: ClusterHost) => Tally, origin: '' | 'local_origin_'): void {
+  #compare(all: readonly ClusterHost[], tallyOf: (host: ClusterHost) => Tally, origin: '' | 'local_origin_'): void {
     const { successRate: rate, failurePercentage: share } = this.#settings;
     const enforcing = origin === '' ? 'enforcingPercent' : 'enforcingLocalOriginPercent';
-    const busy = hosts.filter((host) => !host.isEjected && tallyOf(host).total >= rate.requestVolume);
-    if (rate[enforcing] > 0 && busy.length > 0 && busy.length >= rate.minimumHosts) {
-      const threshold = rateThreshold(
-        busy.map((host) => successRate(tallyOf(host))),
-        rate.deviations,
-      );
-      for (const host of busy) {
-        if (successRate(tallyOf(host)) < threshold) this.#detect(host, `${origin}success_rate`, rate[enforcing]);
-      }
+    const hosts = all.filter((host) => !host.isEjected);
+    const below = belowOthers(hosts, tallyOf, rate);
+    const often = failingOften(hosts, tallyOf, share);
+    for (const host of below.hosts) {
+      this.#counter('ejections_success_rate').value++;
+      const { average = 0, threshold = 0 } = below.rates ?? {};
+      const evidence: Evidence = { kind: 'success-rate', own: successRate(tallyOf(host)), average, threshold };
+      this.#detect(host, `${origin}success_rate`, rate[enforcing], evidence);
     }
-    const heard = hosts.filter((host) => !host.isEjected && tallyOf(host).total >= share.requestVolume);
-    if (share[enforcing] > 0 && heard.length > 0 && heard.length >= share.minimumHosts) {
-      for (const host of heard) {
-        if (100 - successRate(tallyOf(host)) >= share.thresholdPercent) this.#detect(host, `${origin}failure_percentage`, share[enforcing]);
-      }
+    for (const host of often) {
+      const evidence: Evidence = { kind: 'failure-percentage', own: successRate(tallyOf(host)) };
+      this.#detect(host, `${origin}failure_percentage`, share[enforcing], evidence);
     }
-    for (const host of hosts) Object.assign(tallyOf(host), { total: 0, successes: 0 });
+    for (const host of all) Object.assign(tallyOf(host), { total: 0, successes: 0 });
   }
 }

@@ -10,7 +10,8 @@ import { type AddressOrder, orderAddresses } from './happy-eyeballs.ts';
 import { ClusterHost, type HostOwner } from './host.ts';
 import type { HttpSettings } from './http-options.ts';
 import type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
-import { OutlierDetector } from './outlier.ts';
+import { OutlierDetector, type OutlierScope } from './outlier.ts';
+import { outlierLine } from './outlier-events.ts';
 import type { OutlierSettings } from './outlier-settings.ts';
 import type { NameResolver } from './dns/resolver.ts';
 import type { Transports } from './transports.ts';
@@ -84,7 +85,7 @@ export class RuntimeCluster implements MutableCluster {
     const onChange = (): void => this.#healthChanged();
     const onPassed = (host: ClusterHost): void => this.#outlier?.onPassed(host);
     this.#health = settings.watchHealth({ ...scope, cluster: this, transports, hosts, onChange, onPassed });
-    this.#outlier = settings.outlier && new OutlierDetector(settings.outlier, { ...scope, hosts, onChange });
+    this.#outlier = settings.outlier && this.#createOutlier(settings.outlier, { ...scope, hosts, onChange });
     this.#discovery = settings.discovery.create({
       ...scope,
       clusterName: this.name,
@@ -96,6 +97,14 @@ export class RuntimeCluster implements MutableCluster {
     if (settings.outlier !== undefined) this.#ticker = setInterval(() => this.#outlier?.tick(), settings.outlier.intervalMs).unref();
     transports.onReady(() => this.#waiters.check());
     this.#discovery.start();
+  }
+
+  #createOutlier(settings: OutlierSettings, scope: OutlierScope): OutlierDetector {
+    const { clock, outlierLog } = this.#scope;
+    if (outlierLog === undefined) return new OutlierDetector(settings, scope);
+    const onEvent: OutlierScope['onEvent'] = (host, event) =>
+      outlierLog.write(outlierLine(this.name, host, event, { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() }));
+    return new OutlierDetector(settings, { ...scope, onEvent });
   }
 
   get hosts(): readonly ClusterHost[] {
@@ -118,6 +127,7 @@ export class RuntimeCluster implements MutableCluster {
     const host = new ClusterHost(endpoint, this.#transports.choose(endpoint.metadata), this.#hostOwner);
     if (endpoint.additional !== undefined && endpoint.additional.length > 0)
       host.addresses = orderAddresses([endpoint.address, ...endpoint.additional], this.#settings.addressOrder);
+    this.#outlier?.watch(host);
     return host;
   }
 
