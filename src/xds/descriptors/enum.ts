@@ -18,6 +18,11 @@ export interface EnumSource {
   readonly scope: string;
 }
 
+/** A file or a message, as what enumerations are in. */
+export interface EnumHolder {
+  enumSource(index: number): EnumSource;
+}
+
 interface EnumParts {
   readonly name: string;
   readonly typeName: string;
@@ -69,13 +74,16 @@ export class LazyEnum implements DescEnum {
   readonly deprecated = false;
   readonly file: DescFile;
   readonly parent: DescMessage | undefined;
-  readonly #source: () => EnumSource;
+  readonly #holder: EnumHolder;
+  readonly #index: number;
   #parts: EnumParts | undefined;
 
-  constructor(file: DescFile, parent: DescMessage | undefined, source: () => EnumSource) {
+  /** The enumeration number `index` of a file, or of `parent` where one is given. */
+  constructor(file: DescFile & EnumHolder, parent: (DescMessage & EnumHolder) | undefined, index: number) {
     this.file = file;
     this.parent = parent;
-    this.#source = source;
+    this.#holder = parent ?? file;
+    this.#index = index;
   }
 
   get name(): string {
@@ -111,7 +119,7 @@ export class LazyEnum implements DescEnum {
   }
 
   #parse(): EnumParts {
-    const { bytes, span, scope } = this.#source();
+    const { bytes, span, scope } = this.#holder.enumSource(this.#index);
     const reader = new WireReader(bytes, span);
     const rows: { name: string; number: number }[] = [];
     let name = '';

@@ -1,6 +1,6 @@
 import type { DescEnum, DescExtension, DescFile, DescMessage, DescService } from '@bufbuild/protobuf';
-import { LazyEnum } from './enum.ts';
-import { LazyMessage } from './message.ts';
+import { type EnumSource, LazyEnum } from './enum.ts';
+import { LazyMessage, type MessageSource, type TypeHolder } from './message.ts';
 import { noProto } from './no-proto.ts';
 import { LazyService } from './service.ts';
 import { type Span, WireReader } from './wire.ts';
@@ -76,7 +76,7 @@ function scopeOf(file: DescFile): string {
 }
 
 /** A file of descriptors, which is decoded when one of its types is used for the first time. */
-export class LazyFile implements DescFile {
+export class LazyFile implements DescFile, TypeHolder {
   readonly kind = 'file';
   readonly edition = PROTO3;
   readonly deprecated = false;
@@ -127,18 +127,22 @@ export class LazyFile implements DescFile {
 
   /** The message number `index`. */
   message(index: number): LazyMessage {
-    return (this.#messages[index] ??= new LazyMessage(this, undefined, () => {
-      const { bytes, scope, messages } = this.#read();
-      return { bytes, span: nth(messages, index, 'message'), scope, find: (typeName) => this.#find(typeName) };
-    }));
+    return (this.#messages[index] ??= new LazyMessage(this, undefined, index));
   }
 
   /** The enumeration number `index`. */
   enum(index: number): LazyEnum {
-    return (this.#enums[index] ??= new LazyEnum(this, undefined, () => {
-      const { bytes, scope, enums } = this.#read();
-      return { bytes, span: nth(enums, index, 'enumeration'), scope };
-    }));
+    return (this.#enums[index] ??= new LazyEnum(this, undefined, index));
+  }
+
+  messageSource(index: number): MessageSource {
+    const { bytes, scope, messages } = this.#read();
+    return { bytes, span: nth(messages, index, 'message'), scope, find: (typeName) => this.#find(typeName) };
+  }
+
+  enumSource(index: number): EnumSource {
+    const { bytes, scope, enums } = this.#read();
+    return { bytes, span: nth(enums, index, 'enumeration'), scope };
   }
 
   /** The service number `index`. */

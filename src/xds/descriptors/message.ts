@@ -1,5 +1,5 @@
 import type { DescEnum, DescExtension, DescField, DescFile, DescMessage, DescOneof } from '@bufbuild/protobuf';
-import { LazyEnum } from './enum.ts';
+import { type EnumHolder, type EnumSource, LazyEnum } from './enum.ts';
 import { type FieldRow, type FindType, newField, parseField } from './field.ts';
 import { camelCase, localName } from './names.ts';
 import { noProto } from './no-proto.ts';
@@ -28,6 +28,11 @@ export interface MessageSource {
   /** Its package or message, with a dot behind it. */
   readonly scope: string;
   readonly find: FindType;
+}
+
+/** A file or a message, as what messages and enumerations are in. */
+export interface TypeHolder extends EnumHolder {
+  messageSource(index: number): MessageSource;
 }
 
 interface Outline {
@@ -114,23 +119,29 @@ class LazyOneof implements DescOneof {
 /** A message: its name and the places of its parts are read at its first use, its fields when one asks for them. */
 export class LazyMessage implements DescMessage {
   readonly kind = 'message';
-  /** No descriptor of ours extends another. */
-  readonly nestedExtensions: DescExtension[] = [];
-  readonly file: DescFile;
+  readonly file: DescFile & TypeHolder;
   readonly parent: LazyMessage | undefined;
-  #source: (() => MessageSource) | undefined;
+  readonly #holder: TypeHolder;
+  readonly #index: number;
   #outline: Outline | undefined;
   #members: Members | undefined;
   /** Those that were asked for by number, before or after the message was read. */
-  readonly #nested: LazyMessage[] = [];
-  readonly #enums: LazyEnum[] = [];
+  #nested: LazyMessage[] | undefined;
+  #enums: LazyEnum[] | undefined;
   /** Messages in this one, with the entries of its maps apart. */
   #split: { readonly types: readonly Outline[]; readonly entries: readonly Outline[] } | undefined;
 
-  constructor(file: DescFile, parent: LazyMessage | undefined, source: () => MessageSource) {
+  /** The message number `index` of a file, or of `parent` where one is given. */
+  constructor(file: DescFile & TypeHolder, parent: LazyMessage | undefined, index: number) {
     this.file = file;
     this.parent = parent;
-    this.#source = source;
+    this.#holder = parent ?? file;
+    this.#index = index;
+  }
+
+  /** No descriptor of ours extends another. */
+  get nestedExtensions(): DescExtension[] {
+    return [];
   }
 
   get name(): string {
@@ -175,21 +186,27 @@ export class LazyMessage implements DescMessage {
 
   /** The message number `index` within this one; entries of maps do not count. */
   nestedMessage(index: number): LazyMessage {
-    return (this.#nested[index] ??= new LazyMessage(this.file, this, () => {
-      const outline = this.#splitNested().types[index];
-      if (outline === undefined) throw new Error(`${this.typeName} has no message number ${index}`);
-      return outline.source;
-    }));
+    this.#nested ??= [];
+    return (this.#nested[index] ??= new LazyMessage(this.file, this, index));
   }
 
   /** The enumeration number `index` within this message. */
   nestedEnum(index: number): LazyEnum {
-    return (this.#enums[index] ??= new LazyEnum(this.file, this, () => {
-      const { enums, source, typeName } = this.#read();
-      const span = enums[index];
-      if (span === undefined) throw new Error(`${typeName} has no enumeration number ${index}`);
-      return { bytes: source.bytes, span, scope: `${typeName}.` };
-    }));
+    this.#enums ??= [];
+    return (this.#enums[index] ??= new LazyEnum(this.file, this, index));
+  }
+
+  messageSource(index: number): MessageSource {
+    const outline = this.#splitNested().types[index];
+    if (outline === undefined) throw new Error(`${this.typeName} has no message number ${index}`);
+    return outline.source;
+  }
+
+  enumSource(index: number): EnumSource {
+    const { enums, source, typeName } = this.#read();
+    const span = enums[index];
+    if (span === undefined) throw new Error(`${typeName} has no enumeration number ${index}`);
+    return { bytes: source.bytes, span, scope: `${typeName}.` };
   }
 
   toString(): string {
@@ -197,11 +214,7 @@ export class LazyMessage implements DescMessage {
   }
 
   #read(): Outline {
-    if (this.#outline !== undefined) return this.#outline;
-    if (this.#source === undefined) throw new Error('a message has nothing to be read from');
-    this.#outline = parseOutline(this.#source());
-    this.#source = undefined;
-    return this.#outline;
+    return (this.#outline ??= parseOutline(this.#holder.messageSource(this.#index)));
   }
 
   #splitNested(): { readonly types: readonly Outline[]; readonly entries: readonly Outline[] } {
