@@ -18,6 +18,7 @@ import { InternalListenerSchema } from '../xds/gen/envoy/extensions/bootstrap/in
 import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { buildCluster } from './cluster/build-cluster.ts';
 import { drainPool } from './cluster/host-pools.ts';
+import { localZoneOf } from './cluster/local-zone.ts';
 import { type AdsConnection, createAdsConnection } from './config/ads-connection.ts';
 import { type AdsSettings, readAdsSettings } from './config/ads-target.ts';
 import { ClusterStore, type ClusterStoreOptions } from './config/cluster-store.ts';
@@ -255,7 +256,8 @@ export function assemble(options: AssemblyOptions): Assembly {
   const findInternal = (name: string): RuntimeListener | undefined => directory.findInternal(name);
   const ejectionFile = bootstrap.clusterManager?.outlierDetection?.eventLogPath ?? '';
   const outlierLog = ejectionFile === '' ? undefined : logSink.target(ejectionFile);
-  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, onHostRemoved: drainPool };
+  const zone = localZoneOf(bootstrap, (name) => clusters.get(name));
+  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, zone, onHostRemoved: drainPool };
   const clusters = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, clusterScope),

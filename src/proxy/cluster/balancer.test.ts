@@ -128,8 +128,8 @@ test('spreadLoad() gives 100 per cent in all, or nothing', () => {
   );
 });
 
-const BY_TURNS = levels(roundRobin(), { kind: 'zones', ...DEFAULT_ZONE_RULE });
-const BY_WEIGHT = levels(roundRobin(), { kind: 'weighted' });
+const BY_TURNS = levels({ policy: roundRobin(), locality: { kind: 'zones', ...DEFAULT_ZONE_RULE } });
+const BY_WEIGHT = levels({ policy: roundRobin(), locality: { kind: 'weighted' } });
 
 test('unhealthy hosts are left out until too many are', () => {
   const hosts = ['a:1', 'b:1', 'c:1'].map((address) => fakeHost(address));
@@ -201,7 +201,7 @@ test('a ring over localities has the share of each of them', () => {
     fakeHost('b:1', 1, { locality: 'two', localityWeight: 1 }),
     fakeHost('c:1', 1, { locality: 'three', localityWeight: 0 }),
   ];
-  const [a = 0, b = 0, c] = countPicks(levels(ringHash(), { kind: 'weighted' }), hosts, 20_000);
+  const [a = 0, b = 0, c] = countPicks(levels({ policy: ringHash(), locality: { kind: 'weighted' } }), hosts, 20_000);
   assert.ok(c === 0 && Math.abs(a / (a + b) - 0.75) < 0.06, `${a} ${b}`);
 });
 
@@ -210,7 +210,7 @@ test('a hash chooses the priority as well as the host', () => {
   const [a] = hosts;
   assert.ok(a);
   a.isHealthy = false;
-  const byMaglev = levels(maglev(), { kind: 'weighted' });
+  const byMaglev = levels({ policy: maglev(), locality: { kind: 'weighted' } });
   const counts = [0, 0, 0];
   for (let i = 0; i < 500; i++) {
     const picks = countPicks(byMaglev, hosts, 2, {}, { ...PLAIN_PICK, hash: xxHash64(`key ${i}`) });
@@ -223,7 +223,7 @@ test('a hash chooses the priority as well as the host', () => {
 
 test('hashes go to degraded hosts only where no healthy one is left', () => {
   const hosts = [fakeHost('a:1'), fakeHost('b:1', 1, { health: 'degraded' })];
-  const byRing = levels(ringHash(), { kind: 'weighted' });
+  const byRing = levels({ policy: ringHash(), locality: { kind: 'weighted' } });
   assert.deepEqual(countPicks(byRing, hosts, 50), [50, 0, 0]);
   const [a] = hosts;
   assert.ok(a);

@@ -9,9 +9,7 @@ import { type ClusterSettings, RuntimeCluster } from './runtime-cluster.ts';
 import { createHealthWatch } from '../health/health-watch.ts';
 import { readDiscovery } from './discovery/index.ts';
 import { readHttpSettings } from './http-options.ts';
-import { readPolicy } from './lb/index.ts';
-import { levels } from './lb/levels.ts';
-import { DEFAULT_ZONE_RULE } from './lb/zone-source.ts';
+import { readBalancing } from './lb/index.ts';
 import { readLimits } from './limits.ts';
 import { readOutlierSettings } from './outlier-settings.ts';
 import { systemResolver } from './dns/resolver.ts';
@@ -21,21 +19,12 @@ import { buildTransports, type Transports } from './transports.ts';
 export type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
-const PANIC_THRESHOLD_PERCENT = 50;
 
 const FIRST_FAMILIES = new Map<FirstFamily, 4 | 6 | 'any'>([
   [FirstFamily.DEFAULT, 'any'],
   [FirstFamily.V4, 4],
   [FirstFamily.V6, 6],
 ]);
-
-function readBalancing(config: ClusterProto, path: string): ClusterSettings['balancing'] {
-  const isWeighted = config.commonLbConfig?.localityConfigSpecifier.case === 'localityWeightedLbConfig';
-  return {
-    build: levels(readPolicy(config, path), isWeighted ? { kind: 'weighted' } : { kind: 'zones', ...DEFAULT_ZONE_RULE }),
-    panicThreshold: config.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD_PERCENT,
-  };
-}
 
 function readAddressOrder(config: ClusterProto, path: string): ClusterSettings['addressOrder'] {
   const order = config.upstreamConnectionOptions?.happyEyeballsConfig;

@@ -139,6 +139,8 @@ export interface Cluster {
   readonly sourceAddresses: readonly string[];
   readonly stats: StatsScope;
   readonly hosts: readonly Host[];
+  /** Another number whenever hosts or their health have changed; absent where nobody may ask. */
+  readonly hostsVersion?: number;
   /** A host for one attempt, or undefined: no healthy upstream (UH). */
   pick(context: PickContext): Host | undefined;
   /** True once its endpoints (and secrets) have arrived for the first time. */

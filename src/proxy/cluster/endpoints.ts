@@ -3,6 +3,7 @@ import { ConfigError } from '../../core/errors.ts';
 import { internalAddress, internalListenerOf, type NetAddress } from '../../net/address.ts';
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
+import { localityText } from './locality-text.ts';
 import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type {
   Endpoint_HealthCheckConfig as HealthCheckConfig,
@@ -127,7 +128,6 @@ function readEndpoint(endpoint: LbEndpoint, locality: LocalityLbEndpoints, path:
   if (endpoint.hostIdentifier.case !== 'endpoint') throw new ConfigError(path, 'endpoint is missing');
   const { address, hostname, additionalAddresses } = endpoint.hostIdentifier.value;
   if (endpoint.loadBalancingWeight === 0) throw new ConfigError(`${path}.load_balancing_weight`, '0 is below 1');
-  const { region = '', zone = '', subZone = '' } = locality.locality ?? {};
   return {
     address: readEndpointAddress(address, `${path}.endpoint.address`),
     ...(additionalAddresses.length === 0
@@ -142,7 +142,7 @@ function readEndpoint(endpoint: LbEndpoint, locality: LocalityLbEndpoints, path:
     health: healthOf(endpoint.healthStatus),
     metadata: endpoint.metadata?.filterMetadata ?? {},
     priority: locality.priority,
-    locality: `${region}/${zone}/${subZone}`,
+    locality: localityText(locality.locality),
     localityWeight: locality.loadBalancingWeight ?? 0,
     check: readCheck(endpoint.hostIdentifier.value.healthCheckConfig, `${path}.endpoint.health_check_config`),
   };

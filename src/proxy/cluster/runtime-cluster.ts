@@ -41,6 +41,10 @@ function isCheckedAlike({ endpoint: a }: ClusterHost, { endpoint: b }: ClusterHo
   return a.check === b.check || JSON.stringify(a.check) === JSON.stringify(b.check);
 }
 
+/** Versions of hosts, over all clusters: one that takes the place of another has not the same. */
+let lastHostsVersion = 0;
+const nextHostsVersion = (): number => ++lastHostsVersion;
+
 /** A running cluster: hosts that keep their identity while endpoints come and go. */
 export class RuntimeCluster implements MutableCluster {
   readonly name: string;
@@ -63,6 +67,7 @@ export class RuntimeCluster implements MutableCluster {
   #hostList: readonly ClusterHost[] = [];
   #overprovisioning = NO_ENDPOINTS.overprovisioning;
   #picker: Picker = () => undefined;
+  #hostsVersion = 0;
   #hasEndpoints = false;
   #isClosed = false;
   readonly #waiters = new WarmWaiters(() => this.isWarm);
@@ -109,6 +114,10 @@ export class RuntimeCluster implements MutableCluster {
 
   get hosts(): readonly ClusterHost[] {
     return this.#hostList;
+  }
+
+  get hostsVersion(): number {
+    return this.#hostsVersion;
   }
 
   get isWarm(): boolean {
@@ -198,6 +207,7 @@ export class RuntimeCluster implements MutableCluster {
   }
 
   #rebuild(): void {
+    this.#hostsVersion = nextHostsVersion();
     if (this.#discovery.pick === undefined) {
       this.#picker = buildPicker(this.#hostList, this.#overprovisioning, this.#settings.balancing, this.#scope);
     }

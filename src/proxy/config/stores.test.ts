@@ -108,11 +108,11 @@ test('a refused cluster is named with its field; the former one and its neighbou
   clusters.receive([eds('a')], []);
   endpoints.receive([endpointsOf('a', 81)]);
   const before = clusters.get('a');
-  const bad = eds('a', { lb_subset_config: { fallback_policy: 'ANY_ENDPOINT' } }, '2');
+  const bad = eds('a', { common_lb_config: { close_connections_on_host_set_change: true } }, '2');
   const wrong = eds('c', { connect_timeout: '-1s' }, '2');
   assert.throws(() => clusters.receive([bad, wrong, eds('b')], []), {
     name: 'ConfigError',
-    message: /^a: lb_subset_config: field is not supported by Tulle; c: connect_timeout: -1 s is not above zero$/,
+    message: /^a: common_lb_config\.close_connections_on_host_set_change: field is not supported by Tulle; c: connect_timeout: -1 s is not above zero$/,
   });
   assert.equal(clusters.get('a'), before);
   assert.deepEqual(states('b'), ['warming1']);

@@ -53,7 +53,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.bootstrap.v3.Admin': 'address access_log -access_log_path -profile_path -ignore_global_conn_limit -socket_options',
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters secrets',
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': 'lds_config cds_config ads_config',
-  'envoy.config.bootstrap.v3.ClusterManager': '-local_cluster_name outlier_detection -enable_deferred_cluster_creation',
+  'envoy.config.bootstrap.v3.ClusterManager': 'local_cluster_name outlier_detection -enable_deferred_cluster_creation',
   'envoy.config.bootstrap.v3.ClusterManager.OutlierDetection': 'event_log_path',
   'envoy.config.bootstrap.v3.LayeredRuntime': '-layers',
   'envoy.config.metrics.v3.StatsConfig': '-stats_tags -use_all_default_tags -stats_matcher -histogram_bucket_settings',
@@ -305,7 +305,7 @@ const ROWS: Readonly<Record<string, string>> = {
     'name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty',
   'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',
   'envoy.config.route.v3.RouteAction':
-    'cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy upgrade_configs max_stream_duration flush_timeout path_rewrite_policy auto_host_rewrite priority rate_limits include_vh_rate_limits max_grpc_timeout grpc_timeout_offset internal_redirect_policy internal_redirect_action max_internal_redirects hedge_policy -metadata_match -early_data_policy',
+    'cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host metadata_match timeout idle_timeout retry_policy request_mirror_policies hash_policy upgrade_configs max_stream_duration flush_timeout path_rewrite_policy auto_host_rewrite priority rate_limits include_vh_rate_limits max_grpc_timeout grpc_timeout_offset internal_redirect_policy internal_redirect_action max_internal_redirects hedge_policy -early_data_policy',
   'envoy.config.route.v3.RouteAction.MaxStreamDuration': 'max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset',
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy':
     'cluster runtime_fraction -trace_sampled cluster_header disable_shadow_host_suffix_append host_rewrite_literal',
@@ -317,7 +317,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
   'envoy.config.route.v3.WeightedCluster': 'clusters total_weight -runtime_key_prefix header_name',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':
-    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config cluster_header host_rewrite_literal -metadata_match',
+    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config cluster_header host_rewrite_literal metadata_match',
   'envoy.config.route.v3.RedirectAction':
     'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
   'envoy.config.route.v3.DirectResponseAction': 'status body body_format',
@@ -350,12 +350,20 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config health_checks transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl dns_jitter dns_failure_refresh_rate typed_dns_resolver_config dns_resolution_config cluster_type cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -wait_for_warm_on_init -round_robin_lb_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal http2_protocol_options protocol_selection upstream_http_protocol_options -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config health_checks transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl dns_jitter dns_failure_refresh_rate typed_dns_resolver_config dns_resolution_config cluster_type cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -wait_for_warm_on_init round_robin_lb_config lb_subset_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal http2_protocol_options protocol_selection upstream_http_protocol_options -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
-    'healthy_panic_threshold locality_weighted_lb_config -update_merge_window ignore_new_hosts_until_first_hc',
+    'healthy_panic_threshold locality_weighted_lb_config zone_aware_lb_config consistent_hashing_lb_config -update_merge_window ignore_new_hosts_until_first_hc',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig': '',
-  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig': 'routing_enabled min_cluster_size fail_traffic_on_panic',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': 'use_hostname_for_hashing hash_balance_factor',
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig':
+    'fallback_policy default_subset subset_selectors locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy',
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector':
+    'keys single_host_per_subset fallback_policy fallback_keys_subset',
+  'envoy.config.cluster.v3.Cluster.SlowStartConfig': 'slow_start_window aggression min_weight_percent',
+  'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': 'slow_start_config',
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count active_request_bias slow_start_config',
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
   'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
   'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': 'upstream_port_override',
@@ -392,9 +400,28 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': 'typed_extension_config',
   'envoy.config.core.v3.BindConfig': 'source_address extra_source_addresses -freebind -socket_options',
   'envoy.config.core.v3.ExtraSourceAddress': 'address -socket_options',
-  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': '',
-  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': 'choice_count',
-  'envoy.extensions.load_balancing_policies.random.v3.Random': '',
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig': 'zone_aware_lb_config locality_weighted_lb_config',
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig':
+    'routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing force_local_zone locality_basis',
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.ForceLocalZone': 'min_size',
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig': '',
+  'envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig': 'slow_start_window aggression min_weight_percent',
+  'envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig': 'use_hostname_for_hashing hash_balance_factor',
+  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': 'slow_start_config locality_lb_config',
+  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest':
+    'choice_count active_request_bias slow_start_config locality_lb_config enable_full_scan selection_method',
+  'envoy.extensions.load_balancing_policies.random.v3.Random': 'locality_lb_config',
+  'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash':
+    'hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor consistent_hashing_lb_config locality_weighted_lb_config',
+  'envoy.extensions.load_balancing_policies.maglev.v3.Maglev': 'table_size consistent_hashing_lb_config locality_weighted_lb_config',
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset':
+    'fallback_policy default_subset subset_selectors allow_redundant_keys locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy subset_lb_policy',
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector': 'keys single_host_per_subset fallback_policy fallback_keys_subset',
+  'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality': 'endpoint_picking_policy',
+  'envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided': '',
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost': 'override_host_sources selected_host_key fallback_policy',
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource': 'header metadata',
+  'envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma': 'decay_time default_rtt -aggregation_interval -max_samples_per_host',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
     'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options http2_protocol_options',

@@ -5,6 +5,7 @@ import type { Host, Limits, Outcome } from '../cluster/cluster.ts';
 import type { PoolWaiter } from '../cluster/http-pool.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import type { ResponseReader, UpstreamStream } from '../cluster/http-upstream.ts';
+import { countedMs } from '../cluster/lb/peak-ewma.ts';
 import type { Timers, WheelTimer } from '../timers.ts';
 import type { ResetReason } from './retry-decision.ts';
 
@@ -90,7 +91,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
   /** Tells those who judge the host by its responses: this head came at `nowMs`. */
   observeHead(head: ResponseHead, nowMs: number): void {
     const { observe, onHead } = this.host;
-    if (observe !== undefined) observe(nowMs - this.sentMs, nowMs);
+    if (observe !== undefined) observe(countedMs(head.status, nowMs - this.sentMs), nowMs);
     if (onHead !== undefined) onHead(head);
   }
 

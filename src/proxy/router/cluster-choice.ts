@@ -9,6 +9,7 @@ import type {
 import type { HttpFilter } from '../http/filter.ts';
 import { chainMutations, compileMutations } from './header-mutations.ts';
 import { headerReader } from './matchers.ts';
+import { compileCriteria } from './subset-criteria.ts';
 import { compilePerFilter, type PerFilter } from './per-filter-config.ts';
 import type { ClusterChoice, HeaderMutations } from './route.ts';
 
@@ -43,7 +44,7 @@ function hostMutation(host: string): HeaderMutations {
   };
 }
 
-function compileShare(cluster: ClusterWeight, scope: ChoiceScope, at: string): Share {
+function compileShare(cluster: ClusterWeight, scope: ChoiceScope, criteria: ClusterChoice['criteria'], at: string): Share {
   if ((cluster.name === '') === (cluster.clusterHeader === '')) throw new ConfigError(at, 'needs one of name and cluster_header');
   const { hostRewriteSpecifier: host } = cluster;
   const common = {
@@ -52,6 +53,7 @@ function compileShare(cluster: ClusterWeight, scope: ChoiceScope, at: string): S
       host.case === 'hostRewriteLiteral' && host.value !== '' ? hostMutation(host.value) : undefined,
     ]),
     perFilter: compilePerFilter(cluster.typedPerFilterConfig, scope.perFilter, scope.filters, at),
+    criteria: compileCriteria(cluster.metadataMatch, criteria),
   };
   if (cluster.clusterHeader === '') {
     const choice: ClusterChoice = { name: cluster.name, ...common };
@@ -66,12 +68,12 @@ function numberOf(text: string | undefined, total: number): number | undefined {
   return text !== undefined && /^\d{1,20}$/.test(text) ? Number(BigInt.asUintN(64, BigInt(text)) % BigInt(total)) : undefined;
 }
 
-function weighted(config: WeightedCluster, scope: ChoiceScope, path: string): ClusterChooser {
+function weighted(config: WeightedCluster, scope: ChoiceScope, criteria: ClusterChoice['criteria'], path: string): ClusterChooser {
   const bounds: number[] = [];
   let total = 0;
   const shares = config.clusters.map((cluster, i) => {
     bounds.push((total += cluster.weight ?? 0));
-    return compileShare(cluster, scope, `${path}.clusters[${i}]`);
+    return compileShare(cluster, scope, criteria, `${path}.clusters[${i}]`);
   });
   const [first] = shares;
   if (first === undefined || total === 0) throw new ConfigError(`${path}.clusters`, 'the weights add up to 0');
@@ -94,17 +96,18 @@ function weighted(config: WeightedCluster, scope: ChoiceScope, path: string): Cl
 export function compileClusterChoice(action: RouteAction, scope: ChoiceScope, path: string): ClusterChooser {
   const { clusterSpecifier: specifier } = action;
   const { perFilter } = scope;
+  const criteria = compileCriteria(action.metadataMatch, undefined);
   switch (specifier.case) {
     case 'cluster': {
-      const choice: ClusterChoice = { name: specifier.value, headers: undefined, perFilter };
+      const choice: ClusterChoice = { name: specifier.value, headers: undefined, perFilter, criteria };
       return { choose: () => choice, names: [specifier.value] };
     }
     case 'clusterHeader': {
       const read = headerReader(specifier.value.toLowerCase());
-      return { choose: (head) => ({ name: read(head) ?? '', headers: undefined, perFilter }), names: [] };
+      return { choose: (head) => ({ name: read(head) ?? '', headers: undefined, perFilter, criteria }), names: [] };
     }
     case 'weightedClusters':
-      return weighted(specifier.value, scope, `${path}.weighted_clusters`);
+      return weighted(specifier.value, scope, criteria, `${path}.weighted_clusters`);
     default:
       throw new ConfigError(path, 'says no cluster, cluster_header or weighted_clusters');
   }

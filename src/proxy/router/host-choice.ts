@@ -4,6 +4,7 @@ import type { Hash64 } from '../cluster/lb/hash64.ts';
 import type { Downstream } from './downstream.ts';
 import { levelsTried } from './retry-hosts.ts';
 import type { RetryPolicy } from './route.ts';
+import { criteriaOf } from './subset-criteria.ts';
 
 const NO_HOSTS: readonly Host[] = [];
 
@@ -39,6 +40,7 @@ export function chooseHost(
     // a retry goes where the balancer says
     override: isRetry ? undefined : down.overrideHost,
     info: down.info,
+    criteria: criteriaOf(down),
   };
   return cluster.pick(isRetry && policy !== undefined ? { ...context, ...retryContext(policy, tried) } : context);
 }

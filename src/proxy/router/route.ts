@@ -121,6 +121,8 @@ export interface ConnectTermination {
 
 export interface ClusterChoice {
   readonly name: string;
+  /** Endpoint metadata under `envoy.lb` that the route and the weighted cluster ask for; undefined where they ask for none. */
+  readonly criteria: Readonly<Record<string, unknown>> | undefined;
   /** Of the chosen weighted cluster; undefined without. */
   readonly headers: HeaderMutations | undefined;
   readonly perFilter: ReadonlyMap<string, unknown>;

@@ -20,17 +20,10 @@ function below(next: () => number, limit: number): number {
  * average of requests under way; what is more goes to another host, found in an order that depends on the hash alone
  * (https://arxiv.org/abs/1908.08762), as Envoy finds it. Costs time in proportion to the number of hosts.
  */
-export function boundLoad(
-  choose: Choose,
-  hosts: readonly Host[],
-  weights: readonly number[],
-  factor: number,
-  scope: PolicyScope,
-): Choose {
+export function boundLoad(choose: Choose, hosts: readonly Host[], weights: readonly number[], factor: number, scope: PolicyScope): Choose {
   const weightOf = new Map(hosts.map((host, i) => [host, weights[i] ?? 0]));
 
-  const overload = (host: Host, slots: number): number =>
-    host.activeRequests / Math.max(1, Math.ceil(slots * (weightOf.get(host) ?? 0)));
+  const overload = (host: Host, slots: number): number => host.activeRequests / Math.max(1, Math.ceil(slots * (weightOf.get(host) ?? 0)));
 
   /** The first that is not overloaded, in the order of the hash; else the least overloaded one. */
   function another(hash: Hash64, first: Host, slots: number): Host {

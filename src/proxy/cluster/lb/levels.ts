@@ -12,6 +12,12 @@ import { type ZoneRule, zoneSource } from './zone-source.ts';
 /** What localities mean for the choice. */
 export type LocalityRule = { readonly kind: 'weighted' } | ({ readonly kind: 'zones' } & ZoneRule);
 
+/** A policy that chooses a host, and what localities mean to it. */
+export interface HostChoice {
+  readonly policy: Policy;
+  readonly locality: LocalityRule;
+}
+
 /** The hosts of one priority. */
 interface Members {
   readonly priority: number;
@@ -33,7 +39,13 @@ function membersOf(hosts: readonly ClusterHost[]): Members[] {
 }
 
 /** Chooses among `fit`, some or all of the hosts of a priority. */
-function sourceOf(policy: Policy, rule: LocalityRule, { priority, all, healthy }: Members, fit: readonly ClusterHost[], scope: PickScope): Source {
+function sourceOf(
+  policy: Policy,
+  rule: LocalityRule,
+  { priority, all, healthy }: Members,
+  fit: readonly ClusterHost[],
+  scope: PickScope,
+): Source {
   if (fit.length === 0) return NOBODY;
   if (rule.kind === 'weighted') {
     const weighted = policy.isHashing ? hashed(policy, fit, scope) : localitySource(policy, all, fit, scope);
@@ -119,7 +131,7 @@ function onlySource(loads: readonly LevelLoad[], sources: readonly LevelSources[
 }
 
 /** Chooses a priority for each pick, and a host of it by `policy`. */
-export function levels(policy: Policy, rule: LocalityRule): PickerFactory {
+export function levels({ policy, locality: rule }: HostChoice): PickerFactory {
   return (hosts, scope) => {
     const members = membersOf(hosts);
     const counts = members.map(countOf);
@@ -140,8 +152,6 @@ export function levels(policy: Policy, rule: LocalityRule): PickerFactory {
       only === undefined ? ({ hash }, attempt) => pick(loads, hash, attempt) : ({ hash }, attempt) => only(hash, attempt);
     if (members.length < 2) return usual;
     return (context, attempt) =>
-      context.excludedLevels === undefined
-        ? usual(context, attempt)
-        : pick(loadsWithout(context.excludedLevels), context.hash, attempt);
+      context.excludedLevels === undefined ? usual(context, attempt) : pick(loadsWithout(context.excludedLevels), context.hash, attempt);
   };
 }

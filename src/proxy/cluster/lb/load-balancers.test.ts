@@ -9,10 +9,10 @@ import type { Policy } from './load-balancer.ts';
 import { maglev } from './maglev.ts';
 import { peakEwma } from './peak-ewma.ts';
 import { randomChoice } from './random.ts';
-import { DEFAULT_RING, ringHash } from './ring-hash.ts';
+import { ringHash } from './ring-hash.ts';
 import { roundRobin } from './round-robin.ts';
 import { fakeHost } from '../testing/fake-hosts.ts';
-import { fakeClock, policyScope } from '../testing/fake-picks.ts';
+import { policyScope } from '../testing/fake-picks.ts';
 
 const policies: readonly [name: string, policy: Policy][] = [
   ['round robin', roundRobin()],

@@ -47,12 +47,17 @@ export function countPicks(
   { panicThreshold = 50, overprovisioning = 1.4, ...scope }: PickerChoices = {},
   context: PickContext = PLAIN_PICK,
 ): number[] {
-  const pick = buildPicker(hosts, overprovisioning, { build, panicThreshold }, {
-    random: seededRandom(5),
-    clock: fakeClock(),
-    stats: createStats(),
-    ...scope,
-  });
+  const pick = buildPicker(
+    hosts,
+    overprovisioning,
+    { build, panicThreshold },
+    {
+      random: seededRandom(5),
+      clock: fakeClock(),
+      stats: createStats(),
+      ...scope,
+    },
+  );
   const counts = new Map<Host | undefined, number>();
   for (let i = 0; i < picks; i++) {
     const host = pick(context, 0);
