@@ -17,9 +17,10 @@ import type { Bootstrap } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_p
 import { InternalListenerSchema } from '../xds/gen/envoy/extensions/bootstrap/internal_listener/v3/internal_listener_pb.ts';
 import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { buildCluster } from './cluster/build-cluster.ts';
+import type { Cluster } from './cluster/cluster.ts';
 import { drainPool } from './cluster/host-pools.ts';
 import { localZoneOf } from './cluster/local-zone.ts';
-import { type AdsConnection, createAdsConnection } from './config/ads-connection.ts';
+import { type AdsConnection, type AdsConnectionOptions, createAdsConnection } from './config/ads-connection.ts';
 import { type AdsSettings, readAdsSettings } from './config/ads-target.ts';
 import { ClusterStore, type ClusterStoreOptions } from './config/cluster-store.ts';
 import { EndpointStore } from './config/endpoint-store.ts';
@@ -36,19 +37,32 @@ import { noSubscriptions, type Subscriptions } from './config/subscriptions.ts';
 import { httpFilters } from './http/filters/index.ts';
 import type { LocalNode } from './http/filter.ts';
 import { buildListener } from './listener/build-listener.ts';
+import type { DrainOptions } from './listener/drain-state.ts';
+import { type ListenSockets, ownSockets } from './listener/listen-sockets.ts';
 import { ListenerDirectory } from './listener/listener-directory.ts';
 import type { ListenerScope, RuntimeListener } from './listener/listener-scope.ts';
+import { OverloadManager } from './overload/manager.ts';
 import { networkFilters } from './network/index.ts';
 import { buildRouteTable } from './router/route-table.ts';
-import { createLogSink, type FileLogSink } from './telemetry/log-sink.ts';
+import { createLogSink, type FileLogSink, type RelayLines } from './telemetry/log-sink.ts';
 import { createStats, type StatsRegistry } from './telemetry/registry.ts';
 
 export interface AssemblyOptions {
   readonly bootstrap: Bootstrap;
   readonly log: Log;
   readonly version: string;
-  /** How long listeners that are replaced or removed may drain, in milliseconds. */
-  readonly drainMs: number;
+  /** How listeners that are replaced or removed drain, and those of a proxy that ends. */
+  readonly drain: DrainOptions;
+  /** Where listening sockets come from; the proxy's own where absent. */
+  readonly sockets?: ListenSockets;
+  /** Brings configuration in place of a stream to the server of ADS: from another event loop. */
+  readonly relay?: (handler: AdsHandler) => AdsConnection;
+  /** Sees what came of ADS, after it is in force. */
+  readonly onResources?: AdsHandler['onResources'];
+  /** Where lines go that only the main loop writes: of access logs to streams and pipes. */
+  readonly relayLines?: RelayLines;
+  /** Event loops that share the proxy's work; 1 where this one does all of it. */
+  readonly loops?: number;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -57,7 +71,7 @@ export interface AssemblyOptions {
 export interface Assembly {
   readonly node: LocalNode;
   /** What `/healthcheck/ok` and `/healthcheck/fail` have said last; read by health check filters. */
-  readonly health: { isFailing: boolean };
+  readonly health: { isFailing: boolean; isSaid: boolean };
   readonly tulle: TulleSettings;
   readonly stats: StatsRegistry;
   readonly logSink: FileLogSink;
@@ -67,6 +81,7 @@ export interface Assembly {
   readonly listeners: ListenerStore<RuntimeListener>;
   readonly ads: AdsConnection | undefined;
   readonly adsSettings: AdsSettings | undefined;
+  readonly overload: OverloadManager;
   readonly clock: Clock;
   readonly random: Random;
   /** Static listeners, each with when it accepts. */
@@ -232,6 +247,29 @@ class LateSubscriptions implements Subscriptions {
   }
 }
 
+function connectAds(
+  settings: AdsSettings,
+  { bootstrap, version }: AssemblyOptions,
+  parts: Pick<AdsConnectionOptions, 'handler' | 'random' | 'log' | 'stats'>,
+): AdsConnection {
+  return createAdsConnection({ ...settings, node: announcedNode(bootstrap, version), ...parts, stats: parts.stats.scope('control_plane') });
+}
+
+/** The handler, with `onResources` called after it. */
+function watched(handler: AdsHandler, { onResources }: AssemblyOptions): AdsHandler {
+  if (onResources === undefined) return handler;
+  return {
+    ...handler,
+    onResources(typeUrl, resources, removed) {
+      try {
+        handler.onResources(typeUrl, resources, removed);
+      } finally {
+        onResources(typeUrl, resources, removed);
+      }
+    },
+  };
+}
+
 /** Builds all parts, static resources among them. Throws ConfigError for what the bootstrap has wrong. */
 export function assemble(options: AssemblyOptions): Assembly {
   const { bootstrap, log, clock = systemClock, random = Math.random } = options;
@@ -244,21 +282,24 @@ export function assemble(options: AssemblyOptions): Assembly {
   const subscriptions = new LateSubscriptions();
   const node = localNodeOf(bootstrap);
   const stats = createStats();
-  const logSink = createLogSink(stats, log);
+  const logSink = createLogSink(stats, log, options.relayLines);
   const resources = createResourceLog(clock);
   const secrets = new Secrets({
     subscriptions,
     ownNames: new Set(tulle.tokenFile === undefined ? [] : [OWN_KEY_PAIR, OWN_TRUST]),
-    watchFile: (file, onSecrets) => watchSecretFile(file, onSecrets, log),
+    watchFile: (file, directory, onSecrets) => void watchSecretFile(file, directory, onSecrets, log),
+    onBadSecret: (name, reason) => log.warn('a secret cannot be used; the former one stays', { name, reason }),
   });
+  secrets.uses.watch(stats.scope('server'), log, () => clock.wallMs());
   const endpoints = new EndpointStore(subscriptions, resources);
   const directory = new ListenerDirectory();
   const findInternal = (name: string): RuntimeListener | undefined => directory.findInternal(name);
   const ejectionFile = bootstrap.clusterManager?.outlierDetection?.eventLogPath ?? '';
   const outlierLog = ejectionFile === '' ? undefined : logSink.target(ejectionFile);
+  const findCluster = (name: string): Cluster | undefined => clusters.get(name);
   const zone = localZoneOf(bootstrap, (name) => clusters.get(name));
-  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, zone, onHostRemoved: drainPool };
-  const clusters = new ClusterStore({
+  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, findCluster, zone, onHostRemoved: drainPool };
+  const clusters: ClusterStore = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, clusterScope),
     subscriptions,
@@ -269,30 +310,22 @@ export function assemble(options: AssemblyOptions): Assembly {
   const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, httpFilters);
   const routes = new RouteStore({ build, clusters, subscriptions, resources });
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
+  const overload = new OverloadManager(bootstrap.overloadManager, { stats, clock, log, loops: options.loops ?? 1 });
   const gate = new Gate();
-  const health = { isFailing: false };
+  const health = { isFailing: false, isSaid: false };
   const isFailingHealthChecks = (): boolean => health.isFailing;
-  const scope = { stats, clusters, clock, random, log, logSink, node, secrets, filters: networkFilters, isFailingHealthChecks };
+  const scope = { stats, clusters, clock, random, log, logSink, node, secrets, filters: networkFilters, isFailingHealthChecks, overload: overload.state, sockets: options.sockets ?? ownSockets, drain: options.drain };
   const listeners = new ListenerStore<RuntimeListener>({
     build: listenerBuilder({ scope, routes, scopes, gate, directory }),
     resources,
     log,
-    drainMs: options.drainMs,
+    drainMs: options.drain.timeMs,
     onActive: (listener) => directory.add(listener),
     onInactive: (listener) => directory.remove(listener),
   });
   let names: NameService | undefined;
   const handler = dispatch({ clusters, secrets, listeners, endpoints, routes, scopes }, () => names);
-  const ads =
-    adsSettings &&
-    createAdsConnection({
-      ...adsSettings,
-      node: announcedNode(bootstrap, options.version),
-      handler,
-      random,
-      log,
-      stats: stats.scope('control_plane'),
-    });
+  const ads = adsSettings && (options.relay?.(handler) ?? connectAds(adsSettings, options, { handler: watched(handler, options), random, log, stats }));
   if (ads !== undefined) subscriptions.target = ads;
   let staticListeners: readonly Promise<void>[];
   try {
@@ -300,6 +333,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   } catch (error) {
     // clusters that were built already have timers
     clusters.close();
+    secrets.uses.stop();
     logSink.close();
     throw error;
   }
@@ -313,6 +347,7 @@ export function assemble(options: AssemblyOptions): Assembly {
     secrets,
     clusters,
     listeners,
+    overload,
     ads,
     adsSettings,
     clock,

@@ -19,6 +19,7 @@ import { createStats } from '../telemetry/registry.ts';
 import { testClusters } from '../testing/http-harness.ts';
 import { buildCluster } from './build-cluster.ts';
 import { drainPool } from './host-pools.ts';
+import { noSecrets } from './testing/no-secrets.ts';
 
 let ca: TestCa;
 let pair: TestKeyPair;
@@ -76,13 +77,11 @@ function clusterTo(t: TestContext, port: number, options: JsonObject, alpnProtoc
   config.transportSocket = create(ClusterSchema, {
     transportSocket: { name: 'tls', configType: { case: 'typedConfig', value: anyPack(UpstreamTlsContextSchema, context) } },
   }).transportSocket;
-  const nothing = { current: () => undefined, watch: () => () => {} };
-  const secrets = { keyPair: () => nothing, trust: () => nothing };
   const cluster = buildCluster(config, 'c', {
     stats,
     clock: systemClock,
     random: Math.random,
-    secrets,
+    secrets: noSecrets,
     log: silentLog,
     onHostRemoved: drainPool,
   });

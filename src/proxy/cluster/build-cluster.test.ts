@@ -10,6 +10,7 @@ import { buildCluster, type ClusterScope, type MutableCluster } from './build-cl
 import type { Host, PickContext } from './cluster.ts';
 import type { NameResolver } from './dns/resolver.ts';
 import { seededRandom } from './testing/fake-hosts.ts';
+import { noSecrets } from './testing/no-secrets.ts';
 
 const open: MutableCluster[] = [];
 afterEach(() => {
@@ -17,7 +18,6 @@ afterEach(() => {
 });
 
 const ANY_HOST: PickContext = { hash: undefined, avoid: [], avoidAttempts: 0, originalDestination: undefined };
-const nothing = { current: () => undefined, watch: () => () => {} };
 
 function build(config: JsonObject, changes: Partial<ClusterScope> = {}) {
   const stats = createStats();
@@ -26,7 +26,7 @@ function build(config: JsonObject, changes: Partial<ClusterScope> = {}) {
     stats,
     clock: { monotonicMs: () => 0, wallMs: () => 0 },
     random: seededRandom(1),
-    secrets: { keyPair: () => nothing, trust: () => nothing },
+    secrets: noSecrets,
     log: silentLog,
     onHostRemoved: (host: Host) => removed.push(host.key),
     ...changes,

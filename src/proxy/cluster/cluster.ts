@@ -1,3 +1,4 @@
+import type { CertificateFacts } from '../tls/certificate-facts.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
@@ -20,6 +21,8 @@ export interface Host {
   /** `10.0.0.1:80`: unique in its cluster. */
   readonly key: string;
   readonly hostname: string;
+  /** Whose it is: the member of an aggregate cluster that it was picked of; absent: the cluster that picked it. */
+  readonly cluster?: Cluster | undefined;
   weight: number;
   /** Its level among the priorities of its cluster, 0 being the first; absent for 0. */
   readonly priority?: number;
@@ -60,6 +63,14 @@ export interface UpstreamTls {
   readonly uriSans: readonly string[];
   /** Those of our own. */
   readonly localUriSans: readonly string[];
+  /** The peer's certificate; absent where it has shown none. */
+  readonly certificate?: CertificateFacts | undefined;
+  /** Our own. */
+  readonly local?: CertificateFacts | undefined;
+  /** `TLSv1.3`, ... */
+  readonly protocol?: string;
+  readonly cipher?: string;
+  readonly group?: string;
 }
 
 /** Who connects. `tls` is undefined without TLS. */
@@ -100,8 +111,11 @@ export interface PickContext {
   readonly avoidAttempts: number;
   /** Hosts to be avoided besides. */
   readonly omits?: (host: Host) => boolean;
-  /** Priorities to be left out, given those that have usable hosts. */
-  readonly excludedLevels?: (available: readonly number[]) => ReadonlySet<number>;
+  /**
+   * Priorities to be left out, given those that have usable hosts. `levelOf`: the priority of a host where that is not its
+   * own (an aggregate cluster has those of several clusters in a row).
+   */
+  readonly excludedLevels?: ((available: readonly number[], levelOf?: (host: Host) => number) => ReadonlySet<number>) | undefined;
   /** Where the client wanted to go, for ORIGINAL_DST. */
   readonly originalDestination: NetAddress | undefined;
   /** Hosts (`Host.key`) to be taken before any other, where they are healthy; with `isStrict` none but them. */
@@ -128,6 +142,13 @@ export interface Limits {
   readonly retries: Gauge;
 }
 
+/** What there is of each priority of a cluster, for those that balance over clusters. */
+export interface Priorities {
+  /** Changes whenever hosts or their health do. */
+  readonly version: number;
+  counts(): readonly { readonly priority: number; readonly total: number; readonly healthy: number; readonly degraded: number }[];
+}
+
 export interface Cluster {
   readonly name: string;
   /** `filter_metadata` of the cluster by namespace. */
@@ -141,6 +162,7 @@ export interface Cluster {
   readonly hosts: readonly Host[];
   /** Another number whenever hosts or their health have changed; absent where nobody may ask. */
   readonly hostsVersion?: number;
+  readonly priorities?: Priorities;
   /** A host for one attempt, or undefined: no healthy upstream (UH). */
   pick(context: PickContext): Host | undefined;
   /** True once its endpoints (and secrets) have arrived for the first time. */

@@ -54,6 +54,11 @@ export interface Assignment {
 /** The assignment of a cluster without endpoints. */
 export const NO_ENDPOINTS: Assignment = { endpoints: [], overprovisioning: 1.4 };
 
+/** An endpoint that nothing but its address is known of. */
+export function endpointAt(address: NetAddress): Endpoint {
+  return { address, hostname: '', weight: 1, health: 'healthy', metadata: {}, priority: 0, locality: '//', localityWeight: 0 };
+}
+
 const HIGHEST_PRIORITY_NUMBER = 128;
 
 /** True where an endpoint can be connected to as it is: an IP address, a Unix socket or an internal listener. */
@@ -95,7 +100,6 @@ export function readAddress(address: Address | undefined, path: string): NetAddr
 function healthOf(status: HealthStatus): EndpointHealth {
   switch (status) {
     case HealthStatus.UNHEALTHY:
-    case HealthStatus.DRAINING:
     case HealthStatus.TIMEOUT:
       return 'unhealthy';
     case HealthStatus.DRAINING:

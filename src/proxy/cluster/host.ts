@@ -2,12 +2,14 @@ import type { Clock } from '../../core/clock.ts';
 import type { NetAddress } from '../../net/address.ts';
 import { formatAddress } from '../../net/address.ts';
 import type { CheckState } from '../health/check-state.ts';
-import type { Host, Outcome, Transport } from './cluster.ts';
+import type { Cluster, Host, Outcome, Transport } from './cluster.ts';
 import type { Endpoint } from './endpoints.ts';
 import { OutlierState } from './outlier-state.ts';
 
 /** Whose host it is. */
 export interface HostOwner {
+  /** Absent in tests of hosts alone. */
+  readonly cluster?: Cluster;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   onOutcome(host: ClusterHost, outcome: Outcome): void;
 }
@@ -44,6 +46,7 @@ export class ClusterHost implements Host {
   /** What active checks know of it; undefined where there are none. Whoever changes it calls `refreshHealth`. */
   check: CheckState | undefined = undefined;
   onHead: Host['onHead'] = undefined;
+  readonly cluster: Cluster | undefined;
   readonly #owner: HostOwner;
   #isTripped = false;
 
@@ -55,6 +58,7 @@ export class ClusterHost implements Host {
     this.weight = endpoint.weight;
     this.metadata = endpoint.metadata;
     this.endpoint = endpoint;
+    this.cluster = owner.cluster;
     this.#owner = owner;
     this.healthySinceMs = owner.clock.monotonicMs();
     this.refreshHealth();
@@ -68,7 +72,7 @@ export class ClusterHost implements Host {
     return this.outlier.ejection.isOn;
   }
 
-  /** It does not count among those that could carry traffic: it was never checked, or has said so itself. */
+  /** It does not count among those that could carry traffic: it leaves, was never checked, or has said so itself. */
   get isExcluded(): boolean {
     return this.endpoint.health === 'draining' || (this.check !== undefined && (this.check.isPending || this.check.isExcluded));
   }

@@ -22,6 +22,7 @@ const COUNTERS = [
   'upstream_rq_completed',
   'upstream_rq_pending_total',
   'upstream_rq_pending_overflow',
+  'upstream_rq_active_overflow',
   'upstream_rq_pending_failure_eject',
   'upstream_rq_cancelled',
   'upstream_rq_timeout',

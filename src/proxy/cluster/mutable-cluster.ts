@@ -27,6 +27,8 @@ export interface ClusterScope {
   readonly findInternal?: FindInternal;
   /** Where the proxy stands, for zone-aware routing; absent where it has no local cluster. */
   readonly zone?: LocalZone | undefined;
+  /** Finds another cluster in force, for aggregate clusters; absent: there are none. */
+  findCluster?(name: string): Cluster | undefined;
   /** Called once for each host that has left, or whose cluster has: its idle connections are to be closed. */
   onHostRemoved?(host: Host): void;
 }

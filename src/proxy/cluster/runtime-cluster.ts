@@ -3,7 +3,7 @@ import type { HealthScope, HealthWatch } from '../health/health-watch.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { WarmWaiters } from '../warm-waiters.ts';
 import { type BalancerSettings, buildPicker, type Picker } from './balancer.ts';
-import type { Host, Limits, Outcome, PickContext } from './cluster.ts';
+import type { Host, Limits, Outcome, PickContext, Priorities } from './cluster.ts';
 import type { Discovery, DiscoveryPlan } from './discovery/discovery.ts';
 import { type Assignment, type Endpoint, NO_ENDPOINTS } from './endpoints.ts';
 import { type AddressOrder, orderAddresses } from './happy-eyeballs.ts';
@@ -41,6 +41,18 @@ function isCheckedAlike({ endpoint: a }: ClusterHost, { endpoint: b }: ClusterHo
   return a.check === b.check || JSON.stringify(a.check) === JSON.stringify(b.check);
 }
 
+function countPriorities(hosts: readonly ClusterHost[]): ReturnType<Priorities['counts']> {
+  const byPriority = Map.groupBy(hosts, (host) => host.priority);
+  return [...byPriority]
+    .toSorted(([a], [b]) => a - b)
+    .map(([priority, own]) => ({
+      priority,
+      total: own.length,
+      healthy: own.filter((host) => host.isHealthy && !host.isDegraded).length,
+      degraded: own.filter((host) => host.isDegraded).length,
+    }));
+}
+
 /** Versions of hosts, over all clusters: one that takes the place of another has not the same. */
 let lastHostsVersion = 0;
 const nextHostsVersion = (): number => ++lastHostsVersion;
@@ -71,6 +83,7 @@ export class RuntimeCluster implements MutableCluster {
   #hasEndpoints = false;
   #isClosed = false;
   readonly #waiters = new WarmWaiters(() => this.isWarm);
+  readonly #priorities = { version: 1, counts: () => countPriorities(this.#hostList) };
 
   /** Throws ConfigError, having started nothing. */
   constructor(settings: ClusterSettings, transports: Transports, scope: Scope) {
@@ -85,7 +98,7 @@ export class RuntimeCluster implements MutableCluster {
     this.http = settings.http;
     this.sourceAddresses = settings.sourceAddresses;
     this.stats = scope.stats;
-    this.#hostOwner = { clock: scope.clock, onOutcome: (host, outcome) => this.#report(host, outcome) };
+    this.#hostOwner = { cluster: this, clock: scope.clock, onOutcome: (host, outcome) => this.#report(host, outcome) };
     const hosts = (): readonly ClusterHost[] => this.#hostList;
     const onChange = (): void => this.#healthChanged();
     const onPassed = (host: ClusterHost): void => this.#outlier?.onPassed(host);
@@ -94,6 +107,7 @@ export class RuntimeCluster implements MutableCluster {
     this.#discovery = settings.discovery.create({
       ...scope,
       clusterName: this.name,
+      findCluster: (name) => scope.findCluster?.(name),
       hosts,
       assign: (assignment) => this.#assign(assignment),
       add: (endpoint) => this.#add(endpoint),
@@ -114,6 +128,10 @@ export class RuntimeCluster implements MutableCluster {
 
   get hosts(): readonly ClusterHost[] {
     return this.#hostList;
+  }
+
+  get priorities(): Priorities {
+    return this.#priorities;
   }
 
   get hostsVersion(): number {
@@ -208,6 +226,7 @@ export class RuntimeCluster implements MutableCluster {
 
   #rebuild(): void {
     this.#hostsVersion = nextHostsVersion();
+    this.#priorities.version++;
     if (this.#discovery.pick === undefined) {
       this.#picker = buildPicker(this.#hostList, this.#overprovisioning, this.#settings.balancing, this.#scope);
     }

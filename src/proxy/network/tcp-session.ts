@@ -127,14 +127,17 @@ export class TcpSession {
     this.#connect(cluster);
   }
 
+  /** Ends the connection where the cluster has as many as it may. */
+  #isFull({ limits, stats }: Cluster): boolean {
+    if (limits.connections.value < limits.maxConnections) return false;
+    stats.counter('upstream_cx_overflow').value++;
+    this.#fail(OVERFLOW, 'overflow');
+    return true;
+  }
+
   #connect(cluster: Cluster): void {
-    const { limits } = cluster;
     const { connection } = this.#info;
-    if (limits.connections.value >= limits.maxConnections) {
-      cluster.stats.counter('upstream_cx_overflow').value++;
-      this.#fail(OVERFLOW, 'overflow');
-      return;
-    }
+    if (this.#isFull(cluster)) return;
     const host = cluster.pick({
       hash: this.#scope.config.hashesSource ? xxHash64(connection.remote.host) : undefined,
       avoid: this.#tried,
@@ -142,8 +145,13 @@ export class TcpSession {
       originalDestination: connection.isRedirected ? connection.local : undefined,
       info: this.#info,
     });
-    if (host === undefined) this.#fail(NO_HEALTHY_UPSTREAM, 'no_healthy_upstream');
-    else this.#dial(cluster, host);
+    if (host === undefined) {
+      this.#fail(NO_HEALTHY_UPSTREAM, 'no_healthy_upstream');
+      return;
+    }
+    // of an aggregate cluster, the one that the host is of
+    const owner = host.cluster ?? cluster;
+    if (owner === cluster || !this.#isFull(owner)) this.#dial(owner, host);
   }
 
   #dial(cluster: Cluster, host: Host): void {
@@ -196,7 +204,7 @@ export class TcpSession {
     this.#info.upstreamTransportFailure = error;
     this.#tried.push(host);
     if (this.#info.attempts < this.#scope.config.maxConnectAttempts) {
-      this.#connect(cluster);
+      this.#connect(this.#cluster ?? cluster);
       return;
     }
     cluster.stats.counter('upstream_cx_connect_attempts_exceeded').value++;

@@ -11,8 +11,8 @@ const NO_HOSTS: readonly Host[] = [];
 /** What only retries ask of the balancer. */
 function retryContext(policy: RetryPolicy, tried: readonly Host[]): Partial<PickContext> {
   const { previousPriorities, omitsHost } = policy;
-  const excludedLevels = (available: readonly number[]): ReadonlySet<number> => {
-    const levels = tried.map((host) => host.priority ?? 0);
+  const excludedLevels = (available: readonly number[], levelOf?: (host: Host) => number): ReadonlySet<number> => {
+    const levels = tried.map((host) => levelOf?.(host) ?? host.priority ?? 0);
     return levelsTried(levels, previousPriorities?.updateFrequency ?? Infinity, available);
   };
   return {
@@ -36,7 +36,7 @@ export function chooseHost(
     hash,
     avoid: NO_HOSTS,
     avoidAttempts: 1,
-    originalDestination: down.connection.local,
+    originalDestination: down.connection.isRedirected ? down.connection.local : undefined,
     // a retry goes where the balancer says
     override: isRetry ? undefined : down.overrideHost,
     info: down.info,

@@ -303,26 +303,27 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const { info, request } = this.down;
     info.attempts++;
     const host = chooseHost(cluster, this.down, this.#action.hash?.(this.down), this.#attempts.retry?.policy, this.#attempts.tried);
-    if (host === undefined) return this.#noHost(stats);
+    if (host === undefined) return this.#noHost();
     info.upstream = host;
-    const limits = limitsFor(cluster, this.#action.priority);
+    // of an aggregate cluster, the one that the host is of: limits and connections are its own
+    const owner = host.cluster ?? cluster;
+    const ownerStats = owner === cluster ? stats : clusterHttpStats(owner.stats);
+    const limits = limitsFor(owner, this.#action.priority);
     if (limits.requests.value >= limits.maxRequests) {
-      stats.upstream_rq_pending_overflow.value++;
-      info.upstream = undefined;
+      ownerStats.upstream_rq_active_overflow.value++;
       return this.#giveUp('overflow', '');
     }
     // the server's name is what the request is for, not what its endpoint is called
-    const source = sourceOf(this.down, this.#action, cluster, host, this.#scope.clock);
+    const source = sourceOf(this.down, this.#action, owner, host, this.#scope.clock);
     rewriteToEndpoint(request, host, this.#action, this.#clientAuthority, this.#scope.isQuiet);
     const idleMs = this.#attempts.retry?.policy.perTryIdleTimeoutMs ?? 0;
-    const attempt = new Attempt(this, request.method === 'HEAD', limits, host, stats, this.#timers, idleMs);
+    const attempt = new Attempt(this, request.method === 'HEAD', limits, host, ownerStats, this.#timers, idleMs);
     this.#attempts.start(attempt);
     attempt.limitDuration(cluster.http.maxStreamDurationMs);
     attempt.begin(source);
   }
 
-  #noHost(stats: ClusterHttpStats): void {
-    stats.upstream_cx_none_healthy.value++;
+  #noHost(): void {
     this.#finish();
     this.down.reply(NO_HEALTHY_HOST);
   }

@@ -123,13 +123,14 @@ class Aside implements AttemptOwner {
 }
 
 /** Starts a request; gives what cancels it, or why there is none. */
-function start(cluster: Cluster | undefined, request: SideRequest, clock: Clock, onResult: (result: SideResult) => void) {
-  const host = cluster?.pick(NO_HASH);
-  if (cluster === undefined) return 'no cluster';
+function start(chosen: Cluster | undefined, request: SideRequest, clock: Clock, onResult: (result: SideResult) => void) {
+  const host = chosen?.pick(NO_HASH);
+  if (chosen === undefined) return 'no cluster';
   if (host === undefined) return 'no healthy upstream';
+  const cluster = host.cluster ?? chosen;
   const stats = clusterHttpStats(cluster.stats);
   if (cluster.limits.requests.value >= cluster.limits.maxRequests) {
-    stats.upstream_rq_pending_overflow.value++;
+    stats.upstream_rq_active_overflow.value++;
     return 'overflow';
   }
   const aside = new Aside(request, stats, onResult);

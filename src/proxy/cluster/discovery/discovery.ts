@@ -7,7 +7,7 @@ import type {
 } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignment } from '../../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { StatsScope } from '../../telemetry/stats.ts';
-import type { Host, PickContext } from '../cluster.ts';
+import type { Cluster, Host, PickContext } from '../cluster.ts';
 import type { Assignment, Endpoint } from '../endpoints.ts';
 import type { ClusterHost } from '../host.ts';
 import type { NameResolver } from '../dns/resolver.ts';
@@ -21,6 +21,8 @@ export interface DiscoveryScope {
   readonly random: Random;
   readonly log: Log;
   readonly resolver: NameResolver;
+  /** Another cluster in force. */
+  findCluster(name: string): Cluster | undefined;
   /** Those in the cluster now. */
   hosts(): readonly ClusterHost[];
   /** Replaces all endpoints; hosts whose address and transport stay are kept. From the first call on the cluster is warm. */

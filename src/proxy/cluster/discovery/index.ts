@@ -5,6 +5,8 @@ import {
   Cluster_LbPolicy as LbPolicy,
 } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { typeNameOf } from '../../config/typed-config.ts';
+import { aggregateDiscovery } from './aggregate.ts';
+import { isClusterProvided } from '../lb/index.ts';
 import type { DiscoveryKind, DiscoveryPlan } from './discovery.ts';
 import { dnsDiscovery } from './dns.ts';
 import { edsDiscovery } from './eds.ts';
@@ -12,7 +14,7 @@ import { originalDstDiscovery } from './original-dst.ts';
 import { staticDiscovery } from './static.ts';
 
 /** Every kind of discovery. */
-const KINDS: readonly DiscoveryKind[] = [staticDiscovery, dnsDiscovery, edsDiscovery, originalDstDiscovery];
+const KINDS: readonly DiscoveryKind[] = [staticDiscovery, dnsDiscovery, edsDiscovery, originalDstDiscovery, aggregateDiscovery];
 
 function kindOf(config: ClusterProto, path: string): DiscoveryKind {
   const { case: specifier, value } = config.clusterDiscoveryType;
@@ -30,7 +32,12 @@ function kindOf(config: ClusterProto, path: string): DiscoveryKind {
 /** Reads how a cluster comes by its hosts; `path` is the cluster's. Throws ConfigError. */
 export function readDiscovery(config: ClusterProto, path: string): DiscoveryPlan {
   const kind = kindOf(config, path);
-  if (!kind.picksHosts && config.lbPolicy === LbPolicy.CLUSTER_PROVIDED && config.loadBalancingPolicy === undefined)
-    throw new ConfigError(`${path}.lb_policy`, 'CLUSTER_PROVIDED is for ORIGINAL_DST clusters');
+  const isProvided =
+    (config.lbPolicy === LbPolicy.CLUSTER_PROVIDED && config.loadBalancingPolicy === undefined) || isClusterProvided(config);
+  if (isProvided !== kind.picksHosts)
+    throw new ConfigError(
+      `${path}.lb_policy`,
+      isProvided ? 'CLUSTER_PROVIDED is for clusters that choose hosts themselves' : 'must be CLUSTER_PROVIDED',
+    );
   return kind.read(config, path);
 }
