@@ -188,3 +188,35 @@ test('whatever is paused and resumed when, every byte arrives once, in order', a
     { numRuns: 50 },
   );
 });
+
+for (const { name, act, want } of [
+  { name: 'read', act: (server: Connection) => server.read(recorder([])), want: ['taken'] },
+  {
+    name: 'paused and then resumed',
+    act(server: Connection) {
+      server.pause();
+      server.read(recorder([]));
+      server.resume();
+    },
+    want: ['taken'],
+  },
+  {
+    name: 'read but paused',
+    act(server: Connection) {
+      server.pause();
+      server.read(recorder([]));
+    },
+    want: [],
+  },
+  { name: 'closed before', act: (server: Connection) => server.destroy('no'), want: ['refused: no'] },
+]) {
+  test(`a server's side that is ${name}`, async () => {
+    const seen: string[] = [];
+    const watch = { onTaken: () => seen.push('taken'), onRefused: (reason: string) => seen.push(`refused: ${reason}`) };
+    const { server } = connectionPair(HERE, THERE, watch);
+    act(server);
+    await turn();
+    assert.deepEqual(seen, want);
+    server.destroy();
+  });
+}

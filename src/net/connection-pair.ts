@@ -24,6 +24,14 @@ export interface PairedConnection extends Connection {
   unread(bytes: Uint8Array): void;
 }
 
+/** Who waits for a pair's server side. One of the two is called, once, in a microtask. */
+export interface PairWatch {
+  /** Somebody reads it: bytes can flow. */
+  onTaken(): void;
+  /** It was closed before, with this reason. */
+  onRefused(reason: string): void;
+}
+
 class PairEnd implements PairedConnection {
   readonly isPaired = true;
   readonly local: NetAddress;
@@ -54,14 +62,16 @@ class PairEnd implements PairedConnection {
   #outboxBytes = 0;
   #isFlushQueued = false;
   #beforeWrite: (() => void) | undefined = undefined;
+  #watch: PairWatch | undefined = undefined;
 
   constructor(local: NetAddress, remote: NetAddress) {
     this.local = local;
     this.remote = remote;
   }
 
-  join(peer: PairEnd): void {
+  join(peer: PairEnd, watch?: PairWatch): void {
     this.#peer = peer;
+    this.#watch = watch;
   }
 
   get pendingBytes(): number {
@@ -71,6 +81,7 @@ class PairEnd implements PairedConnection {
   read(handlers: ConnectionHandlers): void {
     this.#handlers = handlers;
     this.#isReading = true;
+    this.#taken();
     this.#pumpSoon();
   }
 
@@ -89,6 +100,7 @@ class PairEnd implements PairedConnection {
 
   resume(): void {
     this.#isPaused = false;
+    this.#taken();
     this.#pumpSoon();
   }
 
@@ -117,6 +129,7 @@ class PairEnd implements PairedConnection {
 
   destroy(reason?: string, reset = false): void {
     if (this.isClosed || this.#close !== undefined) return;
+    this.#refused(reason);
     if (!reset) this.#flush();
     this.#drop();
     this.#finish(reason);
@@ -129,6 +142,20 @@ class PairEnd implements PairedConnection {
       if (!this.#hasEnded) peer.#endDue();
       peer.#finish(undefined);
     }
+  }
+
+  #taken(): void {
+    const watch = this.#watch;
+    if (watch === undefined || !this.#isReading || this.#isPaused) return;
+    this.#watch = undefined;
+    queueMicrotask(() => watch.onTaken());
+  }
+
+  #refused(reason: string | undefined): void {
+    const watch = this.#watch;
+    if (watch === undefined) return;
+    this.#watch = undefined;
+    queueMicrotask(() => watch.onRefused(reason ?? 'connection closed'));
   }
 
   #send(bytes: Uint8Array, isBorrowed: boolean): boolean {
@@ -275,12 +302,16 @@ class PairEnd implements PairedConnection {
 
 /**
  * A pair of connections, `client` to `server`. The addresses are what the two say of themselves: the client's own, and
- * where the server stands.
+ * where the server stands. `watch` is told what becomes of the server's side.
  */
-export function connectionPair(client: NetAddress, server: NetAddress): { readonly client: Connection; readonly server: PairedConnection } {
+export function connectionPair(
+  client: NetAddress,
+  server: NetAddress,
+  watch?: PairWatch,
+): { readonly client: Connection; readonly server: PairedConnection } {
   const near = new PairEnd(client, server);
   const far = new PairEnd(server, client);
   near.join(far);
-  far.join(near);
+  far.join(near, watch);
   return { client: near, server: far };
 }

@@ -26,20 +26,46 @@ export const NOTHING_PASSED: PassedOn = { metadata: undefined, state: undefined 
 const CLIENT: NetAddress = { host: 'envoy://internal_client_address/', port: 0 };
 
 /**
- * Connects to the internal listener that `address` is of. `onConnect` comes in a microtask, as `onClose` does where there
- * is no such listener.
+ * Connects to the internal listener that `address` is of. It is connected once somebody there reads it: for a TCP proxy,
+ * once it has an upstream itself, so that what fails behind an internal listener fails here, where there may be another
+ * host. `timeoutMs` bounds that; 0 for no bound. Nothing is told before this returns.
  */
-export function connectInternal(find: FindInternal, address: NetAddress, passed: PassedOn, handlers: TransportHandlers): void {
-  const name = internalListenerOf(address) ?? '';
-  const target = find(name);
+export function connectInternal(
+  find: FindInternal,
+  address: NetAddress,
+  passed: PassedOn,
+  timeoutMs: number,
+  handlers: TransportHandlers,
+): void {
+  const target = find(internalListenerOf(address) ?? '');
   queueMicrotask(() => {
-    if (target === undefined) {
-      handlers.onClose(`there is no internal listener ${name}`);
-      return;
-    }
-    const { client, server } = connectionPair(CLIENT, address);
-    client.read(handlers);
-    handlers.onConnect(client);
-    target.acceptInternal(server, passed);
+    // Envoy's words
+    if (target === undefined) handlers.onClose(`immediate connect error: Invalid argument|remote address:${address.host}`);
+    else begin(target, address, passed, timeoutMs, handlers);
   });
+}
+
+function begin(target: InternalTarget, address: NetAddress, passed: PassedOn, timeoutMs: number, handlers: TransportHandlers): void {
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+  const { client, server } = connectionPair(CLIENT, address, {
+    onTaken() {
+      if (isOver) return;
+      clearTimeout(timer);
+      client.read(handlers);
+      handlers.onConnect(client);
+    },
+    onRefused(reason) {
+      if (isOver) return;
+      clearTimeout(timer);
+      handlers.onClose(reason);
+    },
+  });
+  const expire = (): void => {
+    isOver = true;
+    client.destroy('connection timeout');
+    handlers.onClose('connection timeout');
+  };
+  if (timeoutMs > 0) timer = setTimeout(expire, timeoutMs);
+  target.acceptInternal(server, passed);
 }

@@ -56,7 +56,7 @@ export function internalUpstream(
     connect(host, options, handlers) {
       if (internalListenerOf(host.address) === undefined) return inner.connect(host, options, handlers);
       const state = options.info && sharedStateOf(options.info);
-      return connectInternal(find, host.address, { metadata: collect(sources, host, metadata), state }, handlers);
+      return connectInternal(find, host.address, { metadata: collect(sources, host, metadata), state }, options.timeoutMs, handlers);
     },
   };
 }

@@ -2,6 +2,7 @@
 import { formatAddress } from '../../net/address.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import { HeaderBlock } from '../../wire/http/headers.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
 import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
 import type { PoolWaiter } from './http-pool.ts';
 import { type ClusterHttpStats, clusterHttpStats } from './http-stats.ts';
@@ -88,12 +89,15 @@ export class TunnelSource {
   readonly #host: Host;
   readonly #limits: Limits;
   readonly #stats: ClusterHttpStats;
+  readonly #info: StreamInfo;
   #waiter: PoolWaiter | undefined = undefined;
 
-  constructor(cluster: Cluster, host: Host, limits: Limits) {
+  /** `info` is the request's, whose shared filter state goes along to internal listeners. */
+  constructor(cluster: Cluster, host: Host, limits: Limits, info: StreamInfo) {
     this.#cluster = cluster;
     this.#host = host;
     this.#limits = limits;
+    this.#info = info;
     this.#stats = clusterHttpStats(cluster.stats);
   }
 
@@ -117,7 +121,7 @@ export class TunnelSource {
   #connect(): void {
     const { sourceAddresses, connectTimeoutMs } = this.#cluster;
     const bind = sourceTo(sourceAddresses, this.#host.address.host);
-    const options = { timeoutMs: connectTimeoutMs, ...(bind === undefined ? {} : { bind }) };
+    const options = { timeoutMs: connectTimeoutMs, info: this.#info, ...(bind === undefined ? {} : { bind }) };
     let isConnected = false;
     this.#host.transport.connect(this.#host, options, {
       onConnect: (connection, tls) => {

@@ -25,7 +25,7 @@ const METADATA = 'envoy.filters.network.tcp_proxy';
 /** Fields as Envoy writes them into an access log: envoy.config.core.v3.HeaderMap as JSON. */
 function headersText(fields: HeaderMap | undefined, status?: number): string {
   const headers = status === undefined ? [] : [{ key: ':status', value: String(status) }];
-  for (const [key, value] of fields ?? []) headers.push({ key, value });
+  fields?.forEach((key, value) => headers.push({ key, value }));
   return JSON.stringify({ headers });
 }
 

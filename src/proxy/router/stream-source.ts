@@ -15,7 +15,7 @@ export function sourceOf(down: Downstream, action: ClusterAction, cluster: Clust
   const limits = limitsFor(cluster, action.priority);
   const ends = action.terminatesConnect;
   if (ends !== undefined && ((isUpgrade && request.method === 'CONNECT') || (ends.allowsPost && request.method === 'POST')))
-    return new TunnelSource(cluster, host, limits);
+    return new TunnelSource(cluster, host, limits, down.info);
   const sni = cluster.http.serverNameOf?.(request) ?? '';
   return poolOf(cluster, host, clock, { protocol: request.protocol, isTunnel: isUpgrade, sni, limits });
 }
