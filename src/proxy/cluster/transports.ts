@@ -48,7 +48,7 @@ function plainTransport(keepAliveMs: number, find: FindInternal): Transport {
   return {
     isTls: false,
     connect(host: Host, { timeoutMs, bind, address = host.address }: ConnectOptions, handlers: TransportHandlers) {
-      if (internalListenerOf(address) !== undefined) return connectInternal(find, address, NOTHING_PASSED, handlers);
+      if (internalListenerOf(address) !== undefined) return connectInternal(find, address, NOTHING_PASSED, timeoutMs, handlers);
       connectTcp(address, { timeoutMs, keepAliveMs, ...(bind === undefined ? {} : { bind }) }, handlers);
     },
   };
@@ -90,6 +90,7 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
       usesHostname: scope.serverNameOf !== undefined,
       checksSni,
       keepAliveMs: keepAlive,
+      usedBy: `cluster.${config.name}`,
     });
     secured.push(transport);
     return transport;
