@@ -3,11 +3,13 @@
  * objects, with the same bytes and version, for every proxy that sees the same.
  */
 import type { Mesh } from '../model/mesh.ts';
-import type { Service } from '../model/service.ts';
+import { isOpaque, type Service } from '../model/service.ts';
 import { endpointsOf } from './emit/endpoints.ts';
 import { effectivePolicy } from './emit/destination-policy.ts';
 import { explicitOutbound } from './emit/explicit.ts';
 import { gatewayOf, type Router } from './emit/gateway.ts';
+import { serverNamePolicies } from './emit/hbone-inbound.ts';
+import { originateClusters, originateIn, originateListeners } from './emit/hbone-outbound.ts';
 import { inboundOf, type Server } from './emit/inbound.ts';
 import { gatewayPorts, inboundPorts } from './emit/inbound-ports.ts';
 import { memoised } from './emit/memo.ts';
@@ -57,24 +59,32 @@ function serviceKey({ namespace, hostname, origin }: Pick<Service, 'namespace' |
   return `${namespace}/${hostname}/${origin.kind}/${origin.name}`;
 }
 
-const endpointMap = memoised((scope: Scope, services: Mesh['services'], peerAuthentications: Mesh['peerAuthentications']): ResourceMap => {
-  const byKey = servicesByName(services);
-  const resources: CompiledResource[] = [];
-  for (const shape of scope.services.values()) {
-    const service = byKey.get(serviceKey(shape));
-    if (service === undefined || service.resolution !== 'static') continue;
-    for (const port of service.ports) {
-      for (const subset of [undefined, ...effectivePolicy(scope, shape).subsets]) {
-        resources.push(endpointsOf(service, port, subset, peerAuthentications, scope.settings));
+const endpointMap = memoised(
+  (
+    scope: Scope,
+    services: Mesh['services'],
+    peerAuthentications: Mesh['peerAuthentications'],
+    policies: Mesh['authorizationPolicies'],
+  ): ResourceMap => {
+    const byKey = servicesByName(services);
+    const resources: CompiledResource[] = [];
+    for (const shape of scope.services.values()) {
+      const service = byKey.get(serviceKey(shape));
+      if (service === undefined || service.resolution !== 'static') continue;
+      for (const port of service.ports) {
+        for (const subset of [undefined, ...effectivePolicy(scope, shape).subsets]) {
+          const originate = originateIn(scope, shape, port, subset);
+          resources.push(endpointsOf(service, port, subset, peerAuthentications, scope.settings, policies, originate));
+        }
       }
     }
-  }
-  return byName(resources);
-});
+    return byName(resources);
+  },
+);
 
 type Part = readonly CompiledResource[];
 
-const joined = memoised((first: Part, second: Part): ResourceMap => byName(first, second));
+const joined = memoised((first: Part, second: Part, third: Part): ResourceMap => byName(first, second, third));
 
 /** A namespace's name table. Depends on services alone: a headless one's endpoints are in it. */
 const namesFor = memoised((services: Mesh['services'], settings: Mesh['settings'], namespace: string): ResourceMap =>
@@ -97,6 +107,9 @@ const assembled = memoised(
 function serverKey(mesh: Mesh, proxy: ProxyNode): string {
   const { namespace, labels, userAgent } = proxy;
   const sorted = Object.fromEntries(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  const ports = inboundPorts(mesh.services, proxy);
+  // what is a single proxy's own keeps it from sharing a compile
+  const takesTunnels = proxy.hbonePort !== undefined && ports.some(({ protocol }) => isOpaque(protocol));
   const server: Server = {
     namespace,
     labels: sorted,
@@ -104,7 +117,9 @@ function serverKey(mesh: Mesh, proxy: ProxyNode): string {
     isIntercepted: proxy.interception === 'REDIRECT',
     hasIpv6: hasIpv6Address(proxy),
     address: proxy.interception === 'REDIRECT' ? '' : (proxy.addresses[0] ?? '127.0.0.1'),
-    ports: inboundPorts(mesh.services, proxy),
+    ports,
+    addresses: takesTunnels ? proxy.addresses : [],
+    hbonePort: takesTunnels ? (proxy.hbonePort ?? 0) : 0,
   };
   return JSON.stringify(server);
 }
@@ -121,10 +136,10 @@ function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
         : explicitOutbound(scope, JSON.stringify(proxy.explicit));
   const inbound = inboundOf(mesh.settings, mesh.peerAuthentications, mesh.authorizationPolicies, serverKey(mesh, proxy));
   return assembled(
-    joined(inbound.listeners, outbound.listeners),
-    joined(outbound.routes, NOTHING),
-    joined(clustersOf(scope), inbound.clusters),
-    endpointMap(scope, mesh.services, mesh.peerAuthentications),
+    joined(inbound.listeners, outbound.listeners, originateListeners(scope, proxy)),
+    joined(outbound.routes, NOTHING, NOTHING),
+    joined(clustersOf(scope), inbound.clusters, originateClusters(scope)),
+    endpointMap(scope, mesh.services, mesh.peerAuthentications, serverNamePolicies(mesh.authorizationPolicies)),
     secretsOf(scope, mesh.secrets, NO_GATEWAYS),
     namesFor(mesh.services, mesh.settings, proxy.namespace),
   );
@@ -136,10 +151,10 @@ function router(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
   const key = JSON.stringify({ namespace, labels, host, ports: gatewayPorts(mesh.services, proxy) } satisfies Router);
   const { listeners, routes } = gatewayOf(scope, mesh.gateways, mesh.authorizationPolicies, key);
   return assembled(
-    joined(listeners, NOTHING),
-    joined(routes, NOTHING),
-    joined(clustersOf(scope), NOTHING),
-    endpointMap(scope, mesh.services, mesh.peerAuthentications),
+    joined(listeners, originateListeners(scope, proxy), NOTHING),
+    joined(routes, NOTHING, NOTHING),
+    joined(clustersOf(scope), originateClusters(scope), NOTHING),
+    endpointMap(scope, mesh.services, mesh.peerAuthentications, serverNamePolicies(mesh.authorizationPolicies)),
     secretsOf(scope, mesh.secrets, mesh.gateways),
     NO_NAMES,
   );

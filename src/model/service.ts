@@ -8,6 +8,11 @@ export function isHttp(protocol: Protocol): boolean {
   return protocol === 'http' || protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web';
 }
 
+/** True where the port's traffic is bytes to the proxy, which sniffs nothing. */
+export function isOpaque(protocol: Protocol): boolean {
+  return !isHttp(protocol) && protocol !== 'auto';
+}
+
 export interface ServicePort {
   readonly name: string;
   /** The port clients call. */
@@ -41,6 +46,8 @@ export interface Endpoint {
   readonly isReady: boolean;
   /** True where a proxy of the mesh terminates mTLS in front of it (label `security.istio.io/tlsMode: istio`). */
   readonly isMeshed: boolean;
+  /** Where that proxy takes TCP connections as tunnels (HBONE); absent where it takes none. */
+  readonly hbonePort?: number;
   readonly origin: Provenance;
 }
 

@@ -65,4 +65,6 @@ export interface WorkloadInstance {
   readonly locality: Locality;
   readonly isReady: boolean;
   readonly isMeshed: boolean;
+  /** Where its proxy takes TCP connections as tunnels (HBONE); absent where it takes none. */
+  readonly hbonePort?: number;
 }

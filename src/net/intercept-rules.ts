@@ -8,8 +8,10 @@ export const PROXY_GID = 1337;
 export const OUTBOUND_PORT = 15001;
 export const INBOUND_PORT = 15006;
 export const DNS_PORT = 15053;
+/** Where a proxy takes TCP connections of its peers as tunnels. */
+export const HBONE_PORT = 15008;
 /** Never redirected inbound: admin and metrics (Istio's numbers), and tunnels between proxies. */
-const INBOUND_EXCLUDED_PORTS = [15000, 15008, 15020, 15021, 15090];
+const INBOUND_EXCLUDED_PORTS = [15000, HBONE_PORT, 15020, 15021, 15090];
 /** Addresses that a proxy binds to speak to its own application, so that rule 2 below leaves it alone. */
 const PASSTHROUGH_BIND = { ip: '127.0.0.6/32', ip6: '::6/128' } as const;
 const LOOPBACK = { ip: '127.0.0.1/32', ip6: '::1/128' } as const;
@@ -40,6 +42,16 @@ const RULES: readonly Rule[] = [
   })),
   { chain: 'inbound', why: 'what peers send', protocol: 'tcp', verdict: INBOUND_PORT },
   { chain: 'output', why: 'proxy to its application', outDevice: 'lo', from: 'passthrough-bind', verdict: 'return' },
+  {
+    chain: 'output',
+    why: 'a tunnel of the proxy to itself',
+    outDevice: 'lo',
+    to: 'not-loopback',
+    sender: 'proxy',
+    protocol: 'tcp',
+    port: HBONE_PORT,
+    verdict: 'return',
+  },
   {
     chain: 'output',
     why: 'the application called its own service: the proxy meets itself as a peer would',

@@ -32,6 +32,7 @@ const input = {
     addresses: ['10.127.0.2', 'fd74::2'],
     ports: [{ name: 'http', number: 9090, protocol: 'http', listen: 9090 }],
     metadata: { INTERCEPTION_MODE: 'REDIRECT' },
+    hbonePort: 15008,
     tulleMetadata: { dns: { port: 15053 } },
   },
   xdsSocket: '/s/xds.sock',
@@ -69,7 +70,12 @@ test('the node says what the contract asks for', () => {
     INTERCEPTION_MODE: 'REDIRECT',
   });
   assert.deepEqual(tulle, {
-    register: { address: '10.127.0.2', locality: 'eu/a', ports: [{ name: 'http', number: 9090, protocol: 'http', listen: 9090 }] },
+    register: {
+      address: '10.127.0.2',
+      locality: 'eu/a',
+      ports: [{ name: 'http', number: 9090, protocol: 'http', listen: 9090 }],
+      hbonePort: 15008,
+    },
     identity: { tokenFile: '/s/token' },
     onDemand: true,
     dns: { port: 15053 },

@@ -10,7 +10,7 @@ export interface BootstrapInput {
   readonly workload: Workload;
   /** `payments-v1-0`. */
   readonly instance: string;
-  readonly place: Pick<Place, 'addresses' | 'ports' | 'metadata' | 'tulleMetadata'>;
+  readonly place: Pick<Place, 'addresses' | 'ports' | 'hbonePort' | 'metadata' | 'tulleMetadata'>;
   readonly xdsSocket: string;
   readonly adminSocket: string;
   readonly tokenFile: string;
@@ -26,7 +26,8 @@ function registration({ workload, place }: BootstrapInput): JsonObject {
     listen,
     ...(appPort === undefined ? {} : { appPort }),
   }));
-  return { address: place.addresses[0] ?? '', locality: workload.locality, ports };
+  const { hbonePort } = place;
+  return { address: place.addresses[0] ?? '', locality: workload.locality, ports, ...(hbonePort === undefined ? {} : { hbonePort }) };
 }
 
 function localityOf(locality: string): JsonObject {

@@ -118,8 +118,10 @@ export function explicitGround(): Ground {
       const isGateway = workload.role === 'router';
       const placed = isGateway ? [] : await placePorts(workload, ports);
       const httpProxyPort = await ports.any();
+      const hbonePort = isGateway || !workload.isMeshed ? undefined : await ports.any();
       const held = [
         httpProxyPort,
+        ...(hbonePort === undefined ? [] : [hbonePort]),
         ...workload.upstreams.map(({ localPort }) => localPort),
         ...placed.flatMap((port) => [port.listen, port.appPort ?? port.number]),
       ];
@@ -127,6 +129,7 @@ export function explicitGround(): Ground {
       return {
         addresses: [LOOPBACK],
         ports: placed,
+        hbonePort,
         metadata: { INTERCEPTION_MODE: 'NONE' },
         tulleMetadata: isGateway ? {} : { explicit: { httpProxyPort, upstreams } },
         env: workload.isMeshed ? environment(placed, httpProxyPort) : portOf(placed),

@@ -16,6 +16,8 @@ export interface Place {
   /** IPv4 first. */
   readonly addresses: readonly string[];
   readonly ports: readonly PlacedPort[];
+  /** Where its proxy takes tunnels of peers (HBONE); undefined where it takes none. */
+  readonly hbonePort: number | undefined;
   /** What its proxy's node metadata says of the place: top-level keys, and keys under `TULLE`. */
   readonly metadata: JsonObject;
   readonly tulleMetadata: JsonObject;

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Workload } from '../../model/workload.ts';
-import { DNS_PORT, iptablesInterception, nftInterception, PROXY_GID } from '../../net/intercept-rules.ts';
+import { DNS_PORT, HBONE_PORT, iptablesInterception, nftInterception, PROXY_GID } from '../../net/intercept-rules.ts';
 import type { NetworkNamespace } from '../../net/netns.ts';
 import { createNetworkNamespace } from '../../net/netns.ts';
 import { CliError } from '../errors.ts';
@@ -91,6 +91,7 @@ function gatewayPlace(workload: Workload): Place {
   return {
     addresses: [LOOPBACK],
     ports: workload.ports.map((port) => ({ ...port, listen: port.number })),
+    hbonePort: undefined,
     metadata: { INTERCEPTION_MODE: 'REDIRECT' },
     tulleMetadata: {},
     env: {},
@@ -127,6 +128,7 @@ function sidecarPlace(workload: Workload, network: MeshNetwork, hostsFolder: str
   return {
     addresses: network.hasIpv6 ? [address, ipv6Of(network, host)] : [address],
     ports: workload.ports.map((port) => ({ ...port, listen: port.number })),
+    hbonePort: workload.isMeshed ? HBONE_PORT : undefined,
     metadata: { INTERCEPTION_MODE: 'REDIRECT', DNS_CAPTURE: 'true' },
     tulleMetadata: { dns: dnsMetadata(network) },
     env: environment(workload),

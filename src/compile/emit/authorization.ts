@@ -51,7 +51,10 @@ function rulesOf(policies: readonly AuthorizationPolicy[], action: RBAC_Action, 
 }
 
 /** RBAC filters, for HTTP or for bytes, in the order in which they decide. */
-export function authorizationFilters(policies: readonly AuthorizationPolicy[], site: Pick<RuleSite, 'isHttp' | 'listenPort'>): Extension[] {
+export function authorizationFilters(
+  policies: readonly AuthorizationPolicy[],
+  site: Pick<RuleSite, 'isHttp' | 'isTunnelled' | 'listenPort'>,
+): Extension[] {
   return ACTIONS.flatMap(({ action, rbac, shadowPrefix }) => {
     const own = policies.filter((policy) => policy.action === action);
     const rules = rulesOf(

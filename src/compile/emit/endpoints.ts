@@ -3,7 +3,7 @@ import { create, type JsonObject } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { type LabelSelector, selects } from '../../model/match.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
-import type { PeerAuthentication } from '../../model/security.ts';
+import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
 import type { Endpoint, Locality, Service, ServicePort } from '../../model/service.ts';
 import type { Subset } from '../../model/traffic-policy.ts';
 import { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
@@ -15,6 +15,8 @@ import {
 } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { address, isIp } from './any.ts';
+import { policiesFor } from './authorization.ts';
+import { hostPort, internalAddress, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
 import { memoised } from './memo.ts';
 import { outboundCluster } from './names.ts';
 import { mtlsModeOf } from './peer-authentication.ts';
@@ -32,8 +34,43 @@ function workloadText({ workload, namespace, labels }: Endpoint): string {
   return `${workload};${namespace};${name};${revision};Kubernetes`;
 }
 
-function lbEndpoint(endpoint: Endpoint, port: ServicePort, takesMtls: (endpoint: Endpoint, port: number) => boolean): LbEndpoint {
+/** How endpoints may be reached. */
+interface Reach {
+  readonly takesMtls: (endpoint: Endpoint, port: number) => boolean;
+  /** The internal listener where tunnels begin; undefined where there are none. */
+  readonly originate?: string | undefined;
+  /** Whether an endpoint that takes mTLS takes tunnels too, its proxy having a port for them. */
+  readonly takesTunnels?: (endpoint: Endpoint) => boolean;
+}
+
+/** An endpoint behind a tunnel: an internal listener's, which is told where to go. */
+function tunnelledEndpoint(endpoint: Endpoint, number: number, originate: string, hbonePort: number): LbEndpoint {
+  const local = hostPort(endpoint.address, number);
+  return create(LbEndpointSchema, {
+    hostIdentifier: { case: 'endpoint', value: { address: internalAddress(originate, local) } },
+    healthStatus: endpoint.isReady ? HealthStatus.HEALTHY : HealthStatus.UNHEALTHY,
+    loadBalancingWeight: endpoint.weight,
+    metadata: {
+      filterMetadata: {
+        istio: { workload: workloadText(endpoint) },
+        [ORIGINAL_DST]: { local, waypoint: hostPort(endpoint.address, hbonePort) },
+        'envoy.transport_socket_match': TUNNEL_MATCH,
+      },
+    },
+  });
+}
+
+function lbEndpoint(endpoint: Endpoint, port: ServicePort, { takesMtls, originate, takesTunnels }: Reach): LbEndpoint {
   const number = endpointPort(endpoint, port);
+  const { hbonePort } = endpoint;
+  if (
+    originate !== undefined &&
+    hbonePort !== undefined &&
+    endpoint.isMeshed &&
+    takesMtls(endpoint, number) &&
+    takesTunnels?.(endpoint) === true
+  )
+    return tunnelledEndpoint(endpoint, number, originate, hbonePort);
   const filterMetadata: Record<string, JsonObject> = { istio: { workload: workloadText(endpoint) } };
   if (endpoint.isMeshed && takesMtls(endpoint, number)) filterMetadata['envoy.transport_socket_match'] = { tlsMode: 'istio' };
   return create(LbEndpointSchema, {
@@ -54,7 +91,7 @@ export function localitiesOf(
   endpoints: readonly Endpoint[],
   port: ServicePort,
   labels: LabelSelector,
-  takesMtls: (endpoint: Endpoint, port: number) => boolean,
+  reach: Reach,
 ): LocalityLbEndpoints[] {
   const localities = new Map<Locality, Endpoint[]>();
   for (const endpoint of endpoints) {
@@ -69,7 +106,7 @@ export function localitiesOf(
     .map(([locality, group]) =>
       create(LocalityLbEndpointsSchema, {
         locality: localityOf(locality),
-        lbEndpoints: group.map((endpoint) => lbEndpoint(endpoint, port, takesMtls)),
+        lbEndpoints: group.map((endpoint) => lbEndpoint(endpoint, port, reach)),
         loadBalancingWeight: group.reduce((sum, { weight }) => sum + weight, 0),
       }),
     );
@@ -77,7 +114,8 @@ export function localitiesOf(
 
 /**
  * The assignment of one port and subset (undefined: all endpoints). Endpoints whose PeerAuthentication is DISABLE
- * are called without mTLS.
+ * are called without mTLS. `originate` is where tunnels to the others begin; those that a policy of `serverNamePolicies`
+ * is about take none.
  */
 export const endpointsOf = memoised(
   (
@@ -86,6 +124,8 @@ export const endpointsOf = memoised(
     subset: Subset | undefined,
     peerAuthentications: readonly PeerAuthentication[],
     settings: MeshSettings,
+    serverNamePolicies: readonly AuthorizationPolicy[],
+    originate: string | undefined,
   ): CompiledResource => {
     const foreign = service.endpoints.find(({ address: host }) => !isIp(host) && !host.startsWith('unix://'));
     if (foreign !== undefined) {
@@ -96,8 +136,10 @@ export const endpointsOf = memoised(
     }
     const takesMtls = ({ namespace, labels }: Endpoint, number: number) =>
       mtlsModeOf(peerAuthentications, settings.rootNamespace, { namespace, labels }, number) !== 'DISABLE';
+    const takesTunnels = ({ namespace, labels }: Endpoint) =>
+      policiesFor(serverNamePolicies, settings.rootNamespace, { namespace, labels }).length === 0;
     const clusterName = outboundCluster(port.number, subset?.name ?? '', service.hostname);
-    const endpoints = localitiesOf(service.endpoints, port, subset?.labels ?? {}, takesMtls);
+    const endpoints = localitiesOf(service.endpoints, port, subset?.labels ?? {}, { takesMtls, originate, takesTunnels });
     return resourceOf(ClusterLoadAssignmentSchema, clusterName, create(ClusterLoadAssignmentSchema, { clusterName, endpoints }));
   },
 );

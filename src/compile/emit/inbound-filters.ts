@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { AuthorizationPolicy } from '../../model/security.ts';
+import type { CidrRange } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { type Filter, type FilterChain, FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { RouteSchema, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
@@ -29,6 +30,8 @@ export interface InboundSite {
   /** The mTLS mode of a workload's port; undefined: of ports without a service. */
   readonly modeOf: (port: number | undefined) => EffectiveMode;
   readonly listenPort: (workloadPort: number) => number;
+  /** Connections came through tunnels: filter state says whose they are. */
+  readonly isTunnelled?: boolean;
 }
 
 const SERVER_ALPN: Readonly<Record<ChainKind['speaks'], readonly string[]>> = {
@@ -66,8 +69,8 @@ function inboundRoutes(cluster: string, port: InboundPort | undefined): RouteCon
 }
 
 function filtersOf(site: InboundSite, kind: ChainKind, cluster: string, port: InboundPort | undefined): Filter[] {
-  const { settings, client, policies, listenPort } = site;
-  const authorization = authorizationFilters(policies, { isHttp: kind.speaks === 'http', listenPort });
+  const { settings, client, policies, listenPort, isTunnelled = false } = site;
+  const authorization = authorizationFilters(policies, { isHttp: kind.speaks === 'http', isTunnelled, listenPort });
   if (kind.speaks === 'http') {
     const statPrefix = port === undefined ? INBOUND_PASSTHROUGH : `inbound_0.0.0.0_${port.number}`;
     return [httpConnectionManager({ settings, client, side: 'server', statPrefix, routes: inboundRoutes(cluster, port), authorization })];
@@ -81,6 +84,20 @@ function filtersOf(site: InboundSite, kind: ChainKind, cluster: string, port: In
 function chainName(kind: ChainKind, port: InboundPort | undefined): string {
   if (port !== undefined) return `0.0.0.0_${port.number}`;
   return kind.speaks === 'http' ? 'virtualInbound-catchall-http' : 'virtualInbound';
+}
+
+/**
+ * The chain of `port` for what came through a tunnel, whose peer is known by filter state. `prefixRanges` are the proxy's
+ * own addresses.
+ */
+export function tunnelledChain(site: InboundSite, port: InboundPort, prefixRanges: readonly CidrRange[]): FilterChain {
+  const kind: ChainKind = { transportProtocol: 'raw_buffer', applicationProtocols: [], speaks: 'bytes', endsMtls: false };
+  return filterChain({
+    name: chainName(kind, port),
+    match: { destinationPort: site.isIntercepted ? port.number : port.listen, prefixRanges: [...prefixRanges] },
+    filters: filtersOf({ ...site, isTunnelled: true }, kind, inboundCluster(port.number), port),
+    origin: port.origin,
+  });
 }
 
 /** The chains of `port`; undefined: of every port that no service names. */

@@ -17,6 +17,7 @@ import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listen
 import { address, duration } from './any.ts';
 import { policiesFor, policyOrigins } from './authorization.ts';
 import { httpOptionsOf, thresholdsOf, upstreamHttp } from './cluster-policy.ts';
+import { tunnelEnd } from './hbone-inbound.ts';
 import { type InboundSite, portChains } from './inbound-filters.ts';
 import type { InboundPort } from './inbound-ports.ts';
 import { anyIpv6, filterChain, inspectors, listener } from './listener.ts';
@@ -39,6 +40,10 @@ export interface Server {
   /** Where explicit listeners are bound: the proxy's first address; '' where traffic is intercepted. */
   readonly address: string;
   readonly ports: readonly InboundPort[];
+  /** The proxy's own, at which tunnels may end. */
+  readonly addresses: readonly string[];
+  /** Where tunnels of peers are taken; 0 where none are. */
+  readonly hbonePort: number;
 }
 
 export interface Inbound {
@@ -161,10 +166,15 @@ export const inboundOf = memoised(
       modeOf: (port) => mtlsModeOf(peerAuthentications, settings.rootNamespace, server, port),
       listenPort: (port) => listens.get(port) ?? port,
     };
-    const clusters = server.ports.map((port) => portCluster(port, server, settings));
+    const tunnels = tunnelEnd(server, site, policies);
+    const clusters = [...server.ports.map((port) => portCluster(port, server, settings)), ...tunnels.clusters];
     if (!server.isIntercepted) {
-      return { listeners: server.ports.map((port) => explicitListener(server.address, port, site, policies)), clusters };
+      const own = server.ports.map((port) => explicitListener(server.address, port, site, policies));
+      return { listeners: [...own, ...tunnels.listeners], clusters };
     }
-    return { listeners: [virtualInbound(server, site, policies)], clusters: [...clusters, inboundPassthrough(settings, server.hasIpv6)] };
+    return {
+      listeners: [virtualInbound(server, site, policies), ...tunnels.listeners],
+      clusters: [...clusters, inboundPassthrough(settings, server.hasIpv6)],
+    };
   },
 );

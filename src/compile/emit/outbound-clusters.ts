@@ -26,6 +26,8 @@ import {
 } from './cluster-policy.ts';
 import { type EffectivePolicy, effectivePolicy, type PortPolicy, portPolicy, sharedPolicy } from './destination-policy.ts';
 import { localitiesOf } from './endpoints.ts';
+import { internalSocket, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
+import { identitiesOf, originateListener, takesAutoMtls } from './hbone-outbound.ts';
 import { memoised } from './memo.ts';
 import { meshUpstreamSocket } from './mesh-tls.ts';
 import { meshSni, opaqueCluster, outboundCluster } from './names.ts';
@@ -68,8 +70,9 @@ interface Target {
   readonly policy: PortPolicy;
   readonly settings: MeshSettings;
   readonly resolution: Resolution;
-  /** The client carries HTTP/1.1 as HTTP/2 to other proxies of the mesh. */
+  /** The client carries HTTP/1.1 as HTTP/2, and TCP as tunnels, to other proxies of the mesh. */
   readonly isMultiplexing: boolean;
+  readonly isIntercepted: boolean;
 }
 
 /**
@@ -93,7 +96,7 @@ const clustersOf = memoised(
     return service.ports.flatMap((port) =>
       [undefined, ...effective.subsets].flatMap((subset) => {
         const policy = portPolicy(effective, subset, port.number);
-        const target = { service, port, subset, effective, policy, settings, resolution, isMultiplexing };
+        const target = { service, port, subset, effective, policy, settings, resolution, isMultiplexing, isIntercepted };
         const clusters = [clusterOf(target, httpOf(target))];
         if (port.protocol === 'auto') clusters.push(clusterOf(target, 'opaque'));
         return clusters.map((cluster) => resourceOf(ClusterSchema, cluster.name, cluster));
@@ -151,11 +154,6 @@ function httpOf({ port, policy, isMultiplexing, service, settings }: Target): Up
   return isMutual ? 'negotiated' : http;
 }
 
-/** Whether endpoints of a service may be called by mTLS without a word of a DestinationRule. */
-function takesAutoMtls(service: ServiceShape, settings: MeshSettings): boolean {
-  return settings.isAutoMtlsEnabled && !service.isExternal && service.resolution !== 'none';
-}
-
 /** SIMPLE and MUTUAL without a name send the request's authority, and hold the certificate to it. */
 function isAutoSni(tls: ClientTls | undefined): boolean {
   return (
@@ -185,7 +183,7 @@ function setDiscovery(cluster: Cluster, { service, port, subset, resolution }: T
       serviceName: edsName,
     };
   } else if (resolution !== 'none') {
-    const endpoints = localitiesOf(service.pinned, port, subset?.labels ?? {}, () => true);
+    const endpoints = localitiesOf(service.pinned, port, subset?.labels ?? {}, { takesMtls: () => true });
     cluster.loadAssignment = create(ClusterLoadAssignmentSchema, { clusterName: cluster.name, endpoints });
     cluster.dnsRefreshRate = duration(60_000);
     cluster.respectDnsTtl = true;
@@ -210,16 +208,17 @@ function setKeepalive(cluster: Cluster, pool: ConnectionPool | undefined): void 
   };
 }
 
-function setTls(cluster: Cluster, { service, port, subset, policy, settings, resolution }: Target, http: UpstreamHttp): void {
+function setTls(cluster: Cluster, target: Target, http: UpstreamHttp): void {
+  const { service, port, subset, policy, settings, resolution, isMultiplexing, isIntercepted } = target;
   const tls = policy.tls;
-  const meshSocket = () =>
-    meshUpstreamSocket(
-      MESH_ALPN[http],
-      tls !== undefined && tls.subjectAltNames.length > 0 ? tls.subjectAltNames : service.identities,
-      tls?.sni || meshSni(port.number, subset?.name ?? '', service.hostname),
-    );
-  if (tls?.mode === 'ISTIO_MUTUAL') cluster.transportSocket = meshSocket();
-  else if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
+  const sni = tls?.sni || meshSni(port.number, subset?.name ?? '', service.hostname);
+  const meshSocket = () => meshUpstreamSocket(MESH_ALPN[http], identitiesOf(service, policy), sni);
+  const client = { userAgent: isMultiplexing ? ('tulle' as const) : ('other' as const), isIntercepted };
+  const tunnel = originateListener(client, settings, service, port, policy) === undefined ? [] : [TUNNEL];
+  if (tls?.mode === 'ISTIO_MUTUAL') {
+    cluster.transportSocket = meshSocket();
+    cluster.transportSocketMatches = tunnel;
+  } else if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
     cluster.transportSocket = clientTlsSocket(tls, service.subjectAltNames, CLIENT_ALPN[http]);
   else if (tls === undefined && takesAutoMtls(service, settings)) {
     // the balancer of dialled addresses has no endpoints whose metadata could tell which of them take mTLS
@@ -228,6 +227,7 @@ function setTls(cluster: Cluster, { service, port, subset, policy, settings, res
       return;
     }
     cluster.transportSocketMatches = [
+      ...tunnel,
       socketMatch('tlsMode-istio', { tlsMode: 'istio' }, meshSocket()),
       socketMatch('tlsMode-disabled', {}, RAW),
     ];
@@ -235,6 +235,8 @@ function setTls(cluster: Cluster, { service, port, subset, policy, settings, res
 }
 
 const RAW = create(TransportSocketSchema, extension('envoy.transport_sockets.raw_buffer', RawBufferSchema, {}));
+
+const TUNNEL = socketMatch('hbone', TUNNEL_MATCH, internalSocket([ORIGINAL_DST]));
 
 function socketMatch(name: string, match: JsonObject, transportSocket: TransportSocket) {
   return { $typeName: 'envoy.config.cluster.v3.Cluster.TransportSocketMatch' as const, name, match, transportSocket };

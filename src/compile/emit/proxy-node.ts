@@ -19,6 +19,8 @@ export interface ProxyNode {
   readonly interception: 'REDIRECT' | 'NONE';
   /** The application's ports as registered, `appPort` being where it really listens; empty where the model's endpoints have to say. */
   readonly ports: readonly (WorkloadPort & { readonly listen: number; readonly appPort: number })[];
+  /** Where it takes TCP connections of peers as tunnels (HBONE); undefined where it takes none. */
+  readonly hbonePort?: number;
   readonly explicit: { readonly httpProxyPort: number; readonly upstreams: readonly ExplicitUpstream[] } | undefined;
   /** Asks for clusters as traffic needs them (metadata `TULLE.onDemand`). */
   readonly isOnDemand: boolean;
@@ -67,6 +69,10 @@ function portsOf(register: JsonObject): ProxyNode['ports'] {
       appPort: port['appPort'] === undefined ? number : portNumber(port['appPort'], `${path}.appPort`),
     };
   });
+}
+
+function hbonePortOf({ hbonePort }: JsonObject): Pick<ProxyNode, 'hbonePort'> {
+  return hbonePort === undefined ? {} : { hbonePort: portNumber(hbonePort, 'node.metadata.TULLE.register.hbonePort') };
 }
 
 function explicitOf(value: JsonValue | undefined): ProxyNode['explicit'] {
@@ -124,6 +130,7 @@ export function proxyNodeOf(node: Node): ProxyNode {
     userAgent: userAgentOf(node, metadata),
     interception: metadata['INTERCEPTION_MODE'] === 'NONE' ? 'NONE' : 'REDIRECT',
     ports: portsOf(object(tulle['register'])),
+    ...hbonePortOf(object(tulle['register'])),
     explicit,
     isOnDemand: tulle['onDemand'] === true,
   };

@@ -14,8 +14,10 @@ import type {
   Values,
 } from '../../model/security.ts';
 import { type Permission, type Policy, PolicySchema, type Principal } from '../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import { FilterStateMatcherSchema } from '../../xds/gen/envoy/type/matcher/v3/filter_state_pb.ts';
 import { PathMatcherSchema } from '../../xds/gen/envoy/type/matcher/v3/path_pb.ts';
 import { cidr } from './any.ts';
+import { PEER_PRINCIPAL } from './hbone.ts';
 import {
   allPermissions,
   allPrincipals,
@@ -32,6 +34,8 @@ import { escapeRegex, headerMatcher, stringMatcher } from './string-match.ts';
 /** Where a rule is enforced. */
 export interface RuleSite {
   readonly isHttp: boolean;
+  /** Connections came through tunnels: filter state says whose they are, not TLS. */
+  readonly isTunnelled?: boolean;
   readonly action: 'ALLOW' | 'DENY' | 'AUDIT';
   /** The policy's namespace, which service accounts without one are of. */
   readonly namespace: string;
@@ -85,26 +89,35 @@ function operationOf(operation: AuthorizationOperation, site: RuleSite, path: st
   return { permissions: site.isHttp ? [...http, ...ports] : ports, principals: [], needsHttp: !site.isHttp && http.length > 0 };
 }
 
-function authenticated(match: StringMatch): Principal {
+function authenticated(match: StringMatch, { isTunnelled = false }: RuleSite): Principal {
+  if (isTunnelled) {
+    const matcher = { case: 'stringMatch' as const, value: stringMatcher(match) };
+    return principal({ case: 'filterState', value: create(FilterStateMatcherSchema, { key: PEER_PRINCIPAL, matcher }) });
+  }
   return principal({
     case: 'authenticated',
     value: { $typeName: 'envoy.config.rbac.v3.Principal.Authenticated', principalName: stringMatcher(match) },
   });
 }
 
-function byPrincipal(value: string): Principal {
+function byPrincipal(value: string, site: RuleSite): Principal {
   const match = valueMatch(value);
   const isFromStart = match.kind === 'exact' || match.kind === 'prefix';
-  return authenticated(isFromStart ? { kind: match.kind, value: `spiffe://${match.value}` } : match);
+  return authenticated(isFromStart ? { kind: match.kind, value: `spiffe://${match.value}` } : match, site);
 }
 
-function byNamespace(value: string): Principal {
-  return authenticated({ kind: 'regex', value: `.*/ns/${valueRegex(value, '.*')}/.*` });
+function byNamespace(value: string, site: RuleSite): Principal {
+  return authenticated({ kind: 'regex', value: `.*/ns/${valueRegex(value, '.*')}/.*` }, site);
 }
 
 function byServiceAccount(value: string, site: RuleSite): Principal {
   const [namespace = '', account] = value.includes('/') ? value.split('/') : [site.namespace, value];
-  return authenticated({ kind: 'regex', value: `.*/ns/${valueRegex(namespace, '.*')}/sa/${valueRegex(account ?? '', '.*')}` });
+  return authenticated({ kind: 'regex', value: `.*/ns/${valueRegex(namespace, '.*')}/sa/${valueRegex(account ?? '', '.*')}` }, site);
+}
+
+/** The peer of the connection; of a tunnel, which comes within the process, that is who it is from. */
+function byAddress(value: string, path: string, { isTunnelled = false }: RuleSite): Principal {
+  return principal({ case: isTunnelled ? 'remoteIp' : 'directRemoteIp', value: cidr(value, path) });
 }
 
 /**
@@ -123,11 +136,11 @@ function sourceOf(source: AuthorizationSource, site: RuleSite, path: string): Co
   const token = byToken(source.requestPrincipals);
   const needsHttp = !site.isHttp && hasValues(source.requestPrincipals);
   const principals = [
-    ...principalsOf(source.principals, byPrincipal),
+    ...principalsOf(source.principals, (value) => byPrincipal(value, site)),
     ...(site.isHttp ? token : []),
-    ...principalsOf(source.namespaces, byNamespace),
+    ...principalsOf(source.namespaces, (value) => byNamespace(value, site)),
     ...principalsOf(source.serviceAccounts, (value) => byServiceAccount(value, site)),
-    ...principalsOf(source.ipBlocks, (value) => principal({ case: 'directRemoteIp', value: cidr(value, `${path}.ipBlocks`) })),
+    ...principalsOf(source.ipBlocks, (value) => byAddress(value, `${path}.ipBlocks`, site)),
     ...principalsOf(source.remoteIpBlocks, (value) => principal({ case: 'remoteIp', value: cidr(value, `${path}.remoteIpBlocks`) })),
   ];
   return { permissions: [], principals, needsHttp };
@@ -155,18 +168,18 @@ function conditionOf(condition: AuthorizationCondition, site: RuleSite): Conditi
     return site.isHttp ? ofPrincipals(byToken(condition)) : { permissions: [], principals: [], needsHttp: true };
   switch (key) {
     case 'source.ip':
-      return ofPrincipals(principalsOf(condition, (value) => principal({ case: 'directRemoteIp', value: cidr(value, path) })));
+      return ofPrincipals(principalsOf(condition, (value) => byAddress(value, path, site)));
     case 'remote.ip':
       return ofPrincipals(principalsOf(condition, (value) => principal({ case: 'remoteIp', value: cidr(value, path) })));
     case 'source.namespace':
-      return ofPrincipals(principalsOf(condition, byNamespace));
+      return ofPrincipals(principalsOf(condition, (value) => byNamespace(value, site)));
     case 'source.principal':
-      return ofPrincipals(principalsOf(condition, byPrincipal));
+      return ofPrincipals(principalsOf(condition, (value) => byPrincipal(value, site)));
     case 'source.serviceAccount':
       return ofPrincipals(principalsOf(condition, (value) => byServiceAccount(value, site)));
     case 'source.trustDomain':
       return ofPrincipals(
-        principalsOf(condition, (value) => authenticated({ kind: 'regex', value: `spiffe://${valueRegex(value, '[^/]*')}/.*` })),
+        principalsOf(condition, (value) => authenticated({ kind: 'regex', value: `spiffe://${valueRegex(value, '[^/]*')}/.*` }, site)),
       );
     case 'destination.ip':
       return ofPermissions(permissionsOf(condition, (value) => permission({ case: 'destinationIp', value: cidr(value, path) })));

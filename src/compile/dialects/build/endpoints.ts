@@ -57,6 +57,7 @@ function ofInstance(instance: WorkloadInstance, part: ServicePart, candidates: C
     weight: 1,
     isReady: instance.isReady,
     isMeshed: instance.isMeshed && !service.isExternal,
+    ...(instance.hbonePort === undefined ? {} : { hbonePort: instance.hbonePort }),
     origin: candidates.workloadOrigins.get(`${instance.namespace}/${instance.workload}`) ?? service.origin,
   };
 }
