@@ -68,6 +68,13 @@ import { AllowListedRoutesConfigSchema } from '../../xds/gen/envoy/extensions/in
 import { PreviousRoutesConfigSchema } from '../../xds/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb.ts';
 import { SafeCrossSchemeConfigSchema } from '../../xds/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb.ts';
 import { LeastRequestSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
+import { ClusterProvidedSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided_pb.ts';
+import { MaglevSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts';
+import { OverrideHostSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/override_host/v3/override_host_pb.ts';
+import { PeakEwmaSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/peak_ewma/v3alpha/peak_ewma_pb.ts';
+import { RingHashSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.ts';
+import { SubsetSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.ts';
+import { WrrLocalitySchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.ts';
 import { RandomSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
 import { RoundRobinSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts';
 import { UriTemplateMatchConfigSchema } from '../../xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
@@ -144,6 +151,13 @@ export const typeRegistry = createRegistry(
   ReqWithoutQuerySchema,
   LeastRequestSchema,
   RandomSchema,
+  ClusterProvidedSchema,
+  MaglevSchema,
+  OverrideHostSchema,
+  PeakEwmaSchema,
+  RingHashSchema,
+  SubsetSchema,
+  WrrLocalitySchema,
   RoundRobinSchema,
   PreviousHostsPredicateSchema,
   OmitCanaryHostsPredicateSchema,

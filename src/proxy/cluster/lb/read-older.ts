@@ -2,6 +2,7 @@
 import { ConfigError } from '../../../core/errors.ts';
 import {
   type Cluster as ClusterProto,
+  Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy,
   Cluster_RingHashLbConfig_HashFunction as HashFunction,
 } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -11,8 +12,17 @@ import { randomChoice } from './random.ts';
 import { readHashedLocality, readHashing, readLocality, readSlowStart } from './read-parts.ts';
 import { readLeastRequest, readMaglev, readRing } from './read-policies.ts';
 import { readSubsets } from './read-subsets.ts';
+import type { HashingSettings } from './ring-hash.ts';
 import { roundRobin } from './round-robin.ts';
 import { subsets } from './subsets.ts';
+
+/** Names stand for hosts only where each is one host: Envoy refuses them for all but STRICT_DNS. */
+function readOlderHashing({ commonLbConfig, clusterDiscoveryType }: ClusterProto, path: string): HashingSettings {
+  const hashing = readHashing(commonLbConfig?.consistentHashingLbConfig, path);
+  if (hashing.usesHostname && clusterDiscoveryType.value !== DiscoveryType.STRICT_DNS)
+    throw new ConfigError(`${path}.use_hostname_for_hashing`, 'is for STRICT_DNS clusters');
+  return hashing;
+}
 
 function readOlderChoice(config: ClusterProto, path: string): HostChoice {
   const { lbConfig, commonLbConfig } = config;
@@ -20,7 +30,7 @@ function readOlderChoice(config: ClusterProto, path: string): HostChoice {
   const common = `${path}.common_lb_config`;
   const locality = readLocality(specifier, common);
   const hashedLocality = readHashedLocality(specifier?.case === 'localityWeightedLbConfig');
-  const hashing = () => readHashing(commonLbConfig?.consistentHashingLbConfig, `${common}.consistent_hashing_lb_config`);
+  const hashing = () => readOlderHashing(config, `${common}.consistent_hashing_lb_config`);
   switch (config.lbPolicy) {
     case Cluster_LbPolicy.ROUND_ROBIN:
     case Cluster_LbPolicy.CLUSTER_PROVIDED: {
