@@ -53,11 +53,14 @@ function compilePolicy(name: string, { permissions, principals }: Policy, path: 
   return { name, condition: { kind: 'and', of: [who, what] } };
 }
 
-function factOf(fact: Fact, { tls, principal, remote, directRemote, local, requestedServerName }: DownstreamConnection): string {
+function factOf(
+  fact: Fact,
+  { tls, principal, remote, directRemote, local, requestedServerName, filterState }: DownstreamConnection,
+): string {
   switch (fact) {
     case 'principal':
       return tls === undefined
-        ? principal
+        ? `${principal}\u0001${filterState?.get('io.istio.local_principal') ?? ''}`
         : [principal, tls.fingerprint, tls.subject, ...tls.uriSans, ...tls.dnsSans, ...tls.localUriSans].join('\u0001');
     case 'source':
       return remote.host;

@@ -29,7 +29,7 @@ function authenticated({ principalName }: Principal_Authenticated, path: string)
 /** Istio's names for the identities of both ends, which are a connection's; other keys are what filters have set. */
 const FILTER_STATE: Readonly<Record<string, (connection: DownstreamConnection) => string>> = {
   'io.istio.peer_principal': ({ principal }) => principal,
-  'io.istio.local_principal': ({ tls }) => tls?.localUriSans[0] ?? '',
+  'io.istio.local_principal': ({ tls, filterState }) => tls?.localUriSans[0] ?? filterState?.get('io.istio.local_principal') ?? '',
 };
 
 function filterState({ key, matcher }: FilterStateMatcher, path: string): Condition {

@@ -5,6 +5,7 @@
 import type { LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { Cluster, Host } from '../cluster/cluster.ts';
+import { BAGGAGE_STATE, peerOfBaggage } from './baggage.ts';
 import { destinationService, edgeLabels, type Reporter } from './istio-labels.ts';
 import { metadataOfEndpoint, metadataOfNode, type PeerMetadata } from './peer-metadata.ts';
 import { peerOf } from './peer-exchange.ts';
@@ -31,6 +32,9 @@ interface Entry<Series> {
 
 const NOBODY: object = {};
 
+/** Istio's name for our own identity where a connection came through a tunnel. */
+const LOCAL_PRINCIPAL = 'io.istio.local_principal';
+
 /** Endpoints' metadata, decoded once; undefined for those that have none. */
 const ofHosts = new WeakMap<Host, PeerMetadata | undefined>();
 
@@ -41,6 +45,11 @@ function peerOfHost(host: Host | undefined): PeerMetadata | undefined {
   const peer = metadataOfEndpoint(host.metadata);
   ofHosts.set(host, peer);
   return peer;
+}
+
+/** Who is behind the tunnel that a connection came through. */
+function peerOfTunnel({ connection }: StreamInfo): PeerMetadata | undefined {
+  return connection.filterState === undefined ? undefined : peerOfBaggage(connection.filterState.get(BAGGAGE_STATE));
 }
 
 /** The reporter of a listener's direction: who accepts for a workload is the destination's. */
@@ -74,10 +83,10 @@ export function createEdges<Series>(options: EdgeOptions<Series>): (info: Stream
   const byPeer = new WeakMap<object, Entry<Series>[]>();
   return (info) => {
     const isSource = reporter === 'source';
-    const peer = peerOf(info) ?? (isSource ? peerOfHost(info.upstream) : undefined);
+    const peer = peerOf(info) ?? (isSource ? peerOfHost(info.upstream) : peerOfTunnel(info));
     const tls = isSource ? info.upstreamTls : info.connection.tls;
-    const peerPrincipal = tls?.uriSans[0] ?? '';
-    const localPrincipal = tls?.localUriSans[0] ?? '';
+    const peerPrincipal = tls?.uriSans[0] ?? (isSource ? '' : info.connection.principal);
+    const localPrincipal = tls?.localUriSans[0] ?? (isSource ? '' : (info.connection.filterState?.get(LOCAL_PRINCIPAL) ?? ''));
     const host = ignoresHostHeader ? '' : (info.request?.authority ?? '');
     let entries = byPeer.get(peer ?? NOBODY);
     if (entries === undefined) byPeer.set(peer ?? NOBODY, (entries = []));
