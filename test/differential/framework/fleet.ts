@@ -144,9 +144,10 @@ export interface FleetCheck {
   readonly isHeld?: boolean;
   /**
    * What Envoy must do: shares of hosts (`h0`, or a status where nobody answers), each to be met within `tolerance` by
-   * both; or 'same': each request goes to the same host from both, and to more than one over all.
+   * both; or 'same': each request goes to the same host from both, and to more than one over all; or 'one': all requests
+   * go to one host, the same from both.
    */
-  readonly wants: Readonly<Record<string, number>> | 'same';
+  readonly wants: Readonly<Record<string, number>> | 'same' | 'one';
   readonly tolerance?: number;
 }
 
@@ -231,8 +232,8 @@ export function fleetTests(checks: readonly FleetCheck[], proxies: () => readonl
       for (const proxy of proxies()) all.push(await run(proxy, check));
       const [ours = [], theirs = []] = all;
       if (process.env['TULLE_SHOW'] !== undefined) console.log(check.name, { tulle: sharesOf(ours), envoy: sharesOf(theirs) });
-      if (check.wants === 'same') {
-        assert.ok(new Set(theirs).size > 1, `Envoy chose one host only: ${theirs[0]}`);
+      if (check.wants === 'same' || check.wants === 'one') {
+        assert.equal(new Set(theirs).size > 1, check.wants === 'same', `Envoy chose ${theirs.join(' ')}`);
         assert.deepEqual(ours, theirs);
         return;
       }

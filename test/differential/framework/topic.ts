@@ -109,6 +109,8 @@ export function compareTopic(topic: Topic): void {
       };
       const envoy = envoyCommand(binary);
       const started = await Promise.all([start(process.env['TULLE_BIN'] === 'envoy' ? envoy : TULLE), start(envoy)]);
+      // Tulle's first, whichever was quicker
+      proxies.splice(0, proxies.length, ...started);
       [ours = new Map(), theirs = new Map()] = await Promise.all(started.map((proxy) => runCases(proxy, cases)));
     });
     after(async () => {
