@@ -18,6 +18,7 @@ import { InternalListenerSchema } from '../xds/gen/envoy/extensions/bootstrap/in
 import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { buildCluster } from './cluster/build-cluster.ts';
 import type { Cluster } from './cluster/cluster.ts';
+import { DnsCaches } from './cluster/dns/dns-caches.ts';
 import { drainPool } from './cluster/host-pools.ts';
 import { localZoneOf } from './cluster/local-zone.ts';
 import { type AdsConnection, type AdsConnectionOptions, createAdsConnection } from './config/ads-connection.ts';
@@ -57,6 +58,8 @@ export interface AssemblyOptions {
   readonly sockets?: ListenSockets;
   /** Brings configuration in place of a stream to the server of ADS: from another event loop. */
   readonly relay?: (handler: AdsHandler) => AdsConnection;
+  /** Makes of the stream what this loop subscribes by, where others use it too. */
+  readonly share?: (ads: Subscriptions) => Subscriptions;
   /** Sees what came of ADS, after it is in force. */
   readonly onResources?: AdsHandler['onResources'];
   /** Where lines go that only the main loop writes: of access logs to streams and pipes. */
@@ -80,8 +83,14 @@ export interface Assembly {
   readonly clusters: ClusterStore;
   readonly listeners: ListenerStore<RuntimeListener>;
   readonly ads: AdsConnection | undefined;
+  /** What this loop asks of the server. */
+  readonly subscriptions: Subscriptions;
   readonly adsSettings: AdsSettings | undefined;
   readonly overload: OverloadManager;
+  /** How long what drains may go on, in milliseconds. */
+  readonly drainMs: number;
+  /** Takes configuration over as if it had come from the server. Throws ConfigError. */
+  receive: AdsHandler['onResources'];
   readonly clock: Clock;
   readonly random: Random;
   /** Static listeners, each with when it accepts. */
@@ -296,9 +305,10 @@ export function assemble(options: AssemblyOptions): Assembly {
   const findInternal = (name: string): RuntimeListener | undefined => directory.findInternal(name);
   const ejectionFile = bootstrap.clusterManager?.outlierDetection?.eventLogPath ?? '';
   const outlierLog = ejectionFile === '' ? undefined : logSink.target(ejectionFile);
+  const dnsCaches = new DnsCaches({ clock, random, stats });
   const findCluster = (name: string): Cluster | undefined => clusters.get(name);
   const zone = localZoneOf(bootstrap, (name) => clusters.get(name));
-  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, findCluster, zone, onHostRemoved: drainPool };
+  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, findCluster, dnsCaches, zone, onHostRemoved: drainPool };
   const clusters: ClusterStore = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, clusterScope),
@@ -306,6 +316,7 @@ export function assemble(options: AssemblyOptions): Assembly {
     endpoints,
     resources,
     log,
+    dnsCaches,
   });
   const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, httpFilters);
   const routes = new RouteStore({ build, clusters, subscriptions, resources });
@@ -326,7 +337,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   let names: NameService | undefined;
   const handler = dispatch({ clusters, secrets, listeners, endpoints, routes, scopes }, () => names);
   const ads = adsSettings && (options.relay?.(handler) ?? connectAds(adsSettings, options, { handler: watched(handler, options), random, log, stats }));
-  if (ads !== undefined) subscriptions.target = ads;
+  if (ads !== undefined) subscriptions.target = options.share?.(ads) ?? ads;
   let staticListeners: readonly Promise<void>[];
   try {
     staticListeners = addStatics(bootstrap, { secrets, clusters, listeners }, adsSettings?.clusterName);
@@ -348,7 +359,10 @@ export function assemble(options: AssemblyOptions): Assembly {
     clusters,
     listeners,
     overload,
+    drainMs: options.drain.timeMs,
+    receive: (typeUrl, given, removed) => handler.onResources(typeUrl, given, removed),
     ads,
+    subscriptions,
     adsSettings,
     clock,
     random,

@@ -42,7 +42,9 @@ function readAddressOrder(config: ClusterProto, path: string): ClusterSettings['
  */
 export function buildCluster(config: ClusterProto, path: string, scope: ClusterScope): MutableCluster {
   if (config.name === '') throw new ConfigError(`${path}.name`, 'is empty');
-  const http = readHttpSettings(config, path);
+  const discovery = readDiscovery(config, path);
+  const read = readHttpSettings(config, path);
+  const http = discovery.refineHttp?.(read) ?? read;
   const settings: Omit<ClusterSettings, 'limits'> = {
     name: config.name,
     metadata: config.metadata?.filterMetadata ?? {},
@@ -51,7 +53,7 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
     sourceAddresses: readSourceAddresses(config, path),
     balancing: readBalancing(config, path),
     outlier: config.outlierDetection && readOutlierSettings(config.outlierDetection, `${path}.outlier_detection`),
-    discovery: readDiscovery(config, path),
+    discovery,
     addressOrder: readAddressOrder(config, path),
     watchHealth: (health) => createHealthWatch(config, path, health),
   };

@@ -3,6 +3,8 @@ import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import type { DnsCache } from './dns/dns-cache.ts';
+import type { DnsCaches } from './dns/dns-caches.ts';
 import type { HttpSettings } from './http-options.ts';
 import type { Hash64 } from './lb/hash64.ts';
 import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
@@ -11,7 +13,7 @@ import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
 export type Outcome =
   | { readonly kind: 'status'; readonly status: number }
   /** No connection, TLS failure, reset or timeout: errors that the upstream did not answer with a status. */
-  | { readonly kind: 'local-origin-failure'; readonly cause: 'connect-failure' | 'timeout' | 'reset' };
+  | { readonly kind: 'local-origin-failure'; readonly cause: 'connect-failure' | 'connect-timeout' | 'timeout' | 'reset' };
 
 /** One endpoint of a cluster. Fields are read on the hot path. */
 export interface Host {
@@ -149,6 +151,13 @@ export interface Priorities {
   counts(): readonly { readonly priority: number; readonly total: number; readonly healthy: number; readonly degraded: number }[];
 }
 
+/** Where a cluster of dynamic hosts has them from. */
+export interface DynamicNames {
+  readonly cache: DnsCache;
+  /** For names without a port. */
+  readonly defaultPort: number;
+}
+
 export interface Cluster {
   readonly name: string;
   /** `filter_metadata` of the cluster by namespace. */
@@ -163,6 +172,8 @@ export interface Cluster {
   /** Another number whenever hosts or their health have changed; absent where nobody may ask. */
   readonly hostsVersion?: number;
   readonly priorities?: Priorities;
+  /** Undefined for clusters whose hosts are not made of the names of requests. */
+  readonly dynamicNames?: DynamicNames | undefined;
   /** A host for one attempt, or undefined: no healthy upstream (UH). */
   pick(context: PickContext): Host | undefined;
   /** True once its endpoints (and secrets) have arrived for the first time. */
@@ -170,6 +181,8 @@ export interface Cluster {
 }
 
 export interface ClusterManager {
+  /** Names that dynamic hosts are made of; absent where there are none (tests). */
+  readonly dnsCaches?: DnsCaches;
   /** The cluster in force, or undefined (NC). */
   get(name: string): Cluster | undefined;
   /**

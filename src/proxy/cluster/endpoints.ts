@@ -27,6 +27,8 @@ export interface EndpointCheck {
 
 /** One endpoint of a load assignment, before names are resolved. */
 export interface Endpoint {
+  /** Tells it from others of its cluster; absent: its address does. */
+  readonly id?: string;
   /** An IP address, a path, or (where the cluster resolves names) a name; with its port. */
   readonly address: NetAddress;
   /** Further addresses of the same host, to be tried where the first does not connect; absent: none. */

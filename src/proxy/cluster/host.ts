@@ -21,9 +21,11 @@ export interface HostOwner {
  * accrual. `isHealthy` and `isDegraded` are worked out from all of them.
  */
 export class ClusterHost implements Host {
-  readonly address: NetAddress;
+  address: NetAddress;
   addresses: readonly NetAddress[] | undefined = undefined;
-  readonly key: string;
+  key: string;
+  /** Tells it from others of its cluster: its key, or the name that it was made for. */
+  readonly id: string;
   readonly hostname: string;
   readonly transport: Transport;
   weight: number;
@@ -53,6 +55,7 @@ export class ClusterHost implements Host {
   constructor(endpoint: Endpoint, transport: Transport, owner: HostOwner) {
     this.address = endpoint.address;
     this.key = formatAddress(endpoint.address);
+    this.id = endpoint.id ?? this.key;
     this.hostname = endpoint.hostname;
     this.transport = transport;
     this.weight = endpoint.weight;
@@ -85,6 +88,13 @@ export class ClusterHost implements Host {
   setTripped(isTripped: boolean): void {
     this.#isTripped = isTripped;
     this.refreshHealth();
+  }
+
+  /** New connections go there from now on, in the order in which addresses are tried; those that exist go on. */
+  moveTo(addresses: readonly [NetAddress, ...NetAddress[]]): void {
+    [this.address] = addresses;
+    this.addresses = addresses.length > 1 ? addresses : undefined;
+    this.key = formatAddress(this.address);
   }
 
   /** Takes over a later assignment of the same address. */

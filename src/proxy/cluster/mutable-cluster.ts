@@ -7,6 +7,7 @@ import type { StatsScope } from '../telemetry/stats.ts';
 import type { Cluster, Host } from './cluster.ts';
 import type { FindInternal } from './internal-dial.ts';
 import type { LocalZone } from './lb/picker.ts';
+import type { DnsCaches } from './dns/dns-caches.ts';
 import type { NameResolver } from './dns/resolver.ts';
 
 /** What clusters are built with: the parts of the running proxy that they may use. */
@@ -27,6 +28,8 @@ export interface ClusterScope {
   readonly findInternal?: FindInternal;
   /** Where the proxy stands, for zone-aware routing; absent where it has no local cluster. */
   readonly zone?: LocalZone | undefined;
+  /** Names that dynamic hosts are made of; absent: there are none. */
+  readonly dnsCaches?: DnsCaches;
   /** Finds another cluster in force, for aggregate clusters; absent: there are none. */
   findCluster?(name: string): Cluster | undefined;
   /** Called once for each host that has left, or whose cluster has: its idle connections are to be closed. */

@@ -3,7 +3,7 @@ import type { HealthScope, HealthWatch } from '../health/health-watch.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { WarmWaiters } from '../warm-waiters.ts';
 import { type BalancerSettings, buildPicker, type Picker } from './balancer.ts';
-import type { Host, Limits, Outcome, PickContext, Priorities } from './cluster.ts';
+import type { DynamicNames, Host, Limits, Outcome, PickContext, Priorities } from './cluster.ts';
 import type { Discovery, DiscoveryPlan } from './discovery/discovery.ts';
 import { type Assignment, type Endpoint, NO_ENDPOINTS } from './endpoints.ts';
 import { type AddressOrder, orderAddresses } from './happy-eyeballs.ts';
@@ -108,6 +108,7 @@ export class RuntimeCluster implements MutableCluster {
       ...scope,
       clusterName: this.name,
       findCluster: (name) => scope.findCluster?.(name),
+      isTls: transports.choose({}).isTls,
       hosts,
       assign: (assignment) => this.#assign(assignment),
       add: (endpoint) => this.#add(endpoint),
@@ -128,6 +129,10 @@ export class RuntimeCluster implements MutableCluster {
 
   get hosts(): readonly ClusterHost[] {
     return this.#hostList;
+  }
+
+  get dynamicNames(): DynamicNames | undefined {
+    return this.#discovery.dynamicNames;
   }
 
   get priorities(): Priorities {
@@ -186,23 +191,23 @@ export class RuntimeCluster implements MutableCluster {
 
   #add(endpoint: Endpoint): ClusterHost {
     const host = this.#createHost(endpoint);
-    this.#setHosts(new Map(this.#hosts).set(host.key, host));
+    this.#setHosts(new Map(this.#hosts).set(host.id, host));
     return host;
   }
 
   #remove(hosts: readonly ClusterHost[]): void {
     if (hosts.length === 0) return;
     const next = new Map(this.#hosts);
-    for (const host of hosts) if (next.get(host.key) === host) next.delete(host.key);
+    for (const host of hosts) if (next.get(host.id) === host) next.delete(host.id);
     this.#setHosts(next);
   }
 
   #setHosts(next: Map<string, ClusterHost>): void {
     const former = this.#hosts;
-    const gone = this.#hostList.filter((host) => next.get(host.key) !== host);
+    const gone = this.#hostList.filter((host) => next.get(host.id) !== host);
     this.#hosts = next;
     this.#hostList = [...next.values()];
-    const added = this.#hostList.filter((host) => former.get(host.key) !== host);
+    const added = this.#hostList.filter((host) => former.get(host.id) !== host);
     if (gone.length > 0 || added.length > 0) {
       this.stats.counter('membership_change').value++;
       this.#health?.onHosts(added, gone);

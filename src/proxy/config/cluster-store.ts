@@ -11,6 +11,7 @@ import { type Cluster as ClusterProto, ClusterSchema } from '../../xds/gen/envoy
 import { CLUSTER_TYPE } from '../../xds/types.ts';
 import type { MutableCluster } from '../cluster/mutable-cluster.ts';
 import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
+import type { DnsCaches } from '../cluster/dns/dns-caches.ts';
 import { durationMs } from './durations.ts';
 import type { EndpointStore } from './endpoint-store.ts';
 import type { Arrival, ResourceLog } from './resource-log.ts';
@@ -28,6 +29,8 @@ export interface ClusterStoreOptions {
   readonly endpoints: EndpointStore;
   readonly resources: ResourceLog;
   readonly log: Log;
+  /** Names that dynamic hosts are made of; absent: there are none. */
+  readonly dnsCaches?: DnsCaches;
 }
 
 interface Warming {
@@ -64,8 +67,11 @@ export class ClusterStore implements ClusterManager {
   #hasFirst: boolean;
   #onFirst: (() => void)[] = [];
 
+  readonly dnsCaches?: DnsCaches;
+
   constructor(options: ClusterStoreOptions) {
     this.#options = options;
+    if (options.dnsCaches !== undefined) this.dnsCaches = options.dnsCaches;
     this.#hasFirst = options.mode !== 'wildcard';
   }
 
@@ -150,6 +156,7 @@ export class ClusterStore implements ClusterManager {
   /** Ends every cluster. */
   close(): void {
     for (const name of this.#entries.keys()) this.#remove(name, true);
+    this.dnsCaches?.close();
   }
 
   #entry(name: string): Entry {

@@ -369,6 +369,13 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': 'use_http_header http_header_name upstream_port_override metadata_key',
   'envoy.extensions.clusters.original_dst.v3.OriginalDstCluster': 'use_http_header http_header_name upstream_port_override metadata_key',
   'envoy.extensions.clusters.aggregate.v3.ClusterConfig': 'clusters',
+  'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig': 'dns_cache_config allow_insecure_cluster_options',
+  'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig':
+    'name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts disable_dns_refresh_on_failure dns_failure_refresh_rate dns_cache_circuit_breaker dns_resolution_config typed_dns_resolver_config preresolve_hostnames dns_query_timeout',
+  'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers': 'max_pending_requests',
+  'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig':
+    'dns_cache_config save_upstream_address allow_dynamic_host_from_filter_state',
+  'envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig': 'host_rewrite_literal host_rewrite_header',
   'envoy.config.cluster.v3.Cluster.RefreshRate': 'base_interval max_interval',
   'envoy.config.cluster.v3.Cluster.CustomClusterType': 'name typed_config',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',

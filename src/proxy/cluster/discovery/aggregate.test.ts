@@ -78,7 +78,7 @@ test('the first cluster with hosts gets the traffic; missing and empty ones are 
 
 test('priorities of clusters stand in a row: traffic goes on to the next where one is not healthy', () => {
   const find = build([members('a', ['10.0.0.1'], ['10.0.1.1']), members('b', ['10.0.0.2']), aggregate(['a', 'b'])]);
-  const seen = (): (string | undefined)[] => [...pickMany(find('all'))].toSorted();
+  const seen = (): unknown[] => [...pickMany(find('all'))];
   assert.deepEqual(seen(), ['10.0.0.1']);
   const [first, second] = find('a').hosts;
   first?.report({ kind: 'status', status: 500 });

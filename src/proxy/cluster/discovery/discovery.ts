@@ -7,9 +7,11 @@ import type {
 } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignment } from '../../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { StatsScope } from '../../telemetry/stats.ts';
-import type { Cluster, Host, PickContext } from '../cluster.ts';
+import type { Cluster, DynamicNames, Host, PickContext } from '../cluster.ts';
 import type { Assignment, Endpoint } from '../endpoints.ts';
 import type { ClusterHost } from '../host.ts';
+import type { HttpSettings } from '../http-options.ts';
+import type { DnsCaches } from '../dns/dns-caches.ts';
 import type { NameResolver } from '../dns/resolver.ts';
 
 /** What a kind of discovery may use of its cluster. */
@@ -21,6 +23,10 @@ export interface DiscoveryScope {
   readonly random: Random;
   readonly log: Log;
   readonly resolver: NameResolver;
+  /** Absent where there are none (tests). */
+  readonly dnsCaches?: DnsCaches;
+  /** Its hosts are connected to by TLS, where their metadata does not say otherwise. */
+  readonly isTls: boolean;
   /** Another cluster in force. */
   findCluster(name: string): Cluster | undefined;
   /** Those in the cluster now. */
@@ -40,6 +46,8 @@ export interface Discovery {
   onEndpoints?(message: ClusterLoadAssignment): void;
   /** The host of one attempt, where hosts are made by picks; absent: the balancing policy chooses. */
   pick?(context: PickContext): Host | undefined;
+  /** Where the names come from that it makes hosts of. */
+  readonly dynamicNames?: DynamicNames;
   /** Ends timers and questions. */
   close(): void;
 }
@@ -48,6 +56,8 @@ export interface Discovery {
 export interface DiscoveryPlan {
   /** The name to ask EDS for. */
   readonly edsName?: string | undefined;
+  /** What it asks of HTTP besides what the cluster says. Throws ConfigError. */
+  refineHttp?(http: HttpSettings): HttpSettings;
   create(scope: DiscoveryScope): Discovery;
 }
 

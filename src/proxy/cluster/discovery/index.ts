@@ -9,12 +9,20 @@ import { aggregateDiscovery } from './aggregate.ts';
 import { isClusterProvided } from '../lb/index.ts';
 import type { DiscoveryKind, DiscoveryPlan } from './discovery.ts';
 import { dnsDiscovery } from './dns.ts';
+import { dynamicDiscovery } from './dynamic-hosts.ts';
 import { edsDiscovery } from './eds.ts';
 import { originalDstDiscovery } from './original-dst.ts';
 import { staticDiscovery } from './static.ts';
 
 /** Every kind of discovery. */
-const KINDS: readonly DiscoveryKind[] = [staticDiscovery, dnsDiscovery, edsDiscovery, originalDstDiscovery, aggregateDiscovery];
+const KINDS: readonly DiscoveryKind[] = [
+  staticDiscovery,
+  dnsDiscovery,
+  edsDiscovery,
+  originalDstDiscovery,
+  aggregateDiscovery,
+  dynamicDiscovery,
+];
 
 function kindOf(config: ClusterProto, path: string): DiscoveryKind {
   const { case: specifier, value } = config.clusterDiscoveryType;

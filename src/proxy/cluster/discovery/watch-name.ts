@@ -1,3 +1,4 @@
+import { messageOf } from '../../../core/errors.ts';
 import { NameWatch, type WatchScope } from '../dns/name-watch.ts';
 import type { Resolution } from '../dns/resolver.ts';
 import type { DiscoveryScope } from './discovery.ts';
@@ -11,17 +12,21 @@ export function watchName(
   told: { onAnswer(answer: Resolution): void; onFailure(): void },
 ): NameWatch {
   const count = (stat: string): void => void scope.stats.counter(stat).value++;
+  let isFailing = false;
   const watch: WatchScope = {
     resolver: settings.resolver ?? scope.resolver,
     random: scope.random,
     onAsk: () => count('update_attempt'),
     onAnswer(answer) {
+      isFailing = false;
       count(settings.isLogical && answer.addresses.length === 0 ? 'update_failure' : 'update_success');
       told.onAnswer(answer);
     },
     onFailure(error) {
       count('update_failure');
-      scope.log.warn('a name of a cluster cannot be resolved', { cluster: scope.clusterName, name, error });
+      if (!isFailing)
+        scope.log.warn('a name of a cluster cannot be resolved', { cluster: scope.clusterName, name, error: messageOf(error) });
+      isFailing = true;
       told.onFailure();
     },
   };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { messageOf } from '../../../core/errors.ts';
 import { NameWatch, type RefreshSettings } from './name-watch.ts';
 import type { Resolution } from './resolver.ts';
 
@@ -50,7 +51,7 @@ for (const [name, changes, answers, want] of waits) {
         },
         random: () => 0.5,
         onAnswer: (answer) => void given.push(answer),
-        onFailure: (reason) => void given.push(reason),
+        onFailure: (error) => void given.push(messageOf(error)),
       },
     );
     for (const [i, waitMs] of want.entries()) {

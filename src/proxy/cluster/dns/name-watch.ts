@@ -5,7 +5,6 @@
  *      └──▶ failure ──(failure refresh rate, growing)──▶ ask
  */
 import type { Random } from '../../../core/clock.ts';
-import { messageOf } from '../../../core/errors.ts';
 import type { AddressFamily, NameResolver, Resolution } from './resolver.ts';
 
 /** When a name is asked for again. */
@@ -29,7 +28,7 @@ export interface WatchScope {
   /** An answer, perhaps without addresses. */
   onAnswer(answer: Resolution): void;
   /** No answer: what was known before stays. */
-  onFailure(reason: string): void;
+  onFailure(error: unknown): void;
 }
 
 export class NameWatch {
@@ -67,7 +66,7 @@ export class NameWatch {
       tell = () => scope.onAnswer(answer);
     } catch (error) {
       waitMs = this.#waitAfterFailure();
-      tell = () => scope.onFailure(messageOf(error));
+      tell = () => scope.onFailure(error);
     }
     if (this.#isClosed) return;
     // first the timer: whoever is told may close this

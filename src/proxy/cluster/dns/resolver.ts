@@ -24,6 +24,8 @@ export interface Resolution {
   readonly addresses: readonly string[];
   /** How long the answer holds; undefined where the resolver does not say. */
   readonly ttlMs: number | undefined;
+  /** Why there is no address, by Node's code (`ENOTFOUND`, `ENODATA`). */
+  readonly absence?: string;
 }
 
 /** Resolves names. Rejects where there is no answer now. */
@@ -47,7 +49,8 @@ const NOTHING: Resolution = { addresses: [], ttlMs: undefined };
 const ABSENT: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ENODATA']);
 
 function absentOrThrow(error: unknown): Resolution {
-  if (error instanceof Error && ABSENT.has(Reflect.get(error, 'code'))) return NOTHING;
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  if (typeof code === 'string' && ABSENT.has(code)) return { ...NOTHING, absence: code };
   throw error;
 }
 

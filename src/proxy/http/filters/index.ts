@@ -4,6 +4,7 @@ import { compressor } from './compressor.ts';
 import { cors } from './cors.ts';
 import { csrf } from './csrf.ts';
 import { decompressor } from './decompressor.ts';
+import { dynamicForwardProxy } from './dynamic-forward-proxy.ts';
 import { extAuthz } from './ext-authz.ts';
 import { fault } from './fault.ts';
 import { grpcStats } from './grpc-stats.ts';
@@ -26,6 +27,7 @@ export const httpFilters: readonly HttpFilter[] = [
   cors,
   csrf,
   decompressor,
+  dynamicForwardProxy,
   extAuthz,
   fault,
   grpcStats,
