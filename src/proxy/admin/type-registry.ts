@@ -1,6 +1,7 @@
 /** The messages that can stand in an Any of our configuration, for writing configuration as JSON. */
 import { createRegistry } from '@bufbuild/protobuf';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
+import { HealthCheckEventFileSinkSchema } from '../../xds/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.ts';
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { BrotliSchema } from '../../xds/gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb.ts';
@@ -104,6 +105,7 @@ export const typeRegistry = createRegistry(
   UuidRequestIdConfigSchema,
   StructSchema,
   FileAccessLogSchema,
+  HealthCheckEventFileSinkSchema,
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
   BrotliSchema,

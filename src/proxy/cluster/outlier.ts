@@ -14,7 +14,7 @@ import type { OutlierSettings } from './outlier-settings.ts';
 import type { Tally } from './outlier-state.ts';
 
 /** Statuses that stand for failures before any answer, where local and external failures are counted together. */
-const STATUS_OF_FAILURE = { 'connect-failure': 503, timeout: 504, reset: 503 } as const;
+const STATUS_OF_FAILURE = { 'connect-failure': 503, 'connect-timeout': 504, timeout: 504, reset: 503 } as const;
 
 const CONSECUTIVE: Evidence = { kind: 'consecutive' };
 
@@ -82,7 +82,7 @@ export class OutlierDetector {
       if (isSplit) this.#localOriginSuccess(host);
       this.#status(host, outcome.status);
     } else if (outcome.kind === 'local-origin-failure') {
-      if (isSplit) this.#localOriginFailure(host);
+      if (isSplit) this.#localOriginFailure(host, outcome.cause);
       else this.#status(host, STATUS_OF_FAILURE[outcome.cause]);
     }
   }
@@ -113,7 +113,9 @@ export class OutlierDetector {
     host.outlier.consecutiveLocalOriginFailures = 0;
   }
 
-  #localOriginFailure(host: ClusterHost): void {
+  #localOriginFailure(host: ClusterHost, cause: keyof typeof STATUS_OF_FAILURE): void {
+    // what happens on a connection comes after it was made, which was a success
+    if (cause === 'timeout' || cause === 'reset') this.#localOriginSuccess(host);
     const { threshold, enforcingPercent } = this.#settings.consecutiveLocalOriginFailures;
     count(host.outlier.localOrigin, false);
     if (++host.outlier.consecutiveLocalOriginFailures !== threshold) return;
@@ -174,6 +176,7 @@ export class OutlierDetector {
       if (!degradation.isOver(nowMs, this.#settings)) continue;
       degradation.end(nowMs);
       this.#changed(host);
+      this.#scope.onEvent?.(host, { action: 'UNEJECT' });
     }
     this.#compare(hosts, (host) => host.outlier.external, '');
     this.#compare(hosts, (host) => host.outlier.localOrigin, 'local_origin_');

@@ -26,6 +26,10 @@ export interface Proxy {
   log(): Promise<readonly Record<string, unknown>[]>;
   /** Counters and gauges whose names have this in them, by their names. */
   stats(part: string): Promise<Readonly<Record<string, number>>>;
+  /** What the admin interface answers. */
+  admin(path: string): Promise<string>;
+  /** The text of a file in its folder; '' where there is none. */
+  file(name: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -125,6 +129,8 @@ export async function startProxy(
       const lines = text.split('\n').filter((line) => line.includes(part));
       return Object.fromEntries(lines.map((line) => [line.replace(/: \d+$/, ''), Number(/\d+$/.exec(line)?.[0])]));
     },
+    admin: async (target) => (await ask({ socketPath: adminSocket(world) }, target)).text,
+    file: (name) => readFile(path.join(folder, name), 'utf8').catch(() => ''),
     async stop() {
       await end();
       if (output !== '') process.stderr.write(output);
