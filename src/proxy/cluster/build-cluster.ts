@@ -6,6 +6,7 @@ import {
 import { positiveDurationMs } from '../config/durations.ts';
 import type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 import { type ClusterSettings, RuntimeCluster } from './runtime-cluster.ts';
+import { hasAccrual } from '../health/accrual-settings.ts';
 import { createHealthWatch } from '../health/health-watch.ts';
 import { readDiscovery } from './discovery/index.ts';
 import { readHttpSettings } from './http-options.ts';
@@ -52,7 +53,10 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
     http,
     sourceAddresses: readSourceAddresses(config, path),
     balancing: readBalancing(config, path),
-    outlier: config.outlierDetection && readOutlierSettings(config.outlierDetection, `${path}.outlier_detection`),
+    // what other proxies do instead of accrual
+    outlier: hasAccrual(config)
+      ? undefined
+      : config.outlierDetection && readOutlierSettings(config.outlierDetection, `${path}.outlier_detection`),
     discovery,
     addressOrder: readAddressOrder(config, path),
     watchHealth: (health) => createHealthWatch(config, path, health),

@@ -1,7 +1,7 @@
 import type { CertificateFacts } from '../tls/certificate-facts.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
-import type { ResponseHead } from '../../wire/http/message.ts';
+import type { HeaderMap, ResponseHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { DnsCache } from './dns/dns-cache.ts';
 import type { DnsCaches } from './dns/dns-caches.ts';
@@ -45,7 +45,14 @@ export interface Host {
   /** Where the HTTP pools of this host live; made by the pool. */
   pool: unknown;
   /** Tells outlier detection how an attempt ended. */
-  report(outcome: Outcome): void;
+  /** `turn`: what it was when the attempt began; absent: now. */
+  report(outcome: Outcome, turn?: number): void;
+  /** Counts changes of mind about it, so that attempts from before one can be told from those after. */
+  readonly turn?: number;
+  /** Set by whoever lets single requests through: an attempt at it begins. */
+  onAttempt?: (() => void) | undefined;
+  /** Set by whoever judges the host by the ends of its responses. */
+  onEnd?: ((trailers: HeaderMap | undefined, turn: number) => void) | undefined;
   /**
    * Set by a balancing policy that goes by response times: told how long after a request its response's head came, or
    * how long connecting took for bytes, and when (`Clock.monotonicMs`).

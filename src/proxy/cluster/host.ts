@@ -11,7 +11,7 @@ export interface HostOwner {
   /** Absent in tests of hosts alone. */
   readonly cluster?: Cluster;
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  onOutcome(host: ClusterHost, outcome: Outcome): void;
+  onOutcome(host: ClusterHost, outcome: Outcome, turn: number): void;
 }
 
 /**
@@ -48,6 +48,9 @@ export class ClusterHost implements Host {
   /** What active checks know of it; undefined where there are none. Whoever changes it calls `refreshHealth`. */
   check: CheckState | undefined = undefined;
   onHead: Host['onHead'] = undefined;
+  onEnd: Host['onEnd'] = undefined;
+  onAttempt: Host['onAttempt'] = undefined;
+  turn = 0;
   readonly cluster: Cluster | undefined;
   readonly #owner: HostOwner;
   #isTripped = false;
@@ -131,8 +134,8 @@ export class ClusterHost implements Host {
           };
   }
 
-  report(outcome: Outcome): void {
-    this.#owner.onOutcome(this, outcome);
+  report(outcome: Outcome, turn: number = this.turn): void {
+    this.#owner.onOutcome(this, outcome, turn);
   }
 }
 

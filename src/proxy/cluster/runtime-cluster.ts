@@ -98,7 +98,7 @@ export class RuntimeCluster implements MutableCluster {
     this.http = settings.http;
     this.sourceAddresses = settings.sourceAddresses;
     this.stats = scope.stats;
-    this.#hostOwner = { cluster: this, clock: scope.clock, onOutcome: (host, outcome) => this.#report(host, outcome) };
+    this.#hostOwner = { cluster: this, clock: scope.clock, onOutcome: (host, outcome, turn) => this.#report(host, outcome, turn) };
     const hosts = (): readonly ClusterHost[] => this.#hostList;
     const onChange = (): void => this.#healthChanged();
     const onPassed = (host: ClusterHost): void => this.#outlier?.onPassed(host);
@@ -163,10 +163,10 @@ export class RuntimeCluster implements MutableCluster {
     return host;
   }
 
-  #report(host: ClusterHost, outcome: Outcome): void {
+  #report(host: ClusterHost, outcome: Outcome, turn: number): void {
     if (this.#isClosed) return;
     this.#outlier?.report(host, outcome);
-    this.#health?.report?.(host, outcome);
+    this.#health?.report?.(host, outcome, turn);
   }
 
   /** Replaces the set of endpoints; hosts whose address and transport stay are kept. */

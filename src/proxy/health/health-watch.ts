@@ -6,7 +6,10 @@ import type { Cluster, Outcome } from '../cluster/cluster.ts';
 import type { ClusterHost } from '../cluster/host.ts';
 import type { Transports } from '../cluster/transports.ts';
 import type { LogSink } from '../telemetry/log-sink.ts';
+import { readAccrual } from './accrual-settings.ts';
 import { ActiveChecks, readChecks } from './active-checks.ts';
+import { FailureAccrual } from './failure-accrual.ts';
+import { joinWatches } from './health-watches.ts';
 
 /** What a watch may use of its cluster. */
 export interface HealthScope {
@@ -31,8 +34,8 @@ export interface HealthWatch {
   readonly isReady: boolean;
   /** Hosts have come and gone; called in the same step in which the cluster takes them over. */
   onHosts(added: readonly ClusterHost[], removed: readonly ClusterHost[]): void;
-  /** How an attempt at a host ended. */
-  report?(host: ClusterHost, outcome: Outcome): void;
+  /** How an attempt at a host ended that began in this turn of the host. */
+  report?(host: ClusterHost, outcome: Outcome, turn: number): void;
   /** Ends checks and timers. */
   close(): void;
 }
@@ -40,5 +43,6 @@ export interface HealthWatch {
 /** The watch that a cluster asks for; undefined where it asks for none. Throws ConfigError. */
 export function createHealthWatch(config: ClusterProto, path: string, scope: HealthScope): HealthWatch | undefined {
   const checks = readChecks(config, path);
-  return checks && new ActiveChecks(checks, scope);
+  const accrual = readAccrual(config.metadata?.filterMetadata ?? {}, path);
+  return joinWatches([checks && new ActiveChecks(checks, scope), accrual && new FailureAccrual(accrual, scope)]);
 }

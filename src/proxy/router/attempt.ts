@@ -47,6 +47,8 @@ export class Attempt implements ResponseReader, PoolWaiter {
   readonly #stats: ClusterHttpStats;
   readonly #timers: Timers;
   readonly #idleMs: number;
+  /** The host's when the attempt began. */
+  readonly #turn: number | undefined;
   #pool: StreamSource | undefined = undefined;
   #isCounted = true;
   #timeout: WheelTimer | undefined = undefined;
@@ -62,6 +64,8 @@ export class Attempt implements ResponseReader, PoolWaiter {
     this.#stats = stats;
     this.#timers = timers;
     this.#idleMs = idleMs;
+    this.#turn = host.turn;
+    if (host.onAttempt !== undefined) host.onAttempt();
     host.activeRequests++;
     host.requestsTotal.value++;
     limits.requests.value++;
@@ -85,7 +89,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
 
   /** Tells outlier detection how it went. */
   report(outcome: Outcome): void {
-    this.host.report(outcome);
+    this.host.report(outcome, this.#turn);
   }
 
   /** Tells those who judge the host by its responses: this head came at `nowMs`. */
@@ -161,6 +165,8 @@ export class Attempt implements ResponseReader, PoolWaiter {
   }
 
   onResponseEnd(trailers: HeaderBlock | undefined): void {
+    const { onEnd } = this.host;
+    if (onEnd !== undefined) onEnd(trailers, this.#turn ?? 0);
     this.#owner.onAttemptEnd(this, trailers);
   }
 
