@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseAltNames } from './peer-certificate.ts';
 
-const none = { uris: [], dns: [], ips: [], emails: [] };
+const none = { uris: [], dns: [], ips: [], emails: [], otherNames: [] };
 
 const cases: readonly [text: string | undefined, want: Partial<ReturnType<typeof parseAltNames>>][] = [
   [undefined, {}],

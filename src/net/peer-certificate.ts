@@ -1,6 +1,8 @@
 /** What a peer's certificate says of it, read once per connection. */
 import { createHash, type X509Certificate } from 'node:crypto';
+import { SocketAddress } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { type OtherName, otherNamesOf } from '../wire/x509/certificate.ts';
 
 /** Subject alternative names by type (RFC 5280 section 4.2.1.6). */
 export interface AltNames {
@@ -8,9 +10,10 @@ export interface AltNames {
   readonly dns: readonly string[];
   readonly ips: readonly string[];
   readonly emails: readonly string[];
+  readonly otherNames: readonly OtherName[];
 }
 
-const NO_NAMES: AltNames = { uris: [], dns: [], ips: [], emails: [] };
+const NO_NAMES: AltNames = { uris: [], dns: [], ips: [], emails: [], otherNames: [] };
 
 /** OpenSSL's prefixes for the types of names. */
 const PREFIXES = [
@@ -38,20 +41,29 @@ function unquote(value: string): string {
   }
 }
 
-/** Reads the text that `X509Certificate.subjectAltName` gives. */
+/** An address as everybody writes it: OpenSSL gives all of an IPv6 address's zeros. */
+function plainAddress(text: string): string {
+  return text.includes(':') ? new SocketAddress({ address: text, family: 'ipv6' }).address : text;
+}
+
+/** Reads the text that `X509Certificate.subjectAltName` gives; names of type otherName are not in it. */
 export function parseAltNames(text: string | undefined): AltNames {
   if (text === undefined || text === '') return NO_NAMES;
-  const found = { uris: [] as string[], dns: [] as string[], ips: [] as string[], emails: [] as string[] };
+  const found = { uris: [] as string[], dns: [] as string[], ips: [] as string[], emails: [] as string[], otherNames: [] };
   for (const part of splitNames(text)) {
     const prefix = PREFIXES.find(([start]) => part.startsWith(start));
     if (prefix !== undefined) found[prefix[1]].push(unquote(part.slice(prefix[0].length)));
   }
-  return found;
+  return { ...found, ips: found.ips.map(plainAddress) };
 }
 
-/** Names of the certificate that a PEM file begins with; none where it cannot be read. */
+/** The names of a certificate; none without one. */
 export function altNamesOf(certificate: X509Certificate | undefined): AltNames {
-  return parseAltNames(certificate?.subjectAltName);
+  const text = certificate?.subjectAltName;
+  const names = parseAltNames(text);
+  return certificate !== undefined && text?.includes('othername:') === true
+    ? { ...names, otherNames: otherNamesOf(certificate.raw) }
+    : names;
 }
 
 /** Lower-case hex of the SHA-256 of a certificate's bytes. */
@@ -66,11 +78,25 @@ export function publicKeyHashOf(certificate: X509Certificate): string {
     .digest('base64');
 }
 
-/** A subject in one line, most specific part first, as Envoy logs it (RFC 2253). */
+/** A name of Node's, a line a part, in one line with the most specific part first, as Envoy logs it (RFC 2253). */
+function nameLine(name: string | undefined): string {
+  return (name ?? '').split('\n').filter(Boolean).toReversed().join(',');
+}
+
+/** A certificate's subject in one line. */
 export function subjectOf(certificate: X509Certificate): string {
   // Node leaves it undefined where the subject is empty, as in SPIFFE certificates
-  const subject: string | undefined = certificate.subject;
-  return (subject ?? '').split('\n').filter(Boolean).toReversed().join(',');
+  return nameLine(certificate.subject);
+}
+
+/** A certificate's issuer in one line. */
+export function issuerOf(certificate: X509Certificate): string {
+  return nameLine(certificate.issuer);
+}
+
+/** A certificate's serial number as Envoy writes it: lower-case hex. */
+export function serialOf(certificate: X509Certificate): string {
+  return certificate.serialNumber.toLowerCase();
 }
 
 /** The peer's certificate as it was sent, also where nobody has verified it. */

@@ -8,7 +8,7 @@ import type { Connection } from './connection.ts';
 import { shareReads } from './shared-read.ts';
 import { wrapTls } from './socket-connection.ts';
 import { createTestCa } from './testing/certificates.ts';
-import { createTlsAcceptor } from './tls-accept.ts';
+import { acceptTls } from './tls-accept.ts';
 import { dialTls } from './tls-dial.ts';
 
 after(() => shareReads(true));
@@ -24,16 +24,17 @@ interface Ends {
 
 /** Two ends of a TLS connection. `greet` is called on the server's socket as soon as its handshake is done. */
 async function connect(greet: (socket: TLSSocket) => void = () => {}): Promise<Ends> {
-  const acceptor = createTlsAcceptor({
-    context: { key: pair.privateKey, cert: pair.certificateChain },
+  const acceptOptions = {
+    context: tls.createSecureContext({ key: pair.privateKey, cert: pair.certificateChain }),
     alpn: [],
     asksCertificate: false,
+    requiresCertificate: false,
     timeoutMs: 5000,
-    sessionTimeoutS: undefined,
-  });
+    stapler: undefined,
+  };
   const accepted = Promise.withResolvers<Connection>();
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
-    acceptor.accept(socket, {
+    acceptTls(socket, acceptOptions, {
       onSecure(secured) {
         greet(secured);
         accepted.resolve(wrapTls(secured));

@@ -1,15 +1,12 @@
 /** Secrets from a file, as Envoy's `path_config_source` has them: a discovery response in YAML or JSON, read anew when it changes. */
-import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { type Secret, SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { foldersOf, watchFolders } from '../tls/watched-files.ts';
 import { checkSupported } from './check-supported.ts';
 
-/** Time for whoever writes to finish, in milliseconds. */
-const SETTLE_MS = 50;
 const SECRET_TYPE_NAME = `type.googleapis.com/${SecretSchema.typeName}`;
 
 async function parse(file: string): Promise<JsonValue> {
@@ -32,9 +29,16 @@ function secretsOf(json: JsonValue): Secret[] {
   });
 }
 
-/** Reads `file` now and after each change of its folder (a rename counts too). A file that is wrong leaves what was. */
-export function watchSecretFile(file: string, onSecrets: (secrets: readonly Secret[]) => void, log: Log): () => void {
-  let timer: NodeJS.Timeout | undefined;
+/**
+ * Reads `file` now and after each change of its folder, or of `directory` (a rename counts too). A file that is wrong, or
+ * whose secrets cannot be used, leaves what was. Returns how to stop.
+ */
+export function watchSecretFile(
+  file: string,
+  directory: string | undefined,
+  onSecrets: (secrets: readonly Secret[]) => void,
+  log: Log,
+): () => void {
   const load = async (): Promise<void> => {
     try {
       onSecrets(secretsOf(await parse(file)));
@@ -44,11 +48,7 @@ export function watchSecretFile(file: string, onSecrets: (secrets: readonly Secr
   };
   void load();
   try {
-    const watcher = watch(path.dirname(file), { persistent: false }, () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => void load(), SETTLE_MS).unref();
-    });
-    return () => watcher.close();
+    return watchFolders(foldersOf([file], directory), () => void load());
   } catch (error) {
     log.warn('secrets are not watched', { file, error: messageOf(error) });
     return () => {};

@@ -2,33 +2,42 @@
  * Secrets by SDS name, from whoever has them: the proxy's own identity, the bootstrap, files, or the server of ADS.
  * What uses one watches it; a name of ADS that nobody watches any more is not asked for any more.
  */
-import { isFieldSet } from '@bufbuild/protobuf';
-import { ConfigError } from '../../core/errors.ts';
+import { ConfigError, messageOf } from '../../core/errors.ts';
+import { contextOptions, createTlsContext, DEFAULT_TLS_PARAMETERS } from '../../net/tls-context.ts';
 import type { AdsResource } from '../../xds/client.ts';
 import type { ConfigSource } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
-import {
-  type CertificateValidationContext,
-  CertificateValidationContextSchema,
-} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import type { CertificateValidationContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import { type Secret, SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { SECRET_TYPE } from '../../xds/types.ts';
 import type { SecretStatus } from '../admin/view.ts';
+import { CertificateUses } from '../tls/certificate-uses.ts';
 import { readDataSource } from '../tls/data-source.ts';
-import type { KeyPair, SecretStore, TrustBundle, Watched } from './secret-store.ts';
+import { filesOfTrust } from '../tls/file-secrets.ts';
+import { filesOfCertificate, readKeyPair } from '../tls/key-pair.ts';
+import { readTicketKeys } from '../tls/ticket-keys.ts';
+import { compileSanMatchers } from '../tls/san-matcher.ts';
+import { readValidation } from '../tls/validation.ts';
+import { foldersOf, watchFolders } from '../tls/watched-files.ts';
+import type { KeyPair, SecretStore, TicketKeys, TrustBundle, Watched } from './secret-store.ts';
 import { applyEach, sameBytes, type Subscriptions } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
+
+/** Loads a file of secrets, now and whenever it, or the given folder, changes. */
+export type WatchSecretFile = (file: string, directory: string | undefined, onSecrets: (secrets: readonly Secret[]) => void) => void;
 
 export interface SecretsOptions {
   readonly subscriptions: Subscriptions;
   /** Names that the proxy answers itself; their values come by `set`. */
   readonly ownNames: ReadonlySet<string>;
-  /** Loads a file of secrets, now and whenever it changes. */
-  watchFile(file: string, onSecrets: (secrets: readonly Secret[]) => void): void;
+  readonly watchFile: WatchSecretFile;
+  /** Told of a secret that changed on disk, and cannot be used: the former one stays. */
+  onBadSecret?(name: string, reason: string): void;
 }
 
 export interface SecretValue {
   readonly keyPair?: KeyPair | undefined;
   readonly trust?: TrustBundle | undefined;
+  readonly ticketKeys?: TicketKeys | undefined;
 }
 
 interface Entry {
@@ -36,31 +45,54 @@ interface Entry {
   bytes: Uint8Array | undefined;
   readonly watchers: Set<() => void>;
   isAskedFor: boolean;
+  /** Stops watching the files that the secret names. */
+  stopFiles: (() => void) | undefined;
+}
+
+/** Makes a context of a secret alone: what OpenSSL refuses is the secret's fault, and its sender is to know. */
+function tryContext(pairs: readonly KeyPair[], roots: string | undefined, crls: readonly string[], path: string): void {
+  try {
+    createTlsContext(contextOptions(DEFAULT_TLS_PARAMETERS, pairs, { roots, crls }));
+  } catch (cause) {
+    throw new ConfigError(path, messageOf(cause), { cause });
+  }
+}
+
+function readTrust(context: CertificateValidationContext, path: string): TrustBundle {
+  if (context.trustedCa === undefined) {
+    // names count only with the roots of whoever uses the secret
+    compileSanMatchers(context, path);
+    return { roots: undefined, rules: context };
+  }
+  const validation = readValidation(context, path);
+  tryContext([], validation.roots, validation.crls, path);
+  return { roots: readDataSource(context.trustedCa, `${path}.trusted_ca`), rules: context };
 }
 
 /** The value of a Secret message. Throws ConfigError. */
 function readSecret(secret: Secret, path: string): SecretValue {
   const { type } = secret;
   const at = (field: string): string => (path === '' ? field : `${path}.${field}`);
-  if (type.case === 'tlsCertificate') {
-    return {
-      keyPair: {
-        certificateChain: readDataSource(type.value.certificateChain, at('tls_certificate.certificate_chain')),
-        privateKey: readDataSource(type.value.privateKey, at('tls_certificate.private_key')),
-      },
-    };
+  switch (type.case) {
+    case 'tlsCertificate': {
+      const keyPair = readKeyPair(type.value, at('tls_certificate'));
+      tryContext([keyPair], undefined, [], at('tls_certificate'));
+      return { keyPair };
+    }
+    case 'validationContext':
+      return { trust: readTrust(type.value, at('validation_context')) };
+    case 'sessionTicketKeys':
+      return { ticketKeys: readTicketKeys(type.value, at('session_ticket_keys')) };
+    default:
+      throw new ConfigError(path, 'is neither a tls_certificate nor a validation_context nor session_ticket_keys');
   }
-  if (type.case !== 'validationContext') throw new ConfigError(path, 'is neither a tls_certificate nor a validation_context');
-  refuseRules(type.value, at('validation_context'));
-  return { trust: { roots: readDataSource(type.value.trustedCa, at('validation_context.trusted_ca')) } };
 }
 
-/** A secret brings roots; what else is asked of peers stands where the secret is used. */
-function refuseRules(context: CertificateValidationContext, path: string): void {
-  for (const field of CertificateValidationContextSchema.fields) {
-    if (field.name === 'trusted_ca' || !isFieldSet(context, field)) continue;
-    throw new ConfigError(`${path}.${field.name}`, 'is not supported by Tulle in a secret: put it into the default_validation_context');
-  }
+/** The folders whose changes mean that a secret's files are to be read anew. */
+function foldersOfSecret({ type }: Secret): readonly string[] {
+  if (type.case === 'tlsCertificate') return foldersOf(filesOfCertificate(type.value), type.value.watchedDirectory?.path);
+  if (type.case === 'validationContext') return foldersOf(filesOfTrust(type.value), type.value.watchedDirectory?.path);
+  return [];
 }
 
 function fileOf(source: ConfigSource | undefined): string | undefined {
@@ -69,11 +101,17 @@ function fileOf(source: ConfigSource | undefined): string | undefined {
   return specifier?.case === 'pathConfigSource' ? specifier.value.path : undefined;
 }
 
+function folderOf(source: ConfigSource | undefined): string | undefined {
+  const specifier = source?.configSourceSpecifier;
+  return specifier?.case === 'pathConfigSource' ? specifier.value.watchedDirectory?.path : undefined;
+}
+
 export class Secrets implements SecretStore {
   readonly #options: SecretsOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #files = new Set<string>();
   readonly #statics = new Set<string>();
+  readonly uses = new CertificateUses();
 
   constructor(options: SecretsOptions) {
     this.#options = options;
@@ -87,11 +125,35 @@ export class Secrets implements SecretStore {
     return this.#watched(sdsName, source, (value) => value.trust);
   }
 
+  ticketKeys(sdsName: string, source?: ConfigSource): Watched<TicketKeys> {
+    return this.#watched(sdsName, source, (value) => value.ticketKeys);
+  }
+
   /** Adds a secret of the bootstrap. */
   addStatic(secret: Secret, path: string): void {
     if (this.#statics.has(secret.name)) throw new ConfigError(`${path}.name`, `"${secret.name}" stands twice`);
     this.#statics.add(secret.name);
-    this.set(secret.name, readSecret(secret, path));
+    this.#load(secret, path);
+  }
+
+  /** Takes a secret over, and reads it anew whenever files that it names change. Throws ConfigError. */
+  #load(secret: Secret, path: string): void {
+    const value = readSecret(secret, path);
+    const entry = this.#entry(secret.name);
+    entry.stopFiles?.();
+    entry.stopFiles = undefined;
+    this.set(secret.name, value);
+    const folders = foldersOfSecret(secret);
+    if (folders.length > 0) entry.stopFiles = watchFolders(folders, () => this.#tryLoad(secret, path));
+  }
+
+  #tryLoad(secret: Secret, path: string): void {
+    try {
+      this.set(secret.name, readSecret(secret, path));
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.#options.onBadSecret?.(secret.name, messageOf(error));
+    }
   }
 
   /** Gives a name its value, and tells those who watch it. */
@@ -106,9 +168,8 @@ export class Secrets implements SecretStore {
     applyEach(resources, (resource) => {
       const entry = this.#entries.get(resource.name);
       if (entry === undefined || sameBytes(entry.bytes, resource.any)) return;
-      const value = readSecret(decodeResource(resource.any, SecretSchema, ''), '');
+      this.#load(decodeResource(resource.any, SecretSchema, ''), '');
       entry.bytes = resource.any;
-      this.set(resource.name, value);
     });
   }
 
@@ -119,7 +180,8 @@ export class Secrets implements SecretStore {
 
   #entry(name: string): Entry {
     let entry = this.#entries.get(name);
-    if (entry === undefined) this.#entries.set(name, (entry = { value: {}, bytes: undefined, watchers: new Set(), isAskedFor: false }));
+    if (entry === undefined)
+      this.#entries.set(name, (entry = { value: {}, bytes: undefined, watchers: new Set(), isAskedFor: false, stopFiles: undefined }));
     return entry;
   }
 
@@ -133,8 +195,8 @@ export class Secrets implements SecretStore {
     }
     if (this.#files.has(file)) return;
     this.#files.add(file);
-    this.#options.watchFile(file, (secrets) => {
-      for (const secret of secrets) this.set(secret.name, readSecret(secret, secret.name));
+    this.#options.watchFile(file, folderOf(source), (secrets) => {
+      for (const secret of secrets) this.#load(secret, secret.name);
     });
   }
 
@@ -160,6 +222,8 @@ export class Secrets implements SecretStore {
     if (!entry.isAskedFor) return;
     entry.isAskedFor = false;
     entry.bytes = undefined;
+    entry.stopFiles?.();
+    entry.stopFiles = undefined;
     this.#options.subscriptions.unsubscribe(SECRET_TYPE, [name]);
   }
 }

@@ -78,7 +78,7 @@ export function buildListener(config: ListenerProto, path: string, scope: Listen
   const stats = scope.stats.scope(isInternal ? `listener.envoy_internal_${config.name}` : statPrefix(binds[0]?.address));
   const parsed: ParsedChain[] = [];
   try {
-    const chainScope = { stats, secrets: scope.secrets, filters: scope.filters };
+    const chainScope = { stats, secrets: scope.secrets, filters: scope.filters, listener: config.name };
     for (const [i, chain] of config.filterChains.entries()) parsed.push(parseFilterChain(chain, `${path}.filter_chains[${i}]`, chainScope));
     if (isInternal) refuseTls(config, parsed, path);
     const fallback = config.defaultFilterChain && parseFilterChain(config.defaultFilterChain, `${path}.default_filter_chain`, chainScope);

@@ -81,7 +81,7 @@ export class ConnectionRunner {
 
   #secure(accepted: AcceptedSocket, hello: ClientHello | undefined, chain: FilterChain, tls: DownstreamTls): void {
     const { incoming } = accepted;
-    if (hello !== undefined || !tls.needsHello) {
+    if (hello !== undefined || !tls.isReady) {
       this.#shake(accepted, hello, chain, tls);
       return;
     }

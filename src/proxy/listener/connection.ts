@@ -1,4 +1,5 @@
 import type { NetAddress } from '../../net/address.ts';
+import type { CertificateFacts } from '../tls/certificate-facts.ts';
 import type { Sharing } from '../http/shared-state.ts';
 
 /** What TLS said about a downstream peer. */
@@ -18,6 +19,14 @@ export interface PeerTls {
   readonly alpn: string;
   /** URI SANs of our own certificate. */
   readonly localUriSans: readonly string[];
+  /** What the client has shown, verified or not; absent without one. */
+  readonly certificate?: CertificateFacts | undefined;
+  /** Our own. */
+  readonly local?: CertificateFacts | undefined;
+  /** The group of the key exchange; '' or absent where it is unknown. */
+  readonly group?: string;
+  /** Hex of the session's identifier; '' or absent in TLS 1.3. */
+  readonly sessionId?: string;
 }
 
 /** A downstream connection as filters see it: facts that hold as long as it does. */
@@ -33,6 +42,9 @@ export interface DownstreamConnection {
   readonly isRedirected: boolean;
   /** Server name of the ClientHello; '' without one. */
   readonly requestedServerName: string;
+  /** Fingerprints of its ClientHello where `tls_inspector` is asked for them. */
+  readonly ja3?: string | undefined;
+  readonly ja4?: string | undefined;
   readonly tls: PeerTls | undefined;
   /** `spiffe://...` of the peer, or ''. */
   readonly principal: string;

@@ -30,6 +30,8 @@ export interface ChainScope {
   readonly stats: StatsScope;
   readonly secrets: SecretStore;
   readonly filters: readonly NetworkFilter[];
+  /** The listener's name, for lists of certificates. */
+  readonly listener: string;
 }
 
 function readTransport(chain: FilterChainProto, path: string, scope: ChainScope): DownstreamTls | undefined {
@@ -46,6 +48,7 @@ function readTransport(chain: FilterChainProto, path: string, scope: ChainScope)
     stats: scope.stats,
     secrets: scope.secrets,
     handshakeMs,
+    usedBy: `listener.${scope.listener}`,
   });
 }
 

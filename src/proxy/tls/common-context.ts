@@ -1,64 +1,47 @@
 /** CommonTlsContext: what both sides of TLS are configured with, and the context made of it, made anew when a secret changes. */
-import { X509Certificate } from 'node:crypto';
-import { parseAltNames } from '../../net/peer-certificate.ts';
+import { clone, create, merge } from '@bufbuild/protobuf';
 import type { SecureContextOptions } from 'node:tls';
-import { create } from '@bufbuild/protobuf';
 import { ConfigError, messageOf } from '../../core/errors.ts';
-import { contextOptions, createTlsContext, DEFAULT_TLS_PARAMETERS, type TlsParameters, type TlsVersion } from '../../net/tls-context.ts';
+import { contextOptions, createTlsContext, type TlsParameters } from '../../net/tls-context.ts';
+import { DataSourceSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
+  type CertificateValidationContext,
   CertificateValidationContextSchema,
-  type TlsCertificate,
-  TlsParameters_TlsProtocol as TlsProtocol,
-  type TlsParameters as TlsParametersProto,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
-import type { CommonTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { SdsSecretConfig } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { CommonTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { KeyPair, SecretStore, TrustBundle, Watched } from '../config/secret-store.ts';
-import { readDataSource } from './data-source.ts';
-import { constant, readValidation, type Validation } from './validation.ts';
+import { filesOfTrust, staticKeyPair, watchedFiles } from './file-secrets.ts';
+import { readParameters } from './parameters.ts';
+import { readValidation, type Validation } from './validation.ts';
+
+/** Where trust comes from: the configuration, a secret, or both together. */
+interface TrustSource {
+  readonly path: string;
+  readonly own: CertificateValidationContext;
+  readonly secret: Watched<TrustBundle> | undefined;
+  /** Changes of files that `own` names; undefined where nobody watches them. */
+  readonly files: Watched<true> | undefined;
+}
 
 export interface TlsSettings {
   readonly parameters: TlsParameters;
   readonly keyPairs: readonly Watched<KeyPair>[];
   /** Undefined: peers' certificates are not asked for (downstream) or not looked at (upstream). */
-  readonly validation: Validation | undefined;
+  readonly trust: TrustSource | undefined;
   readonly alpn: readonly string[];
+  /** Names of the secrets and paths of the fields that hold certificates, for lists of them. */
+  readonly names: string;
 }
 
-const VERSIONS = new Map<number, TlsVersion>([
-  [TlsProtocol.TLSv1_0, 'TLSv1'],
-  [TlsProtocol.TLSv1_1, 'TLSv1.1'],
-  [TlsProtocol.TLSv1_2, 'TLSv1.2'],
-  [TlsProtocol.TLSv1_3, 'TLSv1.3'],
-]);
-
-function version(value: number, fallback: TlsVersion): TlsVersion {
-  return VERSIONS.get(value) ?? fallback;
-}
-
-/** BoringSSL's `[a|b]` groups of equal preference become plain lists; TLS 1.3 suites cannot be chosen there and stay ours. */
-function cipherList(suites: readonly string[]): string {
-  if (suites.length === 0) return '';
-  const names = suites.flatMap((suite) => suite.replace(/^\[|\]$/g, '').split('|'));
-  return ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', ...names].join(':');
-}
-
-function readParameters(params: TlsParametersProto | undefined): TlsParameters {
-  if (params === undefined) return DEFAULT_TLS_PARAMETERS;
-  return {
-    minVersion: version(params.tlsMinimumProtocolVersion, DEFAULT_TLS_PARAMETERS.minVersion),
-    maxVersion: version(params.tlsMaximumProtocolVersion, DEFAULT_TLS_PARAMETERS.maxVersion),
-    ciphers: cipherList(params.cipherSuites),
-    curves: params.ecdhCurves.join(':'),
-    signatureAlgorithms: params.signatureAlgorithms.join(':'),
-  };
-}
-
-function readKeyPair(certificate: TlsCertificate, path: string): Watched<KeyPair> {
-  return constant({
-    certificateChain: readDataSource(certificate.certificateChain, `${path}.certificate_chain`),
-    privateKey: readDataSource(certificate.privateKey, `${path}.private_key`),
-  });
+/** What peers are asked for, of the configuration and of a secret's message together. Throws ConfigError. */
+function compileTrust({ own, path }: TrustSource, bundle: TrustBundle | undefined, needsPath: boolean): Validation {
+  if (bundle === undefined) return readValidation(own, path, needsPath);
+  const merged = clone(CertificateValidationContextSchema, own);
+  if (bundle.rules !== undefined) merge(CertificateValidationContextSchema, merged, bundle.rules);
+  // as it was read when the secret came, also where it names a file
+  if (bundle.roots !== undefined) merged.trustedCa = create(DataSourceSchema, { specifier: { case: 'inlineString', value: bundle.roots } });
+  return readValidation(merged, path, needsPath);
 }
 
 function namedTrust(config: SdsSecretConfig | undefined, secrets: SecretStore, path: string): Watched<TrustBundle> {
@@ -66,22 +49,26 @@ function namedTrust(config: SdsSecretConfig | undefined, secrets: SecretStore, p
   return secrets.trust(config.name, config.sdsConfig);
 }
 
-function readPeers(common: CommonTlsContext, path: string, secrets: SecretStore): Validation | undefined {
+function readTrust(common: CommonTlsContext, path: string, secrets: SecretStore): TrustSource | undefined {
   const type = common.validationContextType;
   const none = create(CertificateValidationContextSchema);
   switch (type.case) {
     case undefined:
       return undefined;
-    case 'validationContext':
-      return readValidation(type.value, `${path}.validation_context`, undefined);
+    case 'validationContext': {
+      const at = `${path}.validation_context`;
+      const files =
+        type.value.watchedDirectory === undefined ? undefined : watchedFiles(filesOfTrust(type.value), type.value.watchedDirectory.path);
+      return { path: at, own: type.value, secret: undefined, files };
+    }
     case 'validationContextSdsSecretConfig': {
       const at = `${path}.validation_context_sds_secret_config`;
-      return readValidation(none, at, namedTrust(type.value, secrets, at));
+      return { path: at, own: none, secret: namedTrust(type.value, secrets, at), files: undefined };
     }
     case 'combinedValidationContext': {
       const at = `${path}.combined_validation_context`;
-      const sds = namedTrust(type.value.validationContextSdsSecretConfig, secrets, `${at}.validation_context_sds_secret_config`);
-      return readValidation(type.value.defaultValidationContext ?? none, `${at}.default_validation_context`, sds);
+      const secret = namedTrust(type.value.validationContextSdsSecretConfig, secrets, `${at}.validation_context_sds_secret_config`);
+      return { path: `${at}.default_validation_context`, own: type.value.defaultValidationContext ?? none, secret, files: undefined };
     }
     default:
       throw new ConfigError(path, `${type.case} is not supported`);
@@ -90,63 +77,122 @@ function readPeers(common: CommonTlsContext, path: string, secrets: SecretStore)
 
 /** Reads a CommonTlsContext; `path` is its own. Throws ConfigError also for keys and ciphers that OpenSSL refuses. */
 export function readTlsSettings(common: CommonTlsContext, path: string, secrets: SecretStore): TlsSettings {
+  // as Envoy: certificates in the configuration count alone
+  const named = common.tlsCertificates.length > 0 ? [] : common.tlsCertificateSdsSecretConfigs;
+  const trust = readTrust(common, path, secrets);
   const settings: TlsSettings = {
-    parameters: readParameters(common.tlsParams),
+    parameters: readParameters(common.tlsParams, `${path}.tls_params`),
     keyPairs: [
-      ...common.tlsCertificates.map((certificate, i) => readKeyPair(certificate, `${path}.tls_certificates[${i}]`)),
-      ...common.tlsCertificateSdsSecretConfigs.map((config) => secrets.keyPair(config.name, config.sdsConfig)),
+      ...common.tlsCertificates.map((certificate, i) => staticKeyPair(certificate, `${path}.tls_certificates[${i}]`)),
+      ...named.map((config) => secrets.keyPair(config.name, config.sdsConfig)),
     ],
-    validation: readPeers(common, path, secrets),
+    trust,
     alpn: common.alpnProtocols,
+    names:
+      [...common.tlsCertificates.map((_, i) => `tls_certificates[${i}]`), ...named.map(({ name }) => name)].join(', ') ||
+      'validation_context',
   };
-  tryContext(settings, path);
+  check(settings, path);
   return settings;
 }
 
-/** Makes a context of what is there already, to find what OpenSSL refuses while it can still be a NACK. */
-function tryContext(settings: TlsSettings, path: string): void {
+/** Makes a context of what is there already, to find what is wrong while it can still be a NACK. */
+function check(settings: TlsSettings, path: string): void {
   const pairs = settings.keyPairs.map((pair) => pair.current()).filter((pair) => pair !== undefined);
+  const { trust } = settings;
+  const bundle = trust?.secret?.current();
+  // names without roots are wrong only once the roots could be there
+  const isWhole = trust !== undefined && (trust.secret === undefined || bundle !== undefined);
+  const validation = isWhole ? compileTrust(trust, bundle, false) : undefined;
   try {
-    createTlsContext(contextOptions(settings.parameters, pairs, settings.validation?.trust?.current()?.roots));
+    createTlsContext(contextOptions(settings.parameters, pairs, { roots: validation?.roots, crls: validation?.crls ?? [] }));
   } catch (cause) {
     throw new ConfigError(path, messageOf(cause), { cause });
   }
 }
 
+/** Everything that a handshake goes by, as the secrets are now. */
 export interface VersionedContext {
-  readonly options: SecureContextOptions;
-  /** Another number for every change of the secrets: sessions of a former one are not resumed. */
+  /** A context with these of our certificates. */
+  readonly optionsWith: (pairs: readonly KeyPair[]) => SecureContextOptions;
+  /** Another number for every change of the secrets: upstream sessions of a former one are not resumed. */
   readonly version: number;
   readonly keyPairs: readonly KeyPair[];
+  readonly validation: Validation | undefined;
+}
+
+/** Who uses a context, for lists and statistics. */
+export interface ContextUser {
+  /** `listener.<address>` or `cluster.<name>`. */
+  readonly usedBy: string;
+  readonly secrets: SecretStore;
+  /** Called after each change of the secrets; `error` where the new ones cannot be used, and the former stay. */
+  onUpdate(error: string | undefined): void;
 }
 
 /** The context in force; connections that exist keep the one they were made with. */
 export class ContextSource {
   readonly #settings: TlsSettings;
+  readonly #user: ContextUser;
   readonly #stops: readonly (() => void)[];
   #current: VersionedContext | undefined;
   #version = 0;
-  #onChange: (() => void)[] = [];
+  readonly #onChange: (() => void)[] = [];
 
-  constructor(settings: TlsSettings) {
+  constructor(settings: TlsSettings, user: ContextUser) {
     this.#settings = settings;
-    const drop = (): void => {
-      this.#current = undefined;
-      this.#version++;
-      for (const callback of this.#onChange) callback();
-    };
-    const watched = [...settings.keyPairs, settings.validation?.trust].filter((each) => each !== undefined);
-    this.#stops = watched.map((each) => each.watch(drop));
+    this.#user = user;
+    const { trust } = settings;
+    const watched = [...settings.keyPairs, trust?.secret, trust?.files].filter((each) => each !== undefined);
+    this.#stops = watched.map((each) => each.watch(() => this.#changed()));
+    this.#current = this.#make();
+    this.#tell();
   }
 
-  /** Undefined until every secret has arrived, or where a secret that arrived later cannot be used. */
-  current(): VersionedContext | undefined {
-    if (this.#current !== undefined) return this.#current;
-    const { parameters, keyPairs, validation } = this.#settings;
+  #changed(): void {
+    let error: string | undefined;
+    try {
+      const made = this.#make();
+      if (made !== undefined) this.#current = made;
+    } catch (cause) {
+      // the former secrets stay in force
+      error = messageOf(cause);
+    }
+    this.#tell();
+    this.#user.onUpdate(error);
+    for (const callback of this.#onChange) callback();
+  }
+
+  /** Throws where a secret cannot be used. */
+  #make(): VersionedContext | undefined {
+    const { parameters, keyPairs, trust } = this.#settings;
     const pairs = keyPairs.map((pair) => pair.current()).filter((pair) => pair !== undefined);
-    const trust = validation?.trust?.current();
-    if (pairs.length < keyPairs.length || (validation?.trust !== undefined && trust === undefined)) return undefined;
-    this.#current = { options: contextOptions(parameters, pairs, trust?.roots), version: this.#version, keyPairs: pairs };
+    const bundle = trust?.secret?.current();
+    if (pairs.length < keyPairs.length || (trust?.secret !== undefined && bundle === undefined)) return undefined;
+    // what a PKCS #12 brings besides its certificate would count as trusted
+    const needsPath = pairs.some(({ pkcs12 }) => pkcs12 !== undefined);
+    const validation = trust && compileTrust(trust, bundle, needsPath);
+    const anchors = { roots: validation?.roots, crls: validation?.crls ?? [] };
+    const optionsWith = (own: readonly KeyPair[]): SecureContextOptions => contextOptions(parameters, own, anchors);
+    createTlsContext(optionsWith(pairs));
+    return { optionsWith, version: ++this.#version, keyPairs: pairs, validation };
+  }
+
+  #tell(): void {
+    const made = this.#current;
+    if (made === undefined) return;
+    const { keyPairs, validation } = made;
+    this.#user.secrets.uses?.set(this, {
+      name: this.#settings.names,
+      usedBy: this.#user.usedBy,
+      roots: validation?.roots ?? '',
+      chains: keyPairs.map(({ certificateChain }) => certificateChain),
+      staples: keyPairs.map(({ ocspStaple }) => ocspStaple),
+    });
+  }
+
+  /** Undefined until every secret has arrived. */
+  current(): VersionedContext | undefined {
     return this.#current;
   }
 
@@ -156,15 +202,11 @@ export class ContextSource {
   }
 
   get isReady(): boolean {
-    return this.current() !== undefined;
+    return this.#current !== undefined;
   }
 
   close(): void {
+    this.#user.secrets.uses?.delete(this);
     for (const stop of this.#stops) stop();
   }
-}
-
-/** URI subject alternative names of our own certificates. */
-export function urisOf(pairs: readonly KeyPair[]): readonly string[] {
-  return pairs.flatMap((pair) => parseAltNames(new X509Certificate(pair.certificateChain).subjectAltName).uris);
 }

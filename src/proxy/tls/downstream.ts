@@ -1,18 +1,39 @@
-import { constants, type X509Certificate } from 'node:crypto';
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
-import { ConfigError, messageOf } from '../../core/errors.ts';
-import { altNamesOf, fingerprintOf, peerCertificate, subjectOf } from '../../net/peer-certificate.ts';
-import { createTlsAcceptor, type TlsAcceptor } from '../../net/tls-accept.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { peerCertificate } from '../../net/peer-certificate.ts';
+import { acceptTls, createStapler, refuseTls, type TlsAcceptOptions } from '../../net/tls-accept.ts';
+import { createTlsContext } from '../../net/tls-context.ts';
 import type { ClientHello } from '../../wire/tls/client-hello.ts';
-import { CommonTlsContextSchema, type DownstreamTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { type HelloOffer, readHelloOffer } from '../../wire/tls/hello-offer.ts';
+import { readOcspResponse } from '../../wire/x509/ocsp-response.ts';
+import {
+  CommonTlsContextSchema,
+  type DownstreamTlsContext,
+  DownstreamTlsContext_OcspStaplePolicy as OcspStaplePolicy,
+} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { durationMs } from '../config/durations.ts';
-import type { SecretStore } from '../config/secret-store.ts';
+import type { KeyPair, SecretStore, TicketKeys, Watched } from '../config/secret-store.ts';
 import type { PeerTls } from '../listener/connection.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
-import { ContextSource, readTlsSettings, type TlsSettings, urisOf } from './common-context.ts';
-import { judge, type Refusal } from './validation.ts';
+import {
+  type Candidate,
+  chooseCertificate,
+  clientOf,
+  curveOf,
+  serverNames,
+  type StapleAction,
+  type StaplePolicy,
+} from './certificate-choice.ts';
+import { CertificateFacts } from './certificate-facts.ts';
+import { ContextSource, readTlsSettings, type TlsSettings, type VersionedContext } from './common-context.ts';
+import { Peer } from './downstream-peer.ts';
+import { agreedGroup, countHandshake } from './handshake-stats.ts';
+import { leafOf, wantsStaple } from './key-pair.ts';
+import { readTicketKeys, useTicketKeys } from './ticket-keys.ts';
+import { judge, type Refusal, type Validation } from './validation.ts';
 
 export interface DownstreamTlsHandlers {
   onSecure(socket: TLSSocket, peer: PeerTls): void;
@@ -20,116 +41,114 @@ export interface DownstreamTlsHandlers {
   onRefused(reason: string): void;
 }
 
-/** What is read of a certificate the first time somebody asks. */
-class Peer implements PeerTls {
-  readonly uriSans: readonly string[];
-  readonly dnsSans: readonly string[];
-  readonly localUriSans: readonly string[];
-  readonly #certificate: X509Certificate | undefined;
-  readonly #socket: TLSSocket;
-  #facts: { subject: string; fingerprint: string } | undefined;
-  readonly protocol: string;
-  readonly alpn: string;
-
-  /** `certificate` is given where it was verified. */
-  constructor(socket: TLSSocket, certificate: X509Certificate | undefined, localUriSans: readonly string[]) {
-    const names = altNamesOf(certificate);
-    this.uriSans = names.uris;
-    this.dnsSans = names.dns;
-    this.localUriSans = localUriSans;
-    this.#certificate = certificate;
-    this.#socket = socket;
-    this.protocol = socket.getProtocol() ?? '';
-    this.alpn = socket.alpnProtocol || '';
-  }
-
-  #read(): { subject: string; fingerprint: string } {
-    const certificate = this.#certificate;
-    this.#facts ??=
-      certificate === undefined
-        ? { subject: '', fingerprint: '' }
-        : { subject: subjectOf(certificate), fingerprint: fingerprintOf(certificate) };
-    return this.#facts;
-  }
-
-  get subject(): string {
-    return this.#read().subject;
-  }
-
-  get fingerprint(): string {
-    return this.#read().fingerprint;
-  }
-
-  get pem(): string {
-    return this.#certificate?.toString() ?? '';
-  }
-
-  chainPem(): readonly string[] {
-    const chain: string[] = [];
-    for (let each = this.#certificate; each !== undefined; each = each.issuerCertificate) chain.push(each.toString());
-    return chain;
-  }
-
-  get cipher(): string {
-    return this.#socket.destroyed ? '' : this.#socket.getCipher().standardName;
-  }
+/** One certificate of ours, ready for handshakes. */
+interface Identity extends Candidate {
+  readonly options: Omit<TlsAcceptOptions, 'alpn' | 'stapler'>;
+  readonly stapler: Server | undefined;
+  readonly facts: CertificateFacts;
 }
 
-interface Acceptors {
+/** All that is made of the secrets in force. */
+interface Current {
   readonly version: number;
-  readonly withAlpn: TlsAcceptor;
-  /** For clients that offer protocols of which we have none: they get no answer instead of an alert, as from Envoy. */
-  readonly withoutAlpn: TlsAcceptor;
-  readonly localUriSans: readonly string[];
+  readonly identities: readonly [Identity, ...Identity[]];
+  readonly validation: Validation | undefined;
 }
 
 /** Where nothing limits a handshake: OpenSSL would wait for ever. */
 const HANDSHAKE_MS = 120_000;
 
+const POLICIES: Readonly<Record<number, StaplePolicy>> = {
+  [OcspStaplePolicy.LENIENT_STAPLING]: 'lenient',
+  [OcspStaplePolicy.STRICT_STAPLING]: 'strict',
+  [OcspStaplePolicy.MUST_STAPLE]: 'must',
+};
+
+const STAPLE_STATS: Readonly<Record<StapleAction, string | undefined>> = {
+  staple: 'ssl.ocsp_staple_responses',
+  omit: 'ssl.ocsp_staple_omitted',
+  fail: 'ssl.ocsp_staple_failed',
+  unasked: undefined,
+};
+
+function readTickets(config: DownstreamTlsContext, path: string, secrets: SecretStore): Watched<TicketKeys> | undefined {
+  const type = config.sessionTicketKeysType;
+  if (type.case === 'sessionTicketKeysSdsSecretConfig') return secrets.ticketKeys(type.value.name, type.value.sdsConfig);
+  if (type.case !== 'sessionTicketKeys') return undefined;
+  const keys = readTicketKeys(type.value, `${path}.session_ticket_keys`);
+  return { current: () => keys, watch: () => () => {} };
+}
+
+function stapleEndOf({ ocspStaple }: KeyPair): number | undefined {
+  const response = ocspStaple === undefined ? '' : readOcspResponse(ocspStaple);
+  return typeof response === 'string' ? undefined : response.untilMs;
+}
+
 /** TLS with clients: DownstreamTlsContext. New connections get the secrets in force, those that exist keep theirs. */
 export class DownstreamTls {
+  readonly #config: DownstreamTlsContext;
   readonly #settings: TlsSettings;
+  readonly #tickets: Watched<TicketKeys> | undefined;
+  readonly #stopTickets: (() => void) | undefined;
   readonly #requiresCertificate: boolean;
-  readonly #requiresName: boolean;
-  readonly #resumes: boolean;
-  readonly #sessionTimeoutS: number | undefined;
+  readonly #policy: StaplePolicy;
   readonly #handshakeMs: number;
   readonly #source: ContextSource;
   readonly #stats: StatsScope;
-  #acceptors: Acceptors | undefined;
+  #current: Current | undefined;
 
-  constructor(config: DownstreamTlsContext, path: string, scope: { stats: StatsScope; secrets: SecretStore; handshakeMs: number }) {
+  constructor(
+    config: DownstreamTlsContext,
+    path: string,
+    scope: { stats: StatsScope; secrets: SecretStore; handshakeMs: number; usedBy?: string },
+  ) {
     const common = config.commonTlsContext ?? create(CommonTlsContextSchema);
+    this.#config = config;
     this.#settings = readTlsSettings(common, `${path}.common_tls_context`, scope.secrets);
     if (this.#settings.keyPairs.length === 0) throw new ConfigError(`${path}.common_tls_context`, 'no certificate is given');
     this.#requiresCertificate = config.requireClientCertificate ?? false;
-    if (this.#requiresCertificate && this.#settings.validation === undefined) {
+    if (this.#requiresCertificate && this.#settings.trust === undefined)
       throw new ConfigError(`${path}.require_client_certificate`, 'needs a validation context to check certificates against');
-    }
-    this.#requiresName = config.requireSni ?? false;
-    // sessions are kept by clients alone (tickets): without them nothing is resumed
-    this.#resumes = config.sessionTicketKeysType.case !== 'disableStatelessSessionResumption' || !config.sessionTicketKeysType.value;
-    this.#sessionTimeoutS = config.sessionTimeout && Math.max(1, Math.round(durationMs(config.sessionTimeout, 0) / 1000));
+    this.#policy = POLICIES[config.ocspStaplePolicy] ?? 'lenient';
+    this.#tickets = readTickets(config, path, scope.secrets);
     this.#handshakeMs = scope.handshakeMs || HANDSHAKE_MS;
-    this.#source = new ContextSource(this.#settings);
     this.#stats = scope.stats;
+    this.#checkStaples(path);
+    this.#source = new ContextSource(this.#settings, {
+      usedBy: scope.usedBy ?? 'listener',
+      secrets: scope.secrets,
+      onUpdate: (error) => this.#onUpdate(error),
+    });
+    this.#stopTickets = this.#tickets?.watch(() => this.#onUpdate(undefined));
+  }
+
+  /** What is missing for ever is wrong now. */
+  #checkStaples(path: string): void {
+    for (const pair of this.#settings.keyPairs.map((each) => each.current())) {
+      if (pair === undefined || pair.ocspStaple !== undefined) continue;
+      const at = `${path}.common_tls_context`;
+      if (this.#policy === 'must') throw new ConfigError(at, 'ocsp_staple_policy MUST_STAPLE needs an ocsp_staple of each certificate');
+      if (wantsStaple(leafOf(pair, at))) throw new ConfigError(at, 'a certificate that asks for a staple needs an ocsp_staple');
+    }
+  }
+
+  #onUpdate(error: string | undefined): void {
+    this.#count(`server_ssl_socket_factory.${error === undefined ? 'ssl_context_update_by_sds' : 'ssl_context_update_failed'}`);
+    this.#current = undefined;
   }
 
   get isReady(): boolean {
-    return this.#source.isReady;
+    return this.#source.isReady && (this.#tickets === undefined || this.#tickets.current() !== undefined);
   }
 
   onReady(callback: () => void): void {
     this.#source.onChange(callback);
+    this.#tickets?.watch(callback);
   }
 
   close(): void {
     this.#source.close();
-  }
-
-  /** True where the ClientHello must be known before the handshake begins. */
-  get needsHello(): boolean {
-    return this.#settings.alpn.length > 0 || this.#requiresName;
+    this.#stopTickets?.();
   }
 
   get handshakeMs(): number {
@@ -140,74 +159,132 @@ export class DownstreamTls {
     this.#stats.counter(name).value++;
   }
 
-  #current(): Acceptors | undefined {
-    const source = this.#source.current();
-    if (source === undefined) return undefined;
-    if (this.#acceptors?.version === source.version) return this.#acceptors;
-    const options = {
-      context: this.#resumes ? source.options : { ...source.options, secureOptions: constants.SSL_OP_NO_TICKET },
-      asksCertificate: this.#settings.validation !== undefined,
-      timeoutMs: this.#handshakeMs,
-      sessionTimeoutS: this.#sessionTimeoutS,
+  #contextOptions(source: VersionedContext, pair: KeyPair): SecureContextOptions {
+    const { sessionTicketKeysType: tickets, preferClientCiphers, sessionTimeout } = this.#config;
+    // a client may have got a ticket before its chain was judged, and shows only its own certificate when it comes back
+    const hasNoTickets =
+      (tickets.case === 'disableStatelessSessionResumption' && tickets.value) || source.validation?.checkChain !== undefined;
+    return {
+      ...source.optionsWith([pair]),
+      honorCipherOrder: !preferClientCiphers,
+      // sessions are kept by clients alone (tickets): without them nothing is resumed
+      ...(hasNoTickets ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
+      ...(sessionTimeout === undefined ? {} : { sessionTimeout: Math.max(1, Math.floor(durationMs(sessionTimeout, 0) / 1000)) }),
+      // at most 32 bytes; the same for proxies of the same configuration, which may share ticket keys
+      sessionIdContext: (source.validation?.identity ?? 'none').slice(0, 32),
     };
-    const withoutAlpn = createTlsAcceptor({ ...options, alpn: [] });
-    const { alpn } = this.#settings;
-    const withAlpn = alpn.length === 0 ? withoutAlpn : createTlsAcceptor({ ...options, alpn });
-    this.#acceptors = { version: source.version, withAlpn, withoutAlpn, localUriSans: urisOf(source.keyPairs) };
-    return this.#acceptors;
+  }
+
+  #makeIdentity(source: VersionedContext, pair: KeyPair): Identity {
+    const options = this.#contextOptions(source, pair);
+    const context = createTlsContext(options);
+    const keys = this.#tickets?.current();
+    if (keys !== undefined) useTicketKeys(context, keys);
+    const leaf = leafOf(pair, 'certificate_chain');
+    const asksCertificate = source.validation !== undefined && (this.#requiresCertificate || this.#asks(source.validation));
+    const requiresCertificate = this.#requiresCertificate || source.validation?.requiresCertificate === true;
+    return {
+      options: { context, asksCertificate, requiresCertificate, timeoutMs: this.#handshakeMs },
+      stapler: pair.ocspStaple === undefined ? undefined : createStapler(options, pair.ocspStaple),
+      facts: new CertificateFacts(leaf),
+      names: serverNames(leaf),
+      curve: curveOf(leaf),
+      stapleEndMs: stapleEndOf(pair),
+      mustStaple: wantsStaple(leaf),
+    };
+  }
+
+  /** Clients are asked for certificates where there is something to check them against, or all are welcome. */
+  #asks({ roots, requiresCertificate, acceptsUntrusted }: Validation): boolean {
+    return roots !== undefined || requiresCertificate || acceptsUntrusted;
+  }
+
+  #use(): Current | undefined {
+    const source = this.#source.current();
+    if (source === undefined || !this.isReady) return undefined;
+    if (this.#current?.version === source.version) return this.#current;
+    const [first, ...rest] = source.keyPairs.map((pair) => this.#makeIdentity(source, pair));
+    if (first === undefined) return undefined;
+    this.#current = { version: source.version, identities: [first, ...rest], validation: source.validation };
+    return this.#current;
+  }
+
+  #choose(current: Current, hello: ClientHello | undefined, offer: HelloOffer | undefined): { identity: Identity; staple: StapleAction } {
+    const [first, ...others] = current.identities;
+    if (others.length === 0 && first.stapleEndMs === undefined && !first.mustStaple && this.#policy !== 'must') {
+      const client = clientOf(hello, offer);
+      return { identity: first, staple: client.wantsStaple ? 'omit' : 'unasked' };
+    }
+    const fullScan = this.#config.fullScanCertsOnSniMismatch === true;
+    const options = { policy: this.#policy, fullScan, nowMs: Date.now() };
+    const { certificate, staple } = chooseCertificate(current.identities, clientOf(hello, offer), options);
+    return { identity: certificate, staple };
+  }
+
+  #refuse(handlers: DownstreamTlsHandlers, reason: string, stat: string): void {
+    this.#count(stat);
+    handlers.onRefused(`TLS_error:|${reason}`);
   }
 
   /** Shakes hands over a paused socket, whose bytes that were read already have been put back. */
   accept(socket: Socket, hello: ClientHello | undefined, handlers: DownstreamTlsHandlers): void {
-    const refuse = (reason: string, stat: string): void => {
-      this.#count(stat);
+    const current = this.#use();
+    if (current === undefined) {
       socket.destroy();
-      handlers.onRefused(`TLS_error:|${reason}`);
-    };
-    let acceptors: Acceptors | undefined;
-    try {
-      acceptors = this.#current();
-    } catch (error) {
-      refuse(messageOf(error), 'ssl.connection_error');
-      return;
+      this.#refuse(handlers, 'Secret is not supplied by SDS', 'ssl.downstream_context_secrets_not_ready');
+    } else if (this.#config.requireSni === true && (hello?.serverName ?? '') === '') {
+      socket.destroy();
+      this.#refuse(handlers, 'the client sent no server name', 'ssl.connection_error');
+    } else {
+      this.#shake(socket, hello, current, handlers);
     }
-    if (acceptors === undefined) refuse('Secret is not supplied by SDS', 'ssl.downstream_context_secrets_not_ready');
-    else if (this.#requiresName && (hello?.serverName ?? '') === '') refuse('the client sent no server name', 'ssl.connection_error');
-    else this.#shake(socket, hello, acceptors, handlers, refuse);
   }
 
-  #shake(
-    socket: Socket,
-    hello: ClientHello | undefined,
-    acceptors: Acceptors,
-    handlers: DownstreamTlsHandlers,
-    refuse: (reason: string, stat: string) => void,
-  ): void {
-    const shares = hello === undefined || hello.alpn.length === 0 || hello.alpn.some((protocol) => this.#settings.alpn.includes(protocol));
-    const acceptor = shares ? acceptors.withAlpn : acceptors.withoutAlpn;
-    acceptor.accept(socket, {
-      onFailure: (reason) => refuse(reason, 'ssl.connection_error'),
-      onSecure: (secured, verifyError) => {
-        const certificate = peerCertificate(secured);
-        const refusal = this.#refusal(certificate, verifyError);
-        if (refusal !== undefined) {
-          secured.destroy();
-          refuse(`CERTIFICATE_VERIFY_FAILED:${refusal.reason}`, `ssl.${refusal.stat}`);
-          return;
-        }
-        this.#count('ssl.handshake');
-        if (secured.isSessionReused()) this.#count('ssl.session_reused');
-        if (certificate === undefined) this.#count('ssl.no_certificate');
-        const verified = this.#settings.validation?.trust !== undefined && verifyError === undefined ? certificate : undefined;
-        handlers.onSecure(secured, new Peer(secured, verified, acceptors.localUriSans));
+  #shake(socket: Socket, hello: ClientHello | undefined, current: Current, handlers: DownstreamTlsHandlers): void {
+    const offer = hello && readHelloOffer(hello.message);
+    const { identity, staple } = this.#choose(current, hello, offer);
+    if (staple !== 'unasked') this.#count('ssl.ocsp_staple_requests');
+    const stapleStat = STAPLE_STATS[staple];
+    if (stapleStat !== undefined) this.#count(stapleStat);
+    if (staple === 'fail') {
+      refuseTls(socket);
+      this.#refuse(handlers, 'the certificate has no valid OCSP staple', 'ssl.connection_error');
+      return;
+    }
+    const { alpn } = this.#settings;
+    // clients that offer protocols of which we have none get no answer instead of an alert, as from Envoy
+    const shares = hello === undefined || hello.alpn.length === 0 || hello.alpn.some((protocol) => alpn.includes(protocol));
+    const options = { ...identity.options, alpn: shares ? alpn : [], stapler: staple === 'staple' ? identity.stapler : undefined };
+    acceptTls(socket, options, {
+      onFailure: (reason) => {
+        const isMissing = reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE');
+        this.#refuse(handlers, reason, isMissing ? 'ssl.fail_verify_no_cert' : 'ssl.connection_error');
       },
+      onSecure: (secured, verifyError) => this.#onSecure(secured, verifyError, identity, offer, current.validation, handlers),
     });
   }
 
-  #refusal(certificate: X509Certificate | undefined, verifyError: string | undefined): Refusal | undefined {
-    const { validation } = this.#settings;
-    if (validation === undefined) return undefined;
-    if (certificate !== undefined) return judge(validation, certificate, verifyError);
-    return this.#requiresCertificate ? { stat: 'fail_verify_no_cert', reason: 'the client sent no certificate' } : undefined;
+  #onSecure(
+    secured: TLSSocket,
+    verifyError: string | undefined,
+    identity: Identity,
+    offer: HelloOffer | undefined,
+    validation: Validation | undefined,
+    handlers: DownstreamTlsHandlers,
+  ): void {
+    const certificate = peerCertificate(secured);
+    const verdict = certificate !== undefined && validation !== undefined ? judge(validation, certificate, verifyError) : undefined;
+    const fault: Refusal | undefined = verdict?.fault;
+    if (fault !== undefined && verdict?.isRefused === true) {
+      secured.destroy();
+      this.#refuse(handlers, `CERTIFICATE_VERIFY_FAILED:${fault.reason}`, `ssl.${fault.stat}`);
+      return;
+    }
+    if (fault !== undefined) this.#count(`ssl.${fault.stat}`);
+    const group = agreedGroup(this.#settings.parameters.groups, offer);
+    countHandshake(this.#stats, secured, group, certificate);
+    if (certificate === undefined) this.#count('ssl.no_certificate');
+    const isVerified = verdict?.isValid === true;
+    handlers.onSecure(secured, new Peer(secured, { certificate, isVerified, local: identity.facts, group }));
   }
 }

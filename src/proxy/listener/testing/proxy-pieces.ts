@@ -15,7 +15,7 @@ import { TcpProxySchema } from '../../../xds/gen/envoy/extensions/filters/networ
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { buildCluster, type MutableCluster } from '../../cluster/build-cluster.ts';
-import type { KeyPair, SecretStore, TrustBundle, Watched } from '../../config/secret-store.ts';
+import type { KeyPair, SecretStore, TicketKeys, TrustBundle, Watched } from '../../config/secret-store.ts';
 import { tcpProxy } from '../../network/tcp-proxy.ts';
 import { createStats } from '../../telemetry/registry.ts';
 import { buildListener, type ListenerScope, type RuntimeListener } from '../build-listener.ts';
@@ -57,6 +57,7 @@ function settable<Value>(): Settable<Value> {
 interface TestSecrets extends SecretStore {
   keyPair(name: string): Settable<KeyPair>;
   trust(name: string): Settable<TrustBundle>;
+  ticketKeys(name: string): Settable<TicketKeys>;
 }
 
 function createSecrets(): TestSecrets {
@@ -68,7 +69,7 @@ function createSecrets(): TestSecrets {
       return value;
     };
   };
-  return { keyPair: byName<KeyPair>(), trust: byName<TrustBundle>() };
+  return { keyPair: byName<KeyPair>(), trust: byName<TrustBundle>(), ticketKeys: byName<TicketKeys>() };
 }
 
 /** The `typed_config` of a message in JSON. */

@@ -1,0 +1,144 @@
+/** Which certificates are in use, by whom and until when: for `/certs`, `tulle proxy certs`, and warnings before they end. */
+import type { X509Certificate } from 'node:crypto';
+import type { Log } from '../../core/log.ts';
+import { altNamesOf, issuerOf, serialOf, subjectOf } from '../../net/peer-certificate.ts';
+import { readOcspResponse } from '../../wire/x509/ocsp-response.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
+import { certificatesOf } from './chain.ts';
+
+/** Certificates that belong together as Envoy's `/certs` groups them. */
+export interface CertificateUse {
+  /** The secret's name, or the path of the field that has it. */
+  readonly name: string;
+  /** `listener.<address>` or `cluster.<name>`: who uses it. */
+  readonly usedBy: string;
+  /** PEM; '' without. */
+  readonly roots: string;
+  /** PEM of each of our own certificates' chains. */
+  readonly chains: readonly string[];
+  /** Stapled OCSP responses, in the order of `chains`. */
+  readonly staples: readonly (Uint8Array | undefined)[];
+}
+
+/** One certificate. */
+export interface CertificateRow {
+  readonly certificate: X509Certificate;
+  readonly use: CertificateUse;
+  readonly kind: 'ca' | 'leaf' | 'intermediate';
+  readonly expiresMs: number;
+}
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+/** How much of its life may be left before a warning: renewals come at half of it, and something is wrong by then. */
+const WARN_SHARE = 1 / 4;
+/** No warning while more than this is left, however long the life is. */
+const WARN_MS_MAX = 30 * DAY_MS;
+
+function rowsOf(use: CertificateUse): CertificateRow[] {
+  const row = (certificate: X509Certificate, kind: CertificateRow['kind']): CertificateRow => ({
+    certificate,
+    use,
+    kind,
+    expiresMs: certificate.validToDate.getTime(),
+  });
+  const own = use.chains.flatMap((chain) => certificatesOf(chain).map((each, i) => row(each, i === 0 ? 'leaf' : 'intermediate')));
+  return [...certificatesOf(use.roots).map((each) => row(each, 'ca')), ...own];
+}
+
+function isNearEnd({ certificate, expiresMs }: CertificateRow, nowMs: number): boolean {
+  const lifeMs = expiresMs - certificate.validFromDate.getTime();
+  return expiresMs - nowMs < Math.min(WARN_MS_MAX, lifeMs * WARN_SHARE);
+}
+
+/** When the first of the staples ends, in Unix milliseconds; undefined where none does. */
+function firstStapleEnd(uses: Iterable<CertificateUse>): number | undefined {
+  let first: number | undefined;
+  for (const { staples } of uses) {
+    for (const staple of staples) {
+      const response = staple === undefined ? '' : readOcspResponse(staple);
+      if (typeof response !== 'string' && Number.isFinite(response.untilMs)) first = Math.min(first ?? Infinity, response.untilMs);
+    }
+  }
+  return first;
+}
+
+/** The certificates in use now. */
+export class CertificateUses {
+  readonly #uses = new Map<object, CertificateUse>();
+  readonly #warned = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #look: (() => void) | undefined;
+  #isLookDue = false;
+
+  /** Tells what `user` uses from now on. */
+  set(user: object, use: CertificateUse): void {
+    this.#uses.set(user, use);
+    this.#lookSoon();
+  }
+
+  delete(user: object): void {
+    if (this.#uses.delete(user)) this.#lookSoon();
+  }
+
+  /** Once for all that changes in this turn of the event loop. */
+  #lookSoon(): void {
+    if (this.#isLookDue || this.#look === undefined) return;
+    this.#isLookDue = true;
+    setImmediate(() => {
+      this.#isLookDue = false;
+      this.#look?.();
+    });
+  }
+
+  [Symbol.iterator](): Iterator<CertificateUse> {
+    return this.#uses.values();
+  }
+
+  rows(): CertificateRow[] {
+    return [...this.#uses.values()].flatMap(rowsOf);
+  }
+
+  /** Keeps the gauges of Envoy's `server.*` and warns, now, when certificates change, and every hour. `nowMs` is Unix milliseconds. */
+  watch(stats: StatsScope, log: Log, nowMs: () => number): void {
+    const look = (): void => this.#lookNow(stats, log, nowMs());
+    this.#look = look;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(look, HOUR_MS).unref();
+    look();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#look = undefined;
+  }
+
+  #lookNow(stats: StatsScope, log: Log, nowMs: number): void {
+    const rows = this.rows();
+    const firstMs = Math.min(...rows.map(({ expiresMs }) => expiresMs));
+    // Envoy's value where there is none
+    const days = rows.length === 0 ? 0xffff_ffff : Math.floor((firstMs - nowMs) / DAY_MS);
+    stats.gauge('days_until_first_cert_expiring').value = Math.max(0, days);
+    const stapleMs = firstStapleEnd(this.#uses.values());
+    if (stapleMs !== undefined)
+      stats.gauge('seconds_until_first_ocsp_response_expiring').value = Math.max(0, Math.floor((stapleMs - nowMs) / 1000));
+    for (const row of rows) this.#warn(row, log, nowMs);
+  }
+
+  #warn(row: CertificateRow, log: Log, nowMs: number): void {
+    const { certificate, use, expiresMs } = row;
+    const key = `${certificate.fingerprint256} ${use.usedBy} ${expiresMs < nowMs ? 'expired' : 'near'}`;
+    if (!isNearEnd(row, nowMs) || this.#warned.has(key)) return;
+    this.#warned.add(key);
+    const names = altNamesOf(certificate);
+    log.warn(expiresMs < nowMs ? 'a certificate has expired' : 'a certificate expires soon', {
+      name: use.name,
+      usedBy: use.usedBy,
+      subject: subjectOf(certificate) || names.uris[0] || names.dns[0] || '',
+      issuer: issuerOf(certificate),
+      serial: serialOf(certificate),
+      expires: new Date(expiresMs).toISOString(),
+    });
+  }
+}

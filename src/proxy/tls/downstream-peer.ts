@@ -1,0 +1,76 @@
+import type { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import type { PeerTls } from '../listener/connection.ts';
+import { CertificateFacts } from './certificate-facts.ts';
+
+const NO_NAMES: readonly string[] = [];
+
+export interface PeerOptions {
+  /** What the client has shown; undefined where that is nothing. */
+  readonly certificate: X509Certificate | undefined;
+  /** It was checked, and nothing is wrong with it. */
+  readonly isVerified: boolean;
+  readonly local: CertificateFacts | undefined;
+  /** '' where unknown. */
+  readonly group: string;
+}
+
+/** What is known of a TLS client; most of it is read the first time somebody asks. Names count only where they were verified. */
+export class Peer implements PeerTls {
+  readonly protocol: string;
+  readonly alpn: string;
+  readonly group: string;
+  readonly certificate: CertificateFacts | undefined;
+  readonly local: CertificateFacts | undefined;
+  readonly #verified: CertificateFacts | undefined;
+  readonly #socket: TLSSocket;
+  #cipher: string | undefined;
+
+  constructor(socket: TLSSocket, { certificate, isVerified, local, group }: PeerOptions) {
+    this.certificate = certificate === undefined ? undefined : new CertificateFacts(certificate);
+    this.#verified = isVerified ? this.certificate : undefined;
+    this.local = local;
+    this.group = group;
+    this.#socket = socket;
+    this.protocol = socket.getProtocol() ?? '';
+    this.alpn = socket.alpnProtocol || '';
+  }
+
+  get uriSans(): readonly string[] {
+    return this.#verified?.names.uris ?? NO_NAMES;
+  }
+
+  get dnsSans(): readonly string[] {
+    return this.#verified?.names.dns ?? NO_NAMES;
+  }
+
+  get localUriSans(): readonly string[] {
+    return this.local?.names.uris ?? NO_NAMES;
+  }
+
+  get subject(): string {
+    return this.#verified?.subject ?? '';
+  }
+
+  get fingerprint(): string {
+    return this.#verified?.fingerprint ?? '';
+  }
+
+  get pem(): string {
+    return this.#verified?.pem ?? '';
+  }
+
+  chainPem(): readonly string[] {
+    return this.#verified?.chain().map(({ pem }) => pem) ?? [];
+  }
+
+  get cipher(): string {
+    this.#cipher ??= this.#socket.destroyed ? undefined : this.#socket.getCipher().standardName;
+    return this.#cipher ?? '';
+  }
+
+  /** Of TLS 1.2 and before; '' in TLS 1.3, where a session has no such name. */
+  get sessionId(): string {
+    return '';
+  }
+}

@@ -1,0 +1,35 @@
+/** Folders whose files are read anew when they change: certificates that somebody else renews by moving files into place. */
+import { watch } from 'node:fs';
+import path from 'node:path';
+import { ConfigError, messageOf } from '../../core/errors.ts';
+
+/** Time for whoever writes to finish, in milliseconds. */
+const SETTLE_MS = 50;
+
+/** The folders whose changes count: `directory` where it is given, else those of the files. */
+export function foldersOf(files: readonly string[], directory: string | undefined): readonly string[] {
+  if (files.length === 0) return [];
+  return directory === undefined || directory === '' ? [...new Set(files.map((file) => path.dirname(file)))] : [directory];
+}
+
+/** Calls back some time after each change of one of the folders; returns how to stop. Throws ConfigError. */
+export function watchFolders(folders: readonly string[], onChange: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const watchers = folders.map((folder) => {
+    try {
+      const watcher = watch(folder, { persistent: false }, () => {
+        clearTimeout(timer);
+        timer = setTimeout(onChange, SETTLE_MS).unref();
+      });
+      // a folder that goes away is not watched any more, and what was read stays
+      watcher.on('error', () => watcher.close());
+      return watcher;
+    } catch (cause) {
+      throw new ConfigError('watched_directory', `${folder} cannot be watched: ${messageOf(cause)}`, { cause });
+    }
+  });
+  return () => {
+    clearTimeout(timer);
+    for (const watcher of watchers) watcher.close();
+  };
+}
