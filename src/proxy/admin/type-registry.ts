@@ -56,6 +56,14 @@ import { HeaderBasedSessionStateSchema } from '../../xds/gen/envoy/extensions/ht
 import { PreserveCaseFormatterConfigSchema } from '../../xds/gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts';
 import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
 import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { LocalRateLimitSchema as ListenerRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.ts';
+import { ConnectionLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
+import { ConfigSchema as DirectResponseSchema } from '../../xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.ts';
+import { EchoSchema } from '../../xds/gen/envoy/extensions/filters/network/echo/v3/echo_pb.ts';
+import { LocalRateLimitSchema as NetworkRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
+import { ConfigSchema as NetworkFilterStateSchema } from '../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
+import { SniClusterSchema } from '../../xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.ts';
+import { ProxyProtocolUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
@@ -150,6 +158,14 @@ export const typeRegistry = createRegistry(
   HttpConnectionManagerSchema,
   NetworkRbacSchema,
   TcpProxySchema,
+  ConnectionLimitSchema,
+  DirectResponseSchema,
+  EchoSchema,
+  NetworkRateLimitSchema,
+  NetworkFilterStateSchema,
+  SniClusterSchema,
+  ListenerRateLimitSchema,
+  ProxyProtocolUpstreamTransportSchema,
   ReqWithoutQuerySchema,
   LeastRequestSchema,
   RandomSchema,

@@ -138,15 +138,28 @@ const ROWS: Readonly<Record<string, string>> = {
     'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive -use_oghttp2_codec -max_metadata_size -enable_huffman_encoding',
   'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
-    'stat_prefix cluster weighted_clusters on_demand idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration tunneling_config',
+    'stat_prefix cluster weighted_clusters on_demand idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage metadata_match backoff_options access_log_options access_log_flush_interval flush_access_log_on_connected proxy_protocol_tlvs proxy_protocol_tlv_merge_policy upstream_connect_mode max_early_data_bytes check_drain_close tunneling_config',
+  'envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension': 'typed_config',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig':
     'hostname use_post headers_to_add propagate_response_headers post_path propagate_response_trailers request_id_extension request_id_header request_id_metadata_key formatters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'timeout -odcds_config',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
-  'envoy.type.v3.HashPolicy': 'source_ip',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight metadata_match',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions':
+    'access_log_flush_interval flush_access_log_on_connected flush_access_log_on_start',
+  'envoy.config.core.v3.TlvEntry': 'type value format_string',
+  'envoy.config.core.v3.ProxyProtocolConfig': 'version pass_through_tlvs added_tlvs',
+  'envoy.config.core.v3.ProxyProtocolPassThroughTLVs': 'match_type tlv_type',
+  'envoy.type.v3.HashPolicy': 'source_ip filter_state',
+  'envoy.type.v3.HashPolicy.FilterState': 'key',
   'envoy.type.v3.HashPolicy.SourceIp': '',
-  'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type',
+  'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny',
+  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': 'stat_prefix max_connections delay runtime_enabled',
+  'envoy.extensions.filters.network.direct_response.v3.Config': 'response',
+  'envoy.extensions.filters.network.echo.v3.Echo': '',
+  'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled share_key',
+  'envoy.extensions.filters.network.set_filter_state.v3.Config': 'on_new_connection on_downstream_tls_handshake',
+  'envoy.extensions.filters.network.sni_cluster.v3.SniCluster': '',
 
   // HTTP filters
   'envoy.extensions.filters.http.router.v3.Router':
@@ -350,17 +363,16 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config health_checks transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl dns_jitter dns_failure_refresh_rate typed_dns_resolver_config dns_resolution_config cluster_type cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -wait_for_warm_on_init round_robin_lb_config lb_subset_config -track_timeout_budgets -track_cluster_stats -ignore_health_on_host_removal http2_protocol_options protocol_selection upstream_http_protocol_options -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config health_checks transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl dns_jitter dns_failure_refresh_rate typed_dns_resolver_config dns_resolution_config cluster_type cleanup_interval -per_connection_buffer_limit_bytes -alt_stat_name -wait_for_warm_on_init round_robin_lb_config lb_subset_config -track_timeout_budgets -track_cluster_stats ignore_health_on_host_removal close_connections_on_host_health_failure http2_protocol_options protocol_selection upstream_http_protocol_options -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
-    'healthy_panic_threshold locality_weighted_lb_config zone_aware_lb_config consistent_hashing_lb_config -update_merge_window ignore_new_hosts_until_first_hc',
+    'healthy_panic_threshold locality_weighted_lb_config zone_aware_lb_config consistent_hashing_lb_config -update_merge_window close_connections_on_host_set_change ignore_new_hosts_until_first_hc',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig': '',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig': 'routing_enabled min_cluster_size fail_traffic_on_panic',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': 'use_hostname_for_hashing hash_balance_factor',
   'envoy.config.cluster.v3.Cluster.LbSubsetConfig':
     'fallback_policy default_subset subset_selectors locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy',
-  'envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector':
-    'keys single_host_per_subset fallback_policy fallback_keys_subset',
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector': 'keys single_host_per_subset fallback_policy fallback_keys_subset',
   'envoy.config.cluster.v3.Cluster.SlowStartConfig': 'slow_start_window aggression min_weight_percent',
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': 'slow_start_config',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count active_request_bias slow_start_config',
@@ -379,9 +391,9 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.RefreshRate': 'base_interval max_interval',
   'envoy.config.cluster.v3.Cluster.CustomClusterType': 'name typed_config',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
-  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
+  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds per_host_thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
-    'priority max_connections max_pending_requests max_requests max_retries retry_budget -track_remaining -max_connection_pools',
+    'priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining max_connection_pools',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
   'envoy.config.cluster.v3.OutlierDetection':
     'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time enforcing_success_rate enforcing_failure_percentage enforcing_local_origin_success_rate enforcing_failure_percentage_local_origin max_ejection_time_jitter always_eject_one_host success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor failure_percentage_threshold failure_percentage_minimum_hosts failure_percentage_request_volume successful_active_health_check_uneject_host detect_degraded_hosts',
@@ -393,7 +405,6 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.HealthCheck.TcpHealthCheck': 'send receive proxy_protocol_config',
   'envoy.config.core.v3.HealthCheck.GrpcHealthCheck': 'service_name authority initial_metadata',
   'envoy.config.core.v3.HealthCheck.TlsOptions': 'alpn_protocols',
-  'envoy.config.core.v3.ProxyProtocolConfig': 'version',
   'envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink': 'event_log_path',
   'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive happy_eyeballs_config',
   'envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig': 'first_address_family_version first_address_family_count',
@@ -425,12 +436,14 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.load_balancing_policies.maglev.v3.Maglev': 'table_size consistent_hashing_lb_config locality_weighted_lb_config',
   'envoy.extensions.load_balancing_policies.subset.v3.Subset':
     'fallback_policy default_subset subset_selectors allow_redundant_keys locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy subset_lb_policy',
-  'envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector': 'keys single_host_per_subset fallback_policy fallback_keys_subset',
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector':
+    'keys single_host_per_subset fallback_policy fallback_keys_subset',
   'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality': 'endpoint_picking_policy',
   'envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided': '',
   'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost': 'override_host_sources selected_host_key fallback_policy',
   'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource': 'header metadata',
-  'envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma': 'decay_time default_rtt -aggregation_interval -max_samples_per_host',
+  'envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma':
+    'decay_time default_rtt -aggregation_interval -max_samples_per_host',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
     'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options http2_protocol_options',
@@ -438,7 +451,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': 'http_protocol_options http2_protocol_options',
   'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation override_auto_sni_header',
   'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints policy',
-  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor -endpoint_stale_after',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor endpoint_stale_after drop_overloads',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload': '-category drop_percentage',
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints load_balancing_weight priority -metadata -proximity',
   'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status metadata load_balancing_weight',
   'envoy.config.endpoint.v3.Endpoint': 'address hostname additional_addresses health_check_config',

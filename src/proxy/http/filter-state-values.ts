@@ -30,6 +30,9 @@ function isSocketAddress(text: string): boolean {
 /** Of each factory, which texts it makes a value of; others set nothing. */
 const FACTORIES: ReadonlyMap<string, (text: string) => boolean> = new Map([
   ['envoy.string', () => true],
+  // what a TCP proxy goes by
+  ['envoy.tcp_proxy.cluster', () => true],
+  ['envoy.tcp_proxy.per_connection_idle_timeout_ms', (text) => /^\d{1,12}$/.test(text)],
   [LOCAL_IP, isSocketAddress],
   [REMOTE_IP, isSocketAddress],
 ]);

@@ -3,6 +3,7 @@ import type { DownstreamConnection, PeerTls } from '../listener/connection.ts';
 import type { Sharing } from './shared-state.ts';
 import type { RouteEntry } from '../router/route.ts';
 import type { Cluster, Host } from '../cluster/cluster.ts';
+import type { ProxyTlv } from '../../wire/proxy-protocol/result.ts';
 import type { HeaderMap, HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/message.ts';
 
 /**
@@ -37,6 +38,7 @@ export const RESPONSE_FLAGS = [
   ['UPE', 'UpstreamProtocolError'],
   ['DT', 'DurationTimeout'],
   ['DR', 'DownstreamRemoteReset'],
+  ['UDO', 'UnconditionalDropOverload'],
 ] as const satisfies readonly (readonly [short: string, long: string])[];
 
 export type ResponseFlag = (typeof RESPONSE_FLAGS)[number][0];
@@ -45,6 +47,9 @@ export type ResponseFlag = (typeof RESPONSE_FLAGS)[number][0];
 export function flagBit(flag: ResponseFlag): number {
   return 1 << RESPONSE_FLAGS.findIndex(([short]) => short === flag);
 }
+
+/** At which point in a connection's life a line of an access log is written: %ACCESS_LOG_TYPE%. */
+export type TcpLogKind = 'TcpConnectionStart' | 'TcpUpstreamConnected' | 'TcpPeriodic' | 'TcpConnectionEnd';
 
 /**
  * All that is known of one request (or one TCP connection) for logs, metrics and traces. One object per stream, all
@@ -103,4 +108,10 @@ export interface StreamInfo {
   filterState?: Map<string, string> | undefined;
   /** Keys of it that connections upstream get too; set by `setFilterState`. */
   sharing?: Map<string, Sharing> | undefined;
+  /** TCP: why we have closed the connection (%DOWNSTREAM_LOCAL_CLOSE_REASON%). */
+  localCloseReason?: string | undefined;
+  /** TCP: at which point a line is written; absent where no TCP proxy writes it. */
+  logKind?: TcpLogKind | undefined;
+  /** Fields for a PROXY protocol header upstream. */
+  proxyTlvs?: readonly ProxyTlv[] | undefined;
 }

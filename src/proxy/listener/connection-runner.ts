@@ -7,6 +7,7 @@ import { wrapTls } from '../../net/socket-connection.ts';
 import { type ClientHello, parseClientHello } from '../../wire/tls/client-hello.ts';
 import { stateFrom } from '../http/shared-state.ts';
 import { flagBit, type StreamInfo } from '../http/stream-info.ts';
+import { refusalOf } from '../network/refusal.ts';
 import { tcpStreamInfo } from '../network/tcp-stream-info.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
 import type { Gauge, StatsScope } from '../telemetry/stats.ts';
@@ -182,7 +183,17 @@ export class ConnectionRunner {
     };
     if (chain.handlers.length === 0) connection.destroy('the filter chain has no filters');
     try {
-      for (const handle of chain.handlers) if (connection.isClosed || !handle(connection, downstream)) return;
+      for (const handle of chain.handlers) {
+        if (connection.isClosed) return;
+        if (handle(connection, downstream, info)) continue;
+        const refusal = refusalOf(downstream);
+        if (refusal === undefined) return;
+        info.flags |= refusal.flags;
+        info.terminationDetails = refusal.details;
+        info.localCloseReason = refusal.reason;
+        chain.handlers.at(-1)?.refused?.(connection, downstream, info);
+        return;
+      }
     } catch (error) {
       this.#count('bug_total');
       this.#scope.log.error('a network filter failed', { listener: this.#scope.listenerName, error: messageOf(error) });

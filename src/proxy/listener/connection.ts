@@ -1,4 +1,5 @@
 import type { NetAddress } from '../../net/address.ts';
+import type { ProxyTlv } from '../../wire/proxy-protocol/result.ts';
 import type { CertificateFacts } from '../tls/certificate-facts.ts';
 import type { Sharing } from '../http/shared-state.ts';
 
@@ -57,6 +58,10 @@ export interface DownstreamConnection {
   filterState?: Map<string, string> | undefined;
   /** Keys of it that connections upstream get too. */
   sharing?: Map<string, Sharing> | undefined;
+  /** Fields of its header of the PROXY protocol that may go on upstream; undefined: it had no header. */
+  readonly proxyTlvs?: readonly ProxyTlv[] | undefined;
+  /** Our end of the socket; undefined where that is `local`. */
+  readonly directLocal?: NetAddress | undefined;
   /** Values that filters keep for the connection (peer metadata, RBAC's decision by principal). */
   readonly memo: Map<unknown, unknown>;
 }

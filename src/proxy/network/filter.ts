@@ -4,7 +4,9 @@ import type { Log } from '../../core/log.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { ClusterManager } from '../cluster/cluster.ts';
 import type { LocalNode } from '../http/filter.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import type { Overload } from '../overload/overload.ts';
 import type { RouteSource } from '../router/route.ts';
 import type { ScopeSource } from '../router/scoped-routes.ts';
 import type { LogSink } from '../telemetry/log-sink.ts';
@@ -22,6 +24,8 @@ export interface NetworkScope {
   readonly node: LocalNode;
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   readonly listenerMetadata: Readonly<Record<string, unknown>>;
+  /** What is not done while the proxy is overloaded; absent for a listener that does everything. */
+  readonly overload?: Overload | undefined;
   /** A route table by RDS name; subscribes to it on first use. */
   routes(name: string): RouteSource;
   /** All scopes of SRDS; subscribes to them on first use. Absent where there is no server. */
@@ -34,8 +38,13 @@ export interface NetworkScope {
   isFailingHealthChecks?(): boolean;
 }
 
-/** Called once the connection is established (TLS done); returns false where it closed the connection. */
-export type NetworkHandler = (connection: Connection, downstream: DownstreamConnection) => boolean;
+/** What a filter does with connections; `info` is the connection's own, which the listener's access log has too. */
+export interface NetworkHandler {
+  /** Called once the connection is established (TLS done); returns false where it closed the connection, or is about to. */
+  (connection: Connection, downstream: DownstreamConnection, info: StreamInfo): boolean;
+  /** A terminal filter's: another before it has refused the connection, so that it is only to be counted and logged. */
+  refused?: (connection: Connection, downstream: DownstreamConnection, info: StreamInfo) => void;
+}
 
 /** A network filter: `create` gives a check that runs before the terminal filter, or the terminal filter itself. */
 export interface NetworkFilter<Schema extends DescMessage = DescMessage, Config = unknown> {

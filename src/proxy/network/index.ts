@@ -1,8 +1,25 @@
+import { connectionLimit } from './connection-limit.ts';
+import { directResponse } from './direct-response.ts';
+import { echo } from './echo.ts';
 import type { NetworkFilter } from './filter.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { istioStats } from './istio-stats.ts';
+import { localRateLimit } from './local-rate-limit.ts';
 import { rbac } from './rbac.ts';
+import { setFilterState } from './set-filter-state.ts';
+import { sniCluster } from './sni-cluster.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 
 /** Every network filter that a filter chain may have. */
-export const networkFilters: readonly NetworkFilter[] = [rbac, istioStats, tcpProxy, httpConnectionManager];
+export const networkFilters: readonly NetworkFilter[] = [
+  rbac,
+  connectionLimit,
+  localRateLimit,
+  setFilterState,
+  sniCluster,
+  istioStats,
+  tcpProxy,
+  httpConnectionManager,
+  directResponse,
+  echo,
+];

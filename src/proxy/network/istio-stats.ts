@@ -1,5 +1,5 @@
 /** Istio's standard metrics of TCP connections: the network filter `istio.stats`. */
-import { formatFlags } from '../telemetry/format-commands.ts';
+import { formatTcpFlags } from '../telemetry/format-connection.ts';
 import { createEdges, reporterOf } from '../telemetry/istio-edges.ts';
 import { type IstioStatsConfig, labelsFor, type MetricName, parseIstioStats } from '../telemetry/istio-config.ts';
 import type { Counter, Labels, StatsScope } from '../telemetry/stats.ts';
@@ -82,7 +82,7 @@ export const istioStats = {
       const edge = edgeOf(info);
       let series = edge.series.get(info.flags);
       if (series === undefined) {
-        const labels = { ...edge.labels, request_protocol: 'tcp', response_flags: formatFlags(info.flags, 0) || '-' };
+        const labels = { ...edge.labels, request_protocol: 'tcp', response_flags: formatTcpFlags(info.flags, 0) || '-' };
         edge.series.set(info.flags, (series = createSeries(stats, config, labels)));
       }
       add(series.opened, 1);

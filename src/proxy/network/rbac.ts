@@ -1,30 +1,36 @@
 /**
- * Authorization of connections: `envoy.filters.network.rbac`. Decided once, when the connection is established (TLS
- * done); conditions on HTTP never hold here.
+ * Authorization of connections: `envoy.filters.network.rbac`. Decided when the connection is established (TLS done), before
+ * anything is sent to an upstream, and with CONTINUOUS enforcement again whenever the client says something; conditions on
+ * HTTP never hold here.
  */
 import { ConfigError } from '../../core/errors.ts';
 import { type RBAC, RBAC_EnforcementType, RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { createRecorder, denialDetails } from '../authz/decision.ts';
 import { compileEngine, type Engine } from '../authz/engine.ts';
-import type { NetworkFilter } from './filter.ts';
+import { durationMs } from '../config/durations.ts';
+import type { NetworkFilter, NetworkHandler } from './filter.ts';
+import { refuse } from './refusal.ts';
+import { observeTcp } from './tcp-observer.ts';
 
 interface RbacConfig {
   readonly rules: Engine | undefined;
   readonly shadow: Engine | undefined;
   readonly statPrefix: string;
   readonly shadowPrefix: string;
+  readonly isContinuous: boolean;
+  /** How long a connection that is denied is kept before it is closed. */
+  readonly delayMs: number;
 }
 
 function parse(message: RBAC, path: string): RbacConfig {
   if (message.statPrefix === '') throw new ConfigError(`${path}.stat_prefix`, 'is empty');
-  if (message.enforcementType !== RBAC_EnforcementType.ONE_TIME_ON_FIRST_BYTE) {
-    throw new ConfigError(`${path}.enforcement_type`, 'CONTINUOUS is not supported by Tulle: nothing it looks at changes');
-  }
   return {
     rules: message.rules && compileEngine(message.rules, `${path}.rules`),
     shadow: message.shadowRules && compileEngine(message.shadowRules, `${path}.shadow_rules`),
     statPrefix: message.statPrefix,
     shadowPrefix: message.shadowRulesStatPrefix,
+    isContinuous: message.enforcementType === RBAC_EnforcementType.CONTINUOUS,
+    delayMs: durationMs(message.delayDeny, 0),
   };
 }
 
@@ -39,20 +45,32 @@ export const rbac: NetworkFilter<typeof RBACSchema, RbacConfig> = {
   schema: RBACSchema,
   isTerminal: false,
   parse,
-  create({ rules, shadow, statPrefix, shadowPrefix }, { stats, listenerMetadata }) {
+  create({ rules, shadow, statPrefix, shadowPrefix, isContinuous, delayMs }, { stats, listenerMetadata }) {
     const shared = { stats, listenerMetadata, tracksPerRule: false, metadataPrefix: shadowPrefix };
     const recorder = rules && createRecorder(rules, { ...shared, statPrefix: join(statPrefix, 'rbac.'), isShadow: false });
     const shadowRecorder =
       shadow && createRecorder(shadow, { ...shared, statPrefix: join(statPrefix, `rbac.${shadowPrefix}`), isShadow: true });
-    return (connection, downstream) => {
+    const handler: NetworkHandler = (connection, downstream) => {
       const input = { connection: downstream, request: undefined, info: undefined };
       if (shadow !== undefined) shadowRecorder?.count(shadow.decide(input));
       if (rules === undefined || rules.action === 'LOG') return true;
       const verdict = rules.decide(input);
       recorder?.count(verdict);
       if (verdict.isAllowed) return true;
-      connection.destroy(denialDetails(verdict));
-      return false;
+      return refuse(connection, downstream, { details: denialDetails(verdict), reason: 'rbac_deny_close', delayMs });
+    };
+    if (!isContinuous) return handler;
+    return (connection, downstream, info) => {
+      if (!handler(connection, downstream, info)) return false;
+      let isFirst = true;
+      // the first bytes were decided about already
+      const onData = (): boolean => {
+        if (!isFirst) return handler(connection, downstream, info);
+        isFirst = false;
+        return true;
+      };
+      observeTcp(downstream, { onData });
+      return true;
     };
   },
 };

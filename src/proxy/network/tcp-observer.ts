@@ -7,9 +7,11 @@ import type { DownstreamConnection } from '../listener/connection.ts';
 
 export interface TcpObserver {
   /** The upstream is chosen and connected; `info` goes on changing until `onClose`. Not called where none was reached. */
-  onConnected(info: StreamInfo): void;
+  onConnected?(info: StreamInfo): void;
+  /** The client has said something; false: the connection is refused now, as `refuse` has it. Absent: nobody asks. */
+  onData?(): boolean;
   /** The connection is over, its info complete. Called once. */
-  onClose(info: StreamInfo): void;
+  onClose?(info: StreamInfo): void;
 }
 
 const OBSERVERS = Symbol('tcp observers');

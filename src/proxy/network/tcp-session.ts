@@ -1,27 +1,23 @@
 import type { Clock, Random } from '../../core/clock.ts';
 import { formatAddress } from '../../net/address.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
-import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
+import type { Cluster, ClusterManager, Host, UpstreamTls } from '../cluster/cluster.ts';
 import { sourceTo } from '../cluster/source-address.ts';
-import { xxHash64 } from '../cluster/lb/hash64.ts';
-import { flagBit, type StreamInfo } from '../http/stream-info.ts';
+import { flagBit, type StreamInfo, type TcpLogKind } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import { transportFailure } from '../router/reset.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
-import type { Counter, Gauge } from '../telemetry/stats.ts';
+import { timersOf, type Timers, type WheelTimer } from '../timers.ts';
+import { EarlyData } from './early-data.ts';
+import { closeAfterFlush } from './flush-close.ts';
+import { mergeTlvs } from './proxy-tlvs.ts';
+import { type ClusterTarget, LB_NAMESPACE } from './tcp-clusters.ts';
+import { type Refusal, refusalOf } from './refusal.ts';
 import type { TcpProxyConfig } from './tcp-proxy-config.ts';
-import { tcpStreamInfo } from './tcp-stream-info.ts';
+import type { TcpStats } from './tcp-stats.ts';
 import { type TcpObserver, tcpObservers } from './tcp-observer.ts';
 import type { TcpConnector } from './tcp-upstream.ts';
-
-interface TcpStats {
-  readonly total: Counter;
-  readonly active: Gauge;
-  readonly noRoute: Counter;
-  readonly received: Counter;
-  readonly sent: Counter;
-  readonly idleTimeouts: Counter;
-  readonly durationTimeouts: Counter;
-}
+import { type LegOwner, UpstreamLeg } from './upstream-leg.ts';
 
 /** What all sessions of one TCP proxy share. */
 export interface TcpScope {
@@ -33,6 +29,7 @@ export interface TcpScope {
   readonly accessLog: AccessLogger;
   /** Direct, or through tunnels. */
   readonly connector: TcpConnector;
+  isDraining(): boolean;
 }
 
 const NO_HEALTHY_UPSTREAM = flagBit('UH');
@@ -41,112 +38,131 @@ const ATTEMPTS_EXCEEDED = flagBit('URX');
 const OVERFLOW = flagBit('UO');
 const NO_CLUSTER = flagBit('NC');
 const DURATION_TIMEOUT = flagBit('DT');
-const IDLE_TIMEOUT = flagBit('SI');
+const UPSTREAM_RESET = flagBit('UR');
 
 /** How often a host other than the ones that failed is looked for. */
 const HOST_SELECTIONS = 5;
-/** How long what was written may still flow out after the other side has gone. */
-const FLUSH_MS = 5000;
 
-/** Ends a connection whose other side has gone: what was written flows out first, for a bounded time. */
-function closeAfterFlush(connection: Connection, reason: string | undefined): void {
-  if (connection.isClosed) return;
-  if (connection.pendingBytes === 0) {
-    connection.destroy(reason);
-    return;
-  }
-  const timer = setTimeout(() => connection.destroy(reason), FLUSH_MS);
-  const finish = (): void => {
-    clearTimeout(timer);
-    connection.destroy(reason);
-  };
-  connection.read({
-    onData() {},
-    onEnd: finish,
-    onDrain() {
-      if (connection.pendingBytes === 0) finish();
-    },
-    onClose: () => clearTimeout(timer),
-  });
-  connection.end();
-  connection.resume();
+/** Filter state that says how long a connection may be idle, in milliseconds. */
+const IDLE_KEY = 'envoy.tcp_proxy.per_connection_idle_timeout_ms';
+
+/** Why there is no upstream, as %DOWNSTREAM_LOCAL_CLOSE_REASON% has it (Envoy's spelling and numbers). */
+const CLOSE_REASONS = {
+  connectFailed: 'tcp_initializion_failure:0',
+  noHealthyUpstream: 'tcp_initializion_failure:1',
+  overflow: 'tcp_initializion_failure:2',
+  noCluster: 'tcp_initializion_failure:3',
+} as const;
+
+function criteriaOf(target: ClusterTarget, metadata: ReadonlyMap<string, unknown>): Readonly<Record<string, unknown>> | undefined {
+  const own = metadata.get(LB_NAMESPACE);
+  return typeof own === 'object' && own !== null ? { ...target.criteria, ...own } : target.criteria;
 }
 
 /**
  * One client's connection and the upstream's, each feeding the other. A side that cannot be written to stops the
  * other one from being read, so that no more is kept than the two sockets' own buffers.
  *
- * connecting: the client is not read. Then open, until each side has ended (half-close passes through) or either is
- * closed.
+ * connecting: the client is not read, unless early data is taken. Then open, until each side has ended (half-close
+ * passes through) or either is closed.
  */
-export class TcpSession {
+export class TcpSession implements ConnectionHandlers, LegOwner {
   readonly #scope: TcpScope;
+  readonly #timers: Timers;
   readonly #downstream: Connection;
   readonly #info: StreamInfo;
   readonly #observers: readonly TcpObserver[];
   readonly #tried: Host[] = [];
-  #upstream: Connection | undefined;
-  #cluster: Cluster | undefined;
+  readonly #idleMs: number;
+  #early: EarlyData | undefined;
+  #upstream: Connection | undefined = undefined;
+  #leg: UpstreamLeg | undefined = undefined;
   #isOver = false;
-  #lastActivityMs = 0;
-  #idleTimer: NodeJS.Timeout | undefined;
-  #durationTimer: NodeJS.Timeout | undefined;
+  #lastActivityMs: number;
+  #idleTimer: WheelTimer | undefined = undefined;
+  #durationTimer: WheelTimer | undefined = undefined;
+  #logTimer: WheelTimer | undefined = undefined;
+  #retryTimer: WheelTimer | undefined = undefined;
 
-  constructor(scope: TcpScope, connection: Connection, downstream: DownstreamConnection) {
+  constructor(scope: TcpScope, connection: Connection, downstream: DownstreamConnection, info: StreamInfo) {
+    const { config, clock } = scope;
     this.#scope = scope;
+    this.#timers = timersOf(clock);
     this.#downstream = connection;
-    this.#info = tcpStreamInfo(downstream, scope.clock);
+    this.#info = info;
+    // as filters before have left it
+    info.filterState = downstream.filterState;
+    info.sharing = downstream.sharing;
     this.#observers = tcpObservers(downstream);
+    this.#lastActivityMs = this.#info.startMs;
+    const idleMs = this.#info.filterState?.get(IDLE_KEY);
+    this.#idleMs = idleMs === undefined ? config.idleTimeoutMs : Number(idleMs);
+    this.#early = config.earlyBytesMax === undefined ? undefined : new EarlyData(connection, config.earlyBytesMax);
   }
 
   /** Begins: finds the cluster, connects, and lets bytes flow. */
   start(): void {
-    const { config, stats, clusters } = this.#scope;
-    stats.total.value++;
+    const { config, stats } = this.#scope;
+    stats.downstream_cx_total.value++;
     stats.active.value++;
-    this.#downstream.pause();
-    this.#downstream.read(this.#downstreamHandlers());
-    if (config.maxDurationMs > 0) this.#durationTimer = setTimeout(() => this.#expire(), config.maxDurationMs);
-    const name = config.chooseCluster(this.#scope.random());
-    this.#info.clusterName = name;
-    const cluster = clusters.get(name);
-    const waitMs = config.onDemandMs ?? clusters.onDemandMs ?? 0;
-    if (cluster === undefined && waitMs > 0) clusters.request(name, waitMs, (found) => this.#useCluster(found));
-    else this.#useCluster(cluster);
+    this.#startTimers();
+    if (config.logs.atStart) this.#log('TcpConnectionStart');
+    if (this.#early === undefined) this.#downstream.pause();
+    this.#downstream.read(this);
+    if (!config.connectsOnData) this.#connect();
   }
 
-  #useCluster(cluster: Cluster | undefined): void {
-    if (this.#isOver) return;
-    if (cluster === undefined) {
-      this.#scope.stats.noRoute.value++;
-      this.#fail(NO_CLUSTER, 'cluster_not_found');
+  #startTimers(): void {
+    const { config, random } = this.#scope;
+    if (this.#idleMs > 0) this.#idleTimer = this.#timers.after(this.#idleMs, () => this.#checkIdle());
+    if (config.maxDurationMs > 0) {
+      const delayMs = config.maxDurationMs * (1 + config.maxDurationJitter * random());
+      this.#durationTimer = this.#timers.after(delayMs, () => this.#expire());
+    }
+    if (config.logs.intervalMs > 0) this.#armLogTimer();
+  }
+
+  #connect(): void {
+    const { config, clusters, random, stats } = this.#scope;
+    const target = config.chooseCluster(random(), this.#info.filterState);
+    this.#info.clusterName = target.name;
+    const cluster = clusters.get(target.name);
+    const waitMs = config.onDemandMs ?? clusters.onDemandMs ?? 0;
+    if (cluster !== undefined || waitMs === 0) {
+      this.#useCluster(cluster, target);
       return;
     }
-    this.#cluster = cluster;
-    this.#info.cluster = cluster;
-    this.#connect(cluster);
+    if (stats.onDemand !== undefined) stats.onDemand.on_demand_cluster_attempt.value++;
+    clusters.request(target.name, waitMs, (found) => {
+      const { onDemand } = stats;
+      if (onDemand !== undefined) onDemand[found === undefined ? 'on_demand_cluster_missing' : 'on_demand_cluster_success'].value++;
+      this.#useCluster(found, target);
+    });
   }
 
-  /** Ends the connection where the cluster has as many as it may. */
-  #isFull({ limits, stats }: Cluster): boolean {
-    if (limits.connections.value < limits.maxConnections) return false;
-    stats.counter('upstream_cx_overflow').value++;
-    this.#fail(OVERFLOW, 'overflow');
-    return true;
-  }
-
-  #connect(cluster: Cluster): void {
-    const { connection } = this.#info;
+  #useCluster(cluster: Cluster | undefined, target: ClusterTarget): void {
+    if (this.#isOver) return;
+    if (cluster === undefined) {
+      this.#scope.stats.downstream_cx_no_route.value++;
+      // Envoy does not say which cluster there is not
+      this.#info.clusterName = '';
+      this.#fail(NO_CLUSTER, CLOSE_REASONS.noCluster);
+      return;
+    }
+    const info = this.#info;
+    info.cluster = cluster;
     if (this.#isFull(cluster)) return;
+    const { connection } = info;
     const host = cluster.pick({
-      hash: this.#scope.config.hashesSource ? xxHash64(connection.remote.host) : undefined,
+      hash: this.#scope.config.hash?.(info),
       avoid: this.#tried,
       avoidAttempts: HOST_SELECTIONS,
       originalDestination: connection.isRedirected ? connection.local : undefined,
-      info: this.#info,
+      info,
+      criteria: criteriaOf(target, info.metadata),
     });
     if (host === undefined) {
-      this.#fail(NO_HEALTHY_UPSTREAM, 'no_healthy_upstream');
+      this.#fail(NO_HEALTHY_UPSTREAM, CLOSE_REASONS.noHealthyUpstream);
       return;
     }
     // of an aggregate cluster, the one that the host is of
@@ -154,141 +170,207 @@ export class TcpSession {
     if (owner === cluster || !this.#isFull(owner)) this.#dial(owner, host);
   }
 
+  /** Ends the connection where the cluster has as many as it may. */
+  #isFull({ limits, stats }: Cluster): boolean {
+    if (limits.connections.value < limits.maxConnections) return false;
+    stats.counter('upstream_cx_overflow').value++;
+    this.#fail(OVERFLOW, CLOSE_REASONS.overflow);
+    return true;
+  }
+
   #dial(cluster: Cluster, host: Host): void {
-    this.#info.attempts++;
-    this.#info.upstream = host;
+    const { connector, config } = this.#scope;
+    const info = this.#info;
+    info.attempts++;
+    info.upstream = host;
+    info.proxyTlvs = mergeTlvs(config.tlvs, info.connection.proxyTlvs, info);
     host.requestsTotal.value++;
-    const { connector } = this.#scope;
-    const isCounted = !connector.countsConnections;
-    if (isCounted) {
-      host.activeConnections++;
-      cluster.limits.connections.value++;
-      cluster.stats.counter('upstream_cx_total').value++;
-    }
-    const release = (): void => {
-      if (!isCounted) return;
-      host.activeConnections--;
-      cluster.limits.connections.value--;
-    };
-    let isConnected = false;
+    const leg = new UpstreamLeg(cluster, host, this, !connector.countsConnections);
+    this.#leg = leg;
     const bind = sourceTo(cluster.sourceAddresses, host.address.host);
-    connector.connectUpstream(
-      host,
-      { timeoutMs: cluster.connectTimeoutMs, cluster, info: this.#info, ...(bind === undefined ? {} : { bind }) },
-      {
-        ...this.#upstreamHandlers(cluster),
-        onConnect: (upstream) => {
-          isConnected = true;
-          // not by `onClose`: while a connection flushes, its handlers are others
-          upstream.afterClose = release;
-          this.#connected(upstream, host);
-        },
-        onClose: (error) => {
-          if (isConnected) {
-            this.#upstreamClosed(cluster, error);
-            return;
-          }
-          release();
-          this.#connectFailed(cluster, host, error ?? 'connection failure');
-        },
-      },
-    );
+    const options = { timeoutMs: cluster.connectTimeoutMs, cluster, info };
+    connector.connectUpstream(host, bind === undefined ? options : { ...options, bind }, leg);
   }
 
-  #connectFailed(cluster: Cluster, host: Host, error: string): void {
+  onConnectFailure(leg: UpstreamLeg, error: string): void {
     const isTimeout = error === 'connection timeout';
-    host.report({ kind: 'local-origin-failure', cause: isTimeout ? 'timeout' : 'connect-failure' });
-    cluster.stats.counter('upstream_cx_connect_fail').value++;
-    if (isTimeout) cluster.stats.counter('upstream_cx_connect_timeout').value++;
+    leg.host.report({ kind: 'local-origin-failure', cause: isTimeout ? 'connect-timeout' : 'connect-failure' });
     if (this.#isOver) return;
-    this.#info.upstreamTransportFailure = error;
-    this.#tried.push(host);
-    if (this.#info.attempts < this.#scope.config.maxConnectAttempts) {
-      this.#connect(this.#cluster ?? cluster);
-      return;
+    this.#info.upstreamTransportFailure = isTimeout ? '' : transportFailure(error);
+    this.#info.flags |= CONNECT_FAILED;
+    this.#tried.push(leg.host);
+    const { config, random } = this.#scope;
+    const { attempts } = this.#info;
+    if (attempts >= config.maxConnectAttempts) {
+      leg.stats.upstream_cx_connect_attempts_exceeded.value++;
+      this.#fail(ATTEMPTS_EXCEEDED, CLOSE_REASONS.connectFailed);
+    } else if (config.backOff === undefined) {
+      this.#connect();
+    } else {
+      const { baseMs, maxMs } = config.backOff;
+      this.#retryTimer = this.#timers.after(random() * Math.min(maxMs, baseMs * 2 ** (attempts - 1)), () => this.#connect());
     }
-    cluster.stats.counter('upstream_cx_connect_attempts_exceeded').value++;
-    this.#fail(CONNECT_FAILED | ATTEMPTS_EXCEEDED, `upstream_connect_failure: ${error}`);
   }
 
-  #connected(upstream: Connection, host: Host): void {
+  onUpstreamConnected({ host }: UpstreamLeg, upstream: Connection, tls: UpstreamTls | undefined): void {
     if (this.#isOver) {
       upstream.destroy();
       return;
     }
+    const { config } = this.#scope;
     this.#upstream = upstream;
-    this.#info.upstreamLocalAddress = formatAddress(upstream.local);
-    this.#info.upstreamTransportFailure = '';
+    if (config.accessLog.length > 0) this.#info.upstreamLocalAddress = formatAddress(upstream.local);
+    this.#info.upstreamTls = tls;
     host.report({ kind: 'status', status: 200 });
-    for (const observer of this.#observers) observer.onConnected(this.#info);
+    for (const observer of this.#observers) observer.onConnected?.(this.#info);
     this.#touch();
-    this.#armIdleTimer();
+    if (config.logs.whenConnected) this.#log('TcpUpstreamConnected');
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined) {
+      for (const bytes of early.take()) this.#send(upstream, bytes, false);
+      if (early.hasEnded) upstream.end();
+    }
     this.#downstream.resume();
   }
 
-  #downstreamHandlers(): ConnectionHandlers {
-    return {
-      onData: (bytes) => {
-        this.#info.bytesReceived += bytes.length;
-        this.#scope.stats.received.value += bytes.length;
-        this.#touch();
-        if (this.#upstream?.writeBytes(bytes, true) === false) this.#downstream.pause();
-      },
-      onEnd: () => this.#upstream?.end(),
-      onDrain: () => this.#upstream?.resume(),
-      onClose: (error) => this.#downstreamClosed(error),
-    };
+  onData(bytes: Uint8Array): void {
+    const { stats, config } = this.#scope;
+    this.#info.bytesReceived += bytes.length;
+    stats.downstream_cx_rx_bytes_total.value += bytes.length;
+    this.#touch();
+    if (!this.#isLetThrough()) return;
+    if (this.#upstream !== undefined) this.#send(this.#upstream, bytes, true);
+    else if (this.#early !== undefined) {
+      stats.early_data_received_count_total.value++;
+      this.#early.add(bytes);
+      if (config.connectsOnData && this.#leg === undefined) this.#connect();
+    }
+    if (config.closesOnDrain) this.#closeForDrain();
   }
 
-  #upstreamHandlers(cluster: Cluster): Pick<ConnectionHandlers, 'onData' | 'onEnd' | 'onDrain'> {
-    const received = cluster.stats.counter('upstream_cx_rx_bytes_total');
-    return {
-      onData: (bytes) => {
-        if (this.#info.bytesSent === 0) this.#info.firstUpstreamByteMs = this.#scope.clock.monotonicMs();
-        this.#info.bytesSent += bytes.length;
-        this.#scope.stats.sent.value += bytes.length;
-        received.value += bytes.length;
-        this.#touch();
-        if (!this.#downstream.writeBytes(bytes, true)) this.#upstream?.pause();
-      },
-      onEnd: () => this.#downstream.end(),
-      onDrain: () => this.#downstream.resume(),
-    };
+  /** Filters that judge again with all that the client says have nothing against it. */
+  #isLetThrough(): boolean {
+    for (const observer of this.#observers) {
+      if (observer.onData?.() !== false) continue;
+      const { connection } = this.#info;
+      this.#refuse(refusalOf(connection));
+      return false;
+    }
+    return true;
   }
 
-  #downstreamClosed(error: string | undefined): void {
-    const upstream = this.#upstream;
-    if (error !== undefined && this.#info.terminationDetails === '') this.#info.terminationDetails = error;
-    if (error === 'ECONNRESET') upstream?.destroy(error, true);
-    else if (upstream !== undefined) closeAfterFlush(upstream, undefined);
+  #refuse(refusal: Refusal | undefined): void {
+    this.#info.terminationDetails = refusal?.details ?? '';
+    this.#fail(refusal?.flags ?? 0, refusal?.reason ?? '');
+  }
+
+  /** Counts and logs a connection that a filter before has refused. */
+  refused(): void {
+    this.#scope.stats.downstream_cx_total.value++;
+    this.#scope.stats.active.value++;
     this.#finish();
   }
 
-  #upstreamClosed(cluster: Cluster, error: string | undefined): void {
-    cluster.stats.counter('upstream_cx_destroy').value++;
-    if (this.#isOver) return;
-    if (error !== undefined) this.#info.terminationDetails = error;
-    if (error === 'ECONNRESET') this.#downstream.destroy(error, true);
-    else closeAfterFlush(this.#downstream, error);
-    if (!this.#downstream.isClosed) this.#finish();
+  #send(upstream: Connection, bytes: Uint8Array, isBorrowed: boolean): void {
+    if (upstream.writeBytes(bytes, isBorrowed)) return;
+    this.#downstream.pause();
+    this.#scope.stats.downstream_flow_control_paused_reading_total.value++;
   }
 
-  #fail(flags: number, details: string): void {
+  onEnd(): void {
+    if (this.#upstream !== undefined) this.#upstream.end();
+    else if (this.#early !== undefined) this.#early.hasEnded = true;
+  }
+
+  onDrain(): void {
+    this.#touch();
+    this.#upstream?.resume();
+    if (this.#leg !== undefined) this.#leg.stats.upstream_flow_control_resumed_reading_total.value++;
+  }
+
+  onUpstreamData(bytes: Uint8Array): void {
+    const { stats, config, clock } = this.#scope;
+    if (this.#info.bytesSent === 0) this.#info.firstUpstreamByteMs = clock.monotonicMs();
+    this.#info.bytesSent += bytes.length;
+    stats.downstream_cx_tx_bytes_total.value += bytes.length;
+    this.#touch();
+    if (!this.#downstream.writeBytes(bytes, true)) {
+      this.#upstream?.pause();
+      if (this.#leg !== undefined) this.#leg.stats.upstream_flow_control_paused_reading_total.value++;
+    }
+    if (config.closesOnDrain) this.#closeForDrain();
+  }
+
+  onUpstreamEnd(): void {
+    this.#downstream.end();
+  }
+
+  onUpstreamDrain(): void {
+    this.#touch();
+    this.#downstream.resume();
+    this.#scope.stats.downstream_flow_control_resumed_reading_total.value++;
+  }
+
+  /** The client's connection is over, by its doing: what it has said still goes out. */
+  onClose(error: string | undefined): void {
+    const upstream = this.#upstream;
+    if (upstream !== undefined && !this.#isOver) {
+      if (this.#leg !== undefined) this.#leg.stats.upstream_cx_destroy_local.value++;
+      if (error === 'ECONNRESET') upstream.destroy(error, true);
+      else this.#flushUpstream(upstream);
+    }
+    this.#finish();
+  }
+
+  #flushUpstream(upstream: Connection): void {
+    if (upstream.isClosed) return;
+    const { stats } = this.#scope;
+    stats.upstream_flush_total.value++;
+    stats.flushing.value++;
+    const onClosed = (): void => void stats.flushing.value--;
+    closeAfterFlush(upstream, { timers: this.#timers, idleMs: this.#idleMs, endsOnData: true, onClosed });
+  }
+
+  onUpstreamClose(leg: UpstreamLeg, error: string | undefined): void {
+    leg.stats.upstream_cx_destroy.value++;
+    if (this.#isOver) return;
+    leg.stats.upstream_cx_destroy_remote.value++;
+    if (error === 'ECONNRESET') {
+      this.#info.flags |= UPSTREAM_RESET;
+      this.#downstream.destroy(undefined, true);
+    } else {
+      closeAfterFlush(this.#downstream, { timers: this.#timers, idleMs: this.#idleMs, endsOnData: false });
+    }
+    this.#finish();
+  }
+
+  #fail(flags: number, reason: string): void {
     this.#info.flags |= flags;
-    this.#info.terminationDetails = details;
-    this.#downstream.destroy(details);
+    this.#close(reason);
   }
 
   #expire(): void {
-    this.#scope.stats.durationTimeouts.value++;
-    this.#close(DURATION_TIMEOUT, 'max_downstream_connection_duration');
+    this.#scope.stats.max_downstream_connection_duration.value++;
+    this.#fail(DURATION_TIMEOUT, 'max_connection_duration_reached');
   }
 
-  #close(flag: number, details: string): void {
-    this.#info.flags |= flag;
-    this.#info.terminationDetails = details;
+  /** Ends both sides at once. */
+  #close(reason: string): void {
+    this.#info.localCloseReason = reason;
+    if (this.#upstream !== undefined && this.#leg !== undefined) this.#leg.stats.upstream_cx_destroy_local.value++;
     this.#upstream?.destroy();
-    this.#downstream.destroy(details);
+    this.#downstream.destroy(reason);
+    this.#finish();
+  }
+
+  #closeForDrain(): void {
+    if (this.#isOver || !this.#scope.isDraining()) return;
+    this.#scope.stats.downstream_cx_drain_close.value++;
+    this.#info.localCloseReason = 'tcp_proxy_drain_close';
+    closeAfterFlush(this.#downstream, { timers: this.#timers, idleMs: this.#idleMs, endsOnData: false });
+    this.#upstream?.destroy();
+    this.#finish();
   }
 
   #touch(): void {
@@ -296,28 +378,37 @@ export class TcpSession {
   }
 
   /** One timer a connection, set anew only when it fires: not for every byte that moves. */
-  #armIdleTimer(): void {
-    const { idleTimeoutMs } = this.#scope.config;
-    if (idleTimeoutMs === 0 || this.#isOver) return;
-    const leftMs = this.#lastActivityMs + idleTimeoutMs - this.#scope.clock.monotonicMs();
+  #checkIdle(): void {
+    const leftMs = this.#lastActivityMs + this.#idleMs - this.#scope.clock.monotonicMs();
     if (leftMs > 0) {
-      this.#idleTimer = setTimeout(() => this.#armIdleTimer(), Math.ceil(leftMs));
+      this.#idleTimer = this.#timers.after(leftMs, () => this.#checkIdle());
       return;
     }
-    this.#scope.stats.idleTimeouts.value++;
-    this.#close(IDLE_TIMEOUT, 'idle_timeout');
+    this.#scope.stats.idle_timeout.value++;
+    this.#close('tcp_session_idle_timeout');
+  }
+
+  #armLogTimer(): void {
+    this.#logTimer = this.#timers.after(this.#scope.config.logs.intervalMs, () => {
+      this.#log('TcpPeriodic');
+      this.#armLogTimer();
+    });
+  }
+
+  #log(kind: TcpLogKind): void {
+    this.#info.logKind = kind;
+    this.#scope.accessLog.log(this.#info);
   }
 
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#idleTimer);
-    clearTimeout(this.#durationTimer);
+    const timers = this.#timers;
+    for (const timer of [this.#idleTimer, this.#durationTimer, this.#logTimer, this.#retryTimer]) timers.cancel(timer);
     this.#scope.stats.active.value--;
     this.#info.endMs = this.#scope.clock.monotonicMs();
-    const cluster = this.#cluster;
-    if (cluster !== undefined) cluster.stats.counter('upstream_cx_tx_bytes_total').value += this.#info.bytesReceived;
-    for (const observer of this.#observers) observer.onClose(this.#info);
-    this.#scope.accessLog.log(this.#info);
+    if (this.#leg !== undefined) this.#leg.stats.upstream_cx_tx_bytes_total.value += this.#info.bytesReceived;
+    for (const observer of this.#observers) observer.onClose?.(this.#info);
+    this.#log('TcpConnectionEnd');
   }
 }

@@ -5,9 +5,10 @@ import type { JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { formatAddress, type NetAddress } from '../../net/address.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
-import { RESPONSE_FLAGS, type StreamInfo } from '../http/stream-info.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
 import type { PeerTls } from '../listener/connection.ts';
 import type { Extract } from './format.ts';
+import { connectionCommands } from './format-connection.ts';
 import { commonDuration, grpcStatusCommand, pathCommand, queryParameter, queryParameters } from './format-request.ts';
 import { compileTime } from './format-time.ts';
 import { metadataAt } from './metadata-path.ts';
@@ -52,16 +53,6 @@ function peer({ connection }: StreamInfo): NetAddress {
 
 function tls(read: (tls: PeerTls) => string): CompileCommand {
   return text(({ connection }) => (connection.tls === undefined ? undefined : read(connection.tls)));
-}
-
-/** Short or long names of the flags that are set, comma-separated. */
-export function formatFlags(flags: number, column: 0 | 1): string {
-  if (flags === 0) return '';
-  let names = '';
-  for (let i = 0; i < RESPONSE_FLAGS.length; i++) {
-    if ((flags & (1 << i)) !== 0) names += `${names === '' ? '' : ','}${RESPONSE_FLAGS[i]?.[column] ?? ''}`;
-  }
-  return names;
 }
 
 type Field = (info: StreamInfo) => string | undefined;
@@ -224,8 +215,6 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['PROTOCOL', text((info) => info.protocol)],
   ['RESPONSE_CODE', plain((info) => info.responseCode)],
   ['RESPONSE_CODE_DETAILS', codeDetails],
-  ['RESPONSE_FLAGS', text((info) => formatFlags(info.flags, 0) || '-')],
-  ['RESPONSE_FLAGS_LONG', text((info) => formatFlags(info.flags, 1) || '-')],
   ['CONNECTION_TERMINATION_DETAILS', text((info) => info.terminationDetails)],
   ['BYTES_RECEIVED', plain((info) => info.bytesReceived)],
   ['BYTES_SENT', plain((info) => info.bytesSent)],
@@ -243,9 +232,6 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['UPSTREAM_HOST', text((info) => info.upstream?.key)],
   ['UPSTREAM_HOST_NAME', text((info) => info.upstream?.hostname || info.upstream?.key)],
   ['UPSTREAM_HOST_NAME_WITHOUT_PORT', text((info) => info.upstream && (info.upstream.hostname || withoutPort(info.upstream.key)))],
-  ['UPSTREAM_REMOTE_ADDRESS', text((info) => info.upstream && formatAddress(info.upstream.address))],
-  ['UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => info.upstream && hostOf(info.upstream.address))],
-  ['UPSTREAM_REMOTE_PORT', plain((info) => info.upstream?.address.port)],
   ['UPSTREAM_LOCAL_ADDRESS', text((info) => info.upstreamLocalAddress)],
   ['UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', text((info) => withoutPort(info.upstreamLocalAddress))],
   ['UPSTREAM_LOCAL_PORT', plain((info) => portOf(info.upstreamLocalAddress))],
@@ -287,5 +273,5 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['LOCAL_REPLY_BODY', plain((info) => info.localReplyBody ?? '')],
   ['ENVIRONMENT', environment],
   ['HOSTNAME', text(() => hostname())],
-  ['ACCESS_LOG_TYPE', text((info) => (info.request === undefined ? 'TcpConnectionEnd' : 'DownstreamEnd'))],
+  ...connectionCommands,
 ]);

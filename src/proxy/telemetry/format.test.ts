@@ -108,7 +108,11 @@ const CASES: readonly { format: string; info?: Partial<StreamInfo>; want: string
   },
   { format: '%STREAM_ID%', info: { request: fakeRequest({}, { 'x-request-id': 'id' }) }, want: 'id' },
   { format: '[%LOCAL_REPLY_BODY%]', want: '[]' },
-  { format: '%ACCESS_LOG_TYPE% %REQ(:PATH)%', info: { request: undefined, protocol: undefined }, want: 'TcpConnectionEnd -' },
+  {
+    format: '%ACCESS_LOG_TYPE% %REQ(:PATH)%',
+    info: { request: undefined, protocol: undefined, logKind: 'TcpConnectionEnd' },
+    want: 'TcpConnectionEnd -',
+  },
 ];
 
 for (const { format, info, want } of CASES) {
@@ -119,7 +123,7 @@ for (const { format, info, want } of CASES) {
 
 const REFUSED: readonly [format: string, message: RegExp][] = [
   ['%NOPE%', /^f: formatter command %NOPE% is not supported/],
-  ['%UPSTREAM_WIRE_BYTES_SENT%', /%UPSTREAM_WIRE_BYTES_SENT%/],
+  ['%UPSTREAM_HEADER_BYTES_SENT%', /%UPSTREAM_HEADER_BYTES_SENT%/],
   ['%PATH(XX)%', /PATH\(XX\)/],
   ['%PATH(NQ:XX)%', /PATH\(NQ:XX\)/],
   ['%QUERY_PARAMS(RAW)%', /QUERY_PARAMS\(RAW\)/],

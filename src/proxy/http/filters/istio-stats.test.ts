@@ -46,6 +46,8 @@ function clusterOf(name: string, metadata: Record<string, unknown>): Cluster {
   const gauge = { value: 0 };
   const limits: Limits = {
     maxConnections: 1,
+    maxPools: 1,
+    pools: gauge,
     maxPendingRequests: 1,
     maxRequests: 1,
     maxRetries: 1,
@@ -284,13 +286,13 @@ test('a TCP connection is counted once open, once closed, with the bytes of both
   };
   const reached = open();
   const info = fakeInfo({ connection: reached, request: undefined, protocol: undefined, bytesReceived: 0, bytesSent: 0 });
-  for (const observer of tcpObservers(reached)) observer.onConnected(info);
+  for (const observer of tcpObservers(reached)) observer.onConnected?.(info);
   info.bytesReceived = 30;
   info.bytesSent = 50;
-  for (const observer of tcpObservers(reached)) observer.onClose(info);
+  for (const observer of tcpObservers(reached)) observer.onClose?.(info);
   const failed = open();
   for (const observer of tcpObservers(failed))
-    observer.onClose(fakeInfo({ connection: failed, request: undefined, flags: flagBit('UF'), bytesReceived: 1, bytesSent: 0 }));
+    observer.onClose?.(fakeInfo({ connection: failed, request: undefined, flags: flagBit('UF'), bytesReceived: 1, bytesSent: 0 }));
   const values = (metric: string): unknown[] =>
     seriesOf(base.stats, `istio_tcp_${metric}`).map(({ labels, value }) => [labels['response_flags'], value]);
   assert.deepEqual(values('connections_opened_total'), [

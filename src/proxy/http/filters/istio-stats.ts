@@ -2,7 +2,7 @@
  * Istio's standard metrics of requests: the filter `istio.stats`. Where no peer metadata filter has exchanged metadata
  * for a stream before it, it does so itself. Sizes are of bodies: heads are not counted on the data path.
  */
-import { formatFlags } from '../../telemetry/format-commands.ts';
+import { formatFlags } from '../../telemetry/format-connection.ts';
 import { createEdges, reporterOf } from '../../telemetry/istio-edges.ts';
 import { type IstioStatsConfig, labelsFor, type MetricName, parseIstioStats } from '../../telemetry/istio-config.ts';
 import { createExchange } from '../../telemetry/peer-exchange.ts';
