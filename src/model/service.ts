@@ -1,3 +1,4 @@
+import type { FailureAccrual } from './failure-accrual.ts';
 import type { Provenance } from './provenance.ts';
 
 /** A port's protocol after Istio's selection rules; `auto` is sniffed by the proxy. */
@@ -75,6 +76,8 @@ export interface Service {
   readonly exportTo: readonly string[];
   /** Subject alternative names that its endpoints' certificates must have (ServiceEntry). */
   readonly subjectAltNames: readonly string[];
+  /** What clients do with endpoints that keep failing, where a DestinationRule says nothing; absent: nothing. */
+  readonly failureAccrual?: FailureAccrual;
   /** Every endpoint, ready or not, in stable order. */
   readonly endpoints: readonly Endpoint[];
   /** Milliseconds since the epoch; 0 where unknown, and then the order of the list is the age. The oldest wins. */

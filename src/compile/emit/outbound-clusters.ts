@@ -1,5 +1,6 @@
 /** Clusters of a service: one for each port, and for each port and subset; sniffed ports have a twin for opaque bytes. */
 import { create, type JsonObject } from '@bufbuild/protobuf';
+import type { FailureAccrual } from '../../model/failure-accrual.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { Resolution, ServicePort } from '../../model/service.ts';
 import type { ClientTls, ConnectionPool, Subset } from '../../model/traffic-policy.ts';
@@ -26,6 +27,7 @@ import {
 } from './cluster-policy.ts';
 import { type EffectivePolicy, effectivePolicy, type PortPolicy, portPolicy, sharedPolicy } from './destination-policy.ts';
 import { localitiesOf } from './endpoints.ts';
+import { ACCRUAL_NAMESPACE, accrualMetadata, accrualOutliers } from './failure-accrual.ts';
 import { internalSocket, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
 import { identitiesOf, originateListener, takesAutoMtls } from './hbone-outbound.ts';
 import { memoised } from './memo.ts';
@@ -138,8 +140,15 @@ function clusterOf(target: Target, http: UpstreamHttp): Cluster {
   setLoadBalancer(cluster, policy.loadBalancer);
   setKeepalive(cluster, pool);
   if (policy.outlierDetection !== undefined) cluster.outlierDetection = outlierDetectionOf(policy.outlierDetection);
+  else if (service.failureAccrual !== undefined && http !== 'opaque') setAccrual(cluster, service.failureAccrual);
   setTls(cluster, target, http);
   return cluster;
+}
+
+/** Failure accrual that a Service asks for; a DestinationRule's outlier detection goes before it. */
+function setAccrual(cluster: Cluster, accrual: FailureAccrual): void {
+  cluster.outlierDetection = accrualOutliers(accrual);
+  if (cluster.metadata !== undefined) cluster.metadata.filterMetadata[ACCRUAL_NAMESPACE] = accrualMetadata(accrual);
 }
 
 /**

@@ -17,6 +17,7 @@ import { defineDialect, type Lowering } from '../dialect.ts';
 import { labelsSchema } from '../metadata.ts';
 import { selectProtocol } from '../protocol.ts';
 import { visibilityOf } from '../visibility.ts';
+import { lowerFailureAccrual } from './failure-accrual.ts';
 
 const EXPORT_TO = 'networking.istio.io/exportTo';
 
@@ -113,11 +114,13 @@ function visibility(spec: Spec, lowering: Lowering): readonly string[] {
 export const service = defineDialect({
   kind: 'Service',
   apiVersions: ['v1'],
-  description: 'A host `<name>.<namespace>.svc.<domain suffix>` and the workloads that serve it.',
+  description:
+    'A host `<name>.<namespace>.svc.<domain suffix>` and the workloads that serve it. Annotations: `networking.istio.io/exportTo`; `balancer.linkerd.io/failure-accrual` (`consecutive` or `unified`) with its settings.',
   fields: { spec: required(specSchema, 'Ports, and which workloads serve them.') },
   lower({ spec }, lowering) {
     const { name, namespace, createdAt, origin } = lowering;
     const addresses = addressesOf(spec, lowering);
+    const failureAccrual = lowerFailureAccrual(lowering, spec);
     const isHeadless = spec.clusterIP === 'None' || spec.clusterIPs?.includes('None') === true;
     const lowered = {
       hostname: `${name}.${namespace}.svc.${lowering.domainSuffix}`,
@@ -129,6 +132,7 @@ export const service = defineDialect({
       resolution: 'static',
       isExternal: false,
       exportTo: visibility(spec, lowering),
+      ...(failureAccrual && { failureAccrual }),
       subjectAltNames: [],
       endpoints: [],
       createdAt,
