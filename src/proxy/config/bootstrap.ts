@@ -1,8 +1,9 @@
 /** Reads an Envoy v3 bootstrap file, YAML or JSON. What is wrong is told with its field, and its line where one can be found. */
 import { readFileSync } from 'node:fs';
-import { type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
+import type { JsonValue } from '@bufbuild/protobuf';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { type Bootstrap, BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { decodeJson } from '../../xds/codec/from-json.ts';
 import { typeRegistry } from '../admin/type-registry.ts';
 import { checkSupported } from './check-supported.ts';
 import type { YamlSource } from './yaml.ts';
@@ -41,49 +42,9 @@ async function readSource(file: string): Promise<YamlSource> {
   return (await import('./yaml.ts')).readYaml(text, file);
 }
 
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function checkField(field: DescField, value: JsonValue, path: string): void {
-  const desc = field.fieldKind === 'message' || field.fieldKind === 'list' || field.fieldKind === 'map' ? field.message : undefined;
-  if (desc === undefined) return;
-  if (field.fieldKind === 'list' && Array.isArray(value)) value.forEach((item, i) => checkKeys(desc, item, `${path}[${i}]`));
-  else if (field.fieldKind === 'map' && isObject(value))
-    for (const [key, item] of Object.entries(value)) checkKeys(desc, item, `${path}[${key}]`);
-  else checkKeys(desc, value, path);
-}
-
-/** Names the first key that is no field, or the first type that is not known: protobuf's own reader does not say where. */
-function checkKeys(desc: DescMessage, value: JsonValue, path: string): void {
-  if (!isObject(value)) return;
-  let message = desc;
-  if (desc.typeName === 'google.protobuf.Any') {
-    const type = value['@type'];
-    if (typeof type !== 'string') throw new ConfigError(path, '"@type" is missing');
-    const known = typeRegistry.getMessage(type.slice(type.lastIndexOf('/') + 1));
-    if (known === undefined) throw new ConfigError(path, `${type} is not supported by Tulle`);
-    message = known;
-  }
-  if (message.typeName.startsWith('google.protobuf.')) return;
-  for (const [key, item] of Object.entries(value)) {
-    if (key === '@type') continue;
-    const field = message.fields.find((candidate) => candidate.name === key || candidate.jsonName === key);
-    const at = path === '' ? key : `${path}.${key}`;
-    if (field === undefined) throw new ConfigError(at, `no such field in ${message.typeName}`);
-    checkField(field, item, at);
-  }
-}
-
 /** Decodes a bootstrap from JSON. Throws ConfigError for unknown, wrong and unsupported fields. */
 export function parseBootstrap(json: JsonValue): Bootstrap {
-  checkKeys(BootstrapSchema, json, '');
-  let bootstrap: Bootstrap;
-  try {
-    bootstrap = fromJson(BootstrapSchema, json, { registry: typeRegistry });
-  } catch (cause) {
-    throw new ConfigError('', messageOf(cause), { cause });
-  }
+  const bootstrap = decodeJson(BootstrapSchema, json, typeRegistry);
   checkSupported(BootstrapSchema, bootstrap, '');
   return bootstrap;
 }

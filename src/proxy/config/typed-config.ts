@@ -2,6 +2,7 @@
 import { type DescMessage, fromBinary, isMessage, type JsonObject, type MessageShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { ConfigError, messageOf } from '../../core/errors.ts';
+import { messageIn } from '../../xds/codec/any.ts';
 import { TypedStructSchema as UdpaTypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
 import { TypedStructSchema as XdsTypedStructSchema } from '../../xds/gen/xds/type/v3/typed_struct_pb.ts';
 import { checkSupported } from './check-supported.ts';
@@ -31,7 +32,10 @@ export function decodeTyped<S extends DescMessage>(any: Any | undefined, schema:
   if (any === undefined) throw new ConfigError(path, `missing; a ${schema.typeName} is needed`);
   const typeName = typeNameOf(any);
   if (typeName !== schema.typeName) throw new ConfigError(path, `is a ${typeName}; a ${schema.typeName} is needed`);
-  return decodeResource(any.value, schema, path);
+  const read = messageIn(any, schema);
+  if (read === undefined) return decodeResource(any.value, schema, path);
+  checkSupported(schema, read, path);
+  return read;
 }
 
 /** The value of an Any that must hold a TypedStruct of `typeUrl`, as plain JSON. */
