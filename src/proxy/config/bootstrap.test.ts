@@ -53,7 +53,7 @@ test('what is wrong is told with its line and field', async () => {
       /type\.yaml:12: static_resources\S+typed_config: \S+ThriftProxy is not supported by Tulle$/,
     ],
     ['unsupported', `${GOOD}hds_config: { api_type: GRPC }\n`, /unsupported\.yaml:15: hds_config: field is not supported by Tulle$/],
-    ['value', GOOD.replace('port_value: 0 } }\n      filter', 'port_value: x } }\n      filter'), /value\.yaml:5: \S+port_value: /],
+    ['value', GOOD.replace('port_value: 0 } }\n      filter', 'port_value: x } }\n      filter'), /value\.yaml:7: \S+port_value: /],
   ];
   for (const [name, text, want] of cases) {
     await assert.rejects(loadBootstrap(write(`${name}.yaml`, text)), { name: 'ConfigError', message: want }, name);
