@@ -24,7 +24,13 @@ async function loadDemo(): Promise<CommandModule> {
 async function loadProxy(): Promise<CommandModule> {
   const compile = startLean();
   const { runProxy } = await import('./proxy.ts');
-  return { run: (args) => runProxy(args, compile) };
+  return { run: (args) => runProxy(args, { onLive: compile, entry: import.meta.url }) };
+}
+
+/** Runs one of a proxy's event loops, in a worker thread; the main one is in the process that has begun it. */
+export async function runWorkerThread(): Promise<void> {
+  const { runWorker } = await import('../proxy/workers/worker.ts');
+  await runWorker();
 }
 
 const COMMANDS: readonly CommandEntry[] = [

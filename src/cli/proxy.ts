@@ -1,60 +1,117 @@
 /** `tulle proxy`: one proxy by itself, from an Envoy v3 bootstrap file. */
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import { createLog, type LeveledLog, type LogLevel } from '../core/log.ts';
 import { loadBootstrap, type LoadedBootstrap } from '../proxy/config/bootstrap.ts';
-import { type RunningProxy, startProxy, validateBootstrap } from '../proxy/main.ts';
+import { type ProxyOptions, type RunningProxy, startProxy, validateBootstrap } from '../proxy/main.ts';
 import { newCommand, runCommand } from './command.ts';
 import { CliError } from './errors.ts';
+import { findPredecessor } from './predecessor.ts';
 import { packageVersion } from './package-version.ts';
 
 interface ProxyFlags {
   readonly config: string;
   readonly logLevel: LogLevel;
   readonly drainTimeS: string;
+  readonly drainStrategy: 'immediate' | 'gradual';
+  readonly parentShutdownTimeS: string | undefined;
+  readonly concurrency: string;
+  readonly restart: boolean | string | undefined;
   readonly mode: 'serve' | 'validate';
+}
+
+/** How the command is run, besides its arguments. */
+export interface RunOptions {
+  /** Called when the proxy begins to serve. */
+  onLive(): void;
+  /** URL of the module that has `runWorkerThread`. */
+  readonly entry: string;
 }
 
 const EXAMPLES = [
   ['tulle proxy -c bootstrap.yaml', 'serve until SIGTERM, then drain'],
+  ['tulle proxy -c bootstrap.yaml --restart', 'take over from the proxy that runs, which drains'],
+  ['tulle proxy -c bootstrap.yaml --concurrency 0', 'an event loop for every core'],
   ['tulle proxy -c bootstrap.yaml --mode validate', 'say what is wrong with a bootstrap'],
 ] as const;
 
-/** Runs until a signal; a first one drains, a second one ends at once. */
-async function untilSignal(proxy: RunningProxy, log: LeveledLog, quit: Promise<void>): Promise<void> {
-  const signal = (): Promise<string> =>
-    new Promise((resolve) => {
-      for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
-    });
-  const why = await Promise.race([signal(), quit.then(() => 'quitquitquit')]);
-  log.info('draining', { cause: why });
-  await Promise.race([proxy.drain(), signal()]);
+/** Why a running proxy ends, and by when, in milliseconds. */
+interface End {
+  readonly cause: string;
+  readonly withinMs: number;
+}
+
+function nextSignal(): Promise<End> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve({ cause: name, withinMs: Infinity }));
+  });
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (ms < Infinity) setTimeout(resolve, Math.min(ms, 0x7fff_ffff)).unref();
+  });
+}
+
+/** Runs until a signal, or until something else ends it; drains then. A second signal ends it at once. */
+async function untilEnd(proxy: RunningProxy, log: LeveledLog, otherwise: Promise<End>): Promise<void> {
+  const { cause, withinMs } = await Promise.race([nextSignal(), otherwise]);
+  log.info('draining', { cause });
+  await Promise.race([proxy.drain(), nextSignal(), wait(withinMs)]);
   await proxy.close();
 }
 
-async function serve(loaded: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog, onLive: () => void): Promise<void> {
-  const quit = Promise.withResolvers<void>();
-  const drainMs = Number(flags.drainTimeS) * 1000;
-  const proxy = await startProxy({ bootstrap: loaded.bootstrap, log, version: packageVersion(), drainMs, onQuit: quit.resolve });
-  const ended = untilSignal(proxy, log, quit.promise);
-  try {
-    await Promise.race([proxy.ready, ended]);
-    onLive();
-  } catch (error) {
-    await proxy.close();
-    throw error;
-  }
-  await ended;
+function seconds(flag: string, text: string): number {
+  if (!/^\d+(?:\.\d+)?$/.test(text)) throw new CliError(`${flag} ${text} is not a number of seconds`);
+  return Number(text) * 1000;
 }
 
-async function act(flags: ProxyFlags, onLive: () => void): Promise<void> {
+/** Event loops: as many as asked for, or one for every core. Envoy: `--concurrency`. */
+function loopCount(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw new CliError(`--concurrency ${text} is not a number of event loops`);
+  return Number(text) === 0 ? availableParallelism() : Number(text);
+}
+
+async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog, { onLive, entry }: RunOptions): Promise<void> {
+  const end = Promise.withResolvers<End>();
+  const { restart } = flags;
+  const options: ProxyOptions = {
+    bootstrap,
+    log,
+    version: packageVersion(),
+    drainMs: seconds('--drain-time-s', flags.drainTimeS),
+    drainStrategy: flags.drainStrategy,
+    loops: { count: loopCount(flags.concurrency), entry },
+    predecessor: restart === undefined ? undefined : await findPredecessor(bootstrap, restart === true ? undefined : String(restart), log),
+    ...(flags.parentShutdownTimeS === undefined
+      ? {}
+      : { predecessorEndsWithinMs: seconds('--parent-shutdown-time-s', flags.parentShutdownTimeS) }),
+    onQuit: () => end.resolve({ cause: 'quitquitquit', withinMs: Infinity }),
+    onReplaced: (withinMs) => end.resolve({ cause: 'a successor serves', withinMs }),
+  };
+  let proxy: RunningProxy | undefined;
+  try {
+    proxy = await startProxy(options);
+    const ended = untilEnd(proxy, log, end.promise);
+    await Promise.race([proxy.ready, ended]);
+    onLive();
+    await ended;
+  } catch (error) {
+    // the proxy that runs goes on as it was
+    options.predecessor?.close();
+    await proxy?.close();
+    throw error;
+  }
+}
+
+async function act(flags: ProxyFlags, options: RunOptions): Promise<void> {
   const log = createLog((line) => process.stderr.write(line), Date.now, flags.logLevel);
-  if (!/^\d+(?:\.\d+)?$/.test(flags.drainTimeS)) throw new CliError(`--drain-time-s ${flags.drainTimeS} is not a number of seconds`);
   let loaded: LoadedBootstrap | undefined;
   try {
     loaded = await loadBootstrap(flags.config);
-    if (flags.mode === 'serve') return await serve(loaded, flags, log, onLive);
+    if (flags.mode === 'serve') return await serve(loaded, flags, log, options);
     await validateBootstrap(loaded.bootstrap, log);
     process.stdout.write(`configuration '${flags.config}' OK\n`);
   } catch (error) {
@@ -68,13 +125,21 @@ async function act(flags: ProxyFlags, onLive: () => void): Promise<void> {
   return undefined;
 }
 
-/** Runs the command; returns when the proxy has ended. `onLive` is called when it begins to serve. */
-export async function runProxy(args: readonly string[], onLive: () => void): Promise<void> {
+/** Runs the command; returns when the proxy has ended. */
+export async function runProxy(args: readonly string[], options: RunOptions): Promise<void> {
   const command = newCommand('proxy', 'Runs a proxy from an Envoy v3 bootstrap file (YAML or JSON).', EXAMPLES)
     .requiredOption('-c, --config <file>', 'the bootstrap file')
     .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error', 'off']).default('info'))
+    .option('--concurrency <loops>', 'event loops that share the work; 0: one for every core', '1')
+    .option('--restart [admin]', 'take over from the proxy with this admin address (default: that of the bootstrap)')
     .option('--drain-time-s <seconds>', 'how long connections may go on when the proxy ends', '10')
+    .addOption(
+      new Option('--drain-strategy <strategy>', 'ask clients to leave at once, or ever more of them')
+        .choices(['immediate', 'gradual'])
+        .default('immediate'),
+    )
+    .option('--parent-shutdown-time-s <seconds>', 'how long a proxy that was taken over from may drain at most')
     .addOption(new Option('--mode <mode>', 'serve, or only check the bootstrap').choices(['serve', 'validate']).default('serve'))
-    .action((flags: ProxyFlags) => act(flags, onLive));
+    .action((flags: ProxyFlags) => act(flags, options));
   await runCommand(command, args);
 }

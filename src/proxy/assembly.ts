@@ -19,7 +19,7 @@ import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener
 import { buildCluster } from './cluster/build-cluster.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { DnsCaches } from './cluster/dns/dns-caches.ts';
-import { drainPool } from './cluster/host-pools.ts';
+import { drainPool, renewPool } from './cluster/host-pools.ts';
 import { localZoneOf } from './cluster/local-zone.ts';
 import { type AdsConnection, type AdsConnectionOptions, createAdsConnection } from './config/ads-connection.ts';
 import { type AdsSettings, readAdsSettings } from './config/ads-target.ts';
@@ -308,7 +308,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   const dnsCaches = new DnsCaches({ clock, random, stats });
   const findCluster = (name: string): Cluster | undefined => clusters.get(name);
   const zone = localZoneOf(bootstrap, (name) => clusters.get(name));
-  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, findCluster, dnsCaches, zone, onHostRemoved: drainPool };
+  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, findCluster, dnsCaches, zone, onHostRemoved: drainPool, onHostFailed: renewPool };
   const clusters: ClusterStore = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, clusterScope),

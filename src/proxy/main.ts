@@ -2,22 +2,28 @@
  * A proxy, from its bootstrap to its end:
  *
  *   PRE_INITIALIZING ──(clusters are there)──▶ INITIALIZING ──(listeners accept)──▶ LIVE ──▶ DRAINING
+ *
+ * One that takes over from another shows itself (admin interface, name server) once it is live; the other drains then.
  */
-import { setBugReporter } from '../core/bugs.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
-import { loadRe2, Re2Missing } from '../core/re2.ts';
 import type { LeveledLog } from '../core/log.ts';
 import type { NetAddress } from '../net/address.ts';
-import { CLUSTER_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE } from '../xds/types.ts';
+import { NAME_TABLE_TYPE } from '../xds/types.ts';
 import type { Bootstrap } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
-import { createAdminView } from './admin-view.ts';
+import { adminAddressOf, createAdminView } from './admin-view.ts';
+import type { AdminServer } from './admin/server.ts';
 import type { ListenerStatus, ServerState } from './admin/view.ts';
-import { type Assembly, assemble, type AssemblyOptions, OWN_KEY_PAIR, OWN_TRUST } from './assembly.ts';
-import { Identity } from './config/identity.ts';
-import { readToken } from './config/ads-target.ts';
+import { assembleWhole } from './assemble-whole.ts';
+import type { Assembly } from './assembly.ts';
 import type { NameService } from './config/name-service.ts';
-import { INITIAL_FETCH_TIMEOUT_MS } from './config/subscriptions.ts';
+import { activeConnections, initialize, surviveBugs } from './initialize.ts';
+import type { DrainOptions } from './listener/drain-state.ts';
+import { MainSockets } from './listener/main-sockets.ts';
+import { createIdentity } from './own-identity.ts';
+import { HandOver } from './restart/hand-over.ts';
+import type { Predecessor } from './restart/take-over.ts';
+import { EventLoops, type LoopOptions } from './workers/event-loops.ts';
 
 export interface ProxyOptions {
   readonly bootstrap: Bootstrap;
@@ -25,14 +31,24 @@ export interface ProxyOptions {
   readonly version: string;
   /** How long connections may go on once a listener or the proxy drains, in milliseconds. Default 10 s. */
   readonly drainMs?: number;
+  /** How clients are asked to leave meanwhile. Default `immediate`. */
+  readonly drainStrategy?: DrainOptions['strategy'];
+  /** Several event loops; one where absent. */
+  readonly loops?: LoopOptions;
+  /** The proxy to take over from. */
+  readonly predecessor?: Predecessor | undefined;
+  /** How long the predecessor may go on, in milliseconds. Default: as long as it likes. */
+  readonly predecessorEndsWithinMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
   /** The admin interface was asked to end the process. */
   onQuit?(): void;
+  /** Another process serves in our place: drain, and end at most after `endsWithinMs`. */
+  onReplaced?(endsWithinMs: number): void;
 }
 
 export interface RunningProxy {
-  /** Where the admin interface is; undefined where the bootstrap has none. */
+  /** Where the admin interface is; undefined where the bootstrap has none, or before a successor is live. */
   readonly adminAddress: NetAddress | undefined;
   /** Resolves when every listener known at the start accepts; rejects where a static one cannot. */
   readonly ready: Promise<void>;
@@ -46,44 +62,9 @@ export interface RunningProxy {
 
 const DRAIN_MS = 10_000;
 const DRAIN_POLL_MS = 50;
-const SIGN_TIMEOUT_MS = 10_000;
-const CERTIFICATE_LIFE_SECONDS = 86_400n;
-
-/** Builds all parts; a regular expression that needs re2js loads it. Throws ConfigError. */
-async function assembleWhole(options: AssemblyOptions): Promise<Assembly> {
-  try {
-    return assemble(options);
-  } catch (error) {
-    if (!(error instanceof Re2Missing)) throw error;
-    await loadRe2();
-    return assemble(options);
-  }
-}
-
-function createIdentity(assembly: Assembly, log: LeveledLog): Identity | undefined {
-  const { adsSettings, tulle, clock, random, stats } = assembly;
-  const { tokenFile } = tulle;
-  if (tokenFile === undefined || adsSettings === undefined) return undefined;
-  return new Identity({
-    async sign(csr) {
-      const [{ callUnary }, { IstioCertificateService }] = await Promise.all([
-        import('../net/grpc-client.ts'),
-        import('../xds/gen/istio/v1/auth/ca_pb.ts'),
-      ]);
-      const call = { token: () => readToken(tokenFile), timeoutMs: SIGN_TIMEOUT_MS };
-      const request = { csr, validityDuration: CERTIFICATE_LIFE_SECONDS };
-      return (await callUnary(adsSettings.target, IstioCertificateService.method.createCertificate, request, call)).certChain;
-    },
-    onCertificate(keyPair, trust) {
-      assembly.secrets.set(OWN_TRUST, { trust });
-      assembly.secrets.set(OWN_KEY_PAIR, { keyPair });
-    },
-    clock,
-    random,
-    log,
-    stats: stats.scope('identity'),
-  });
-}
+/** A predecessor lets go of the name server's ports soon after it has heard. */
+const NAMES_RETRIES = 50;
+const NAMES_RETRY_MS = 20;
 
 async function startNames(assembly: Assembly, log: LeveledLog): Promise<NameService | undefined> {
   const { dns } = assembly.tulle;
@@ -92,95 +73,212 @@ async function startNames(assembly: Assembly, log: LeveledLog): Promise<NameServ
   const namespace = assembly.node.metadata['NAMESPACE'];
   const service = await startNameService(dns, typeof namespace === 'string' ? namespace : '', log);
   assembly.setNameService(service);
-  assembly.ads?.subscribe(NAME_TABLE_TYPE, '*');
+  assembly.subscriptions.subscribe(NAME_TABLE_TYPE, '*');
   return service;
 }
 
-async function startAdminOf(options: ProxyOptions, assembly: Assembly, state: () => ServerState) {
-  const address = options.bootstrap.admin?.address?.address;
-  if (address?.case === undefined || address.case === 'envoyInternalAddress') return undefined;
-  const { startAdmin } = await import('./admin/server.ts');
-  const { value } = address;
-  const port = address.case === 'socketAddress' && address.value.portSpecifier.case === 'portValue' ? address.value.portSpecifier.value : 0;
-  const where = 'path' in value ? { path: value.path } : { host: value.address, port };
-  const { bootstrap, version, log } = options;
-  const proxy = createAdminView({ assembly, bootstrap, version, log, state, quit: () => options.onQuit?.() });
-  return await startAdmin({ address: where, proxy });
+/** As `startNames`, on ports that another process is about to leave. */
+async function inheritNames(assembly: Assembly, log: LeveledLog): Promise<NameService | undefined> {
+  for (let left = NAMES_RETRIES; ; left--) {
+    try {
+      return await startNames(assembly, log);
+    } catch (error) {
+      if (left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, NAMES_RETRY_MS));
+    }
+  }
 }
 
-function activeConnections(assembly: Assembly): number {
-  let active = 0;
-  for (const listener of assembly.listeners.active()) active += listener.activeConnections;
-  return active;
-}
+/** The running proxy, as one thing. */
+class Proxy implements RunningProxy {
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #options: ProxyOptions;
+  readonly #assembly: Assembly;
+  readonly #sockets: MainSockets;
+  readonly #loops: EventLoops;
+  readonly #handOver: HandOver;
+  readonly #identity: ReturnType<typeof createIdentity>;
+  #admin: AdminServer | undefined;
+  #names: NameService | undefined;
+  #state: ServerState = 'PRE_INITIALIZING';
 
-/** Subscribes, and lets listeners start when clusters are there. Resolves when the proxy is live. */
-async function initialize(assembly: Assembly, bootstrap: Bootstrap, onState: (state: ServerState) => void): Promise<void> {
-  const dynamic = bootstrap.dynamicResources;
-  if (dynamic?.cdsConfig !== undefined && !assembly.tulle.isOnDemand) assembly.ads?.subscribe(CLUSTER_TYPE, '*');
-  const waitMs = assembly.ads === undefined ? 1 : INITIAL_FETCH_TIMEOUT_MS;
-  await new Promise<void>((resolve) => assembly.clusters.whenInitialized(waitMs, resolve));
-  onState('INITIALIZING');
-  if (dynamic?.ldsConfig !== undefined) assembly.ads?.subscribe(LISTENER_TYPE, '*');
-  assembly.openGate();
-  await Promise.all(assembly.staticListeners);
-  await new Promise<void>((resolve) => assembly.listeners.whenInitialized(dynamic?.ldsConfig !== undefined, resolve));
-  onState('LIVE');
-}
+  constructor(options: ProxyOptions, assembly: Assembly, sockets: MainSockets, loops: EventLoops) {
+    const { log } = options;
+    this.#options = options;
+    this.#assembly = assembly;
+    this.#sockets = sockets;
+    this.#loops = loops;
+    this.#identity = createIdentity(assembly, log, (name, value) => loops.setSecret(name, value));
+    this.#handOver = new HandOver({
+      sockets: () => sockets.all(),
+      counters: () => loops.counters(),
+      health: () => (assembly.health.isSaid ? (assembly.health.isFailing ? 'failing' : 'ok') : 'unsaid'),
+      log,
+      onReady: (endsWithinMs) => this.#stepDown(endsWithinMs),
+    });
+  }
 
-/** From now on an exception that nobody expected ends what it happened to, not the proxy. */
-function surviveBugs({ stats }: Assembly, log: LeveledLog): void {
-  const bugs = stats.counter('bug_total');
-  setBugReporter((error) => {
-    bugs.value++;
-    log.error('bug', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  });
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get adminAddress(): NetAddress | undefined {
+    return this.#admin?.address;
+  }
+
+  state(): ServerState {
+    return this.#state;
+  }
+
+  listeners(): readonly ListenerStatus[] {
+    return [...this.#assembly.listeners.active()].map(({ name, boundAddresses }) => ({ name, addresses: boundAddresses }));
+  }
+
+  /** What must be there before the proxy is begun: rejects where it cannot be had. */
+  async show(): Promise<void> {
+    if (this.#options.predecessor !== undefined) return;
+    await this.#startAdmin();
+    this.#names = await startNames(this.#assembly, this.#options.log);
+  }
+
+  /** Begins to work; `ready` tells what comes of it. */
+  begin(): void {
+    this.#loops.start();
+    this.#ready.resolve(this.#startUp());
+  }
+
+  async drain(): Promise<void> {
+    this.#state = 'DRAINING';
+    const { clock, listeners } = this.#assembly;
+    listeners.drain();
+    this.#loops.drain();
+    const endMs = clock.monotonicMs() + (this.#options.drainMs ?? DRAIN_MS);
+    while ((activeConnections(this.#assembly) > 0 || !this.#loops.isDrained) && clock.monotonicMs() < endMs)
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+  }
+
+  async close(): Promise<void> {
+    const { ads, listeners, clusters, logSink, overload } = this.#assembly;
+    overload.stop();
+    this.#identity?.stop();
+    ads?.close();
+    await this.#handOver.end();
+    await this.#loops.close();
+    await listeners.close();
+    clusters.close();
+    await this.#names?.close();
+    await this.#admin?.close();
+    logSink.close();
+  }
+
+  async #startUp(): Promise<void> {
+    const { bootstrap, log } = this.#options;
+    const { ads, node } = this.#assembly;
+    this.#identity?.start();
+    this.#takeHealth();
+    ads?.start();
+    await initialize(this.#assembly, bootstrap, (next) => this.#onState(next));
+    await this.#loops.whenLive();
+    await this.#replace();
+    this.#onState('LIVE');
+    log.info('proxy live', { node: node.id });
+  }
+
+  #onState(next: ServerState): void {
+    if (this.#state === 'DRAINING' || (next === 'LIVE' && !this.#loops.isLive)) return;
+    this.#state = next;
+  }
+
+  /** What the workload has told the predecessor of its health. */
+  #takeHealth(): void {
+    const { health = 'unsaid' } = this.#options.predecessor ?? {};
+    if (health !== 'unsaid') this.#setHealth(health === 'ok');
+  }
+
+  #setHealth(isHealthy: boolean): void {
+    const { health, ads } = this.#assembly;
+    health.isFailing = !isHealthy;
+    health.isSaid = true;
+    ads?.health(isHealthy, isHealthy ? '' : 'the workload says so');
+    this.#loops.tell({ kind: 'health', isHealthy });
+  }
+
+  /** Takes the place of the predecessor, which drains from now on. */
+  async #replace(): Promise<void> {
+    const { predecessor, predecessorEndsWithinMs = Infinity, log } = this.#options;
+    if (predecessor === undefined) return;
+    const { stats } = this.#assembly;
+    await this.#startAdmin();
+    this.#sockets.closeRest();
+    this.#sockets.ownsFiles = true;
+    predecessor.ready(predecessorEndsWithinMs, (counters) => stats.absorb(counters));
+    log.info('took over', { from: predecessor.pid });
+    this.#names = await inheritNames(this.#assembly, log);
+  }
+
+  /** A successor serves: what only one of us can have is its own from now on. */
+  #stepDown(endsWithinMs: number): void {
+    this.#sockets.ownsFiles = false;
+    this.#identity?.stop();
+    this.#assembly.ads?.close();
+    void this.#admin?.close();
+    void this.#names?.close();
+    this.#admin = undefined;
+    this.#names = undefined;
+    this.#options.onReplaced?.(endsWithinMs);
+  }
+
+  async #startAdmin(): Promise<void> {
+    const { bootstrap, version, log } = this.#options;
+    const address = adminAddressOf(bootstrap);
+    if (address === undefined) return;
+    const { startAdmin } = await import('./admin/server.ts');
+    const proxy = createAdminView({
+      assembly: this.#assembly,
+      loops: this.#loops,
+      bootstrap,
+      version,
+      log,
+      state: () => this.#state,
+      setHealth: (isHealthy) => this.#setHealth(isHealthy),
+      handOver: (socketPath) => this.#handOver.begin(socketPath),
+      quit: () => this.#options.onQuit?.(),
+    });
+    this.#admin = await startAdmin({ address, proxy, sockets: this.#sockets });
+  }
 }
 
 /** Starts a proxy. Rejects with ConfigError for a bootstrap that cannot be obeyed; `ready` tells when it serves. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  const { log, bootstrap, drainMs = DRAIN_MS } = options;
-  const assembly = await assembleWhole({ ...options, drainMs });
+  const { log, bootstrap, version, drainMs = DRAIN_MS, drainStrategy = 'immediate', predecessor, clock, random } = options;
+  const count = options.loops?.count ?? 1;
+  const drain: DrainOptions = { strategy: drainStrategy, timeMs: drainMs };
+  const sockets = new MainSockets(count, predecessor?.sockets);
+  const loops = new EventLoops(options.loops, { bootstrap, version, drain, sockets, log });
+  const assembly = await assembleWhole({
+    bootstrap,
+    log,
+    version,
+    drain,
+    sockets,
+    loops: count,
+    ...loops.hooks,
+    ...(clock === undefined ? {} : { clock }),
+    ...(random === undefined ? {} : { random }),
+  });
   surviveBugs(assembly, log);
-  let state: ServerState = 'PRE_INITIALIZING';
-  const admin = await startAdminOf(options, assembly, () => state);
-  const names = await startNames(assembly, log);
-  const identity = createIdentity(assembly, log);
-  identity?.start();
-  assembly.ads?.start();
-  const ready = initialize(assembly, bootstrap, (next) => {
-    if (state !== 'DRAINING') state = next;
-  }).then(() => log.info('proxy live', { node: assembly.node.id }));
+  loops.attach(assembly);
+  const proxy = new Proxy(options, assembly, sockets, loops);
   // whoever does not ask learns from the log
-  ready.catch((error: unknown) => log.error('proxy cannot serve', { error: messageOf(error) }));
-  return {
-    adminAddress: admin?.address,
-    ready,
-    state: () => state,
-    listeners: () => [...assembly.listeners.active()].map(({ name, boundAddresses }) => ({ name, addresses: boundAddresses })),
-    async drain() {
-      state = 'DRAINING';
-      assembly.listeners.drain();
-      const { clock } = assembly;
-      const endMs = clock.monotonicMs() + drainMs;
-      while (activeConnections(assembly) > 0 && clock.monotonicMs() < endMs)
-        await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    },
-    async close() {
-      identity?.stop();
-      assembly.ads?.close();
-      await assembly.listeners.close();
-      assembly.clusters.close();
-      await names?.close();
-      await admin?.close();
-      assembly.logSink.close();
-    },
-  };
+  proxy.ready.catch((error: unknown) => log.error('proxy cannot serve', { error: messageOf(error) }));
+  await proxy.show();
+  proxy.begin();
+  return proxy;
 }
 
 /** Builds everything that a bootstrap describes and drops it again. Rejects with ConfigError where something is wrong. */
 export async function validateBootstrap(bootstrap: Bootstrap, log: LeveledLog): Promise<void> {
-  const assembly = await assembleWhole({ bootstrap, log, version: '', drainMs: 0 });
+  const assembly = await assembleWhole({ bootstrap, log, version: '', drain: { strategy: 'immediate', timeMs: 0 } });
   await assembly.listeners.close();
   assembly.clusters.close();
   assembly.logSink.close();

@@ -1,6 +1,6 @@
 /** The table of admin endpoints, in the order of `/help`. */
 import type { AdminEndpoint } from './endpoint.ts';
-import { drainListeners, healthcheckFail, healthcheckOk, quitquitquit, reopenLogs } from './endpoints/actions.ts';
+import { drainListeners, healthcheckFail, healthcheckOk, hotRestart, quitquitquit, reopenLogs } from './endpoints/actions.ts';
 import { certs } from './endpoints/certs.ts';
 import { clusters } from './endpoints/clusters.ts';
 import { configDump } from './endpoints/config-dump.ts';
@@ -18,6 +18,7 @@ export const endpoints: readonly AdminEndpoint[] = [
   drainListeners,
   healthcheckFail,
   healthcheckOk,
+  hotRestart,
   listeners,
   logging,
   memory,

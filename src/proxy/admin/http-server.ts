@@ -18,6 +18,9 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** Answers a request, at once or later; a promise must not reject. */
+export type Answer = (request: Http1Request) => HttpAnswer | Promise<HttpAnswer>;
+
 export interface HttpServer {
   readonly server: net.Server;
   /** Ends at once, open connections included. */
@@ -36,7 +39,7 @@ function write(socket: net.Socket, answer: HttpAnswer, isHead: boolean, isPersis
   if (!isPersistent) socket.end();
 }
 
-function serve(socket: net.Socket, answer: (request: Http1Request) => HttpAnswer): void {
+function serve(socket: net.Socket, answer: Answer): void {
   let request: Http1Request | undefined;
   const decoder = createRequestDecoder({
     onHead(head) {
@@ -46,7 +49,9 @@ function serve(socket: net.Socket, answer: (request: Http1Request) => HttpAnswer
     onBody() {},
     onEnd() {},
   });
-  socket.on('data', (bytes: Buffer) => {
+  /** Bytes that came while an answer was waited for. */
+  let backlog: Buffer | undefined;
+  const feed = (bytes: Buffer): void => {
     let at = 0;
     while (at < bytes.length && socket.writable) {
       at = decoder.feed(bytes, at);
@@ -55,9 +60,27 @@ function serve(socket: net.Socket, answer: (request: Http1Request) => HttpAnswer
         return;
       }
       if (!decoder.isDone || request === undefined) continue;
-      write(socket, answer(request), request.method === 'HEAD', request.isPersistent);
+      const { method, isPersistent } = request;
+      const answered = answer(request);
       decoder.next();
+      if (!(answered instanceof Promise)) {
+        write(socket, answered, method === 'HEAD', isPersistent);
+        continue;
+      }
+      backlog = bytes.subarray(at);
+      void answered.then((late) => {
+        const rest = backlog;
+        backlog = undefined;
+        if (!socket.writable) return;
+        write(socket, late, method === 'HEAD', isPersistent);
+        if (rest !== undefined) feed(rest);
+      });
+      return;
     }
+  };
+  socket.on('data', (bytes: Buffer) => {
+    if (backlog === undefined) feed(bytes);
+    else backlog = Buffer.concat([backlog, bytes]);
   });
   socket.setTimeout(IDLE_MS, () => socket.destroy());
   // the client has gone: there is nobody to tell
@@ -65,7 +88,7 @@ function serve(socket: net.Socket, answer: (request: Http1Request) => HttpAnswer
 }
 
 /** A server that answers each request by `answer`; it does not listen yet. */
-export function createHttpServer(answer: (request: Http1Request) => HttpAnswer): HttpServer {
+export function createHttpServer(answer: Answer): HttpServer {
   const open = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     open.add(socket);

@@ -11,6 +11,7 @@ import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { CLUSTER_TYPE, LISTENER_TYPE, SECRET_TYPE } from '../../xds/types.ts';
+import { ownSockets } from '../listener/listen-sockets.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { observe } from '../telemetry/stats.ts';
 import { answerAdmin, type AdminView, type ConfigResource, startAdmin } from './server.ts';
@@ -104,6 +105,8 @@ function view(calls: string[] = []): AdminView {
     secrets: () => [],
     setHealth: (isHealthy) => void calls.push(`health ${isHealthy}`),
     drainListeners: ({ isGraceful, isInboundOnly }) => void calls.push(`drain ${isGraceful} ${isInboundOnly}`),
+    otherCounts: () => ({ activeConnections: 0, activeRequests: 0, requestsTotal: 0 }),
+    handOver: (socketPath) => (socketPath === '/gone' ? 'nobody listens there' : void calls.push(`hand over to ${socketPath}`)),
     reopenLogs: () => void calls.push('reopen'),
     quit: () => void calls.push('quit'),
   };
@@ -250,14 +253,14 @@ function request(options: http.RequestOptions): Promise<Answer> {
 }
 
 test('it listens on loopback and answers no pages of other sites', async (t) => {
-  const server = await startAdmin({ address: { host: '127.0.0.1', port: 0 }, proxy: view() });
+  const server = await startAdmin({ address: { host: '127.0.0.1', port: 0 }, proxy: view(), sockets: ownSockets });
   t.after(() => server.close());
   const at = { host: '127.0.0.1', port: server.address.port };
   assert.deepEqual(await request({ ...at, path: '/ready' }), { status: 200, body: 'LIVE\n' });
   assert.equal((await request({ ...at, path: '/quitquitquit', method: 'POST', headers: { origin: 'http://evil.example' } })).status, 403);
   assert.equal((await request({ ...at, path: '/config_dump', headers: { host: 'evil.example' } })).status, 403);
   assert.equal((await request({ ...at, path: '/healthcheck/ok', method: 'POST' })).status, 200);
-  await assert.rejects(startAdmin({ address: { host: '0.0.0.0', port: 0 }, proxy: view() }), /not a loopback address/);
+  await assert.rejects(startAdmin({ address: { host: '0.0.0.0', port: 0 }, proxy: view(), sockets: ownSockets }), /not a loopback address/);
 });
 
 test('it listens on a Unix socket, also where a file was left', async (t) => {
@@ -265,7 +268,7 @@ test('it listens on a Unix socket, also where a file was left', async (t) => {
   t.after(() => rmSync(folder, { recursive: true }));
   const socketPath = path.join(folder, 'admin.sock');
   for (let i = 0; i < 2; i++) {
-    const server = await startAdmin({ address: { path: socketPath }, proxy: view() });
+    const server = await startAdmin({ address: { path: socketPath }, proxy: view(), sockets: ownSockets });
     assert.deepEqual(await request({ socketPath, path: '/ready' }), { status: 200, body: 'LIVE\n' });
     await server.close();
   }

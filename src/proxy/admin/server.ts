@@ -3,10 +3,14 @@
  * a Unix socket only: whoever reaches it can read the configuration and end the process.
  */
 import { rmSync } from 'node:fs';
+import type net from 'node:net';
 import { isIP } from 'node:net';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import type { NetAddress } from '../../net/address.ts';
+import { descriptorOf } from '../../net/socket-handle.ts';
 import type { Http1Request } from '../../wire/http1/head.ts';
+import { type Listening, type ListenSockets, socketKey } from '../listener/listen-sockets.ts';
+import { adoptSocket, openServer } from '../listener/open-server.ts';
 import { type AdminAnswer, text } from './endpoint.ts';
 import { endpoints } from './endpoints.ts';
 import { helpPage, homePage } from './home.ts';
@@ -19,6 +23,8 @@ export interface AdminOptions {
   /** Loopback address and port (0: any), or the path of a Unix socket. */
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
   readonly proxy: AdminView;
+  /** Where its listening socket comes from. */
+  readonly sockets: ListenSockets;
 }
 
 export interface AdminServer {
@@ -55,9 +61,11 @@ function isForeign(request: Http1Request): boolean {
   return name !== '' && name !== 'localhost' && isIP(name) === 0;
 }
 
-function answer(request: Http1Request, options: AdminOptions): AdminAnswer {
+function answer(request: Http1Request, options: AdminOptions): AdminAnswer | Promise<AdminAnswer> {
   if ('host' in options.address && isForeign(request)) return text('requests of other sites are not answered\n', 403);
-  return answerAdmin(request.method, request.path, options.proxy);
+  const { proxy } = options;
+  const answerNow = (): AdminAnswer => answerAdmin(request.method, request.path, proxy);
+  return proxy.refresh === undefined ? answerNow() : proxy.refresh().then(answerNow);
 }
 
 function isLoopback(host: string): boolean {
@@ -71,13 +79,32 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     throw new ConfigError('admin.address', `${address.host} is not a loopback address; the admin interface is for its machine only`);
   }
   const { server, close } = createHttpServer((request) => answer(request, options));
-  // a socket file of a process that is gone would keep us from binding
-  if ('path' in address) rmSync(address.path, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(address, resolve);
-  });
-  const bound = server.address();
-  const where = typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : { host: String(bound), port: 0 };
-  return { address: where, close };
+  const wanted = 'path' in address ? { host: address.path, port: 0 } : address;
+  const { sockets } = options;
+  const bound = await listenAt(server, wanted, sockets);
+  return {
+    address: bound.bound,
+    async close() {
+      if ('path' in address && sockets.ownsFiles) rmSync(address.path, { force: true });
+      sockets.closed(bound);
+      await close();
+    },
+  };
+}
+
+const BACKLOG = 511;
+
+/** Makes a server listen, on a socket of its own or one that was passed on. */
+async function listenAt(server: net.Server, wanted: NetAddress, sockets: ListenSockets): Promise<Listening> {
+  const key = socketKey('admin', wanted);
+  const source = await sockets.claim(key, wanted);
+  const [passed] = source.kind === 'inherit' ? source.descriptors : [];
+  if (passed === undefined) await openServer(server, wanted, { backlog: BACKLOG, isDualStack: false, isShared: false });
+  else await adoptSocket(server, passed, BACKLOG);
+  const address = server.address();
+  const bound = typeof address === 'object' && address !== null ? { host: address.address, port: address.port } : wanted;
+  const fd = descriptorOf(server);
+  const listening: Listening = { key, bound, descriptors: fd === undefined ? [] : [fd] };
+  sockets.opened(listening);
+  return listening;
 }

@@ -5,7 +5,7 @@ import type { NetAddress } from '../../net/address.ts';
 import type { ClusterManager } from '../cluster/cluster.ts';
 import type { KeyPair, TrustBundle } from '../config/secret-store.ts';
 import type { LocalNode } from '../http/filter.ts';
-import type { StatsRegistry } from '../telemetry/registry.ts';
+import type { StatsReader } from '../telemetry/registry.ts';
 
 /** Envoy's server states. */
 export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING';
@@ -40,12 +40,20 @@ export interface SecretStatus {
   readonly trust: TrustBundle | undefined;
 }
 
+/** Connections and requests of a host. */
+export interface HostCounts {
+  readonly activeConnections: number;
+  readonly activeRequests: number;
+  readonly requestsTotal: number;
+}
+
 export interface AdminView {
   readonly version: string;
   readonly node: LocalNode;
   /** Unix milliseconds. */
   readonly startedMs: number;
-  readonly stats: StatsRegistry;
+  /** Of all event loops together. */
+  readonly stats: StatsReader;
   readonly clusters: ClusterManager;
   /** The process's log, whose level can be turned. */
   readonly log: LeveledLog;
@@ -60,6 +68,12 @@ export interface AdminView {
   setHealth(isHealthy: boolean): void;
   /** Stops accepting; with `isGraceful` answers ask clients to leave first. */
   drainListeners(options: { readonly isInboundOnly: boolean; readonly isGraceful: boolean }): void;
+  /** Learns what other event loops have counted; absent where there are none. */
+  refresh?(): Promise<void>;
+  /** What other event loops count of a host besides the one in `clusters`. */
+  otherCounts(cluster: string, hostKey: string): HostCounts;
+  /** Passes the listening sockets on to the process that listens at `socketPath`; why that is refused, or undefined. */
+  handOver(socketPath: string): string | undefined;
   /** Opens access log files anew. */
   reopenLogs(): void;
   /** Ends the process after the answer has gone out. */

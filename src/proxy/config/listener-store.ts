@@ -19,6 +19,8 @@ const RETRY_MAX_MS = 30_000;
 export interface ManagedListener<Self> {
   /** Binds and accepts; where `former` has the same address, takes its sockets over. Rejects where it cannot bind. */
   start(former?: Self): Promise<void>;
+  /** Asks clients to leave, and accepts more. */
+  askToLeave(): void;
   /** Accepts no more, and lets what it carries end by itself. */
   drain(): void;
   /** Ends everything. `keepsStats`: another listener on its address counts on. */
@@ -70,6 +72,12 @@ export class ListenerStore<L extends ManagedListener<L>> {
     for (const { active } of this.#entries.values()) if (active !== undefined) yield active.listener;
   }
 
+  /** Listeners that have connections: those in force, and those that drain. */
+  *all(): Iterable<L> {
+    yield* this.active();
+    for (const { listener } of this.#draining) yield listener;
+  }
+
   /** Adds a listener of the bootstrap. Throws ConfigError; resolves once it accepts, rejects where it cannot bind. */
   addStatic(config: ListenerProto, path: string): Promise<void> {
     const name = config.name === '' ? path : config.name;
@@ -100,6 +108,11 @@ export class ListenerStore<L extends ManagedListener<L>> {
     if (!isExpected) this.#hasFirst = true;
     this.#onSettled.push(callback);
     this.#settled();
+  }
+
+  /** Clients of every listener are asked to leave, and new ones accepted; `only` chooses some. */
+  askToLeave(only: (listener: L) => boolean = () => true): void {
+    for (const { active } of this.#entries.values()) if (active !== undefined && only(active.listener)) active.listener.askToLeave();
   }
 
   /** Every listener drains; `only` chooses some. */

@@ -108,11 +108,12 @@ test('a refused cluster is named with its field; the former one and its neighbou
   clusters.receive([eds('a')], []);
   endpoints.receive([endpointsOf('a', 81)]);
   const before = clusters.get('a');
-  const bad = eds('a', { common_lb_config: { close_connections_on_host_set_change: true } }, '2');
+  const bad = eds('a', { connection_pool_per_downstream_connection: true }, '2');
   const wrong = eds('c', { connect_timeout: '-1s' }, '2');
   assert.throws(() => clusters.receive([bad, wrong, eds('b')], []), {
     name: 'ConfigError',
-    message: /^a: common_lb_config\.close_connections_on_host_set_change: field is not supported by Tulle; c: connect_timeout: -1 s is not above zero$/,
+    message:
+      /^a: connection_pool_per_downstream_connection: field is not supported by Tulle; c: connect_timeout: -1 s is not above zero$/,
   });
   assert.equal(clusters.get('a'), before);
   assert.deepEqual(states('b'), ['warming1']);
@@ -212,6 +213,10 @@ class FakeListener implements ManagedListener<FakeListener> {
     await Promise.resolve();
     if (this.failure !== undefined) throw this.failure;
     this.log.push(`start ${this.name}${former === undefined ? '' : ` over ${former.name}`}`);
+  }
+
+  askToLeave(): void {
+    this.log.push(`ask ${this.name} to leave`);
   }
 
   drain(): void {

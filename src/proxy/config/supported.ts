@@ -19,7 +19,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.RetryPolicy': 'retry_back_off num_retries',
   'envoy.config.core.v3.Locality': 'region zone sub_zone',
   'envoy.config.core.v3.Metadata': 'filter_metadata -typed_filter_metadata',
-  'envoy.config.core.v3.PathConfigSource': 'path -watched_directory',
+  'envoy.config.core.v3.PathConfigSource': 'path watched_directory',
+  'envoy.config.core.v3.WatchedDirectory': 'path',
   'envoy.config.core.v3.Pipe': 'path mode',
   'envoy.config.core.v3.RuntimeDouble': 'default_value -runtime_key',
   'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value -runtime_key',
@@ -98,7 +99,7 @@ const ROWS: Readonly<Record<string, string>> = {
     'rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair': 'metadata_namespace key',
-  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': '-enable_ja3_fingerprinting -initial_read_buffer_size',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'enable_ja3_fingerprinting enable_ja4_fingerprinting -initial_read_buffer_size',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': '',
 
   // network filters
@@ -464,17 +465,18 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // TLS
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': '',
-  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni max_session_keys -enforce_rsa_key_usage',
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext':
+    'common_tls_context sni auto_host_sni auto_sni_san_validation max_session_keys -enforce_rsa_key_usage',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext':
-    'common_tls_context require_client_certificate require_sni session_timeout disable_stateless_session_resumption -disable_stateful_session_resumption -ocsp_staple_policy -full_scan_certs_on_sni_mismatch',
+    'common_tls_context require_client_certificate require_sni session_ticket_keys session_ticket_keys_sds_secret_config session_timeout disable_stateless_session_resumption -disable_stateful_session_resumption ocsp_staple_policy full_scan_certs_on_sni_mismatch prefer_client_ciphers',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':
     'tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':
     'default_validation_context validation_context_sds_secret_config',
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext':
-    'trusted_ca match_typed_subject_alt_names match_subject_alt_names verify_certificate_hash verify_certificate_spki trust_chain_verification system_root_certs',
+    'trusted_ca watched_directory match_typed_subject_alt_names match_subject_alt_names verify_certificate_hash verify_certificate_spki crl only_verify_leaf_cert_crl max_verify_depth allow_expired_certificate trust_chain_verification system_root_certs custom_validator_config',
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts': '',
-  'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
+  'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher oid',
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
   'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport': 'passthrough_metadata transport_socket',
   'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport.MetadataValueSource': 'kind name',
@@ -482,10 +484,14 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.type.metadata.v3.MetadataKind.Cluster': '',
   'envoy.type.metadata.v3.MetadataKind.Host': '',
   'envoy.extensions.bootstrap.internal_listener.v3.InternalListener': '-buffer_size_kb',
-  'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
-  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key',
+  'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context session_ticket_keys',
+  'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': 'keys',
+  'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig': 'trust_domains',
+  'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain': 'name trust_bundle',
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate':
+    'certificate_chain private_key password pkcs12 ocsp_staple watched_directory',
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
-    'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms',
+    'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms compliance_policies',
 
   // access logs
   'envoy.config.accesslog.v3.AccessLog': 'name filter typed_config',

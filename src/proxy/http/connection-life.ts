@@ -1,4 +1,5 @@
 import type { DownstreamConnection } from '../listener/connection.ts';
+import type { ScaledTimeout } from '../overload/overload.ts';
 import { observe } from '../telemetry/stats.ts';
 import type { WheelTimer } from '../timers.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
@@ -22,6 +23,8 @@ export class ConnectionLife {
   /** -1 while it is busy. */
   #idleSinceMs = -1;
   #age: WheelTimer | undefined = undefined;
+  readonly #scaled: ScaledTimeout | undefined;
+  readonly #onLoad = (): void => this.#reconsider();
 
   constructor(downstream: DownstreamConnection, runtime: HcmRuntime) {
     this.downstream = downstream;
@@ -35,6 +38,8 @@ export class ConnectionLife {
       stats.downstream_cx_ssl_active.value++;
     }
     if (config.maxConnectionDurationMs > 0) this.#age = timers.after(config.maxConnectionDurationMs, () => this.#onExpired());
+    this.#scaled = scope.overload?.timeouts.get('connection-idle');
+    this.#scaled?.watchers.add(this.#onLoad);
     this.idle();
   }
 
@@ -43,7 +48,7 @@ export class ConnectionLife {
     const { config, scope } = this.#runtime;
     if (config.idleTimeoutMs <= 0) return;
     this.#idleSinceMs = scope.clock.monotonicMs();
-    if (this.#idle === undefined) this.#watch(config.idleTimeoutMs);
+    if (this.#idle === undefined) this.#watch(this.#idleTimeoutMs);
   }
 
   /** Something runs on it again. */
@@ -54,6 +59,7 @@ export class ConnectionLife {
   /** The connection is closed, with requests on it that are not answered. */
   closed(activeRequests: number): void {
     const { stats, timers, scope } = this.#runtime;
+    this.#scaled?.watchers.delete(this.#onLoad);
     timers.cancel(this.#idle);
     timers.cancel(this.#age);
     stats.downstream_cx_active.value--;
@@ -65,6 +71,19 @@ export class ConnectionLife {
     stats.downstream_cx_destroy_remote_active_rq.value++;
   }
 
+  /** `idle_timeout`, shorter under load. */
+  get #idleTimeoutMs(): number {
+    const { idleTimeoutMs } = this.#runtime.config;
+    return this.#scaled === undefined ? idleTimeoutMs : this.#scaled.scaled(idleTimeoutMs);
+  }
+
+  /** Load has changed what is left of the time. */
+  #reconsider(): void {
+    if (this.#idle === undefined) return;
+    this.#runtime.timers.cancel(this.#idle);
+    this.#onTime();
+  }
+
   #watch(delayMs: number): void {
     this.#idle = this.#runtime.timers.after(delayMs, () => this.#onTime());
   }
@@ -72,8 +91,8 @@ export class ConnectionLife {
   #onTime(): void {
     this.#idle = undefined;
     if (this.#idleSinceMs < 0) return;
-    const { config, scope } = this.#runtime;
-    const leftMs = this.#idleSinceMs + config.idleTimeoutMs - scope.clock.monotonicMs();
+    const { scope } = this.#runtime;
+    const leftMs = this.#idleSinceMs + this.#idleTimeoutMs - scope.clock.monotonicMs();
     if (leftMs > 0) this.#watch(leftMs);
     else this.#onIdle();
   }

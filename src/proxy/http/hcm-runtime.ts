@@ -7,7 +7,7 @@ import { openScopes } from '../router/scoped-config.ts';
 import { type AccessLogger, createAccessLogs } from '../telemetry/access-log.ts';
 import { createTracing, type Tracing } from '../telemetry/tracing.ts';
 import { type Timers, timersOf } from '../timers.ts';
-import type { FilterScope } from './filter.ts';
+import type { FilterScope, HttpFilterHandlers } from './filter.ts';
 import { having, type Having, requestOrder, type RequestOrder, responseOrder, type ResponseOrder } from './filter-order.ts';
 import type { HcmConfig } from './hcm-config.ts';
 import { createHcmStats, type HcmStats } from './hcm-stats.ts';
@@ -35,6 +35,8 @@ export interface HcmRuntime {
   readonly responseFilters: ResponseOrder;
   readonly onComplete: readonly Having<'onComplete'>[];
   readonly skippedFilters: SkippedFilters;
+  /** All filters of the chain: what a request skips that is refused before it has cost anything. */
+  readonly allFilters: ReadonlySet<HttpFilterHandlers>;
 }
 
 function routeSource(config: HcmConfig, scope: NetworkScope): RouteSource {
@@ -99,6 +101,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     requestFilters: requestOrder(handlers),
     responseFilters: responseOrder(handlers),
     onComplete: having(handlers, 'onComplete'),
+    allFilters: new Set(handlers),
     skippedFilters: createSkippedFilters(
       handlers.map((each, i) => ({
         name: config.filters[i]?.name ?? '',

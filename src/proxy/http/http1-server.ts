@@ -14,6 +14,7 @@ import type { Response } from '../router/downstream.ts';
 import type { WheelTimer } from '../timers.ts';
 import type { ConnectionLife, LifeOwner } from './connection-life.ts';
 import { finishHead } from './finish-head.ts';
+import { isClosingForLoad } from './closing-for-load.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
 import { breachDetails, localMessage } from './local-reply.ts';
 import { underscored } from './request-hygiene.ts';
@@ -273,8 +274,9 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
       stats.downstream_cx_max_requests_reached.value++;
       return true;
     }
-    if (!scope.isDraining()) return this.#isExpired;
-    stats.downstream_cx_drain_close.value++;
+    if (scope.isDraining()) stats.downstream_cx_drain_close.value++;
+    else if (isClosingForLoad(scope)) stats.downstream_cx_overload_disable_keepalive.value++;
+    else return this.#isExpired;
     return true;
   }
 

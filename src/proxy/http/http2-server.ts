@@ -15,6 +15,7 @@ import { Http2Connection } from '../../wire/http2/connection.ts';
 import { H2, type Http2Owner, type Http2Reader, type Http2Stream } from '../../wire/http2/types.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { WheelTimer } from '../timers.ts';
+import { isClosingForLoad } from './closing-for-load.ts';
 import type { ConnectionLife, LifeOwner } from './connection-life.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
 import { KeepAlive } from './http2-keep-alive.ts';
@@ -99,7 +100,12 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   }
 
   onResponse(): void {
-    if (this.#runtime.scope.isDraining()) this.#drainClose();
+    const { scope, stats } = this.#runtime;
+    if (scope.isDraining()) this.#drainClose();
+    else if (!this.#isDraining && isClosingForLoad(scope)) {
+      stats.downstream_cx_overload_disable_keepalive.value++;
+      this.#drain();
+    }
   }
 
   onDone(isLast: boolean): void {

@@ -1,3 +1,4 @@
+import type { ScaledTimeout } from '../overload/overload.ts';
 import type { Timers, WheelTimer } from '../timers.ts';
 
 /** Who is told that time is up. */
@@ -17,10 +18,17 @@ export class StreamTimers {
   #request: WheelTimer | undefined = undefined;
   #duration: WheelTimer | undefined = undefined;
   #delays: WheelTimer[] | undefined = undefined;
+  readonly #scaled: ScaledTimeout | undefined;
+  readonly #onLoad: (() => void) | undefined = undefined;
 
-  constructor(timers: Timers, stream: TimedStream) {
+  /** `scaled`: what load makes of `stream_idle_timeout`. */
+  constructor(timers: Timers, stream: TimedStream, scaled?: ScaledTimeout) {
     this.#timers = timers;
     this.#stream = stream;
+    this.#scaled = scaled;
+    if (scaled === undefined) return;
+    this.#onLoad = () => this.touch();
+    scaled.watchers.add(this.#onLoad);
   }
 
   /** Starts what runs from the head on. `requestMs` is for what follows the head; 0, or undefined, for no limit. */
@@ -48,7 +56,8 @@ export class StreamTimers {
   /** Something moved: the stream is not idle. */
   touch(): void {
     if (this.#idle !== undefined) this.#timers.cancel(this.#idle);
-    this.#idle = this.#idleMs > 0 ? this.#timers.after(this.#idleMs, () => this.#stream.onIdle()) : undefined;
+    const idleMs = this.#scaled === undefined ? this.#idleMs : this.#scaled.scaled(this.#idleMs);
+    this.#idle = idleMs > 0 ? this.#timers.after(idleMs, () => this.#stream.onIdle()) : undefined;
   }
 
   requestDone(): void {
@@ -61,6 +70,7 @@ export class StreamTimers {
   }
 
   stop(): void {
+    if (this.#onLoad !== undefined) this.#scaled?.watchers.delete(this.#onLoad);
     const timers = this.#timers;
     timers.cancel(this.#idle);
     timers.cancel(this.#request);

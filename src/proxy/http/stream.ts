@@ -78,7 +78,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.#codec = codec;
     this.#runtime = runtime;
     this.info = newStreamInfo(request, codec.downstream, clock.wallMs(), clock.monotonicMs());
-    this.#timers = new StreamTimers(runtime.timers, this);
+    this.#timers = new StreamTimers(runtime.timers, this, runtime.scope.overload?.timeouts.get('stream-idle'));
     this.flushTimeoutMs = runtime.config.streamFlushTimeoutMs;
     this.#requestGate = new FilterGate(new RequestSide(this, runtime.requestFilters));
     this.#responseGate = new FilterGate(new ResponseSide(this, runtime.responseFilters));
@@ -93,6 +93,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     const { request } = this;
     this.isRequestWhole = !hasBody;
     if (!hasBody) this.#requestDone();
+    if (scope.overload?.refusesRequests === true) return this.#shed();
     this.#timers.start(config.streamIdleTimeoutMs, hasBody ? config.requestTimeoutMs : 0, config.maxStreamDurationMs || undefined);
     if (config.underscores === 'drop') this.#dropUnderscored();
     const refusal = checkTarget(request, config);
@@ -103,6 +104,14 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     if (origin.client !== '') this.info.clientAddress = { host: origin.client, port: 0 };
     if (config.addsUserAgent) nameProxy(request.headers, scope.node);
     this.#proceed(origin.isEdge);
+  }
+
+  /** Too little is left to serve anybody: no route is looked for, and no filter hears of it. Source: Envoy, `stop_accepting_requests`. */
+  #shed(): void {
+    const { stats, allFilters } = this.#runtime;
+    stats.downstream_rq_overload_close.value++;
+    this.skipped = allFilters;
+    this.reply({ status: 503, body: 'envoy overloaded', details: 'overload' });
   }
 
   /** The head is clean: it finds its route, and begins its way through the filters. */

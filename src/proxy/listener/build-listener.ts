@@ -92,6 +92,8 @@ export function buildListener(config: ListenerProto, path: string, scope: Listen
       filters: readListenerFilters(config, path),
       direction: DIRECTIONS.get(config.trafficDirection) ?? 'unspecified',
       drainsOnFailure: config.drainType === DrainType.DEFAULT,
+      bypassesOverload: config.bypassOverloadManager,
+      ignoresConnectionLimit: config.ignoreGlobalConnLimit,
       metadata: config.metadata?.filterMetadata ?? {},
       match: compileChainMatches(
         config.filterChains.map((chain) => chain.filterChainMatch ?? create(FilterChainMatchSchema)),

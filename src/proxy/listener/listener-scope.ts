@@ -1,6 +1,8 @@
 import type { NetAddress } from '../../net/address.ts';
 import type { Incoming } from '../../net/incoming.ts';
 import type { InternalTarget } from '../cluster/internal-dial.ts';
+import type { DrainOptions } from './drain-state.ts';
+import type { ListenSockets } from './listen-sockets.ts';
 import type { SecretStore } from '../config/secret-store.ts';
 import type { SharedState } from '../http/shared-state.ts';
 import type { NetworkFilter, NetworkScope } from '../network/filter.ts';
@@ -8,6 +10,10 @@ import type { NetworkFilter, NetworkScope } from '../network/filter.ts';
 /** What listeners are built with: the parts of the running proxy that they may use. `stats` is the registry's root. */
 export interface ListenerScope extends Omit<NetworkScope, 'direction' | 'listenerMetadata' | 'isDraining'> {
   readonly secrets: SecretStore;
+  /** Where listening sockets come from. */
+  readonly sockets: ListenSockets;
+  /** How connections are asked to leave when a listener drains. */
+  readonly drain: DrainOptions;
   /** The network filters that chains may have; `network/index.ts`. */
   readonly filters: readonly NetworkFilter[];
   /** The listener that a connection to this original destination is handed to (`use_original_dst`); see ListenerDirectory. */
@@ -54,7 +60,9 @@ export interface RuntimeListener extends InternalTarget {
   start(previous?: RuntimeListener): Promise<void>;
   /** Takes a socket that another listener accepted. */
   accept(accepted: AcceptedSocket): void;
-  /** Stops accepting and says to its filters that it drains; connections go on. */
+  /** Says to its filters that it drains; connections go on, and new ones are accepted. */
+  askToLeave(): void;
+  /** The same, and accepts no more. */
   drain(): void;
   /** Closes what is left. `keepsStats`: another listener on its address counts on. */
   close(keepsStats?: boolean): Promise<void>;

@@ -2,7 +2,7 @@
  * Where access log lines go: files, standard output and standard error. Lines are gathered and written in one call a
  * second, or sooner when much has come; a file that does not keep up loses lines, counted, before it costs memory.
  */
-import { closeSync, openSync, write, writeSync } from 'node:fs';
+import { closeSync, openSync, statSync, write, writeSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Counter, StatsScope } from './stats.ts';
@@ -21,6 +21,15 @@ export interface LogSink {
 interface LogTarget {
   /** Takes one line with its newline. */
   write(line: string): void;
+}
+
+interface BufferedTarget extends LogTarget {
+  /** Begins to write what waits. */
+  flush(): void;
+  /** Writes what waits before it returns. */
+  flushSync(): void;
+  reopen(): void;
+  close(): void;
 }
 
 export interface FileLogSink extends LogSink {
@@ -44,7 +53,7 @@ const STANDARD = new Map([
 ]);
 
 /** One file: lines waiting, and at most one write under way. */
-class FileTarget implements LogTarget {
+class FileTarget implements BufferedTarget {
   readonly #path: string;
   readonly #counters: Counters;
   readonly #log: Log;
@@ -130,12 +139,56 @@ class FileTarget implements LogTarget {
   }
 }
 
-/** A sink for a process: one target a path, flushed every second. `stats` gets `access_log_file.*`. */
-export function createLogSink(stats: StatsScope, log: Log): FileLogSink {
-  const targets = new Map<string, FileTarget>();
+/** Takes whole lines for the file of that path. */
+export type RelayLines = (path: string, lines: string) => void;
+
+/** Lines that somebody else writes: several writers of a stream or pipe would tear each other's lines. */
+class RelayedTarget implements BufferedTarget {
+  readonly #path: string;
+  readonly #relay: RelayLines;
+  #waiting = '';
+
+  constructor(path: string, relay: RelayLines) {
+    this.#path = path;
+    this.#relay = relay;
+  }
+
+  write(line: string): void {
+    this.#waiting += line;
+    if (this.#waiting.length >= FLUSH_CHARS) this.flush();
+  }
+
+  flush(): void {
+    if (this.#waiting === '') return;
+    this.#relay(this.#path, this.#waiting);
+    this.#waiting = '';
+  }
+
+  flushSync(): void {
+    this.flush();
+  }
+
+  reopen(): void {}
+
+  close(): void {
+    this.flush();
+  }
+}
+
+/** Whether the kernel puts writes of several writers one after the other: to the end of a file, and nowhere else. */
+function isAppendable(path: string): boolean {
+  return !STANDARD.has(path) && (statSync(path, { throwIfNoEntry: false })?.isFile() ?? true);
+}
+
+/**
+ * A sink for an event loop: one target a path, flushed every second. `stats` gets `access_log_file.*`; `relay` takes
+ * what several loops must not write each for itself.
+ */
+export function createLogSink(stats: StatsScope, log: Log, relay?: RelayLines): FileLogSink {
+  const targets = new Map<string, BufferedTarget>();
   const scope = stats.scope('access_log_file');
   const counters = { dropped: scope.counter('dropped'), failed: scope.counter('write_failed') };
-  const each = (act: (target: FileTarget) => void): void => {
+  const each = (act: (target: BufferedTarget) => void): void => {
     for (const target of targets.values()) act(target);
   };
   const timer = setInterval(() => each((target) => target.flush()), FLUSH_INTERVAL_MS);
@@ -143,7 +196,9 @@ export function createLogSink(stats: StatsScope, log: Log): FileLogSink {
   return {
     target(path) {
       let target = targets.get(path);
-      if (target === undefined) targets.set(path, (target = new FileTarget(path, counters, log)));
+      if (target !== undefined) return target;
+      target = relay === undefined || isAppendable(path) ? new FileTarget(path, counters, log) : new RelayedTarget(path, relay);
+      targets.set(path, target);
       return target;
     },
     reopen: () => each((target) => target.reopen()),

@@ -4,7 +4,7 @@
  * stand as they are.
  */
 import type { Histogram, Labels } from './stats.ts';
-import type { Stat, StatKind, StatsRegistry } from './registry.ts';
+import type { Stat, StatKind, StatsReader } from './registry.ts';
 
 interface Sample {
   readonly name: string;
@@ -111,7 +111,7 @@ export function isUsed({ value }: Stat): boolean {
 }
 
 /** The whole registry as text; `keep` leaves statistics out. Metrics are in the order of their names. */
-export function renderPrometheus(registry: StatsRegistry, keep: (stat: Stat) => boolean = () => true): string {
+export function renderPrometheus(registry: StatsReader, keep: (stat: Stat) => boolean = () => true): string {
   const families = new Map<string, { readonly kind: StatKind; lines: string[] }>();
   registry.forEach((stat) => {
     if (!keep(stat)) return;

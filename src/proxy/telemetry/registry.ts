@@ -35,9 +35,23 @@ type StatValue =
   | { readonly kind: 'gauge'; readonly gauge: Gauge }
   | { readonly kind: 'histogram'; readonly histogram: Histogram };
 
-export interface StatsRegistry extends StatsScope {
+/** Whoever reads all statistics. */
+export interface StatsReader {
   /** Every statistic, in no order. */
   forEach(visit: (stat: Stat) => void): void;
+}
+
+/** What a counter has counted elsewhere, by its place. */
+export interface CountedElsewhere {
+  readonly prefixes: readonly string[];
+  readonly leaf: string;
+  readonly labels?: Labels | undefined;
+  readonly value: number;
+}
+
+export interface StatsRegistry extends StatsScope, StatsReader {
+  /** Adds what was counted elsewhere; a counter that nobody here has declared yet is made, and goes with its scope. */
+  absorb(counters: readonly CountedElsewhere[]): void;
 }
 
 interface Node {
@@ -115,6 +129,12 @@ function obtainNode(state: State, parent: Node | undefined, name: string): Node 
     const prefixes = name === '' ? [] : [...(parent?.prefixes ?? []), name];
     state.nodes.set(prefix, (node = { prefix, prefixes, stats: new Map(), handles: 0 }));
   }
+  return node;
+}
+
+/** The same, with one more handle to it. */
+function openNode(state: State, parent: Node | undefined, name: string): Node {
+  const node = obtainNode(state, parent, name);
   node.handles++;
   return node;
 }
@@ -142,7 +162,7 @@ function handleOf(state: State, node: Node): StatsScope {
     counter: (name) => asCounter(obtain(node, name, 'counter')),
     gauge: (name) => asGauge(obtain(node, name, 'gauge')),
     histogram: (name) => asHistogram(obtain(node, name, 'histogram')),
-    scope: (prefix) => handleOf(state, obtainNode(state, node, prefix)),
+    scope: (prefix) => handleOf(state, openNode(state, node, prefix)),
     labelledCounter: (name, labels) => asCounter(obtainSeries(state, name, labels, 'counter', [])),
     labelledGauge: (name, labels) => asGauge(obtainSeries(state, name, labels, 'gauge', [])),
     labelledHistogram: (name, labels, bounds) => asHistogram(obtainSeries(state, name, labels, 'histogram', bounds)),
@@ -165,8 +185,25 @@ function visitAll(state: State, visit: (stat: Stat) => void): void {
   }
 }
 
+function absorb(state: State, root: Node, counters: readonly CountedElsewhere[]): void {
+  for (const { prefixes, leaf, labels, value } of counters) {
+    if (labels !== undefined) {
+      asCounter(obtainSeries(state, leaf, labels, 'counter', [])).value += value;
+      continue;
+    }
+    let node = root;
+    for (const prefix of prefixes) node = obtainNode(state, node, prefix);
+    asCounter(obtain(node, leaf, 'counter')).value += value;
+  }
+}
+
 /** An empty registry; `maxSeries` bounds the label sets of each labelled metric. */
 export function createStats(maxSeries: number = MAX_SERIES): StatsRegistry {
   const state: State = { nodes: new Map(), families: new Map(), maxSeries };
-  return { ...handleOf(state, obtainNode(state, undefined, '')), forEach: (visit) => visitAll(state, visit) };
+  const root = openNode(state, undefined, '');
+  return {
+    ...handleOf(state, root),
+    forEach: (visit) => visitAll(state, visit),
+    absorb: (counters) => absorb(state, root, counters),
+  };
 }

@@ -22,6 +22,17 @@ export const drainListeners = action('/drain_listeners', 'drain listeners (?inbo
   proxy.drainListeners({ isInboundOnly: query.has('inboundonly'), isGraceful: query.has('graceful') }),
 );
 
+export const hotRestart: AdminEndpoint = {
+  path: '/hot_restart',
+  method: 'POST',
+  help: 'pass the listening sockets on to a successor (?socket=), see tulle proxy --restart',
+  handle(query, proxy) {
+    const socket = query.get('socket');
+    const refusal = socket === null ? 'socket is missing' : proxy.handOver(socket);
+    return refusal === undefined ? text('OK\n') : text(`${refusal}\n`, 400);
+  },
+};
+
 export const reopenLogs = action('/reopen_logs', 'reopen access logs', (proxy) => proxy.reopenLogs());
 
 export const quitquitquit = action('/quitquitquit', 'exit the server', (proxy) => proxy.quit());

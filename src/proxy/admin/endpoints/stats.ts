@@ -1,6 +1,6 @@
 import type { Histogram } from '../../telemetry/stats.ts';
 import { formatLabels, isUsed, renderPrometheus } from '../../telemetry/prometheus.ts';
-import type { Stat, StatsRegistry } from '../../telemetry/registry.ts';
+import type { Stat, StatsReader } from '../../telemetry/registry.ts';
 import { type AdminAnswer, type AdminEndpoint, json, regexParameter, text } from '../endpoint.ts';
 
 const QUANTILES = [0, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 100] as const;
@@ -53,7 +53,7 @@ function statsJson(stats: readonly Stat[]): object {
 }
 
 /** Scalars first, then histograms, each by name, as Envoy prints them. */
-function sorted(registry: StatsRegistry, keep: (stat: Stat) => boolean): readonly Stat[] {
+function sorted(registry: StatsReader, keep: (stat: Stat) => boolean): readonly Stat[] {
   const all: Stat[] = [];
   registry.forEach((stat) => {
     if (keep(stat)) all.push(stat);
@@ -65,11 +65,11 @@ function sorted(registry: StatsRegistry, keep: (stat: Stat) => boolean): readonl
     .map(({ stat }) => stat);
 }
 
-function prometheusAnswer(registry: StatsRegistry, keep: (stat: Stat) => boolean): AdminAnswer {
+function prometheusAnswer(registry: StatsReader, keep: (stat: Stat) => boolean): AdminAnswer {
   return { status: 200, type: 'text/plain; version=0.0.4', body: renderPrometheus(registry, keep) };
 }
 
-function answer(query: URLSearchParams, registry: StatsRegistry, format: string): AdminAnswer {
+function answer(query: URLSearchParams, registry: StatsReader, format: string): AdminAnswer {
   const filter = regexParameter(query, 'filter');
   if (filter !== undefined && !(filter instanceof RegExp)) return filter;
   const isUsedOnly = query.has('usedonly');

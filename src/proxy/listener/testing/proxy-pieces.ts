@@ -19,6 +19,7 @@ import type { KeyPair, SecretStore, TicketKeys, TrustBundle, Watched } from '../
 import { tcpProxy } from '../../network/tcp-proxy.ts';
 import { createStats } from '../../telemetry/registry.ts';
 import { buildListener, type ListenerScope, type RuntimeListener } from '../build-listener.ts';
+import { ownSockets } from '../listen-sockets.ts';
 import { ListenerDirectory } from '../listener-directory.ts';
 
 const registry = createRegistry(
@@ -119,6 +120,8 @@ export function createTestProxy(): TestProxy {
     node: { id: 'test', cluster: 'test', metadata: {} },
     routes: () => ({ current: () => undefined }),
     filters: [tcpProxy],
+    sockets: ownSockets,
+    drain: { strategy: 'immediate', timeMs: 1000 },
     handOff: (destination) => directory.find(destination),
   };
   const proxy: TestProxy = {
