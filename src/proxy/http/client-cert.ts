@@ -17,16 +17,18 @@ const NAME = 'x-forwarded-client-cert';
 
 function element(tls: PeerTls, options: ClientCertOptions): string {
   const pairs: string[] = [];
+  const { certificate } = tls;
+  const { uris, dns } = certificate?.names ?? { uris: tls.uriSans, dns: tls.dnsSans };
   const [by] = tls.localUriSans;
   if (by !== undefined) pairs.push(`By=${by}`);
-  pairs.push(`Hash=${tls.fingerprint}`);
-  const chain = options.cert || options.chain ? (tls.chainPem?.() ?? []) : [];
+  pairs.push(`Hash=${certificate?.fingerprint ?? tls.fingerprint}`);
+  const chain = options.cert || options.chain ? (certificate?.chain().map(({ pem }) => pem) ?? tls.chainPem?.() ?? []) : [];
   const [leaf] = chain;
   if (options.cert && leaf !== undefined) pairs.push(`Cert="${encodeURIComponent(leaf)}"`);
   if (options.chain && leaf !== undefined) pairs.push(`Chain="${encodeURIComponent(chain.join(''))}"`);
-  if (options.subject) pairs.push(`Subject="${tls.subject.replaceAll(/["\\]/g, '\\$&')}"`);
-  if (options.uri) pairs.push(...(tls.uriSans.length === 0 ? [''] : tls.uriSans).map((san) => `URI=${san}`));
-  if (options.dns) pairs.push(...tls.dnsSans.map((san) => `DNS=${san}`));
+  if (options.subject) pairs.push(`Subject="${(certificate?.subject ?? tls.subject).replaceAll(/["\\]/g, '\\$&')}"`);
+  if (options.uri) pairs.push(...(uris.length === 0 ? [''] : uris).map((san) => `URI=${san}`));
+  if (options.dns) pairs.push(...dns.map((san) => `DNS=${san}`));
   return pairs.join(';');
 }
 
@@ -46,7 +48,7 @@ export function forwardClientCert(headers: HeaderMap, connection: DownstreamConn
   const { forward } = options;
   if (forward === 'always-forward-only') return;
   const { tls } = connection;
-  if (forward === 'sanitize' || tls === undefined || tls.fingerprint === '') {
+  if (forward === 'sanitize' || tls === undefined || (tls.certificate === undefined && tls.fingerprint === '')) {
     headers.remove(NAME);
     return;
   }

@@ -1,8 +1,8 @@
 import type { NetAddress } from '../../net/address.ts';
-import type { DownstreamConnection, PeerTls } from '../listener/connection.ts';
+import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Sharing } from './shared-state.ts';
 import type { RouteEntry } from '../router/route.ts';
-import type { Cluster, Host } from '../cluster/cluster.ts';
+import type { Cluster, Host, UpstreamTls } from '../cluster/cluster.ts';
 import type { ProxyTlv } from '../../wire/proxy-protocol/result.ts';
 import type { HeaderMap, HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/message.ts';
 
@@ -91,8 +91,8 @@ export interface StreamInfo {
   clusterName: string;
   upstream: Host | undefined;
   upstreamLocalAddress: string;
-  /** URI SANs of both ends of the connection to the upstream; undefined where it is plain or unknown. */
-  upstreamTls?: Pick<PeerTls, 'uriSans' | 'localUriSans'> | undefined;
+  /** TLS of the connection to the upstream; undefined where it is plain or unknown. */
+  upstreamTls?: Omit<UpstreamTls, 'alpn'> | undefined;
   upstreamTransportFailure: string;
   attempts: number;
   /** Trailers that came with the request and the response; undefined where there were none, or not yet. */

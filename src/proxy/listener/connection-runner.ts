@@ -12,6 +12,7 @@ import { tcpStreamInfo } from '../network/tcp-stream-info.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
 import type { Gauge, StatsScope } from '../telemetry/stats.ts';
 import type { DownstreamTls } from '../tls/downstream.ts';
+import { type Fingerprints, fingerprintsOf } from '../tls/hello-fingerprint.ts';
 import type { DownstreamConnection, PeerTls } from './connection.ts';
 import type { FilterChain } from './filter-chain.ts';
 import type { Inspection } from './inspect.ts';
@@ -25,6 +26,8 @@ export interface RunnerScope {
   /** The listener's. */
   readonly stats: StatsScope;
   readonly accessLog: AccessLogger;
+  /** What is made of ClientHellos; undefined: nothing. */
+  readonly fingerprints: Fingerprints | undefined;
 }
 
 /** Something that can be closed at once: a connection, or a socket on its way to one. */
@@ -133,6 +136,7 @@ export class ConnectionRunner {
       local: accepted.local,
       isRedirected: accepted.isRedirected,
       requestedServerName: hello?.serverName ?? '',
+      ...(hello === undefined || this.#scope.fingerprints === undefined ? {} : fingerprintsOf(hello, this.#scope.fingerprints)),
       tls,
       principal: tls === undefined ? (accepted.state?.values.get(PEER_PRINCIPAL) ?? '') : principalOf(tls),
       direction: this.#scope.direction,

@@ -7,7 +7,11 @@ import type { ListenerFilter, ListenerFilterChainMatchPredicate } from '../../xd
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
-import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import {
+  type TlsInspector,
+  TlsInspectorSchema,
+} from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import type { Fingerprints } from '../tls/hello-fingerprint.ts';
 import { type ProxyProtocolSettings, readProxyProtocol } from './proxy-protocol.ts';
 
 /** True where a filter is to run for a connection to this port. */
@@ -25,6 +29,8 @@ export interface ListenerFilters {
   readonly originalDst: PortPredicate | undefined;
   readonly proxyProtocol: ProxyProtocolFilter | undefined;
   readonly tlsInspector: PortPredicate | undefined;
+  /** What `tls_inspector` is to make of a ClientHello; undefined: nothing. */
+  readonly fingerprints: Fingerprints | undefined;
   readonly httpInspector: PortPredicate | undefined;
   /** 0: wait for ever. */
   readonly timeoutMs: number;
@@ -73,6 +79,12 @@ interface Entry {
   readonly kind: Kind;
   readonly runs: PortPredicate;
   readonly proxyProtocol: ProxyProtocolSettings | undefined;
+  readonly fingerprints: Fingerprints | undefined;
+}
+
+function readFingerprints(message: TlsInspector): Fingerprints | undefined {
+  const { enableJa3Fingerprinting: ja3 = false, enableJa4Fingerprinting: ja4 = false } = message;
+  return ja3 || ja4 ? { ja3, ja4 } : undefined;
 }
 
 function readFilter(filter: ListenerFilter, path: string): Entry {
@@ -90,6 +102,7 @@ function readFilter(filter: ListenerFilter, path: string): Entry {
     kind,
     runs: disabled === undefined ? () => true : (port) => !disabled(port),
     proxyProtocol: isMessage(message, ProxyProtocolSchema) ? readProxyProtocol(message, at) : undefined,
+    fingerprints: isMessage(message, TlsInspectorSchema) ? readFingerprints(message) : undefined,
   };
 }
 
@@ -97,9 +110,11 @@ function readFilter(filter: ListenerFilter, path: string): Entry {
 export function readListenerFilters(config: ListenerProto, path: string): ListenerFilters {
   const found: { -readonly [Key in Kind]?: PortPredicate } = {};
   let proxyProtocol: ListenerFilters['proxyProtocol'];
+  let fingerprints: Fingerprints | undefined;
   for (const [i, filter] of config.listenerFilters.entries()) {
     const at = `${path}.listener_filters[${i}]`;
-    const { kind, runs, proxyProtocol: settings } = readFilter(filter, at);
+    const { kind, runs, proxyProtocol: settings, fingerprints: wanted } = readFilter(filter, at);
+    fingerprints ??= wanted;
     if (found[kind] !== undefined) throw new ConfigError(at, `${filter.name} stands there twice`);
     if (settings !== undefined) {
       if (found.tlsInspector !== undefined || found.httpInspector !== undefined)
@@ -113,6 +128,7 @@ export function readListenerFilters(config: ListenerProto, path: string): Listen
     originalDst: found.originalDst ?? ((config.useOriginalDst ?? false) ? () => true : undefined),
     proxyProtocol,
     tlsInspector: found.tlsInspector,
+    fingerprints,
     httpInspector: found.httpInspector,
     timeoutMs: durationMs(config.listenerFiltersTimeout, TIMEOUT_MS),
     continuesOnTimeout: config.continueOnListenerFiltersTimeout,

@@ -35,11 +35,11 @@ function filterStateTest({ key, matcher }: FilterStateMatcher, path: string): Ma
   };
 }
 
-/** A certificate that could not be verified counts as none: a connection keeps nothing of it. */
 function tlsTest({ presented, validated }: TlsOptions): MatchTest {
   return (_head, { connection: { tls } }) => {
-    const hasCertificate = tls !== undefined && tls.fingerprint !== '';
-    return (presented ?? hasCertificate) === hasCertificate && (validated ?? hasCertificate) === hasCertificate;
+    const isValidated = tls !== undefined && tls.fingerprint !== '';
+    const isPresented = isValidated || tls?.certificate !== undefined;
+    return (presented ?? isPresented) === isPresented && (validated ?? isValidated) === isValidated;
   };
 }
 

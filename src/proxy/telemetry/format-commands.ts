@@ -6,11 +6,11 @@ import { ConfigError } from '../../core/errors.ts';
 import { formatAddress, type NetAddress } from '../../net/address.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import type { PeerTls } from '../listener/connection.ts';
 import type { Extract } from './format.ts';
 import { connectionCommands } from './format-connection.ts';
 import { commonDuration, grpcStatusCommand, pathCommand, queryParameter, queryParameters } from './format-request.ts';
 import { compileTime } from './format-time.ts';
+import { tlsCommands } from './format-tls.ts';
 import { metadataAt } from './metadata-path.ts';
 import { traceOf } from './trace-context.ts';
 
@@ -49,10 +49,6 @@ function client(info: StreamInfo): NetAddress {
 
 function peer({ connection }: StreamInfo): NetAddress {
   return connection.directRemote ?? connection.remote;
-}
-
-function tls(read: (tls: PeerTls) => string): CompileCommand {
-  return text(({ connection }) => (connection.tls === undefined ? undefined : read(connection.tls)));
 }
 
 type Field = (info: StreamInfo) => string | undefined;
@@ -235,8 +231,6 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['UPSTREAM_LOCAL_ADDRESS', text((info) => info.upstreamLocalAddress)],
   ['UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', text((info) => withoutPort(info.upstreamLocalAddress))],
   ['UPSTREAM_LOCAL_PORT', plain((info) => portOf(info.upstreamLocalAddress))],
-  ['UPSTREAM_PEER_URI_SAN', text((info) => info.upstreamTls?.uriSans.join(','))],
-  ['UPSTREAM_LOCAL_URI_SAN', text((info) => info.upstreamTls?.localUriSans.join(','))],
   ['UPSTREAM_CLUSTER', text((info) => info.clusterName)],
   ['UPSTREAM_CLUSTER_RAW', text((info) => info.clusterName)],
   ['UPSTREAM_TRANSPORT_FAILURE_REASON', text((info) => info.upstreamTransportFailure.replaceAll(' ', '_'))],
@@ -250,13 +244,7 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS', text((info) => formatAddress(peer(info)))],
   ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT', text((info) => hostOf(peer(info)))],
   ['DOWNSTREAM_DIRECT_REMOTE_PORT', plain((info) => peer(info).port)],
-  ['DOWNSTREAM_TLS_VERSION', tls((peer) => peer.protocol)],
-  ['DOWNSTREAM_TLS_CIPHER', tls((peer) => peer.cipher)],
-  ['DOWNSTREAM_PEER_URI_SAN', tls((peer) => peer.uriSans.join(','))],
-  ['DOWNSTREAM_PEER_DNS_SAN', tls((peer) => peer.dnsSans.join(','))],
-  ['DOWNSTREAM_PEER_SUBJECT', tls((peer) => peer.subject)],
-  ['DOWNSTREAM_PEER_FINGERPRINT_256', tls((peer) => peer.fingerprint)],
-  ['DOWNSTREAM_LOCAL_URI_SAN', tls((peer) => peer.localUriSans.join(','))],
+  ...tlsCommands,
   ['CONNECTION_ID', plain((info) => info.connection.id)],
   ['REQUESTED_SERVER_NAME', text((info) => info.connection.requestedServerName)],
   ['FILTER_CHAIN_NAME', text((info) => info.connection.filterChainName)],
