@@ -13,6 +13,19 @@ export interface Difference {
 
 /** By short names that cases use. */
 export const DIFFERENCES = {
+  tunnelHalfClose: {
+    area: 'tunnels',
+    envoy: 'ends a tunnel altogether once its server has ended its side',
+    tulle: 'goes on to carry what the client says, until that has ended too',
+    why: 'so does a connection without a tunnel',
+  },
+  internalConnected: {
+    area: 'tunnels',
+    envoy: 'counts a connection to an internal listener as connected at once, whatever becomes of it there',
+    tulle:
+      'counts it as connected once somebody reads it: for a TCP proxy, once that has an upstream itself; else it is a connect failure (UF, URX)',
+    why: 'another host can be tried, and outlier detection sees the failure',
+  },
   proxyDatagrams: {
     area: 'connections',
     envoy: 'takes a PROXY protocol header that tells of a datagram for one of a connection',
