@@ -59,6 +59,8 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
       : config.outlierDetection && readOutlierSettings(config.outlierDetection, `${path}.outlier_detection`),
     discovery,
     addressOrder: readAddressOrder(config, path),
+    renewsOnChange: config.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
+    keepsChecked: config.healthChecks.length > 0 && !config.ignoreHealthOnHostRemoval,
     watchHealth: (health) => createHealthWatch(config, path, health),
   };
   const stats = scope.stats.scope(`cluster.${config.name}`);

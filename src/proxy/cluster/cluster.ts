@@ -140,6 +140,11 @@ export interface Limits {
   /** Those of high priority, with the default ones; absent in those themselves. See `limitsFor`. */
   readonly high?: Limits;
   readonly maxConnections: number;
+  /** Of one host; absent: no cap. */
+  readonly maxConnectionsPerHost?: number;
+  /** HTTP pools, of all hosts together. */
+  readonly maxPools: number;
+  readonly pools: Gauge;
   readonly maxPendingRequests: number;
   readonly maxRequests: number;
   readonly maxRetries: number;
@@ -181,6 +186,8 @@ export interface Cluster {
   readonly priorities?: Priorities;
   /** Undefined for clusters whose hosts are not made of the names of requests. */
   readonly dynamicNames?: DynamicNames | undefined;
+  /** Share of requests, in [0, 1], that are refused because the server of EDS says so; absent or 0: none. */
+  readonly dropShare?: number | undefined;
   /** A host for one attempt, or undefined: no healthy upstream (UH). */
   pick(context: PickContext): Host | undefined;
   /** True once its endpoints (and secrets) have arrived for the first time. */

@@ -10,6 +10,8 @@ import type {
   LbEndpoint,
   LocalityLbEndpoints,
 } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
+import { FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import { positiveDurationMs } from '../config/durations.ts';
 
 /** What a load assignment says of a host's health: `degraded` is used when nothing healthy is left. */
 export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy' | 'draining';
@@ -51,6 +53,10 @@ export interface Assignment {
   readonly endpoints: readonly Endpoint[];
   /** `overprovisioning_factor` as a fraction: 1.4 says that 72% of the hosts can carry all traffic. */
   readonly overprovisioning: number;
+  /** `drop_overloads`: share of requests, in [0, 1], to be refused; absent: none. */
+  readonly dropShare?: number;
+  /** `endpoint_stale_after`: how long the assignment holds without another one, in milliseconds; absent: for ever. */
+  readonly staleAfterMs?: number;
 }
 
 /** The assignment of a cluster without endpoints. */
@@ -161,10 +167,33 @@ function readLocality(locality: LocalityLbEndpoints, path: string): Endpoint[] {
   return locality.lbEndpoints.map((endpoint, i) => readEndpoint(endpoint, locality, `${path}.lb_endpoints[${i}]`));
 }
 
+const DENOMINATORS = new Map<FractionalPercent_DenominatorType, number>([
+  [FractionalPercent_DenominatorType.HUNDRED, 100],
+  [FractionalPercent_DenominatorType.TEN_THOUSAND, 10_000],
+  [FractionalPercent_DenominatorType.MILLION, 1_000_000],
+]);
+
+function readDropShare(policy: ClusterLoadAssignment['policy'], path: string): number {
+  const [drop, ...others] = policy?.dropOverloads ?? [];
+  const at = `${path}.policy.drop_overloads`;
+  // as Envoy: categories are for the server's own reports
+  if (others.length > 0) throw new ConfigError(at, `has ${others.length + 1} categories, and one is supported`);
+  const { numerator = 0, denominator = FractionalPercent_DenominatorType.HUNDRED } = drop?.dropPercentage ?? {};
+  const whole = DENOMINATORS.get(denominator);
+  if (whole === undefined || numerator > whole) throw new ConfigError(`${at}[0].drop_percentage`, 'is above 100%');
+  return numerator / whole;
+}
+
 /** Reads a load assignment; `path` is its own. Throws ConfigError for an endpoint that cannot be used. */
 export function readAssignment(assignment: ClusterLoadAssignment, path: string): Assignment {
+  const { policy } = assignment;
+  const dropShare = readDropShare(policy, path);
   return {
     endpoints: assignment.endpoints.flatMap((locality, i) => readLocality(locality, `${path}.endpoints[${i}]`)),
-    overprovisioning: (assignment.policy?.overprovisioningFactor ?? 140) / 100,
+    overprovisioning: (policy?.overprovisioningFactor ?? 140) / 100,
+    ...(dropShare === 0 ? {} : { dropShare }),
+    ...(policy?.endpointStaleAfter === undefined
+      ? {}
+      : { staleAfterMs: positiveDurationMs(policy.endpointStaleAfter, 0, `${path}.policy.endpoint_stale_after`) }),
   };
 }

@@ -42,6 +42,7 @@ class Race {
   readonly #left: NetAddress[];
   readonly #endMs: number;
   #running = 0;
+  #isFirst = true;
   #isOver = false;
   #stagger: NodeJS.Timeout | undefined;
 
@@ -61,6 +62,9 @@ class Race {
     const leftMs = this.#endMs - performance.now();
     const timeoutMs = leftMs === Infinity ? 0 : Math.max(1, leftMs);
     if (this.#left.length > 0) this.#stagger = setTimeout(() => this.next(), STAGGER_MS);
+    // each counts as a connection; the first one is its user's to count
+    if (this.#isFirst) this.#isFirst = false;
+    else if (this.#host.cluster !== undefined) this.#host.cluster.stats.counter('upstream_cx_total').value++;
     this.#running++;
     let isConnected = false;
     this.#inner.connect(

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { HttpProtocol } from '../../wire/http/message.ts';
 import type { Cluster, Host, Limits } from './cluster.ts';
 import { HttpPool, type PoolProtocol } from './http-pool.ts';
+import { clusterHttpStats } from './http-stats.ts';
 
 /** What a pool must know of a request. */
 export interface PoolRequest {
@@ -24,13 +25,19 @@ class HostPools {
   /** The one used last, which is nearly always the only one. */
   #last: HttpPool | undefined = undefined;
 
-  find(cluster: Cluster, host: Host, clock: Clock, protocol: PoolProtocol, { sni, limits }: PoolRequest): HttpPool {
+  find(cluster: Cluster, host: Host, clock: Clock, protocol: PoolProtocol, { sni, limits }: PoolRequest): HttpPool | undefined {
     const last = this.#last;
     if (last !== undefined && last.protocol === protocol && last.sni === sni && last.limits === limits) return last;
     const key = `${protocol} ${limits === cluster.limits ? '' : 'high'} ${sni}`;
     let pool = this.#byKey.get(key);
     if (pool === undefined) {
-      if (this.#byKey.size >= MANY_POOLS) this.#dropEmpty();
+      const isFull = limits.pools.value >= limits.maxPools;
+      if (isFull || this.#byKey.size >= MANY_POOLS) this.#dropEmpty();
+      if (isFull && limits.pools.value >= limits.maxPools) {
+        clusterHttpStats(cluster.stats).upstream_cx_pool_overflow.value++;
+        return undefined;
+      }
+      limits.pools.value++;
       this.#byKey.set(key, (pool = new HttpPool(cluster, host, clock, limits, protocol, sni)));
     }
     this.#last = pool;
@@ -38,11 +45,25 @@ class HostPools {
   }
 
   drain(): void {
-    for (const pool of this.#byKey.values()) pool.drain();
+    for (const pool of this.#byKey.values()) {
+      pool.drain();
+      pool.limits.pools.value--;
+    }
+    this.#byKey.clear();
+    this.#last = undefined;
+  }
+
+  renew(): void {
+    for (const pool of this.#byKey.values()) pool.renew();
   }
 
   #dropEmpty(): void {
-    for (const [key, pool] of this.#byKey) if (pool.isEmpty) this.#byKey.delete(key);
+    for (const [key, pool] of this.#byKey) {
+      if (!pool.isEmpty) continue;
+      this.#byKey.delete(key);
+      pool.limits.pools.value--;
+      if (this.#last === pool) this.#last = undefined;
+    }
   }
 }
 
@@ -59,12 +80,23 @@ function poolsOf(host: Host): HostPools {
   return pools;
 }
 
-/** The pool for a request, made on first use. */
-export function poolOf(cluster: Cluster, host: Host, clock: Clock, request: PoolRequest): HttpPool {
+/** The pool for a request, made on first use; undefined where the cluster has as many as it may. */
+export function findPool(cluster: Cluster, host: Host, clock: Clock, request: PoolRequest): HttpPool | undefined {
   return poolsOf(host).find(cluster, host, clock, protocolFor(cluster.http, request), request);
+}
+
+/** As `findPool`, for the proxy's own requests, which have a pool in any case. */
+export function poolOf(cluster: Cluster, host: Host, clock: Clock, request: PoolRequest): HttpPool {
+  const pool = findPool(cluster, host, clock, request);
+  return pool ?? new HttpPool(cluster, host, clock, request.limits, protocolFor(cluster.http, request), request.sni);
 }
 
 /** The host has left its cluster: its connections close as soon as nothing runs on them. */
 export function drainPool(host: Host): void {
   if (host.pool instanceof HostPools) host.pool.drain();
+}
+
+/** The host's connections may not be what they were: none takes another request, and each closes when its requests are over. */
+export function renewPool(host: Host): void {
+  if (host.pool instanceof HostPools) host.pool.renew();
 }

@@ -11,6 +11,8 @@ export interface HostOwner {
   /** Absent in tests of hosts alone. */
   readonly cluster?: Cluster;
   readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** It was healthy and is not any more, for another cause than what its assignment says. */
+  onFailed?(host: ClusterHost): void;
   onOutcome(host: ClusterHost, outcome: Outcome, turn: number): void;
 }
 
@@ -36,6 +38,8 @@ export class ClusterHost implements Host {
   /** `Clock.monotonicMs` since which it is healthy without a break; of its making at first. */
   healthySinceMs: number;
   isDraining = false;
+  /** It has left its assignment, and stays as long as active checks pass. */
+  isPendingRemoval = false;
   activeRequests = 0;
   activeConnections = 0;
   metadata: Readonly<Record<string, unknown>>;
@@ -105,6 +109,7 @@ export class ClusterHost implements Host {
     this.endpoint = endpoint;
     this.weight = endpoint.weight;
     this.metadata = endpoint.metadata;
+    this.isPendingRemoval = false;
     this.refreshHealth();
   }
 
@@ -114,7 +119,9 @@ export class ClusterHost implements Host {
     const isUsable = health === 'healthy' || health === 'degraded';
     const isHealthy = isUsable && this.check?.isFailing !== true && !this.isEjected && !this.#isTripped;
     if (isHealthy && !this.isHealthy) this.healthySinceMs = this.#owner.clock.monotonicMs();
+    const hasFailed = this.isHealthy && !isHealthy && isUsable;
     this.isHealthy = isHealthy;
+    if (hasFailed) this.#owner.onFailed?.(this);
     this.isDegraded = isHealthy && (health === 'degraded' || this.check?.isDegraded === true || this.outlier.degradation.isOn);
   }
 

@@ -9,6 +9,8 @@ export interface PoolMember {
   /** Set by the pool, or by the end of what it can do: it must not be given another request. */
   isRetired: boolean;
   readonly isClosed: boolean;
+  /** We have closed it, and not the peer. */
+  readonly isClosedByUs: boolean;
   /** A request runs on it. */
   readonly isBusy: boolean;
   /** It can take a request now. */

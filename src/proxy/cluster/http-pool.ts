@@ -35,6 +35,8 @@ const OFFERS: Readonly<Record<PoolProtocol, readonly string[]>> = {
 };
 
 const CONNECT_TIMEOUT = 'connection timeout';
+/** Why a pool that has a connection gives none. */
+export const TOO_MANY_REQUESTS = 'too many requests';
 
 export class HttpPool implements MemberOwner {
   readonly stats: ClusterHttpStats;
@@ -79,7 +81,7 @@ export class HttpPool implements MemberOwner {
     return this.#members.size + this.#connecting + this.#waiting.length === 0;
   }
 
-  /** Gets a connection, now or later. The caller has counted its request in the cluster's limits. */
+  /** Gets a connection, now or later. Who gets one counts its request in the cluster's limits. */
   acquire(waiter: PoolWaiter): void {
     const member = this.#takeListed();
     if (member !== undefined) return this.#give(member, waiter);
@@ -110,6 +112,11 @@ export class HttpPool implements MemberOwner {
     for (const member of this.#members) this.#retire(member);
   }
 
+  /** As `drain`, but other requests get new connections. */
+  renew(): void {
+    for (const member of this.#members) this.#retire(member);
+  }
+
   onRoom(member: PoolMember): void {
     while (this.#waiting.length > 0 && member.hasRoom) {
       const waiter = this.#waiting.shift();
@@ -134,11 +141,21 @@ export class HttpPool implements MemberOwner {
     this.#members.delete(member);
     if (member.isListed) this.#listed.splice(this.#listed.indexOf(member), 1);
     member.isListed = false;
-    this.stats.upstream_cx_destroy.value++;
-    if (member.isBusy) this.stats.upstream_cx_destroy_with_active_rq.value++;
+    this.#countEnd(member);
     this.#disconnected();
     // There may be waiters that found the cluster full of connections.
     if (this.#needsConnection) this.#grow();
+  }
+
+  #countEnd({ isBusy, isClosedByUs }: PoolMember): void {
+    const { stats } = this;
+    stats.upstream_cx_destroy.value++;
+    if (isClosedByUs) stats.upstream_cx_destroy_local.value++;
+    else stats.upstream_cx_destroy_remote.value++;
+    if (!isBusy) return;
+    stats.upstream_cx_destroy_with_active_rq.value++;
+    if (isClosedByUs) stats.upstream_cx_destroy_local_with_active_rq.value++;
+    else stats.upstream_cx_destroy_remote_with_active_rq.value++;
   }
 
   get #needsConnection(): boolean {
@@ -167,6 +184,11 @@ export class HttpPool implements MemberOwner {
   }
 
   #give(member: PoolMember, waiter: PoolWaiter): void {
+    const { limits } = this;
+    if (limits.requests.value >= limits.maxRequests) {
+      this.stats.upstream_rq_active_overflow.value++;
+      return waiter.onPoolFailure('overflow', TOO_MANY_REQUESTS);
+    }
     const { maxRequestsPerConnection } = this.#cluster.http;
     const stream = member.open();
     if (maxRequestsPerConnection > 0 && member.requests >= maxRequestsPerConnection) {
@@ -184,9 +206,10 @@ export class HttpPool implements MemberOwner {
   #grow(): void {
     const { limits } = this;
     // A pool without any connection gets one whatever the cluster has: its requests would wait for nothing.
-    if (limits.connections.value >= limits.maxConnections && this.#members.size + this.#connecting > 0) {
+    const isHostFull = limits.maxConnectionsPerHost !== undefined && this.#host.activeConnections >= limits.maxConnectionsPerHost;
+    if (isHostFull || limits.connections.value >= limits.maxConnections) {
       this.stats.upstream_cx_overflow.value++;
-      return;
+      if (this.#members.size + this.#connecting > 0) return;
     }
     this.#connect();
   }
@@ -258,6 +281,9 @@ export class HttpPool implements MemberOwner {
     const isTimeout = detail === CONNECT_TIMEOUT;
     if (isTimeout) this.stats.upstream_cx_connect_timeout.value++;
     this.stats.upstream_cx_connect_fail.value++;
+    this.stats.upstream_cx_destroy.value++;
+    if (isTimeout) this.stats.upstream_cx_destroy_local.value++;
+    else this.stats.upstream_cx_destroy_remote.value++;
     const waiting = this.#waiting.splice(0);
     this.limits.pending.value -= waiting.length;
     this.stats.upstream_rq_pending_failure_eject.value += waiting.length;

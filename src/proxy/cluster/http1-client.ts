@@ -25,6 +25,8 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
   requests = 0;
   isRetired = false;
   isClosed = false;
+  isClosedByUs = false;
+  #hasPeerEnded = false;
   isListed = false;
   idleSinceMs = 0;
   readonly #owner: MemberOwner;
@@ -137,6 +139,7 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
 
   close(detail?: string): void {
     this.isRetired = true;
+    this.isClosedByUs = !this.#hasPeerEnded;
     this.connection.destroy(detail);
   }
 
@@ -157,6 +160,7 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
   }
 
   onEnd(): void {
+    this.#hasPeerEnded = true;
     if (this.#isTunnel) {
       this.#isResponseDone = true;
       this.#reader?.onResponseEnd(undefined);

@@ -40,6 +40,8 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   requests = 0;
   isRetired = false;
   isClosed = false;
+  isClosedByUs = false;
+  #hasPeerEnded = false;
   isListed = false;
   idleSinceMs = 0;
   readonly #owner: MemberOwner;
@@ -126,6 +128,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
 
   close(detail?: string): void {
     this.isRetired = true;
+    this.isClosedByUs = !this.#hasPeerEnded;
     this.connection.destroy(detail);
   }
 
@@ -135,6 +138,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   }
 
   onEnd(): void {
+    this.#hasPeerEnded = true;
     this.close();
   }
 

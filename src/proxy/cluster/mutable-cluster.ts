@@ -32,6 +32,8 @@ export interface ClusterScope {
   readonly dnsCaches?: DnsCaches;
   /** Finds another cluster in force, for aggregate clusters; absent: there are none. */
   findCluster?(name: string): Cluster | undefined;
+  /** Called for hosts whose connections are not to take further requests, though the host stays. */
+  onHostFailed?(host: Host): void;
   /** Called once for each host that has left, or whose cluster has: its idle connections are to be closed. */
   onHostRemoved?(host: Host): void;
 }

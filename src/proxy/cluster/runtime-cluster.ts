@@ -28,6 +28,10 @@ export interface ClusterSettings {
   readonly outlier: OutlierSettings | undefined;
   readonly discovery: DiscoveryPlan;
   readonly addressOrder: AddressOrder;
+  /** `close_connections_on_host_set_change`: when hosts come or go, no connection of any host takes another request. */
+  readonly renewsOnChange: boolean;
+  /** Hosts that have left their assignment stay as long as active checks pass: unless `ignore_health_on_host_removal`. */
+  readonly keepsChecked: boolean;
   /** Begins active checks and failure accrual, where they are asked for. Throws ConfigError. */
   watchHealth(scope: HealthScope): HealthWatch | undefined;
 }
@@ -80,6 +84,7 @@ export class RuntimeCluster implements MutableCluster {
   #overprovisioning = NO_ENDPOINTS.overprovisioning;
   #picker: Picker = () => undefined;
   #hostsVersion = 0;
+  #dropShare: number | undefined;
   #hasEndpoints = false;
   #isClosed = false;
   readonly #waiters = new WarmWaiters(() => this.isWarm);
@@ -98,7 +103,12 @@ export class RuntimeCluster implements MutableCluster {
     this.http = settings.http;
     this.sourceAddresses = settings.sourceAddresses;
     this.stats = scope.stats;
-    this.#hostOwner = { cluster: this, clock: scope.clock, onOutcome: (host, outcome, turn) => this.#report(host, outcome, turn) };
+    this.#hostOwner = {
+      cluster: this,
+      onFailed: (host) => this.#failed(host),
+      clock: scope.clock,
+      onOutcome: (host, outcome, turn) => this.#report(host, outcome, turn),
+    };
     const hosts = (): readonly ClusterHost[] => this.#hostList;
     const onChange = (): void => this.#healthChanged();
     const onPassed = (host: ClusterHost): void => this.#outlier?.onPassed(host);
@@ -129,6 +139,10 @@ export class RuntimeCluster implements MutableCluster {
 
   get hosts(): readonly ClusterHost[] {
     return this.#hostList;
+  }
+
+  get dropShare(): number | undefined {
+    return this.#dropShare;
   }
 
   get dynamicNames(): DynamicNames | undefined {
@@ -170,8 +184,9 @@ export class RuntimeCluster implements MutableCluster {
   }
 
   /** Replaces the set of endpoints; hosts whose address and transport stay are kept. */
-  #assign({ endpoints, overprovisioning }: Assignment): void {
+  #assign({ endpoints, overprovisioning, dropShare }: Assignment): void {
     this.#overprovisioning = overprovisioning;
+    this.#dropShare = dropShare;
     const next = new Map<string, ClusterHost>();
     for (const endpoint of endpoints) {
       const fresh = this.#createHost(endpoint);
@@ -184,9 +199,18 @@ export class RuntimeCluster implements MutableCluster {
       }
       next.set(fresh.key, isSame ? former : fresh);
     }
+    if (this.#settings.keepsChecked) this.#keepPassing(next);
     this.#hasEndpoints = true;
     this.#setHosts(next);
     this.#waiters.check();
+  }
+
+  #keepPassing(next: Map<string, ClusterHost>): void {
+    for (const host of this.#hostList) {
+      if (next.has(host.id) || host.check?.isFailing !== false) continue;
+      host.isPendingRemoval = true;
+      next.set(host.id, host);
+    }
   }
 
   #add(endpoint: Endpoint): ClusterHost {
@@ -211,6 +235,7 @@ export class RuntimeCluster implements MutableCluster {
     if (gone.length > 0 || added.length > 0) {
       this.stats.counter('membership_change').value++;
       this.#health?.onHosts(added, gone);
+      if (this.#settings.renewsOnChange) for (const host of this.#hostList) this.#scope.onHostFailed?.(host);
     }
     for (const host of gone) this.#retire(host);
     this.#rebuild();
@@ -223,8 +248,15 @@ export class RuntimeCluster implements MutableCluster {
     this.#scope.onHostRemoved?.(host);
   }
 
+  #failed(host: ClusterHost): void {
+    this.#scope.onHostFailed?.(host);
+    this.#transports.hostFailed(host);
+  }
+
   #healthChanged(): void {
     if (this.#isClosed) return;
+    const gone = this.#hostList.filter((host) => host.isPendingRemoval && host.check?.isFailing !== false);
+    if (gone.length > 0) return this.#remove(gone);
     this.#rebuild();
     this.#waiters.check();
   }

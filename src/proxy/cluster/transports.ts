@@ -11,6 +11,7 @@ import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { TlsTransport } from '../tls/upstream.ts';
 import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
+import { FailureCloser } from './failure-closer.ts';
 import { tryingAll } from './happy-eyeballs.ts';
 import { connectInternal, type FindInternal, NOTHING_PASSED } from './internal-dial.ts';
 import { internalUpstream } from './internal-upstream.ts';
@@ -36,6 +37,8 @@ export interface Transports {
   readonly isReady: boolean;
   /** Calls back whenever `isReady` may have changed. */
   onReady(callback: () => void): void;
+  /** Active checks or outlier detection have taken a host out. */
+  hostFailed(host: Host): void;
   /** Stops watching secrets; connections that exist go on. */
   close(): void;
 }
@@ -101,7 +104,9 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
     return { name: match.name, match: match.match ?? {}, transport };
   });
   // one for each, so that hosts can tell by identity whether their transport is the same
-  const trying = new Map([fallback, ...matches.map(({ transport }) => transport)].map((inner) => [inner, tryingAll(inner)]));
+  const closer = config.closeConnectionsOnHostHealthFailure ? new FailureCloser() : undefined;
+  const outer = (inner: Transport): Transport => closer?.watching(tryingAll(inner)) ?? tryingAll(inner);
+  const trying = new Map([fallback, ...matches.map(({ transport }) => transport)].map((inner) => [inner, outer(inner)]));
   return {
     choose(metadata) {
       const inner = chooseTransport(matches, metadata, fallback);
@@ -113,6 +118,7 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
     onReady(callback) {
       for (const transport of secured) transport.onReady(callback);
     },
+    hostFailed: (host) => closer?.hostFailed(host),
     close() {
       for (const transport of secured) transport.close();
     },

@@ -4,7 +4,7 @@ import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import { HeaderBlock } from '../../wire/http/headers.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
-import type { PoolWaiter } from './http-pool.ts';
+import { type PoolWaiter, TOO_MANY_REQUESTS } from './http-pool.ts';
 import { type ClusterHttpStats, clusterHttpStats } from './http-stats.ts';
 import type { OutgoingRequest, ResponseReader, UpstreamStream } from './http-upstream.ts';
 import { sourceTo } from './source-address.ts';
@@ -127,8 +127,12 @@ export class TunnelSource {
       onConnect: (connection, tls) => {
         isConnected = true;
         const tunnel = new Tunnel(connection, tls, () => this.#gone());
-        if (this.#waiter === undefined) tunnel.destroy();
-        else this.#waiter.onPoolReady(tunnel);
+        const { requests, maxRequests } = this.#limits;
+        if (this.#waiter !== undefined && requests.value < maxRequests) return this.#waiter.onPoolReady(tunnel);
+        tunnel.destroy();
+        if (this.#waiter === undefined) return;
+        this.#stats.upstream_rq_active_overflow.value++;
+        this.#waiter.onPoolFailure('overflow', TOO_MANY_REQUESTS);
       },
       onClose: (error) => {
         if (!isConnected) this.#failed(error ?? '');

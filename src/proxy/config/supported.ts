@@ -99,8 +99,7 @@ const ROWS: Readonly<Record<string, string>> = {
     'rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair': 'metadata_namespace key',
-  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector':
-    'enable_ja3_fingerprinting enable_ja4_fingerprinting -initial_read_buffer_size',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'enable_ja3_fingerprinting enable_ja4_fingerprinting -initial_read_buffer_size',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': '',
 
   // network filters
@@ -489,7 +488,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': 'keys',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig': 'trust_domains',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain': 'name trust_bundle',
-  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key password pkcs12 ocsp_staple watched_directory',
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate':
+    'certificate_chain private_key password pkcs12 ocsp_staple watched_directory',
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
     'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms compliance_policies',
 

@@ -39,6 +39,7 @@ class Tunnel implements PoolWaiter, ResponseReader {
   #stream: UpstreamStream | undefined = undefined;
   #connection: TunnelConnection | undefined = undefined;
   #isCounted = true;
+  #isUnderWay = false;
 
   constructor(settings: TunnelSettings, host: Host, options: TcpConnectOptions, handlers: TransportHandlers) {
     this.#settings = settings;
@@ -46,10 +47,13 @@ class Tunnel implements PoolWaiter, ResponseReader {
     this.#options = options;
     this.#handlers = handlers;
     host.activeRequests++;
-    options.cluster.limits.requests.value++;
   }
 
   onPoolReady(stream: UpstreamStream): void {
+    const { cluster } = this.#options;
+    this.#isUnderWay = true;
+    cluster.limits.requests.value++;
+    clusterHttpStats(cluster.stats).upstream_rq_total.value++;
     const { info } = this.#options;
     const { requestIdKey } = this.#settings;
     const requestId = requestIdKey === undefined ? '' : randomUUID();
@@ -109,7 +113,7 @@ class Tunnel implements PoolWaiter, ResponseReader {
     if (!this.#isCounted) return;
     this.#isCounted = false;
     this.#host.activeRequests--;
-    this.#options.cluster.limits.requests.value--;
+    if (this.#isUnderWay) this.#options.cluster.limits.requests.value--;
   }
 }
 
@@ -120,13 +124,6 @@ export function tunnelConnector(settings: TunnelSettings, clock: Clock): TcpConn
     connectUpstream(host, options, handlers) {
       const { cluster } = options;
       const { limits } = cluster;
-      const stats = clusterHttpStats(cluster.stats);
-      if (limits.requests.value >= limits.maxRequests) {
-        stats.upstream_rq_pending_overflow.value++;
-        handlers.onClose('overflow');
-        return;
-      }
-      stats.upstream_rq_total.value++;
       const pool = poolOf(cluster, host, clock, { protocol: 'HTTP/1.1', isTunnel: true, sni: '', limits });
       pool.acquire(new Tunnel(settings, host, options, handlers));
     },

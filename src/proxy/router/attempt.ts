@@ -51,6 +51,8 @@ export class Attempt implements ResponseReader, PoolWaiter {
   readonly #turn: number | undefined;
   #pool: StreamSource | undefined = undefined;
   #isCounted = true;
+  /** It has a stream, and counts among the requests of its cluster. */
+  #isUnderWay = false;
   #timeout: WheelTimer | undefined = undefined;
   #idle: WheelTimer | undefined = undefined;
   #duration: WheelTimer | undefined = undefined;
@@ -66,10 +68,8 @@ export class Attempt implements ResponseReader, PoolWaiter {
     this.#idleMs = idleMs;
     this.#turn = host.turn;
     if (host.onAttempt !== undefined) host.onAttempt();
+    // balancing counts those that wait, too
     host.activeRequests++;
-    host.requestsTotal.value++;
-    limits.requests.value++;
-    stats.upstream_rq_total.value++;
   }
 
   begin(pool: StreamSource): void {
@@ -130,6 +130,10 @@ export class Attempt implements ResponseReader, PoolWaiter {
     this.#pool = undefined;
     this.stream = stream;
     this.wasSent = true;
+    this.#isUnderWay = true;
+    this.#limits.requests.value++;
+    this.#stats.upstream_rq_total.value++;
+    this.host.requestsTotal.value++;
     this.#owner.onAttemptReady(this, stream);
     this.#restartIdle();
   }
@@ -187,7 +191,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
     if (this.#isCounted) {
       this.#isCounted = false;
       this.host.activeRequests--;
-      this.#limits.requests.value--;
+      if (this.#isUnderWay) this.#limits.requests.value--;
     }
     return stream;
   }

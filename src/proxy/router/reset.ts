@@ -66,6 +66,13 @@ export function resetReply(reason: ResetReason, detail: string, attempts: number
 
 /** Answers for requests that no reset ends. */
 export const NO_HEALTHY_HOST = { status: 503, body: 'no healthy upstream', details: 'no_healthy_upstream', flag: 'UH' } as const;
+export const DROPPED: LocalReply = {
+  status: 503,
+  body: 'unconditional drop overload',
+  details: 'unconditional_drop_overload',
+  flag: 'UDO',
+  headers: [['x-envoy-unconditional-drop-overload', 'true']],
+};
 export const TIMED_OUT = { status: 504, body: 'upstream request timeout', details: 'response_timeout', flag: 'UT' } as const;
 export const TOOK_TOO_LONG = {
   status: 408,

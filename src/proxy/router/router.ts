@@ -8,10 +8,12 @@
  *                        └──────── back-off ◀───────────┘
  * ```
  */
+import type { LocalReply } from '../http/filter.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
+import { TOO_MANY_REQUESTS } from '../cluster/http-pool.ts';
 import { type ClusterHttpStats, clusterHttpStats, countStatus } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { limitsFor } from '../cluster/limits.ts';
@@ -25,7 +27,7 @@ import { sourceOf } from './stream-source.ts';
 import { chooseMirrors, sendMirrors } from './mirror.ts';
 import { RequestBody } from './request-body.ts';
 import { type RequestPolicy, readRequestPolicy } from './request-policy.ts';
-import { brokenResponse, NO_HEALTHY_HOST, outcomeOf, resetReply, TIMED_OUT, TOOK_TOO_LONG, transportFailure } from './reset.ts';
+import { brokenResponse, DROPPED, NO_HEALTHY_HOST, outcomeOf, resetReply, TIMED_OUT, TOOK_TOO_LONG, transportFailure } from './reset.ts';
 import { isRetriableReset, isRetriableResponse, type ResetReason } from './retry-decision.ts';
 import { RetryState } from './retry-state.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
@@ -212,7 +214,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   onAttemptReset(attempt: Attempt, reason: ResetReason, detail: string): void {
     if (this.#isOver) return;
     const { info } = this.down;
-    if (reason === 'overflow') info.upstream = undefined;
+    if (reason === 'overflow') info.upstream = detail === TOO_MANY_REQUESTS ? attempt.host : undefined;
     else attempt.report(outcomeOf(reason));
     if (detail !== '' && (reason === 'connection failure' || reason === 'connection timeout'))
       info.upstreamTransportFailure = transportFailure(detail);
@@ -247,13 +249,19 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   #breakOff(reply: typeof TOOK_TOO_LONG | typeof TIMED_OUT): void {
     this.#finish();
     if (this.#hasResponse) this.down.abort(reply.flag, reply.details);
-    else this.down.reply(reply);
+    else this.#reply(reply);
+  }
+
+  /** Answers instead of a host: counted as its answers are. */
+  #reply(reply: LocalReply): void {
+    countStatus(this.#stats, reply.status);
+    this.down.reply(reply);
   }
 
   /** No attempt brought a response. */
   #giveUp(reason: ResetReason, detail: string): void {
     this.#finish();
-    this.down.reply(resetReply(reason, transportFailure(detail), this.down.info.attempts));
+    this.#reply(resetReply(reason, reason === 'overflow' ? '' : transportFailure(detail), this.down.info.attempts));
   }
 
   /** The response is complete. A stream that still waits for the rest of our request is of no more use. */
@@ -279,6 +287,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#policy = policy;
     if (policy.retry !== undefined)
       this.#attempts.retry = new RetryState(policy.retry, limitsFor(cluster, this.#action.priority), this.#stats);
+    if (cluster.dropShare !== undefined && this.#scope.random() < cluster.dropShare) return this.#dropped(cluster);
     prepareRequest(this.down, this.#entry, this.#action.rewrite, this.#scope.isQuiet);
     this.#clientAuthority = request.authority;
     if (!this.#scope.isQuiet) tellTimeout(request, this.#action, policy, 0);
@@ -286,6 +295,13 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     if (this.#isRequestDone || this.down.isUpgrade) this.#startTimeout();
     if (this.#isRequestDone) this.#mirror();
     this.#tryHost();
+  }
+
+  /** The server of EDS wants less traffic to the cluster. */
+  #dropped(cluster: Cluster): void {
+    cluster.stats.counter('upstream_rq_drop_overload').value++;
+    this.#finish();
+    this.#reply(DROPPED);
   }
 
   #mirror(): void {
@@ -305,16 +321,17 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const host = chooseHost(cluster, this.down, this.#action.hash?.(this.down), this.#attempts.retry?.policy, this.#attempts.tried);
     if (host === undefined) return this.#noHost();
     info.upstream = host;
+    info.upstreamTransportFailure = '';
     // of an aggregate cluster, the one that the host is of: limits and connections are its own
     const owner = host.cluster ?? cluster;
     const ownerStats = owner === cluster ? stats : clusterHttpStats(owner.stats);
     const limits = limitsFor(owner, this.#action.priority);
-    if (limits.requests.value >= limits.maxRequests) {
-      ownerStats.upstream_rq_active_overflow.value++;
-      return this.#giveUp('overflow', '');
-    }
     // the server's name is what the request is for, not what its endpoint is called
     const source = sourceOf(this.down, this.#action, owner, host, this.#scope.clock);
+    if (source === undefined) {
+      info.upstream = undefined;
+      return this.#noHost();
+    }
     rewriteToEndpoint(request, host, this.#action, this.#clientAuthority, this.#scope.isQuiet);
     const idleMs = this.#attempts.retry?.policy.perTryIdleTimeoutMs ?? 0;
     const attempt = new Attempt(this, request.method === 'HEAD', limits, host, ownerStats, this.#timers, idleMs);
@@ -325,7 +342,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   #noHost(): void {
     this.#finish();
-    this.down.reply(NO_HEALTHY_HOST);
+    this.#reply(NO_HEALTHY_HOST);
   }
 
   #sendHead(attempt: Attempt, stream: UpstreamStream): void {

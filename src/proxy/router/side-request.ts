@@ -103,7 +103,7 @@ class Aside implements AttemptOwner {
 
   onAttemptReset(attempt: Attempt, reason: ResetReason, detail: string): void {
     if (reason !== 'overflow') attempt.report(outcomeOf(reason));
-    this.#fail(attempt, detail === '' ? reason : `${reason}: ${transportFailure(detail)}`);
+    this.#fail(attempt, detail === '' || reason === 'overflow' ? reason : `${reason}: ${transportFailure(detail)}`);
   }
 
   onAttemptTimeout(attempt: Attempt): void {
@@ -129,10 +129,6 @@ function start(chosen: Cluster | undefined, request: SideRequest, clock: Clock, 
   if (host === undefined) return 'no healthy upstream';
   const cluster = host.cluster ?? chosen;
   const stats = clusterHttpStats(cluster.stats);
-  if (cluster.limits.requests.value >= cluster.limits.maxRequests) {
-    stats.upstream_rq_active_overflow.value++;
-    return 'overflow';
-  }
   const aside = new Aside(request, stats, onResult);
   const attempt = new Attempt(aside, request.method === 'HEAD', cluster.limits, host, stats, timersOf(clock), 0);
   attempt.startTimeout(request.timeoutMs);

@@ -77,6 +77,8 @@ export function testCluster(name: string, ports: readonly number[], stats: Stats
     connectTimeoutMs: 1000,
     limits: {
       maxConnections: Infinity,
+      maxPools: Infinity,
+      pools: { value: 0 },
       maxPendingRequests: Infinity,
       maxRequests: Infinity,
       maxRetries: 3,

@@ -26,7 +26,7 @@ const OWN_ADDRESSES = Object.values(os.networkInterfaces()).flatMap((all) => (al
 
 function withoutOwn(text: string): string {
   return OWN_ADDRESSES.reduce((rest, address) => rest.replaceAll(address, '<own address>'), text).replaceAll(
-    /(<own address>:)\d+/g,
+    /((?:<own address>\]?|127(?:\.\d+){3}):)\d+/g,
     '$1<port>',
   );
 }
