@@ -8,7 +8,6 @@ import { loadBootstrap, type LoadedBootstrap } from '../proxy/config/bootstrap.t
 import { type ProxyOptions, type RunningProxy, startProxy, validateBootstrap } from '../proxy/main.ts';
 import { newCommand, runCommand } from './command.ts';
 import { CliError } from './errors.ts';
-import { findPredecessor } from './predecessor.ts';
 import { packageVersion } from './package-version.ts';
 
 interface ProxyFlags {
@@ -84,7 +83,10 @@ async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: Lev
     drainMs: seconds('--drain-time-s', flags.drainTimeS),
     drainStrategy: flags.drainStrategy,
     loops: { count: loopCount(flags.concurrency), entry },
-    predecessor: restart === undefined ? undefined : await findPredecessor(bootstrap, restart === true ? undefined : String(restart), log),
+    predecessor:
+      restart === undefined
+        ? undefined
+        : await (await import('./predecessor.ts')).findPredecessor(bootstrap, restart === true ? undefined : String(restart), log),
     ...(flags.parentShutdownTimeS === undefined
       ? {}
       : { predecessorEndsWithinMs: seconds('--parent-shutdown-time-s', flags.parentShutdownTimeS) }),
