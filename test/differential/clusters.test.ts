@@ -141,7 +141,7 @@ const OF_RETRIES = ['no-retries', 'no-budget', 'budget'];
 const SPECIAL = new Set([...OF_RETRIES, 'high']);
 
 function routes(world: World): JsonObject[] {
-  const names = clusters(world).map(({ name }) => String(name));
+  const names = clusters(world).flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
   const plain = names.filter((name) => !SPECIAL.has(name)).map((name) => to(`/${name}/`, { cluster: name }));
   const retrying = OF_RETRIES.map((name) => retry(`/${name}/`, '5xx', {}, { cluster: name }));
   return [
