@@ -5,7 +5,7 @@
 
 export interface Difference {
   /** What it is about, for the table's order. */
-  readonly area: 'connections' | 'HTTP/1.1' | 'HTTP/2' | 'routing' | 'tunnels' | 'access log';
+  readonly area: 'connections' | 'HTTP/1.1' | 'HTTP/2' | 'routing' | 'TLS' | 'tunnels' | 'access log';
   readonly envoy: string;
   readonly tulle: string;
   readonly why: string;
@@ -18,6 +18,12 @@ export const DIFFERENCES = {
     envoy: 'ends a tunnel altogether once its server has ended its side',
     tulle: 'goes on to carry what the client says, until that has ended too',
     why: 'so does a connection without a tunnel',
+  },
+  internalReset: {
+    area: 'tunnels',
+    envoy: 'flags a connection as reset (UR) where an internal listener has closed it after its answer',
+    tulle: 'sets no flag',
+    why: 'all that was written has arrived',
   },
   internalConnected: {
     area: 'tunnels',
@@ -235,6 +241,12 @@ export const DIFFERENCES = {
     envoy: "logs failed handshakes in BoringSSL's words",
     tulle: "logs them in OpenSSL's",
     why: 'the reason is the same; the libraries name it differently',
+  },
+  tlsAlerts: {
+    area: 'TLS',
+    envoy: 'sends an alert to a client whose certificate it refuses',
+    tulle: 'closes the connection (a client that shows none is sent the alert)',
+    why: 'Node gives a certificate to judge once the handshake is done',
   },
   serverName: {
     area: 'access log',

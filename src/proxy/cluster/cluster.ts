@@ -2,11 +2,13 @@ import type { CertificateFacts } from '../tls/certificate-facts.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { NetAddress } from '../../net/address.ts';
 import type { HeaderMap, ResponseHead } from '../../wire/http/message.ts';
+import type { SharedState } from '../http/shared-state.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { DnsCache } from './dns/dns-cache.ts';
 import type { DnsCaches } from './dns/dns-caches.ts';
 import type { HttpSettings } from './http-options.ts';
 import type { Hash64 } from './lb/hash64.ts';
+import type { RetryRate } from './retry-rate.ts';
 import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
 
 /** What one attempt at a host came to, as outlier detection counts it. */
@@ -91,6 +93,8 @@ export type TransportHandlers = ConnectionHandlers & { onConnect(connection: Con
  */
 export interface Transport {
   readonly isTls: boolean;
+  /** Connections take shared filter state along: those for different state are different ones. */
+  readonly passesState?: boolean | undefined;
   /** Starts connecting. `onConnect` runs once usable; `onClose` of `handlers` tells failures too. */
   connect(host: Host, options: ConnectOptions, handlers: TransportHandlers): void;
 }
@@ -106,10 +110,14 @@ export interface ConnectOptions {
   /** HTTP/2 is not offered, whatever the context says: for what only HTTP/1.1 carries. */
   readonly isHttp1Only?: boolean;
   readonly sni?: string;
+  /** What is sent before all else, TLS included, given both ends of the connection. */
+  readonly preface?: (local: NetAddress, remote: NetAddress) => Uint8Array;
   /** Source address to bind, e.g. 127.0.0.6 for inbound passthrough. */
   readonly bind?: string;
   /** The request or connection that it is for, whose shared filter state an internal upstream passes on; absent where many share it. */
   readonly info?: StreamInfo;
+  /** Filter state to pass on where there is no `info`. */
+  readonly shared?: SharedState | undefined;
 }
 
 export interface PickContext {
@@ -150,6 +158,8 @@ export interface Limits {
   readonly maxRetries: number;
   /** Share of active requests that may be retries, with a floor; undefined: `maxRetries` decides. */
   readonly retryBudget: { readonly fraction: number; readonly minConcurrency: number } | undefined;
+  /** A budget by rate besides, for all priorities; undefined: none. */
+  readonly retryRate?: RetryRate | undefined;
   readonly connections: Gauge;
   readonly pending: Gauge;
   readonly requests: Gauge;

@@ -34,6 +34,7 @@ export class FailureCloser {
   watching(inner: Transport): Transport {
     return {
       isTls: inner.isTls,
+      passesState: inner.passesState,
       connect: (host, options, handlers) => {
         // who speaks HTTP says what it offers by ALPN
         if (options.alpnFallback !== undefined) return inner.connect(host, options, handlers);

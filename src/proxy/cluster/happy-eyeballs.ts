@@ -108,6 +108,7 @@ class Race {
 export function tryingAll(inner: Transport): Transport {
   return {
     isTls: inner.isTls,
+    passesState: inner.passesState,
     connect(host, options, handlers) {
       if (host.addresses === undefined) inner.connect(host, options, handlers);
       else new Race(inner, host, host.addresses, options, handlers).next();

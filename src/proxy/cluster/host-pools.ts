@@ -3,6 +3,8 @@ import type { Clock } from '../../core/clock.ts';
 import type { HttpProtocol } from '../../wire/http/message.ts';
 import type { Cluster, Host, Limits } from './cluster.ts';
 import { HttpPool, type PoolProtocol } from './http-pool.ts';
+import { type SharedState, sharedStateOf } from '../http/shared-state.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
 import { clusterHttpStats } from './http-stats.ts';
 
 /** What a pool must know of a request. */
@@ -15,20 +17,29 @@ export interface PoolRequest {
   readonly sni: string;
   /** The caps of its priority. */
   readonly limits: Limits;
+  /** Of the request, whose filter state connections may take along; absent where it has none. */
+  readonly info?: Pick<StreamInfo, 'filterState' | 'sharing'>;
 }
 
 /** Pools beyond which empty ones are looked for and dropped: clients may ask for any server name. */
 const MANY_POOLS = 64;
+
+/** Equal for equal state. */
+function stateKey({ values, transitive }: SharedState): string {
+  return JSON.stringify([[...values].toSorted(([a], [b]) => (a < b ? -1 : 1)), [...transitive].toSorted()]);
+}
 
 class HostPools {
   readonly #byKey = new Map<string, HttpPool>();
   /** The one used last, which is nearly always the only one. */
   #last: HttpPool | undefined = undefined;
 
-  find(cluster: Cluster, host: Host, clock: Clock, protocol: PoolProtocol, { sni, limits }: PoolRequest): HttpPool | undefined {
+  find(cluster: Cluster, host: Host, clock: Clock, protocol: PoolProtocol, { sni, limits, info }: PoolRequest): HttpPool | undefined {
+    const shared = host.transport.passesState === true && info !== undefined ? sharedStateOf(info) : undefined;
     const last = this.#last;
-    if (last !== undefined && last.protocol === protocol && last.sni === sni && last.limits === limits) return last;
-    const key = `${protocol} ${limits === cluster.limits ? '' : 'high'} ${sni}`;
+    if (shared === undefined && last?.protocol === protocol && last.sni === sni && last.limits === limits && last.shared === undefined)
+      return last;
+    const key = `${protocol} ${limits === cluster.limits ? '' : 'high'} ${sni}${shared === undefined ? '' : ` ${stateKey(shared)}`}`;
     let pool = this.#byKey.get(key);
     if (pool === undefined) {
       const isFull = limits.pools.value >= limits.maxPools;
@@ -38,7 +49,7 @@ class HostPools {
         return undefined;
       }
       limits.pools.value++;
-      this.#byKey.set(key, (pool = new HttpPool(cluster, host, clock, limits, protocol, sni)));
+      this.#byKey.set(key, (pool = new HttpPool(cluster, host, clock, limits, protocol, sni, shared)));
     }
     this.#last = pool;
     return pool;

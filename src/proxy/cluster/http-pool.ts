@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import type { Connection } from '../../net/connection.ts';
+import type { SharedState } from '../http/shared-state.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
@@ -45,6 +46,8 @@ export class HttpPool implements MemberOwner {
   /** '' for what the transport is configured to send. */
   readonly sni: string;
   readonly limits: Limits;
+  /** Filter state that its connections take along. */
+  readonly shared: SharedState | undefined;
   readonly #cluster: Cluster;
   readonly #host: Host;
   readonly #clock: Clock;
@@ -63,7 +66,8 @@ export class HttpPool implements MemberOwner {
   #isClosing = false;
   #sweeper: WheelTimer | undefined = undefined;
 
-  constructor(cluster: Cluster, host: Host, clock: Clock, limits: Limits, protocol: PoolProtocol, sni: string) {
+  constructor(cluster: Cluster, host: Host, clock: Clock, limits: Limits, protocol: PoolProtocol, sni: string, shared?: SharedState) {
+    this.shared = shared;
     this.protocol = protocol;
     this.sni = sni;
     this.limits = limits;
@@ -228,6 +232,7 @@ export class HttpPool implements MemberOwner {
       isHttp1Only: this.#protocol === 'http1',
       ...(bind === undefined ? {} : { bind }),
       ...(this.sni === '' ? {} : { sni: this.sni }),
+      ...(this.shared === undefined ? {} : { shared: this.shared }),
     };
     this.#host.transport.connect(this.#host, options, {
       onConnect: (connection, tls) => {

@@ -53,9 +53,10 @@ export function internalUpstream(
   const sources = readSources(config, path);
   return {
     isTls: false,
+    passesState: true,
     connect(host, options, handlers) {
       if (internalListenerOf(host.address) === undefined) return inner.connect(host, options, handlers);
-      const state = options.info && sharedStateOf(options.info);
+      const state = options.shared ?? (options.info && sharedStateOf(options.info));
       return connectInternal(find, host.address, { metadata: collect(sources, host, metadata), state }, options.timeoutMs, handlers);
     },
   };

@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { HeaderMap, IncomingResponse } from '../../wire/http/message.ts';
 import type { Host, TransportHandlers } from '../cluster/cluster.ts';
-import { poolOf } from '../cluster/host-pools.ts';
+import { findPool } from '../cluster/host-pools.ts';
 import type { PoolWaiter } from '../cluster/http-pool.ts';
 import { clusterHttpStats } from '../cluster/http-stats.ts';
 import type { ResponseReader, UpstreamStream } from '../cluster/http-upstream.ts';
@@ -124,8 +124,9 @@ export function tunnelConnector(settings: TunnelSettings, clock: Clock): TcpConn
     connectUpstream(host, options, handlers) {
       const { cluster } = options;
       const { limits } = cluster;
-      const pool = poolOf(cluster, host, clock, { protocol: 'HTTP/1.1', isTunnel: true, sni: '', limits });
-      pool.acquire(new Tunnel(settings, host, options, handlers));
+      const pool = findPool(cluster, host, clock, { protocol: 'HTTP/1.1', isTunnel: true, sni: '', limits, info: options.info });
+      if (pool === undefined) handlers.onClose('overflow');
+      else pool.acquire(new Tunnel(settings, host, options, handlers));
     },
   };
 }

@@ -26,5 +26,5 @@ export function sourceOf(
   if (ends !== undefined && ((isUpgrade && request.method === 'CONNECT') || (ends.allowsPost && request.method === 'POST')))
     return new TunnelSource(cluster, host, limits, down.info);
   const sni = cluster.http.serverNameOf?.(request) ?? '';
-  return findPool(cluster, host, clock, { protocol: request.protocol, isTunnel: isUpgrade, sni, limits });
+  return findPool(cluster, host, clock, { protocol: request.protocol, isTunnel: isUpgrade, sni, limits, info: down.info });
 }
