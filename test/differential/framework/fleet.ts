@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { address, httpOptions, to, type } from './pieces.ts';
+import { address, httpOptions, type } from './pieces.ts';
 import type { Proxy, Servers } from './proxies.ts';
 
 /** Hosts of the fleet: both proxies have the same, so that hashes of addresses are the same. */
@@ -20,6 +20,8 @@ interface Fleet {
 
 async function listen(server: http.Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // nothing may wait for it where a proxy cannot start
+  server.unref();
   return (server.address() as AddressInfo).port;
 }
 
@@ -138,8 +140,8 @@ export interface FleetCheck {
   /** Fields of the route's action. */
   readonly action?: JsonObject;
   readonly requests: number;
-  /** What is asked, by the number of the request. */
-  readonly ask?: (i: number) => { readonly path?: string; readonly headers?: http.OutgoingHttpHeaders };
+  /** What is asked, by the number of the request; ports of the fleet's hosts are given. */
+  readonly ask?: (i: number, ports: readonly number[]) => { readonly path?: string; readonly headers?: http.OutgoingHttpHeaders };
   /** All requests are under way at once, each begun when the one before has reached its host. */
   readonly isHeld?: boolean;
   /**
@@ -168,10 +170,11 @@ function answerTo(request: http.ClientRequest): Promise<string> {
 }
 
 async function runOneByOne(proxy: Proxy, check: FleetCheck): Promise<string[]> {
+  const ports = (await running)?.ports ?? [];
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const answers: string[] = [];
   for (let i = 0; i < check.requests; i++) {
-    const { path = '', headers = {} } = check.ask?.(i) ?? {};
+    const { path = '', headers = {} } = check.ask?.(i, ports) ?? {};
     answers.push(await answerTo(send(proxy, agent, `/${check.name}${path}`, headers)));
   }
   agent.destroy();
@@ -184,7 +187,7 @@ async function runHeld(proxy: Proxy, check: FleetCheck): Promise<string[]> {
   const agent = new http.Agent({ keepAlive: false });
   const answers: Promise<string>[] = [];
   for (let i = 0; i < check.requests; i++) {
-    const { path = '', headers = {} } = check.ask?.(i) ?? {};
+    const { path = '', headers = {} } = check.ask?.(i, fleet?.ports ?? []) ?? {};
     const arrival = fleet?.arrival();
     const answer = answerTo(send(proxy, agent, `/${check.name}${path}`, { ...headers, 'x-hold': '1' }));
     answers.push(answer);
@@ -214,9 +217,9 @@ export function fleetSetup(
   ports: Readonly<Record<string, number>>,
 ): { routes: JsonObject[]; clusters: JsonObject[] } {
   return {
-    routes: checks.map(({ name, action }) => ({
-      ...to(`/${name}/`, { cluster: name, ...action }),
+    routes: checks.map(({ name, action = {} }) => ({
       match: { path_separated_prefix: `/${name}` },
+      route: 'weighted_clusters' in action ? action : { cluster: name, ...action },
     })),
     clusters: checks.map((check) => fleetCluster(check.name, check.places, check.policy ?? {}, ports, check.assignment)),
   };
