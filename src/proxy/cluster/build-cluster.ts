@@ -14,6 +14,7 @@ import { readBalancing } from './lb/index.ts';
 import { readLimits } from './limits.ts';
 import { readOutlierSettings } from './outlier-settings.ts';
 import { systemResolver } from './dns/resolver.ts';
+import { readRetryRate, RetryRate } from './retry-rate.ts';
 import { readSourceAddresses } from './source-address.ts';
 import { buildTransports, type Transports } from './transports.ts';
 
@@ -66,7 +67,8 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
   const stats = scope.stats.scope(`cluster.${config.name}`);
   let transports: Transports | undefined;
   try {
-    const limits = readLimits(config.circuitBreakers, path, stats);
+    const rate = readRetryRate(settings.metadata, path);
+    const limits = readLimits(config.circuitBreakers, path, stats, rate && new RetryRate(rate));
     transports = buildTransports(config, path, { stats, secrets: scope.secrets, findInternal: scope.findInternal, ...http });
     return new RuntimeCluster({ ...settings, limits }, transports, { ...scope, stats, resolver: scope.resolver ?? systemResolver });
   } catch (error) {

@@ -3,6 +3,7 @@ import type { CircuitBreakers, CircuitBreakers_Thresholds } from '../../xds/gen/
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { Gauge, StatsScope } from '../telemetry/stats.ts';
 import type { Cluster, Limits } from './cluster.ts';
+import type { RetryRate } from './retry-rate.ts';
 
 /** Envoy's defaults for what `circuit_breakers` leaves out. */
 const DEFAULTS = { connections: 1024, pending: 1024, requests: 1024, retries: 3 } as const;
@@ -109,15 +110,18 @@ function readPriority(
   };
 }
 
-/** The caps of both routing priorities, each with its own counts, which together are the gauges in `stats` (the cluster's). */
-export function readLimits(breakers: CircuitBreakers | undefined, path: string, stats: StatsScope): Limits {
+/**
+ * The caps of both routing priorities, each with its own counts, which together are the gauges in `stats` (the cluster's).
+ * `retryRate` is theirs together.
+ */
+export function readLimits(breakers: CircuitBreakers | undefined, path: string, stats: StatsScope, retryRate?: RetryRate): Limits {
   breakers?.thresholds.forEach(({ priority }, i) => {
     if (priority !== RoutingPriority.DEFAULT && priority !== RoutingPriority.HIGH)
       throw new ConfigError(`${path}.circuit_breakers.thresholds[${i}].priority`, `${priority} is not known`);
   });
   const part = (name: string): Gauge => new Part(stats.gauge(name));
-  const high = readPriority(breakers, RoutingPriority.HIGH, path, part);
-  const limits: Limits = { ...readPriority(breakers, RoutingPriority.DEFAULT, path, part), high };
+  const high = { ...readPriority(breakers, RoutingPriority.HIGH, path, part), retryRate };
+  const limits: Limits = { ...readPriority(breakers, RoutingPriority.DEFAULT, path, part), retryRate, high };
   const tracks = (priority: RoutingPriority): boolean | undefined =>
     breakers?.thresholds.find((row) => row.priority === priority)?.trackRemaining;
   tellBreakers(limits, 'default', tracks(RoutingPriority.DEFAULT) ?? false, stats);

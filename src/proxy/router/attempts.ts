@@ -106,7 +106,7 @@ export class Attempts {
     const { down, isRepeatable } = this.#owner;
     if (retry === undefined || !isRepeatable) return false;
     const { attempts } = down.info;
-    const refusal = retry.take(attempts);
+    const refusal = retry.take(attempts, attempt.wasSent, this.#scope.clock.monotonicMs());
     if (refusal !== undefined) {
       down.setFlag(refusal);
       return false;

@@ -23,6 +23,33 @@ function retryContext(policy: RetryPolicy, tried: readonly Host[]): Partial<Pick
   };
 }
 
+/** Further draws before one is chosen past the balancer. */
+const MORE_DRAWS = 8;
+
+/**
+ * Draws until a host comes that was not tried, where one stands: a balancer that goes by load keeps giving the one that
+ * fails, for it has the least to do. Where chance brings none it is the least busy of those that stand at the same
+ * priority; with `criteria` only the balancer knows which hosts may be taken.
+ */
+export function avoidTried<H extends Pick<Host, 'isHealthy' | 'priority' | 'activeRequests'>>(
+  draw: () => H | undefined,
+  hosts: readonly H[],
+  tried: readonly H[],
+  hasCriteria = false,
+): H | undefined {
+  let host = draw();
+  if (host === undefined || !tried.includes(host)) return host;
+  const standing = hosts.filter((other) => other.isHealthy && !tried.includes(other));
+  for (let i = 0; i < MORE_DRAWS && standing.length > 0 && host !== undefined; i++) {
+    host = draw();
+    if (host !== undefined && !tried.includes(host)) return host;
+  }
+  if (hasCriteria || host === undefined) return host;
+  const level = host.priority ?? 0;
+  const equals = standing.filter(({ priority = 0 }) => priority === level).toSorted((a, b) => a.activeRequests - b.activeRequests);
+  return equals[0] ?? host;
+}
+
 /** Chooses the host of an attempt; undefined: there is none. `tried`: those of the attempts before. */
 export function chooseHost(
   cluster: Cluster,
@@ -42,5 +69,10 @@ export function chooseHost(
     info: down.info,
     criteria: criteriaOf(down),
   };
-  return cluster.pick(isRetry && policy !== undefined ? { ...context, ...retryContext(policy, tried) } : context);
+  if (!isRetry || policy === undefined) return cluster.pick(context);
+  const retry = { ...context, ...retryContext(policy, tried) };
+  const draw = (): Host | undefined => cluster.pick(retry);
+  // a hash names the same host again, unless it is the balancer that looks further
+  if (!policy.avoidsPreviousHosts || hash !== undefined) return draw();
+  return avoidTried(draw, cluster.hosts, tried, context.criteria !== undefined || policy.omitsHost !== undefined);
 }

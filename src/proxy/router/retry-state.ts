@@ -26,15 +26,20 @@ export class RetryState {
     this.policy = policy;
     this.#limits = limits;
     this.#stats = stats;
+    limits.retryRate?.earn();
   }
 
-  /** Takes one retry after `attempts` attempts. Gives the flag that says why there is none, or undefined. */
-  take(attempts: number): 'URX' | 'UO' | undefined {
+  /**
+   * Takes one retry after `attempts` attempts. Gives the flag that says why there is none, or undefined. `wasSent`: the
+   * last one has reached a host; one that did not was no load to any, so that nothing is added by the next.
+   */
+  take(attempts: number, wasSent: boolean, nowMs: number): 'URX' | 'UO' | undefined {
     if (attempts > this.policy.maxRetries) {
       this.#stats.upstream_rq_retry_limit_exceeded.value++;
       return 'URX';
     }
-    if (!hasRoom(this.#limits)) {
+    const { retryRate } = this.#limits;
+    if (!hasRoom(this.#limits) || (wasSent && retryRate?.spend(nowMs) === false)) {
       this.#stats.upstream_rq_retry_overflow.value++;
       return 'UO';
     }
