@@ -1,4 +1,4 @@
-/** Tulle as a user has it: `bin/tulle.js` and `dist/` in a folder of their own, with a compile cache of their own. */
+/** Tulle as a user has it: `bin/` and `dist/` in a folder of their own, with a compile cache of their own. */
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 
@@ -6,15 +6,19 @@ export const root = path.resolve(import.meta.dirname, '..');
 
 export const isBuilt = (): boolean => existsSync(path.join(root, 'dist/tulle.js'));
 
-/** Copies what npm would install into `folder`, once. Gives the program's path. */
+/** Copies what npm would install into `folder`, once. Gives the path of the program that a user calls. */
 export function installedLayout(folder: string): string {
   const target = path.join(folder, 'installed');
-  const program = path.join(target, 'bin/tulle.js');
+  const program = path.join(target, 'bin/tulle');
   if (existsSync(program)) return program;
   mkdirSync(path.join(target, 'bin'), { recursive: true });
-  for (const part of ['bin/tulle.js', 'dist', 'package.json']) cpSync(path.join(root, part), path.join(target, part), { recursive: true });
+  for (const part of ['bin', 'dist', 'package.json']) cpSync(path.join(root, part), path.join(target, part), { recursive: true });
   return program;
 }
 
-/** The environment in which V8's compile cache is in `folder`. */
-export const withCompileCache = (folder: string): NodeJS.ProcessEnv => ({ ...process.env, NODE_COMPILE_CACHE: folder });
+/** The environment in which V8's compile cache is in `folder`, and the Node of this process is the one. */
+export const withCompileCache = (folder: string): NodeJS.ProcessEnv => ({
+  ...process.env,
+  NODE_COMPILE_CACHE: folder,
+  TULLE_NODE: process.execPath,
+});

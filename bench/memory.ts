@@ -10,13 +10,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { parse } from 'yaml';
 import { findEnvoy } from '../test/interop/envoy-binary.ts';
+import { BUNDLE } from '../tools/bundle.ts';
 import { rssMiB, start, stop } from './processes.ts';
 import { sidecarBootstrap } from './sidecar-config.ts';
 
 const SETTLE_MS = 2000;
 const READY_MS_MAX = 20_000;
 const root = path.resolve(import.meta.dirname, '..');
-const tulle = path.join(root, 'dist/tulle.js');
+/** What npm makes a command of: it gives a proxy's process its flags. */
+const tulle = path.join(root, 'bin/tulle');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'tulle-memory-'));
 const log = openSync(path.join(folder, 'log'), 'a');
 
@@ -68,15 +70,9 @@ const TYPES = ['proxy/admin/type-registry.ts', 'xds/client.ts', 'xds/gen/envoy/c
 async function program(name: string, source: string): Promise<string> {
   const outfile = path.join(folder, name);
   await build({
+    ...BUNDLE,
     stdin: { contents: `${BUILTINS}\n${source}\nsetInterval(() => {}, 1e6);`, resolveDir: root, loader: 'ts' },
     outdir: outfile,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    minify: true,
-    keepNames: true,
     outExtension: { '.js': '.mjs' },
   });
   return path.join(outfile, 'stdin.mjs');
@@ -109,8 +105,8 @@ async function statics(envoy: string | undefined): Promise<Row[]> {
   writeFileSync(forEnvoy, configured(false));
   const whenReady = (): Promise<void> => ready({ port: admin });
   const rows: Row[] = [
-    ['sidecar, static, bootstrap in YAML', await settled(process.execPath, [tulle, 'proxy', '-c', yaml], whenReady)],
-    ['sidecar, static, bootstrap in JSON', await settled(process.execPath, [tulle, 'proxy', '-c', json], whenReady)],
+    ['sidecar, static, bootstrap in YAML', await settled(tulle, ['proxy', '-c', yaml], whenReady)],
+    ['sidecar, static, bootstrap in JSON', await settled(tulle, ['proxy', '-c', json], whenReady)],
   ];
   if (envoy !== undefined) rows.push(['Envoy, static', await settled(envoy, envoyArgs(forEnvoy), whenReady)]);
   return rows;
@@ -170,7 +166,7 @@ function underAds(xdsSocket: string, adminSocket: string, token: string): object
 async function dynamic(envoy: string | undefined): Promise<Row[]> {
   const state = path.join(folder, 'state');
   mkdirSync(state);
-  const plane = start(process.execPath, [tulle, 'control', path.join(root, 'examples/shop/mesh'), '--state-dir', state], log);
+  const plane = start(tulle, ['control', path.join(root, 'examples/shop/mesh'), '--state-dir', state], log);
   try {
     const control = { socketPath: path.join(state, 'admin.sock') };
     await ready(control);
@@ -180,7 +176,7 @@ async function dynamic(envoy: string | undefined): Promise<Row[]> {
     const socketPath = path.join(folder, 'admin.sock');
     writeFileSync(file, JSON.stringify(underAds(path.join(state, 'xds.sock'), socketPath, token)));
     const whenReady = (): Promise<void> => ready({ socketPath });
-    const rows: Row[] = [['sidecar of the shop, under ADS', await settled(process.execPath, [tulle, 'proxy', '-c', file], whenReady)]];
+    const rows: Row[] = [['sidecar of the shop, under ADS', await settled(tulle, ['proxy', '-c', file], whenReady)]];
     if (envoy !== undefined) rows.push(['Envoy, sidecar of the shop, under ADS', await settled(envoy, envoyArgs(file), whenReady)]);
     return rows;
   } finally {

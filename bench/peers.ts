@@ -70,8 +70,8 @@ const tulle: Peer = {
   name: 'tulle',
   available: () => (isBuilt() ? { version: `node ${process.version}` } : { missing: 'npm run build' }),
   launch: (place) => ({
-    command: process.execPath,
-    args: [installedLayout(place.folder), 'proxy', '-c', sidecarFile(place, true), '--drain-time-s', '0'],
+    command: installedLayout(place.folder),
+    args: ['proxy', '-c', sidecarFile(place, true), '--drain-time-s', '0'],
     env: withCompileCache(path.join(place.folder, 'compile-cache')),
   }),
 };

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fetchBulk, saturate, saturateGrpc } from './load.ts';
 import { root } from './layout.ts';
 import type { Bench } from './measure.ts';
+import { PROXY_FLAGS } from '../src/cli/lean-start.ts';
 import { peers } from './peers.ts';
 import { accepting, stop, usage } from './processes.ts';
 import type { Scenario } from './scenarios.ts';
@@ -30,8 +31,8 @@ function startProfiled(bench: Bench, scenario: Scenario, hop: number): ChildProc
   const launch = peers.find(({ name }) => name === 'tulle')?.launch(place);
   if (launch === undefined) throw new Error(`Tulle has no ${scenario.name} scenario`);
   const hook = path.join(import.meta.dirname, 'profile-hook.ts');
-  const args = ['--import', hook, path.join(root, 'bin/tulle.js'), ...launch.args.slice(1)];
-  return spawn(launch.command, args, { stdio: ['ignore', bench.log, bench.log, 'ipc'], env: launch.env });
+  const args = [...PROXY_FLAGS, '--import', hook, path.join(root, 'bin/tulle.js'), ...launch.args];
+  return spawn(process.execPath, args, { stdio: ['ignore', bench.log, bench.log, 'ipc'], env: launch.env });
 }
 
 const isCpuProfile = (value: unknown): value is Profiler.Profile => typeof value === 'object' && value !== null && 'nodes' in value;

@@ -10,14 +10,6 @@ import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR_MIN = 24;
 
-/**
- * What keeps a proxy small and can only be said before a process begins (src/cli/lean-start.ts says the rest): the
- * young generation of V8 at 2 MiB, one helper thread, and one arena of the C library for all threads: under HTTP/1.1
- * load 85 MiB instead of 88.
- */
-const PROXY_FLAGS = ['--min-semi-space-size=2', '--max-semi-space-size=2', '--v8-pool-size=1'];
-const PROXY_ENV = { MALLOC_ARENA_MAX: '1' };
-
 const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'];
 
 const self = fileURLToPath(import.meta.url);
@@ -41,23 +33,12 @@ function rerun(node) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
-/** Makes this process a proxy's, once: the same process begins again, with its flags. Some 25 ms. */
-function beginAsProxy() {
-  const [command] = process.argv.slice(2);
-  if (command !== 'proxy' || process.execve === undefined || process.platform === 'win32') return;
-  const missing = PROXY_FLAGS.filter((flag) => !process.execArgv.some((given) => given.startsWith(flag.slice(0, flag.indexOf('=')))));
-  if (missing.length === 0) return;
-  const args = [process.execPath, ...missing, ...process.execArgv, self, ...process.argv.slice(2)];
-  process.execve(process.execPath, args, { ...PROXY_ENV, ...process.env });
-}
-
 function fail(message) {
   process.stderr.write(`tulle: ${message}\n`);
   process.exit(1);
 }
 
 if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR_MIN) {
-  beginAsProxy();
   module.enableCompileCache();
   const source = new URL('../src/cli/main.ts', import.meta.url);
   const { main } = await import(existsSync(source) ? source.href : new URL('../dist/tulle.js', import.meta.url).href);

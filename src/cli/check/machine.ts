@@ -12,7 +12,7 @@ function checkNode(): Finding {
   return failed(
     'node',
     `${process.version} is older than ${NODE_MAJOR_MIN}`,
-    'start Tulle with its launcher, bin/tulle.js, which finds the Node that npm installed with it',
+    'start Tulle with its launcher, bin/tulle, which finds the Node that npm installed with it',
   );
 }
 

@@ -10,6 +10,7 @@ import type { Workload } from '../../model/workload.ts';
 import { callControl, callSocket, isOk } from '../admin-client.ts';
 import { CliError } from '../errors.ts';
 import { isObject, textOf } from '../json.ts';
+import { PROXY_ENV, PROXY_FLAGS } from '../lean-start.ts';
 import type { StateDir } from '../state-dir.ts';
 import { checkSocketPath } from '../state-dir.ts';
 import { bootstrapOf } from './bootstrap.ts';
@@ -169,8 +170,8 @@ export class Instance {
     this.#adminSocket = adminSocket;
     const [node, script] = this.#context.self;
     this.#proxy = keepRunning({
-      command: [node, script, 'proxy', '-c', bootstrap, '--drain-time-s', String(PROXY_DRAIN_S)],
-      env: this.#context.env,
+      command: [node, ...PROXY_FLAGS, script, 'proxy', '-c', bootstrap, '--drain-time-s', String(PROXY_DRAIN_S)],
+      env: { ...PROXY_ENV, ...this.#context.env },
       cwd: this.#context.state.root,
       gid: place.proxyGid,
       start: place.start,

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { PROXY_ENV, PROXY_FLAGS } from './lean-start.ts';
+
+const launcher = path.resolve(import.meta.dirname, '../../bin/tulle');
+
+/** What the launcher runs: `echo` in the place of Node. */
+const runs = (file: string, ...args: string[]): string =>
+  execFileSync(file, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', TULLE_NODE: '/bin/echo' } }).trim();
+
+test('the launcher begins a proxy with the flags of one, and all else without', () => {
+  const program = `${path.dirname(launcher)}/tulle.js`;
+  assert.equal(runs(launcher, 'proxy', '-c', 'a b'), `${PROXY_FLAGS.join(' ')} ${program} proxy -c a b`);
+  assert.equal(runs(launcher, 'status'), `${program} status`);
+  const text = readFileSync(launcher, 'utf8');
+  for (const [name, value] of Object.entries(PROXY_ENV)) assert.ok(text.includes(`export ${name}="\${${name}:-${value}}"`), name);
+});
+
+test('the launcher is found through the link that npm makes', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tulle-launcher-'));
+  try {
+    symlinkSync(launcher, path.join(folder, 'tulle'));
+    assert.equal(runs(path.join(folder, 'tulle'), 'version'), `${path.dirname(launcher)}/tulle.js version`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
