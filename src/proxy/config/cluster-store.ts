@@ -44,6 +44,8 @@ interface Entry {
   /** Bytes of the newest version that was taken over. */
   bytes: Uint8Array | undefined;
   isStatic: boolean;
+  /** The server has it no more, but route tables name it still: the end of its time. */
+  leaving: NodeJS.Timeout | undefined;
   /** The server has said that there is none. */
   isMissing: boolean;
   /** What to do once the cluster is active, missing, or waited for long enough. */
@@ -56,6 +58,8 @@ function initialFetchMs(config: ClusterProto): number {
 
 /** How long traffic waits for a cluster that it was the first to ask for. Envoy: `OnDemandCds.timeout`. */
 const ON_DEMAND_MS = 5000;
+/** How long a cluster that the server has no more stays for route tables that name it. */
+const LEAVING_MS = 5000;
 
 export class ClusterStore implements ClusterManager {
   readonly #options: ClusterStoreOptions;
@@ -120,7 +124,7 @@ export class ClusterStore implements ClusterManager {
     try {
       applyEach(resources, (resource) => this.#upsert(resource));
     } finally {
-      for (const name of removed) this.#remove(name);
+      for (const name of removed) this.#dismiss(name);
       this.#first();
     }
   }
@@ -147,10 +151,16 @@ export class ClusterStore implements ClusterManager {
    */
   refer(referrer: string, names: ReadonlySet<string>, timeoutMs: number, callback: () => void): void {
     const former = this.#referrers.get(referrer) ?? new Set<string>();
-    if (names.size === 0) this.#referrers.delete(referrer);
-    else this.#referrers.set(referrer, names);
-    this.#leave(former);
-    this.#whenAllSettled([...names], timeoutMs, callback);
+    // what was named before is in use until what is named now is
+    const both = new Set([...former, ...names]);
+    this.#referrers.set(referrer, both);
+    this.#whenAllSettled([...names], timeoutMs, () => {
+      callback();
+      if (this.#referrers.get(referrer) !== both) return;
+      if (names.size === 0) this.#referrers.delete(referrer);
+      else this.#referrers.set(referrer, names);
+      this.#leave(former);
+    });
   }
 
   /** Ends every cluster. */
@@ -162,7 +172,15 @@ export class ClusterStore implements ClusterManager {
   #entry(name: string): Entry {
     let entry = this.#entries.get(name);
     if (entry === undefined) {
-      entry = { active: undefined, warming: undefined, bytes: undefined, isStatic: false, isMissing: false, waiting: new Set() };
+      entry = {
+        active: undefined,
+        warming: undefined,
+        bytes: undefined,
+        isStatic: false,
+        leaving: undefined,
+        isMissing: false,
+        waiting: new Set(),
+      };
       this.#entries.set(name, entry);
     }
     return entry;
@@ -177,10 +195,10 @@ export class ClusterStore implements ClusterManager {
 
   /** Leaves clusters that traffic asked for and nobody names any more. */
   #leave(names: ReadonlySet<string>): void {
-    const isNamed = (name: string): boolean => [...this.#referrers.values()].some((set) => set.has(name));
+    for (const name of names) if (this.#entries.get(name)?.leaving !== undefined && !this.#isNamed(name)) this.#remove(name);
     // the server may have it among all that it sends
     if (this.#options.mode === 'wildcard') return;
-    const left = [...names].filter((name) => this.#usedByName.has(name) && !isNamed(name));
+    const left = [...names].filter((name) => this.#usedByName.has(name) && !this.#isNamed(name));
     if (left.length === 0) return;
     this.#options.subscriptions.unsubscribe(CLUSTER_TYPE, left);
     for (const name of left) {
@@ -189,10 +207,29 @@ export class ClusterStore implements ClusterManager {
     }
   }
 
+  #isNamed(name: string): boolean {
+    return [...this.#referrers.values()].some((set) => set.has(name));
+  }
+
+  /**
+   * The server has it no more. A route table that names it still may be about to be replaced, for types come one after the
+   * other: until then, or for a bounded time, the cluster stays, and no request finds that there is none.
+   */
+  #dismiss(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry?.active === undefined || entry.isStatic || !this.#isNamed(name)) return this.#remove(name);
+    this.#drop(entry.warming);
+    entry.warming = undefined;
+    entry.bytes = undefined;
+    entry.leaving ??= setTimeout(() => this.#remove(name), LEAVING_MS).unref();
+  }
+
   #upsert(resource: AdsResource): void {
     const entry = this.#entry(resource.name);
     if (entry.isStatic) throw new ConfigError('name', 'a static cluster of the bootstrap has this name');
     if (sameBytes(entry.bytes, resource.any)) return;
+    clearTimeout(entry.leaving);
+    entry.leaving = undefined;
     const config = decodeResource(resource.any, ClusterSchema, '');
     const arrival: Arrival = { ...resource, schema: ClusterSchema, message: config, isStatic: false };
     try {
@@ -245,6 +282,8 @@ export class ClusterStore implements ClusterManager {
   #remove(name: string, isClosing = false): void {
     const entry = this.#entries.get(name);
     if (entry === undefined || (entry.isStatic && !isClosing)) return;
+    clearTimeout(entry.leaving);
+    entry.leaving = undefined;
     this.#drop(entry.warming);
     entry.warming = undefined;
     if (entry.active !== undefined) this.#retire(entry.active, false);

@@ -103,6 +103,32 @@ test('a changed cluster takes over with the endpoints that are known, and its st
   assert.deepEqual(takeAsked(), []);
 });
 
+test('a cluster that the server takes away stays while route tables name it, for a bounded time', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { clusters, endpoints } = stores();
+  const arrive = (): void => {
+    clusters.receive([eds('a')], []);
+    endpoints.receive([endpointsOf('a', 81)]);
+  };
+  const nothing = (): void => {};
+  arrive();
+  clusters.refer('routes', new Set(['a']), 0, nothing);
+  clusters.receive([], ['a']);
+  assert.ok(clusters.get('a'), 'a table names it');
+  clusters.refer('routes', new Set(), 0, nothing);
+  assert.equal(clusters.get('a'), undefined, 'none does');
+  arrive();
+  clusters.refer('routes', new Set(['a']), 0, nothing);
+  clusters.receive([], ['a']);
+  t.mock.timers.tick(3000);
+  arrive();
+  t.mock.timers.tick(3000);
+  assert.ok(clusters.get('a'), 'it has come again');
+  clusters.receive([], ['a']);
+  t.mock.timers.tick(5000);
+  assert.equal(clusters.get('a'), undefined, 'the time is over');
+});
+
 test('a refused cluster is named with its field; the former one and its neighbours stay', () => {
   const { clusters, endpoints, states } = stores();
   clusters.receive([eds('a')], []);
