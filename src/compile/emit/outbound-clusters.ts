@@ -1,6 +1,5 @@
 /** Clusters of a service: one for each port, and for each port and subset; sniffed ports have a twin for opaque bytes. */
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import type { FailureAccrual } from '../../model/failure-accrual.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { Resolution, ServicePort } from '../../model/service.ts';
 import type { ClientTls, ConnectionPool, Subset } from '../../model/traffic-policy.ts';
@@ -28,6 +27,7 @@ import {
 import { type EffectivePolicy, effectivePolicy, type PortPolicy, portPolicy, sharedPolicy } from './destination-policy.ts';
 import { localitiesOf } from './endpoints.ts';
 import { ACCRUAL_NAMESPACE, accrualMetadata, accrualOutliers } from './failure-accrual.ts';
+import { defaultRetryBudget, RETRY_BUDGET_NAMESPACE } from './retry-budget.ts';
 import { internalSocket, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
 import { identitiesOf, originateListener, takesAutoMtls } from './hbone-outbound.ts';
 import { memoised } from './memo.ts';
@@ -134,21 +134,28 @@ function clusterOf(target: Target, http: UpstreamHttp): Cluster {
     circuitBreakers: { thresholds: [thresholdsOf(pool, policy.retryBudget)] },
     commonLbConfig: { healthyPanicThreshold: { value: policy.outlierDetection?.minHealthPercent ?? 0 } },
     typedExtensionProtocolOptions: httpOptionsOf(http, pool, isAutoSni(policy.tls) && http !== 'opaque'),
-    metadata: metadataOf(subset?.origin ?? service.origin, istioMetadata(target)),
+    metadata: metadataOf(subset?.origin ?? service.origin, istioMetadata(target), http === 'opaque' ? {} : resilienceMetadata(target)),
   });
   setDiscovery(cluster, target, edsName);
   setLoadBalancer(cluster, policy.loadBalancer);
   setKeepalive(cluster, pool);
   if (policy.outlierDetection !== undefined) cluster.outlierDetection = outlierDetectionOf(policy.outlierDetection);
-  else if (service.failureAccrual !== undefined && http !== 'opaque') setAccrual(cluster, service.failureAccrual);
+  else if (service.failureAccrual !== undefined && http !== 'opaque') cluster.outlierDetection = accrualOutliers(service.failureAccrual);
   setTls(cluster, target, http);
   return cluster;
 }
 
-/** Failure accrual that a Service asks for; a DestinationRule's outlier detection goes before it. */
-function setAccrual(cluster: Cluster, accrual: FailureAccrual): void {
-  cluster.outlierDetection = accrualOutliers(accrual);
-  if (cluster.metadata !== undefined) cluster.metadata.filterMetadata[ACCRUAL_NAMESPACE] = accrualMetadata(accrual);
+/**
+ * What Envoy has no words for: failure accrual that a Service asks for, which a DestinationRule's outlier detection goes
+ * before, and for our own proxy the default budget of retries.
+ */
+function resilienceMetadata({ service, policy, isMultiplexing }: Target): Record<string, JsonObject> {
+  const accrual = policy.outlierDetection === undefined ? service.failureAccrual : undefined;
+  const budget = isMultiplexing ? defaultRetryBudget(policy) : undefined;
+  return {
+    ...(accrual && { [ACCRUAL_NAMESPACE]: accrualMetadata(accrual) }),
+    ...(budget && { [RETRY_BUDGET_NAMESPACE]: budget }),
+  };
 }
 
 /**

@@ -9,9 +9,13 @@ function provenanceJson(origin: Provenance): JsonObject {
   return { kind, namespace, name, file, line, field };
 }
 
-/** Metadata with `tulle` provenance and, where given, Istio's keys. */
-export function metadataOf(origin: Provenance | undefined, istio?: JsonObject): Metadata {
-  const filterMetadata: Record<string, JsonObject> = {};
+/** Metadata with `tulle` provenance and, where given, Istio's keys and `others` by their namespaces. */
+export function metadataOf(
+  origin: Provenance | undefined,
+  istio?: JsonObject,
+  others: Readonly<Record<string, JsonObject>> = {},
+): Metadata {
+  const filterMetadata: Record<string, JsonObject> = { ...others };
   if (istio !== undefined) filterMetadata['istio'] = istio;
   if (origin !== undefined) filterMetadata['tulle'] = provenanceJson(origin);
   return create(MetadataSchema, { filterMetadata });
