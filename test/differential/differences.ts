@@ -248,6 +248,18 @@ export const DIFFERENCES = {
     tulle: 'closes the connection (a client that shows none is sent the alert)',
     why: 'Node gives a certificate to judge once the handshake is done',
   },
+  unchecked: {
+    area: 'TLS',
+    envoy: 'does not ask a client for a certificate where there is nothing to check it against, even if one is required',
+    tulle: 'asks for one, and refuses a client that shows none',
+    why: 'that is what the configuration says',
+  },
+  nameCase: {
+    area: 'TLS',
+    envoy: 'chooses a certificate by a server name only where its letters have the same case',
+    tulle: 'chooses it whatever their case',
+    why: 'host names have none (RFC 4343)',
+  },
   serverName: {
     area: 'access log',
     envoy: 'knows the requested server name only by `tls_inspector`',

@@ -101,6 +101,7 @@ import { DownstreamConnectionsConfigSchema } from '../../xds/gen/envoy/extension
 import { FixedHeapConfigSchema } from '../../xds/gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb.ts';
 import { InjectedResourceConfigSchema } from '../../xds/gen/envoy/extensions/resource_monitors/injected_resource/v3/injected_resource_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
+import { SPIFFECertValidatorConfigSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { TypedStructSchema as UdpaTypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
@@ -206,6 +207,7 @@ export const typeRegistry = createRegistry(
   GetAddrInfoDnsResolverConfigSchema,
   RawBufferSchema,
   DownstreamTlsContextSchema,
+  SPIFFECertValidatorConfigSchema,
   UpstreamTlsContextSchema,
   HttpProtocolOptionsSchema,
   UdpaTypedStructSchema,

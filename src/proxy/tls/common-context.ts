@@ -96,6 +96,11 @@ export function readTlsSettings(common: CommonTlsContext, path: string, secrets:
   return settings;
 }
 
+/** Makes a context of each pair by itself, as several of one kind cannot share one. Throws Error. */
+function tryEach(pairs: readonly KeyPair[], optionsWith: (own: readonly KeyPair[]) => SecureContextOptions): void {
+  for (const own of pairs.length === 0 ? [[]] : pairs.map((pair) => [pair])) createTlsContext(optionsWith(own));
+}
+
 /** Makes a context of what is there already, to find what is wrong while it can still be a NACK. */
 function check(settings: TlsSettings, path: string): void {
   const pairs = settings.keyPairs.map((pair) => pair.current()).filter((pair) => pair !== undefined);
@@ -104,8 +109,9 @@ function check(settings: TlsSettings, path: string): void {
   // names without roots are wrong only once the roots could be there
   const isWhole = trust !== undefined && (trust.secret === undefined || bundle !== undefined);
   const validation = isWhole ? compileTrust(trust, bundle, false) : undefined;
+  const anchors = { roots: validation?.roots, crls: validation?.crls ?? [] };
   try {
-    createTlsContext(contextOptions(settings.parameters, pairs, { roots: validation?.roots, crls: validation?.crls ?? [] }));
+    tryEach(pairs, (own) => contextOptions(settings.parameters, own, anchors));
   } catch (cause) {
     throw new ConfigError(path, messageOf(cause), { cause });
   }
@@ -174,7 +180,7 @@ export class ContextSource {
     const validation = trust && compileTrust(trust, bundle, needsPath);
     const anchors = { roots: validation?.roots, crls: validation?.crls ?? [] };
     const optionsWith = (own: readonly KeyPair[]): SecureContextOptions => contextOptions(parameters, own, anchors);
-    createTlsContext(optionsWith(pairs));
+    tryEach(pairs, optionsWith);
     return { optionsWith, version: ++this.#version, keyPairs: pairs, validation };
   }
 

@@ -65,7 +65,7 @@ export class Peer implements PeerTls {
   }
 
   get cipher(): string {
-    this.#cipher ??= this.#socket.destroyed ? undefined : this.#socket.getCipher().standardName;
+    this.#cipher ??= this.#socket.destroyed ? undefined : this.#socket.getCipher().name;
     return this.#cipher ?? '';
   }
 

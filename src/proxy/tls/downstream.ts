@@ -281,7 +281,7 @@ export class DownstreamTls {
       return;
     }
     if (fault !== undefined) this.#count(`ssl.${fault.stat}`);
-    const group = agreedGroup(this.#settings.parameters.groups, offer);
+    const group = agreedGroup(this.#settings.parameters.groups, offer, secured.getProtocol());
     countHandshake(this.#stats, secured, group, certificate);
     if (certificate === undefined) this.#count('ssl.no_certificate');
     const isVerified = verdict?.isValid === true;

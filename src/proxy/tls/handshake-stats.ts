@@ -6,6 +6,7 @@ import type { StatsScope } from '../telemetry/stats.ts';
 
 /** Groups as TLS numbers them. */
 const GROUP_NUMBERS: Readonly<Record<string, number>> = { 'P-256': 23, 'P-384': 24, 'P-521': 25, X25519: 29, X25519MLKEM768: 0x11ec };
+const HYBRID = 'X25519MLKEM768';
 /** OpenSSL's names of curves by TLS's. */
 const GROUP_NAMES: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp256r1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
 
@@ -20,7 +21,9 @@ const SIGNATURES: Readonly<Record<string, string>> = {
  * The group that a server with these groups agrees on with a client: the first of its own that the client has sent a key of,
  * else the first that the client has. Node tells it to clients only. '' where there is none.
  */
-export function agreedGroup(own: readonly string[], offer: HelloOffer | undefined): string {
+export function agreedGroup(all: readonly string[], offer: HelloOffer | undefined, protocol: string | null): string {
+  // hybrids are for TLS 1.3
+  const own = protocol === 'TLSv1.3' ? all : all.filter((name) => name !== HYBRID);
   const has = (list: readonly number[] | undefined) => (name: string) => list?.includes(GROUP_NUMBERS[name] ?? -1) === true;
   return own.find(has(offer?.keyShares)) ?? own.find(has(offer?.groups)) ?? '';
 }

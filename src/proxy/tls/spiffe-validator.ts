@@ -6,6 +6,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isFieldSet } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { altNamesOf } from '../../net/peer-certificate.ts';
+import { isForPeersOnly } from '../../wire/x509/certificate.ts';
 import {
   type CertificateValidationContext,
   CertificateValidationContextSchema,
@@ -68,7 +69,7 @@ export function readSpiffeValidator(context: CertificateValidationContext, path:
     roots: [...bundles.values()].join('\n'),
     check(leaf, verifyError) {
       const domain = trustDomain(leaf);
-      if (leaf.ca || domain === undefined) return 'the certificate is no X.509-SVID';
+      if (leaf.ca || domain === undefined || !isForPeersOnly(leaf.raw)) return 'the certificate is no X.509-SVID';
       const own = anchors.get(domain);
       if (own === undefined) return `no trust bundle for ${domain}`;
       const isTime = verifyError === 'CERT_HAS_EXPIRED' || verifyError === 'CERT_NOT_YET_VALID';

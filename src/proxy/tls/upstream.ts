@@ -244,7 +244,7 @@ export class TlsTransport implements Transport {
       certificate: peer,
       local: current.local,
       protocol: socket.getProtocol() ?? '',
-      cipher: socket.getCipher().standardName,
+      cipher: socket.getCipher().name,
       group: clientGroup(socket),
     };
     const connection = wrapTls(socket, undefined, host.address);

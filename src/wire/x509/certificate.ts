@@ -6,6 +6,8 @@ const EXTENSIONS = 0xa3;
 const OTHER_NAME = 0xa0;
 const EXPLICIT_0 = 0xa0;
 const DIGITAL_SIGNATURE = 0x80;
+const KEY_CERT_SIGN = 0x04;
+const CRL_SIGN = 0x02;
 
 const SUBJECT_ALT_NAME = '2.5.29.17';
 const KEY_USAGE = '2.5.29.15';
@@ -68,6 +70,13 @@ export function maySign(der: Uint8Array): boolean {
   const extension = extensionOf(der, KEY_USAGE);
   const bits = extension === undefined ? undefined : derNodes(extension)[0];
   return bits?.tag !== BIT_STRING || ((bits.body[1] ?? 0) & DIGITAL_SIGNATURE) !== 0;
+}
+
+/** True where the certificate says what its key is for, and that is not to sign certificates or revocation lists. */
+export function isForPeersOnly(der: Uint8Array): boolean {
+  const extension = extensionOf(der, KEY_USAGE);
+  const bits = extension === undefined ? undefined : derNodes(extension)[0];
+  return bits?.tag === BIT_STRING && ((bits.body[1] ?? 0) & (KEY_CERT_SIGN | CRL_SIGN)) === 0;
 }
 
 /** Hex of the issuer's name as it stands in the certificate. */

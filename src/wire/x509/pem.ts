@@ -12,5 +12,9 @@ const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,64})-----([A-Za-z0-9+/=\s]*?)-----END \1-
 
 /** The blocks of a text, in their order; what stands between them has no meaning. */
 export function pemBlocks(text: string): readonly PemBlock[] {
-  return [...text.matchAll(BLOCK)].map(([block, label = '', base64 = '']) => ({ label, text: block, base64: base64.replaceAll(/\s/g, '') }));
+  return [...text.matchAll(BLOCK)].map(([block, label = '', base64 = '']) => ({
+    label,
+    text: block,
+    base64: base64.replaceAll(/\s/g, ''),
+  }));
 }
