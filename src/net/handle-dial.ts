@@ -1,14 +1,19 @@
 import type { NetAddress } from './address.ts';
 import type { DuctOwner } from './duct.ts';
 import { HandleDuct } from './handle-duct.ts';
+import type { KeepAlive } from './keep-alive.ts';
 import type { TcpBinding, TcpHandle } from './tcp-binding.ts';
 
 /** How a handle connects. */
 export interface HandleDialOptions {
   /** Source address to bind. */
   readonly bind?: string;
-  /** Quiet time before TCP keep-alive probes, in milliseconds; 0 or absent: none. */
-  readonly keepAliveMs?: number;
+  /** TCP keep-alive; absent: none. */
+  readonly keepAlive?: KeepAlive | undefined;
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1000);
 }
 
 /** Begins to connect. Gives 0, or a negative error number. */
@@ -36,7 +41,7 @@ function begin(
 export function dialHandle(
   binding: TcpBinding,
   address: NetAddress,
-  { bind, keepAliveMs = 0 }: HandleDialOptions,
+  { bind, keepAlive }: HandleDialOptions,
   owner: DuctOwner,
   onConnect: () => void,
 ): HandleDuct {
@@ -49,7 +54,7 @@ export function dialHandle(
       duct.fail(status);
       return;
     }
-    if (keepAliveMs > 0) handle.setKeepAlive(true, Math.ceil(keepAliveMs / 1000));
+    if (keepAlive !== undefined) handle.setKeepAlive(true, seconds(keepAlive.idleMs), seconds(keepAlive.intervalMs), keepAlive.probes);
     duct.connected();
     onConnect();
   });

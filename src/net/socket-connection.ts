@@ -2,6 +2,7 @@
 import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { NetAddress } from './address.ts';
+import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
 import type { Connection, ConnectionHandlers } from './connection.ts';
 import type { Duct, DuctOwner } from './duct.ts';
 import { dialHandle } from './handle-dial.ts';
@@ -13,9 +14,9 @@ import { flushSoon, gather, inTurn, readInTurn } from './turn.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** A write should have no more. */
-const WRITE_BYTES = 65_536;
+const WRITE_BYTES = 262_144;
 /** Bytes that the kernel has not taken above which writers are told to wait, where nobody says otherwise. */
-export const BUFFER_LIMIT_BYTES = 65_536;
+const BUFFER_LIMIT_BYTES = 262_144;
 
 const NO_HANDLERS: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
@@ -271,8 +272,8 @@ export interface TcpOptions {
   readonly timeoutMs: number;
   /** Source address to bind. */
   readonly bind?: string;
-  /** Quiet time before TCP keep-alive probes, in milliseconds; 0 or absent: none. */
-  readonly keepAliveMs?: number;
+  /** TCP keep-alive; absent: none. */
+  readonly keepAlive?: KeepAlive | undefined;
 }
 
 /** `onClose` tells of a failure to connect too: error `connection timeout`, or the system's code. */
@@ -289,11 +290,17 @@ function dialSocket(address: NetAddress, options: TcpOptions, connection: Socket
     ...where,
     allowHalfOpen: true,
     noDelay: true,
-    ...(options.keepAliveMs ? { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs } : {}),
     ...(isShared ? { onread: onReadOption(target) } : {}),
   });
+  if (options.keepAlive !== undefined) setKeepAlive(socket, options.keepAlive);
   connection.attach(new SocketDuct(socket, connection, isShared));
   socket.once('connect', onConnect);
+}
+
+/** An IP address rather than a path, without the cost of `net.isIP` for each connection. */
+function isIpText(host: string): boolean {
+  const first = host.charCodeAt(0);
+  return (first >= 0x30 && first <= 0x39) || host.includes(':');
 }
 
 /** Connects to an address or a Unix socket. */
@@ -314,6 +321,6 @@ export function connectTcp(address: NetAddress, options: TcpOptions, handlers: C
     inTurn(connection, () => handlers.onConnect(connection));
   };
   const binding = tcpBinding();
-  if (binding === undefined || net.isIP(address.host) === 0) dialSocket(address, options, connection, onConnect);
+  if (binding === undefined || !isIpText(address.host)) dialSocket(address, options, connection, onConnect);
   else connection.attach(dialHandle(binding, address, options, connection, onConnect));
 }

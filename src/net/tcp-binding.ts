@@ -21,7 +21,7 @@ export interface TcpHandle {
   getsockname(out: { address?: string; port?: number }): number;
   getpeername(out: { address?: string; port?: number }): number;
   setNoDelay(isOn: boolean): number;
-  setKeepAlive(isOn: boolean, delayS: number): number;
+  setKeepAlive(isOn: boolean, delayS: number, intervalS: number, probes: number): number;
   readStart(): number;
   readStop(): number;
   useUserBuffer(buffer: Uint8Array): void;

@@ -54,7 +54,7 @@ async function connect(greet: (socket: TLSSocket) => void = () => {}): Promise<E
     alpn: [],
     session: undefined,
     timeoutMs: 5000,
-    keepAliveMs: 0,
+    keepAlive: undefined,
   };
   const client = await new Promise<Connection>((resolve, reject) => {
     dialTls(options, {

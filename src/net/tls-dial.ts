@@ -1,13 +1,17 @@
 /** Outgoing TLS: connects, shakes hands, and says how it went. Who the peer may be is the caller's to judge. */
+import net from 'node:net';
 import tls, { type SecureContext, type TLSSocket } from 'node:tls';
 import type { Buffer } from 'node:buffer';
 import { messageOf } from '../core/errors.ts';
 import type { NetAddress } from './address.ts';
+import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
 
 export interface TlsDialOptions {
   readonly address: NetAddress;
   /** Source address to bind. */
   readonly bind: string | undefined;
+  /** What is sent in the clear before the handshake, given both ends of the connection. */
+  readonly preface?: ((local: NetAddress, remote: NetAddress) => Uint8Array) | undefined;
   readonly context: SecureContext;
   /** '' sends no name. */
   readonly serverName: string;
@@ -17,8 +21,8 @@ export interface TlsDialOptions {
   readonly session: Buffer | undefined;
   /** For connecting and the handshake together, in milliseconds; 0 for none. */
   readonly timeoutMs: number;
-  /** Quiet time before TCP keep-alive probes, in milliseconds; 0 for none. */
-  readonly keepAliveMs: number;
+  /** TCP keep-alive; undefined: none. */
+  readonly keepAlive: KeepAlive | undefined;
 }
 
 export interface TlsDialHandlers {
@@ -51,13 +55,18 @@ function codeOf(error: Error): string {
 }
 
 /** Options that `tls.connect` hands to `net.connect`, which its types leave out. */
-type ConnectOptions = tls.ConnectionOptions & { allowHalfOpen: boolean; localAddress?: string };
+type ConnectOptions = tls.ConnectionOptions & { allowHalfOpen: boolean; localAddress?: string | undefined };
 
-function start(options: TlsDialOptions): TLSSocket {
-  const { address } = options;
+/** Where to connect to, and from. */
+function ends({ address, bind }: TlsDialOptions): net.NetConnectOpts {
+  const where = address.host.startsWith('/') ? { path: address.host } : { host: address.host, port: address.port };
+  return { ...where, ...(bind === undefined ? {} : { localAddress: bind }), allowHalfOpen: true };
+}
+
+/** Begins to connect, or to shake hands over `socket`. */
+function start(options: TlsDialOptions, socket?: net.Socket): TLSSocket {
   const connectOptions: ConnectOptions = {
-    ...(address.host.startsWith('/') ? { path: address.host } : { host: address.host, port: address.port }),
-    ...(options.bind === undefined ? {} : { localAddress: options.bind }),
+    ...(socket === undefined ? ends(options) : { socket }),
     allowHalfOpen: true,
     secureContext: options.context,
     servername: options.serverName,
@@ -72,8 +81,34 @@ function start(options: TlsDialOptions): TLSSocket {
 
 /** Dials. Exactly one of `onSecure` and `onFailure` is called. */
 export function dialTls(options: TlsDialOptions, handlers: TlsDialHandlers): void {
-  const socket = start(options);
-  let isConnected = false;
+  if (options.preface === undefined) shake(options, handlers, start(options), false);
+  else dialAfter(options.preface, options, handlers);
+}
+
+/** Connects and sends the preface before the handshake. */
+function dialAfter(preface: NonNullable<TlsDialOptions['preface']>, options: TlsDialOptions, handlers: TlsDialHandlers): void {
+  const startMs = performance.now();
+  const raw = net.connect({ ...ends(options), noDelay: true });
+  const fail = (kind: 'connect' | 'timeout', reason: string): void => {
+    clearTimeout(timer);
+    raw.destroy();
+    handlers.onFailure(kind, reason);
+  };
+  const onError = (error: Error): void => fail('connect', codeOf(error));
+  const timer = options.timeoutMs > 0 ? setTimeout(() => fail('timeout', 'connection timeout'), Math.max(1, options.timeoutMs)) : undefined;
+  raw.once('error', onError);
+  raw.once('connect', () => {
+    clearTimeout(timer);
+    raw.off('error', onError);
+    const local = { host: raw.localAddress ?? '', port: raw.localPort ?? 0 };
+    raw.write(preface(local, { host: raw.remoteAddress ?? '', port: raw.remotePort ?? 0 }));
+    const leftMs = options.timeoutMs > 0 ? Math.max(1, options.timeoutMs - (performance.now() - startMs)) : 0;
+    shake({ ...options, timeoutMs: leftMs }, handlers, start(options, raw), true);
+  });
+}
+
+function shake(options: TlsDialOptions, handlers: TlsDialHandlers, socket: TLSSocket, isOverSocket: boolean): void {
+  let isConnected = isOverSocket;
   let isDone = false;
   const fail = (kind: 'connect' | 'handshake' | 'timeout', reason: string): void => {
     if (isDone) return;
@@ -86,7 +121,7 @@ export function dialTls(options: TlsDialOptions, handlers: TlsDialHandlers): voi
   const onError = (error: Error): void =>
     fail(isConnected ? 'handshake' : 'connect', isConnected ? describeTlsError(error) : codeOf(error));
   socket.setNoDelay(true);
-  if (options.keepAliveMs > 0) socket.setKeepAlive(true, options.keepAliveMs);
+  if (options.keepAlive !== undefined) setKeepAlive(socket, options.keepAlive);
   socket.once('connect', () => (isConnected = true));
   socket.on('error', onError);
   socket.once('close', () => fail(isConnected ? 'handshake' : 'connect', 'the peer closed the connection'));

@@ -1,9 +1,12 @@
 import { ConfigError } from '../../core/errors.ts';
+import { type KeepAlive, SYSTEM_KEEP_ALIVE } from '../../net/keep-alive.ts';
 import { internalListenerOf } from '../../net/address.ts';
-import { connectTcp } from '../../net/socket-connection.ts';
+import type { Connection } from '../../net/connection.ts';
+import { type ConnectHandlers, connectTcp } from '../../net/socket-connection.ts';
 import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { InternalUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream_pb.ts';
+import { ProxyProtocolUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { SecretStore } from '../config/secret-store.ts';
@@ -15,6 +18,7 @@ import { FailureCloser } from './failure-closer.ts';
 import { tryingAll } from './happy-eyeballs.ts';
 import { connectInternal, type FindInternal, NOTHING_PASSED } from './internal-dial.ts';
 import { internalUpstream } from './internal-upstream.ts';
+import { proxyProtocolUpstream } from './proxy-protocol-upstream.ts';
 import { chooseTransport, type TransportMatch } from './transport-match.ts';
 
 interface TransportScope {
@@ -43,32 +47,61 @@ export interface Transports {
   close(): void;
 }
 
-/** Seconds of silence before probes where `tcp_keepalive` says nothing else: Linux's default. */
-const KEEPALIVE_SECONDS = 7200;
+/** Sends something before the connection is handed over. */
+class Prefaced implements ConnectHandlers {
+  readonly #preface: NonNullable<ConnectOptions['preface']>;
+  readonly #handlers: TransportHandlers;
+
+  constructor(preface: NonNullable<ConnectOptions['preface']>, handlers: TransportHandlers) {
+    this.#preface = preface;
+    this.#handlers = handlers;
+  }
+
+  onConnect(connection: Connection): void {
+    connection.writeBytes(this.#preface(connection.local, connection.remote), false);
+    connection.read(this.#handlers);
+    this.#handlers.onConnect(connection);
+  }
+
+  onData(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+
+  onClose(error: string | undefined): void {
+    this.#handlers.onClose(error);
+  }
+}
 
 /** Plain TCP, or a connection within the process. */
-function plainTransport(keepAliveMs: number, find: FindInternal): Transport {
+function plainTransport(keepAlive: KeepAlive | undefined, find: FindInternal): Transport {
   return {
     isTls: false,
-    connect(host: Host, { timeoutMs, bind, address = host.address }: ConnectOptions, handlers: TransportHandlers) {
+    connect(host: Host, { timeoutMs, bind, preface, address = host.address }: ConnectOptions, handlers: TransportHandlers) {
       if (internalListenerOf(address) !== undefined) return connectInternal(find, address, NOTHING_PASSED, timeoutMs, handlers);
-      connectTcp(address, { timeoutMs, keepAliveMs, ...(bind === undefined ? {} : { bind }) }, handlers);
+      const begin = preface === undefined ? handlers : new Prefaced(preface, handlers);
+      connectTcp(address, { timeoutMs, keepAlive, ...(bind === undefined ? {} : { bind }) }, begin);
     },
   };
 }
 
-function keepAliveMs(config: ClusterProto): number {
-  const keepAlive = config.upstreamConnectionOptions?.tcpKeepalive;
-  return keepAlive === undefined ? 0 : (keepAlive.keepaliveTime ?? KEEPALIVE_SECONDS) * 1000;
+function readKeepAlive(config: ClusterProto): KeepAlive | undefined {
+  const settings = config.upstreamConnectionOptions?.tcpKeepalive;
+  if (settings === undefined) return undefined;
+  const { keepaliveTime, keepaliveInterval, keepaliveProbes } = settings;
+  return {
+    idleMs: keepaliveTime === undefined ? SYSTEM_KEEP_ALIVE.idleMs : keepaliveTime * 1000,
+    intervalMs: keepaliveInterval === undefined ? SYSTEM_KEEP_ALIVE.intervalMs : keepaliveInterval * 1000,
+    probes: keepaliveProbes ?? SYSTEM_KEEP_ALIVE.probes,
+  };
 }
 
 /**
  * Builds the transports of a cluster: `transport_socket` and `transport_socket_matches`. `path` is the cluster's.
- * Throws ConfigError for other sockets than raw_buffer, tls and internal_upstream.
+ * Throws ConfigError for sockets that Tulle does not have.
  */
 export function buildTransports(config: ClusterProto, path: string, scope: TransportScope): Transports {
   const { stats, secrets, checksSni } = scope;
-  const keepAlive = keepAliveMs(config);
+  const keepAlive = readKeepAlive(config);
   const findInternal = scope.findInternal ?? (() => undefined);
   const plain = plainTransport(keepAlive, findInternal);
   const secured: TlsTransport[] = [];
@@ -83,8 +116,17 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
       const inner = build(message.transportSocket, `${path}.transport_socket`);
       return internalUpstream(message, path, inner, config.metadata?.filterMetadata ?? {}, findInternal);
     }
+    if (type === ProxyProtocolUpstreamTransportSchema.typeName) {
+      const path = `${at}.typed_config`;
+      const message = decodeTyped(any, ProxyProtocolUpstreamTransportSchema, path);
+      if (message.transportSocket === undefined) throw new ConfigError(`${path}.transport_socket`, 'is missing');
+      return proxyProtocolUpstream(message, path, build(message.transportSocket, `${path}.transport_socket`));
+    }
     if (type !== UpstreamTlsContextSchema.typeName)
-      throw new ConfigError(`${at}.typed_config`, `${type || 'nothing'}: only raw_buffer, tls and internal_upstream are supported`);
+      throw new ConfigError(
+        `${at}.typed_config`,
+        `${type || 'nothing'}: only raw_buffer, tls, internal_upstream and upstream_proxy_protocol are supported`,
+      );
     const tlsPath = `${at}.typed_config`;
     const context = decodeTyped(any, UpstreamTlsContextSchema, tlsPath);
     const transport = new TlsTransport(context, tlsPath, {
@@ -92,7 +134,7 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
       secrets,
       usesHostname: scope.serverNameOf !== undefined,
       checksSni,
-      keepAliveMs: keepAlive,
+      keepAlive,
       usedBy: `cluster.${config.name}`,
     });
     secured.push(transport);

@@ -34,7 +34,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',
   'xds.core.v3.TypedExtensionConfig': 'name typed_config',
   'envoy.config.core.v3.BackoffStrategy': 'base_interval max_interval',
-  'envoy.config.core.v3.TcpKeepalive': 'keepalive_time -keepalive_probes -keepalive_interval',
+  'envoy.config.core.v3.TcpKeepalive': 'keepalive_time keepalive_probes keepalive_interval',
   'envoy.type.matcher.v3.ListStringMatcher': 'patterns',
   'envoy.type.matcher.v3.StringMatcher': 'exact prefix suffix safe_regex contains ignore_case',
   'envoy.type.matcher.v3.RegexMatcher': 'regex -google_re2',
@@ -96,11 +96,12 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet': 'rules',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': '',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol':
-    'rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix',
+    'rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix pass_through_tlvs',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair': 'metadata_namespace key',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'enable_ja3_fingerprinting enable_ja4_fingerprinting -initial_read_buffer_size',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': '',
+  'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',
 
   // network filters
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
@@ -151,6 +152,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.TlvEntry': 'type value format_string',
   'envoy.config.core.v3.ProxyProtocolConfig': 'version pass_through_tlvs added_tlvs',
   'envoy.config.core.v3.ProxyProtocolPassThroughTLVs': 'match_type tlv_type',
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': 'config transport_socket',
   'envoy.type.v3.HashPolicy': 'source_ip filter_state',
   'envoy.type.v3.HashPolicy.FilterState': 'key',
   'envoy.type.v3.HashPolicy.SourceIp': '',

@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
+import type { KeepAlive } from '../../net/keep-alive.ts';
 import { wrapTls } from '../../net/socket-connection.ts';
 import { altNamesOf, peerCertificate } from '../../net/peer-certificate.ts';
 import { createTlsContext } from '../../net/tls-context.ts';
@@ -61,7 +62,7 @@ export interface UpstreamScope {
   readonly secrets: SecretStore;
   readonly usesHostname: boolean;
   readonly checksSni: boolean;
-  readonly keepAliveMs: number;
+  readonly keepAlive: KeepAlive | undefined;
   /** `cluster.<name>`, for lists of certificates. */
   readonly usedBy?: string;
 }
@@ -73,7 +74,7 @@ export class TlsTransport implements Transport {
   readonly #settings: TlsSettings;
   readonly #usesHostname: boolean;
   readonly #checksSni: boolean;
-  readonly #keepAliveMs: number;
+  readonly #keepAlive: KeepAlive | undefined;
   readonly #resumes: boolean;
   readonly #source: ContextSource;
   readonly #stats: StatsScope;
@@ -91,7 +92,7 @@ export class TlsTransport implements Transport {
     if (config.autoHostSni && config.sni !== '') throw new ConfigError(`${path}.auto_host_sni`, 'cannot stand beside sni');
     this.#usesHostname = scope.usesHostname || config.autoHostSni;
     this.#checksSni = scope.checksSni;
-    this.#keepAliveMs = scope.keepAliveMs;
+    this.#keepAlive = scope.keepAlive;
     this.#resumes = (config.maxSessionKeys ?? 1) > 0;
     this.#stats = scope.stats;
     this.#source = new ContextSource(this.#settings, {
@@ -168,12 +169,13 @@ export class TlsTransport implements Transport {
       {
         address: host.address,
         bind: options.bind,
+        preface: options.preface,
         context: current.context,
         serverName,
         alpn: this.#offer(options),
         session: former?.bytes,
         timeoutMs: options.timeoutMs,
-        keepAliveMs: this.#keepAliveMs,
+        keepAlive: this.#keepAlive,
       },
       {
         onFailure: (kind, reason) => this.#failed(dial, kind, reason),
