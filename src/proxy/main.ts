@@ -205,7 +205,7 @@ class Proxy implements RunningProxy {
 
   /** Takes the place of the predecessor, which drains from now on. */
   async #replace(): Promise<void> {
-    const { predecessor, predecessorEndsWithinMs = Infinity, log } = this.#options;
+    const { predecessor, predecessorEndsWithinMs, log } = this.#options;
     if (predecessor === undefined) return;
     const { stats } = this.#assembly;
     await this.#startAdmin();

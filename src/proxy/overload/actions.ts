@@ -38,7 +38,8 @@ function shrinkHeap(stats: StatsScope): Act {
 
 function readScale({ timer, overloadAdjust }: ScaleTimer, path: string): readonly [ScaledTimer, ScaledTimeout] {
   const kind = SCALED.get(timer);
-  if (kind === undefined) throw new ConfigError(`${path}.timer`, `${timer} is not supported by Tulle; those of idle connections and streams are`);
+  if (kind === undefined)
+    throw new ConfigError(`${path}.timer`, `${timer} is not supported by Tulle; those of idle connections and streams are`);
   if (overloadAdjust.case === undefined) throw new ConfigError(path, 'has neither min_timeout nor min_scale');
   if (overloadAdjust.case === 'minTimeout') {
     const leastMs = durationMs(overloadAdjust.value, 0);

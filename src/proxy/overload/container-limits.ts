@@ -24,7 +24,9 @@ function memoryFiles(root: string): { readonly limits: readonly string[]; readon
   const folders = own === '/' ? [root] : [`${root}${own}`, root];
   return {
     limits: [...folders.map((folder) => `${folder}/memory.max`), `${root}/memory/memory.limit_in_bytes`],
-    usage: folders.map((folder) => `${folder}/memory.current`).find((file) => read(file) !== undefined) ?? `${root}/memory/memory.usage_in_bytes`,
+    usage:
+      folders.map((folder) => `${folder}/memory.current`).find((file) => read(file) !== undefined) ??
+      `${root}/memory/memory.usage_in_bytes`,
   };
 }
 

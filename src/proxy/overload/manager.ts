@@ -65,7 +65,8 @@ export class OverloadManager {
   constructor(config: OverloadManagerProto | undefined, { stats, clock, log, loops }: OverloadScope) {
     this.#clock = clock;
     this.#log = log;
-    const settings: OverloadSettings = config === undefined ? defaultOverload(this.state, stats) : readOverloadManager(config, this.state, stats);
+    const settings: OverloadSettings =
+      config === undefined ? defaultOverload(this.state, stats) : readOverloadManager(config, this.state, stats);
     for (const [name, monitor] of settings.monitors) {
       if (monitor.kind === 'read') this.#resources.set(name, new Resource(name, monitor.read, stats));
       else {

@@ -25,13 +25,20 @@ export interface OverloadSettings {
 const REFRESH_MS = 1000;
 const PATH = 'overload_manager';
 
-function readAction(config: OverloadAction, path: string, monitors: ReadonlyMap<string, Monitor>, overload: Overload, stats: StatsScope): ActionSettings {
+function readAction(
+  config: OverloadAction,
+  path: string,
+  monitors: ReadonlyMap<string, Monitor>,
+  overload: Overload,
+  stats: StatsScope,
+): ActionSettings {
   const own = stats.scope(`overload.${config.name}`);
   const triggers = config.triggers.map((trigger, i) => {
     const at = `${path}.triggers[${i}]`;
     const monitor = monitors.get(trigger.name);
     if (monitor === undefined) throw new ConfigError(`${at}.name`, `there is no resource monitor ${trigger.name}`);
-    if (monitor.kind === 'connections') throw new ConfigError(`${at}.name`, `${trigger.name} closes connections by itself, and triggers nothing`);
+    if (monitor.kind === 'connections')
+      throw new ConfigError(`${at}.name`, `${trigger.name} closes connections by itself, and triggers nothing`);
     return [trigger.name, readTrigger(trigger, at)] as const;
   });
   if (triggers.length === 0) throw new ConfigError(`${path}.triggers`, 'is empty');

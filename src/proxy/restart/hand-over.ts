@@ -8,7 +8,16 @@ import { sendDescriptors } from '../../net/descriptor-passing.ts';
 import { descriptorOf } from '../../net/socket-handle.ts';
 import type { PassedSocket } from '../listener/main-sockets.ts';
 import type { CountedElsewhere } from '../telemetry/registry.ts';
-import { type Counters, lineReader, MARK_DESCRIPTORS, MARK_END, type Passing, type Ready, RESTART_VERSION, type WorkloadHealth } from './protocol.ts';
+import {
+  type Counters,
+  lineReader,
+  MARK_DESCRIPTORS,
+  MARK_END,
+  type Passing,
+  type Ready,
+  RESTART_VERSION,
+  type WorkloadHealth,
+} from './protocol.ts';
 
 export interface HandOverOptions {
   readonly sockets: () => readonly PassedSocket[];
@@ -93,7 +102,7 @@ export class HandOver {
     if (this.#successor !== undefined) return;
     this.#successor = socket;
     void this.#sendCounters(socket);
-    this.#options.onReady(message.endsWithinMs);
+    this.#options.onReady(message.endsWithinMs ?? Infinity);
   }
 
   async #sendCounters(socket: net.Socket): Promise<void> {

@@ -35,8 +35,8 @@ export interface Passing {
 /** The successor serves. */
 export interface Ready {
   readonly event: 'ready';
-  /** How long the other may go on, in milliseconds. */
-  readonly endsWithinMs: number;
+  /** How long the other may go on, in milliseconds; as long as it drains where absent. */
+  readonly endsWithinMs?: number | undefined;
 }
 
 /** Counters by their scopes, or with labels. */

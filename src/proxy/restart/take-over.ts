@@ -23,7 +23,7 @@ export interface Predecessor {
   readonly sockets: readonly PassedSocket[];
   readonly health: WorkloadHealth;
   /** This proxy serves: the other is to leave within that time. `onCounters` gets what it has counted, and counts until it ends. */
-  ready(endsWithinMs: number, onCounters: (counters: readonly CountedElsewhere[]) => void): void;
+  ready(endsWithinMs: number | undefined, onCounters: (counters: readonly CountedElsewhere[]) => void): void;
   /** Leaves the other as it is. */
   close(): void;
 }
@@ -84,7 +84,8 @@ async function accept(socket: net.Socket): Promise<Predecessor> {
   const descriptors = await receiveAll(socket);
   const lines: Lines = { onLine() {} };
   const passing = JSON.parse(await firstLine(socket, lines)) as Passing;
-  if (passing.version !== RESTART_VERSION) throw new Error(`it speaks version ${passing.version} of the restart protocol, not ${RESTART_VERSION}`);
+  if (passing.version !== RESTART_VERSION)
+    throw new Error(`it speaks version ${passing.version} of the restart protocol, not ${RESTART_VERSION}`);
   return {
     pid: passing.pid,
     health: passing.health,

@@ -104,10 +104,14 @@ export class WorkerPool {
     const { entry, start, configuration } = this.#options;
     loop.sinceMs = performance.now();
     loop.isDrained = false;
-    loop.thread = new WorkerThread(entry, { ...start, loop: loop.number }, {
-      onMessage: (message) => this.#onMessage(loop, message),
-      onEnd: (error) => this.#onEnd(loop, error),
-    });
+    loop.thread = new WorkerThread(
+      entry,
+      { ...start, loop: loop.number },
+      {
+        onMessage: (message) => this.#onMessage(loop, message),
+        onEnd: (error) => this.#onEnd(loop, error),
+      },
+    );
     for (const message of [...(configuration()?.secrets() ?? []), ...this.#standing.values()]) loop.thread.send(message);
   }
 

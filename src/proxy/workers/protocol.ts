@@ -20,7 +20,12 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  | { readonly kind: 'resources'; readonly typeUrl: string; readonly resources: readonly AdsResource[]; readonly removed: readonly string[] }
+  | {
+      readonly kind: 'resources';
+      readonly typeUrl: string;
+      readonly resources: readonly AdsResource[];
+      readonly removed: readonly string[];
+    }
   | { readonly kind: 'secret'; readonly name: string; readonly value: SecretValue }
   | { readonly kind: 'source'; readonly id: number; readonly source: ListenSource | string }
   | { readonly kind: 'health'; readonly isHealthy: boolean }

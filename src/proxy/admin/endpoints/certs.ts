@@ -1,45 +1,55 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
+import { altNamesOf, issuerOf, serialOf, subjectOf } from '../../../net/peer-certificate.ts';
+import { readOcspResponse } from '../../../wire/x509/ocsp-response.ts';
+import { certificatesOf } from '../../tls/chain.ts';
 import { type AdminEndpoint, json } from '../endpoint.ts';
 
-const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const DAY_MS = 86_400_000;
 
-/** `URI:spiffe://a, DNS:b` as Envoy's list of one-field objects; kinds that it does not list are left out. */
-function alternativeNames(names: string): object[] {
-  const kinds: Readonly<Record<string, string>> = { URI: 'uri', DNS: 'dns', 'IP Address': 'ip_address' };
-  return names.split(', ').flatMap((entry) => {
-    const colon = entry.indexOf(':');
-    const kind = kinds[entry.slice(0, colon)];
-    return kind === undefined ? [] : [{ [kind]: entry.slice(colon + 1) }];
-  });
+/** Names as Envoy lists them: objects of one field each. */
+function alternativeNames(certificate: X509Certificate): object[] {
+  const { uris, dns, ips } = altNamesOf(certificate);
+  return [...uris.map((uri) => ({ uri })), ...dns.map((name) => ({ dns: name })), ...ips.map((address) => ({ ip_address: address }))];
 }
 
-function details(pem: string, name: string): object {
-  const certificate = new X509Certificate(pem);
-  const expires = new Date(certificate.validTo);
+function ocspDetails(staple: Uint8Array | undefined): object {
+  const response = staple === undefined ? '' : readOcspResponse(staple);
+  if (typeof response === 'string') return {};
+  const { fromMs, untilMs } = response;
+  const expiration = Number.isFinite(untilMs) ? { expiration: new Date(untilMs).toISOString() } : {};
+  return { ocsp_details: { valid_from: new Date(fromMs).toISOString(), ...expiration } };
+}
+
+function details(certificate: X509Certificate, name: string, staple: Uint8Array | undefined): object {
+  const expires = certificate.validToDate;
   return {
     path: name,
-    serial_number: certificate.serialNumber.toLowerCase(),
-    subject_alt_names: alternativeNames(certificate.subjectAltName ?? ''),
+    serial_number: serialOf(certificate),
+    subject_alt_names: alternativeNames(certificate),
     days_until_expiration: String(Math.max(0, Math.floor((expires.getTime() - Date.now()) / DAY_MS))),
-    valid_from: new Date(certificate.validFrom).toISOString(),
+    valid_from: certificate.validFromDate.toISOString(),
     expiration_time: expires.toISOString(),
+    ...ocspDetails(staple),
+    subject: subjectOf(certificate),
+    issuer: issuerOf(certificate),
   };
 }
 
-function chain(pem: string | undefined, name: string): object[] {
-  return [...(pem ?? '').matchAll(PEM)].map(([block]) => details(block, name));
-}
-
-/** `/certs`: the certificates in use and until when they hold, in the shape of envoy.admin.v3.Certificates; no keys. */
+/**
+ * `/certs`: the certificates in use and until when they hold, in the shape of envoy.admin.v3.Certificates; no keys. Beside
+ * Envoy's fields it tells subjects, issuers, and who uses them.
+ */
 export const certs: AdminEndpoint = {
   path: '/certs',
   method: 'GET',
   help: 'print certs on machine',
   handle(_query, proxy) {
-    const certificates = proxy.secrets().map(({ name, keyPair, trust }) => ({
-      ca_cert: chain(trust?.roots, name),
-      cert_chain: chain(keyPair?.certificateChain, name),
+    const certificates = proxy.certificates().map(({ name, usedBy, roots, chains, staples }) => ({
+      ca_cert: certificatesOf(roots).map((each) => details(each, name, undefined)),
+      cert_chain: chains.flatMap((chain, at) =>
+        certificatesOf(chain).map((each, i) => details(each, name, i === 0 ? staples[at] : undefined)),
+      ),
+      used_by: usedBy,
     }));
     return json({ certificates });
   },
