@@ -91,6 +91,45 @@ for (const mode of ['explicit', 'transparent'] as const) {
   });
 }
 
+const denying = (rule: string): string => `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: denied, namespace: office }
+spec:
+  selector: { matchLabels: { app: notes } }
+  action: DENY
+  rules: [${rule}]
+`;
+
+test('policies hold for what tunnels carry', { timeout: 120_000 }, async (t) => {
+  const mesh = await startNotes(t, 'explicit');
+  const editor = await idOf(mesh, 'editor');
+  await noted(mesh, editor);
+  for (const { name, rule, isDenied } of [
+    { name: 'namespace', rule: '{ from: [{ source: { namespaces: [office] } }] }', isDenied: true },
+    { name: 'another namespace', rule: '{ from: [{ source: { namespaces: [outside] } }] }', isDenied: false },
+    { name: 'port', rule: '{ to: [{ operation: { ports: ["7000"] } }] }', isDenied: true },
+    { name: 'another port', rule: '{ to: [{ operation: { ports: ["7001"] } }] }', isDenied: false },
+    { name: 'address', rule: '{ from: [{ source: { ipBlocks: [127.0.0.0/8] } }] }', isDenied: true },
+    { name: 'another principal', rule: '{ from: [{ source: { principals: [cluster.local/ns/office/sa/stranger] } }] }', isDenied: false },
+    { name: 'service account', rule: '{ from: [{ source: { serviceAccounts: [office/editor] } }] }', isDenied: true },
+  ]) {
+    await t.test(name, async () => {
+      mesh.write('denied.yaml', denying(rule));
+      const want = isDenied ? '0 of 20 noted' : '20 of 20 noted';
+      const before = batches(mesh, editor).length;
+      // a batch may be on its way while the policy is
+      await mesh.until(
+        want,
+        () =>
+          batches(mesh, editor)
+            .slice(before + 1)
+            .includes(want),
+        { timeoutMs: START_MS },
+      );
+    });
+  }
+});
+
 const DISABLED = `apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: { name: plain-notes, namespace: office }

@@ -78,7 +78,7 @@ function stateValue(key: string, inlineString: string, factoryKey = ''): FilterS
 const connectAuthority = extension('envoy.filters.http.set_filter_state', SetFilterStateSchema, {
   onRequestHeaders: [
     stateValue(`${ORIGINAL_DST}.local_ip`, '%REQ(:AUTHORITY)%'),
-    stateValue(`${ORIGINAL_DST}.remote_ip`, '%DOWNSTREAM_REMOTE_ADDRESS%'),
+    stateValue(`${ORIGINAL_DST}.remote_ip`, '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%'),
     stateValue(PEER_PRINCIPAL, '%DOWNSTREAM_PEER_URI_SAN%', 'envoy.string'),
     stateValue(LOCAL_PRINCIPAL, '%DOWNSTREAM_LOCAL_URI_SAN%', 'envoy.string'),
     stateValue(BAGGAGE_STATE, '%REQ(BAGGAGE)%', 'envoy.string'),
