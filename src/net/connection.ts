@@ -23,7 +23,7 @@ export interface Connection {
   gatherWrites(beforeWrite?: () => void): void;
   /** Ends our side after what was written (half-close); `onDrain` follows once all of it has left. */
   end(): void;
-  /** Bytes that the kernel has not taken above which `write...` says false; 64 KiB unless said otherwise. */
+  /** Bytes that the kernel has not taken above which `write...` says false; 256 KiB unless said otherwise. */
   limitBuffer?(bytes: number): void;
   /** Closes at once; `reason` is kept for logs. With `reset` the peer gets RST. */
   destroy(reason?: string, reset?: boolean): void;

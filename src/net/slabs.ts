@@ -5,8 +5,8 @@
 import { Buffer } from 'node:buffer';
 
 /** One read of the shared buffer, and what HTTP/2 or chunks put around its pieces. */
-export const SLAB_BYTES = 65 * 1024;
-const SLABS_KEPT_MAX = 16;
+export const SLAB_BYTES = 257 * 1024;
+const SLABS_KEPT_MAX = 4;
 
 const free: Buffer[] = [];
 

@@ -32,6 +32,12 @@ export const DIFFERENCES = {
       'counts it as connected once somebody reads it: for a TCP proxy, once that has an upstream itself; else it is a connect failure (UF, URX)',
     why: 'another host can be tried, and outlier detection sees the failure',
   },
+  rbacBeforeData: {
+    area: 'connections',
+    envoy: 'authorizes a TCP connection when its client first says something, after its server may have said something',
+    tulle: 'authorizes it before it connects to the server',
+    why: 'a client that is denied learns nothing, not even a greeting',
+  },
   proxyDatagrams: {
     area: 'connections',
     envoy: 'takes a PROXY protocol header that tells of a datagram for one of a connection',

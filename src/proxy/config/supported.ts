@@ -99,7 +99,8 @@ const ROWS: Readonly<Record<string, string>> = {
     'rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix pass_through_tlvs',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair': 'metadata_namespace key',
-  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'enable_ja3_fingerprinting enable_ja4_fingerprinting -initial_read_buffer_size',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector':
+    'enable_ja3_fingerprinting enable_ja4_fingerprinting -initial_read_buffer_size',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': '',
   'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',
 
@@ -152,7 +153,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.TlvEntry': 'type value format_string',
   'envoy.config.core.v3.ProxyProtocolConfig': 'version pass_through_tlvs added_tlvs',
   'envoy.config.core.v3.ProxyProtocolPassThroughTLVs': 'match_type tlv_type',
-  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': 'config transport_socket',
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': 'config transport_socket -tlv_as_pool_key',
   'envoy.type.v3.HashPolicy': 'source_ip filter_state',
   'envoy.type.v3.HashPolicy.FilterState': 'key',
   'envoy.type.v3.HashPolicy.SourceIp': '',
@@ -350,7 +351,7 @@ const ROWS: Readonly<Record<string, string>> = {
     'max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect response_headers_to_copy',
   'envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute': 'name value',
   'envoy.config.route.v3.RouteAction.HashPolicy.FilterState': 'key',
-  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'allow_post',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'proxy_protocol_config allow_post',
   'envoy.config.route.v3.RetryPolicy.RetryPriority': 'name typed_config',
   'envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff': 'reset_headers max_interval',
   'envoy.config.route.v3.RetryPolicy.ResetHeader': 'name format',
@@ -490,8 +491,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': 'keys',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig': 'trust_domains',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain': 'name trust_bundle',
-  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate':
-    'certificate_chain private_key password pkcs12 ocsp_staple watched_directory',
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key password pkcs12 ocsp_staple watched_directory',
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
     'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms compliance_policies',
 

@@ -5,14 +5,17 @@ import { type Incoming, incomingPair } from '../../net/incoming.ts';
 import { plainHost, restoreDestination } from '../../net/original-destination.ts';
 import type { PassedOn } from '../cluster/internal-dial.ts';
 import type { NetworkScope } from '../network/filter.ts';
+import type { Overload } from '../overload/overload.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { WarmWaiters } from '../warm-waiters.ts';
 import { Acceptor, type AcceptTarget } from './acceptor.ts';
 import type { ChainMatcher } from './chain-match.ts';
 import { ConnectionRunner } from './connection-runner.ts';
+import { DrainState } from './drain-state.ts';
 import type { FilterChain, ParsedChain } from './filter-chain.ts';
 import type { Inspection } from './inspect.ts';
+import { socketKey } from './listen-sockets.ts';
 import type { ListenerFilters } from './listener-filters.ts';
 import { internalDestination } from './internal-destination.ts';
 import type { AcceptedSocket, ListenerScope, RuntimeListener } from './listener-scope.ts';
@@ -46,6 +49,9 @@ export interface ListenerSettings {
   readonly chains: readonly ParsedChain[];
   readonly defaultChain: ParsedChain | undefined;
   readonly accessLog: AccessLogger;
+  /** `bypass_overload_manager`, and `ignore_global_conn_limit`. */
+  readonly bypassesOverload: boolean;
+  readonly ignoresConnectionLimit: boolean;
 }
 
 interface Scope extends ListenerScope {
@@ -68,8 +74,8 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   readonly #runner: ConnectionRunner;
   readonly #filterHost: FilterHost;
   #acceptors: Acceptor[] = [];
-  #isDraining = false;
-  readonly #whenDraining = new Set<() => void>();
+  readonly #drain: DrainState;
+  #unwatch: (() => void) | undefined = undefined;
   readonly #waiters = new WarmWaiters(() => this.isWarm);
 
   constructor(settings: ListenerSettings, scope: Scope) {
@@ -78,12 +84,15 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     this.addresses = settings.binds.map((bind) => bind.address);
     this.#settings = settings;
     this.#scope = scope;
+    const { clock, random } = scope;
+    this.#drain = new DrainState({ options: scope.drain, nowMs: () => clock.monotonicMs(), random });
     const networkScope: NetworkScope = {
       ...scope,
+      overload: settings.bypassesOverload ? undefined : scope.overload,
       direction: settings.direction,
       listenerMetadata: settings.metadata,
-      isDraining: () => this.#isDraining || (settings.drainsOnFailure && scope.isFailingHealthChecks?.() === true),
-      whenDraining: this.#whenDraining,
+      isDraining: () => this.#drain.isDraining() || (settings.drainsOnFailure && scope.isFailingHealthChecks?.() === true),
+      whenDraining: this.#drain.whenDraining,
     };
     const make = (chain: ParsedChain): FilterChain => ({
       name: chain.name,
@@ -101,11 +110,13 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
       stats: scope.listenerStats,
       accessLog: settings.accessLog,
     });
-    const { proxyProtocol } = settings.filters;
+    const { proxyProtocol, rateLimit } = settings.filters;
+    const limited = rateLimit && scope.stats.scope(`listener_local_ratelimit.${rateLimit.limit.statPrefix}`).counter('rate_limited');
     this.#filterHost = {
       filters: settings.filters,
       clock: scope.clock,
       proxyProtocolStats: proxyProtocol && new ProxyProtocolStats(scope.stats, proxyProtocol.settings.statPrefix),
+      rateLimited: limited && ((): void => void limited.value++),
       count: (name) => this.#count(name),
       onReady: (accepted, inspection) => this.#route(accepted, inspection),
       onClosed: (accepted) => this.#runner.onEarlyEnd(accepted),
@@ -150,6 +161,14 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     if (previous instanceof BoundListener) previous.#acceptors = previous.#acceptors.filter((acceptor) => !adopted.includes(acceptor));
     this.#acceptors = [...adopted, ...fresh];
     for (const acceptor of this.#acceptors) acceptor.target = this;
+    if (!this.#settings.bypassesOverload) this.#watchLoad();
+  }
+
+  /** Under load new connections wait in the kernel's queue. */
+  #watchLoad(): void {
+    this.#unwatch = this.#scope.overload?.watchAccepting((isAccepting) => {
+      for (const acceptor of this.#acceptors) acceptor.isAccepting = isAccepting;
+    });
   }
 
   #acceptorOf(bind: BindAddress): Acceptor | undefined {
@@ -157,17 +176,23 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   }
 
   async #listen(bind: BindAddress): Promise<Acceptor> {
-    const acceptor = new Acceptor(bind.address, { backlog: this.#settings.backlog, isDualStack: bind.isDualStack });
+    const { backlog } = this.#settings;
+    const { sockets } = this.#scope;
+    const key = socketKey(this.name, bind.address);
+    const acceptor = new Acceptor(bind.address, { backlog, isDualStack: bind.isDualStack, key, sockets });
     // connections that come between the first and the last address wait here
     acceptor.target = this;
     await acceptor.listen(bind.path);
     return acceptor;
   }
 
+  askToLeave(): void {
+    this.#drain.begin();
+  }
+
   drain(): void {
-    this.#isDraining = true;
-    for (const tell of this.#whenDraining) tell();
-    this.#whenDraining.clear();
+    this.#drain.begin();
+    this.#unwatch?.();
     for (const acceptor of this.#acceptors) acceptor.close();
     this.#acceptors = [];
   }
@@ -182,17 +207,34 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
 
   /** A connection to one of our own addresses: `known`, where the acceptor knows which. */
   onIncoming(incoming: Incoming, known: NetAddress | undefined): void {
+    if (this.#scope.overload !== undefined && this.#sheds(this.#scope.overload)) {
+      incoming.destroy();
+      return;
+    }
     const local = known ?? plain(incoming.local);
     const wanted = this.#restore(incoming, local);
     const isRedirected = wanted.host !== local.host || wanted.port !== local.port;
-    this.accept({ incoming, remote: plain(incoming.remote), local: wanted, isRedirected });
+    this.accept({ incoming, remote: plain(incoming.remote), local: wanted, isRedirected, directLocal: isRedirected ? local : undefined });
+  }
+
+  /** Whether a new connection is too much for the proxy, counted. */
+  #sheds(overload: Overload): boolean {
+    const { bypassesOverload, ignoresConnectionLimit } = this.#settings;
+    if (!bypassesOverload && overload.rejectedShare > 0 && this.#scope.random() < overload.rejectedShare) {
+      this.#count('downstream_cx_overload_reject');
+      return true;
+    }
+    if (ignoresConnectionLimit || !overload.isFull) return false;
+    this.#count('downstream_global_cx_overflow');
+    return true;
   }
 
   #restore(incoming: Incoming, local: NetAddress): NetAddress {
     if (this.#settings.filters.originalDst?.(local.port) !== true) return local;
     try {
-      const { restoreDestination: restore = restoreDestination } = this.#scope;
-      return restore(incoming) ?? local;
+      const restored =
+        this.#scope.restoreDestination === undefined ? restoreDestination(incoming) : this.#scope.restoreDestination(incoming);
+      return restored ?? local;
     } catch (error) {
       this.#scope.log.warn('the original destination cannot be restored', { listener: this.name, error: messageOf(error) });
       return local;

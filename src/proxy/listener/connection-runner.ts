@@ -143,6 +143,8 @@ export class ConnectionRunner {
       listenerName: this.#scope.listenerName,
       filterChainName,
       metadata: accepted.metadata,
+      proxyTlvs: accepted.proxyTlvs,
+      directLocal: accepted.directLocal,
       ...stateFrom(accepted.state),
       memo: new Map(),
     };

@@ -5,6 +5,7 @@ import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { Listener as ListenerProto } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { ListenerFilter, ListenerFilterChainMatchPredicate } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
+import { LocalRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import {
@@ -12,10 +13,16 @@ import {
   TlsInspectorSchema,
 } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import type { Fingerprints } from '../tls/hello-fingerprint.ts';
+import { type ListenerRateLimit, readListenerRateLimit } from './local-rate-limit.ts';
 import { type ProxyProtocolSettings, readProxyProtocol } from './proxy-protocol.ts';
 
 /** True where a filter is to run for a connection to this port. */
 type PortPredicate = (destinationPort: number) => boolean;
+
+interface RateLimitFilter {
+  readonly runs: PortPredicate;
+  readonly limit: ListenerRateLimit;
+}
 
 interface ProxyProtocolFilter {
   readonly runs: PortPredicate;
@@ -28,6 +35,8 @@ interface ProxyProtocolFilter {
 export interface ListenerFilters {
   readonly originalDst: PortPredicate | undefined;
   readonly proxyProtocol: ProxyProtocolFilter | undefined;
+  /** Comes before all that read. */
+  readonly rateLimit: RateLimitFilter | undefined;
   readonly tlsInspector: PortPredicate | undefined;
   /** What `tls_inspector` is to make of a ClientHello; undefined: nothing. */
   readonly fingerprints: Fingerprints | undefined;
@@ -44,6 +53,7 @@ const KINDS = [
   ['originalDst', OriginalDstSchema, 'envoy.filters.listener.original_dst'],
   ['proxyProtocol', ProxyProtocolSchema, 'envoy.filters.listener.proxy_protocol'],
   ['tlsInspector', TlsInspectorSchema, 'envoy.filters.listener.tls_inspector'],
+  ['rateLimit', LocalRateLimitSchema, 'envoy.filters.listener.local_ratelimit'],
   ['httpInspector', HttpInspectorSchema, 'envoy.filters.listener.http_inspector'],
 ] as const;
 
@@ -79,6 +89,7 @@ interface Entry {
   readonly kind: Kind;
   readonly runs: PortPredicate;
   readonly proxyProtocol: ProxyProtocolSettings | undefined;
+  readonly rateLimit: ListenerRateLimit | undefined;
   readonly fingerprints: Fingerprints | undefined;
 }
 
@@ -102,6 +113,7 @@ function readFilter(filter: ListenerFilter, path: string): Entry {
     kind,
     runs: disabled === undefined ? () => true : (port) => !disabled(port),
     proxyProtocol: isMessage(message, ProxyProtocolSchema) ? readProxyProtocol(message, at) : undefined,
+    rateLimit: isMessage(message, LocalRateLimitSchema) ? readListenerRateLimit(message, at) : undefined,
     fingerprints: isMessage(message, TlsInspectorSchema) ? readFingerprints(message) : undefined,
   };
 }
@@ -110,10 +122,11 @@ function readFilter(filter: ListenerFilter, path: string): Entry {
 export function readListenerFilters(config: ListenerProto, path: string): ListenerFilters {
   const found: { -readonly [Key in Kind]?: PortPredicate } = {};
   let proxyProtocol: ListenerFilters['proxyProtocol'];
+  let rateLimit: ListenerFilters['rateLimit'];
   let fingerprints: Fingerprints | undefined;
   for (const [i, filter] of config.listenerFilters.entries()) {
     const at = `${path}.listener_filters[${i}]`;
-    const { kind, runs, proxyProtocol: settings, fingerprints: wanted } = readFilter(filter, at);
+    const { kind, runs, proxyProtocol: settings, rateLimit: limit, fingerprints: wanted } = readFilter(filter, at);
     fingerprints ??= wanted;
     if (found[kind] !== undefined) throw new ConfigError(at, `${filter.name} stands there twice`);
     if (settings !== undefined) {
@@ -121,12 +134,14 @@ export function readListenerFilters(config: ListenerProto, path: string): Listen
         throw new ConfigError(at, `${filter.name} must stand before tls_inspector and http_inspector: they would see its header`);
       proxyProtocol = { runs, settings, isBeforeOriginalDst: found.originalDst === undefined };
     }
+    if (limit !== undefined) rateLimit = { runs, limit };
     found[kind] = runs;
   }
   return {
     // Envoy adds the filter to a listener that hands connections over (ListenerImpl::buildOriginalDstListenerFilter)
     originalDst: found.originalDst ?? ((config.useOriginalDst ?? false) ? () => true : undefined),
     proxyProtocol,
+    rateLimit,
     tlsInspector: found.tlsInspector,
     fingerprints,
     httpInspector: found.httpInspector,

@@ -1,4 +1,5 @@
 import type { NetAddress } from '../../net/address.ts';
+import type { ProxyTlv } from '../../wire/proxy-protocol/result.ts';
 import type { Incoming } from '../../net/incoming.ts';
 import type { InternalTarget } from '../cluster/internal-dial.ts';
 import type { DrainOptions } from './drain-state.ts';
@@ -31,6 +32,10 @@ export interface AcceptedSocket {
   /** Where the client wanted to go. */
   readonly local: NetAddress;
   readonly isRedirected: boolean;
+  /** Fields of its header of the PROXY protocol that may go on upstream; undefined: it had no header. */
+  readonly proxyTlvs?: readonly ProxyTlv[] | undefined;
+  /** Our end of the socket; undefined where that is `local`. */
+  readonly directLocal?: NetAddress | undefined;
   /** What listener filters left, by namespace. */
   readonly metadata?: ReadonlyMap<string, unknown> | undefined;
   /** Filter state that an internal upstream has passed on. */

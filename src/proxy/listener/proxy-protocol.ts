@@ -11,6 +11,7 @@ import type {
   ProxyProtocol,
   ProxyProtocol_Rule as Rule,
 } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
+import { readPassThrough } from '../cluster/proxy-protocol-upstream.ts';
 import type { Counter, StatsScope } from '../telemetry/stats.ts';
 import { utf8Text } from './utf8-text.ts';
 
@@ -29,6 +30,8 @@ export interface ProxyProtocolSettings {
   readonly disallowed: ReadonlySet<HeaderVersion>;
   /** By the type of the field. */
   readonly rules: ReadonlyMap<number, MetadataKey>;
+  /** Which fields go on upstream, by their type. */
+  readonly passes: (type: number) => boolean;
   /** '' for none. */
   readonly statPrefix: string;
 }
@@ -67,6 +70,7 @@ export function readProxyProtocol(config: ProxyProtocol, path: string): ProxyPro
     allowsAbsent: config.allowRequestsWithoutProxyProtocol,
     disallowed: new Set(config.disallowedVersions.map((version, i) => readVersion(version, `${path}.disallowed_versions[${i}]`))),
     rules: new Map(config.rules.flatMap((rule, i) => readRule(rule, `${path}.rules[${i}]`))),
+    passes: readPassThrough(config.passThroughTlvs, `${path}.pass_through_tlvs`),
     statPrefix: config.statPrefix,
   };
 }

@@ -11,6 +11,8 @@ export interface FilterHost {
   readonly filters: ListenerFilters;
   readonly clock: Clock;
   readonly proxyProtocolStats: ProxyProtocolStats | undefined;
+  /** Counts a connection beyond the rate. */
+  readonly rateLimited?: (() => void) | undefined;
   /** Counts below the listener's statistics. */
   count(name: string): void;
   /** The filters have seen enough. */
@@ -56,15 +58,16 @@ function look(accepted: AcceptedSocket, host: FilterHost, timeoutMs: number): vo
 /** The socket as the header describes it. */
 function described(accepted: AcceptedSocket, header: ProxyHeader, filter: NonNullable<ListenerFilters['proxyProtocol']>): AcceptedSocket {
   const metadata = metadataOf(header.tlvs, filter.settings) ?? accepted.metadata;
-  if (header.endpoints === undefined) return { ...accepted, metadata };
+  const proxyTlvs = header.tlvs.filter(({ type }) => filter.settings.passes(type));
+  if (header.endpoints === undefined) return { ...accepted, metadata, proxyTlvs };
   const { source, destination } = header.endpoints;
   const directRemote = accepted.directRemote ?? accepted.remote;
-  const from = { ...accepted, metadata, remote: { host: source.address, port: source.port }, directRemote };
+  const from = { ...accepted, metadata, proxyTlvs, remote: { host: source.address, port: source.port }, directRemote };
   // the filter that comes last has the last word
   if (accepted.isRedirected && filter.isBeforeOriginalDst) return from;
   const local = { host: destination.address, port: destination.port };
   const isRedirected = accepted.isRedirected || local.host !== accepted.local.host || local.port !== accepted.local.port;
-  return { ...from, local, isRedirected };
+  return { ...from, local, isRedirected, directLocal: accepted.directLocal ?? accepted.local };
 }
 
 function readHeader(accepted: AcceptedSocket, host: FilterHost, filter: NonNullable<ListenerFilters['proxyProtocol']>): void {
@@ -90,7 +93,16 @@ function readHeader(accepted: AcceptedSocket, host: FilterHost, filter: NonNulla
 
 /** Runs a listener's filters over the first bytes of a paused socket; all of them together have the listener's timeout. */
 export function runListenerFilters(accepted: AcceptedSocket, host: FilterHost): void {
-  const { proxyProtocol, timeoutMs } = host.filters;
+  const { proxyProtocol, rateLimit, timeoutMs } = host.filters;
+  if (
+    rateLimit?.runs(accepted.local.port) === true &&
+    rateLimit.limit.isEnabled &&
+    !rateLimit.limit.bucket.consume(host.clock.monotonicMs())
+  ) {
+    host.rateLimited?.();
+    close(accepted, host);
+    return;
+  }
   if (proxyProtocol?.runs(accepted.local.port) === true) readHeader(accepted, host, proxyProtocol);
   else look(accepted, host, timeoutMs);
 }

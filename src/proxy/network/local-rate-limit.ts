@@ -4,9 +4,13 @@ import {
   LocalRateLimitSchema,
 } from '../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { type BucketSettings, readBucket } from '../http/filters/rate-limit/limiter.ts';
+import { flagBit } from '../http/stream-info.ts';
 import { TokenBucket } from '../http/filters/rate-limit/token-bucket.ts';
 import type { NetworkFilter } from './filter.ts';
 import { refuse } from './refusal.ts';
+
+/** Envoy has no flag of its own for it. */
+const LIMITED = flagBit('URX');
 
 interface RateConfig {
   readonly statPrefix: string;
@@ -50,7 +54,7 @@ export const localRateLimit: NetworkFilter<typeof LocalRateLimitSchema, RateConf
     return (connection, downstream) => {
       if (bucket.consume(clock.monotonicMs())) return true;
       limited.value++;
-      return refuse(connection, downstream, { reason: 'local_ratelimit_close' });
+      return refuse(connection, downstream, { flags: LIMITED, reason: 'local_ratelimit_close_over_limit' });
     };
   },
 };

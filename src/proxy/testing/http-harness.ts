@@ -28,6 +28,7 @@ import { type HttpSettings, readHttpSettings } from '../cluster/http-options.ts'
 import type { DownstreamConnection, PeerTls } from '../listener/connection.ts';
 import type { NetworkScope } from '../network/filter.ts';
 import { httpConnectionManager } from '../network/http-connection-manager.ts';
+import { tcpStreamInfo } from '../network/tcp-stream-info.ts';
 import type { StatsRegistry } from '../telemetry/registry.ts';
 
 interface TestHost extends Host {
@@ -196,7 +197,7 @@ export async function startProxy(
       filterChainName: '',
       memo: new Map(),
     };
-    handler(connection, downstream);
+    handler(connection, downstream, tcpStreamInfo(downstream, systemClock));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

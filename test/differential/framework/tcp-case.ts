@@ -74,7 +74,8 @@ class Listener {
   }
 }
 
-async function connect(target: Target, options: TcpOptions): Promise<net.Socket> {
+/** Connects; gives the client's port too, which a socket forgets when it closes. */
+async function connect(target: Target, options: TcpOptions): Promise<readonly [socket: net.Socket, port: number]> {
   const { port, tls: secret } = target;
   const { hello, from } = options;
   const where = { port, host: '127.0.0.1', allowHalfOpen: true, ...(from === undefined ? {} : { localAddress: from }) };
@@ -86,14 +87,16 @@ async function connect(target: Target, options: TcpOptions): Promise<net.Socket>
     });
     socket.on('error', () => {});
     // broken off before we knew of it, and without a port to know it by
-    return isConnected ? socket : connect(target, options);
+    return isConnected ? [socket, socket.localPort ?? -1] : connect(target, options);
   }
   const { root, certificateChain, privateKey } = secret ?? { root: '', certificateChain: '', privateKey: '' };
   const own = secret === undefined ? {} : { ca: root, cert: certificateChain, key: privateKey };
   const socket = tls.connect({ ...where, ...own, ...hello, rejectUnauthorized: false });
   socket.on('error', () => {});
+  await once(socket, 'connect');
+  const ownPort = socket.localPort ?? -1;
   await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')]).catch(() => {});
-  return socket;
+  return [socket, ownPort];
 }
 
 async function act(socket: net.Socket, listener: Listener, step: Step, port: number): Promise<void> {
@@ -107,8 +110,7 @@ async function act(socket: net.Socket, listener: Listener, step: Step, port: num
 }
 
 async function talk(target: Target, steps: readonly Step[], options: TcpOptions): Promise<Talk> {
-  const socket = await connect(target, options);
-  const port = socket.localPort ?? -1;
+  const [socket, port] = await connect(target, options);
   const listener = new Listener(socket);
   for (const step of steps) await act(socket, listener, step, target.port);
   // what comes after the last step is heard too, until somebody ends
@@ -130,4 +132,25 @@ async function talk(target: Target, steps: readonly Step[], options: TcpOptions)
 /** A case over TCP; what is heard is `answers.0.body`. */
 export function tcp(name: string, steps: readonly Step[], options: TcpOptions = {}): Case {
   return newCase(name, (target) => talk(target, steps, options), options);
+}
+
+/** The case while another connection to the same listener is open, or after one that was. */
+export function beside(each: Case, how: 'while open' | 'after'): Case {
+  return {
+    ...each,
+    async talk(target) {
+      const other = net.connect({ port: target.port, host: '127.0.0.1' });
+      other.on('error', () => {});
+      await once(other, 'connect');
+      // it is to have been counted
+      await sleep(50);
+      if (how === 'after') {
+        other.destroy();
+        await sleep(50);
+      }
+      const said = await each.talk(target);
+      other.destroy();
+      return said;
+    },
+  };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { RBACPerRouteSchema, RBACSchema } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
-import { fakeConnection, fakeNetworkScope, fakeScope, fakeStream, idleConnection } from '../../telemetry/testing/fake-stream.ts';
+import { fakeConnection, fakeInfo, fakeNetworkScope, fakeScope, fakeStream, idleConnection } from '../../telemetry/testing/fake-stream.ts';
 import { RBACSchema as NetworkRbacSchema } from '../../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { rbac as networkRbac } from '../../network/rbac.ts';
 import { CONTINUE, REPLIED } from '../filter.ts';
@@ -83,7 +83,7 @@ for (const [action, isOpen] of [
     const scope = fakeNetworkScope(fakeScope());
     const config = fromJson(NetworkRbacSchema, { statPrefix: 'tcp.', rules: { action, policies: { a: everything } } });
     const check = networkRbac.create(networkRbac.parse(config, 'f'), scope);
-    assert.equal(check(idleConnection({ destroy: (reason) => void reasons.push(reason) }), fakeConnection()), isOpen);
+    assert.equal(check(idleConnection({ destroy: (reason) => void reasons.push(reason) }), fakeConnection(), fakeInfo({})), isOpen);
     assert.deepEqual(reasons, isOpen ? [] : ['rbac_access_denied_matched_policy[a]']);
     assert.equal(scope.stats.counter('tcp.rbac.allowed').value, isOpen ? 1 : 0);
     assert.equal(scope.stats.counter('tcp.rbac.denied').value, isOpen ? 0 : 1);
