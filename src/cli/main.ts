@@ -13,7 +13,8 @@ interface CommandModule {
 interface CommandEntry {
   readonly name: string;
   readonly summary: string;
-  readonly load: () => Promise<CommandModule>;
+  /** Given the arguments that the command will be run with. */
+  readonly load: (args: readonly string[]) => Promise<CommandModule>;
 }
 
 async function loadDemo(): Promise<CommandModule> {
@@ -21,7 +22,11 @@ async function loadDemo(): Promise<CommandModule> {
   return { run: (args) => runCommand(demoCommand, args) };
 }
 
-async function loadProxy(): Promise<CommandModule> {
+async function loadProxy(args: readonly string[]): Promise<CommandModule> {
+  if (args[0] === 'certs') {
+    const { run } = await import('./proxy-certs.ts');
+    return { run: (rest) => run(rest.slice(1)) };
+  }
   const compile = startLean();
   const { runProxy } = await import('./proxy.ts');
   return { run: (args) => runProxy(args, { onLive: compile, entry: import.meta.url }) };
@@ -69,13 +74,13 @@ function commandNamed(name: string): CommandEntry {
 
 async function dispatch(argv: readonly string[]): Promise<void> {
   const [name = 'help', ...rest] = argv;
-  if (name === '--version' || name === '-V') return (await commandNamed('version').load()).run(rest);
-  if (name === 'help' && rest[0] !== undefined) return (await commandNamed(rest[0]).load()).run(['--help']);
+  if (name === '--version' || name === '-V') return (await commandNamed('version').load(rest)).run(rest);
+  if (name === 'help' && rest[0] !== undefined) return (await commandNamed(rest[0]).load(['--help'])).run(['--help']);
   if (name === 'help' || name === '--help' || name === '-h') {
     process.stdout.write(helpText());
     return undefined;
   }
-  return (await commandNamed(name).load()).run(rest);
+  return (await commandNamed(name).load(rest)).run(rest);
 }
 
 function report(error: unknown): void {

@@ -130,6 +130,7 @@ async function act(flags: ProxyFlags, options: RunOptions): Promise<void> {
 /** Runs the command; returns when the proxy has ended. */
 export async function runProxy(args: readonly string[], options: RunOptions): Promise<void> {
   const command = newCommand('proxy', 'Runs a proxy from an Envoy v3 bootstrap file (YAML or JSON).', EXAMPLES)
+    .addHelpText('after', '\nCommands:\n  certs    list the certificates that running proxies use')
     .requiredOption('-c, --config <file>', 'the bootstrap file')
     .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error', 'off']).default('info'))
     .option('--concurrency <loops>', 'event loops that share the work; 0: one for every core', '1')

@@ -85,6 +85,7 @@ export function createAdminView(options: ViewOptions): AdminView {
     resources: () => assembly.resources.all(),
     listeners: () => [...assembly.listeners.active()].map(({ name, boundAddresses }) => ({ name, addresses: boundAddresses })),
     secrets: () => assembly.secrets.status(),
+    certificates: () => [...assembly.secrets.uses],
     ...(refresh === undefined ? {} : { refresh }),
     otherCounts: (cluster, hostKey) => loops.otherCounts(cluster, hostKey),
     setHealth,

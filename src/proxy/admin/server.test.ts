@@ -103,6 +103,7 @@ function view(calls: string[] = []): AdminView {
       },
     ],
     secrets: () => [],
+    certificates: () => [],
     setHealth: (isHealthy) => void calls.push(`health ${isHealthy}`),
     drainListeners: ({ isGraceful, isInboundOnly }) => void calls.push(`drain ${isGraceful} ${isInboundOnly}`),
     otherCounts: () => ({ activeConnections: 0, activeRequests: 0, requestsTotal: 0 }),

@@ -5,6 +5,7 @@ import type { NetAddress } from '../../net/address.ts';
 import type { ClusterManager } from '../cluster/cluster.ts';
 import type { KeyPair, TrustBundle } from '../config/secret-store.ts';
 import type { LocalNode } from '../http/filter.ts';
+import type { CertificateUse } from '../tls/certificate-uses.ts';
 import type { StatsReader } from '../telemetry/registry.ts';
 
 /** Envoy's server states. */
@@ -64,6 +65,8 @@ export interface AdminView {
   resources(): Iterable<ConfigResource>;
   listeners(): readonly ListenerStatus[];
   secrets(): readonly SecretStatus[];
+  /** Certificates in use, by who uses them. */
+  certificates(): readonly CertificateUse[];
   /** The workload says that it is healthy, or not: told to the control plane, and to `/ready`. */
   setHealth(isHealthy: boolean): void;
   /** Stops accepting; with `isGraceful` answers ask clients to leave first. */

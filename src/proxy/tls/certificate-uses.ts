@@ -8,8 +8,9 @@ import { certificatesOf } from './chain.ts';
 
 /** Certificates that belong together as Envoy's `/certs` groups them. */
 export interface CertificateUse {
-  /** The secret's name, or the path of the field that has it. */
-  readonly name: string;
+  /** Names of the secrets of `chains`; `inline` for those of the configuration itself. */
+  readonly names: readonly string[];
+  readonly trustName: string;
   /** `listener.<address>` or `cluster.<name>`: who uses it. */
   readonly usedBy: string;
   /** PEM; '' without. */
@@ -25,6 +26,8 @@ export interface CertificateRow {
   readonly certificate: X509Certificate;
   readonly use: CertificateUse;
   readonly kind: 'ca' | 'leaf' | 'intermediate';
+  /** The secret's name. */
+  readonly name: string;
   readonly expiresMs: number;
 }
 
@@ -36,14 +39,17 @@ const WARN_SHARE = 1 / 4;
 const WARN_MS_MAX = 30 * DAY_MS;
 
 function rowsOf(use: CertificateUse): CertificateRow[] {
-  const row = (certificate: X509Certificate, kind: CertificateRow['kind']): CertificateRow => ({
+  const row = (certificate: X509Certificate, kind: CertificateRow['kind'], name: string): CertificateRow => ({
     certificate,
     use,
     kind,
+    name,
     expiresMs: certificate.validToDate.getTime(),
   });
-  const own = use.chains.flatMap((chain) => certificatesOf(chain).map((each, i) => row(each, i === 0 ? 'leaf' : 'intermediate')));
-  return [...certificatesOf(use.roots).map((each) => row(each, 'ca')), ...own];
+  const own = use.chains.flatMap((chain, at) =>
+    certificatesOf(chain).map((each, i) => row(each, i === 0 ? 'leaf' : 'intermediate', use.names[at] ?? '')),
+  );
+  return [...certificatesOf(use.roots).map((each) => row(each, 'ca', use.trustName)), ...own];
 }
 
 function isNearEnd({ certificate, expiresMs }: CertificateRow, nowMs: number): boolean {
@@ -127,13 +133,13 @@ export class CertificateUses {
   }
 
   #warn(row: CertificateRow, log: Log, nowMs: number): void {
-    const { certificate, use, expiresMs } = row;
+    const { certificate, use, name, expiresMs } = row;
     const key = `${certificate.fingerprint256} ${use.usedBy} ${expiresMs < nowMs ? 'expired' : 'near'}`;
     if (!isNearEnd(row, nowMs) || this.#warned.has(key)) return;
     this.#warned.add(key);
     const names = altNamesOf(certificate);
     log.warn(expiresMs < nowMs ? 'a certificate has expired' : 'a certificate expires soon', {
-      name: use.name,
+      name,
       usedBy: use.usedBy,
       subject: subjectOf(certificate) || names.uris[0] || names.dns[0] || '',
       issuer: issuerOf(certificate),

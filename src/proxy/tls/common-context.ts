@@ -10,7 +10,10 @@ import {
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { SdsSecretConfig } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { CommonTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { fingerprintOf } from '../../net/peer-certificate.ts';
 import type { KeyPair, SecretStore, TrustBundle, Watched } from '../config/secret-store.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
+import { certificatesOf } from './chain.ts';
 import { filesOfTrust, staticKeyPair, watchedFiles } from './file-secrets.ts';
 import { readParameters } from './parameters.ts';
 import { readValidation, type Validation } from './validation.ts';
@@ -30,8 +33,10 @@ export interface TlsSettings {
   /** Undefined: peers' certificates are not asked for (downstream) or not looked at (upstream). */
   readonly trust: TrustSource | undefined;
   readonly alpn: readonly string[];
-  /** Names of the secrets and paths of the fields that hold certificates, for lists of them. */
-  readonly names: string;
+  /** Names of the secrets of `keyPairs`; undefined where the configuration itself holds one. */
+  readonly names: readonly (string | undefined)[];
+  /** That of `trust`. */
+  readonly trustName: string | undefined;
 }
 
 /** What peers are asked for, of the configuration and of a secret's message together. Throws ConfigError. */
@@ -75,6 +80,11 @@ function readTrust(common: CommonTlsContext, path: string, secrets: SecretStore)
   }
 }
 
+function trustNameOf({ validationContextType: type }: CommonTlsContext): string | undefined {
+  if (type.case === 'validationContextSdsSecretConfig') return type.value.name;
+  return type.case === 'combinedValidationContext' ? type.value.validationContextSdsSecretConfig?.name : undefined;
+}
+
 /** Reads a CommonTlsContext; `path` is its own. Throws ConfigError also for keys and ciphers that OpenSSL refuses. */
 export function readTlsSettings(common: CommonTlsContext, path: string, secrets: SecretStore): TlsSettings {
   // as Envoy: certificates in the configuration count alone
@@ -88,9 +98,8 @@ export function readTlsSettings(common: CommonTlsContext, path: string, secrets:
     ],
     trust,
     alpn: common.alpnProtocols,
-    names:
-      [...common.tlsCertificates.map((_, i) => `tls_certificates[${i}]`), ...named.map(({ name }) => name)].join(', ') ||
-      'validation_context',
+    names: [...common.tlsCertificates.map(() => undefined), ...named.map(({ name }) => name)],
+    trustName: trustNameOf(common),
   };
   check(settings, path);
   return settings;
@@ -132,6 +141,7 @@ export interface ContextUser {
   /** `listener.<address>` or `cluster.<name>`. */
   readonly usedBy: string;
   readonly secrets: SecretStore;
+  readonly stats: StatsScope;
   /** Called after each change of the secrets; `error` where the new ones cannot be used, and the former stay. */
   onUpdate(error: string | undefined): void;
 }
@@ -188,13 +198,26 @@ export class ContextSource {
     const made = this.#current;
     if (made === undefined) return;
     const { keyPairs, validation } = made;
+    const { names, trustName } = this.#settings;
     this.#user.secrets.uses?.set(this, {
-      name: this.#settings.names,
+      names: keyPairs.map((_, i) => names[i] ?? 'inline'),
+      trustName: trustName ?? 'inline',
       usedBy: this.#user.usedBy,
       roots: validation?.roots ?? '',
       chains: keyPairs.map(({ certificateChain }) => certificateChain),
       staples: keyPairs.map(({ ocspStaple }) => ocspStaple),
     });
+    for (const [i, pair] of keyPairs.entries()) this.#noteEnd(names[i], 'cert', pair.certificateChain);
+    if (validation?.roots !== undefined) this.#noteEnd(trustName, 'ca_cert', validation.roots);
+  }
+
+  /** Envoy's gauge of when a certificate ends; those without a name have one of their bytes. */
+  #noteEnd(name: string | undefined, kind: 'cert' | 'ca_cert', pem: string): void {
+    const [certificate] = certificatesOf(pem);
+    if (certificate === undefined) return;
+    const leaf = name ?? `unnamed_${kind}_${fingerprintOf(certificate).slice(0, 8)}`;
+    const gauge = this.#user.stats.gauge(`ssl.certificate.${leaf}.expiration_unix_time_seconds`);
+    gauge.value = Math.floor(certificate.validToDate.getTime() / 1000);
   }
 
   /** Undefined until every secret has arrived. */

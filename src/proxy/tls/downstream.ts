@@ -117,6 +117,7 @@ export class DownstreamTls {
     this.#source = new ContextSource(this.#settings, {
       usedBy: scope.usedBy ?? 'listener',
       secrets: scope.secrets,
+      stats: scope.stats,
       onUpdate: (error) => this.#onUpdate(error),
     });
     this.#stopTickets = this.#tickets?.watch(() => this.#onUpdate(undefined));
@@ -231,7 +232,7 @@ export class DownstreamTls {
     const current = this.#use();
     if (current === undefined) {
       socket.destroy();
-      this.#refuse(handlers, 'Secret is not supplied by SDS', 'ssl.downstream_context_secrets_not_ready');
+      this.#refuse(handlers, 'Secret is not supplied by SDS', 'server_ssl_socket_factory.downstream_context_secrets_not_ready');
     } else if (this.#config.requireSni === true && (hello?.serverName ?? '') === '') {
       socket.destroy();
       this.#refuse(handlers, 'the client sent no server name', 'ssl.connection_error');

@@ -296,7 +296,7 @@ test('until its secrets have come, a listener is not warm and refuses, and a clu
   inbound.onWarm(() => warmed++);
   assert.deepEqual([inbound.isWarm, warmed], [false, 0]);
   assert.equal(await exchange(portOf(inbound), '\x16\x03\x01'), '');
-  assert.equal(proxy.stat(`${INBOUND}.ssl.downstream_context_secrets_not_ready`), 1);
+  assert.equal(proxy.stat(`${INBOUND}.server_ssl_socket_factory.downstream_context_secrets_not_ready`), 1);
   const upstream = typed(UpstreamTlsContextSchema, { commonTlsContext: { tlsCertificateSdsSecretConfigs: [sds('late')] } });
   const cluster = proxy.tcpCluster('late', [1], { transportSocket: { name: 'tls', typedConfig: upstream } });
   assert.equal(cluster.isWarm, false);

@@ -98,6 +98,7 @@ export class TlsTransport implements Transport {
     this.#source = new ContextSource(this.#settings, {
       usedBy: scope.usedBy ?? 'cluster',
       secrets: scope.secrets,
+      stats: scope.stats,
       onUpdate: (error) =>
         this.#count(`client_ssl_socket_factory.${error === undefined ? 'ssl_context_update_by_sds' : 'ssl_context_update_failed'}`),
     });
@@ -146,7 +147,7 @@ export class TlsTransport implements Transport {
   connect(host: Host, options: ConnectOptions, handlers: TransportHandlers): void {
     const current = this.#use();
     if (current === undefined) {
-      this.#count('ssl.upstream_context_secrets_not_ready');
+      this.#count('client_ssl_socket_factory.upstream_context_secrets_not_ready');
       queueMicrotask(() => handlers.onClose(tlsError('Secret is not supplied by SDS')));
       return;
     }

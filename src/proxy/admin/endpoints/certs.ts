@@ -44,10 +44,10 @@ export const certs: AdminEndpoint = {
   method: 'GET',
   help: 'print certs on machine',
   handle(_query, proxy) {
-    const certificates = proxy.certificates().map(({ name, usedBy, roots, chains, staples }) => ({
-      ca_cert: certificatesOf(roots).map((each) => details(each, name, undefined)),
+    const certificates = proxy.certificates().map(({ names, trustName, usedBy, roots, chains, staples }) => ({
+      ca_cert: certificatesOf(roots).map((each) => details(each, trustName, undefined)),
       cert_chain: chains.flatMap((chain, at) =>
-        certificatesOf(chain).map((each, i) => details(each, name, i === 0 ? staples[at] : undefined)),
+        certificatesOf(chain).map((each, i) => details(each, names[at] ?? '', i === 0 ? staples[at] : undefined)),
       ),
       used_by: usedBy,
     }));
