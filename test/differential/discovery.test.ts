@@ -1,6 +1,7 @@
 /** How clusters come by their hosts: names that a server of the test answers, names of requests, original destinations. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import tls from 'node:tls';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { eventually } from '../interop/envoy-process.ts';
 import type { World } from './framework/bootstrap.ts';
@@ -96,6 +97,9 @@ const caches = (world: World): Readonly<Record<string, JsonObject>> => ({
   usual: cache(world, 'usual'),
   full: cache(world, 'full', { dns_cache_circuit_breaker: { max_pending_requests: 0 } }),
   small: cache(world, 'small', { max_hosts: 1 }),
+  /** Without a filter. */
+  own: cache(world, 'own'),
+  sni: cache(world, 'sni'),
 });
 
 const forwardProxy = (config: JsonObject): JsonObject =>
@@ -111,6 +115,38 @@ const dynamic = (name: string, config: JsonObject): JsonObject =>
 
 const originalDst = (name: string, config: JsonObject): JsonObject =>
   choosing(name, { type: 'ORIGINAL_DST', original_dst_lb_config: config });
+
+const TLS_INSPECTOR: JsonObject = {
+  name: 'envoy.filters.listener.tls_inspector',
+  typed_config: type('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector'),
+};
+
+/** Network filters that go to the server name of the client's TLS. */
+const byServerName = (world: World): JsonObject[] => [
+  {
+    name: 'envoy.filters.network.sni_dynamic_forward_proxy',
+    typed_config: type('envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig', {
+      dns_cache_config: caches(world)['sni'] ?? {},
+      port_value: world.ports.originTlsH1,
+    }),
+  },
+  {
+    name: 'envoy.filters.network.tcp_proxy',
+    typed_config: type('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: 'bytes', cluster: 'sni' }),
+  },
+];
+
+/** What comes of TLS with this server name: the name that the origin was asked for, or how it ended. */
+function shakeHands(port: number, servername: string): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = tls.connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false }, () => {
+    resolve(`connected to ${socket.getPeerCertificate().subjectaltname ?? ''}`);
+    socket.destroy();
+  });
+  socket.on('error', (error) => resolve(Reflect.get(error, 'code') === 'ECONNRESET' ? 'closed' : error.message));
+  socket.on('close', () => resolve('closed'));
+  return promise;
+}
 
 const SOON = { dns_refresh_rate: '0.2s' };
 
@@ -190,6 +226,7 @@ const CASES: Case[] = [
   forHost('cluster of another kind', '/strict/', 'unknown.test:81', OK),
   forHost('no room for requests', '/full/', 'origin.test:81', { ...FAILED, listener: 'full' }),
   forHost('no room for an address', '/full/', '127.0.0.1:81', { ...FAILED, listener: 'full' }),
+  forHost('unknown name without the filter', '/own/', 'unknown.test:81', { listener: 'plain', expects: { 'log.0.flags': 'UH' } }),
   get('destination', FAILED),
   get('destination-header', FAILED),
   forHost('destination that is no address', '/destination-own-header/', 'any.test', FAILED, ['x-to: origin.test:80']),
@@ -208,6 +245,7 @@ const WITH_PORT: readonly (readonly [name: string, listener: string, path: strin
   ['a header', 'main', '/rewritten-by-header/', 'any.test', ['x-to: origin.test:@']],
   ['the only name', 'small', '/small/', 'origin.test:@'],
   ['a name too many', 'small', '/small/', 'late.test:@'],
+  ['a name without the filter', 'plain', '/own/', 'origin.test:@'],
   ['a destination', 'main', '/destination-header/', 'any.test', ['x-envoy-original-dst-host: 127.0.0.1:@']],
   ['a destination of another header', 'main', '/destination-own-header/', 'any.test', ['x-to: 127.0.0.1:@']],
 ];
@@ -267,6 +305,8 @@ compareTopic({
       main: { filters: [forwardProxy(caches(world)['usual'] ?? {})] },
       full: { filters: [forwardProxy(caches(world)['full'] ?? {})] },
       small: { filters: [forwardProxy(caches(world)['small'] ?? {})] },
+      plain: { filters: [] },
+      bytes: { chain: { filters: byServerName(world) }, listener: { listener_filters: [TLS_INSPECTOR] } },
     },
   }),
   cases: CASES,
@@ -283,6 +323,16 @@ compareTopic({
         );
         assert.deepEqual(answers[0], answers[1]);
         assert.equal(answers[1]?.line, name === 'a name too many' ? 'HTTP/1.1 503 Service Unavailable' : 'HTTP/1.1 200 OK');
+      });
+    }
+    for (const [name, want] of [
+      ['origin.test', /^connected to /],
+      ['unknown.test', /^closed$/],
+    ] as const) {
+      test(`the server name ${name}`, async () => {
+        const [ours, theirs] = await Promise.all(proxies().map((proxy) => shakeHands(proxy.target('bytes').port, name)));
+        assert.equal(ours, theirs);
+        assert.match(theirs ?? '', want);
       });
     }
     test('members of clusters whose names change', async () => {

@@ -4,7 +4,6 @@ import type { NetAddress } from '../../net/address.ts';
 import type { HeaderMap, ResponseHead } from '../../wire/http/message.ts';
 import type { SharedState } from '../http/shared-state.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import type { DnsCache } from './dns/dns-cache.ts';
 import type { DnsCaches } from './dns/dns-caches.ts';
 import type { HttpSettings } from './http-options.ts';
 import type { Hash64 } from './lb/hash64.ts';
@@ -175,9 +174,15 @@ export interface Priorities {
 
 /** Where a cluster of dynamic hosts has them from. */
 export interface DynamicNames {
-  readonly cache: DnsCache;
   /** For names without a port. */
   readonly defaultPort: number;
+  /**
+   * Asks for the name that a request or connection is for. True: it is known, or there is none to ask for; otherwise
+   * `onKnown` is called once it is, be it that it has no address.
+   */
+  whenKnown(info: StreamInfo, onKnown: () => void): boolean;
+  /** Why that name has no address; '' where it has one, or is not known. */
+  failureOf(info: StreamInfo): string;
 }
 
 export interface Cluster {

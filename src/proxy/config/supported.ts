@@ -391,6 +391,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers': 'max_pending_requests',
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig':
     'dns_cache_config save_upstream_address allow_dynamic_host_from_filter_state',
+  'envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig': 'dns_cache_config port_value',
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig': 'host_rewrite_literal host_rewrite_header',
   'envoy.config.cluster.v3.Cluster.RefreshRate': 'base_interval max_interval',
   'envoy.config.cluster.v3.Cluster.CustomClusterType': 'name typed_config',

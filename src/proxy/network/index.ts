@@ -8,6 +8,7 @@ import { localRateLimit } from './local-rate-limit.ts';
 import { rbac } from './rbac.ts';
 import { setFilterState } from './set-filter-state.ts';
 import { sniCluster } from './sni-cluster.ts';
+import { sniDynamicForwardProxy } from './sni-dynamic-forward-proxy.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 
 /** Every network filter that a filter chain may have. */
@@ -17,6 +18,7 @@ export const networkFilters: readonly NetworkFilter[] = [
   localRateLimit,
   setFilterState,
   sniCluster,
+  sniDynamicForwardProxy,
   istioStats,
   tcpProxy,
   httpConnectionManager,

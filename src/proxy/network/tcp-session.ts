@@ -151,6 +151,8 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
     }
     const info = this.#info;
     info.cluster = cluster;
+    const names = cluster.dynamicNames;
+    if (names !== undefined && !names.whenKnown(info, () => this.#useCluster(cluster, target))) return;
     if (this.#isFull(cluster)) return;
     const { connection } = info;
     const host = cluster.pick({

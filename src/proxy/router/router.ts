@@ -12,7 +12,7 @@ import type { LocalReply } from '../http/filter.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
-import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
+import type { Cluster, ClusterManager, DynamicNames } from '../cluster/cluster.ts';
 import { TOO_MANY_REQUESTS } from '../cluster/http-pool.ts';
 import { type ClusterHttpStats, clusterHttpStats, countStatus } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
@@ -294,7 +294,19 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#mirrors = chooseMirrors(this.#action.mirrors, this.#scope.random);
     if (this.#isRequestDone || this.down.isUpgrade) this.#startTimeout();
     if (this.#isRequestDone) this.#mirror();
-    this.#tryHost();
+    if (cluster.dynamicNames === undefined) this.#tryHost();
+    else this.#awaitName(cluster.dynamicNames);
+  }
+
+  /** A cluster of dynamic hosts asks for the request's name first, where no filter has. */
+  #awaitName(names: DynamicNames): void {
+    const goOn = (): void => {
+      if (this.#isOver) return;
+      this.down.resumeReading();
+      this.#tryHost();
+    };
+    if (names.whenKnown(this.down.info, goOn)) this.#tryHost();
+    else this.down.pauseReading();
   }
 
   /** The server of EDS wants less traffic to the cluster. */
@@ -342,7 +354,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   #noHost(): void {
     this.#finish();
-    this.#reply(NO_HEALTHY_HOST);
+    const failure = this.#cluster?.dynamicNames?.failureOf(this.down.info) ?? '';
+    this.#reply(failure === '' ? NO_HEALTHY_HOST : { ...NO_HEALTHY_HOST, details: `dns_resolution_failure{${failure}}` });
   }
 
   #sendHead(attempt: Attempt, stream: UpstreamStream): void {

@@ -1,9 +1,11 @@
 /**
- * `envoy.clusters.dynamic_forward_proxy`: a host for each name that requests ask for. The filters of the same name bring
- * names into the DNS cache that both share; a request whose name is not there has no host.
+ * `envoy.clusters.dynamic_forward_proxy`: a host for each name that requests ask for. Names are in a DNS cache that the
+ * filters of the same name share, which ask for them first; what they have not asked for, the cluster does.
  */
 import { ConfigError } from '../../../core/errors.ts';
 import { ClusterConfigSchema } from '../../../xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
+import type { NetAddress } from '../../../net/address.ts';
+import type { StreamInfo } from '../../http/stream-info.ts';
 import { decodeTyped } from '../../config/typed-config.ts';
 import type { DynamicNames, PickContext } from '../cluster.ts';
 import { type DnsCache, type DynamicName, type NameListener, nameKey } from '../dns/dns-cache.ts';
@@ -19,8 +21,8 @@ import type { Discovery, DiscoveryKind, DiscoveryScope } from './discovery.ts';
 const HOST_STATE = 'envoy.upstream.dynamic_host';
 const PORT_STATE = 'envoy.upstream.dynamic_port';
 
-class DynamicHosts implements Discovery, NameListener {
-  readonly dynamicNames: DynamicNames;
+class DynamicHosts implements Discovery, NameListener, DynamicNames {
+  readonly defaultPort: number;
   readonly #cache: DnsCache;
   readonly #scope: DiscoveryScope;
   readonly #hosts = new Map<string, ClusterHost>();
@@ -29,7 +31,7 @@ class DynamicHosts implements Discovery, NameListener {
   constructor(cache: DnsCache, scope: DiscoveryScope) {
     this.#cache = cache;
     this.#scope = scope;
-    this.dynamicNames = { cache, defaultPort: scope.isTls ? 443 : 80 };
+    this.defaultPort = scope.isTls ? 443 : 80;
   }
 
   start(): void {
@@ -37,14 +39,35 @@ class DynamicHosts implements Discovery, NameListener {
     this.#stop = this.#cache.listen(this);
   }
 
+  get dynamicNames(): DynamicNames {
+    return this;
+  }
+
   pick({ info }: PickContext): ClusterHost | undefined {
+    const name = this.#find(info);
+    return name === undefined ? undefined : this.#hosts.get(name.key);
+  }
+
+  whenKnown(info: StreamInfo, onKnown: () => void): boolean {
+    const wanted = this.#wanted(info);
+    return wanted === undefined || typeof this.#cache.load(wanted.host, wanted.port, onKnown) !== 'function';
+  }
+
+  failureOf(info: StreamInfo): string {
+    return this.#find(info)?.failure ?? '';
+  }
+
+  #find(info: StreamInfo | undefined): DynamicName | undefined {
+    const wanted = this.#wanted(info);
+    return wanted && this.#cache.find(nameKey(wanted.host, wanted.port));
+  }
+
+  #wanted(info: StreamInfo | undefined): NetAddress | undefined {
     const state = info?.filterState;
     const authority = state?.get(HOST_STATE) ?? info?.request?.authority ?? info?.connection.requestedServerName ?? '';
-    const wanted = splitAuthority(authority, this.dynamicNames.defaultPort);
-    if (wanted === undefined) return undefined;
-    const key = nameKey(wanted.host, Number(state?.get(PORT_STATE) ?? wanted.port));
-    // asked for, so that it is kept as long as requests need it
-    return this.#cache.find(key) === undefined ? undefined : this.#hosts.get(key);
+    const wanted = splitAuthority(authority, this.defaultPort);
+    const port = state?.get(PORT_STATE);
+    return wanted === undefined || port === undefined ? wanted : { host: wanted.host, port: Number(port) };
   }
 
   onName(name: DynamicName): void {
