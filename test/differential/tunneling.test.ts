@@ -8,7 +8,7 @@ import type { Case, CaseOptions } from './framework/case.ts';
 import { ask, bytes, of } from './framework/h1-case.ts';
 import { cluster, direct, header, httpOptions, ROOM, type } from './framework/pieces.ts';
 import type { Proxy } from './framework/proxies.ts';
-import { INTERNAL_LISTENERS, internal, tcpListener, tcpLog, toInternal } from './framework/tcp-pieces.ts';
+import { INTERNAL_LISTENERS, internal, tcpListener, tcpLog, tcpProxy, toInternal } from './framework/tcp-pieces.ts';
 import { compareTopic } from './framework/topic.ts';
 
 const VERSIONS = ['h1', 'h2'] as const;
@@ -19,6 +19,14 @@ const each = (name: string, make: (name: string, version: string) => Case): Case
   VERSIONS.map((version) => make(`${name} by ${version}`, version));
 const through = (name: string, listener: string, options: CaseOptions = {}): Case =>
   ask(name, '/x', {}, { listener, expects: OK, ...options });
+
+/** A tunnel of the client's own: Envoy has no header for clients within the process. */
+const prefaced = (name: string, authority: string): Case =>
+  of(name, [bytes(authority, { method: 'CONNECT', host: authority }).replace('x-case: @\r\n', ''), bytes('/x')], {
+    listener: 'proxy-header',
+    isHead: true,
+    expects: { 'upstream.length': 1 },
+  });
 
 const CASES: Case[] = [
   ...each('a request', (name, version) => through(name, `connect-${version}`)),
@@ -42,6 +50,8 @@ const CASES: Case[] = [
   ...each('tried thrice', (name, version) => ask(name, '/x', {}, { listener: `thrice-${version}`, expects: REFUSED })),
   ...each('nobody ends tunnels', (name, version) => ask(name, '/x', {}, { listener: `nobody-${version}`, expects: REFUSED })),
   through('an id for the request', 'id'),
+  prefaced('a PROXY header of version 1', 'v1.test:80'),
+  prefaced('a PROXY header of version 2', 'v2.test:80'),
   ask('no cluster', '/x', {}, { listener: 'no-cluster', expects: REFUSED }),
   ask('no host', '/x', {}, { listener: 'no-host', expects: REFUSED }),
 ];
@@ -57,18 +67,18 @@ const ECHO: JsonObject = {
   ],
 };
 
-const ends = (name: string, domains: readonly string[], target: string): JsonObject => ({
+const ends = (name: string, domains: readonly string[], target: string, config: JsonObject = {}): JsonObject => ({
   name,
   domains: [...domains],
   routes: [
     {
       match: { connect_matcher: {} },
-      route: { cluster: target, upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] },
+      route: { cluster: target, upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: config }] },
       ...ECHO,
     },
     {
       match: { prefix: '/' },
-      route: { cluster: target, upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: { allow_post: true } }] },
+      route: { cluster: target, upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: { allow_post: true, ...config } }] },
       ...ECHO,
     },
   ],
@@ -78,10 +88,17 @@ const TERMINATOR: Listener = {
   hosts: [
     ends('origin', ['origin.test:80', '127.0.0.1:80'], 'origin'),
     ends('dead', ['dead.test:80'], 'dead'),
+    ends('proxy 1', ['v1.test:80'], 'proxied', { proxy_protocol_config: { version: 'V1' } }),
+    ends('proxy 2', ['v2.test:80'], 'proxied', { proxy_protocol_config: { version: 'V2' } }),
     { name: 'refused', domains: ['refused.test:80'], routes: [{ ...direct('/', 403), match: { connect_matcher: {} } }] },
   ],
   manager: { upgrade_configs: [{ upgrade_type: 'CONNECT' }], http2_protocol_options: { allow_connect: true } },
   filters: [],
+};
+
+const PROXY_PROTOCOL: JsonObject = {
+  name: 'envoy.filters.listener.proxy_protocol',
+  typed_config: type('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol'),
 };
 
 const H1 = { typed_extension_protocol_options: httpOptions({ explicit_http_config: { http_protocol_options: {} } }) };
@@ -141,12 +158,15 @@ compareTopic({
       ...listenersOf(world, 'h1'),
       ...listenersOf(world, 'h2'),
       id: tcpListener(world, 'to-h2', tunnel('origin.test:80', { request_id_extension: UUID })),
+      'proxy-header': TERMINATOR,
+      behind: internal({ chain: { filters: [tcpProxy('origin')] } }, { listener_filters: [PROXY_PROTOCOL] }),
       'no-cluster': tcpListener(world, 'there-is-none', tunnel('origin.test:80')),
       'no-host': tcpListener(world, 'empty', tunnel('origin.test:80')),
     },
     clusters: [
       toInternal('to-h1', 'terminate', {}, { ...ROOM, ...H1 }),
       toInternal('to-h2', 'terminate', {}, { ...ROOM, ...H2 }),
+      toInternal('proxied', 'behind'),
       cluster('nobody-h1', [world.ports.dead], H1),
       cluster('nobody-h2', [world.ports.dead], H2),
     ],

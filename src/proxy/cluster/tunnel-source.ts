@@ -90,14 +90,16 @@ export class TunnelSource {
   readonly #limits: Limits;
   readonly #stats: ClusterHttpStats;
   readonly #info: StreamInfo;
+  readonly #preface: Uint8Array | undefined;
   #waiter: PoolWaiter | undefined = undefined;
 
-  /** `info` is the request's, whose shared filter state goes along to internal listeners. */
-  constructor(cluster: Cluster, host: Host, limits: Limits, info: StreamInfo) {
+  /** `info` is the request's, whose shared filter state goes along to internal listeners; `preface` is what the host gets first. */
+  constructor(cluster: Cluster, host: Host, limits: Limits, info: StreamInfo, preface?: Uint8Array) {
     this.#cluster = cluster;
     this.#host = host;
     this.#limits = limits;
     this.#info = info;
+    this.#preface = preface;
     this.#stats = clusterHttpStats(cluster.stats);
   }
 
@@ -126,6 +128,7 @@ export class TunnelSource {
     this.#host.transport.connect(this.#host, options, {
       onConnect: (connection, tls) => {
         isConnected = true;
+        if (this.#preface !== undefined) connection.writeBytes(this.#preface, false);
         const tunnel = new Tunnel(connection, tls, () => this.#gone());
         const { requests, maxRequests } = this.#limits;
         if (this.#waiter !== undefined && requests.value < maxRequests) return this.#waiter.onPoolReady(tunnel);

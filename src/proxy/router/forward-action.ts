@@ -1,5 +1,10 @@
 /** Compiles what a route does with a request that it forwards. Envoy: config.route.v3.RouteAction. */
 import { ConfigError } from '../../core/errors.ts';
+import { version1Header, version2Header } from '../../wire/proxy-protocol/write-header.ts';
+import {
+  type ProxyProtocolConfig,
+  ProxyProtocolConfig_Version as ProxyVersion,
+} from '../../xds/gen/envoy/config/core/v3/proxy_protocol_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
   type RouteAction as RouteActionProto,
@@ -64,13 +69,25 @@ function readUpgrades(action: RouteActionProto): ReadonlyMap<string, boolean> {
   return new Map(action.upgradeConfigs.map(({ upgradeType, enabled }) => [upgradeType.toLowerCase(), enabled ?? true]));
 }
 
+/** The header of the PROXY protocol that a host gets first: it names the tunnel's client. */
+function readPreface(config: ProxyProtocolConfig | undefined, path: string): ConnectTermination['preface'] {
+  if (config === undefined) return undefined;
+  if (config.passThroughTlvs !== undefined) throw new ConfigError(`${path}.pass_through_tlvs`, 'has no effect on tunnels');
+  if (config.addedTlvs.length > 0) throw new ConfigError(`${path}.added_tlvs`, 'has no effect on tunnels');
+  return ({ connection: { remote, local } }) => {
+    const ends = { source: { address: remote.host, port: remote.port }, destination: { address: local.host, port: local.port } };
+    return config.version === ProxyVersion.V2 ? version2Header(ends, []) : version1Header(ends);
+  };
+}
+
 function readTermination(action: RouteActionProto, path: string): ConnectTermination | undefined {
   let termination: ConnectTermination | undefined;
   action.upgradeConfigs.forEach(({ upgradeType, connectConfig }, i) => {
     if (connectConfig === undefined) return;
     if (upgradeType.toLowerCase() !== 'connect')
       throw new ConfigError(`${path}.upgrade_configs[${i}].connect_config`, `does not fit the upgrade "${upgradeType}"`);
-    termination = { allowsPost: connectConfig.allowPost };
+    const at = `${path}.upgrade_configs[${i}].connect_config.proxy_protocol_config`;
+    termination = { allowsPost: connectConfig.allowPost, preface: readPreface(connectConfig.proxyProtocolConfig, at) };
   });
   return termination;
 }

@@ -117,6 +117,8 @@ export type RouteAction =
 export interface ConnectTermination {
   /** POST requests are taken for CONNECT. */
   readonly allowsPost: boolean;
+  /** What the host gets before the tunnel's bytes, for a request; undefined: nothing. */
+  readonly preface: ((info: StreamInfo) => Uint8Array | undefined) | undefined;
 }
 
 export interface ClusterChoice {

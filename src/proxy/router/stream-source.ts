@@ -24,7 +24,7 @@ export function sourceOf(
   const limits = limitsFor(cluster, action.priority);
   const ends = action.terminatesConnect;
   if (ends !== undefined && ((isUpgrade && request.method === 'CONNECT') || (ends.allowsPost && request.method === 'POST')))
-    return new TunnelSource(cluster, host, limits, down.info);
+    return new TunnelSource(cluster, host, limits, down.info, ends.preface?.(down.info));
   const sni = cluster.http.serverNameOf?.(request) ?? '';
   return findPool(cluster, host, clock, { protocol: request.protocol, isTunnel: isUpgrade, sni, limits, info: down.info });
 }
