@@ -13,6 +13,18 @@ export interface Difference {
 
 /** By short names that cases use. */
 export const DIFFERENCES = {
+  hashToDegraded: {
+    area: 'routing',
+    envoy: 'sends no hashed request to degraded hosts, and answers 503 where a priority has no others',
+    tulle: 'sends them there where no healthy host is left',
+    why: 'a degraded host is better than none, as for every other policy',
+  },
+  hashWithoutWeights: {
+    area: 'routing',
+    envoy: 'answers 503 to hashed requests where localities are to be weighted and none has a weight',
+    tulle: 'hashes over all hosts',
+    why: 'so does Envoy for policies without hashes',
+  },
   tunnelHalfClose: {
     area: 'tunnels',
     envoy: 'ends a tunnel altogether once its server has ended its side',

@@ -1,5 +1,6 @@
 /** Consistent hashing: both proxies put each key on the same host. */
 import type { JsonObject } from '@bufbuild/protobuf';
+import { DIFFERENCES } from './differences.ts';
 import { type FleetCheck, fleetServers, fleetSetup, fleetTests, type Member, members, type Place, typed } from './framework/fleet.ts';
 import { compareTopic } from './framework/topic.ts';
 
@@ -133,6 +134,30 @@ const CHECKS: FleetCheck[] = [
     ...check('without-a-key', FIVE, RING, { ask: () => ({}), requests: 400 }),
     wants: { h0: 0.2, h1: 0.2, h2: 0.2, h3: 0.2, h4: 0.2 },
     tolerance: 0.13,
+  },
+  {
+    ...check(
+      'only-degraded',
+      [
+        {
+          members: [
+            { host: 0, health: 'DEGRADED' },
+            { host: 1, health: 'UNHEALTHY' },
+          ],
+        },
+      ],
+      RING,
+    ),
+    wants: { '503': 1 },
+    differs: { row: DIFFERENCES.hashToDegraded, wants: { h0: 1 } },
+  },
+  {
+    ...check('localities-without-weights', [{ zone: 'a', members: members(0) }], {
+      ...RING,
+      common_lb_config: { locality_weighted_lb_config: {} },
+    }),
+    wants: { '503': 1 },
+    differs: { row: DIFFERENCES.hashWithoutWeights, wants: { h0: 1 } },
   },
 ];
 
