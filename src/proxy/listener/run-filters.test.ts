@@ -193,7 +193,11 @@ test('the destination of the header chooses the listener', async () => {
 
 const REFUSED: readonly [name: string, filters: JsonObject[], path: string][] = [
   ['an inspector before the header', [TLS_INSPECTOR, proxied()], 'listener.listener_filters[1]'],
-  ['fields passed through', [proxied({ passThroughTlvs: {} })], 'listener.listener_filters[0].typed_config.pass_through_tlvs'],
+  [
+    'types of fields that are none',
+    [proxied({ passThroughTlvs: { matchType: 'INCLUDE', tlvType: [256] } })],
+    'listener.listener_filters[0].typed_config.pass_through_tlvs.tlv_type[0]',
+  ],
   ['fields as filter state', [proxied({ tlvLocation: 'FILTER_STATE' })], 'listener.listener_filters[0].typed_config.tlv_location'],
   ['two headers', [proxied(), proxied()], 'listener.listener_filters[1]'],
 ];
