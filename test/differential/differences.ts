@@ -272,6 +272,12 @@ export const DIFFERENCES = {
     tulle: 'asks for one, and refuses a client that shows none',
     why: 'that is what the configuration says',
   },
+  verifyDepth: {
+    area: 'TLS',
+    envoy: "does not look at `max_verify_depth` where it checks a host's certificate",
+    tulle: 'refuses a chain that is longer, of clients and of hosts',
+    why: 'that is what the field says',
+  },
   nameCase: {
     area: 'TLS',
     envoy: 'chooses a certificate by a server name only where its letters have the same case',
