@@ -91,6 +91,7 @@ export function createAdminView(options: ViewOptions): AdminView {
     setHealth,
     drainListeners: ({ isInboundOnly, isGraceful }) => drainListeners(options, isInboundOnly, isGraceful),
     handOver,
+    crashLoop: (loop) => loops.crash(loop),
     reopenLogs() {
       assembly.logSink.reopen();
       loops.broadcast({ kind: 'reopen-logs' });

@@ -1,6 +1,6 @@
 /** The table of admin endpoints, in the order of `/help`. */
 import type { AdminEndpoint } from './endpoint.ts';
-import { drainListeners, healthcheckFail, healthcheckOk, hotRestart, quitquitquit, reopenLogs } from './endpoints/actions.ts';
+import { crashLoop, drainListeners, healthcheckFail, healthcheckOk, hotRestart, quitquitquit, reopenLogs } from './endpoints/actions.ts';
 import { certs } from './endpoints/certs.ts';
 import { clusters } from './endpoints/clusters.ts';
 import { configDump } from './endpoints/config-dump.ts';
@@ -15,6 +15,7 @@ export const endpoints: readonly AdminEndpoint[] = [
   certs,
   clusters,
   configDump,
+  ...(process.env['TULLE_FAULTS'] === '1' ? [crashLoop] : []),
   drainListeners,
   healthcheckFail,
   healthcheckOk,

@@ -108,6 +108,7 @@ function view(calls: string[] = []): AdminView {
     drainListeners: ({ isGraceful, isInboundOnly }) => void calls.push(`drain ${isGraceful} ${isInboundOnly}`),
     otherCounts: () => ({ activeConnections: 0, activeRequests: 0, requestsTotal: 0 }),
     handOver: (socketPath) => (socketPath === '/gone' ? 'nobody listens there' : void calls.push(`hand over to ${socketPath}`)),
+    crashLoop: (loop) => void calls.push(`crash ${loop}`),
     reopenLogs: () => void calls.push('reopen'),
     quit: () => void calls.push('quit'),
   };

@@ -79,6 +79,8 @@ export interface AdminView {
   handOver(socketPath: string): string | undefined;
   /** Opens access log files anew. */
   reopenLogs(): void;
+  /** Lets an event loop besides the main one die, to see that it is replaced. */
+  crashLoop(loop: number): void;
   /** Ends the process after the answer has gone out. */
   quit(): void;
 }

@@ -137,6 +137,11 @@ export class EventLoops {
     return this.#readCounters?.() ?? [];
   }
 
+  /** Lets one of the others die. */
+  crash(loop: number): void {
+    this.#pool?.send(loop, { kind: 'crash' });
+  }
+
   drain(): void {
     this.tell({ kind: 'drain' });
   }

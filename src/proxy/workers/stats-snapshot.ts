@@ -6,6 +6,7 @@ import type { Histogram } from '../telemetry/stats.ts';
 
 /** All statistics of a loop at one time. */
 export interface StatsSnapshot {
+  readonly loop: number;
   readonly stats: readonly Stat[];
   /** Of hosts that were used, by cluster and host. */
   readonly hosts: readonly (readonly [cluster: string, hostKey: string, counts: HostCounts])[];
@@ -14,7 +15,7 @@ export interface StatsSnapshot {
 export const NO_COUNTS: HostCounts = { activeConnections: 0, activeRequests: 0, requestsTotal: 0 };
 
 /** Reads a loop's statistics, to be sent at once: they are those that it goes on counting with. */
-export function takeSnapshot(registry: StatsReader, clusters: Pick<ClusterManager, 'forEach'>): StatsSnapshot {
+export function takeSnapshot(loop: number, registry: StatsReader, clusters: Pick<ClusterManager, 'forEach'>): StatsSnapshot {
   const stats: Stat[] = [];
   registry.forEach((stat) => stats.push(stat));
   const hosts: [string, string, HostCounts][] = [];
@@ -24,7 +25,7 @@ export function takeSnapshot(registry: StatsReader, clusters: Pick<ClusterManage
         hosts.push([cluster.name, key, { activeConnections, activeRequests, requestsTotal: requestsTotal.value }]);
     }
   });
-  return { stats, hosts };
+  return { loop, stats, hosts };
 }
 
 /** Gauges of what happens now add up; others say the same in every loop: what is configured, or how old something is. */
@@ -49,14 +50,32 @@ function keyOf({ name, labels, prefixes, value }: Stat): string {
   return labels === undefined ? `${prefixes.length} ${name}` : `${value.kind} ${name} ${JSON.stringify(Object.entries(labels).toSorted())}`;
 }
 
+/** Connections of a listener by loop, where Envoy has them by worker: `listener.<address>.worker_<n>.downstream_cx_total`. */
+function ofLoop(stat: Stat, loop: number): Stat | undefined {
+  const { prefixes, leaf, labels } = stat;
+  const [scope = ''] = prefixes;
+  if (labels !== undefined || prefixes.length !== 1 || !scope.startsWith('listener.') || !/^downstream_cx_(?:total|active)$/.test(leaf))
+    return undefined;
+  const name = `worker_${loop}`;
+  return { ...structuredClone(stat), name: `${scope}.${name}.${leaf}`, prefixes: [scope, name] };
+}
+
 /** One loop's statistics with those of others added. Nothing of them changes. */
 export function mergeStats(own: StatsReader, others: readonly StatsSnapshot[]): StatsReader {
   return {
     forEach(visit) {
       const all = new Map<string, Stat>();
-      own.forEach((stat) => all.set(keyOf(stat), structuredClone(stat)));
-      for (const { stats } of others) {
+      const put = (stat: Stat, loop: number): void => {
+        const part = ofLoop(stat, loop);
+        if (part !== undefined) all.set(keyOf(part), part);
+      };
+      own.forEach((stat) => {
+        all.set(keyOf(stat), structuredClone(stat));
+        put(stat, 0);
+      });
+      for (const { loop, stats } of others) {
         for (const stat of stats) {
+          put(stat, loop);
           const known = all.get(keyOf(stat));
           if (known === undefined) all.set(keyOf(stat), structuredClone(stat));
           else addStat(known, stat);

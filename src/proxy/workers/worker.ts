@@ -69,6 +69,7 @@ function relayedAds(post: Post): AdsConnection {
 }
 
 interface Parts {
+  readonly loop: number;
   readonly assembly: Assembly;
   readonly handler: AdsHandler | undefined;
   readonly sockets: WorkerSockets;
@@ -126,7 +127,7 @@ function onMessage(parts: Parts, message: ToWorker): void {
     case 'reopen-logs':
       return assembly.logSink.reopen();
     case 'stats':
-      return post({ kind: 'stats', id: message.id, snapshot: takeSnapshot(assembly.stats, assembly.clusters) });
+      return post({ kind: 'stats', id: message.id, snapshot: takeSnapshot(parts.loop, assembly.stats, assembly.clusters) });
     case 'crash':
       throw new Error('told to crash');
     case 'close':
@@ -153,7 +154,7 @@ export async function runWorker(): Promise<void> {
   // messages wait until then
   const assembly = await assembleWhole({ bootstrap, log, version, drain: drainOptions, loops, sockets, relay, relayLines });
   surviveBugs(assembly, log);
-  port.on('message', (message: ToWorker) => onMessage({ assembly, handler, sockets, log, post }, message));
+  port.on('message', (message: ToWorker) => onMessage({ loop: start.loop, assembly, handler, sockets, log, post }, message));
   try {
     await initialize(assembly, bootstrap, () => {});
     post({ kind: 'live' });

@@ -33,6 +33,11 @@ export const hotRestart: AdminEndpoint = {
   },
 };
 
+/** For tests, with `TULLE_FAULTS=1`. */
+export const crashLoop = action('/crash_loop', 'let an event loop die (?loop=)', (proxy, query) =>
+  proxy.crashLoop(Number(query.get('loop'))),
+);
+
 export const reopenLogs = action('/reopen_logs', 'reopen access logs', (proxy) => proxy.reopenLogs());
 
 export const quitquitquit = action('/quitquitquit', 'exit the server', (proxy) => proxy.quit());
