@@ -9,6 +9,7 @@ import { createStats } from '../telemetry/registry.ts';
 import { buildCluster, type ClusterScope, type MutableCluster } from './build-cluster.ts';
 import type { Host, PickContext } from './cluster.ts';
 import type { NameResolver } from './dns/resolver.ts';
+import { ClusterHost } from './host.ts';
 import { seededRandom } from './testing/fake-hosts.ts';
 import { noSecrets } from './testing/no-secrets.ts';
 
@@ -203,6 +204,80 @@ test('limits have Envoy’s defaults and are read where given', () => {
   );
 });
 
+/** An assignment of EDS with a policy. */
+function withPolicy(policy: JsonObject, ...addresses: string[]): ClusterLoadAssignment {
+  return fromJson(ClusterLoadAssignmentSchema, { ...endpoints(...addresses), policy });
+}
+
+test('an assignment that is stale is forgotten, unless another one has come', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { cluster, stat } = build(EDS);
+  cluster.update(withPolicy({ endpointStaleAfter: '5s' }, '10.0.0.1:80'));
+  t.mock.timers.tick(4000);
+  cluster.update(withPolicy({ endpointStaleAfter: '5s' }, '10.0.0.1:80'));
+  t.mock.timers.tick(4000);
+  assert.deepEqual([cluster.hosts.length, stat('membership_total')], [1, 1]);
+  t.mock.timers.tick(1000);
+  assert.deepEqual([cluster.hosts.length, cluster.isWarm], [0, true]);
+  cluster.update(assignment('10.0.0.1:80'));
+  t.mock.timers.tick(60_000);
+  assert.equal(cluster.hosts.length, 1);
+});
+
+test('the server of EDS may want less traffic, in one category', () => {
+  const { cluster } = build(EDS);
+  const drop = { category: 'lb', dropPercentage: { numerator: 25, denominator: 'TEN_THOUSAND' } };
+  cluster.update(withPolicy({ dropOverloads: [drop] }, '10.0.0.1:80'));
+  assert.equal(cluster.dropShare, 0.0025);
+  assert.throws(() => cluster.update(withPolicy({ dropOverloads: [drop, drop] }, '10.0.0.1:80')), /has 2 categories/);
+  assert.throws(() => cluster.update(withPolicy({ dropOverloads: [{ dropPercentage: { numerator: 101 } }] })), /above 100%/);
+  cluster.update(assignment('10.0.0.1:80'));
+  assert.equal(cluster.dropShare, undefined);
+});
+
+test('hosts that leave while checks find them healthy stay until they do not', () => {
+  // nobody is asked in the time of the test: there is nobody at these addresses, and no answer is waited for
+  const healthChecks = [{ timeout: '60s', interval: '60s', unhealthyThreshold: 1, healthyThreshold: 1, tcpHealthCheck: {} }];
+  for (const ignoreHealthOnHostRemoval of [false, true]) {
+    const { cluster } = build({ ...EDS, healthChecks, ignoreHealthOnHostRemoval });
+    cluster.update(assignment('127.0.0.1:1', '127.0.0.1:2'));
+    const [first] = cluster.hosts;
+    assert.ok(first instanceof ClusterHost && first.check !== undefined);
+    first.check.isFailing = false;
+    cluster.update(assignment('127.0.0.1:2'));
+    assert.equal(cluster.hosts.includes(first), !ignoreHealthOnHostRemoval);
+    first.check.isFailing = true;
+    cluster.update(assignment('127.0.0.1:2'));
+    assert.equal(cluster.hosts.includes(first), false);
+  }
+});
+
+test('connections are renewed when hosts come or go, and when one fails', () => {
+  const failed: string[] = [];
+  const onHostFailed = (host: Host): void => void failed.push(host.key);
+  const outlierDetection = { consecutive5xx: 1, maxEjectionPercent: 100 };
+  const { cluster } = build({ ...EDS, outlierDetection, commonLbConfig: { closeConnectionsOnHostSetChange: true } }, { onHostFailed });
+  cluster.update(assignment('10.0.0.1:80'));
+  failed.length = 0;
+  cluster.update(assignment('10.0.0.1:80'));
+  assert.deepEqual(failed, [], 'nothing has changed');
+  cluster.update(assignment('10.0.0.1:80', '10.0.0.2:80'));
+  assert.deepEqual(failed, ['10.0.0.1:80', '10.0.0.2:80']);
+  failed.length = 0;
+  cluster.hosts[1]?.report({ kind: 'status', status: 500 });
+  assert.deepEqual(failed, ['10.0.0.2:80']);
+});
+
+test('an endpoint may have several addresses', () => {
+  const more = { additionalAddresses: [{ address: { socketAddress: { address: '::1', portValue: 80 } } }] };
+  const one = { endpoint: { address: { socketAddress: { address: '10.0.0.1', portValue: 80 } }, ...more } };
+  const { cluster } = build({ loadAssignment: { clusterName: 'c', endpoints: [{ lbEndpoints: [one] }] } });
+  assert.deepEqual(
+    cluster.hosts.map(({ key, addresses }) => [key, addresses?.map(({ host }) => host)]),
+    [['10.0.0.1:80', ['10.0.0.1', '::1']]],
+  );
+});
+
 const refused: readonly [name: string, config: JsonObject, path: string][] = [
   ['a name in a STATIC cluster', { loadAssignment: endpoints('name.example:80') }, 'load_assignment'],
   ['a cluster without a name', { name: '' }, 'clusters[0].name'],
@@ -214,6 +289,22 @@ const refused: readonly [name: string, config: JsonObject, path: string][] = [
   ],
   ['a table that is no prime', { lbPolicy: 'MAGLEV', maglevLbConfig: { tableSize: '100' } }, 'clusters[0].maglev_lb_config.table_size'],
   ['a timeout of 0', { connectTimeout: '0s' }, 'clusters[0].connect_timeout'],
+  ['endpoints of a cluster of EDS', { ...EDS, loadAssignment: endpoints('10.0.0.1:80') }, 'clusters[0].load_assignment'],
+  [
+    'two endpoints of LOGICAL_DNS',
+    { type: 'LOGICAL_DNS', loadAssignment: endpoints('a.example:80', 'b.example:80') },
+    'clusters[0].load_assignment',
+  ],
+  [
+    'a failure rate that shrinks',
+    { type: 'STRICT_DNS', dnsFailureRefreshRate: { baseInterval: '2s', maxInterval: '1s' } },
+    'clusters[0].dns_failure_refresh_rate.max_interval',
+  ],
+  [
+    'requests of one host as a limit',
+    { circuitBreakers: { perHostThresholds: [{ maxRequests: 1 }] } },
+    'clusters[0].circuit_breakers.per_host_thresholds[0]',
+  ],
   ['another cluster type', { clusterType: { name: 'envoy.clusters.aggregate' } }, 'clusters[0].cluster_type'],
   [
     'a port above 65535',

@@ -32,3 +32,18 @@ test('counts are kept apart, and the gauge has their sum', () => {
   limits.requests.value--;
   assert.deepEqual([limits.requests.value, stats.gauge('upstream_rq_active').value], [0, 2]);
 });
+
+test('gauges say whether a cap is reached, and where asked what is left', () => {
+  const stats = createStats().scope('cluster.c');
+  const thresholds = [{ maxRequests: 2, trackRemaining: true, retryBudget: { budgetPercent: { value: 50 }, minRetryConcurrency: 1 } }];
+  const limits = readLimits(create(CircuitBreakersSchema, { thresholds }), 'c', stats);
+  const read = (name: string): number => stats.gauge(`circuit_breakers.default.${name}`).value;
+  const all = (): number[] => ['rq_open', 'remaining_rq', 'rq_retry_open', 'remaining_retries'].map(read);
+  assert.deepEqual(all(), [0, 2, 0, 1]);
+  limits.requests.value = 2;
+  limits.retries.value = 1;
+  assert.deepEqual(all(), [1, 0, 1, 0]);
+  limits.requests.value = 6;
+  assert.deepEqual(all(), [1, 0, 0, 2], 'the budget grows with what is under way');
+  assert.equal(read('remaining_cx_pools'), 0xffff_ffff, 'no cap');
+});

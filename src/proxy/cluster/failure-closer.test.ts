@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Connection } from '../../net/connection.ts';
+import type { Transport, TransportHandlers } from './cluster.ts';
+import { FailureCloser } from './failure-closer.ts';
+import { fakeHost } from './testing/fake-hosts.ts';
+
+function connection(): Connection & { isClosed: boolean } {
+  return {
+    local: { host: '', port: 0 },
+    remote: { host: '', port: 0 },
+    isClosed: false,
+    pendingBytes: 0,
+    read() {},
+    writeText: () => true,
+    writeBytes: () => true,
+    gatherWrites() {},
+    end() {},
+    destroy() {
+      this.isClosed = true;
+    },
+    pause() {},
+    resume() {},
+  };
+}
+
+const HANDLERS: TransportHandlers = { onConnect() {}, onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
+
+test('connections of bytes end with their host, and no others', () => {
+  const made: (Connection & { isClosed: boolean })[] = [];
+  const inner: Transport = {
+    isTls: false,
+    connect(_host, _options, handlers) {
+      const each = connection();
+      made.push(each);
+      handlers.onConnect(each);
+    },
+  };
+  const closer = new FailureCloser();
+  const transport = closer.watching(inner);
+  const [a, b] = [fakeHost('10.0.0.1:80'), fakeHost('10.0.0.2:80')];
+  transport.connect(a, { timeoutMs: 0 }, HANDLERS);
+  transport.connect(b, { timeoutMs: 0 }, HANDLERS);
+  transport.connect(a, { timeoutMs: 0, alpnFallback: ['http/1.1'] }, HANDLERS);
+  for (let i = 0; i < 100; i++) transport.connect(a, { timeoutMs: 0 }, HANDLERS);
+  closer.hostFailed(a);
+  assert.deepEqual(
+    made.slice(0, 3).map(({ isClosed }) => isClosed),
+    [true, false, false],
+  );
+  assert.ok(made.slice(3).every(({ isClosed }) => isClosed));
+});
