@@ -77,6 +77,7 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
   #early: EarlyData | undefined;
   #upstream: Connection | undefined = undefined;
   #leg: UpstreamLeg | undefined = undefined;
+  #dialledMs = 0;
   #isOver = false;
   #lastActivityMs: number;
   #idleTimer: WheelTimer | undefined = undefined;
@@ -189,6 +190,7 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
     host.requestsTotal.value++;
     const leg = new UpstreamLeg(cluster, host, this, !connector.countsConnections);
     this.#leg = leg;
+    this.#dialledMs = this.#scope.clock.monotonicMs();
     const bind = sourceTo(cluster.sourceAddresses, host.address.host);
     const options = { timeoutMs: cluster.connectTimeoutMs, cluster, info };
     connector.connectUpstream(host, bind === undefined ? options : { ...options, bind }, leg);
@@ -214,6 +216,12 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
     }
   }
 
+  /** Tells a balancing policy that wants times how long connecting took. */
+  #observe(host: Host): void {
+    const nowMs = this.#scope.clock.monotonicMs();
+    host.observe?.(nowMs - this.#dialledMs, nowMs);
+  }
+
   onUpstreamConnected({ host }: UpstreamLeg, upstream: Connection, tls: UpstreamTls | undefined): void {
     if (this.#isOver) {
       upstream.destroy();
@@ -224,6 +232,7 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
     if (config.accessLog.length > 0) this.#info.upstreamLocalAddress = formatAddress(upstream.local);
     this.#info.upstreamTls = tls;
     host.report({ kind: 'status', status: 200 });
+    this.#observe(host);
     for (const observer of this.#observers) observer.onConnected?.(this.#info);
     this.#touch();
     if (config.logs.whenConnected) this.#log('TcpUpstreamConnected');

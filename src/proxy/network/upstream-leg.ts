@@ -31,6 +31,8 @@ export class UpstreamLeg implements TransportHandlers {
     this.#owner = owner;
     this.#isCounted = isCounted;
     if (!isCounted) return;
+    // what is under way, for balancing: a connection counts as a request
+    host.activeRequests++;
     host.activeConnections++;
     cluster.limits.connections.value++;
     this.stats.upstream_cx_total.value++;
@@ -77,6 +79,7 @@ export class UpstreamLeg implements TransportHandlers {
   #release(): void {
     if (!this.#isOpen || !this.#isCounted) return;
     this.#isOpen = false;
+    this.host.activeRequests--;
     this.host.activeConnections--;
     this.cluster.limits.connections.value--;
   }
