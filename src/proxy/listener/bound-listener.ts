@@ -38,6 +38,8 @@ export interface ListenerSettings {
   /** `internal_listener`. */
   readonly isInternal: boolean;
   readonly backlog: number;
+  /** Bytes for a client that the kernel has not taken above which its other side is not read; undefined: as many as is usual. */
+  readonly bufferLimitBytes: number | undefined;
   /** `use_original_dst`. */
   readonly handsOff: boolean;
   readonly filters: ListenerFilters;
@@ -104,6 +106,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     this.#runner = new ConnectionRunner({
       fingerprints: settings.filters.fingerprints,
       listenerName: settings.name,
+      bufferLimitBytes: settings.bufferLimitBytes,
       direction: settings.direction,
       clock: scope.clock,
       log: scope.log,

@@ -88,6 +88,7 @@ export function buildListener(config: ListenerProto, path: string, scope: Listen
       isInternal,
       bindsToPort: config.bindToPort ?? config.deprecatedV1?.bindToPort ?? true,
       backlog: config.tcpBacklogSize ?? BACKLOG,
+      bufferLimitBytes: config.perConnectionBufferLimitBytes,
       handsOff: config.useOriginalDst ?? false,
       filters: readListenerFilters(config, path),
       direction: DIRECTIONS.get(config.trafficDirection) ?? 'unspecified',

@@ -20,6 +20,8 @@ import type { AcceptedSocket } from './listener-scope.ts';
 
 export interface RunnerScope {
   readonly listenerName: string;
+  /** `per_connection_buffer_limit_bytes`. */
+  readonly bufferLimitBytes?: number | undefined;
   readonly direction: DownstreamConnection['direction'];
   readonly clock: Clock;
   readonly log: Log;
@@ -180,6 +182,7 @@ export class ConnectionRunner {
 
   #begin(connection: Connection, downstream: DownstreamConnection, chain: FilterChain): void {
     const info = tcpStreamInfo(downstream, this.#scope.clock);
+    if (this.#scope.bufferLimitBytes !== undefined) connection.limitBuffer?.(this.#scope.bufferLimitBytes);
     this.#open.add(connection);
     this.#active.value++;
     connection.afterClose = () => {

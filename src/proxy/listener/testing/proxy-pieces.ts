@@ -11,6 +11,12 @@ import { HttpInspectorSchema } from '../../../xds/gen/envoy/extensions/filters/l
 import { OriginalDstSchema } from '../../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { ProxyProtocolSchema } from '../../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import { TlsInspectorSchema } from '../../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import { ConnectionLimitSchema } from '../../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
+import { ConfigSchema as DirectResponseSchema } from '../../../xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.ts';
+import { EchoSchema } from '../../../xds/gen/envoy/extensions/filters/network/echo/v3/echo_pb.ts';
+import { LocalRateLimitSchema } from '../../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
+import { ConfigSchema as NetworkStateSchema } from '../../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
+import { SniClusterSchema } from '../../../xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.ts';
 import { TcpProxySchema } from '../../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
@@ -24,6 +30,12 @@ import { ListenerDirectory } from '../listener-directory.ts';
 
 const registry = createRegistry(
   TcpProxySchema,
+  ConnectionLimitSchema,
+  DirectResponseSchema,
+  EchoSchema,
+  LocalRateLimitSchema,
+  NetworkStateSchema,
+  SniClusterSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
   TlsInspectorSchema,
