@@ -15,6 +15,8 @@ export interface PoolMember {
   readonly isBusy: boolean;
   /** It can take a request now. */
   readonly hasRoom: boolean;
+  /** `Clock.monotonicMs` of its making. */
+  openedMs: number;
   /** `Clock.monotonicMs` since which no request runs on it. */
   idleSinceMs: number;
   /** It stands among those of its pool that have room. */

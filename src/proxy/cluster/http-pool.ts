@@ -12,6 +12,7 @@ import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import { Http1Client } from './http1-client.ts';
 import { Http2Client } from './http2-client.ts';
+import { observe } from '../telemetry/stats.ts';
 import { HTTP2_NAMES } from '../tls/upstream.ts';
 import { sourceTo } from './source-address.ts';
 import { type ClusterHttpStats, clusterHttp2Stats, clusterHttpStats } from './http-stats.ts';
@@ -151,8 +152,9 @@ export class HttpPool implements MemberOwner {
     if (this.#needsConnection) this.#grow();
   }
 
-  #countEnd({ isBusy, isClosedByUs }: PoolMember): void {
+  #countEnd({ isBusy, isClosedByUs, openedMs }: PoolMember): void {
     const { stats } = this;
+    observe(stats.upstream_cx_length_ms, this.#clock.monotonicMs() - openedMs);
     stats.upstream_cx_destroy.value++;
     if (isClosedByUs) stats.upstream_cx_destroy_local.value++;
     else stats.upstream_cx_destroy_remote.value++;
@@ -225,6 +227,7 @@ export class HttpPool implements MemberOwner {
     this.limits.connections.value++;
     this.#host.activeConnections++;
     this.stats.upstream_cx_total.value++;
+    const startMs = this.#clock.monotonicMs();
     let isConnected = false;
     const options = {
       timeoutMs: connectTimeoutMs,
@@ -237,6 +240,7 @@ export class HttpPool implements MemberOwner {
     this.#host.transport.connect(this.#host, options, {
       onConnect: (connection, tls) => {
         isConnected = true;
+        observe(this.stats.upstream_cx_connect_ms, this.#clock.monotonicMs() - startMs);
         const isChosen = this.#protocol === 'auto' && HTTP2_NAMES.has(tls?.alpn ?? '');
         this.#connected(connection, tls, this.#protocol === 'http2' || isChosen);
       },
@@ -256,6 +260,7 @@ export class HttpPool implements MemberOwner {
     else this.stats.upstream_cx_http1_total.value++;
     this.#roomExpected = isHttp2 ? this.#http2Room : 1;
     const member = isHttp2 ? this.#http2Client(connection, tls) : new Http1Client(connection, tls, this, cluster.http.http1);
+    member.openedMs = this.#clock.monotonicMs();
     this.#members.add(member);
     const { maxConnectionDurationMs } = cluster.http;
     if (maxConnectionDurationMs > 0) this.#timers.after(maxConnectionDurationMs, () => this.#expire(member));

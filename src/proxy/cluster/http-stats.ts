@@ -47,6 +47,9 @@ const COUNTERS = [
 
 export type ClusterHttpStats = Readonly<Record<(typeof COUNTERS)[number], Counter>> & {
   readonly upstream_rq_time: Histogram;
+  /** How long connecting took, TLS included, and how long connections lasted. */
+  readonly upstream_cx_connect_ms: Histogram;
+  readonly upstream_cx_length_ms: Histogram;
   /** Counters of a status, its class first: `upstream_rq_2xx`, `upstream_rq_200`. */
   status(status: number): readonly [Counter, Counter];
 };
@@ -57,6 +60,8 @@ function create(scope: StatsScope): ClusterHttpStats {
   return {
     ...counters,
     upstream_rq_time: scope.histogram('upstream_rq_time'),
+    upstream_cx_connect_ms: scope.histogram('upstream_cx_connect_ms'),
+    upstream_cx_length_ms: scope.histogram('upstream_cx_length_ms'),
     status: (status) =>
       (statuses[status] ??= [scope.counter(`upstream_rq_${Math.floor(status / 100)}xx`), scope.counter(`upstream_rq_${status}`)]),
   };

@@ -28,6 +28,7 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
   isClosedByUs = false;
   #hasPeerEnded = false;
   isListed = false;
+  openedMs = 0;
   idleSinceMs = 0;
   readonly #owner: MemberOwner;
   readonly #passesTrailers: boolean;

@@ -43,6 +43,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   isClosedByUs = false;
   #hasPeerEnded = false;
   isListed = false;
+  openedMs = 0;
   idleSinceMs = 0;
   readonly #owner: MemberOwner;
   readonly #clock: Clock;
