@@ -138,8 +138,7 @@ export class TlsTransport implements Transport {
     return configured === '' && this.#usesHostname ? host.hostname : configured;
   }
 
-  #offer({ alpnFallback = [], isHttp1Only = false }: ConnectOptions): readonly string[] {
-    const { alpn } = this.#settings;
+  #offer({ alpn = this.#settings.alpn, alpnFallback = [], isHttp1Only = false }: ConnectOptions): readonly string[] {
     const offer = alpn.length > 0 ? alpn : alpnFallback;
     return isHttp1Only ? offer.filter((name) => !HTTP2_NAMES.has(name)) : offer;
   }
