@@ -8,9 +8,9 @@ import { compareScenarios, type Scenario, type Stage } from './framework/scenari
 const HTTP2 = { typed_extension_protocol_options: httpOptions({ explicit_http_config: { http2_protocol_options: {} } }) };
 const hex = (text: string): JsonObject => ({ text: Buffer.from(text).toString('hex') });
 
-/** A health check that is over soon: two failures make a host ill, two passes well. */
+/** A health check that comes soon: two failures make a host ill, two passes well. */
 const check = (fields: JsonObject): JsonObject => ({
-  timeout: '0.5s',
+  timeout: '10s',
   interval: '0.1s',
   no_traffic_interval: '0.1s',
   unhealthy_threshold: 2,
@@ -115,7 +115,7 @@ const JUDGEMENTS: Scenario[] = [
   ),
   judges('no service', {}, http({ service_name_matcher: { prefix: 'shop' } }), ILL),
   judges('degraded', { fields: { 'x-envoy-degraded': '1' } }, http(), '/degraded_active_hc'),
-  judges('silence', { isSilent: true }, http({}, { timeout: '0.1s' }), LATE),
+  judges('silence', { isSilent: true }, http({}, { timeout: '0.3s' }), LATE),
   judges('a reset', { resets: true }, http(), ILL),
   judges('HTTP/2', {}, http({ codec_client_type: 'HTTP2' }), 'healthy', 'http2'),
   judges('a reset of HTTP/2', { resets: true }, http({ codec_client_type: 'HTTP2' }), ILL, 'http2'),
@@ -124,13 +124,13 @@ const JUDGEMENTS: Scenario[] = [
   judges('gRPC: unknown', { serving: 0 }, grpc(), ILL, 'http2'),
   judges('gRPC: a status', { grpcStatus: '12' }, grpc(), ILL, 'http2'),
   judges('gRPC: HTTP 503', { status: 503 }, grpc(), ILL, 'http2'),
-  judges('gRPC: silence', { isSilent: true }, { ...grpc(), timeout: '0.1s' }, LATE, 'http2'),
+  judges('gRPC: silence', { isSilent: true }, { ...grpc(), timeout: '0.3s' }, LATE, 'http2'),
   judges('TCP: a connection', {}, { tcp_health_check: {} }, 'healthy', 'tcp'),
   judges('TCP: an answer', { body: 'a PONG b' }, { tcp_health_check: { send: hex('PING'), receive: [hex('PONG')] } }, 'healthy', 'tcp'),
   judges(
     'TCP: another answer',
     { body: 'PUNG' },
-    { tcp_health_check: { send: hex('PING'), receive: [hex('PONG')] }, timeout: '0.1s' },
+    { tcp_health_check: { send: hex('PING'), receive: [hex('PONG')] }, timeout: '0.3s' },
     LATE,
     'tcp',
   ),
@@ -243,7 +243,7 @@ const turns = (name: string, mood: Mood, fields: JsonObject, kind = 'eject_unhea
       http(fields, {
         always_log_health_check_failures: true,
         ...logTo(world, 'health.log'),
-        ...(mood.isSilent ? { timeout: '0.3s' } : {}),
+        ...(mood.isSilent ? { timeout: '2s' } : {}),
       }),
     ),
   async run(stage) {
@@ -380,13 +380,15 @@ const CHOICES: Scenario[] = [
       checked(http({}, { interval: '30s', no_traffic_interval: '0.1s', ...logTo(world, 'health.log') }), { ...ROUND, ...NO_PANIC }),
     async run(stage) {
       stage.host(0).traffic = { fields: { 'x-envoy-immediate-health-check-fail': 'true' } };
-      const first = sorted(await stage.answers(2));
-      await stage.untilFlags(`${ILL}/excluded_via_immediate_hc_fail`, 'healthy');
-      const failures = await stage.stat('health_check.passive_failure');
+      await stage.until(async () => {
+        await stage.answers(1);
+        return (await stage.flags())[0] === `${ILL}/excluded_via_immediate_hc_fail`;
+      });
+      await stage.until(async () => (await stage.stat('membership_excluded')) > 0);
+      const hasFailed = (await stage.stat('health_check.passive_failure')) > 0;
       return [
-        first,
         sorted(await stage.answers(4)),
-        failures,
+        hasFailed,
         await stage.stat('membership_excluded'),
         await eventsUntil(stage, 'health.log', 'eject_unhealthy_event'),
       ];
@@ -429,10 +431,13 @@ const CHOICES: Scenario[] = [
     async run(stage) {
       await stage.until(() => stage.host(0).seenChecks.length > 3);
       await stage.answers(1);
-      await stage.wait(200);
-      const before = stage.host(0).seenChecks.length;
-      await stage.wait(300);
-      return stage.host(0).seenChecks.length === before;
+      const count = (): number => stage.host(0).seenChecks.length;
+      await stage.until(async () => {
+        const before = count();
+        await stage.wait(500);
+        return count() === before;
+      });
+      return true;
     },
     expects: true,
   },

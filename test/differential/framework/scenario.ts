@@ -5,10 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ask, type Answer } from '../../../src/cli/demo/client.ts';
 import { envoyBinary, envoyMissing } from '../../interop/envoy-binary.ts';
-import { eventually } from '../../interop/envoy-process.ts';
 import type { World } from './bootstrap.ts';
 import { createCertificates } from './certificates.ts';
 import { type ChangingHost, type HostKind, startChangingHost } from './changing-hosts.ts';
@@ -50,6 +50,10 @@ export interface Scenario {
   readonly expects?: unknown;
 }
 
+/** How often scenarios look, all of them at once, and for how long. */
+const POLL_MS = 50;
+const PATIENCE_MS = 45_000;
+
 /** Values that no two runs have in common. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
@@ -76,10 +80,11 @@ function createStage(scenario: Scenario, proxy: Proxy, hosts: readonly ChangingH
   };
   let seen = '';
   const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
-    await eventually(
-      async () => ((await holds()) ? true : undefined),
-      () => `${scenario.name}: ${seen}`,
-    );
+    const end = performance.now() + PATIENCE_MS;
+    while (!(await holds())) {
+      if (performance.now() > end) throw new Error(`${scenario.name}: it did not happen in ${PATIENCE_MS} ms; flags were ${seen}`);
+      await sleep(POLL_MS);
+    }
   };
   const send = (fields: Record<string, string> = {}): Promise<Answer> =>
     ask({ port: proxy.target('main').port }, `/${name}/`, { headers: fields });
@@ -103,7 +108,7 @@ function createStage(scenario: Scenario, proxy: Proxy, hosts: readonly ChangingH
       }),
     until,
     stat: async (stat) => (await proxy.stats(`cluster.${name}.${stat}`))[`cluster.${name}.${stat}`] ?? -1,
-    wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    wait: (ms) => sleep(ms),
     async events(file) {
       const lines = (await proxy.file(file)).split('\n').slice(0, -1);
       const all = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
