@@ -13,6 +13,12 @@ export interface Difference {
 
 /** By short names that cases use. */
 export const DIFFERENCES = {
+  closesUnderOverload: {
+    area: 'HTTP/1.1',
+    envoy: 'says `Connection: close` under `disable_http_keepalive`, and goes on to serve what comes on the connection',
+    tulle: 'closes the connection after the answer',
+    why: 'that is what the answer says (RFC 9112 section 9.6), and what sheds load from clients that do not listen',
+  },
   hashToDegraded: {
     area: 'routing',
     envoy: 'sends no hashed request to degraded hosts, and answers 503 where a priority has no others',

@@ -93,7 +93,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     const { request } = this;
     this.isRequestWhole = !hasBody;
     if (!hasBody) this.#requestDone();
-    if (scope.overload?.refusesRequests === true) return this.#shed();
+    if (scope.overload !== undefined && scope.overload.refusedShare > 0 && scope.random() < scope.overload.refusedShare)
+      return this.#shed();
     this.#timers.start(config.streamIdleTimeoutMs, hasBody ? config.requestTimeoutMs : 0, config.maxStreamDurationMs || undefined);
     if (config.underscores === 'drop') this.#dropUnderscored();
     const refusal = checkTarget(request, config);
@@ -108,9 +109,10 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
 
   /** Too little is left to serve anybody: no route is looked for, and no filter hears of it. Source: Envoy, `stop_accepting_requests`. */
   #shed(): void {
-    const { stats, allFilters } = this.#runtime;
+    const { stats, config, allFilters } = this.#runtime;
     stats.downstream_rq_overload_close.value++;
     this.skipped = allFilters;
+    this.isLast ||= upgradeOf(this.request, config) !== '';
     this.reply({ status: 503, body: 'envoy overloaded', details: 'overload' });
   }
 

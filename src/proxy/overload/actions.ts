@@ -64,7 +64,7 @@ function reduceTimeouts(any: Any | undefined, path: string, overload: Overload):
 export function createAction(name: string, any: Any | undefined, path: string, overload: Overload, stats: StatsScope): Act {
   switch (name.startsWith(PREFIX) ? name.slice(PREFIX.length) : '') {
     case 'stop_accepting_requests':
-      return (share) => (overload.refusesRequests = share >= 1);
+      return (share) => (overload.refusedShare = share);
     case 'disable_http_keepalive':
       return (share) => (overload.closingShare = share);
     case 'reject_incoming_connections':

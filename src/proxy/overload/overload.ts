@@ -35,8 +35,8 @@ export class ScaledTimeout {
 
 /** The proxy's state of overload; of one that is not overloaded every field says so. */
 export class Overload {
-  /** `stop_accepting_requests`: every request is answered 503. */
-  refusesRequests = false;
+  /** `stop_accepting_requests`: the share of requests that are answered 503. */
+  refusedShare = 0;
   /** `disable_http_keepalive`: the share of responses that close their connection. */
   closingShare = 0;
   /** `reject_incoming_connections`: the share of new connections that are closed at once. */
