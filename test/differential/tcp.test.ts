@@ -1,9 +1,12 @@
 /** TCP proxying: what flows, how connections end, limits, and what the access log has. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import type { Listener, Setup, World } from './framework/bootstrap.ts';
 import type { Case } from './framework/case.ts';
 import { cluster } from './framework/pieces.ts';
 import { tcp, type TcpOptions } from './framework/tcp-case.ts';
 import { networkFilter, tcpClusters, tcpListener, tcpLog, tcpProxy } from './framework/network-pieces.ts';
+import type { Proxy } from './framework/proxies.ts';
 import { startTcpServers } from './framework/tcp-servers.ts';
 import { compareTopic } from './framework/topic.ts';
 
@@ -134,9 +137,48 @@ function setup(world: World): Setup {
   };
 }
 
+/** What is counted of all cases together, as far as chance has no part in it. */
+const COUNTED = [
+  [
+    'tcp.tcp.',
+    [
+      'downstream_cx_no_route',
+      'downstream_cx_rx_bytes_total',
+      'downstream_cx_tx_bytes_total',
+      'idle_timeout',
+      'max_downstream_connection_duration',
+      'early_data_received_count_total',
+    ],
+  ],
+  [
+    'cluster.whole.',
+    ['upstream_cx_total', 'upstream_cx_active', 'upstream_cx_rx_bytes_total', 'upstream_cx_tx_bytes_total', 'upstream_cx_connect_fail'],
+  ],
+  ['cluster.dead.', ['upstream_cx_total', 'upstream_cx_connect_fail', 'upstream_cx_connect_attempts_exceeded', 'upstream_cx_active']],
+  ['cluster.full.', ['upstream_cx_overflow']],
+  ['cluster.empty.', ['upstream_cx_none_healthy']],
+] as const;
+
+function sameCounters(proxies: () => readonly Proxy[]): void {
+  test('the same is counted', { skip: process.env['TULLE_SHOW'] !== undefined }, async () => {
+    const counted = await Promise.all(
+      proxies().map(async (proxy) => {
+        const found: Record<string, number | undefined> = {};
+        for (const [prefix, names] of COUNTED) {
+          const all = await proxy.stats(prefix);
+          for (const name of names) found[`${prefix}${name}`] = all[`${prefix}${name}`];
+        }
+        return found;
+      }),
+    );
+    assert.deepEqual(counted[0], counted[1]);
+  });
+}
+
 compareTopic({
   name: 'TCP proxy',
   servers: startTcpServers,
   setup,
+  more: sameCounters,
   cases: [...FLOW, ...FAILURES, ...TIMES, ...LOGS, ...CHOICES, ...DIRECT],
 });

@@ -82,7 +82,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // listeners
   'envoy.config.listener.v3.Listener':
-    'name address internal_listener additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size per_connection_buffer_limit_bytes -stat_prefix drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind ignore_global_conn_limit bypass_overload_manager -max_connections_to_accept_per_socket_event',
+    'name address internal_listener additional_addresses filter_chains default_filter_chain use_original_dst metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 tcp_backlog_size per_connection_buffer_limit_bytes stat_prefix drain_type -enable_reuse_port -reuse_port -connection_balance_config -freebind ignore_global_conn_limit bypass_overload_manager -max_connections_to_accept_per_socket_event',
   'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
   'envoy.config.listener.v3.Listener.InternalListenerConfig': '',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': '-exact_balance',
@@ -370,8 +370,9 @@ const ROWS: Readonly<Record<string, string>> = {
     'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config health_checks transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl dns_jitter dns_failure_refresh_rate typed_dns_resolver_config dns_resolution_config cluster_type cleanup_interval per_connection_buffer_limit_bytes -alt_stat_name -wait_for_warm_on_init round_robin_lb_config lb_subset_config -track_timeout_budgets -track_cluster_stats ignore_health_on_host_removal close_connections_on_host_health_failure http2_protocol_options protocol_selection upstream_http_protocol_options -use_tcp_for_dns_lookups -preconnect_policy',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
-    'healthy_panic_threshold locality_weighted_lb_config zone_aware_lb_config consistent_hashing_lb_config -update_merge_window close_connections_on_host_set_change ignore_new_hosts_until_first_hc',
+    'healthy_panic_threshold locality_weighted_lb_config zone_aware_lb_config consistent_hashing_lb_config override_host_status -update_merge_window close_connections_on_host_set_change ignore_new_hosts_until_first_hc',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig': '',
+  'envoy.config.core.v3.HealthStatusSet': 'statuses',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig': 'routing_enabled min_cluster_size fail_traffic_on_panic',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': 'use_hostname_for_hashing hash_balance_factor',
   'envoy.config.cluster.v3.Cluster.LbSubsetConfig':

@@ -34,7 +34,9 @@ function readBind(address: Address | undefined, path: string): BindAddress {
 }
 
 /** Envoy's name of a listener in statistics. */
-function statPrefix(address: NetAddress | undefined): string {
+function statScopeOf({ statPrefix, name }: ListenerProto, isInternal: boolean, address: NetAddress | undefined): string {
+  if (statPrefix !== '') return `listener.${statPrefix}`;
+  if (isInternal) return `listener.envoy_internal_${name}`;
   return `listener.${address === undefined ? 'none' : formatAddress(address).replaceAll(':', '_')}`;
 }
 
@@ -75,7 +77,7 @@ export function buildListener(config: ListenerProto, path: string, scope: Listen
     ...(isInternal ? [] : [readBind(config.address, `${path}.address`)]),
     ...config.additionalAddresses.map((each, i) => readBind(each.address, `${path}.additional_addresses[${i}].address`)),
   ];
-  const stats = scope.stats.scope(isInternal ? `listener.envoy_internal_${config.name}` : statPrefix(binds[0]?.address));
+  const stats = scope.stats.scope(statScopeOf(config, isInternal, binds[0]?.address));
   const parsed: ParsedChain[] = [];
   try {
     const chainScope = { stats, secrets: scope.secrets, filters: scope.filters, listener: config.name };

@@ -291,7 +291,11 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
 
   onEnd(): void {
     if (this.#upstream !== undefined) this.#upstream.end();
-    else if (this.#early !== undefined) this.#early.hasEnded = true;
+    else if (this.#early !== undefined) {
+      // Envoy counts an end as data too
+      this.#scope.stats.early_data_received_count_total.value++;
+      this.#early.hasEnded = true;
+    }
   }
 
   onDrain(): void {
