@@ -1,6 +1,6 @@
 /** Handshakes with hosts: whom Tulle and Envoy take for the host, what they ask for and show, and what is resumed. */
 import { once } from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
 import tls from 'node:tls';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { createAuthority } from '../../src/net/testing/authority.ts';
