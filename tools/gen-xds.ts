@@ -70,12 +70,13 @@ function extend(proto: string, file: string): string {
   return text;
 }
 
-/** Has a generated module take its functions, not its types, from `src/xds/descriptors`. */
+/** Has a generated module take its functions, not its types, from `src/xds/descriptors`, and tell each type's name. */
 function makeLazy(text: string, file: string): string {
   const ours = path.relative(path.dirname(path.join(out, file)), path.join(root, 'src/xds/descriptors/index.ts'));
   const lazy = text.replace(/^(import \{[^}]*\} from )"@bufbuild\/protobuf\/codegenv2";$/m, `$1"${ours}";`);
   if (lazy === text) throw new Error(`${file} takes no functions from @bufbuild/protobuf/codegenv2`);
-  return lazy;
+  const described = /(Describes the message ([\w.]+)\.$(?:(?!messageDesc)[^])*?)messageDesc\(/gm;
+  return lazy.replace(/\bmessageDesc\b(?=[^;]*\} from)/, 'namedMessageDesc').replace(described, '$1namedMessageDesc("$2", ');
 }
 
 const work = mkdtempSync(path.join(tmpdir(), 'tulle-xds-'));

@@ -8,6 +8,7 @@ import { fileDesc as eagerFile } from '@bufbuild/protobuf/codegenv2';
 import * as wkt from '@bufbuild/protobuf/wkt';
 import { enumDesc, fileDesc, messageDesc } from './index.ts';
 import { LazyFile } from './file.ts';
+import { LazyMessage } from './message.ts';
 
 const gen = path.resolve(import.meta.dirname, '../gen');
 
@@ -146,4 +147,21 @@ test('what is no descriptor of proto3 is an error', () => {
   const empty = fileDesc(encoded([0x62, 6, ...Buffer.from('proto3')]));
   assert.throws(() => messageDesc(empty, 0).typeName, /no message number 0/);
   assert.throws(() => empty.proto, /without google.protobuf's own messages/);
+});
+
+/** A file's package, by the scope in which its types are. */
+const packageOf = (file: DescFile): string => (file instanceof LazyFile ? file.scope.slice(0, -1) : assert.fail());
+
+test('generated modules name their types rightly', async () => {
+  let count = 0;
+  for (const name of globSync('**/*_pb.ts', { cwd: gen })) {
+    const module: Record<string, unknown> = await import(path.join(gen, name));
+    for (const value of Object.values(module)) {
+      if (!(value instanceof LazyMessage)) continue;
+      const before = value.typeName;
+      assert.equal(before, `${value.parent?.typeName ?? packageOf(value.file)}.${value.name}`);
+      count++;
+    }
+  }
+  assert.ok(count > 500);
 });

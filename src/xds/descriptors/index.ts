@@ -34,6 +34,11 @@ export function messageDesc<Shape extends Message>(file: DescFile, ...path: numb
   return messageAt(file, path) as unknown as GenMessage<Shape>;
 }
 
+/** The same, of the type `typeName`: tables find it without reading its file. */
+export function namedMessageDesc<Shape extends Message>(typeName: string, file: DescFile, ...path: number[]): GenMessage<Shape> {
+  return messageAt(file, path).named(typeName) as unknown as GenMessage<Shape>;
+}
+
 /** The enumeration at `path`. */
 export function enumDesc<Shape extends number>(file: DescFile, ...path: number[]): GenEnum<Shape> {
   return enumAt(file, path) as unknown as GenEnum<Shape>;

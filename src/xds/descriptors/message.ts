@@ -131,6 +131,9 @@ export class LazyMessage implements DescMessage {
   /** Messages in this one, with the entries of its maps apart. */
   #split: { readonly types: readonly Outline[]; readonly entries: readonly Outline[] } | undefined;
 
+  /** What is known of it before it is read. */
+  #typeName: string | undefined;
+
   /** The message number `index` of a file, or of `parent` where one is given. */
   constructor(file: DescFile & TypeHolder, parent: LazyMessage | undefined, index: number) {
     this.file = file;
@@ -148,8 +151,9 @@ export class LazyMessage implements DescMessage {
     return this.#read().name;
   }
 
+  /** Known without reading it where it was named. */
   get typeName(): string {
-    return this.#read().typeName;
+    return (this.#typeName ??= this.#read().typeName);
   }
 
   get deprecated(): boolean {
@@ -182,6 +186,12 @@ export class LazyMessage implements DescMessage {
 
   get proto(): never {
     return noProto(this);
+  }
+
+  /** Says what its type is called, for tables of types that are never used. */
+  named(typeName: string): this {
+    this.#typeName = typeName;
+    return this;
   }
 
   /** The message number `index` within this one; entries of maps do not count. */
