@@ -5,6 +5,7 @@ import type { HealthCheck } from '../../xds/gen/envoy/config/core/v3/health_chec
 import type { Transport } from '../cluster/cluster.ts';
 import { checkAddressOf } from '../cluster/endpoints.ts';
 import { ClusterHost } from '../cluster/host.ts';
+import type { HttpSettings } from '../cluster/http-options.ts';
 import { timersOf } from '../timers.ts';
 import { createEventLog, eventLine, readEventFiles } from './check-events.ts';
 import { CheckSession, type SessionScope } from './check-session.ts';
@@ -50,12 +51,17 @@ function readKind({ healthChecker: { case: kind, value } }: HealthCheck, path: s
   }
 }
 
-/** Reads `health_checks` of a cluster; undefined where it has none. `path` is the cluster's. Throws ConfigError. */
-export function readChecks(config: ClusterProto, path: string): ChecksPlan | undefined {
+/**
+ * Reads `health_checks` of a cluster that speaks `upstream`; undefined where it has none. `path` is the cluster's. Throws
+ * ConfigError.
+ */
+export function readChecks(config: ClusterProto, path: string, upstream: HttpSettings['upstreamProtocol']): ChecksPlan | undefined {
   const [check, second] = config.healthChecks;
   if (check === undefined) return undefined;
   if (second !== undefined) throw new ConfigError(`${path}.health_checks[1]`, 'only one health check is supported by Tulle');
   const at = `${path}.health_checks[0]`;
+  if (check.healthChecker.case === 'grpcHealthCheck' && upstream === 'http1')
+    throw new ConfigError(`${at}.grpc_health_check`, 'the cluster speaks HTTP/1.1, and gRPC needs HTTP/2');
   return {
     settings: readCheckSettings(check, at),
     kind: readKind(check, at),

@@ -42,7 +42,7 @@ export interface HealthWatch {
 
 /** The watch that a cluster asks for; undefined where it asks for none. Throws ConfigError. */
 export function createHealthWatch(config: ClusterProto, path: string, scope: HealthScope): HealthWatch | undefined {
-  const checks = readChecks(config, path);
+  const checks = readChecks(config, path, scope.cluster.http.upstreamProtocol);
   const accrual = readAccrual(config.metadata?.filterMetadata ?? {}, path);
   return joinWatches([checks && new ActiveChecks(checks, scope), accrual && new FailureAccrual(accrual, scope)]);
 }

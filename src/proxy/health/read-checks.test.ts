@@ -8,7 +8,7 @@ import { holdsPayloads } from './payload.ts';
 const COMMON: JsonObject = { timeout: '1s', interval: '10s', unhealthy_threshold: 3, healthy_threshold: 2 };
 
 function read(check: JsonObject, cluster: JsonObject = {}): ChecksPlan | undefined {
-  return readChecks(fromJson(ClusterSchema, { name: 'c', health_checks: [{ ...COMMON, ...check }], ...cluster }), 'cluster');
+  return readChecks(fromJson(ClusterSchema, { name: 'c', health_checks: [{ ...COMMON, ...check }], ...cluster }), 'cluster', 'http1');
 }
 
 test('what is left out has Envoy’s defaults', () => {
@@ -56,6 +56,7 @@ const REFUSED: readonly (readonly [check: JsonObject, message: RegExp])[] = [
     { custom_health_check: { name: 'envoy.health_checkers.redis' } },
     /custom_health_check: "envoy\.health_checkers\.redis" is not supported/,
   ],
+  [{ grpc_health_check: {} }, /grpc_health_check: the cluster speaks HTTP\/1\.1/],
   [{ tcp_health_check: { send: { text: 'xyz' } } }, /tcp_health_check\.send\.text: "xyz" is not hexadecimal/],
   [{ tcp_health_check: { receive: [{}] } }, /receive\[0\]: neither text nor binary/],
   [{ http_health_check: {} }, /path: is empty/],
@@ -82,7 +83,7 @@ test('what every check needs is asked for by name', () => {
   for (const field of Object.keys(COMMON)) {
     const config = Object.fromEntries(Object.entries({ ...COMMON, tcp_health_check: {} }).filter(([name]) => name !== field));
     const cluster = fromJson(ClusterSchema, { name: 'c', health_checks: [config] });
-    assert.throws(() => readChecks(cluster, 'cluster'), { name: 'ConfigError', message: new RegExp(`\\.${field}: is missing`) });
+    assert.throws(() => readChecks(cluster, 'cluster', 'http1'), { name: 'ConfigError', message: new RegExp(`\\.${field}: is missing`) });
   }
 });
 
