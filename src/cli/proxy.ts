@@ -24,7 +24,7 @@ interface ProxyFlags {
 /** How the command is run, besides its arguments. */
 export interface RunOptions {
   /** Called when the proxy begins to serve. */
-  onLive(): void;
+  readonly onLive: () => void;
   /** URL of the module that has `runWorkerThread`. */
   readonly entry: string;
 }

@@ -27,7 +27,7 @@ export async function eventually<T>(what: () => string, check: () => Promise<T |
 export interface Generation {
   readonly pid: number;
   /** What it has written to stderr. */
-  log(): string;
+  readonly log: () => string;
   /** Resolves with its exit code when it has ended. */
   readonly ended: Promise<number | null>;
   /** Resolves once it has written that it is live. */
@@ -42,7 +42,7 @@ export interface Generations {
   /** Writes another bootstrap, for those that are started later. */
   configure(bootstrap: JsonObject): void;
   /** Asks the admin interface of whoever has it. */
-  admin(target: string, method?: string): Promise<string>;
+  readonly admin: (target: string, method?: string) => Promise<string>;
   /** The port of a listener. */
   port(listener: string): Promise<number>;
   /** The value of a counter or gauge; 0 where there is none. */

@@ -1,6 +1,6 @@
 /** What an overloaded proxy does, by Envoy's names: each takes how much of it is asked for, from 0 to 1. */
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { collectGarbage } from '../../core/collect-garbage.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { ConfigError } from '../../core/errors.ts';
 import {
   ScaleTimersOverloadActionConfig_TimerType as TimerType,

@@ -92,7 +92,7 @@ function obtain(node: Node, name: string, kind: StatKind): StatValue {
 }
 
 /** The key of a label set: the same whatever the order of its labels. */
-function labelKey(labels: Labels): string {
+export function labelKey(labels: Labels): string {
   let key = '';
   for (const name of Object.keys(labels).toSorted()) key += `${name}\u0001${labels[name] ?? ''}\u0002`;
   return key;

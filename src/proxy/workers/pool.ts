@@ -97,7 +97,7 @@ export class WorkerPool {
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    await Promise.all(this.#loops.map(({ thread }) => thread?.end()));
+    await Promise.all(this.#loops.map(async ({ thread }) => thread?.end()));
   }
 
   #begin(loop: Loop): void {

@@ -13,11 +13,11 @@ export interface SharedConfigurationOptions {
   /** What is known of resources, to leave out those that the main loop has refused. */
   readonly resources: () => Iterable<Pick<ConfigResource, 'typeUrl' | 'name' | 'version' | 'state'>>;
   /** Traffic of another loop needs a cluster: the main one is to want it too, or it would not know of it. */
-  useCluster(name: string): void;
+  readonly useCluster: (name: string) => void;
   /** Tells every loop but the main one. */
-  broadcast(message: ToWorker): void;
+  readonly broadcast: (message: ToWorker) => void;
   /** Gives one loop what came before it asked. */
-  deliver(loop: number, message: Delivery): void;
+  readonly deliver: (loop: number, message: Delivery) => void;
 }
 
 /** The loop that has the stream. */

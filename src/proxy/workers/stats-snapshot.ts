@@ -1,7 +1,7 @@
 /** Statistics of one event loop as another sees them, and several loops' as one. */
 import type { ClusterManager } from '../cluster/cluster.ts';
 import type { HostCounts } from '../admin/view.ts';
-import type { CountedElsewhere, Stat, StatsReader } from '../telemetry/registry.ts';
+import { type CountedElsewhere, labelKey, type Stat, type StatsReader } from '../telemetry/registry.ts';
 import type { Histogram } from '../telemetry/stats.ts';
 
 /** All statistics of a loop at one time. */
@@ -47,7 +47,7 @@ function addStat(into: Stat, from: Stat): void {
 }
 
 function keyOf({ name, labels, prefixes, value }: Stat): string {
-  return labels === undefined ? `${prefixes.length} ${name}` : `${value.kind} ${name} ${JSON.stringify(Object.entries(labels).toSorted())}`;
+  return labels === undefined ? `${prefixes.length} ${name}` : `${value.kind} ${name} ${labelKey(labels)}`;
 }
 
 /** Connections of a listener by loop, where Envoy has them by worker: `listener.<address>.worker_<n>.downstream_cx_total`. */
