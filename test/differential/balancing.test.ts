@@ -315,6 +315,32 @@ const CHECKS: FleetCheck[] = [
     wants: { h0: 0.9, h1: 0.1 },
     tolerance: 0.02,
   },
+  {
+    name: 'draining-before-the-next-priority',
+    places: [
+      { priority: 0, members: [...members(0), { host: 1, health: 'DRAINING' }] },
+      { priority: 1, members: members(2) },
+    ],
+    requests: 50,
+    wants: { h0: 1 },
+  },
+  {
+    name: 'all-draining',
+    places: [{ members: [0, 1].map((host) => ({ host, health: 'DRAINING' })) }],
+    requests: 40,
+    wants: { h0: 0.5, h1: 0.5 },
+  },
+  {
+    name: 'draining-in-a-locality',
+    places: [
+      { zone: 'a', weight: 50, members: members(0) },
+      { zone: 'b', weight: 50, members: [...members(1), { host: 2, health: 'DRAINING' }, { host: 3, health: 'DRAINING' }] },
+    ],
+    policy: LOCALITY_WEIGHTS,
+    requests: 100,
+    wants: { h0: 0.5, h1: 0.5 },
+    tolerance: 0.02,
+  },
 ];
 
 compareTopic({

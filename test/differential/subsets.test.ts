@@ -1,6 +1,7 @@
 /** Subsets of a cluster's hosts by metadata, and hosts that requests name themselves. */
 import type { JsonObject } from '@bufbuild/protobuf';
 import { type FleetCheck, fleetServers, fleetSetup, fleetTests, members, type Place, typed } from './framework/fleet.ts';
+import { httpFilter, type } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
 
 /** h0: v1 prod, h1: v1 test, h2: v2 prod, h3: v2 prod and old, h4: nothing. */
@@ -107,6 +108,31 @@ const naming = (
   }),
   wants,
   ...rest,
+});
+
+const statuses = (...names: readonly string[]): JsonObject => ({ common_lb_config: { override_host_status: { statuses: [...names] } } });
+
+/** A session that is bound to a host, by its number. */
+const session = (name: string, host: number, policy: JsonObject, wants: FleetCheck['wants']): FleetCheck => ({
+  name,
+  places: [
+    {
+      members: [...members(0, 1), { host: 2, health: 'DEGRADED' }, { host: 3, health: 'DRAINING' }, { host: 4, health: 'UNHEALTHY' }],
+    },
+  ],
+  policy: { ...policy, common_lb_config: { healthy_panic_threshold: { value: 0 }, ...Object(policy['common_lb_config']) } },
+  assignment: { policy: { overprovisioning_factor: 1000 } },
+  requests: 40,
+  ask: (_, ports) => ({ headers: { 'x-at': Buffer.from(`127.0.0.1:${ports[host]}`).toString('base64') } }),
+  wants,
+  tolerance: 0.03,
+});
+
+const BY_HEADER = httpFilter('stateful_session', 'stateful_session.v3.StatefulSession', {
+  session_state: {
+    name: 'envoy.http.stateful_session.header',
+    typed_config: type('envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState', { name: 'x-at' }),
+  },
 });
 
 const CHECKS: FleetCheck[] = [
@@ -302,12 +328,19 @@ const CHECKS: FleetCheck[] = [
       }),
     },
   ),
+  session('session', 1, {}, { h1: 1 }),
+  session('session-degraded', 2, {}, { h2: 1 }),
+  session('session-draining', 3, {}, { h0: 0.5, h1: 0.5 }),
+  session('session-draining-allowed', 3, statuses('HEALTHY', 'UNKNOWN', 'DRAINING'), { h3: 1 }),
+  session('session-down', 4, {}, { h0: 0.5, h1: 0.5 }),
+  session('session-down-allowed', 4, statuses('UNHEALTHY'), { h4: 1 }),
+  session('session-healthy-not-allowed', 0, statuses('DEGRADED'), { h0: 0.5, h1: 0.5 }),
 ];
 
 compareTopic({
   name: 'subsets and named hosts',
   servers: fleetServers,
-  setup: ({ servers }) => fleetSetup(CHECKS, servers),
+  setup: ({ servers }) => ({ ...fleetSetup(CHECKS, servers), filters: [BY_HEADER] }),
   cases: [],
   more: (proxies) => fleetTests(CHECKS, proxies),
 });

@@ -95,7 +95,7 @@ const loads: readonly {
 for (const { name, levels: counts, threshold = 50, shares, degraded = shares.map(() => 0), panics } of loads) {
   test(`spreadLoad(): ${name}`, () => {
     const got = spreadLoad(
-      counts.map(([total, healthy, half = 0]) => ({ total, healthy, degraded: half })),
+      counts.map(([total, healthy, half = 0]) => ({ hosts: total, total, healthy, degraded: half })),
       1.4,
       threshold,
     );
@@ -116,6 +116,7 @@ for (const { name, levels: counts, threshold = 50, shares, degraded = shares.map
 
 test('spreadLoad() gives 100 per cent in all, or nothing', () => {
   const level = fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map(([healthy, degraded, rest]) => ({
+    hosts: healthy + degraded + rest,
     total: healthy + degraded + rest,
     healthy,
     degraded,
@@ -164,6 +165,13 @@ test('a failed priority gives way to the next, and nobody is chosen where panic 
   b.isHealthy = false;
   assert.deepEqual(countPicks(BY_TURNS, hosts, 10, { panicThreshold: 0 }), [0, 0, 10]);
   assert.deepEqual(countPicks(BY_TURNS, [], 10), [10]);
+});
+
+test('hosts that leave do not count among those that could carry traffic', () => {
+  const hosts = [fakeHost('a:1'), fakeHost('b:1', 1, { health: 'draining' }), fakeHost('c:1', 1, { priority: 1 })];
+  assert.deepEqual(countPicks(BY_TURNS, hosts, 50), [50, 0, 0, 0]);
+  const leaving = [fakeHost('a:1', 1, { health: 'draining' }), fakeHost('b:1', 1, { health: 'draining' })];
+  assert.deepEqual(countPicks(BY_TURNS, leaving, 50), [25, 25, 0], 'a panic takes them all the same');
 });
 
 test('priorities may be left out of a pick', () => {

@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../core/clock.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { ClusterHost } from './host.ts';
+import type { AllowsOverride } from './lb/override-status.ts';
 import type { LocalZone, Picker, PickerFactory } from './lb/picker.ts';
 
 export type { LocalZone, Picker } from './lb/picker.ts';
@@ -10,6 +11,8 @@ export interface BalancerSettings {
   readonly build: PickerFactory;
   /** Share of usable hosts, per cent, below which all are used. */
   readonly panicThreshold: number;
+  /** Tells whether a session may go to the host that it is bound to. */
+  readonly allowsOverride: AllowsOverride;
 }
 
 /** What balancing may use of the running proxy. */
@@ -26,7 +29,7 @@ export interface BalancerScope {
 export function buildPicker(
   hosts: readonly ClusterHost[],
   overprovisioning: number,
-  { build, panicThreshold }: BalancerSettings,
+  { build, panicThreshold }: Omit<BalancerSettings, 'allowsOverride'>,
   { random, clock, stats, zone }: BalancerScope,
 ): Picker {
   return build(hosts, {

@@ -4,6 +4,9 @@
  * hosts. Shares are whole per cents, as in Envoy, so that the hash of a request chooses the same priority in both.
  */
 export interface Level {
+  /** All of its hosts. */
+  readonly hosts: number;
+  /** Those that count: not the ones that leave, or were never checked. */
   readonly total: number;
   readonly healthy: number;
   readonly degraded: number;
@@ -45,9 +48,9 @@ function addRest(shares: number[], rest: number, isFit: (i: number) => boolean):
 
 /** Where no level can be trusted, traffic goes by numbers of hosts alone. */
 function byHosts(levels: readonly Level[]): LevelLoad[] {
-  const total = sum(levels.map((level) => level.total));
-  const shares = levels.map((level) => (total === 0 ? 0 : Math.floor((100 * level.total) / total)));
-  if (total > 0) addRest(shares, 100 - sum(shares), (i) => (levels[i]?.total ?? 0) > 0);
+  const total = sum(levels.map((level) => level.hosts));
+  const shares = levels.map((level) => (total === 0 ? 0 : Math.floor((100 * level.hosts) / total)));
+  if (total > 0) addRest(shares, 100 - sum(shares), (i) => (levels[i]?.hosts ?? 0) > 0);
   return shares.map((healthy) => ({ healthy, degraded: 0, isPanic: true }));
 }
 

@@ -303,7 +303,7 @@ export class RuntimeCluster implements MutableCluster {
   #pickOverride(keys: readonly string[]): Host | undefined {
     for (const key of keys) {
       const host = this.#hosts.get(key);
-      if (host?.isHealthy === true) return host;
+      if (host !== undefined && this.#settings.balancing.allowsOverride(host)) return host;
     }
     return undefined;
   }

@@ -26,6 +26,7 @@ import { decodeTyped, typeNameOf } from '../../config/typed-config.ts';
 import type { BalancerSettings } from '../balancer.ts';
 import { type HostChoice, levels } from './levels.ts';
 import { overrideHost, type OverrideSource } from './override-host.ts';
+import { readOverrideStatus } from './override-status.ts';
 import type { PickerFactory } from './picker.ts';
 import { randomChoice } from './random.ts';
 import { readOlder, refuseBoth } from './read-older.ts';
@@ -168,8 +169,11 @@ function readPanicThreshold({ commonLbConfig }: ClusterProto, path: string): num
 
 /** How a cluster balances; `path` is the cluster's. Throws ConfigError for what cannot be obeyed. */
 export function readBalancing(config: ClusterProto, path: string): BalancerSettings {
-  const panicThreshold = readPanicThreshold(config, path);
-  if (config.loadBalancingPolicy === undefined) return { build: readOlder(config, path), panicThreshold };
+  const common = {
+    panicThreshold: readPanicThreshold(config, path),
+    allowsOverride: readOverrideStatus(config.commonLbConfig?.overrideHostStatus),
+  };
+  if (config.loadBalancingPolicy === undefined) return { build: readOlder(config, path), ...common };
   refuseBoth(config, path);
-  return { build: readTyped(config.loadBalancingPolicy, `${path}.load_balancing_policy`), panicThreshold };
+  return { build: readTyped(config.loadBalancingPolicy, `${path}.load_balancing_policy`), ...common };
 }

@@ -117,10 +117,10 @@ function sourceAt(loads: readonly LevelLoad[], sources: readonly LevelSources[],
 }
 
 function countOf({ all, healthy, degraded }: Members): Level {
-  return { total: all.length, healthy: healthy.length, degraded: degraded.length };
+  return { hosts: all.length, total: all.filter((host) => !host.isExcluded).length, healthy: healthy.length, degraded: degraded.length };
 }
 
-const EMPTY: Level = { total: 0, healthy: 0, degraded: 0 };
+const EMPTY: Level = { hosts: 0, total: 0, healthy: 0, degraded: 0 };
 
 /** The only source that gets traffic, where there is one. */
 function onlySource(loads: readonly LevelLoad[], sources: readonly LevelSources[]): Source | undefined {

@@ -39,7 +39,8 @@ export function localitySource(
   for (const [locality, members] of Map.groupBy(all, (host) => host.endpoint.locality)) {
     const chosen = fitByLocality.get(locality);
     if (chosen === undefined || members[0] === undefined) continue;
-    const weight = scope.localityWeightOf(members[0]) * Math.min(1, (scope.overprovisioning * chosen.length) / members.length);
+    const total = members.filter((host) => !host.isExcluded).length;
+    const weight = scope.localityWeightOf(members[0]) * Math.min(1, (scope.overprovisioning * chosen.length) / total);
     if (weight > 0) groups.push({ weight, balancer: policy.create(chosen, scope) });
   }
   if (groups.length === 0) return undefined;

@@ -96,7 +96,7 @@ function chooseLocality({ local, localShare, residual }: Spread, random: () => n
 
 /** True where too many proxies of the local cluster are not healthy. */
 function isLocalPanic(zone: LocalZone, threshold: number): boolean {
-  const hosts = zone.hosts();
+  const hosts = zone.hosts().filter((host) => !host.isExcluded);
   return hosts.length === 0 ? threshold > 0 : (100 * hosts.filter((host) => host.isHealthy).length) / hosts.length < threshold;
 }
 
