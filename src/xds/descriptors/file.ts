@@ -84,6 +84,7 @@ export class LazyFile implements DescFile, TypeHolder {
   readonly extensions: DescExtension[] = [];
   readonly dependencies: DescFile[];
   #encoded: string;
+  #scope: string | undefined;
   #outline: Outline | undefined;
   readonly #messages: LazyMessage[] = [];
   readonly #enums: LazyEnum[] = [];
@@ -105,8 +106,14 @@ export class LazyFile implements DescFile, TypeHolder {
     return this.#read().name.replace(/\.proto$/, '');
   }
 
+  /** What the names of its types begin with: its package and a dot. */
   get scope(): string {
-    return this.#read().scope;
+    return (this.#scope ??= this.#read().scope);
+  }
+
+  /** Tells the scope before the file is read, so that whoever looks for types of others can pass it by. */
+  set scope(scope: string) {
+    this.#scope = scope;
   }
 
   get messages(): DescMessage[] {

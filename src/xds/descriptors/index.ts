@@ -36,6 +36,7 @@ export function messageDesc<Shape extends Message>(file: DescFile, ...path: numb
 
 /** The same, of the type `typeName`: tables find it without reading its file. */
 export function namedMessageDesc<Shape extends Message>(typeName: string, file: DescFile, ...path: number[]): GenMessage<Shape> {
+  if (path.length === 1) lazy(file).scope = typeName.slice(0, typeName.lastIndexOf('.') + 1);
   return messageAt(file, path).named(typeName) as unknown as GenMessage<Shape>;
 }
 
