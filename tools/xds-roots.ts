@@ -15,7 +15,6 @@ export const ROOTS = [
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
   'envoy.extensions.filters.network.direct_response.v3.Config',
   'envoy.extensions.filters.network.echo.v3.Echo',
-  'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz',
   'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit',
   'envoy.extensions.filters.network.set_filter_state.v3.Config',
   'envoy.extensions.filters.network.sni_cluster.v3.SniCluster',

@@ -173,4 +173,61 @@ for (const mode of ['handles', 'onread', 'data']) {
     await once(server, 'close');
     await assert.rejects(dial(port, {}), /ECONNREFUSED/);
   });
+
+  inMode('who writes is told to wait by the limit that is set, and when all has left after an end', async () => {
+    const said: string[] = [];
+    const { port, server } = await serve(true, (connection) => {
+      connection.limitBuffer?.(1);
+      connection.read({ onData() {}, onEnd() {}, onDrain: () => void said.push('drain'), onClose() {} });
+      // more than the kernel takes, in one piece
+      assert.equal(connection.writeBytes(Buffer.alloc(32 << 20), false), false);
+      connection.end();
+    });
+    const ended = Promise.withResolvers<void>();
+    let bytes = 0;
+    const client = await dial(port, { onData: (chunk) => void (bytes += chunk.length), onEnd: () => ended.resolve(), onClose() {} });
+    await ended.promise;
+    assert.equal(bytes, 32 << 20);
+    assert.ok(said.length > 0);
+    client.destroy();
+    server.close();
+    await once(server, 'close');
+  });
+
+  inMode('a limit above what is pending stops nobody', async () => {
+    const answer = Promise.withResolvers<boolean>();
+    const { port, server } = await serve(true, (connection) => {
+      connection.limitBuffer?.(64 << 20);
+      connection.read({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
+      answer.resolve(connection.writeBytes(Buffer.alloc(32 << 20), false));
+    });
+    const client = await dial(port, { onClose() {} });
+    assert.equal(await answer.promise, true);
+    client.destroy('enough', true);
+    server.close();
+    await once(server, 'close');
+  });
 }
+
+test('handles and sockets: what comes while an end is under way is heard, and both ends close', async () => {
+  for (const isOn of [true, false]) {
+    useTcpBinding(isOn);
+    const heard = Promise.withResolvers<string>();
+    let text = '';
+    const { port, server } = await serve(true, (connection) => {
+      connection.read({
+        onData: (bytes) => void (text += Buffer.from(bytes).toString()),
+        onEnd() {},
+        onDrain() {},
+        onClose: (error) => heard.resolve(`${text} ${error ?? 'clean'}`),
+      });
+      connection.end();
+    });
+    const client = await dial(port, { onClose() {} });
+    client.writeText('late');
+    client.end();
+    assert.equal(await heard.promise, 'late clean');
+    server.close();
+    await once(server, 'close');
+  }
+});

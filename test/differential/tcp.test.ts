@@ -147,7 +147,6 @@ const COUNTED = [
       'downstream_cx_tx_bytes_total',
       'idle_timeout',
       'max_downstream_connection_duration',
-      'early_data_received_count_total',
     ],
   ],
   [
