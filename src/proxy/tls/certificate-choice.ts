@@ -43,6 +43,7 @@ const ECDSA: ReadonlyMap<number, number> = new Map([
   [0x0503, 24],
   [0x0603, 25],
 ]);
+const ECDSA_CURVES: ReadonlySet<number> = new Set(ECDSA.values());
 const TLS13 = 0x0304;
 /** Cipher suites ECDHE-ECDSA of TLS 1.2 and before. */
 const ECDSA_CIPHERS: ReadonlySet<number> = new Set([0xc009, 0xc00a, 0xc023, 0xc024, 0xc02b, 0xc02c, 0xcca9, 0xc0ac, 0xc0ad]);
@@ -61,14 +62,25 @@ export function curveOf(certificate: X509Certificate): number | undefined {
   return CURVES[certificate.publicKey.asymmetricKeyDetails?.namedCurve ?? ''];
 }
 
+/** Curves of ECDSA keys that a client can verify: of its signature algorithms, before TLS 1.3 of its groups. */
+function curvesOf(offer: HelloOffer): ReadonlySet<number> {
+  if (offer.versions.includes(TLS13)) {
+    const curves = offer.signatureAlgorithms.map((algorithm) => ECDSA.get(algorithm));
+    return new Set(curves.filter((curve) => curve !== undefined));
+  }
+  const hasCipher = offer.ciphers.some((cipher) => ECDSA_CIPHERS.has(cipher));
+  return new Set(hasCipher ? offer.groups.filter((group) => ECDSA_CURVES.has(group)) : []);
+}
+
+/** True where a client asks for a stapled OCSP response. */
+export function wantsStaple(offer: HelloOffer | undefined): boolean {
+  return offer?.extensions.includes(STATUS_REQUEST) === true;
+}
+
 /** What a client's hello says for the choice. */
 export function clientOf(hello: ClientHello | undefined, offer: HelloOffer | undefined): Client {
   if (hello === undefined || offer === undefined) return { serverName: '', curves: new Set(), wantsStaple: false };
-  const signed = new Set(offer.signatureAlgorithms.map((algorithm) => ECDSA.get(algorithm)).filter((curve) => curve !== undefined));
-  const isOld = !offer.versions.includes(TLS13);
-  const hasCipher = offer.ciphers.some((cipher) => ECDSA_CIPHERS.has(cipher));
-  const old = new Set(hasCipher ? offer.groups.filter((group) => [...ECDSA.values()].includes(group)) : []);
-  return { serverName: hello.serverName, curves: isOld ? old : signed, wantsStaple: offer.extensions.includes(STATUS_REQUEST) };
+  return { serverName: hello.serverName, curves: curvesOf(offer), wantsStaple: wantsStaple(offer) };
 }
 
 /** What is done about the staple of a certificate. */

@@ -26,12 +26,13 @@ import {
   serverNames,
   type StapleAction,
   type StaplePolicy,
+  wantsStaple,
 } from './certificate-choice.ts';
 import { CertificateFacts } from './certificate-facts.ts';
 import { ContextSource, readTlsSettings, type TlsSettings, type VersionedContext } from './common-context.ts';
 import { Peer } from './downstream-peer.ts';
 import { agreedGroup, countHandshake } from './handshake-stats.ts';
-import { leafOf, wantsStaple } from './key-pair.ts';
+import { asksForStaple, leafOf } from './key-pair.ts';
 import { readTicketKeys, useTicketKeys } from './ticket-keys.ts';
 import { judge, type Refusal, type Validation } from './validation.ts';
 
@@ -129,7 +130,7 @@ export class DownstreamTls {
       if (pair === undefined || pair.ocspStaple !== undefined) continue;
       const at = `${path}.common_tls_context`;
       if (this.#policy === 'must') throw new ConfigError(at, 'ocsp_staple_policy MUST_STAPLE needs an ocsp_staple of each certificate');
-      if (wantsStaple(leafOf(pair, at))) throw new ConfigError(at, 'a certificate that asks for a staple needs an ocsp_staple');
+      if (asksForStaple(leafOf(pair, at))) throw new ConfigError(at, 'a certificate that asks for a staple needs an ocsp_staple');
     }
   }
 
@@ -191,7 +192,7 @@ export class DownstreamTls {
       names: serverNames(leaf),
       curve: curveOf(leaf),
       stapleEndMs: stapleEndOf(pair),
-      mustStaple: wantsStaple(leaf),
+      mustStaple: asksForStaple(leaf),
     };
   }
 
@@ -213,8 +214,7 @@ export class DownstreamTls {
   #choose(current: Current, hello: ClientHello | undefined, offer: HelloOffer | undefined): { identity: Identity; staple: StapleAction } {
     const [first, ...others] = current.identities;
     if (others.length === 0 && first.stapleEndMs === undefined && !first.mustStaple && this.#policy !== 'must') {
-      const client = clientOf(hello, offer);
-      return { identity: first, staple: client.wantsStaple ? 'omit' : 'unasked' };
+      return { identity: first, staple: wantsStaple(offer) ? 'omit' : 'unasked' };
     }
     const fullScan = this.#config.fullScanCertsOnSniMismatch === true;
     const options = { policy: this.#policy, fullScan, nowMs: Date.now() };

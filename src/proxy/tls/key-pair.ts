@@ -72,7 +72,7 @@ export function readKeyPair(certificate: TlsCertificate, path: string): KeyPair 
 }
 
 /** True where a certificate is to be used only with a staple. */
-export function wantsStaple(leaf: X509Certificate): boolean {
+export function asksForStaple(leaf: X509Certificate): boolean {
   return mustStaple(leaf.raw);
 }
 
