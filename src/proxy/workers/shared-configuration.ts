@@ -89,7 +89,7 @@ export class SharedConfiguration {
     if (loop !== MAIN && typeUrl === CLUSTER_TYPE && names !== '*') names.forEach(useCluster);
     const known = this.#latest.get(typeUrl);
     if (known === undefined || fresh.length === listOf(names).length) return;
-    const resources = names === '*' ? [...known.values()] : names.map((name) => known.get(name)).filter((found) => found !== undefined);
+    const resources = names === '*' ? [...known.values()] : names.map((name) => find(known, name)).filter((found) => found !== undefined);
     if (resources.length > 0 || names === '*') deliver(loop, { kind: 'resources', typeUrl, resources, removed: [] });
   }
 
@@ -112,6 +112,11 @@ export class SharedConfiguration {
 
 function listOf(names: readonly string[] | '*'): readonly string[] {
   return names === '*' ? ['*'] : names;
+}
+
+/** A resource by its name, or another that it was asked for by. */
+function find(known: ReadonlyMap<string, AdsResource>, name: string): AdsResource | undefined {
+  return known.get(name) ?? [...known.values()].find(({ aliases }) => aliases?.includes(name) === true);
 }
 
 function keyOf(typeUrl: string, name: string): string {

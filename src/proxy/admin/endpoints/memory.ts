@@ -1,7 +1,14 @@
 import { memoryUsage } from 'node:process';
 import { type AdminEndpoint, json } from '../endpoint.ts';
 
-/** `/memory`: bytes of the process, under Envoy's names where they mean the same, with what only V8 knows. */
+/** How many there are of each. */
+function counted(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+/** `/memory`: bytes of the process, under Envoy's names where they mean the same, with what only V8 knows, and what keeps Node's event loop busy. */
 export const memory: AdminEndpoint = {
   path: '/memory',
   method: 'GET',
@@ -14,6 +21,7 @@ export const memory: AdminEndpoint = {
       total_physical_bytes: String(rss),
       external: String(external),
       array_buffers: String(arrayBuffers),
+      resources: counted(process.getActiveResourcesInfo()),
     });
   },
 };
