@@ -4,7 +4,7 @@ import type { ClusterHost } from './host.ts';
 import type { AllowsOverride } from './lb/override-status.ts';
 import type { LocalZone, Picker, PickerFactory } from './lb/picker.ts';
 
-export type { LocalZone, Picker } from './lb/picker.ts';
+export type { Picker } from './lb/picker.ts';
 
 /** How a cluster balances: what its configuration says, read and checked. */
 export interface BalancerSettings {
