@@ -31,12 +31,6 @@ export const DIFFERENCES = {
     tulle: 'hashes over all hosts',
     why: 'so does Envoy for policies without hashes',
   },
-  tunnelHalfClose: {
-    area: 'tunnels',
-    envoy: 'ends a tunnel altogether once its server has ended its side',
-    tulle: 'goes on to carry what the client says, until that has ended too',
-    why: 'so does a connection without a tunnel',
-  },
   internalReset: {
     area: 'tunnels',
     envoy: 'flags a connection as reset (UR) where an internal listener has closed it after its answer',

@@ -3,14 +3,16 @@
  * proxies do, each of them can do with an Envoy.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { type Listener, type Setup, upstreamTls, type World } from '../differential/framework/bootstrap.ts';
 import { createCertificates } from '../differential/framework/certificates.ts';
 import { bytes } from '../differential/framework/h1-case.ts';
 import { talk } from '../differential/framework/h1-client.ts';
-import { httpFilter, httpOptions } from '../differential/framework/pieces.ts';
-import { envoyCommand, type Proxy, startProxy, TULLE } from '../differential/framework/proxies.ts';
+import { cluster, httpFilter, httpOptions } from '../differential/framework/pieces.ts';
+import { envoyCommand, type Proxy, type Servers, startProxy, TULLE } from '../differential/framework/proxies.ts';
 import {
   INTERNAL_LISTENERS,
   internal,
@@ -21,6 +23,7 @@ import {
   toInternal,
 } from '../differential/framework/tcp-pieces.ts';
 import { envoyBinary, envoyMissing } from './envoy-binary.ts';
+import { eventually } from './envoy-process.ts';
 
 const DST = 'envoy.filters.listener.original_dst';
 const AT_ONCE = 20;
@@ -35,8 +38,51 @@ const shared = (key: string, text: string, factory?: string): JsonObject => ({
   skip_if_empty: true,
 });
 
+/** An application that ends its side at once, and hears its client out. */
+class Farewell {
+  /** What each connection came to: bytes, and how it ended. */
+  readonly heard: string[] = [];
+  readonly #server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    socket.on('end', () => this.heard.push(`${bytes} and an end`));
+    socket.on('error', (error) => this.heard.push(`${bytes} and ${'code' in error ? String(error.code) : error.message}`));
+    socket.end('bye');
+  });
+
+  async start(): Promise<Servers> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    const address = this.#server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    return {
+      ports: { farewell: port },
+      close: async () => {
+        this.#server.close();
+        await Promise.resolve();
+      },
+    };
+  }
+}
+
+/** Connects, waits for the farewell, and then says `text`; how the connection ended. */
+async function answerBack(port: number, text: string, how: 'end' | 'reset'): Promise<string> {
+  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  let heard = '';
+  let end = 'closed';
+  socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')));
+  socket.on('error', (error) => (end = 'code' in error ? String(error.code) : error.message));
+  await once(socket, 'end');
+  if (how === 'reset') socket.resetAndDestroy();
+  else socket.end(text);
+  if (!socket.closed) await once(socket, 'close');
+  return `${heard} ${end}`;
+}
+
 /** The server's side: a tunnel needs a client's certificate, and what it carries is judged by that. */
-function serverSetup(): Setup {
+function serverSetup({ servers }: World): Setup {
   const connectAuthority = httpFilter('set_filter_state', 'set_filter_state.v3.Config', {
     on_request_headers: [
       shared(`${DST}.local_ip`, '%REQ(:AUTHORITY)%'),
@@ -65,6 +111,7 @@ function serverSetup(): Setup {
     {
       listener_filters: [ORIGINAL_DST],
       filter_chains: [
+        { filter_chain_match: { destination_port: 7001 }, filters: [tcpProxy('farewell')] },
         {
           filter_chain_match: { destination_port: 7000, prefix_ranges: [{ address_prefix: '10.1.2.3', prefix_len: 32 }] },
           filters: [tcpProxy('origin')],
@@ -75,7 +122,7 @@ function serverSetup(): Setup {
   return {
     bootstrap: INTERNAL_LISTENERS,
     listeners: { terminate, main_internal: main },
-    clusters: [toInternal('main_internal', 'main_internal', {}, internalUpstream())],
+    clusters: [toInternal('main_internal', 'main_internal', {}, internalUpstream()), cluster('farewell', [servers['farewell'] ?? 0])],
   };
 }
 
@@ -89,10 +136,12 @@ function clientSetup(world: World, port: number): Setup {
     listeners: {
       in: entry('outbound'),
       elsewhere: entry('outbound-elsewhere'),
+      farewell: entry('outbound-farewell'),
       connect_originate: internal({ chain: { filters: [tcpProxy('connect_originate', tunneling)] } }, { listener_filters: [ORIGINAL_DST] }),
     },
     clusters: [
       toInternal('outbound', 'connect_originate', at(WANTED), internalUpstream([['host', DST]])),
+      toInternal('outbound-farewell', 'connect_originate', at('10.1.2.3:7001'), internalUpstream([['host', DST]])),
       toInternal('outbound-elsewhere', 'connect_originate', at('10.1.2.4:7000'), internalUpstream([['host', DST]])),
       {
         name: 'connect_originate',
@@ -116,13 +165,14 @@ for (const [client, server] of [
 ] as const) {
   describe(`tunnels of ${client} to ${server}`, { skip: envoyMissing, timeout: 60_000 }, () => {
     const proxies: Proxy[] = [];
+    const application = new Farewell();
     let near: Proxy;
     let far: Proxy;
     before(async () => {
       const binary = await envoyBinary();
       const commands = { tulle: TULLE, envoy: envoyCommand(binary) };
       const certificates = createCertificates();
-      far = await startProxy(commands[server], certificates, serverSetup, undefined);
+      far = await startProxy(commands[server], certificates, serverSetup, () => application.start());
       proxies.push(far);
       const { port } = far.target('terminate');
       near = await startProxy(commands[client], certificates, (world) => clientSetup(world, port), undefined);
@@ -134,8 +184,12 @@ for (const [client, server] of [
 
     const ask = async (listener: string, wish = ''): Promise<string> => {
       const pieces = [bytes('/x', { wish })];
-      const { answers } = await talk(near.target(listener), { pieces, answers: 1, isHead: false, endsAfter: false });
-      return answers[0]?.line ?? 'closed';
+      try {
+        const { answers } = await talk(near.target(listener), { pieces, answers: 1, isHead: false, endsAfter: false });
+        return answers[0]?.line ?? 'closed';
+      } catch {
+        return 'closed';
+      }
     };
 
     test('many connections are streams of one', async () => {
@@ -148,6 +202,26 @@ for (const [client, server] of [
     test('a tunnel leads nowhere but where it may', async () => {
       assert.equal(await ask('elsewhere'), 'closed');
     });
+
+    if (client === 'tulle' && server === 'tulle') {
+      test('whoever ends first, the other is heard out', async () => {
+        const text = 'x'.repeat(1_000_000);
+        assert.equal(await answerBack(near.target('farewell').port, text, 'end'), 'bye closed');
+        await eventually(
+          async () => application.heard.includes('1000000 and an end') || undefined,
+          () => application.heard.join(),
+        );
+      });
+
+      test('a reset of the client is a reset', async () => {
+        application.heard.length = 0;
+        await answerBack(near.target('farewell').port, '', 'reset');
+        await eventually(
+          async () => application.heard.includes('0 and ECONNRESET') || undefined,
+          () => application.heard.join(),
+        );
+      });
+    }
 
     test('who has no certificate gets no tunnel', async () => {
       const { tls: _none, ...plain } = far.target('terminate');

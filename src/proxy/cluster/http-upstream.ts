@@ -27,6 +27,8 @@ export interface ResponseReader {
   onResponseEnd(trailers: HeaderBlock | undefined): void;
   /** The host takes request bytes again. */
   onUpstreamDrain(): void;
+  /** The peer has reset the stream after the end of its response (`isError`: not to say that it needs no more). */
+  onLateReset?(isError: boolean): void;
   /** Nothing more comes. `detail` is the transport's word for it. */
   onUpstreamReset(reason: ResetReason, detail: string): void;
 }
@@ -38,6 +40,8 @@ export interface UpstreamStream {
   readonly localAddress: string;
   /** Of its connection; undefined without TLS. */
   readonly tls: UpstreamTls | undefined;
+  /** It takes bytes after the end of its response, too: a tunnel that ends here. `onUpstreamDrain` and `onUpstreamReset` may then be called until it is over. */
+  readonly isHalfOpen?: boolean;
   /**
    * Sends the head; called once, and at once when the stream is given. `upgrade` is the protocol to change to, '' for
    * none; upgrades and CONNECT have no body but stay open, `isEnd` false.

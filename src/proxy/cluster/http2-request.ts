@@ -11,6 +11,8 @@ export class Http2Request implements UpstreamStream, Http2Reader {
   readonly #client: Http2Client;
   #stream: Http2Stream | undefined = undefined;
   #reader: ResponseReader | undefined = undefined;
+  /** As `#reader`, after the end of the response too: a tunnel's client may have more to say. */
+  #sender: ResponseReader | undefined = undefined;
   #isPaused = false;
   /** What was sent while the request waits for the peer's SETTINGS. */
   #kept: Buffer[] | undefined = undefined;
@@ -30,6 +32,7 @@ export class Http2Request implements UpstreamStream, Http2Reader {
 
   sendHead(request: OutgoingRequest, upgrade: string, isEnd: boolean, reader: ResponseReader): void {
     this.#reader = reader;
+    this.#sender = reader;
     const { method, path, authority, scheme, headers } = request;
     const head = { method, path, authority, scheme: scheme === '' ? 'http' : scheme, headers, upgrade };
     if (upgrade === '') this.#stream = this.#client.openStream(head, isEnd, this);
@@ -54,7 +57,10 @@ export class Http2Request implements UpstreamStream, Http2Reader {
 
   sendEnd(trailers: HeaderBlock | undefined): void {
     if (this.#stream === undefined) this.#isEndKept = true;
-    else this.#stream.sendEnd(trailers);
+    else {
+      if (this.#reader === undefined) this.#sender = undefined;
+      this.#stream.sendEnd(trailers);
+    }
   }
 
   abandon(): void {
@@ -94,13 +100,14 @@ export class Http2Request implements UpstreamStream, Http2Reader {
   onReset(code: number, detail: string): void {
     const { stats } = this.#client;
     if (detail === 'http2.remote_reset') stats.rx_reset.value++;
+    if (this.#reader === undefined) return this.#sender?.onLateReset?.(code !== H2.NO_ERROR);
     const reason = this.#client.reasonOf(code, detail);
     const isTransport = reason === 'connection termination';
     this.#over()?.onUpstreamReset(reason, isTransport ? detail : '');
   }
 
   onDrain(): void {
-    this.#reader?.onUpstreamDrain();
+    this.#sender?.onUpstreamDrain();
   }
 
   #over(): ResponseReader | undefined {
@@ -111,6 +118,7 @@ export class Http2Request implements UpstreamStream, Http2Reader {
 
   #reset(code: number): void {
     this.#reader = undefined;
+    this.#sender = undefined;
     if (this.#stream?.isOpen !== true) return;
     this.#client.stats.tx_reset.value++;
     this.#stream.reset(code);

@@ -12,11 +12,13 @@ import { sourceTo } from './source-address.ts';
 /** A connection to a host as the upstream side of a tunnel. */
 class Tunnel implements UpstreamStream, ConnectionHandlers {
   readonly protocol = 'HTTP/1.1';
+  readonly isHalfOpen = true;
   readonly localAddress: string;
   readonly tls: UpstreamTls | undefined;
   readonly #connection: Connection;
   readonly #onGone: () => void;
   #reader: ResponseReader | undefined = undefined;
+  #hasEnded = false;
 
   constructor(connection: Connection, tls: UpstreamTls | undefined, onGone: () => void) {
     this.#connection = connection;
@@ -41,6 +43,7 @@ class Tunnel implements UpstreamStream, ConnectionHandlers {
   }
 
   sendEnd(): void {
+    if (this.#hasEnded) this.#reader = undefined;
     this.#connection.end();
   }
 
@@ -48,9 +51,10 @@ class Tunnel implements UpstreamStream, ConnectionHandlers {
     this.destroy();
   }
 
+  /** The tunnel was broken off, which the host learns as of a connection. */
   destroy(): void {
     this.#reader = undefined;
-    this.#connection.destroy();
+    this.#connection.destroy(undefined, true);
   }
 
   pause(): void {
@@ -66,9 +70,8 @@ class Tunnel implements UpstreamStream, ConnectionHandlers {
   }
 
   onEnd(): void {
-    const reader = this.#reader;
-    this.#reader = undefined;
-    reader?.onResponseEnd(undefined);
+    this.#hasEnded = true;
+    this.#reader?.onResponseEnd(undefined);
   }
 
   onDrain(): void {
@@ -79,7 +82,7 @@ class Tunnel implements UpstreamStream, ConnectionHandlers {
     this.#onGone();
     const reader = this.#reader;
     this.#reader = undefined;
-    reader?.onUpstreamReset('connection termination', error ?? '');
+    if (!this.#hasEnded || error !== undefined) reader?.onUpstreamReset('connection termination', error ?? '');
   }
 }
 

@@ -20,6 +20,7 @@ export interface Http2StreamOwner {
 }
 
 export class Http2ServerStream implements StreamCodec, Http2Reader {
+  readonly isHalfOpen = true;
   readonly downstream: DownstreamConnection;
   readonly #wire: Http2Stream;
   readonly #owner: Http2StreamOwner;

@@ -27,6 +27,8 @@ export interface StreamCodec {
   writeData(view: Uint8Array): boolean;
   /** The end of a body, or of what a tunnel's upstream sends. */
   writeEnd(trailers: HeaderBlock | undefined): void;
+  /** After `writeEnd` a tunnel's client can still be heard, until it ends its side. */
+  readonly isHalfOpen?: boolean;
   pauseReading(): void;
   resumeReading(): void;
   /** What the client sends from now on is the tunnel's. */

@@ -78,7 +78,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.#codec = codec;
     this.#runtime = runtime;
     this.info = newStreamInfo(request, codec.downstream, clock.wallMs(), clock.monotonicMs());
-    this.#timers = new StreamTimers(runtime.timers, this, runtime.scope.overload?.timeouts.get('stream-idle'));
+    this.#timers = new StreamTimers(runtime.timers, this, runtime.scaledStreamIdle);
     this.flushTimeoutMs = runtime.config.streamFlushTimeoutMs;
     this.#requestGate = new FilterGate(new RequestSide(this, runtime.requestFilters));
     this.#responseGate = new FilterGate(new ResponseSide(this, runtime.responseFilters));
@@ -311,6 +311,16 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     if (this.isTunnel) return this.writeEnd();
     this.responseTrailers = trailers;
     this.#responseGate.end();
+  }
+
+  respondHalfEnd(): boolean {
+    if (this.isOver || !this.isTunnel || this.isRequestDone || this.#codec.isHalfOpen !== true) return false;
+    this.#codec.writeEnd(undefined);
+    return true;
+  }
+
+  endTunnel(): void {
+    if (!this.isOver) this.#finish();
   }
 
   beginTunnel(): void {

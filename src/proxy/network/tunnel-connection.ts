@@ -89,7 +89,7 @@ export class TunnelConnection implements Connection {
   }
 
   /** The stream was reset, or its connection has gone. */
-  broken(reason: string): void {
+  broken(reason: string | undefined): void {
     this.#finish(reason);
   }
 

@@ -95,13 +95,19 @@ class Tunnel implements PoolWaiter, ResponseReader {
     else this.#connection.peerEnded();
   }
 
+  /** After its end the peer has gone altogether. */
+  onLateReset(isError: boolean): void {
+    this.#connection?.broken(isError ? 'ECONNRESET' : undefined);
+  }
+
   onUpstreamDrain(): void {
     this.#connection?.drained();
   }
 
+  /** Once it carries bytes, a tunnel that breaks is to its client a connection that was reset: what it got is not all. */
   onUpstreamReset(reason: string, detail: string): void {
     if (this.#connection === undefined) this.#failed(detail === '' ? reason : detail);
-    else this.#connection.broken(reason === 'remote reset' ? 'ECONNRESET' : detail === '' ? reason : detail);
+    else this.#connection.broken('ECONNRESET');
   }
 
   #failed(error: string): void {

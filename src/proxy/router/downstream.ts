@@ -27,6 +27,13 @@ export interface Downstream extends HttpStream {
   /** `view` is borrowed. */
   respondData(view: Uint8Array): void;
   respondEnd(trailers: HeaderBlock | undefined): void;
+  /**
+   * The upstream of a tunnel has ended its side, and hears the client out. False: the client cannot be heard any more, and
+   * `respondEnd` is to be called.
+   */
+  respondHalfEnd(): boolean;
+  /** After `respondHalfEnd`: the client has ended too, and its end has been passed on. */
+  endTunnel(): void;
   /** From now on bytes of the client are the tunnel's. */
   beginTunnel(): void;
   /**

@@ -27,7 +27,7 @@ test('settings of a forwarding route', () => {
     ['high', 2000, true, true, undefined, 0],
   );
   assert.equal(full.timeouts.grpcMaxMs, 1000);
-  assert.deepEqual(full.terminatesConnect, { allowsPost: true });
+  assert.deepEqual(full.terminatesConnect, { allowsPost: true, preface: undefined });
 });
 
 test('a hedge policy of the virtual host holds unless the route has its own', () => {

@@ -67,6 +67,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   #isRequestDone: boolean;
   #hasResponse = false;
   #isTunnel = false;
+  /** The upstream of the tunnel has ended its side. */
+  #isHalfEnded = false;
   #isOver = false;
   #timeout: WheelTimer | undefined = undefined;
   #mirrors: readonly MirrorChoice[] | undefined = undefined;
@@ -124,7 +126,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#trailers = trailers;
     const stream = this.#attempts.current?.stream;
     stream?.sendEnd(trailers);
-    if (this.#isTunnel) return;
+    if (this.#isTunnel) return this.#endTunnel();
     this.#startTimeout();
     if (stream !== undefined) this.#attempts.current?.startTimeout(this.#policy?.perTryTimeoutMs ?? 0);
     this.#mirror();
@@ -205,9 +207,21 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   onAttemptEnd(attempt: Attempt, trailers: HeaderBlock | undefined): void {
+    if (this.#isTunnel && attempt.stream?.isHalfOpen === true && this.down.respondHalfEnd()) {
+      this.#isHalfEnded = true;
+      return;
+    }
     this.#releaseStream(attempt);
     this.#complete(attempt);
     this.down.respondEnd(trailers);
+  }
+
+  /** The client of a tunnel has ended its side: where the upstream had before, it is over. */
+  #endTunnel(): void {
+    const { current } = this.#attempts;
+    if (!this.#isHalfEnded || current === undefined) return;
+    this.#complete(current);
+    this.down.endTunnel();
   }
 
   /** An attempt has died. */

@@ -9,7 +9,6 @@ const LOG: JsonObject = {
   flags: '%RESPONSE_FLAGS%',
   cluster: '%UPSTREAM_CLUSTER%',
   host: '%UPSTREAM_HOST%',
-  received: '%BYTES_RECEIVED%',
   direct: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%',
   local: '%DOWNSTREAM_LOCAL_PORT%',
 };

@@ -32,7 +32,7 @@ const specSchema = object({
   h2UpgradePolicy: defaulted(
     oneOf(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']),
     base.h2UpgradePolicy,
-    'Whether HTTP/1.1 is sent on as HTTP/2; DEFAULT: between two of our proxies, behind mutual TLS.',
+    'Whether HTTP/1.1 is sent on as HTTP/2, and TCP in tunnels by it; DEFAULT: between two of our proxies, behind mutual TLS.',
   ),
   protocolDetectionTimeout: defaulted(
     duration(),
