@@ -1,5 +1,6 @@
 /** The parts of a connection manager that its connections and streams share. */
 import { ConfigError } from '../../core/errors.ts';
+import type { ScaledTimeout } from '../overload/overload.ts';
 import type { NetworkScope } from '../network/filter.ts';
 import type { RouteSource } from '../router/route.ts';
 import type { RouterScope } from '../router/router.ts';
@@ -35,6 +36,8 @@ export interface HcmRuntime {
   readonly responseFilters: ResponseOrder;
   readonly onComplete: readonly Having<'onComplete'>[];
   readonly skippedFilters: SkippedFilters;
+  /** What load makes of `stream_idle_timeout`; undefined where that stays. */
+  readonly scaledStreamIdle: ScaledTimeout | undefined;
   /** All filters of the chain: what a request skips that is refused before it has cost anything. */
   readonly allFilters: ReadonlySet<HttpFilterHandlers>;
 }
@@ -102,6 +105,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     responseFilters: responseOrder(handlers),
     onComplete: having(handlers, 'onComplete'),
     allFilters: new Set(handlers),
+    scaledStreamIdle: scope.overload?.timeouts.get('stream-idle'),
     skippedFilters: createSkippedFilters(
       handlers.map((each, i) => ({
         name: config.filters[i]?.name ?? '',
