@@ -2,8 +2,8 @@
  * Reading sockets into one buffer that the whole process shares: no buffer is allocated per read, which is a quarter of
  * a small request's cost, and more than half of a large body's over TLS. `onread` is documented for outgoing sockets; an
  * accepted one has to be built anew around its handle, and one of TLS has to be told after its handshake. Besides
- * tcp-binding.ts these two are the only uses of undocumented fields in this code base. Where those fields are missing, or `TULLE_READ=data` is set,
- * sockets are read by 'data' events.
+ * tcp-binding.ts, tls-accept.ts and tls-context.ts these two are the only uses of undocumented fields in this code base.
+ * Where those fields are missing, or `TULLE_READ=data` is set, sockets are read by 'data' events.
  */
 import { Buffer } from 'node:buffer';
 import net from 'node:net';

@@ -267,6 +267,34 @@ add('staple that has to be', 'staple-MUST_STAPLE-false', OCSP, staple(true));
 add('staple that is absent, strictly', 'staple-absent', OCSP, staple(false));
 add('staple that the certificate wants', 'staple-wanted', OCSP, REFUSED);
 
+// what headers and logs tell
+const forwarded = {
+  forward_client_cert_details: 'SANITIZE_SET',
+  set_current_client_cert_details: { subject: true, cert: true, chain: true, dns: true, uri: true },
+};
+for (const [name, context] of [
+  ['forwarded', trusted()],
+  ['forwarded-untrusted', trusted({ trust_chain_verification: 'ACCEPT_UNTRUSTED' })],
+] as const) {
+  listener(name, { validation_context: context });
+  listeners[name] = { ...listeners[name], manager: forwarded };
+}
+for (const client of ['mesh', 'below', 'wild'] as const) add(`forwarded: ${client}`, 'forwarded', { pair: clients[client] }, LET_IN);
+for (const client of ['foreign', 'expired'] as const)
+  add(`forwarded untrusted: ${client}`, 'forwarded-untrusted', { pair: clients[client] }, LET_IN);
+listener('inspected', {});
+const inspector = type('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {
+  enable_ja3_fingerprinting: true,
+  enable_ja4_fingerprinting: true,
+});
+listeners['inspected'] = {
+  ...listeners['inspected'],
+  listener: { listener_filters: [{ name: 'envoy.filters.listener.tls_inspector', typed_config: inspector }] },
+};
+add('fingerprints', 'inspected', { servername: 'any.test', ALPNProtocols: ['http/1.1'] }, LET_IN);
+add('fingerprints without names', 'inspected', {}, LET_IN);
+add('fingerprints of TLS 1.2', 'inspected', { maxVersion: 'TLSv1.2' }, LET_IN);
+
 compareTopic({
   name: 'handshakes',
   setup: () => ({
@@ -289,6 +317,10 @@ compareTopic({
       version: '%DOWNSTREAM_TLS_VERSION%',
       cipher: '%DOWNSTREAM_TLS_CIPHER%',
       group: '%DOWNSTREAM_TLS_GROUP%',
+      ja3: '%TLS_JA3_FINGERPRINT%',
+      ja4: '%TLS_JA4_FINGERPRINT%',
+      chain: '%DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256%',
+      serials: '%DOWNSTREAM_PEER_CHAIN_SERIALS%',
     },
   }),
   cases,

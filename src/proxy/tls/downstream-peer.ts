@@ -1,9 +1,16 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { derChildren, derNodes, hexOf, OCTET_STRING } from '../../wire/x509/der.ts';
 import type { PeerTls } from '../listener/connection.ts';
 import { CertificateFacts } from './certificate-facts.ts';
 
 const NO_NAMES: readonly string[] = [];
+
+/** The identifier in a session as OpenSSL writes it down: version, TLS version, cipher, identifier, ... */
+function sessionIdOf(session: Uint8Array): string {
+  const [, , , id] = derChildren(derNodes(session)[0]);
+  return id?.tag === OCTET_STRING ? hexOf(id.body) : '';
+}
 
 export interface PeerOptions {
   /** What the client has shown; undefined where that is nothing. */
@@ -69,8 +76,8 @@ export class Peer implements PeerTls {
     return this.#cipher ?? '';
   }
 
-  /** Of TLS 1.2 and before; '' in TLS 1.3, where a session has no such name. */
   get sessionId(): string {
-    return '';
+    const session = this.#socket.destroyed ? undefined : this.#socket.getSession();
+    return session === undefined ? '' : sessionIdOf(session);
   }
 }
