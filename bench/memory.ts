@@ -11,15 +11,15 @@ import { build } from 'esbuild';
 import { parse } from 'yaml';
 import { findEnvoy } from '../test/interop/envoy-binary.ts';
 import { BUNDLE } from '../tools/bundle.ts';
+import { installedLayout, root } from './layout.ts';
 import { rssMiB, start, stop } from './processes.ts';
 import { sidecarBootstrap } from './sidecar-config.ts';
 
 const SETTLE_MS = 2000;
 const READY_MS_MAX = 20_000;
-const root = path.resolve(import.meta.dirname, '..');
-/** What npm makes a command of: it gives a proxy's process its flags. */
-const tulle = path.join(root, 'bin/tulle');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'tulle-memory-'));
+/** What npm would install: in a clone the program runs its sources. */
+const tulle = installedLayout(folder);
 const log = openSync(path.join(folder, 'log'), 'a');
 
 /** Sends one request over a Unix socket or to a loopback port. */

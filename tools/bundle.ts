@@ -4,15 +4,15 @@ import type { BuildOptions, Plugin } from 'esbuild';
 import { root } from './run.ts';
 
 /**
- * Google's own types (durations, structs, wrappers) come with protobuf-es, whose functions decode a file when it is
- * imported: in a bundle they use ours, which decode it when it is used.
+ * Generated modules of packages (Google's durations, structs and wrappers, gRPC's status) use protobuf-es's functions,
+ * which decode a file when it is imported: in a bundle they use ours, which decode it when it is used.
  */
-const lazyWellKnownTypes: Plugin = {
-  name: 'lazy-well-known-types',
+const lazyDescriptors: Plugin = {
+  name: 'lazy-descriptors',
   setup(build) {
-    build.onResolve({ filter: /\/codegenv2\/(?:file|message)\.js$/ }, ({ importer }) => {
+    build.onResolve({ filter: /\/codegenv2(?:\/(?:file|message)\.js)?$/ }, ({ importer }) => {
       // descriptor.proto describes the rest, and makes itself in another way
-      const isOne = /\/protobuf\/dist\/esm\/wkt\/.*_pb\.js$/.test(importer) && !importer.endsWith('descriptor_pb.js');
+      const isOne = importer.endsWith('_pb.js') && !importer.endsWith('descriptor_pb.js');
       return isOne ? { path: path.join(root, 'src/xds/descriptors/index.ts') } : undefined;
     });
   },
@@ -33,5 +33,5 @@ export const BUNDLE = {
   banner: { js: "import { createRequire as tulleRequire } from 'node:module'; const require = tulleRequire(import.meta.url);" },
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [lazyWellKnownTypes],
+  plugins: [lazyDescriptors],
 } satisfies BuildOptions;

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { build } from 'esbuild';
 import { createLog } from '../../src/core/log.ts';
 import { loadBootstrap } from '../../src/proxy/config/bootstrap.ts';
@@ -85,10 +85,14 @@ test('of the generated descriptors only those are read that a bootstrap needs', 
   assert.ok(read.length < files.length / 3, `${read.length} of ${files.length}: ${read.join(' ')}`);
 });
 
-test('the built program loads no module of Node that no proxy needs', async () => {
-  await build({ ...BUNDLE, entryPoints: { tulle: path.join(root, 'src/cli/main.ts') }, outdir: path.join(folder, 'dist') });
+const program = path.join(folder, 'dist/tulle.js');
+before(async () => {
+  await build({ ...BUNDLE, entryPoints: { tulle: path.join(root, 'src/cli/main.ts') }, outdir: path.dirname(program) });
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
-  const modules = await modulesOf(path.join(folder, 'dist/tulle.js'));
+});
+
+test('the built program loads no module of Node that no proxy needs', async () => {
+  const modules = await modulesOf(program);
   assert.ok(modules.includes('net'));
   const costly = [
     'http',
@@ -104,4 +108,16 @@ test('the built program loads no module of Node that no proxy needs', async () =
     costly.filter((name) => modules.includes(name)),
     [],
   );
+});
+
+test('the control plane of the built program serves: descriptors of packages are made as ours are', async () => {
+  const args = ['control', path.join(root, 'examples/shop/mesh'), '--state-dir', path.join(folder, 'state')];
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  try {
+    for await (const chunk of child.stderr) if ((said += String(chunk)).includes('control plane serves')) break;
+  } finally {
+    child.kill('SIGKILL');
+  }
+  assert.match(said, /control plane serves/);
 });
