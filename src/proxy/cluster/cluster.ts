@@ -6,6 +6,7 @@ import type { SharedState } from '../http/shared-state.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { DnsCaches } from './dns/dns-caches.ts';
 import type { HttpSettings } from './http-options.ts';
+import type { Level } from './priority-load.ts';
 import type { Hash64 } from './lb/hash64.ts';
 import type { RetryRate } from './retry-rate.ts';
 import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
@@ -169,7 +170,7 @@ export interface Limits {
 export interface Priorities {
   /** Changes whenever hosts or their health do. */
   readonly version: number;
-  counts(): readonly { readonly priority: number; readonly total: number; readonly healthy: number; readonly degraded: number }[];
+  counts(): readonly (Level & { readonly priority: number })[];
 }
 
 /** Where a cluster of dynamic hosts has them from. */

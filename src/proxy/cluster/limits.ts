@@ -14,13 +14,26 @@ function readBudget(thresholds: CircuitBreakers_Thresholds | undefined): Limits[
   return { fraction: (budget.budgetPercent?.value ?? 20) / 100, minConcurrency: budget.minRetryConcurrency ?? 3 };
 }
 
-/** One priority's part of a gauge that counts all priorities. */
+/** A limit, or what it comes to now. */
+type Cap = number | (() => number);
+
+/** The largest number that Envoy has for a cap that there is none of. */
+const NO_CAP = 0xffff_ffff;
+
+/** One priority's part of a gauge that counts all priorities; tells whether its cap is reached, and what is left of it. */
 class Part implements Gauge {
   readonly #whole: Gauge;
+  readonly #cap: Cap;
+  readonly #open: Gauge | undefined;
+  readonly #left: Gauge | undefined;
   #own = 0;
 
-  constructor(whole: Gauge) {
+  constructor(whole: Gauge, cap: Cap, open?: Gauge, left?: Gauge) {
     this.#whole = whole;
+    this.#cap = cap;
+    this.#open = open;
+    this.#left = left;
+    this.#tell();
   }
 
   get value(): number {
@@ -30,47 +43,14 @@ class Part implements Gauge {
   set value(value: number) {
     this.#whole.value += value - this.#own;
     this.#own = value;
+    this.#tell();
   }
-}
 
-/** A gauge that is worked out whenever it is read. */
-function defineGauge(stats: StatsScope, name: string, read: () => number): void {
-  // the former limits of a cluster that was replaced are read no more
-  Object.defineProperty(stats.gauge(name), 'value', { configurable: true, enumerable: true, get: read, set() {} });
-}
-
-/** What of a cap is used, and the cap. */
-type Reading = (limits: Limits) => readonly [used: number, cap: number];
-
-/** Names of gauges of `circuit_breakers`: whether the cap is reached, and what is left of it. */
-const BREAKERS: readonly (readonly [open: string, left: string, read: Reading])[] = [
-  ['cx_open', 'remaining_cx', ({ connections, maxConnections }) => [connections.value, maxConnections]],
-  ['cx_pool_open', 'remaining_cx_pools', ({ pools, maxPools }) => [pools.value, maxPools]],
-  ['rq_pending_open', 'remaining_pending', ({ pending, maxPendingRequests }) => [pending.value, maxPendingRequests]],
-  ['rq_open', 'remaining_rq', ({ requests, maxRequests }) => [requests.value, maxRequests]],
-  ['rq_retry_open', 'remaining_retries', (limits) => [limits.retries.value, maxRetriesOf(limits)]],
-];
-
-/** How many requests may be retries now. */
-function maxRetriesOf({ retryBudget, maxRetries, requests, pending }: Limits): number {
-  if (retryBudget === undefined) return maxRetries;
-  return Math.max(retryBudget.minConcurrency, (requests.value + pending.value) * retryBudget.fraction);
-}
-
-/** The largest number that Envoy has for a cap that there is none of. */
-const NO_CAP = 0xffff_ffff;
-
-function tellBreakers(limits: Limits, priority: 'default' | 'high', tracksRemaining: boolean, stats: StatsScope): void {
-  for (const [open, left, read] of BREAKERS) {
-    defineGauge(stats, `circuit_breakers.${priority}.${open}`, () => {
-      const [used, cap] = read(limits);
-      return used >= cap ? 1 : 0;
-    });
-    if (!tracksRemaining) continue;
-    defineGauge(stats, `circuit_breakers.${priority}.${left}`, () => {
-      const [used, cap] = read(limits);
-      return Math.min(NO_CAP, Math.max(0, Math.floor(cap - used)));
-    });
+  #tell(): void {
+    if (this.#open === undefined) return;
+    const cap = typeof this.#cap === 'number' ? this.#cap : this.#cap();
+    this.#open.value = this.#own >= cap ? 1 : 0;
+    if (this.#left !== undefined) this.#left.value = Math.min(NO_CAP, Math.max(0, Math.floor(cap - this.#own)));
   }
 }
 
@@ -87,26 +67,53 @@ function maxPerHost(breakers: CircuitBreakers | undefined, priority: RoutingPrio
   return row?.maxConnections ?? Infinity;
 }
 
+/** Makes what is counted under a cap: `name` of the cluster's gauge, '' for none, and of those of circuit breakers. */
+type MakePart = (name: string, open: string, left: string, cap: Cap) => Gauge;
+
+/** How many requests may be retries while so many are under way. */
+function maxRetriesOf({ minConcurrency, fraction }: NonNullable<Limits['retryBudget']>, active: number): number {
+  return Math.max(minConcurrency, active * fraction);
+}
+
 function readPriority(
   breakers: CircuitBreakers | undefined,
   priority: RoutingPriority,
   path: string,
-  gauge: (name: string) => Gauge,
+  part: MakePart,
 ): Omit<Limits, 'high'> {
   const thresholds = breakers?.thresholds.find((row) => row.priority === priority);
-  return {
+  const caps = {
     maxConnectionsPerHost: maxPerHost(breakers, priority, path),
     maxPools: thresholds?.maxConnectionPools ?? Infinity,
-    pools: { value: 0 },
     maxConnections: thresholds?.maxConnections ?? DEFAULTS.connections,
     maxPendingRequests: thresholds?.maxPendingRequests ?? DEFAULTS.pending,
     maxRequests: thresholds?.maxRequests ?? DEFAULTS.requests,
     maxRetries: thresholds?.maxRetries ?? DEFAULTS.retries,
     retryBudget: readBudget(thresholds),
-    connections: gauge('upstream_cx_active'),
-    pending: gauge('upstream_rq_pending_active'),
-    requests: gauge('upstream_rq_active'),
-    retries: gauge('upstream_rq_retry_active'),
+  };
+  const requests = part('upstream_rq_active', 'rq_open', 'remaining_rq', caps.maxRequests);
+  const pending = part('upstream_rq_pending_active', 'rq_pending_open', 'remaining_pending', caps.maxPendingRequests);
+  const counts = {
+    pools: part('', 'cx_pool_open', 'remaining_cx_pools', caps.maxPools),
+    connections: part('upstream_cx_active', 'cx_open', 'remaining_cx', caps.maxConnections),
+    pending,
+    requests,
+  };
+  const { retryBudget, maxRetries } = caps;
+  const cap = retryBudget === undefined ? maxRetries : (): number => maxRetriesOf(retryBudget, requests.value + pending.value);
+  return { ...caps, ...counts, retries: part('upstream_rq_retry_active', 'rq_retry_open', 'remaining_retries', cap) };
+}
+
+/** Those of high priority are told only where somebody has set them: a proxy has thousands of clusters. */
+function partsOf(breakers: CircuitBreakers | undefined, priority: RoutingPriority, stats: StatsScope): MakePart {
+  const row = breakers?.thresholds.find((each) => each.priority === priority);
+  const isTold = priority === RoutingPriority.DEFAULT || row !== undefined;
+  const prefix = `circuit_breakers.${priority === RoutingPriority.DEFAULT ? 'default' : 'high'}`;
+  return (name, open, left, cap) => {
+    const whole = name === '' ? { value: 0 } : stats.gauge(name);
+    if (!isTold) return new Part(whole, cap);
+    const remaining = row?.trackRemaining === true ? stats.gauge(`${prefix}.${left}`) : undefined;
+    return new Part(whole, cap, stats.gauge(`${prefix}.${open}`), remaining);
   };
 }
 
@@ -119,16 +126,11 @@ export function readLimits(breakers: CircuitBreakers | undefined, path: string, 
     if (priority !== RoutingPriority.DEFAULT && priority !== RoutingPriority.HIGH)
       throw new ConfigError(`${path}.circuit_breakers.thresholds[${i}].priority`, `${priority} is not known`);
   });
-  const part = (name: string): Gauge => new Part(stats.gauge(name));
-  const high = { ...readPriority(breakers, RoutingPriority.HIGH, path, part), retryRate };
-  const limits: Limits = { ...readPriority(breakers, RoutingPriority.DEFAULT, path, part), retryRate, high };
-  const tracks = (priority: RoutingPriority): boolean | undefined =>
-    breakers?.thresholds.find((row) => row.priority === priority)?.trackRemaining;
-  tellBreakers(limits, 'default', tracks(RoutingPriority.DEFAULT) ?? false, stats);
-  // those of high priority only where somebody has set them: a proxy has thousands of clusters
-  const ofHigh = tracks(RoutingPriority.HIGH);
-  if (ofHigh !== undefined) tellBreakers(high, 'high', ofHigh, stats);
-  return limits;
+  const read = (priority: RoutingPriority): Omit<Limits, 'high'> => ({
+    ...readPriority(breakers, priority, path, partsOf(breakers, priority, stats)),
+    retryRate,
+  });
+  return { ...read(RoutingPriority.DEFAULT), high: read(RoutingPriority.HIGH) };
 }
 
 /** The caps that hold for a request of this priority (a route's). */

@@ -51,7 +51,8 @@ function countPriorities(hosts: readonly ClusterHost[]): ReturnType<Priorities['
     .toSorted(([a], [b]) => a - b)
     .map(([priority, own]) => ({
       priority,
-      total: own.length,
+      hosts: own.length,
+      total: own.filter((host) => !host.isExcluded).length,
       healthy: own.filter((host) => host.isHealthy && !host.isDegraded).length,
       degraded: own.filter((host) => host.isDegraded).length,
     }));

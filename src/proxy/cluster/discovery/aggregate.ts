@@ -27,12 +27,12 @@ interface Line {
   readonly loads: readonly LevelLoad[];
 }
 
-const EMPTY: Level = { total: 0, healthy: 0, degraded: 0 };
+const EMPTY: Level = { hosts: 0, total: 0, healthy: 0, degraded: 0 };
 
 function stepsOf(cluster: Cluster): Step[] {
   const counts = cluster.priorities?.counts() ?? [];
   return counts
-    .filter(({ total }) => total > 0)
+    .filter(({ hosts }) => hosts > 0)
     .map((level) => {
       const others = new Set(counts.map(({ priority }) => priority).filter((priority) => priority !== level.priority));
       return { ...level, cluster, excludedLevels: others.size === 0 ? undefined : () => others };
