@@ -77,7 +77,8 @@ export function certificateRows(proxy: string, entries: readonly JsonObject[]): 
           notAfter: textOf(certificate['expiration_time']),
         };
         const known = rows.get(key) ?? { row, users: new Set<string>() };
-        known.users.add(textOf(entry['used_by']));
+        const user = textOf(entry['used_by']);
+        if (user !== '') known.users.add(user);
         rows.set(key, known);
       }
     }
@@ -96,6 +97,7 @@ function expiry(row: JsonObject, nowMs: number, hasColours: boolean): string {
 
 function users(row: JsonObject): string {
   const all = Array.isArray(row['usedBy']) ? row['usedBy'].map(textOf) : [];
+  if (all.length === 0) return '-';
   return all.length > 2 ? `${all.slice(0, 2).join(', ')} and ${all.length - 2} more` : all.join(', ');
 }
 

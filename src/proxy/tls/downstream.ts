@@ -259,7 +259,8 @@ export class DownstreamTls {
     acceptTls(socket, options, {
       onFailure: (reason) => {
         const isMissing = reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE');
-        this.#refuse(handlers, reason, isMissing ? 'ssl.fail_verify_no_cert' : 'ssl.connection_error');
+        const told = isMissing ? 'PEER_DID_NOT_RETURN_A_CERTIFICATE:the client sent no certificate' : reason;
+        this.#refuse(handlers, told, isMissing ? 'ssl.fail_verify_no_cert' : 'ssl.connection_error');
       },
       onSecure: (secured, verifyError) => this.#onSecure(secured, verifyError, identity, offer, current.validation, handlers),
     });

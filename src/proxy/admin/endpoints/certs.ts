@@ -2,7 +2,9 @@ import type { X509Certificate } from 'node:crypto';
 import { altNamesOf, issuerOf, serialOf, subjectOf } from '../../../net/peer-certificate.ts';
 import { readOcspResponse } from '../../../wire/x509/ocsp-response.ts';
 import { certificatesOf } from '../../tls/chain.ts';
+import type { CertificateUse } from '../../tls/certificate-uses.ts';
 import { type AdminEndpoint, json } from '../endpoint.ts';
+import type { SecretStatus } from '../view.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -35,6 +37,12 @@ function details(certificate: X509Certificate, name: string, staple: Uint8Array 
   };
 }
 
+/** A secret that is there, and that nobody uses now. */
+function unused({ name, keyPair, trust }: SecretStatus): CertificateUse {
+  const chains = keyPair === undefined ? [] : [keyPair.certificateChain];
+  return { names: [name], trustName: name, usedBy: '', roots: trust?.roots ?? '', chains, staples: [keyPair?.ocspStaple] };
+}
+
 /**
  * `/certs`: the certificates in use and until when they hold, in the shape of envoy.admin.v3.Certificates; no keys. Beside
  * Envoy's fields it tells subjects, issuers, and who uses them.
@@ -44,7 +52,10 @@ export const certs: AdminEndpoint = {
   method: 'GET',
   help: 'print certs on machine',
   handle(_query, proxy) {
-    const certificates = proxy.certificates().map(({ names, trustName, usedBy, roots, chains, staples }) => ({
+    const uses = proxy.certificates();
+    const used = new Set(uses.flatMap(({ names, trustName }) => [...names, trustName]));
+    const idle = proxy.secrets().filter(({ name }) => !used.has(name));
+    const certificates = [...uses, ...idle.map(unused)].map(({ names, trustName, usedBy, roots, chains, staples }) => ({
       ca_cert: certificatesOf(roots).map((each) => details(each, trustName, undefined)),
       cert_chain: chains.flatMap((chain, at) =>
         certificatesOf(chain).map((each, i) => details(each, names[at] ?? '', i === 0 ? staples[at] : undefined)),
