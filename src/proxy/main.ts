@@ -90,7 +90,7 @@ async function inheritNames(assembly: Assembly, log: LeveledLog): Promise<NameSe
 }
 
 /** The running proxy, as one thing. */
-class Proxy implements RunningProxy {
+class WholeProxy implements RunningProxy {
   readonly #ready = Promise.withResolvers<void>();
   readonly #options: ProxyOptions;
   readonly #assembly: Assembly;
@@ -268,7 +268,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   });
   surviveBugs(assembly, log);
   loops.attach(assembly);
-  const proxy = new Proxy(options, assembly, sockets, loops);
+  const proxy = new WholeProxy(options, assembly, sockets, loops);
   // whoever does not ask learns from the log
   proxy.ready.catch((error: unknown) => log.error('proxy cannot serve', { error: messageOf(error) }));
   await proxy.show();

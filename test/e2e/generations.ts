@@ -24,7 +24,7 @@ export async function eventually<T>(what: () => string, check: () => Promise<T |
 }
 
 /** One process. */
-export interface Generation {
+interface Generation {
   readonly pid: number;
   /** What it has written to stderr. */
   readonly log: () => string;

@@ -177,4 +177,14 @@ test('every loop obeys what comes by ADS, the one that takes the place of a dead
   assert.equal(await answers(), 'two');
   server.say(said(portOf(web), 'three'));
   await eventually(proxy.log, async () => (await answers()) === 'three' || undefined);
+
+  // a successor asks for everything anew, and takes over when it has come
+  const load = loadHttp1(port, 3000, 16, true);
+  const successor = generations.start('--restart', '--concurrency', '2', '--drain-time-s', '1');
+  await successor.live();
+  assert.deepEqual((await load).failures, []);
+  assert.equal(await proxy.ended, 0);
+  assert.equal(await answers(), 'three');
+  server.say(said(portOf(web), 'four'));
+  await eventually(successor.log, async () => (await answers()) === 'four' || undefined);
 });

@@ -11,7 +11,7 @@ import { HeaderBlock } from '../../wire/http/headers.ts';
 /** How long a connection may be silent, in milliseconds. */
 const IDLE_MS = 5_000;
 
-export interface HttpAnswer {
+interface HttpAnswer {
   readonly status: number;
   /** Value of Content-Type. */
   readonly type: string;

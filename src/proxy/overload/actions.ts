@@ -7,6 +7,7 @@ import {
   type ScaleTimersOverloadActionConfig_ScaleTimer as ScaleTimer,
   ScaleTimersOverloadActionConfigSchema,
 } from '../../xds/gen/envoy/config/overload/v3/overload_pb.ts';
+import { prepareDescriptors } from '../../net/descriptor-passing.ts';
 import { durationMs } from '../config/durations.ts';
 import { decodeTyped } from '../config/typed-config.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
@@ -70,6 +71,7 @@ export function createAction(name: string, any: Any | undefined, path: string, o
     case 'reject_incoming_connections':
       return (share) => (overload.rejectedShare = share);
     case 'stop_accepting_connections':
+      prepareDescriptors();
       return (share) => (overload.isAccepting = share < 1);
     case 'shrink_heap':
       return shrinkHeap(stats);

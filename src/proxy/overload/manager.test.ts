@@ -129,6 +129,18 @@ test('time limits get shorter, and those whose timers run hear of it', () => {
   assert.equal(told, 2);
 });
 
+test('processors and memory are measured where the system tells of them', () => {
+  const monitors = ['cpu_utilization.v3.CpuUtilizationConfig', 'cgroup_memory.v3.CgroupMemoryConfig'].map((type, i) => ({
+    name: `r${i}`,
+    typed_config: { '@type': `${MONITORS}.${type}` },
+  }));
+  const { manager, stat } = managerOf({ resource_monitors: monitors });
+  manager.refresh();
+  const [cpu = -1, memory = -1] = [stat('r0.pressure'), stat('r1.pressure')];
+  assert.ok(cpu >= 0 && cpu <= 100 && memory >= 0, `${cpu} ${memory}`);
+  assert.equal(stat('r0.failed_updates'), 0);
+});
+
 test('limits of control groups are read in both versions', (t) => {
   const root = mkdtempSync(path.join(tmpdir(), 'tulle-cgroup-'));
   t.after(() => rmSync(root, { recursive: true }));

@@ -28,7 +28,7 @@ function positive(value: bigint, path: string): number {
 }
 
 /** Resident memory of the process as a share of `bytes`: what a container is killed for, unlike the heap alone. */
-export function residentShare(bytes: number): ReadPressure {
+function residentShare(bytes: number): ReadPressure {
   return () => process.memoryUsage.rss() / bytes;
 }
 

@@ -1,8 +1,11 @@
 import type { NetAddress } from '../../../net/address.ts';
-import { formatAddress } from '../../../net/address.ts';
+import { formatAddress, internalListenerOf } from '../../../net/address.ts';
 import { type AdminEndpoint, json, text } from '../endpoint.ts';
 
-function addressJson({ host, port }: NetAddress): object {
+function addressJson(address: NetAddress): object {
+  const { host, port } = address;
+  const listener = internalListenerOf(address);
+  if (listener !== undefined) return { envoy_internal_address: { server_listener_name: listener } };
   return host.startsWith('/') ? { pipe: { path: host } } : { socket_address: { address: host, port_value: port } };
 }
 

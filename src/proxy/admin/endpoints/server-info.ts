@@ -1,3 +1,4 @@
+import { RESTART_VERSION } from '../../restart/protocol.ts';
 import { type AdminEndpoint, json } from '../endpoint.ts';
 
 /** `/server_info`: version, state, uptime and node, in the shape of envoy.admin.v3.ServerInfo. */
@@ -10,7 +11,7 @@ export const serverInfo: AdminEndpoint = {
     return json({
       version: proxy.version,
       state: proxy.state(),
-      hot_restart_version: 'disabled',
+      hot_restart_version: `tulle.${RESTART_VERSION}`,
       command_line_options: {},
       node: proxy.node,
       uptime_current_epoch: uptime,
