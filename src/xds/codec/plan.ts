@@ -17,7 +17,7 @@ const blanks = new WeakMap<DescMessage, Blank>();
 const BIG: ReadonlySet<number> = new Set([ScalarType.INT64, ScalarType.UINT64, ScalarType.SINT64, ScalarType.FIXED64, ScalarType.SFIXED64]);
 
 /** The zero of a scalar type. */
-export function zeroOf(scalar: ScalarType): unknown {
+function zeroOf(scalar: ScalarType): unknown {
   if (scalar === ScalarType.STRING) return '';
   if (scalar === ScalarType.BOOL) return false;
   if (scalar === ScalarType.BYTES) return new Uint8Array(0);
