@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { text } from 'node:stream/consumers';
+import type { JsonValue } from '@bufbuild/protobuf';
 import { compile } from '../../src/compile/compile.ts';
 import { parseGolden } from '../../src/compile/testing/golden.ts';
 import { render } from '../../src/compile/testing/render.ts';
@@ -22,6 +23,12 @@ function bootstrap(resources: ReturnType<typeof render>): object {
     dynamic_resources: {
       ads_config: { api_type: 'GRPC', transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
     },
+    bootstrap_extensions: [
+      {
+        name: 'envoy.bootstrap.internal_listener',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener' },
+      },
+    ],
     static_resources: {
       listeners: resources['listeners'],
       clusters: [
@@ -81,6 +88,22 @@ function withFixedVersions(resources: ReturnType<typeof render>): ReturnType<typ
   });
 }
 
+/**
+ * Clusters that wait for nothing but secrets crash Envoy where it only validates, and there is no stream to ask on (as of
+ * 1.40): the rest of them is checked.
+ */
+function withoutSecrets(resources: ReturnType<typeof render>): ReturnType<typeof render> {
+  const clusters = (resources['clusters'] ?? []).map((cluster) => {
+    const text = JSON.stringify(cluster);
+    const checked: JsonValue = JSON.parse(text, (key, value: unknown) => {
+      const isAsked = key === 'tls_certificate_sds_secret_configs' || key === 'combined_validation_context';
+      return isAsked && text.includes('"type":"ORIGINAL_DST"') ? undefined : value;
+    });
+    return checked;
+  });
+  return { ...resources, clusters };
+}
+
 function nameOf(resource: unknown): string {
   return typeof resource === 'object' && resource !== null && 'name' in resource ? String(resource.name) : '';
 }
@@ -94,7 +117,7 @@ describe('envoy --mode validate', { skip: envoyMissing, concurrency: 2 }, () => 
     test(`accepts ${path.basename(file)}`, async () => {
       const { mesh, proxy } = parseGolden(file, readFileSync(path.join(root, file), 'utf8'));
       const config = path.join(folder, `${path.basename(file)}.json`);
-      await writeFile(config, JSON.stringify(bootstrap(withFixedVersions(withRoutes(render(compile(mesh, proxy)))))));
+      await writeFile(config, JSON.stringify(bootstrap(withoutSecrets(withFixedVersions(withRoutes(render(compile(mesh, proxy))))))));
       const envoy = spawn(findEnvoy() ?? '', ['--mode', 'validate', '-c', config, '-l', 'error'], { stdio: ['ignore', 'ignore', 'pipe'] });
       const [output, [code]] = await Promise.all([text(envoy.stderr), once(envoy, 'exit')]);
       assert.equal(code, 0, output);

@@ -1,5 +1,5 @@
 import { messageOf } from '../../core/errors.ts';
-import type { NetAddress } from '../../net/address.ts';
+import { internalAddress, type NetAddress } from '../../net/address.ts';
 import type { PairedConnection } from '../../net/connection-pair.ts';
 import { type Incoming, incomingPair } from '../../net/incoming.ts';
 import { plainHost, restoreDestination } from '../../net/original-destination.ts';
@@ -132,6 +132,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   }
 
   get boundAddresses(): readonly NetAddress[] {
+    if (this.isInternal) return [internalAddress(this.name, '')];
     return this.#acceptors.map((acceptor) => acceptor.bound);
   }
 
