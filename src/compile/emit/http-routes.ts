@@ -5,6 +5,7 @@ import { type Route, type RouteAction, type RouteMatch, RouteSchema } from '../.
 import { duration } from './any.ts';
 import { headerFields } from './header-operations.ts';
 import { istioConfigPath, metadataOf } from './provenance.ts';
+import { UNBUDGETED } from './retry-budget.ts';
 import { directResponse, forwardAction, redirectAction } from './route-action.ts';
 import { routeFilters } from './route-filters.ts';
 import { concerns, isCatchAll, matchAll, routeMatch, type RouteSite } from './route-match.ts';
@@ -45,11 +46,12 @@ function routeOf(scope: Scope, rule: HttpRule, match: HttpMatch | undefined, sit
   const destinations = rule.action.kind === 'forward' ? rule.action.destinations : [];
   const single = destinations.length === 1 ? headerFields(destinations[0]?.headers) : headerFields(undefined);
   const own = headerFields(rule.headers);
+  const saysRetries = rule.retries !== undefined;
   return create(RouteSchema, {
     name: routeName(rule, match),
     match: where,
     action: actionOf(scope, rule, site),
-    metadata: metadataOf(rule.origin, config === undefined ? undefined : { config }),
+    metadata: metadataOf(rule.origin, config === undefined ? undefined : { config }, saysRetries ? UNBUDGETED : {}),
     decorator: { operation: operationOf(host, site.port, where) },
     typedPerFilterConfig: routeFilters(rule),
     statPrefix: match?.statPrefix ?? '',

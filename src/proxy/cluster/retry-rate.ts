@@ -29,6 +29,12 @@ function isField(name: string): name is Field {
   return Object.hasOwn(FIELDS, name);
 }
 
+/** Whether `filter_metadata` of a route says that its own retry policy is all that bounds its retries. */
+export function isUnbudgeted(metadata: Readonly<Record<string, unknown>> | undefined): boolean {
+  const values = metadata?.[NAMESPACE];
+  return typeof values === 'object' && values !== null && Reflect.get(values, 'exempt') === true;
+}
+
 /** Reads it from `filter_metadata` of a cluster; undefined where it has none. `path` is the cluster's. Throws ConfigError. */
 export function readRetryRate(metadata: Readonly<Record<string, unknown>>, path: string): RetryRateSettings | undefined {
   const values = metadata[NAMESPACE];

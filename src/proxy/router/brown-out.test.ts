@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RetryRate, readRetryRate } from '../cluster/retry-rate.ts';
+import { clusterHttpStats } from '../cluster/http-stats.ts';
+import { readLimits } from '../cluster/limits.ts';
+import { isUnbudgeted, RetryRate, readRetryRate } from '../cluster/retry-rate.ts';
 import { fakeHost } from '../cluster/testing/fake-hosts.ts';
 import { avoidTried } from './host-choice.ts';
-import { runBrownOuts } from './testing/brown-outs.ts';
+import { createStats } from '../telemetry/registry.ts';
+import { RetryState } from './retry-state.ts';
+import { POLICY, runBrownOuts } from './testing/brown-outs.ts';
 import { EventQueue } from './testing/event-queue.ts';
 
 test('in every brown-out, the budget by rate keeps the load under 1.2 times that of requests, and helps where it can', () => {
@@ -90,4 +94,19 @@ test('the queue runs events by time, and those of one time in their order', () =
   queue.run(8);
   assert.deepEqual(ran, ['a1', 'b3', 'c5', 'd5', 'e']);
   assert.equal(queue.nowMs, 8);
+});
+
+test('a route that says how often to retry is not bound by the budget by rate', () => {
+  const rate = new RetryRate({ ratio: 0, minPerSecond: 0, burst: 0 });
+  const limits = readLimits(undefined, 'c', createStats(), rate);
+  const stats = clusterHttpStats(createStats());
+  const policy = { ...POLICY, maxRetries: 1 };
+  assert.equal(new RetryState(policy, limits, stats).take(1, true, 0), 'UO');
+  assert.equal(new RetryState({ ...policy, isUnbudgeted: true }, limits, stats).take(1, true, 0), undefined);
+});
+
+test('metadata of a route takes it out of the budget', () => {
+  assert.equal(isUnbudgeted({ 'tulle.retry_budget': { exempt: true } }), true);
+  assert.equal(isUnbudgeted({ 'tulle.retry_budget': {} }), false);
+  assert.equal(isUnbudgeted(undefined), false);
 });

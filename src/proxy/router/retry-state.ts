@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../../core/clock.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
 import type { Limits } from '../cluster/cluster.ts';
+import type { RetryRate } from '../cluster/retry-rate.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import { rateLimitedBackOffMs } from './rate-limited-back-off.ts';
 import { backOffMs } from './retry-decision.ts';
@@ -20,13 +21,15 @@ export class RetryState {
   /** The request is counted among those that are being retried. */
   isRetrying = false;
   readonly #limits: Limits;
+  readonly #rate: RetryRate | undefined;
   readonly #stats: ClusterHttpStats;
 
   constructor(policy: RetryPolicy, limits: Limits, stats: ClusterHttpStats) {
     this.policy = policy;
     this.#limits = limits;
     this.#stats = stats;
-    limits.retryRate?.earn();
+    this.#rate = policy.isUnbudgeted === true ? undefined : limits.retryRate;
+    this.#rate?.earn();
   }
 
   /**
@@ -38,8 +41,7 @@ export class RetryState {
       this.#stats.upstream_rq_retry_limit_exceeded.value++;
       return 'URX';
     }
-    const { retryRate } = this.#limits;
-    if (!hasRoom(this.#limits) || (wasSent && retryRate?.spend(nowMs) === false)) {
+    if (!hasRoom(this.#limits) || (wasSent && this.#rate?.spend(nowMs) === false)) {
       this.#stats.upstream_rq_retry_overflow.value++;
       return 'UO';
     }

@@ -8,6 +8,7 @@ import {
   type Route,
   type RouteMatch,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { isUnbudgeted } from '../cluster/retry-rate.ts';
 import type { HttpFilter } from '../http/filter.ts';
 import { compileBodyFormat } from '../telemetry/format-body.ts';
 import { readDataSource } from '../tls/data-source.ts';
@@ -90,7 +91,9 @@ function compileAction(
   switch (route.action.case) {
     case 'route': {
       const { forward, clusters } = compileForward(route.action.value, pathMatch, perFilter, headers, scope, `${path}.route`);
-      return { action: forward, clusters };
+      const { retry } = forward;
+      const isFree = retry !== undefined && isUnbudgeted(route.metadata?.filterMetadata);
+      return { action: isFree ? { ...forward, retry: { ...retry, isUnbudgeted: true } } : forward, clusters };
     }
     case 'redirect':
       return { action: compileRedirect(route.action.value, pathMatch, `${path}.redirect`), clusters: [] };

@@ -42,6 +42,8 @@ export interface RetryPolicy {
   readonly rateLimited?: RateLimitedBackOff;
   /** `refresh_cluster_on_retry`: each retry asks the route for its cluster again. */
   readonly refreshesCluster?: boolean;
+  /** What the cluster's budget by rate says does not count: whoever wrote the route has said how often to retry. */
+  readonly isUnbudgeted?: boolean;
 }
 
 /** More than one attempt at a time. Envoy: HedgePolicy. */

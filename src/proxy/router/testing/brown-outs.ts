@@ -28,7 +28,7 @@ const LOADS = [
 ] as const satisfies readonly (readonly [string, Load])[];
 
 /** Two retries, as where nothing is said, of all that fails. */
-const POLICY: RetryPolicy = {
+export const POLICY: RetryPolicy = {
   maxRetries: 2,
   retryOn: retryBit('5xx'),
   retriableStatusCodes: new Set(),
