@@ -115,6 +115,8 @@ export interface HttpFilterHandlers {
 export interface FilterScope {
   /** The name of its entry in `http_filters`, by which routes configure it. */
   readonly name: string;
+  /** One for all filters of a connection manager's chain, by which those that work together find each other. */
+  readonly chain: object;
   /** The connection manager's: `http.<stat_prefix>`. */
   readonly stats: StatsScope;
   /** The proxy's, for filters whose statistics have a prefix of their own. */

@@ -61,6 +61,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
   const stats = scope.stats.scope(`http.${config.statPrefix}`);
   const routes = routeSource(config, scope);
   const filterScope: Omit<FilterScope, 'name'> = {
+    chain: {},
     stats,
     rootStats: scope.stats,
     random,

@@ -26,7 +26,7 @@ const ZSTD = { name: 'lib', typedConfig: anyPack(ZstdSchema, create(ZstdSchema))
 type Init = MessageInitShape<typeof CompressorSchema>;
 
 function filters(scope: ReturnType<typeof fakeScope>, ...inits: readonly Init[]): HttpFilterHandlers[] {
-  return inits.map((init) => compressor.create(compressor.parse(create(CompressorSchema, init), 'f'), scope));
+  return inits.map((init, i) => compressor.create(compressor.parse(create(CompressorSchema, init), 'f'), { ...scope, name: `${i}` }));
 }
 
 function route(init: MessageInitShape<typeof CompressorPerRouteSchema>): unknown {

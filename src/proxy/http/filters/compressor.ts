@@ -34,11 +34,11 @@ interface Peers {
   readonly choices: WeakMap<HttpStream, Choice>;
 }
 
-const ofChains = new WeakMap<FilterScope, Peers>();
+const ofChains = new WeakMap<FilterScope['chain'], Peers>();
 
-function joinPeers(config: CompressorConfig, scope: FilterScope): Peers {
-  let peers = ofChains.get(scope);
-  if (peers === undefined) ofChains.set(scope, (peers = { configs: [], choices: new WeakMap() }));
+function joinPeers(config: CompressorConfig, { chain }: FilterScope): Peers {
+  let peers = ofChains.get(chain);
+  if (peers === undefined) ofChains.set(chain, (peers = { configs: [], choices: new WeakMap() }));
   peers.configs.push(config);
   return peers;
 }

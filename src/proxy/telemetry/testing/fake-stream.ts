@@ -154,6 +154,7 @@ export function fakeScope(more: Partial<FilterScope> = {}): FilterScope & { read
   const stats = createStats();
   return {
     name: 'filter',
+    chain: {},
     random: () => 0.5,
     clock: { monotonicMs: () => 0, wallMs: () => 0 },
     log: silentLog,
