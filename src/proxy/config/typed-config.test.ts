@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
@@ -17,17 +18,17 @@ test('a supported message is decoded', () => {
 });
 
 test('what is wrong is named by its path', () => {
-  const tunneling = create(TcpProxySchema, { tunnelingConfig: { hostname: 'x' } });
+  const unsupported = create(TcpProxySchema, { upstreamIdleTimeout: {} });
   const nested = create(ListenerSchema, { filterChains: [{}, { filterChainMatch: { addressSuffix: 'x' } }] });
-  const inOneof = create(TcpProxySchema, {
-    clusterSpecifier: { case: 'weightedClusters', value: { clusters: [{ name: 'x', metadataMatch: {} }] } },
+  const inOneof = create(RouteConfigurationSchema, {
+    virtualHosts: [{ routes: [{ action: { case: 'route', value: { retryPolicyTypedConfig: {} } } }] }],
   });
   const unknown = new Uint8Array([...toBinary(RouterSchema, create(RouterSchema)), 0xf8, 0x7f, 1]);
   const cases: [name: string, run: () => unknown, want: RegExp][] = [
     [
       'a field of the message',
-      () => decodeTyped(anyPack(TcpProxySchema, tunneling), TcpProxySchema, PATH),
-      /^filter_chains\[0\]\.filters\[1\]\.typed_config\.tunneling_config: field is not supported by Tulle$/,
+      () => decodeTyped(anyPack(TcpProxySchema, unsupported), TcpProxySchema, PATH),
+      /^filter_chains\[0\]\.filters\[1\]\.typed_config\.upstream_idle_timeout: field is not supported by Tulle$/,
     ],
     [
       'a nested field of a list',
@@ -36,8 +37,8 @@ test('what is wrong is named by its path', () => {
     ],
     [
       'a field below a oneof',
-      () => decodeTyped(anyPack(TcpProxySchema, inOneof), TcpProxySchema, 'p'),
-      /^p\.weighted_clusters\.clusters\[0\]\.metadata_match: field/,
+      () => decodeTyped(anyPack(RouteConfigurationSchema, inOneof), RouteConfigurationSchema, 'p'),
+      /^p\.virtual_hosts\[0\]\.routes\[0\]\.route\.retry_policy_typed_config: field/,
     ],
     ['an unknown field', () => decodeResource(unknown, RouterSchema, 'p'), /^p: field number 2047 of \S+Router is not supported/],
     [
