@@ -229,7 +229,7 @@ export function incomingPair(connection: PairedConnection): Incoming {
 }
 
 /** A paused socket as an incoming connection. */
-export function incomingSocket(socket: net.Socket): Incoming {
+function incomingSocket(socket: net.Socket): Incoming {
   return new IncomingSocket(socket);
 }
 

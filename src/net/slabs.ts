@@ -16,7 +16,7 @@ export function takeSlab(): Buffer {
 }
 
 /** Nobody reads the slab any more. */
-export function releaseSlab(slab: Buffer): void {
+function releaseSlab(slab: Buffer): void {
   if (free.length < SLABS_KEPT_MAX) free.push(slab);
 }
 

@@ -43,7 +43,7 @@ export function describeTlsError(error: Error): string {
 }
 
 /** OpenSSL's verdict on the peer's chain (`CERT_HAS_EXPIRED`); undefined where it holds. */
-export function verifyErrorOf(socket: TLSSocket): string | undefined {
+function verifyErrorOf(socket: TLSSocket): string | undefined {
   if (socket.authorized) return undefined;
   const verdict: unknown = socket.authorizationError;
   return typeof verdict === 'string' ? verdict : 'not verified';

@@ -308,7 +308,21 @@ export function assemble(options: AssemblyOptions): Assembly {
   const dnsCaches = new DnsCaches({ clock, random, stats });
   const findCluster = (name: string): Cluster | undefined => clusters.get(name);
   const zone = localZoneOf(bootstrap, (name) => clusters.get(name));
-  const clusterScope = { stats, clock, random, secrets, log, logSink, outlierLog, findInternal, findCluster, dnsCaches, zone, onHostRemoved: drainPool, onHostFailed: renewPool };
+  const clusterScope = {
+    stats,
+    clock,
+    random,
+    secrets,
+    log,
+    logSink,
+    outlierLog,
+    findInternal,
+    findCluster,
+    dnsCaches,
+    zone,
+    onHostRemoved: drainPool,
+    onHostFailed: renewPool,
+  };
   const clusters: ClusterStore = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, clusterScope),
@@ -325,7 +339,21 @@ export function assemble(options: AssemblyOptions): Assembly {
   const gate = new Gate();
   const health = { isFailing: false, isSaid: false };
   const isFailingHealthChecks = (): boolean => health.isFailing;
-  const scope = { stats, clusters, clock, random, log, logSink, node, secrets, filters: networkFilters, isFailingHealthChecks, overload: overload.state, sockets: options.sockets ?? ownSockets, drain: options.drain };
+  const scope = {
+    stats,
+    clusters,
+    clock,
+    random,
+    log,
+    logSink,
+    node,
+    secrets,
+    filters: networkFilters,
+    isFailingHealthChecks,
+    overload: overload.state,
+    sockets: options.sockets ?? ownSockets,
+    drain: options.drain,
+  };
   const listeners = new ListenerStore<RuntimeListener>({
     build: listenerBuilder({ scope, routes, scopes, gate, directory }),
     resources,
@@ -336,7 +364,9 @@ export function assemble(options: AssemblyOptions): Assembly {
   });
   let names: NameService | undefined;
   const handler = dispatch({ clusters, secrets, listeners, endpoints, routes, scopes }, () => names);
-  const ads = adsSettings && (options.relay?.(handler) ?? connectAds(adsSettings, options, { handler: watched(handler, options), random, log, stats }));
+  const ads =
+    adsSettings &&
+    (options.relay?.(handler) ?? connectAds(adsSettings, options, { handler: watched(handler, options), random, log, stats }));
   if (ads !== undefined) subscriptions.target = options.share?.(ads) ?? ads;
   let staticListeners: readonly Promise<void>[];
   try {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestKeyPair } from './certificates.ts';
 
-export interface IssueOptions {
+interface IssueOptions {
   /** `DNS:a.test,URI:spiffe://...`; none without. */
   readonly names?: string;
   /** As `openssl req -subj` has it. */

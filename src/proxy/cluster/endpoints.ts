@@ -14,10 +14,10 @@ import { FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/p
 import { positiveDurationMs } from '../config/durations.ts';
 
 /** What a load assignment says of a host's health: `degraded` is used when nothing healthy is left. */
-export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy' | 'draining';
+type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy' | 'draining';
 
 /** How an endpoint is checked where not as it gets traffic. Envoy: Endpoint.HealthCheckConfig. */
-export interface EndpointCheck {
+interface EndpointCheck {
   /** Undefined for the endpoint's own. */
   readonly address: NetAddress | undefined;
   /** 0 for that of the address. */

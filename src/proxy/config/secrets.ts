@@ -23,7 +23,7 @@ import { applyEach, sameBytes, type Subscriptions } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
 
 /** Loads a file of secrets, now and whenever it, or the given folder, changes. */
-export type WatchSecretFile = (file: string, directory: string | undefined, onSecrets: (secrets: readonly Secret[]) => void) => void;
+type WatchSecretFile = (file: string, directory: string | undefined, onSecrets: (secrets: readonly Secret[]) => void) => void;
 
 export interface SecretsOptions {
   readonly subscriptions: Subscriptions;

@@ -138,8 +138,7 @@ test('a refused cluster is named with its field; the former one and its neighbou
   const wrong = eds('c', { connect_timeout: '-1s' }, '2');
   assert.throws(() => clusters.receive([bad, wrong, eds('b')], []), {
     name: 'ConfigError',
-    message:
-      /^a: connection_pool_per_downstream_connection: field is not supported by Tulle; c: connect_timeout: -1 s is not above zero$/,
+    message: /^a: connection_pool_per_downstream_connection: field is not supported by Tulle; c: connect_timeout: -1 s is not above zero$/,
   });
   assert.equal(clusters.get('a'), before);
   assert.deepEqual(states('b'), ['warming1']);

@@ -5,7 +5,7 @@
  */
 
 /** Why a check failed, by the names that Envoy's events have for it. */
-export type FailureType = 'ACTIVE' | 'PASSIVE' | 'NETWORK' | 'NETWORK_TIMEOUT';
+type FailureType = 'ACTIVE' | 'PASSIVE' | 'NETWORK' | 'NETWORK_TIMEOUT';
 
 /** What one check came to. */
 export type CheckResult =

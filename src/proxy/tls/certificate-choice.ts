@@ -84,7 +84,7 @@ export function clientOf(hello: ClientHello | undefined, offer: HelloOffer | und
 }
 
 /** What is done about the staple of a certificate. */
-export function stapleAction(candidate: Candidate, policy: StaplePolicy, wantsStaple: boolean, nowMs: number): StapleAction {
+function stapleAction(candidate: Candidate, policy: StaplePolicy, wantsStaple: boolean, nowMs: number): StapleAction {
   if (!wantsStaple) return 'unasked';
   const { stapleEndMs } = candidate;
   if (stapleEndMs !== undefined && stapleEndMs >= nowMs) return 'staple';

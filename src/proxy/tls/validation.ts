@@ -18,7 +18,7 @@ import { compileSanMatchers, type SanMatch } from './san-matcher.ts';
 import { readSpiffeValidator } from './spiffe-validator.ts';
 
 /** Why a chain will not do, in OpenSSL's words; undefined where it will. `verifyError` is OpenSSL's verdict. */
-export type ChainCheck = (leaf: X509Certificate, verifyError: string | undefined) => string | undefined;
+type ChainCheck = (leaf: X509Certificate, verifyError: string | undefined) => string | undefined;
 
 /** What a peer's certificate has to be. */
 export interface Validation {

@@ -16,7 +16,7 @@ export interface DerNode {
 export const INTEGER = 0x02;
 export const BIT_STRING = 0x03;
 export const OCTET_STRING = 0x04;
-export const OBJECT_ID = 0x06;
+const OBJECT_ID = 0x06;
 export const SEQUENCE = 0x30;
 
 const LENGTH_BYTES_MAX = 4;

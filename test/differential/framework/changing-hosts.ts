@@ -19,7 +19,7 @@ export interface Mood {
 }
 
 /** A request as a host has seen it. */
-export interface Seen {
+interface Seen {
   readonly method: string;
   readonly path: string;
   readonly fields: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { ipv4Bytes, ipv6Bytes } from '../../../src/wire/dns/address.ts';
 import { CLASS_IN, type DnsRecord, parseDnsMessage, RCODE, RECORD_TYPE, serializeDnsMessage } from '../../../src/wire/dns/message.ts';
 
 /** What is said of a name: its addresses, that it does not exist, that the server fails, or nothing at all. */
-export type Said = readonly string[] | 'unknown' | 'fails' | 'silent';
+type Said = readonly string[] | 'unknown' | 'fails' | 'silent';
 
 /** Answers by name, one after the other, the last one again and again. */
 export type Zone = Readonly<Record<string, readonly Said[]>>;

@@ -2,10 +2,9 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { type Listener, logFile, type World } from './bootstrap.ts';
 import { cluster, type } from './pieces.ts';
-import type { TcpServer } from './tcp-servers.ts';
 
 /** Fields of a connection's access log. `direct` and `local` find a case's line. */
-export const TCP_LOG: JsonObject = {
+const TCP_LOG: JsonObject = {
   direct: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%',
   local: '%DOWNSTREAM_DIRECT_LOCAL_PORT%',
   listener_port: '%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%',
@@ -61,5 +60,3 @@ export const tcpListener = (filters: readonly JsonValue[], chain: JsonObject = {
 /** Clusters of all TCP servers, by their names. */
 export const tcpClusters = (world: World): JsonObject[] =>
   Object.entries(world.servers).map(([name, port]) => cluster(name, [port], { typed_extension_protocol_options: {} }));
-
-export const nameOf = (name: TcpServer): TcpServer => name;
