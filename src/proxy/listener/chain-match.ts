@@ -28,6 +28,10 @@ export interface ConnectionFacts {
 type Node = Map<string, Node | number>;
 
 interface Criterion {
+  /** Field of FilterChainMatch. */
+  readonly field: string;
+  /** What a connection has there, for people. */
+  seen(facts: ConnectionFacts): string;
   /** The values that a match asks for; none for any. Throws ConfigError. */
   values(match: FilterChainMatch, path: string): readonly string[];
   /** The most specific value of `node` that the connection has, or undefined. */
@@ -63,6 +67,8 @@ function prefixes(
   hostOf: (facts: ConnectionFacts) => string,
 ): Criterion {
   return {
+    field,
+    seen: hostOf,
     values: (match, path) => ranges(match).map((range, i) => rangeText(range, `${path}.${field}[${i}]`)),
     choose(node, facts) {
       if (node.size === 1 && node.has(ANY)) return ANY;
@@ -89,6 +95,8 @@ function readServerName(name: string, path: string): string {
 }
 
 const serverNames: Criterion = {
+  field: 'server_names',
+  seen: ({ serverName }) => serverName,
   values: (match, path) => match.serverNames.map((name, i) => readServerName(name, `${path}.server_names[${i}]`)),
   choose(node, { serverName }) {
     if (serverName === '' || node.has(serverName)) return orAny(node, serverName);
@@ -109,19 +117,25 @@ const SOURCE_TYPES = new Map<number, string>([
   [SourceType.EXTERNAL, 'external'],
 ]);
 
+function sourceTypeOf({ source, destination }: ConnectionFacts): string {
+  return isLoopback(source.host) || source.host === destination.host ? 'local' : 'external';
+}
+
 const sourceTypes: Criterion = {
+  field: 'source_type',
+  seen: sourceTypeOf,
   values(match) {
     const type = SOURCE_TYPES.get(match.sourceType);
     return type === undefined ? [] : [type];
   },
-  choose(node, { source, destination }) {
-    return orAny(node, isLoopback(source.host) || source.host === destination.host ? 'local' : 'external');
-  },
+  choose: (node, facts) => orAny(node, sourceTypeOf(facts)),
 };
 
 /** In Envoy's order of precedence. */
 const CRITERIA: readonly Criterion[] = [
   {
+    field: 'destination_port',
+    seen: (facts) => String(facts.destination.port),
     values: (match) => (match.destinationPort === undefined ? [] : [String(match.destinationPort)]),
     choose: (node, facts) => orAny(node, String(facts.destination.port)),
   },
@@ -132,10 +146,14 @@ const CRITERIA: readonly Criterion[] = [
   ),
   serverNames,
   {
+    field: 'transport_protocol',
+    seen: (facts) => facts.transportProtocol,
     values: (match) => (match.transportProtocol === '' ? [] : [match.transportProtocol]),
     choose: (node, facts) => orAny(node, facts.transportProtocol),
   },
   {
+    field: 'application_protocols',
+    seen: (facts) => facts.applicationProtocols.join(', '),
     values: (match) => match.applicationProtocols,
     choose: (node, facts) => facts.applicationProtocols.find((protocol) => node.has(protocol)) ?? orAny(node, ANY),
   },
@@ -151,6 +169,8 @@ const CRITERIA: readonly Criterion[] = [
     (facts) => facts.source.host,
   ),
   {
+    field: 'source_ports',
+    seen: (facts) => String(facts.source.port),
     values: (match) => match.sourcePorts.map(String),
     choose: (node, facts) => orAny(node, String(facts.source.port)),
   },
@@ -195,4 +215,23 @@ export function compileChainMatches(matches: readonly FilterChainMatch[], path: 
     }
     return undefined;
   };
+}
+
+/** What a chain asks for that a connection has not. */
+export interface ChainMismatch {
+  /** Field of FilterChainMatch. */
+  readonly field: string;
+  readonly wants: readonly string[];
+  /** '' for nothing. */
+  readonly has: string;
+}
+
+/** Why a chain does not take a connection, by the criteria that matching goes by; empty where it could. Cold: for those who ask. */
+export function chainMismatches(match: FilterChainMatch, facts: ConnectionFacts, path: string): readonly ChainMismatch[] {
+  return CRITERIA.flatMap((criterion) => {
+    const wants = criterion.values(match, path);
+    const node: Node = new Map(wants.map((value) => [value, 0]));
+    if (wants.length === 0 || criterion.choose(node, facts) !== undefined) return [];
+    return [{ field: criterion.field, wants, has: criterion.seen(facts) }];
+  });
 }

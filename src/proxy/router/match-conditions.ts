@@ -3,10 +3,14 @@ import { ConfigError } from '../../core/errors.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
 import type {
   CookieMatcher,
+  HeaderMatcher,
+  QueryParameterMatcher,
   RouteMatch,
+  RouteMatch_GrpcRouteMatchOptions as GrpcOptions,
   RouteMatch_TlsContextMatchOptions as TlsOptions,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { FilterStateMatcher } from '../../xds/gen/envoy/type/matcher/v3/filter_state_pb.ts';
+import type { MetadataMatcher } from '../../xds/gen/envoy/type/matcher/v3/metadata_pb.ts';
 import { compileMetadataMatcher } from '../authz/metadata-matcher.ts';
 import { cookieValue } from './cookies.ts';
 import { isGrpcRequest } from './grpc-request.ts';
@@ -43,19 +47,40 @@ function tlsTest({ presented, validated }: TlsOptions): MatchTest {
   };
 }
 
-/** Prepares the conditions of a match, all of which have to hold. `path` is the match's own. */
-export function compileConditions(match: RouteMatch, path: string): readonly MatchTest[] {
-  const tests: MatchTest[] = [
-    ...match.headers.map((matcher, i) => compileHeaderMatcher(matcher, `${path}.headers[${i}]`)),
-    ...match.queryParameters.map((matcher, i) => compileQueryMatcher(matcher, `${path}.query_parameters[${i}]`)),
-    ...match.cookies.map((matcher, i) => cookieTest(matcher, `${path}.cookies[${i}]`)),
-    ...match.filterState.map((matcher, i) => filterStateTest(matcher, `${path}.filter_state[${i}]`)),
-    ...match.dynamicMetadata.map((matcher, i): MatchTest => {
-      const test = compileMetadataMatcher(matcher, `${path}.dynamic_metadata[${i}]`);
+/** One condition: what was configured, and its test. */
+export interface MatchCondition {
+  /** Below the match, e.g. `headers[0]`. */
+  readonly field: string;
+  readonly about: HeaderMatcher | QueryParameterMatcher | CookieMatcher | FilterStateMatcher | MetadataMatcher | TlsOptions | GrpcOptions;
+  readonly test: MatchTest;
+}
+
+function each<About extends MatchCondition['about']>(
+  field: string,
+  list: readonly About[],
+  compile: (about: About, field: string) => MatchTest,
+): MatchCondition[] {
+  return list.map((about, i) => ({ field: `${field}[${i}]`, about, test: compile(about, `${field}[${i}]`) }));
+}
+
+/** The conditions of a match, all of which have to hold, each with what it is about. `path` is the match's own. */
+export function readConditions(match: RouteMatch, path: string): readonly MatchCondition[] {
+  const { grpc, tlsContext } = match;
+  return [
+    ...each('headers', match.headers, (matcher, field) => compileHeaderMatcher(matcher, `${path}.${field}`)),
+    ...each('query_parameters', match.queryParameters, (matcher, field) => compileQueryMatcher(matcher, `${path}.${field}`)),
+    ...each('cookies', match.cookies, (matcher, field) => cookieTest(matcher, `${path}.${field}`)),
+    ...each('filter_state', match.filterState, (matcher, field) => filterStateTest(matcher, `${path}.${field}`)),
+    ...each('dynamic_metadata', match.dynamicMetadata, (matcher, field): MatchTest => {
+      const test = compileMetadataMatcher(matcher, `${path}.${field}`);
       return (_head, { metadata }) => test(metadata.get(matcher.filter));
     }),
+    ...(grpc === undefined ? [] : [{ field: 'grpc', about: grpc, test: isGrpcRequest }]),
+    ...(tlsContext === undefined ? [] : [{ field: 'tls_context', about: tlsContext, test: tlsTest(tlsContext) }]),
   ];
-  if (match.grpc !== undefined) tests.push(isGrpcRequest);
-  if (match.tlsContext !== undefined) tests.push(tlsTest(match.tlsContext));
-  return tests;
+}
+
+/** Prepares the conditions of a match. */
+export function compileConditions(match: RouteMatch, path: string): readonly MatchTest[] {
+  return readConditions(match, path).map(({ test }) => test);
 }

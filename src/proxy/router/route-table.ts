@@ -63,7 +63,8 @@ function tlsRedirectEntry(virtualHostName: string): RouteEntry {
   };
 }
 
-function tlsDemand(host: VirtualHost): CompiledHost['tlsRedirect'] {
+/** Which requests a virtual host sends to https; undefined: none. */
+export function tlsDemand(host: VirtualHost): CompiledHost['tlsRedirect'] {
   switch (host.requireTls) {
     case TlsRequirement.ALL:
       return (head) => clientScheme(head) !== 'https';
@@ -115,6 +116,13 @@ function withoutParameters(path: string): string {
   return path.includes(';') ? path.replace(/;[^/]*/g, '') : path;
 }
 
+/** The path that routes are matched with: without query and fragment, and parameters where they do not count. */
+export function matchedPath(head: RequestHead, ignoresParameters: boolean): string {
+  const end = pathEnd(head.path);
+  const plain = end === head.path.length ? head.path : head.path.slice(0, end);
+  return ignoresParameters ? withoutParameters(plain) : plain;
+}
+
 function matchInHost(
   host: CompiledHost,
   head: RequestHead,
@@ -123,9 +131,7 @@ function matchInHost(
   ignoresParameters: boolean,
 ): RouteEntry | undefined {
   if (host.tlsRedirect?.(head) === true) return host.redirect;
-  const end = pathEnd(head.path);
-  const plain = end === head.path.length ? head.path : head.path.slice(0, end);
-  const requestPath = ignoresParameters ? withoutParameters(plain) : plain;
+  const requestPath = matchedPath(head, ignoresParameters);
   return host.find(requestPath, (route) => route.matches(head, requestPath, random, info))?.entry;
 }
 
@@ -135,6 +141,21 @@ function refuseDuplicates(config: RouteConfiguration, prefix: string): void {
     if (names.has(name)) throw new ConfigError(`${prefix}virtual_hosts[${i}].name`, `"${name}" stands twice`);
     names.add(name);
   });
+}
+
+/** How a table finds what belongs to a request's host. `prefix` is the configuration's, with its dot. */
+export function compileHostLookup<T>(
+  config: RouteConfiguration,
+  hosts: readonly { readonly domains: readonly string[]; readonly value: T }[],
+  prefix: string,
+): (head: RequestHead) => T | undefined {
+  const find = compileDomains(hosts, config.ignorePortInHostMatching, prefix);
+  if (config.vhostHeader === '') return (head) => find(head.authority);
+  const hostOf = headerReader(config.vhostHeader.toLowerCase());
+  return (head) => {
+    const name = hostOf(head);
+    return name === undefined ? undefined : find(name);
+  };
 }
 
 /**
@@ -157,8 +178,7 @@ export function buildRouteTable(config: RouteConfiguration, path: string, filter
     prefix,
   };
   const hosts = config.virtualHosts.map((host, i) => ({ domains: host.domains, value: compileHost(host, scope, i) }));
-  const find = compileDomains(hosts, config.ignorePortInHostMatching, prefix);
-  const hostOf = config.vhostHeader === '' ? undefined : headerReader(config.vhostHeader.toLowerCase());
+  const findHost = compileHostLookup(config, hosts, prefix);
   const ignoresParameters = config.ignorePathParametersInPathMatching;
   const internalOnly = config.internalOnlyHeaders.map((name) => name.toLowerCase());
   return {
@@ -166,8 +186,7 @@ export function buildRouteTable(config: RouteConfiguration, path: string, filter
     clusters: new Set(hosts.flatMap(({ value }) => value.routes.flatMap((route) => route.clusters))),
     ...(internalOnly.length === 0 ? {} : { internalOnlyHeaders: () => internalOnly }),
     match(head, random, info) {
-      const name = hostOf === undefined ? head.authority : hostOf(head);
-      const host = name === undefined ? undefined : find(name);
+      const host = findHost(head);
       return host === undefined ? undefined : matchInHost(host, head, random, info, ignoresParameters);
     },
   };
