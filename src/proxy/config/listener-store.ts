@@ -115,13 +115,12 @@ export class ListenerStore<L extends ManagedListener<L>> {
     for (const { active } of this.#entries.values()) if (active !== undefined && only(active.listener)) active.listener.askToLeave();
   }
 
-  /** Every listener drains; `only` chooses some. */
+  /**
+   * Every listener drains; `only` chooses some. They stay where connections of this proxy find them: a connection that
+   * has been accepted may yet be handed on, and a tunnel that was on its way has an internal listener to reach.
+   */
   drain(only: (listener: L) => boolean = () => true): void {
-    for (const { active } of this.#entries.values()) {
-      if (active === undefined || !only(active.listener)) continue;
-      this.#options.onInactive?.(active.listener);
-      active.listener.drain();
-    }
+    for (const { active } of this.#entries.values()) if (active !== undefined && only(active.listener)) active.listener.drain();
   }
 
   /** Ends every listener, those that drain too. */

@@ -258,6 +258,7 @@ function listeners() {
   const log: string[] = [];
   const ready = new Map<string, () => void>();
   const failing = new Set<string>();
+  const found = new Set<string>();
   const resources = createResourceLog(systemClock);
   const store = new ListenerStore<FakeListener>({
     build(config) {
@@ -273,6 +274,8 @@ function listeners() {
     resources,
     log: silentLog,
     drainMs: 1000,
+    onActive: (listener) => found.add(listener.name),
+    onInactive: (listener) => found.delete(listener.name),
   });
   const of = (id: string): AdsResource => resource(ListenerSchema, 'l', { name: 'l', stat_prefix: id }, id);
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -280,7 +283,7 @@ function listeners() {
     ready.get(id)?.();
     await settle();
   };
-  return { store, of, open, settle, log, failing, resources };
+  return { store, of, open, settle, log, failing, found, resources };
 }
 
 test('a listener starts when all it needs is there, and takes the place of the former one, which drains', async () => {
@@ -304,6 +307,19 @@ test('a listener starts when all it needs is there, and takes the place of the f
     log.slice(4).toSorted((a, b) => a.localeCompare(b)),
     ['close 1', 'close 2', 'release 1', 'release 2'],
   );
+});
+
+test('listeners of a proxy that drains are still found by its own connections', async () => {
+  const { store, of, open, log, found } = listeners();
+  store.receive([of('1')], []);
+  await open('1');
+  store.receive([of('2')], []);
+  await open('2');
+  store.drain();
+  assert.deepEqual([log.slice(2), [...found]], [['drain 1', 'drain 2'], ['2']]);
+  store.receive([], ['l']);
+  assert.deepEqual([...found], []);
+  await store.close();
 });
 
 test('a listener that waits is dropped for a newer one; one that is refused or cannot bind leaves the former', async () => {
