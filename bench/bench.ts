@@ -2,7 +2,7 @@
  * `npm run bench`: Tulle beside Envoy (and nginx and haproxy, where asked) in one run, rounds interleaved so that the
  * machine's own drift meets all of them. Prints tables, writes bench/results/latest.json.
  *
- * Options: `--seconds N` (a measured run, 3), `--rounds N` (3), `--warm-up N` (4), `--only http,mtls-h2` (names as in
+ * Options: `--seconds N` (a measured run, 2), `--rounds N` (2), `--warm-up N` (4), `--only http,tls` (names and groups as in
  * scenarios.ts), `--peers tulle,envoy,nginx,haproxy`, `--quick`; `--profile`, `--profile --allocations` and
  * `--scale` do other things instead.
  */
@@ -12,16 +12,19 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { runAlone } from './alone.ts';
+import { judgeBars, printBars } from './bars.ts';
 import { certificates } from './certificates.ts';
-import { type Bench, measure, measureOrigin } from './measure.ts';
+import { measureIdle } from './idle.ts';
+import { type Bench, type Figures, measure, measureOrigin } from './measure.ts';
 import { startOrigins } from './origin.ts';
 import { INSTALL, peers, type Peer } from './peers.ts';
 import { busyPercent, isInstalled } from './processes.ts';
 import { profile } from './profile.ts';
-import { medians, printBars, printTable, type Sample } from './report.ts';
+import { medians, printTables, type Sample } from './report.ts';
 import { measureScale } from './scale.ts';
-import { type Scenario, scenariosNamed } from './scenarios.ts';
+import { defaultScenarios, type Scenario, scenariosNamed } from './scenarios.ts';
 import { measureStart } from './start-up.ts';
+import { measureWorkers } from './workers.ts';
 
 const { values } = parseArgs({
   options: {
@@ -37,8 +40,8 @@ const { values } = parseArgs({
     scale: { type: 'boolean', default: false },
   },
 });
-const seconds = Number(values.seconds ?? (values.quick ? 2 : 3));
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+const seconds = Number(values.seconds ?? (values.quick ? 1 : 2));
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 2));
 const results = path.join(import.meta.dirname, 'results');
 
 function choosePeers(): Peer[] {
@@ -53,7 +56,7 @@ function choosePeers(): Peer[] {
 function chooseScenarios(): Scenario[] {
   if (values.only !== undefined) return scenariosNamed(values.only.split(','));
   if (values.profile) return scenariosNamed(['http', 'mtls-h2']);
-  return scenariosNamed(['http', 'mtls', 'mtls-h2', 'grpc', 'bulk', 'bulk-mtls-h2', 'start']);
+  return defaultScenarios();
 }
 
 function describe({ peer, scenario, round, figures, othersPercent }: Sample): string {
@@ -76,13 +79,17 @@ async function sample(
   return [taken];
 }
 
+type Measure = (bench: Bench, peer: Peer, scenario: Scenario) => Promise<Figures | undefined>;
+/** Loads that are measured in ways of their own. */
+const MEASURES: Partial<Record<Scenario['load'], Measure>> = { start: measureStart, workers: measureWorkers, idle: measureIdle };
+
 async function compare(bench: Bench, chosen: readonly Peer[], scenarios: readonly Scenario[]): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let round = 1; round <= rounds; round++) {
-    for (const scenario of scenarios) {
+    for (const scenario of scenarios.filter(({ isOnce }) => round === 1 || isOnce !== true)) {
       if (scenario.rates.length > 0) samples.push(...(await sample(scenario, 'origin', round, () => measureOrigin(bench, scenario))));
       for (const peer of chosen) {
-        const run = scenario.load === 'start' ? measureStart : measure;
+        const run = MEASURES[scenario.load] ?? measure;
         samples.push(...(await sample(scenario, peer.name, round, () => run(bench, peer, scenario))));
       }
     }
@@ -112,12 +119,12 @@ async function run(bench: Bench): Promise<void> {
   const rows = medians(samples);
   const order = scenarios.map(({ name }) => name);
   rows.sort((a, b) => order.indexOf(a.scenario) - order.indexOf(b.scenario));
-  printTable(rows);
-  console.log();
-  printBars(samples);
+  printTables(rows);
+  const bars = judgeBars(samples);
+  printBars(bars);
   const others = samples.map(({ othersPercent }) => othersPercent);
   console.log(`\nothers used ${Math.min(...others).toFixed(0)} to ${Math.max(...others).toFixed(0)} % of the machine just before each run`);
-  writeResults('latest.json', { medians: rows, samples });
+  writeResults('latest.json', { bars, medians: rows, samples });
 }
 
 const missing = ['wrk', 'h2load', 'nghttpd', 'nginx', 'openssl', 'curl'].filter((command) => !isInstalled(command));

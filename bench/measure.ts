@@ -1,14 +1,15 @@
 /** One measured run of one peer in one scenario, in processes of its own. */
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { drive } from './drive.ts';
 import { fixedRate } from './fixed-rate.ts';
-import { checkGrpc, fetchBulk, saturate, saturateGrpc, type Saturation, type Variant } from './load.ts';
+import { checkGrpc } from './load.ts';
 import type { Origins } from './origin.ts';
 import type { Peer, Place } from './peers.ts';
 import { accepting, start, stop, usage } from './processes.ts';
 import type { Scenario } from './scenarios.ts';
 
-/** The figures of one run by name, as `FIGURES` in report.ts lists them; memory and CPU are sums over a peer's processes. */
+/** The figures of one run by name, as `COLUMNS` in report.ts lists them; memory and CPU are sums over a peer's processes. */
 export type Figures = Record<string, number>;
 
 /** What all runs share. */
@@ -23,6 +24,8 @@ export interface Bench {
 
 const RATE_CONNECTIONS = 64;
 const WARM_UP_REQUESTS = 80_000;
+/** Connections and handshakes that a warm-up has: a run of each goes through more code than a request does. */
+const WARM_UP_CONNECTIONS = 8000;
 let nextPort = 21_000;
 
 /** Proxies that run, and the port of the first. */
@@ -32,28 +35,43 @@ export interface Running {
 }
 
 /** Starts every hop of a peer, the one next to the origin first. Undefined where the scenario is not the peer's. */
-export async function launch(bench: Bench, peer: Peer, scenario: Scenario, scale: Place['scale'] = {}): Promise<Running | undefined> {
+export async function launch(
+  bench: Bench,
+  peer: Peer,
+  scenario: Scenario,
+  more: Pick<Place, 'scale' | 'concurrency'> = {},
+): Promise<Running | undefined> {
   const port = nextPort;
   nextPort += scenario.hops;
   const origin = scenario.ends === 'http2' ? bench.origins.grpcPort : bench.origins.httpPort;
   const children: ChildProcess[] = [];
   for (let hop = scenario.hops - 1; hop >= 0; hop--) {
     const upstream = hop === scenario.hops - 1 ? origin : port + hop + 1;
-    const command = peer.launch({ scenario, hop, listen: port + hop, upstream, folder: bench.folder, scale });
+    const command = peer.launch({ scenario, hop, listen: port + hop, upstream, folder: bench.folder, ...more });
     if (command === undefined) return undefined;
     children.push(start(command.command, command.args, bench.log, command.env));
     await accepting(port + hop);
   }
+  // what a start leaves to do is not the load's
+  await sleep(500);
   return { port, children };
 }
 
-const load = (bench: Bench, { load: kind }: Scenario, port: number, seconds: number, variant: Variant): Promise<Saturation> =>
-  kind === 'grpc' ? saturateGrpc(port, seconds, bench.folder) : saturate(port, seconds, bench.connections, bench.folder, { variant });
+/** Ends what `launch` has started. */
+export const end = ({ children }: Running): Promise<unknown> => Promise.all(children.map((child) => stop(child)));
 
-/** A busy machine needs longer to bring compilers to their last tier: by requests, and within three times the time. */
-async function warmUp(bench: Bench, scenario: Scenario, port: number): Promise<void> {
-  let sent = 0;
-  for (let i = 0; i < 3 && sent < WARM_UP_REQUESTS; i++) sent += (await load(bench, scenario, port, bench.warmUpSeconds, 'same')).requests;
+/** A busy machine needs longer to bring compilers to their last tier: by what was carried, and within three times the time. */
+export async function warmUp(bench: Bench, scenario: Scenario, port: number): Promise<void> {
+  if (scenario.load === 'bulk') {
+    await drive(bench, scenario, port, bench.warmUpSeconds / 2);
+    return;
+  }
+  const isConnecting = scenario.load === 'connections' || scenario.load === 'handshakes';
+  const [wanted, seconds] = isConnecting
+    ? [WARM_UP_CONNECTIONS, Math.ceil(bench.warmUpSeconds / 2)]
+    : [WARM_UP_REQUESTS, bench.warmUpSeconds];
+  let carried = 0;
+  for (let i = 0; i < 3 && carried < wanted; i++) carried += (await drive(bench, scenario, port, seconds)).requests;
 }
 
 async function requests(bench: Bench, scenario: Scenario, { port, children }: Running): Promise<Figures> {
@@ -67,7 +85,7 @@ async function requests(bench: Bench, scenario: Scenario, { port, children }: Ru
   let errors = 0;
   for (const variant of scenario.load === 'grpc' || scenario.ends === 'tcp' ? (['same'] as const) : (['same', 'unique'] as const)) {
     const before = usage(children);
-    const run = await load(bench, scenario, port, bench.seconds, variant);
+    const run = await drive(bench, scenario, port, bench.seconds, variant);
     const after = usage(children);
     const name = variant === 'same' ? '' : 'unique ';
     figures[`${name}cpu us`] = ((after.cpu - before.cpu) * 1e6) / run.requests;
@@ -77,8 +95,8 @@ async function requests(bench: Bench, scenario: Scenario, { port, children }: Ru
     errors += run.errors;
   }
   for (const rate of scenario.rates) errors += await latencies(figures, port, rate, bench.seconds);
-  const end = usage(children);
-  return { ...figures, 'end rss': end.rss, 'end private': end.privateDirty, errors };
+  const after = usage(children);
+  return { ...figures, 'end rss': after.rss, 'end private': after.privateDirty, errors };
 }
 
 /** Adds the latencies at a rate to the figures; gives the errors. */
@@ -90,24 +108,29 @@ async function latencies(figures: Figures, port: number, rate: number, seconds: 
   return run.errors;
 }
 
-async function bulk(bench: Bench, { port, children }: Running): Promise<Figures> {
-  await fetchBulk(port, bench.warmUpSeconds / 2);
+/** What is counted where that is not requests: connections (with a handshake each or not) or MiB. */
+async function units(bench: Bench, scenario: Scenario, { port, children }: Running): Promise<Figures> {
+  await warmUp(bench, scenario, port);
   const before = usage(children);
-  const mebibytes = await fetchBulk(port, bench.seconds);
+  const { requests: count, requestsPerSecond: perSecond, errors } = await drive(bench, scenario, port, bench.seconds);
   const after = usage(children);
-  return { 'MiB/cpu s': mebibytes / (after.cpu - before.cpu), 'end rss': after.rss, 'end private': after.privateDirty };
+  const cpu = after.cpu - before.cpu;
+  const cost: Figures =
+    scenario.load === 'bulk'
+      ? { 'MiB us': (cpu * 1e6) / count, 'MiB/cpu s': count / cpu }
+      : { 'connection us': (cpu * 1e6) / count, 'connections/s': perSecond };
+  return { ...cost, 'end rss': after.rss, 'end private': after.privateDirty, errors };
 }
 
-/** Measures a peer. Undefined where the scenario is not the peer's. */
+/** Measures a peer under load. Undefined where the scenario is not the peer's. */
 export async function measure(bench: Bench, peer: Peer, scenario: Scenario): Promise<Figures | undefined> {
   const running = await launch(bench, peer, scenario);
   if (running === undefined) return undefined;
   try {
-    // what a start leaves to do is not the load's
-    await sleep(500);
-    return await (scenario.load === 'bulk' ? bulk(bench, running) : requests(bench, scenario, running));
+    const isRequests = scenario.load === 'requests' || scenario.load === 'grpc';
+    return await (isRequests ? requests : units)(bench, scenario, running);
   } finally {
-    await Promise.all(running.children.map((child) => stop(child)));
+    await end(running);
   }
 }
 

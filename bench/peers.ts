@@ -7,6 +7,7 @@ import { installedLayout, isBuilt, withCompileCache } from './layout.ts';
 import { haproxyConfig, nginxConfig } from './plain-peers.ts';
 import type { Scenario } from './scenarios.ts';
 import { sidecarBootstrap, type SidecarOptions } from './sidecar-config.ts';
+import { tunnelClient, tunnelServer } from './tunnel-config.ts';
 
 /** How one process of a peer is started. */
 export interface Launch {
@@ -24,7 +25,11 @@ export interface Place {
   readonly folder: string;
   /** More to configure than the scenario says. */
   readonly scale?: Pick<SidecarOptions, 'routes' | 'clusters'>;
+  /** Workers; 1 where it is not given. Only Tulle and Envoy have more. */
+  readonly concurrency?: number;
 }
+
+const workersOf = ({ concurrency = 1 }: Place): readonly [string, string] => ['--concurrency', String(concurrency)];
 
 export interface Peer {
   readonly name: string;
@@ -37,23 +42,35 @@ export interface Peer {
 /** Installs every peer, the origins and the load generators. */
 export const INSTALL = 'node tools/install-peers.ts';
 
-/** Adds the bootstrap to the place's folder; gives its path. */
-function sidecarFile({ scenario, hop, listen, upstream, folder, scale }: Place, isTulle: boolean): string {
-  const alpn = scenario.between === 'http2' ? ['h2'] : ['http/1.1'];
-  const isPair = scenario.hops === 2;
-  const speaks = isPair && hop === 0 ? scenario.between : scenario.ends;
-  const text = sidecarBootstrap({
+const ALPN = { http1: ['http/1.1'], http2: ['h2'], tcp: ['istio'], tunnels: ['istio'] } as const;
+
+/** Which side of a proxy speaks TLS. */
+function tlsSide({ scenario, hop }: Place): 'upstream' | 'downstream' | undefined {
+  if (scenario.hops === 2) return hop === 0 ? 'upstream' : 'downstream';
+  return scenario.isSecured === true ? 'downstream' : undefined;
+}
+
+function bootstrapOf(place: Place, isTulle: boolean): string {
+  const { scenario, hop, listen, upstream, folder, scale } = place;
+  if (scenario.between === 'tunnels' && isTulle) return (hop === 0 ? tunnelClient : tunnelServer)({ listen, upstream, folder });
+  const side = tlsSide(place);
+  return sidecarBootstrap({
     listen,
     upstream,
     admin: listen + 1000,
     kind: scenario.ends === 'tcp' ? 'tcp' : 'http',
     isTulle,
-    isUpstreamHttp2: speaks === 'http2',
-    ...(isPair ? { tls: { side: hop === 0 ? 'upstream' : 'downstream', alpn, folder } } : {}),
+    isUpstreamHttp2: (side === 'upstream' ? scenario.between : scenario.ends) === 'http2',
+    ...(side === undefined ? {} : { tls: { ...scenario.tls, side, alpn: ALPN[scenario.between], folder } }),
     ...scale,
   });
+}
+
+/** Adds the bootstrap to the place's folder; gives its path. */
+function sidecarFile(place: Place, isTulle: boolean): string {
+  const { scenario, listen, folder } = place;
   const file = path.join(folder, `${isTulle ? 'tulle' : 'envoy'}-${scenario.name}-${listen}.yaml`);
-  writeFileSync(file, text);
+  writeFileSync(file, bootstrapOf(place, isTulle));
   return file;
 }
 
@@ -71,7 +88,7 @@ const tulle: Peer = {
   available: () => (isBuilt() ? { version: `node ${process.version}` } : { missing: 'npm run build' }),
   launch: (place) => ({
     command: installedLayout(place.folder),
-    args: ['proxy', '-c', sidecarFile(place, true), '--drain-time-s', '0'],
+    args: ['proxy', '-c', sidecarFile(place, true), '--drain-time-s', '0', ...workersOf(place)],
     env: withCompileCache(path.join(place.folder, 'compile-cache')),
   }),
 };
@@ -86,7 +103,7 @@ const envoy: Peer = {
     const command = findEnvoy();
     if (command === undefined) return undefined;
     const isolation = ['--base-id', String(place.listen), '--disable-hot-restart'];
-    return { command, args: ['-c', sidecarFile(place, false), '--concurrency', '1', '--log-level', 'error', ...isolation] };
+    return { command, args: ['-c', sidecarFile(place, false), ...workersOf(place), '--log-level', 'error', ...isolation] };
   },
 };
 

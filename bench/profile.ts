@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import type { HeapProfiler, Profiler, Runtime } from 'node:inspector';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fetchBulk, saturate, saturateGrpc } from './load.ts';
+import { drive } from './drive.ts';
 import { root } from './layout.ts';
 import type { Bench } from './measure.ts';
 import { PROXY_FLAGS } from '../src/cli/lean-start.ts';
@@ -82,18 +82,6 @@ function printTop(figures: Map<string, number>, unit: string, requests: number):
     console.log(`${((100 * value) / total).toFixed(1).padStart(5)} %  ${value.toFixed(0).padStart(6)} ${unit}  ${where}`);
 }
 
-/** Gives how many requests were made, where they were. */
-async function run(bench: Bench, { load }: Scenario, seconds: number): Promise<number> {
-  if (load === 'bulk') {
-    await fetchBulk(PORT, seconds);
-    return 0;
-  }
-  const { requests } = await (load === 'grpc'
-    ? saturateGrpc(PORT, seconds, bench.folder)
-    : saturate(PORT, seconds, bench.connections, bench.folder));
-  return requests;
-}
-
 function keep(name: string, taken: unknown, requests: number): void {
   const file = path.join(import.meta.dirname, 'results', name);
   mkdirSync(path.dirname(file), { recursive: true });
@@ -114,11 +102,11 @@ export async function profile(bench: Bench, scenario: Scenario, kind: ProfileKin
       children.unshift(startProfiled(bench, scenario, hop));
       await accepting(PORT + hop);
     }
-    await run(bench, scenario, bench.warmUpSeconds);
+    await drive(bench, scenario, PORT, bench.warmUpSeconds);
     for (const child of children) child.send(kind);
     await sleep(100);
     const before = usage(children);
-    const requests = await run(bench, scenario, bench.seconds);
+    const { requests } = await drive(bench, scenario, PORT, bench.seconds);
     const after = usage(children);
     const profiles = await Promise.all(children.map((child) => takeProfile(child)));
     const [cpu, user] = [after.cpu - before.cpu, after.user - before.user];

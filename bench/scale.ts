@@ -1,12 +1,9 @@
 /** How cost grows with routes, clusters, headers and connections. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { REQUEST_HEADERS, saturate, type WrkOptions } from './load.ts';
-import { type Bench, launch } from './measure.ts';
+import { hold } from './idle.ts';
+import { type Bench, end, launch } from './measure.ts';
 import type { Peer, Place } from './peers.ts';
-import { stop, usage } from './processes.ts';
+import { usage } from './processes.ts';
 import { printColumns } from './report.ts';
 import { scenariosNamed } from './scenarios.ts';
 import { clusterHost, routePath, SCALE_HOST } from './sidecar-config.ts';
@@ -32,7 +29,6 @@ interface Step {
 }
 
 const IDLE_CONNECTIONS = [1000, 10_000] as const;
-const IDLE_SECONDS = 5;
 
 const asHost = (host: string): readonly (readonly [string, string])[] => [['Host', host], ...REQUEST_HEADERS.slice(1)];
 const more = (count: number): readonly (readonly [string, string])[] => [
@@ -57,7 +53,7 @@ async function measureStep(bench: Bench, peer: Peer, step: Step): Promise<ScaleR
   const [http] = scenariosNamed(['http']);
   if (http === undefined) return [];
   const startMs = performance.now();
-  const running = await launch(bench, peer, http, step.scale);
+  const running = await launch(bench, peer, http, step.scale === undefined ? {} : { scale: step.scale });
   if (running === undefined) return [];
   const readyMs = performance.now() - startMs;
   const { port, children } = running;
@@ -71,7 +67,7 @@ async function measureStep(bench: Bench, peer: Peer, step: Step): Promise<ScaleR
     const row = { what: step.what, x: step.x, peer: peer.name, 'start ms': readyMs, 'private MiB': after.privateDirty };
     return [{ ...row, 'cpu us': ((after.cpu - before.cpu) * 1e6) / requests }];
   } finally {
-    await Promise.all(children.map((child) => stop(child)));
+    await end(running);
   }
 }
 
@@ -80,35 +76,23 @@ async function measureIdle(bench: Bench, peer: Peer): Promise<ScaleRow[]> {
   const [http] = scenariosNamed(['http']);
   const running = http === undefined ? undefined : await launch(bench, peer, http);
   if (running === undefined) return [];
-  const { port, children } = running;
   const rows: ScaleRow[] = [];
   try {
-    await saturate(port, bench.warmUpSeconds, bench.connections, bench.folder);
-    await sleep(1000);
+    await saturate(running.port, bench.warmUpSeconds, bench.connections, bench.folder);
     for (const x of IDLE_CONNECTIONS) {
-      const without = usage(children);
-      const holder = spawn(process.execPath, [path.join(import.meta.dirname, 'hold-connections.ts'), String(port), String(x)], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await once(holder.stdout, 'data');
-      await sleep(1000);
-      const before = usage(children);
-      await sleep(IDLE_SECONDS * 1000);
-      const after = usage(children);
-      await stop(holder);
-      await sleep(1000);
+      const { privateDirty, kibEach, cpuPercent } = await hold(running, x);
       rows.push({
         what: 'idle connections',
         x,
         peer: peer.name,
-        'private MiB': after.privateDirty,
-        'KiB each': ((after.privateDirty - without.privateDirty) * 1024) / x,
-        'idle cpu %': (100 * (after.cpu - before.cpu)) / IDLE_SECONDS,
+        'private MiB': privateDirty,
+        'KiB each': kibEach,
+        'idle cpu %': cpuPercent,
       });
     }
     return rows;
   } finally {
-    await Promise.all(children.map((child) => stop(child)));
+    await end(running);
   }
 }
 

@@ -4,13 +4,24 @@
  */
 import { stringify } from 'yaml';
 
+/** Which side speaks mutual TLS, and how. */
+interface TlsOptions {
+  readonly side: 'upstream' | 'downstream';
+  readonly alpn: readonly string[];
+  /** Where cert.pem, key.pem and ca.pem are. */
+  readonly folder: string;
+  /** Sessions are resumed: the default of Envoy, and of Istio. */
+  readonly isResuming?: boolean;
+  /** Groups of the key exchange, where not those by default. */
+  readonly groups?: readonly string[];
+}
+
 export interface SidecarOptions {
   readonly listen: number;
   readonly upstream: number;
   readonly admin: number;
   readonly kind: 'http' | 'tcp';
-  /** The side that speaks TLS, offering these protocols; a folder with cert.pem, key.pem, ca.pem. */
-  readonly tls?: { readonly side: 'upstream' | 'downstream'; readonly alpn: readonly string[]; readonly folder: string };
+  readonly tls?: TlsOptions;
   /** The upstream gets HTTP/2; otherwise HTTP/1.1. */
   readonly isUpstreamHttp2?: boolean;
   /** One more virtual host of this many routes; the last is the one that `SCALE_HOST` and `routePath` name. */
@@ -164,15 +175,23 @@ const TCP_FILTER = {
 
 const loopback = (port: number): object => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
-function transport({ side, alpn, folder }: NonNullable<SidecarOptions['tls']>): object {
-  const message = side === 'upstream' ? 'UpstreamTlsContext' : 'DownstreamTlsContext';
+const NO_TICKETS = { disable_stateless_session_resumption: true, disable_stateful_session_resumption: true };
+
+function transport({ side, alpn, folder, isResuming = true, groups }: TlsOptions): object {
+  const isServer = side === 'downstream';
+  const resumption = isServer ? NO_TICKETS : { max_session_keys: 0 };
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
-      '@type': `${TYPE}.extensions.transport_sockets.tls.v3.${message}`,
-      ...(side === 'downstream' ? { require_client_certificate: true } : { sni: 'reviews' }),
+      '@type': `${TYPE}.extensions.transport_sockets.tls.v3.${isServer ? 'Downstream' : 'Upstream'}TlsContext`,
+      ...(isServer ? { require_client_certificate: true } : { sni: 'reviews' }),
+      ...(isResuming ? {} : resumption),
       common_tls_context: {
-        tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
+        tls_params: {
+          tls_minimum_protocol_version: 'TLSv1_3',
+          tls_maximum_protocol_version: 'TLSv1_3',
+          ...(groups === undefined ? {} : { ecdh_curves: groups }),
+        },
         alpn_protocols: alpn,
         tls_certificates: [{ certificate_chain: { filename: `${folder}/cert.pem` }, private_key: { filename: `${folder}/key.pem` } }],
         validation_context: {

@@ -1,9 +1,10 @@
 /**
  * `npm run soak -- [--minutes 10] [--rate 5000] [--concurrency 1]`: a proxy under steady load of every kind, and what becomes of
  * its memory: the slope of a line through it, and what is left over when the load has gone (sockets, timers, buffers,
- * counts of what is active). Ends with an error where something is left, or the slope is above `MAX_SLOPE`.
+ * counts of what is active). Writes bench/results/soak.json. Ends with an error where something is left, or resident
+ * memory has certainly grown, and by more than `MAX_SLOPE`.
  */
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
@@ -13,11 +14,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createTestCa } from '../src/net/testing/certificates.ts';
 import { cluster, httpListener, tcpListener, tlsSocket } from '../test/e2e/static-proxy.ts';
-import { fixedRate } from './fixed-rate.ts';
+import { type FixedRate, fixedRate } from './fixed-rate.ts';
+import { installedLayout } from './layout.ts';
 import { rssMiB, start, stop } from './processes.ts';
+import { type Slope, slopeOf } from './slope.ts';
 
 const ADMIN = 21_990;
-/** Bytes per hour that noise may come to, in MiB: a sampled page more or less a minute. */
+/** MiB an hour that noise may come to. */
 const MAX_SLOPE = 30;
 const SAMPLE_MS = 2000;
 /** Connections of their own that each kind of load opens a second. */
@@ -62,20 +65,9 @@ async function memory(): Promise<Memory> {
   return JSON.parse(await ask('/memory')) as Memory;
 }
 
-/** MiB an hour of a value, by least squares over the second half of the samples: the first warms up. */
-function slope(samples: readonly Sample[], of: (sample: Sample) => number): number {
-  const half = samples.slice(Math.floor(samples.length / 2));
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const x = mean(half.map(({ hours }) => hours));
-  const y = mean(half.map(of));
-  let above = 0;
-  let below = 0;
-  for (const sample of half) {
-    above += (sample.hours - x) * (of(sample) - y);
-    below += (sample.hours - x) ** 2;
-  }
-  return above / below;
-}
+/** MiB an hour of a value in the second half of the samples: the first warms up. */
+const slope = (samples: readonly Sample[], of: (sample: Sample) => number): Slope =>
+  slopeOf(samples.slice(Math.floor(samples.length / 2)).map((sample) => ({ hours: sample.hours, value: of(sample) })));
 
 /** Calls `one` so many times a second until `isOver`, and waits for all of them; failures are counted. */
 async function repeated(isOver: () => boolean, one: () => Promise<void>): Promise<number> {
@@ -178,9 +170,14 @@ interface Leftovers {
   readonly descriptors: number;
 }
 
-async function main(): Promise<void> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'tulle-soak-'));
-  const log = openSync(path.join(folder, 'log'), 'a');
+/** An HTTP server, an echo server, and the bootstrap that leads to them. */
+interface Setup {
+  readonly file: string;
+  readonly ca: string;
+  readonly close: () => void;
+}
+
+async function setUp(folder: string): Promise<Setup> {
   const web = http.createServer((request, response) => request.resume().on('end', () => response.end('hello '.repeat(50))));
   const echo = net.createServer((socket) => socket.on('error', () => {}).pipe(socket));
   const ca = createTestCa('soak');
@@ -199,59 +196,91 @@ async function main(): Promise<void> {
     },
   };
   writeFileSync(file, JSON.stringify(bootstrap));
-  const program = path.resolve(import.meta.dirname, '../bin/tulle.js');
-  const proxy = start(process.execPath, [program, 'proxy', '-c', file, '--concurrency', values.concurrency], log);
-  const pid = proxy.pid ?? 0;
-  try {
-    await untilReady();
-    const ports = await portsOf();
-    const seconds = Number(values.minutes) * 60;
-    const before = await leftovers(pid, undefined);
-    const endMs = performance.now() + seconds * 1000;
-    const isOver = (): boolean => performance.now() > endMs;
-    const loads = Promise.all([
-      fixedRate(ports.web, Number(values.rate), seconds, 64),
-      repeated(isOver, () => getOnce(ports.web)),
-      repeated(isOver, () => sessionOnce(ports.secure, ca.root)),
-      repeated(isOver, () => tcpOnce(ports.tcp)),
-    ]);
-    const samples: Sample[] = [];
-    const startMs = performance.now();
-    while (!isOver()) {
-      const { allocated, external } = await memory();
-      const hours = (performance.now() - startMs) / 3_600_000;
-      samples.push({ hours, rss: rssMiB(pid), heap: Number(allocated) / MIB, external: Number(external) / MIB });
-      await sleep(SAMPLE_MS);
-    }
-    const [steady, ...failures] = await loads;
-    await sleep(2000);
-    const after = await leftovers(pid, before);
-    const last = samples.at(-1);
-    console.log(
-      `load: ${values.rate} requests/s and 3 x ${OPENED_A_SECOND} connections/s for ${values.minutes} min; p99 ${steady.p99Ms.toFixed(1)} ms`,
-    );
-    console.log(
-      `failures: ${steady.errors} of the steady load, ${failures.join(', ')} of new connections (HTTP/1.1, HTTP/2 over TLS, TCP)`,
-    );
-    for (const [what, of] of [
-      ['RSS', (sample: Sample) => sample.rss],
-      ['heap', (sample: Sample) => sample.heap],
-      ['external', (sample: Sample) => sample.external],
-    ] as const) {
-      const values = samples.map(of);
-      const range = `${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)} MiB`;
-      console.log(
-        `${what.padEnd(9)} slope ${slope(samples, of).toFixed(1).padStart(7)} MiB/h, ${range}, ${of(last ?? samples[0] ?? { hours: 0, rss: 0, heap: 0, external: 0 }).toFixed(1)} at the end`,
-      );
-    }
-    console.log(after.leaks.length === 0 ? 'nothing is left over' : `left over:\n  ${after.leaks.join('\n  ')}`);
-    console.log(`descriptors ${before.descriptors} before, ${after.descriptors} after; ${JSON.stringify(after.resources)}`);
-    if (after.leaks.length > 0 || steady.errors > 0 || slope(samples, ({ rss }) => rss) > MAX_SLOPE) process.exitCode = 1;
-  } finally {
-    await stop(proxy);
+  const close = (): void => {
     web.closeAllConnections();
     web.close();
     echo.close();
+  };
+  return { file, ca: ca.root, close };
+}
+
+/** Puts every kind of load on the proxy until it is over; gives what became of it, and the samples of memory. */
+async function loadAndSample(pid: number, ca: string, seconds: number): Promise<{ loads: Loads; samples: readonly Sample[] }> {
+  const ports = await portsOf();
+  const startMs = performance.now();
+  const isOver = (): boolean => performance.now() > startMs + seconds * 1000;
+  const loads = Promise.all([
+    fixedRate(ports.web, Number(values.rate), seconds, 64),
+    repeated(isOver, () => getOnce(ports.web)),
+    repeated(isOver, () => sessionOnce(ports.secure, ca)),
+    repeated(isOver, () => tcpOnce(ports.tcp)),
+  ]);
+  const samples: Sample[] = [];
+  while (!isOver()) {
+    const { allocated, external } = await memory();
+    const hours = (performance.now() - startMs) / 3_600_000;
+    samples.push({ hours, rss: rssMiB(pid), heap: Number(allocated) / MIB, external: Number(external) / MIB });
+    await sleep(SAMPLE_MS);
+  }
+  return { loads: await loads, samples };
+}
+
+type Loads = readonly [steady: FixedRate, ...failures: number[]];
+
+const SERIES: readonly (readonly [what: string, of: (sample: Sample) => number])[] = [
+  ['RSS', ({ rss }) => rss],
+  ['heap', ({ heap }) => heap],
+  ['external', ({ external }) => external],
+];
+
+/** Prints the slopes; true where resident memory grows. */
+function reportMemory(samples: readonly Sample[]): boolean {
+  for (const [what, of] of SERIES) {
+    const taken = samples.map(of);
+    const { perHour, plusMinus } = slope(samples, of);
+    const range = `${Math.min(...taken).toFixed(1)} to ${Math.max(...taken).toFixed(1)} MiB`;
+    const grows = `${perHour.toFixed(1).padStart(7)} +- ${plusMinus.toFixed(1)} MiB/h`;
+    console.log(`${what.padEnd(9)} slope ${grows} (95 %), ${range}, ${(taken.at(-1) ?? NaN).toFixed(1)} at the end`);
+  }
+  const { perHour, plusMinus } = slope(samples, ({ rss }) => rss);
+  return perHour > MAX_SLOPE && perHour > plusMinus;
+}
+
+function keep(samples: readonly Sample[], leaks: readonly string[]): void {
+  const results = path.join(import.meta.dirname, 'results');
+  mkdirSync(results, { recursive: true });
+  const slopes = Object.fromEntries(SERIES.map(([what, of]) => [what, slope(samples, of)]));
+  writeFileSync(path.join(results, 'soak.json'), `${JSON.stringify({ ...values, slopes, leaks, samples }, null, 1)}\n`);
+}
+
+async function soak(pid: number, ca: string): Promise<void> {
+  await untilReady();
+  const before = await leftovers(pid, undefined);
+  const { loads, samples } = await loadAndSample(pid, ca, Number(values.minutes) * 60);
+  const [steady, ...failures] = loads;
+  await sleep(2000);
+  const after = await leftovers(pid, before);
+  console.log(
+    `load: ${values.rate} requests/s and 3 x ${OPENED_A_SECOND} connections/s for ${values.minutes} min; p99 ${steady.p99Ms.toFixed(1)} ms`,
+  );
+  console.log(`failures: ${steady.errors} of the steady load, ${failures.join(', ')} of new connections (HTTP/1.1, HTTP/2 over TLS, TCP)`);
+  const isGrowing = reportMemory(samples);
+  console.log(after.leaks.length === 0 ? 'nothing is left over' : `left over:\n  ${after.leaks.join('\n  ')}`);
+  console.log(`descriptors ${before.descriptors} before, ${after.descriptors} after; ${JSON.stringify(after.resources)}`);
+  keep(samples, after.leaks);
+  if (after.leaks.length > 0 || steady.errors > 0 || isGrowing) process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'tulle-soak-'));
+  const log = openSync(path.join(folder, 'log'), 'a');
+  const { file, ca, close } = await setUp(folder);
+  const proxy = start(installedLayout(folder), ['proxy', '-c', file, '--concurrency', values.concurrency], log);
+  try {
+    await soak(proxy.pid ?? 0, ca);
+  } finally {
+    await stop(proxy);
+    close();
     closeSync(log);
     rmSync(folder, { recursive: true, force: true });
   }

@@ -9,7 +9,7 @@ import { Buffer } from 'node:buffer';
 import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
-/** As much as a read may give: with 64 KiB a large body costs a quarter more (bench/tcp-figures.ts --phase bulk). */
+/** As much as a read may give: with 64 KiB a large body costs a quarter more (`npm run bench -- --only tcp-bulk`). */
 const READ_BYTES = 256 * 1024;
 /** Where every read goes; what is in it holds until the callback that it is given to returns. */
 export const sharedBuffer = Buffer.allocUnsafeSlow(READ_BYTES);

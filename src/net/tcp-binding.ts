@@ -1,6 +1,6 @@
 /**
  * Node's own TCP handles, below its sockets: a socket of Node's costs more than everything that a TCP proxy does with it
- * (bench/tcp-figures.ts: 260 us a connection with sockets). They are what `process.binding` gives, which is
+ * (`npm run bench -- --only tcp`: 260 us a connection with sockets). They are what `process.binding` gives, which is
  * documented as deprecated and there to stay; where it is missing, or `TULLE_SOCKETS=node` is set, sockets are used.
  */
 import type { NetAddress } from './address.ts';
