@@ -1,8 +1,9 @@
 import type { LeveledLog } from '../core/log.ts';
-import { type Assembly, OWN_KEY_PAIR, OWN_TRUST } from './assembly.ts';
+import type { Assembly } from './assembly.ts';
 import { readToken } from './config/ads-target.ts';
 import { Identity } from './config/identity.ts';
 import type { SecretValue } from './config/secrets.ts';
+import { OWN_KEY_PAIR, OWN_TRUST } from './stores.ts';
 
 const SIGN_TIMEOUT_MS = 10_000;
 const CERTIFICATE_LIFE_SECONDS = 86_400n;
