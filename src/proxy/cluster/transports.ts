@@ -1,3 +1,4 @@
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { ConfigError } from '../../core/errors.ts';
 import { type KeepAlive, SYSTEM_KEEP_ALIVE } from '../../net/keep-alive.ts';
 import { internalListenerOf } from '../../net/address.ts';
@@ -115,41 +116,16 @@ function limitedTo(bytes: number, inner: Transport): Transport {
   };
 }
 
-/**
- * Builds the transports of a cluster: `transport_socket` and `transport_socket_matches`. `path` is the cluster's.
- * Throws ConfigError for sockets that Tulle does not have.
- */
-export function buildTransports(config: ClusterProto, path: string, scope: TransportScope): Transports {
+type BuildSocket = (socket: TransportSocket | undefined, at: string) => Transport;
+
+/** Builds sockets by what they are, those within others too; adds those of TLS to `secured`. Throws ConfigError. */
+function socketBuilder(config: ClusterProto, scope: TransportScope, secured: TlsTransport[]): BuildSocket {
   const { stats, secrets, checksSni } = scope;
   const keepAlive = readKeepAlive(config);
   const findInternal = scope.findInternal ?? (() => undefined);
   const plain = plainTransport(keepAlive, findInternal);
-  const secured: TlsTransport[] = [];
-  const build = (socket: TransportSocket | undefined, at: string): Transport => {
-    const any = socket?.configType.value;
-    if (socket === undefined || (any === undefined && socket.name === 'envoy.transport_sockets.raw_buffer')) return plain;
-    const type = any === undefined ? '' : typeNameOf(any);
-    if (type === RawBufferSchema.typeName) return plain;
-    if (type === InternalUpstreamTransportSchema.typeName) {
-      const path = `${at}.typed_config`;
-      const message = decodeTyped(any, InternalUpstreamTransportSchema, path);
-      const inner = build(message.transportSocket, `${path}.transport_socket`);
-      return internalUpstream(message, path, inner, config.metadata?.filterMetadata ?? {}, findInternal);
-    }
-    if (type === ProxyProtocolUpstreamTransportSchema.typeName) {
-      const path = `${at}.typed_config`;
-      const message = decodeTyped(any, ProxyProtocolUpstreamTransportSchema, path);
-      if (message.transportSocket === undefined) throw new ConfigError(`${path}.transport_socket`, 'is missing');
-      return proxyProtocolUpstream(message, path, build(message.transportSocket, `${path}.transport_socket`));
-    }
-    if (type !== UpstreamTlsContextSchema.typeName)
-      throw new ConfigError(
-        `${at}.typed_config`,
-        `${type || 'nothing'}: only raw_buffer, tls, internal_upstream and upstream_proxy_protocol are supported`,
-      );
-    const tlsPath = `${at}.typed_config`;
-    const context = decodeTyped(any, UpstreamTlsContextSchema, tlsPath);
-    const transport = new TlsTransport(context, tlsPath, {
+  const secure = (any: Any | undefined, path: string): Transport => {
+    const transport = new TlsTransport(decodeTyped(any, UpstreamTlsContextSchema, path), path, {
       stats,
       secrets,
       usesHostname: scope.serverNameOf !== undefined,
@@ -160,6 +136,43 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
     secured.push(transport);
     return transport;
   };
+  const build: BuildSocket = (socket, at) => {
+    const any = socket?.configType.value;
+    if (socket === undefined || (any === undefined && socket.name === 'envoy.transport_sockets.raw_buffer')) return plain;
+    const type = any === undefined ? '' : typeNameOf(any);
+    const path = `${at}.typed_config`;
+    switch (type) {
+      case RawBufferSchema.typeName:
+        return plain;
+      case UpstreamTlsContextSchema.typeName:
+        return secure(any, path);
+      case InternalUpstreamTransportSchema.typeName: {
+        const message = decodeTyped(any, InternalUpstreamTransportSchema, path);
+        const inner = build(message.transportSocket, `${path}.transport_socket`);
+        return internalUpstream(message, path, inner, config.metadata?.filterMetadata ?? {}, findInternal);
+      }
+      case ProxyProtocolUpstreamTransportSchema.typeName: {
+        const message = decodeTyped(any, ProxyProtocolUpstreamTransportSchema, path);
+        if (message.transportSocket === undefined) throw new ConfigError(`${path}.transport_socket`, 'is missing');
+        return proxyProtocolUpstream(message, path, build(message.transportSocket, `${path}.transport_socket`));
+      }
+      default:
+        throw new ConfigError(
+          path,
+          `${type || 'nothing'}: only raw_buffer, tls, internal_upstream and upstream_proxy_protocol are supported`,
+        );
+    }
+  };
+  return build;
+}
+
+/**
+ * Builds the transports of a cluster: `transport_socket` and `transport_socket_matches`. `path` is the cluster's.
+ * Throws ConfigError for sockets that Tulle does not have.
+ */
+export function buildTransports(config: ClusterProto, path: string, scope: TransportScope): Transports {
+  const secured: TlsTransport[] = [];
+  const build = socketBuilder(config, scope, secured);
   const fallback = build(config.transportSocket, `${path}.transport_socket`);
   const matches = config.transportSocketMatches.map((match, i): TransportMatch => {
     const transport = build(match.transportSocket, `${path}.transport_socket_matches[${i}].transport_socket`);
