@@ -1,0 +1,41 @@
+/** Subsets that no endpoint belongs to, or that no route leads to. */
+import { selects } from '../../../model/match.ts';
+import type { Endpoint } from '../../../model/service.ts';
+import type { Check } from '../finding.ts';
+import { destinationsOf } from '../routes.ts';
+import type { World } from '../world.ts';
+
+function describe(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ');
+}
+
+/** Endpoints of the host; none where it is a wildcard, or nothing is known of what serves it. */
+function endpointsOf(host: string, world: World): readonly Endpoint[] {
+  return host.startsWith('*') ? [] : world.servicesOf(host).flatMap(({ endpoints }) => endpoints);
+}
+
+function used({ mesh }: World): ReadonlySet<string> {
+  const all = mesh.routes.flatMap(destinationsOf).map(({ destination }) => destination);
+  return new Set(all.flatMap(({ host, subset }) => (subset === undefined ? [] : [`${host} ${subset}`])));
+}
+
+export const subsets: Check = {
+  name: 'subsets',
+  looksAt: ['DestinationRule', 'VirtualService', 'Workload', 'WorkloadEntry'],
+  codes: ['IST0173', 'TUL217'],
+  run(world, say) {
+    const routed = used(world);
+    for (const { host, subsets: own } of world.mesh.destinationPolicies) {
+      const endpoints = endpointsOf(host, world);
+      for (const { name, labels, origin } of own) {
+        const isUsed = host.startsWith('*') || routed.has(`${host} ${name}`);
+        if (endpoints.length > 0 && !endpoints.some((endpoint) => selects(labels, endpoint.labels))) {
+          const effect = isUsed ? 'what is routed to it is answered with 503' : 'whoever routes to it gets 503';
+          say('IST0173', origin, `no endpoint of "${host}" has ${describe(labels)}, which subset "${name}" asks for: ${effect}`);
+        } else if (!isUsed) say('TUL217', origin, `no route leads to subset "${name}" of "${host}"`);
+      }
+    }
+  },
+};

@@ -1,0 +1,112 @@
+/** Tokens that are checked and not asked for, or asked for and not checked: RequestAuthentication and its policies. */
+import { selects, type LabelSelector } from '../../../model/match.ts';
+import { isJson, listAt, mapAt, textAt, textsOf, type Json, type RawDocument } from '../document.ts';
+import type { Check, Say } from '../finding.ts';
+import type { Target, World } from '../world.ts';
+
+/** Prefix of headers by which routes match claims. */
+const CLAIMS = '@request.auth.claims';
+
+interface Selector {
+  readonly document: RawDocument;
+  readonly targets: readonly Target[];
+  /** By targetRefs, which are not looked into. */
+  readonly isByReference: boolean;
+}
+
+function selectorOf(document: RawDocument, world: World): Selector {
+  const spec = mapAt(document.value, 'spec');
+  const labels: LabelSelector = textsOf(mapAt(spec, 'selector', 'matchLabels'));
+  const selector = Object.keys(labels).length === 0 ? undefined : labels;
+  const isByReference = 'targetRef' in spec || 'targetRefs' in spec;
+  return { document, targets: world.targetsOf(document.namespace, selector), isByReference };
+}
+
+/** Where a policy's rules ask for what only a checked token gives. */
+function tokenFields({ value }: RawDocument): readonly string[] {
+  return listAt(mapAt(value, 'spec'), 'rules').flatMap((rule, at) => {
+    if (!isJson(rule)) return [];
+    const from = listAt(rule, 'from').flatMap((item, index) => {
+      const source = mapAt(item, 'source');
+      const fields = ['requestPrincipals', 'notRequestPrincipals'].filter((field) => listAt(source, field).length > 0);
+      return fields.map((field) => `spec.rules[${at}].from[${index}].source.${field}`);
+    });
+    const when = listAt(rule, 'when').flatMap((item, index) =>
+      isJson(item) && textAt(item, 'key').startsWith('request.auth.') ? [`spec.rules[${at}].when[${index}]`] : [],
+    );
+    return [...from, ...when];
+  });
+}
+
+function checkAsked(checked: readonly Selector[], policies: readonly Selector[], say: Say): void {
+  const asking = policies.filter(({ document }) => tokenFields(document).length > 0);
+  for (const { document, targets, isByReference } of checked) {
+    if (isByReference || listAt(mapAt(document.value, 'spec'), 'jwtRules').length === 0) continue;
+    if (targets.length === 0) {
+      say('IST0127', document.originOf('spec.selector'), `no workload is selected: ${document.key} checks no token`);
+      continue;
+    }
+    const bare = targets.find((target) => !asking.some((policy) => policy.isByReference || policy.targets.includes(target)));
+    if (bare === undefined) continue;
+    const message = `no AuthorizationPolicy for ${bare.namespace}/${bare.name} asks for a token: requests without one pass, only bad tokens get 401`;
+    say('TUL208', document.originOf('spec.jwtRules'), message);
+  }
+}
+
+function checkChecked(checked: readonly Selector[], policies: readonly Selector[], say: Say): void {
+  for (const { document, targets, isByReference } of policies) {
+    const [field] = tokenFields(document);
+    if (field === undefined || isByReference || targets.length === 0) continue;
+    const bare = targets.find((target) => !checked.some((other) => other.isByReference || other.targets.includes(target)));
+    if (bare === undefined) continue;
+    const action = textAt(mapAt(document.value, 'spec'), 'action') || 'ALLOW';
+    const isNegative = field.includes('notRequestPrincipals');
+    const effect = isNegative ? `${action} applies to every request by it` : `${action} applies to no request by it`;
+    say(
+      'TUL209',
+      document.originOf(field),
+      `nothing checks tokens for ${bare.namespace}/${bare.name}, so that no request has a principal: ${effect}`,
+    );
+  }
+}
+
+function claimHeaders(rule: Json): readonly string[] {
+  const matches = listAt(rule, 'match').filter(isJson);
+  const names = matches.flatMap((match) => [...Object.keys(mapAt(match, 'headers')), ...Object.keys(mapAt(match, 'withoutHeaders'))]);
+  return names.filter((name) => name.startsWith(CLAIMS));
+}
+
+function checkRoutes(checked: readonly Selector[], world: World, say: Say): void {
+  for (const { value, namespace, originOf } of world.documents.withText(CLAIMS)) {
+    const spec = mapAt(value, 'spec');
+    const names = listAt(spec, 'gateways').map((name) => (String(name).includes('/') ? String(name) : `${namespace}/${String(name)}`));
+    const gateways = world.mesh.gateways.filter((gateway) => names.includes(`${gateway.namespace}/${gateway.name}`));
+    const targets = world.targets.filter(
+      ({ labels, isGateway }) => isGateway && gateways.some(({ selector }) => selects(selector, labels)),
+    );
+    if (targets.every((target) => checked.some((other) => other.isByReference || other.targets.includes(target))) && targets.length > 0)
+      continue;
+    for (const [index, rule] of listAt(spec, 'http').entries()) {
+      const [name] = isJson(rule) ? claimHeaders(rule) : [];
+      if (name !== undefined)
+        say(
+          'IST0149',
+          originOf(`spec.http[${index}].match`),
+          `"${name}" is matched, and no RequestAuthentication checks tokens at the gateway: the match never holds`,
+        );
+    }
+  }
+}
+
+export const tokens: Check = {
+  name: 'tokens',
+  looksAt: ['RequestAuthentication', 'AuthorizationPolicy', 'VirtualService', 'Workload'],
+  codes: ['IST0127', 'IST0149', 'TUL208', 'TUL209'],
+  run(world, say) {
+    const checked = world.documents.ofKinds('RequestAuthentication').map((document) => selectorOf(document, world));
+    const policies = world.documents.ofKinds('AuthorizationPolicy').map((document) => selectorOf(document, world));
+    checkAsked(checked, policies, say);
+    checkChecked(checked, policies, say);
+    checkRoutes(checked, world, say);
+  },
+};

@@ -1,0 +1,69 @@
+/** Every analyser. A new one is a file in checks/ and a line here; its codes stand in codes.ts. */
+import { apiVersions } from './checks/api-versions.ts';
+import { applicationUsers } from './checks/application-users.ts';
+import { destinationHosts } from './checks/destination-hosts.ts';
+import { destinationPorts } from './checks/destination-ports.ts';
+import { envoyFilters } from './checks/envoy-filters.ts';
+import { faults } from './checks/faults.ts';
+import { gatewayConflicts } from './checks/gateway-conflicts.ts';
+import { gatewayCredentials } from './checks/gateway-credentials.ts';
+import { gatewayHosts } from './checks/gateway-hosts.ts';
+import { gatewayPorts } from './checks/gateway-ports.ts';
+import { mtlsConflicts } from './checks/mtls-conflicts.ts';
+import { peerAuthenticationPorts } from './checks/peer-authentication-ports.ts';
+import { policyCallers } from './checks/policy-callers.ts';
+import { policyDenials } from './checks/policy-denials.ts';
+import { policyPorts } from './checks/policy-ports.ts';
+import { policyProtocols } from './checks/policy-protocols.ts';
+import { policyValues } from './checks/policy-values.ts';
+import { regexes } from './checks/regexes.ts';
+import { retries } from './checks/retries.ts';
+import { routeMatches } from './checks/route-matches.ts';
+import { serverCertificates } from './checks/server-certificates.ts';
+import { serviceEntryAddresses } from './checks/service-entry-addresses.ts';
+import { servicePorts } from './checks/service-ports.ts';
+import { sidecars } from './checks/sidecars.ts';
+import { subsets } from './checks/subsets.ts';
+import { telemetries } from './checks/telemetries.ts';
+import { timeouts } from './checks/timeouts.ts';
+import { tokens } from './checks/tokens.ts';
+import { unreachableRoutes } from './checks/unreachable-routes.ts';
+import { visibility } from './checks/visibility.ts';
+import { weights } from './checks/weights.ts';
+import { workloadServices } from './checks/workload-services.ts';
+import type { Check } from './finding.ts';
+
+export const checks: readonly Check[] = [
+  apiVersions,
+  applicationUsers,
+  destinationHosts,
+  destinationPorts,
+  envoyFilters,
+  faults,
+  gatewayConflicts,
+  gatewayCredentials,
+  gatewayHosts,
+  gatewayPorts,
+  mtlsConflicts,
+  peerAuthenticationPorts,
+  policyCallers,
+  policyDenials,
+  policyPorts,
+  policyProtocols,
+  policyValues,
+  regexes,
+  retries,
+  routeMatches,
+  serverCertificates,
+  serviceEntryAddresses,
+  servicePorts,
+  sidecars,
+  subsets,
+  telemetries,
+  timeouts,
+  tokens,
+  unreachableRoutes,
+  visibility,
+  weights,
+  workloadServices,
+];
