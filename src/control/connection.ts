@@ -141,15 +141,16 @@ export class ProxyConnection<Request extends AnyRequest, Response extends { read
     const opened = this.#describe(node);
     this.#opened = opened;
     state.connections.add(this);
-    if (opened.instance !== undefined) this.#register(opened.instance, this.variant.isResuming(request));
+    if (opened.instance !== undefined) this.#register(opened.instance, request);
     opened.session.update(...this.#firstSnapshot());
     state.log.info('proxy connected', { proxy: opened.proxy.id, variant: this.variant.name, trusted: this.isTrusted });
     return opened;
   }
 
-  #register(instance: Omit<WorkloadInstance, 'isReady'>, isResuming: boolean): void {
+  #register(instance: Omit<WorkloadInstance, 'isReady'>, request: Request): void {
+    const saidReady = request.typeUrl === HEALTH_TYPE ? request.errorDetail === undefined : undefined;
     try {
-      this.#state.registry.register(instance, this, isResuming);
+      this.#state.registry.register(instance, this, this.variant.isResuming(request), saidReady);
     } catch (error) {
       throw new ConnectError(messageOf(error), Code.PermissionDenied);
     }

@@ -48,6 +48,42 @@ test('a stream that ends after another took its instance over takes nothing alon
   );
 });
 
+test('what the first message says of readiness holds at once: a successor leaves no gap', async (t) => {
+  const { registry: known, changes } = await registry(t);
+  const [first, second] = [{}, {}];
+  known.register(instance, first, false);
+  known.setReady(instance, first, true);
+  const before = changes();
+  known.register(instance, second, false, true);
+  known.leave(instance, first, true);
+  assert.equal(changes(), before);
+  known.setReady(instance, second, false);
+  assert.deepEqual(
+    known.instances().map(({ isReady }) => isReady),
+    [false],
+  );
+});
+
+test('where a successor ends first, the stream before it speaks again, with what it has said meanwhile', async (t) => {
+  const { registry: known } = await registry(t);
+  const [first, second, third] = [{}, {}, {}];
+  const ready = (): readonly boolean[] => known.instances().map(({ isReady }) => isReady);
+  known.register(instance, first, false, true);
+  known.register(instance, second, false);
+  known.register(instance, third, false);
+  assert.deepEqual(ready(), [false]);
+  known.leave(instance, second, true);
+  known.leave(instance, third, true);
+  assert.deepEqual(ready(), [true]);
+  known.register(instance, second, false, true);
+  known.setReady(instance, first, false);
+  assert.deepEqual(ready(), [true]);
+  known.leave(instance, second, false);
+  assert.deepEqual(ready(), [false]);
+  known.leave(instance, first, true);
+  assert.deepEqual(ready(), []);
+});
+
 test('a living instance cannot be pushed off its place by another service account', async (t) => {
   const { registry: known } = await registry(t);
   known.register(instance, {}, false);

@@ -25,6 +25,12 @@ interface Entry {
   /** The stream that speaks for it; undefined while it is awaited. */
   owner: object | undefined;
   expiry: NodeJS.Timeout | undefined;
+  /** What another stream said before, which lives still: it speaks again where this one ends first, as a successor that cannot start. */
+  beneath?: Entry | undefined;
+}
+
+function entriesFrom(top: Entry | undefined): readonly Entry[] {
+  return top === undefined ? [] : [top, ...entriesFrom(top.beneath)];
 }
 
 const FILE = 'instances.json';
@@ -83,17 +89,19 @@ export class Registry {
 
   /**
    * A stream speaks for an instance. `isResuming`: the process lived on while its stream was broken, so what was known
-   * of its readiness still holds; otherwise it is not ready until it says so. Throws ConfigError where a living stream
-   * with another service account has the name: a workload cannot push another off its place.
+   * of its readiness still holds; otherwise it is not ready until it says so, which `saidReady` has where it was the first
+   * that it said. Throws ConfigError where a living stream with another service account has the name: a workload cannot
+   * push another off its place.
    */
-  register(instance: Omit<WorkloadInstance, 'isReady'>, owner: object, isResuming: boolean): void {
+  register(instance: Omit<WorkloadInstance, 'isReady'>, owner: object, isResuming: boolean, saidReady?: boolean): void {
     const former = this.#entries.get(keyOf(instance));
     if (former?.owner !== undefined && former.instance.serviceAccount !== instance.serviceAccount) {
       throw new ConfigError('', `${keyOf(instance)} is an instance of the service account ${former.instance.serviceAccount}`);
     }
     clearTimeout(former?.expiry);
-    const isReady = isResuming && former?.instance.isReady === true;
-    const entry: Entry = { instance: { ...instance, isReady }, owner, expiry: undefined };
+    const isReady = saidReady ?? (isResuming && former?.instance.isReady === true);
+    const beneath = former?.owner === undefined ? undefined : former;
+    const entry: Entry = { instance: { ...instance, isReady }, owner, expiry: undefined, beneath };
     this.#entries.set(keyOf(instance), entry);
     if (former === undefined || !isSame(former.instance, entry.instance)) this.#changed();
     else entry.instance = former.instance;
@@ -101,10 +109,11 @@ export class Registry {
 
   /** The stream says whether its instance is healthy. */
   setReady(key: { readonly namespace: string; readonly id: string }, owner: object, isReady: boolean): void {
-    const entry = this.#entries.get(keyOf(key));
-    if (entry === undefined || entry.owner !== owner || entry.instance.isReady === isReady) return;
+    const top = this.#entries.get(keyOf(key));
+    const entry = entriesFrom(top).find((each) => each.owner === owner);
+    if (entry === undefined || entry.instance.isReady === isReady) return;
     entry.instance = { ...entry.instance, isReady };
-    this.#changed();
+    if (entry === top) this.#changed();
   }
 
   /**
@@ -135,8 +144,18 @@ export class Registry {
   /** The stream ended. */
   leave(key: { readonly namespace: string; readonly id: string }, owner: object, isGoodbye: boolean): void {
     const entry = this.#entries.get(keyOf(key));
-    // another stream may speak for it already; and when we stop, everybody's stream ends
-    if (entry === undefined || entry.owner !== owner || this.#isClosed) return;
+    // when we stop, everybody's stream ends
+    if (entry === undefined || this.#isClosed) return;
+    if (entry.owner !== owner) {
+      const above = entriesFrom(entry).find((each) => each.beneath?.owner === owner);
+      if (above !== undefined) above.beneath = above.beneath?.beneath;
+      return;
+    }
+    if (entry.beneath !== undefined) {
+      this.#entries.set(keyOf(key), entry.beneath);
+      this.#changed();
+      return;
+    }
     entry.owner = undefined;
     if (isGoodbye) this.#remove(entry);
     else this.#expire(entry, this.#options.graceMs);

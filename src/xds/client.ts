@@ -220,8 +220,9 @@ export class AdsClient implements AdsSession<DeltaDiscoveryRequest, DeltaDiscove
     this.#isConnected = true;
     this.#started.clear();
     this.#outbox.restart();
-    for (const interest of this.#interests.active()) this.#outbox.push(this.#first(interest));
+    // first, so that a workload which was ready is so without a gap
     if (this.#health !== undefined) this.#queueHealth(this.#health);
+    for (const interest of this.#interests.active()) this.#outbox.push(this.#first(interest));
     return this.drain();
   }
 
@@ -311,11 +312,12 @@ export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResp
   connected(): DiscoveryRequest[] {
     this.#isConnected = true;
     this.#outbox.restart();
+    // first, so that a workload which was ready is so without a gap
+    if (this.#health !== undefined) this.#queueHealth(this.#health);
     for (const interest of this.#interests.active()) {
       interest.nonce = '';
       this.#ask(interest);
     }
-    if (this.#health !== undefined) this.#queueHealth(this.#health);
     return this.drain();
   }
 
