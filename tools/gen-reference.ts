@@ -6,6 +6,8 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { analysisCodes } from '../src/compile/analyze/codes.ts';
+import { checks } from '../src/compile/analyze/index.ts';
 import { dialects } from '../src/compile/dialects/index.ts';
 import type { Dialect } from '../src/compile/dialects/dialect.ts';
 import { foreignKinds } from '../src/compile/dialects/foreign-kinds.ts';
@@ -203,6 +205,27 @@ function diagnosticsPage(): string {
   );
 }
 
+function analysisPage(): string {
+  const rows = Object.entries(analysisCodes).map(([name, { severity, name: words, title, mend }]) => [
+    code(name),
+    words,
+    severity,
+    title,
+    mend,
+  ]);
+  const looks = checks.map(({ name, looksAt, codes }) => [code(name), looksAt.join(', '), codes.map(code).join(' ')]);
+  return page(
+    'Analysis',
+    "What `tulle analyze` says ([how to use it](../analyze.md)). Codes `IST` are Istio's, with its names; `TUL` are ours. The compiler's own [diagnostics](diagnostics.md) are among its findings: under `IST0101`, `IST0106`, `IST0109`, `IST0127`, `IST0133`, `IST0002` and `IST0177` where Istio has a code for them, else under their own.",
+    [
+      '## Codes',
+      table(['code', 'name', 'severity', 'what happens', 'how to mend it'], rows),
+      '## Analysers',
+      table(['analyser', 'looks at', 'says'], looks),
+    ],
+  );
+}
+
 /** Where the proxy answers otherwise than Envoy, on purpose. */
 function differencesPage(): string {
   const all: readonly Difference[] = Object.values(DIFFERENCES).toSorted((a, b) => (a.area < b.area ? -1 : 1));
@@ -249,6 +272,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['resources.md', resourcesPage()],
     ['proxy.md', proxyPage()],
     ['diagnostics.md', diagnosticsPage()],
+    ['analysis.md', analysisPage()],
     ['cli.md', await cliPage()],
     ['../differences-from-envoy.md', differencesPage()],
   ]);

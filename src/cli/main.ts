@@ -41,6 +41,7 @@ export async function runWorkerThread(): Promise<void> {
 const COMMANDS: readonly CommandEntry[] = [
   { name: 'up', summary: 'start the mesh that a folder describes, until Ctrl-C', load: () => import('./up.ts') },
   { name: 'run', summary: 'put one more process into a running mesh', load: () => import('./run.ts') },
+  { name: 'analyze', summary: 'say what is wrong with files, a folder or a running mesh', load: () => import('./analyze.ts') },
   { name: 'check', summary: 'say whether everything is healthy, and what to do where it is not', load: () => import('./check.ts') },
   { name: 'status', summary: 'list proxies: connected, in sync, refused configuration', load: () => import('./status.ts') },
   { name: 'get', summary: 'list services, routes, policies or workloads', load: () => import('./get.ts') },

@@ -10,6 +10,7 @@ import type { Compiler, ProxyNode } from './compiler.ts';
 import type { Metrics } from './metrics.ts';
 import type { Pusher } from './push.ts';
 import type { Registry } from './registry.ts';
+import type { FileTexts } from './sources/files.ts';
 
 /** A connected proxy, to be looked at. */
 export interface ConnectedProxy {
@@ -37,6 +38,8 @@ export interface ControlState {
   readonly authority: Authority;
   readonly tokens: Tokens;
   readonly registry: Registry;
+  /** What the folder holds now. */
+  readonly texts: () => FileTexts;
   readonly pusher: Pusher;
   readonly connections: Set<ConnectedProxy>;
   readonly stats: StreamStats;

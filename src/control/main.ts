@@ -194,6 +194,7 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
     authority,
     tokens,
     registry,
+    texts: () => source.texts,
     pusher,
     connections: new Set(),
     stats: streamStats(metrics),

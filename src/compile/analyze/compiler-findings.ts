@@ -47,6 +47,11 @@ function isSaidBetter({ code, field = '', resource = '' }: Diagnostic): boolean 
   return code === 'TUL020' && resource.startsWith('VirtualService ') && /^spec\.http\[\d+\]$/.test(field);
 }
 
+/** What analysers read themselves, though the compiler does not. */
+function isReadHere({ code, resource = '' }: Diagnostic): boolean {
+  return code === 'TUL004' && resource.startsWith('ServiceAccount ');
+}
+
 /** Pods are read here, as workloads that would run. */
 function isPods({ code, resource = '' }: Diagnostic): boolean {
   return code === 'TUL004' && Object.hasOwn(POD_KINDS, resource.split(' ', 1)[0] ?? '');
@@ -72,5 +77,6 @@ function ofDiagnostic(diagnostic: Diagnostic, documents: Documents): Finding {
 
 /** The compiler's diagnostics as findings. */
 export function compilerFindings(diagnostics: readonly Diagnostic[], documents: Documents): readonly Finding[] {
-  return diagnostics.filter((diagnostic) => !isSaidBetter(diagnostic)).map((diagnostic) => ofDiagnostic(diagnostic, documents));
+  const said = diagnostics.filter((diagnostic) => !isSaidBetter(diagnostic) && !isReadHere(diagnostic));
+  return said.map((diagnostic) => ofDiagnostic(diagnostic, documents));
 }

@@ -66,6 +66,11 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /api/services': ({ state }) => ({ services: viewServices(state.pusher.state().mesh) }),
   'GET /api/routes': ({ state }) => ({ routes: viewRoutes(state.pusher.state().mesh) }),
   'GET /api/policies': ({ state }) => ({ policies: viewPolicies(state.pusher.state().mesh) }),
+  'GET /api/sources': (exchange) => {
+    // Secrets are among them
+    checkPrivate(exchange, 'sources are read');
+    return { files: Object.fromEntries(exchange.state.texts()) };
+  },
   'GET /api/diagnostics': ({ state }) => ({ diagnostics: state.pusher.state().diagnostics }),
   'GET /api/ca': ({ state }) => viewAuthority(state),
   'GET /metrics': ({ response, state }) => {
