@@ -11,6 +11,7 @@ import type { MeshState } from '../model.ts';
 import type { ControlState } from '../control-state.ts';
 import { checkPrivate, type Exchange, nameIn, readBody } from './exchange.ts';
 import { deleteInstance, putInstance } from './held-instances.ts';
+import { viewSnapshot } from './snapshot.ts';
 import { viewAuthority, viewPolicies, viewProxies, viewRoutes, viewServices } from './views.ts';
 
 export interface AdminServer {
@@ -72,6 +73,10 @@ const ROUTES: Readonly<Record<string, Route>> = {
     return { files: Object.fromEntries(exchange.state.texts()) };
   },
   'GET /api/diagnostics': ({ state }) => ({ diagnostics: state.pusher.state().diagnostics }),
+  'GET /api/snapshot': (exchange) => {
+    checkPrivate(exchange, 'the mesh as a whole is told');
+    return viewSnapshot(exchange.state);
+  },
   'GET /api/ca': ({ state }) => viewAuthority(state),
   'GET /metrics': ({ response, state }) => {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
