@@ -11,8 +11,12 @@ export class Http2Request implements UpstreamStream, Http2Reader {
   readonly #client: Http2Client;
   #stream: Http2Stream | undefined = undefined;
   #reader: ResponseReader | undefined = undefined;
-  /** As `#reader`, after the end of the response too: a tunnel's client may have more to say. */
+  /**
+   * As `#reader`, and after the end of the response until the request has ended too: a tunnel's client may have more to say.
+   * Not a moment longer: what a stream that is over still leads to, the young generation cannot collect.
+   */
   #sender: ResponseReader | undefined = undefined;
+  #hasSentEnd = false;
   #isPaused = false;
   /** What was sent while the request waits for the peer's SETTINGS. */
   #kept: Buffer[] | undefined = undefined;
@@ -33,6 +37,7 @@ export class Http2Request implements UpstreamStream, Http2Reader {
   sendHead(request: OutgoingRequest, upgrade: string, isEnd: boolean, reader: ResponseReader): void {
     this.#reader = reader;
     this.#sender = reader;
+    this.#hasSentEnd = isEnd;
     const { method, path, authority, scheme, headers } = request;
     const head = { method, path, authority, scheme: scheme === '' ? 'http' : scheme, headers, upgrade };
     if (upgrade === '') this.#stream = this.#client.openStream(head, isEnd, this);
@@ -56,11 +61,10 @@ export class Http2Request implements UpstreamStream, Http2Reader {
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
+    this.#hasSentEnd = true;
+    if (this.#reader === undefined) this.#sender = undefined;
     if (this.#stream === undefined) this.#isEndKept = true;
-    else {
-      if (this.#reader === undefined) this.#sender = undefined;
-      this.#stream.sendEnd(trailers);
-    }
+    else this.#stream.sendEnd(trailers);
   }
 
   abandon(): void {
@@ -113,6 +117,7 @@ export class Http2Request implements UpstreamStream, Http2Reader {
   #over(): ResponseReader | undefined {
     const reader = this.#reader;
     this.#reader = undefined;
+    if (this.#hasSentEnd) this.#sender = undefined;
     return reader;
   }
 
