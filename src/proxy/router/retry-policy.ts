@@ -41,3 +41,8 @@ export function parseRetryOn(list: string): { readonly bits: number; readonly un
   }
   return { bits, unknown };
 }
+
+/** The conditions of a bit set, for people. */
+export function retryWords(bits: number): readonly RetryCondition[] {
+  return RETRY_ON.filter((condition) => (bits & retryBit(condition)) !== 0);
+}

@@ -1,0 +1,181 @@
+/** HTTP filters in their order: those that decide by the request alone are run, the others are named. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../../core/clock.ts';
+import { silentLog } from '../../core/log.ts';
+import { decodeTyped } from '../../proxy/config/typed-config.ts';
+import { CONTINUE, type FilterScope, REPLIED } from '../../proxy/http/filter.ts';
+import type { HcmConfig } from '../../proxy/http/hcm-config.ts';
+import { FaultConfig } from '../../proxy/http/filters/fault/settings.ts';
+import { FILTER_DISABLED } from '../../proxy/router/per-filter-config.ts';
+import { createStats } from '../../proxy/telemetry/registry.ts';
+import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RBACPerRouteSchema, RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import type { HttpConnectionManager } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import type { Route } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { percent } from './chance.ts';
+import { type Explanation, Trail, verdict } from './explanation.ts';
+import type { HeldStream } from './held-stream.ts';
+import type { Stop } from './journey.ts';
+import { denialText, explainRules, policySource } from './policies.ts';
+import { sourceOf } from './source-of.ts';
+import { nameOf } from './world.ts';
+
+/** What explain does with a filter that is on a request's way. */
+type Handling =
+  /** Run: it decides by the request and its configuration. */
+  | 'run'
+  /** Leaves requests as they are, as far as answers go. */
+  | 'silent'
+  /** Decides by what only a running proxy has: load, or the word of another service. */
+  | 'asks';
+
+const HANDLING: Readonly<Record<string, Handling>> = {
+  'envoy.filters.http.cors': 'run',
+  'envoy.filters.http.csrf': 'run',
+  'envoy.filters.http.header_mutation': 'run',
+  'envoy.filters.http.set_filter_state': 'run',
+  'envoy.filters.http.jwt_authn': 'run',
+  'envoy.filters.http.ext_authz': 'asks',
+  'envoy.filters.http.local_ratelimit': 'asks',
+  'envoy.filters.http.dynamic_forward_proxy': 'asks',
+  'envoy.filters.http.health_check': 'asks',
+  'envoy.filters.http.stateful_session': 'asks',
+};
+
+/** How long a filter that waits (for a verification) is waited for. */
+const PATIENCE_MS = 2000;
+const POLL_MS = 5;
+
+export interface FilterSite {
+  readonly stop: Stop;
+  readonly listener: Listener;
+  readonly hcm: HttpConnectionManager;
+  readonly config: HcmConfig;
+  readonly stream: HeldStream;
+  /** Undefined where no route matches. */
+  readonly route: Route | undefined;
+  readonly goOn: (trail: Trail) => Promise<Explanation>;
+}
+
+function scopeOf({ stop, listener, config }: FilterSite, name: string): FilterScope {
+  const stats = createStats();
+  return {
+    name,
+    chain: config,
+    stats,
+    rootStats: stats,
+    random: Math.random,
+    clock: systemClock,
+    log: silentLog,
+    node: { id: stop.config.node.id, cluster: '', metadata: {} },
+    direction: 'unspecified',
+    listenerMetadata: listener.metadata?.filterMetadata ?? {},
+    clusters: { get: () => undefined, request: (_name, _timeoutMs, callback) => callback(undefined), forEach() {} },
+    isDraining: () => false,
+    isFailingHealthChecks: () => false,
+  };
+}
+
+/** The rules in force for the request: its route's, else the chain's own. */
+function rbacOf({ hcm, route, config }: FilterSite, index: number) {
+  const name = config.filters[index]?.name ?? '';
+  const own = route?.typedPerFilterConfig[name];
+  if (own !== undefined) return decodeTyped(own, RBACPerRouteSchema, name).rbac;
+  // several filters may have one name, and some of the configured ones may have been left out
+  const before = config.filters.slice(0, index).filter((each) => each.name === name).length;
+  const proto = hcm.httpFilters.filter((each) => each.name === name)[before];
+  return proto?.configType.case === 'typedConfig' ? decodeTyped(proto.configType.value, RBACSchema, name) : undefined;
+}
+
+function authorize(site: FilterSite, index: number, trail: Trail): Explanation | undefined {
+  const { stream, listener, stop } = site;
+  const config = rbacOf(site, index);
+  explainRules(config?.shadowRules, true, stream, listener, trail);
+  const decision = explainRules(config?.rules, false, stream, listener, trail);
+  if (decision === undefined || decision.isAllowed) return undefined;
+  const source = decision.policy === undefined ? undefined : policySource(listener, decision.policy);
+  const by = nameOf(stop.member);
+  const text = `403 by the proxy of ${by}: ${denialText(decision)}`;
+  return trail.end(verdict({ outcome: 'answered', status: 403, text, by, policy: decision.policy ?? 'none', ...(source && { source }) }));
+}
+
+/** Runs a filter; its answer ends the way. */
+async function run(site: FilterSite, filter: HcmConfig['filters'][number], trail: Trail): Promise<Explanation | undefined> {
+  const { stream, stop } = site;
+  const status = filter.filter.create(filter.config, scopeOf(site, filter.name)).onRequestHeaders?.(stream, true) ?? CONTINUE;
+  for (
+    let waitedMs = 0;
+    status !== CONTINUE && status !== REPLIED && stream.answer === undefined && waitedMs < PATIENCE_MS;
+    waitedMs += POLL_MS
+  ) {
+    if (stream.isResumed) break;
+    await delay(POLL_MS);
+  }
+  const { answer } = stream;
+  if (answer === undefined) return undefined;
+  const by = nameOf(stop.member);
+  trail.add('filter', `${filter.name} answers ${answer.status} (${answer.details})`);
+  return trail.end(
+    verdict({
+      outcome: 'answered',
+      status: answer.status,
+      flag: answer.flag ?? '',
+      text: `${answer.status} by the proxy of ${by}: ${answer.details}`,
+      by,
+    }),
+  );
+}
+
+/** A fault of the route's, or of the chain's. */
+function faultOf({ stream }: FilterSite, { name, config }: HcmConfig['filters'][number]): FaultConfig | undefined {
+  const ofRoute = stream.perRoute(name);
+  const fault = ofRoute instanceof FaultConfig ? ofRoute : config;
+  return fault instanceof FaultConfig && fault.concerns(stream) ? fault : undefined;
+}
+
+function tellDelay(site: FilterSite, fault: FaultConfig, trail: Trail): void {
+  const { headers } = site.stream.request;
+  const [share, ms] = [fault.delay?.share(headers) ?? 0, fault.delay?.amount(headers)];
+  if (share > 0 && ms !== undefined)
+    trail.add('fault', `${percent(share)} wait for ${ms} ms first`, { source: sourceOf(site.route?.metadata) });
+}
+
+/** Forks where a share of the requests is aborted; undefined where none is. */
+async function abort(
+  site: FilterSite,
+  fault: FaultConfig,
+  trail: Trail,
+  goOn: (trail: Trail) => Promise<Explanation>,
+): Promise<Explanation | undefined> {
+  const { headers } = site.stream.request;
+  const [share, answer] = [fault.abort?.share(headers) ?? 0, fault.abort?.amount(headers)];
+  if (share === 0 || answer === undefined) return undefined;
+  const by = nameOf(site.stop.member);
+  const source = sourceOf(site.route?.metadata);
+  trail.add('fault', `${percent(share)} are answered ${answer.status} on purpose`, { source });
+  const text = `${answer.status} by the proxy of ${by}: a fault that its route injects`;
+  const end = verdict({ outcome: 'answered', status: answer.status, flag: 'FI', text, by, ...(source && { source }) });
+  const aborted = { share, when: 'the fault is injected', explanation: new Trail(trail.side).end(end) };
+  if (share >= 1) return trail.fork([aborted]);
+  return trail.fork([aborted, { share: 1 - share, when: 'no fault is injected', explanation: await goOn(new Trail(trail.side)) }]);
+}
+
+/** Asks the filters from `index` on, and goes on behind the last. */
+export async function passFilters(site: FilterSite, trail: Trail, index = 0): Promise<Explanation> {
+  const filter = site.config.filters[index];
+  if (filter === undefined) return site.goOn(trail);
+  const goOn = (onto: Trail): Promise<Explanation> => passFilters(site, onto, index + 1);
+  const { choice, route } = site.stream;
+  const switched = choice?.perFilter.get(filter.name) ?? route?.perFilter.get(filter.name);
+  if (switched === undefined ? filter.isDisabled : switched === FILTER_DISABLED) return goOn(trail);
+  const kind = filter.filter.name;
+  if (kind === 'envoy.filters.http.rbac') return authorize(site, index, trail) ?? goOn(trail);
+  const fault = kind === 'envoy.filters.http.fault' ? faultOf(site, filter) : undefined;
+  if (fault !== undefined) {
+    tellDelay(site, fault, trail);
+    return (await abort(site, fault, trail, goOn)) ?? goOn(trail);
+  }
+  const handling = HANDLING[kind] ?? 'silent';
+  if (handling === 'asks') trail.add('filter', `${filter.name}: decides by what only a running proxy has; taken to let the request pass`);
+  return (handling === 'run' ? await run(site, filter, trail) : undefined) ?? goOn(trail);
+}

@@ -1,0 +1,130 @@
+/** From a cluster to its endpoints, and to whoever is behind them. */
+import { formatAddress } from '../../net/address.ts';
+import type { Host } from '../../proxy/cluster/cluster.ts';
+import type { Hash64 } from '../../proxy/cluster/lb/hash64.ts';
+import type { DownstreamConnection } from '../../proxy/listener/connection.ts';
+import { criteriaOf } from '../../proxy/router/subset-criteria.ts';
+import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { percent } from './chance.ts';
+import { type Candidate, hostsOf } from './cluster-hosts.ts';
+import { type Explanation, type Note, Trail, verdict } from './explanation.ts';
+import type { HeldStream } from './held-stream.ts';
+import type { Stop, Traffic } from './journey.ts';
+import { addressOf, reach } from './reach.ts';
+import { sourceOf } from './source-of.ts';
+import { type UpstreamWay, wayTo } from './upstream-tls.ts';
+import { memberAt, nameOf } from './world.ts';
+
+export interface ToCluster {
+  readonly stop: Stop;
+  readonly name: string;
+  readonly traffic: Traffic;
+  /** Undefined for bytes. */
+  readonly stream: HeldStream | undefined;
+  readonly hash: Hash64 | undefined;
+  readonly connection: DownstreamConnection;
+}
+
+const NOTES_MAX = 20;
+
+function healthOf({ isHealthy, isDegraded, healthFlags = [] }: Host): string {
+  if (!isHealthy) return `unhealthy${healthFlags.length === 0 ? '' : ` (${healthFlags.join(', ')})`}`;
+  return isDegraded === true ? 'degraded' : 'healthy';
+}
+
+/** An endpoint in a line: where, whose, its health, weight and locality, and how often it is chosen. */
+function noteOf({ host, share }: Candidate, { stop }: ToCluster): Note {
+  const address = addressOf(host);
+  const member = memberAt(stop.journey.world, address.host, address.port);
+  const whose = member === undefined ? '' : ` ${nameOf(member)}`;
+  const priority = (host.priority ?? 0) === 0 ? '' : `, priority ${host.priority}`;
+  const locality: unknown = Reflect.get(Reflect.get(host, 'endpoint') ?? {}, 'locality');
+  const where = typeof locality === 'string' && locality.replaceAll('/', '') !== '' ? `, locality ${locality.replace(/\/+$/, '')}` : '';
+  return { text: `${formatAddress(address)}${whose}: ${healthOf(host)}, weight ${host.weight}${priority}${where}, ${percent(share)}` };
+}
+
+/** Which DestinationRule a cluster was made with, as Istio's tools see it. */
+function destinationRule(cluster: Cluster, { journey }: Stop): Note[] {
+  const path = cluster.metadata?.filterMetadata['istio']?.['config'];
+  const [, namespace, name] = typeof path === 'string' ? (/\/namespaces\/([^/]+)\/destination-rule\/(.+)$/.exec(path) ?? []) : [];
+  const origin = journey.world.mesh.destinationPolicies.find((policy) => policy.namespace === namespace && policy.name === name)?.origin;
+  return origin === undefined ? [] : [{ text: `with DestinationRule ${namespace}/${name}`, source: origin }];
+}
+
+function noHost(to: ToCluster, trail: Trail): Explanation {
+  const by = nameOf(to.stop.member);
+  const why = `no healthy endpoint in the cluster ${to.name}`;
+  if (to.traffic.kind === 'bytes')
+    return trail.end(verdict({ outcome: 'closed', flag: 'UH', by, text: `closed by the proxy of ${by}: ${why}` }));
+  return trail.end(verdict({ outcome: 'answered', status: 503, flag: 'UH', by, text: `503 UH by the proxy of ${by}: ${why}` }));
+}
+
+/** What only names are known of. */
+function toNames(names: readonly string[], trail: Trail): Explanation {
+  trail.add('endpoints', `the addresses of ${names.join(', ')}, which the proxy asks DNS for`);
+  return trail.end(verdict({ outcome: 'delivered', text: `delivered to ${names.join(', ')}, outside the mesh` }));
+}
+
+interface Group {
+  readonly candidate: Candidate;
+  readonly way: UpstreamWay;
+  share: number;
+}
+
+/** Endpoints that are alike to explain: of one workload, reached in one way. */
+function groupsOf(cluster: Cluster, candidates: readonly Candidate[], { stop }: ToCluster): Group[] {
+  const groups = new Map<string, Group>();
+  for (const candidate of candidates) {
+    if (candidate.share === 0) continue;
+    const { host, port } = addressOf(candidate.host);
+    const way = wayTo(cluster, candidate.host);
+    const member = memberAt(stop.journey.world, host, port);
+    const key = `${member === undefined ? `${host}:${port}` : nameOf(member)} ${way.name}`;
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, { candidate, way, share: candidate.share });
+    else known.share += candidate.share;
+  }
+  return [...groups.values()];
+}
+
+function tellHosts(to: ToCluster, candidates: readonly Candidate[], trail: Trail): void {
+  const notes = candidates.slice(0, NOTES_MAX).map((candidate) => noteOf(candidate, to));
+  if (candidates.length > NOTES_MAX) notes.push({ text: `and ${candidates.length - NOTES_MAX} more` });
+  trail.add(
+    'endpoints',
+    candidates.length === 0 ? 'none' : candidates.length === 1 ? 'one' : `${candidates.length}, of which the balancer chooses`,
+    { notes },
+  );
+}
+
+/** Goes on to the endpoints of a cluster. At the server's proxy that is the application. */
+export async function toCluster(to: ToCluster, trail: Trail): Promise<Explanation> {
+  const { stop, name, traffic, stream, hash, connection } = to;
+  const cluster = stop.config.cluster(name);
+  if (cluster === undefined) return noHost(to, trail);
+  if (trail.side === 'server') {
+    const by = nameOf(stop.member);
+    trail.add('application', `${by}, on port ${connection.local.port}`, { source: sourceOf(cluster.metadata) });
+    return trail.end(verdict({ outcome: 'delivered', by, text: `delivered to ${by}, whose application answers` }));
+  }
+  trail.add('cluster', name, { source: sourceOf(cluster.metadata), notes: destinationRule(cluster, stop) });
+  const { candidates, names } = hostsOf(stop.config, name, {
+    hash,
+    originalDestination: connection.isRedirected ? connection.local : undefined,
+    info: stream?.info,
+    criteria: stream === undefined ? undefined : criteriaOf(stream),
+  });
+  if (names.length > 0) return toNames(names, trail);
+  tellHosts(to, candidates, trail);
+  const groups = groupsOf(cluster, candidates, to);
+  const total = groups.reduce((sum, { share }) => sum + share, 0);
+  if (total === 0) return noHost(to, trail);
+  const branches = groups.map(async ({ candidate, way, share }) => {
+    const onto = groups.length === 1 ? trail : new Trail(trail.side);
+    const explanation = await reach({ from: stop, host: candidate.host, way, traffic }, onto);
+    return { share: share / total, when: `the balancer chooses ${formatAddress(addressOf(candidate.host))}`, explanation };
+  });
+  const all = await Promise.all(branches);
+  const [only] = all;
+  return only !== undefined && all.length === 1 ? only.explanation : trail.fork(all);
+}
