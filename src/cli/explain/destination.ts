@@ -81,6 +81,7 @@ export function destinationOf(mesh: Mesh, config: ProxyConfig | undefined, viewe
     return { host: to.host, port, address: SOMEWHERE, authority };
   }
   const more = others.length === 0 ? '' : `, the first of ${others.length + 1}`;
-  trail.add('name', `${to.host} is ${service?.hostname ?? to.host}, ${address}${more}`, { source: service?.origin });
+  const whole = service === undefined || service.hostname === to.host ? '' : `${service.hostname}, `;
+  trail.add('name', `${to.host} is ${whole}${address}${more}`, { source: service?.origin });
   return { host: to.host, port, address, authority };
 }

@@ -74,11 +74,11 @@ function passedOver(routes: readonly RouteExplanation[], taken: RouteExplanation
 function actionText({ action }: Route): string {
   switch (action.case) {
     case 'redirect':
-      return 'a redirect';
+      return ': a redirect';
     case 'directResponse':
-      return 'an answer of the proxy itself';
+      return ': an answer of the proxy itself';
     default:
-      return 'forwards';
+      return ' forwards';
   }
 }
 
@@ -93,7 +93,7 @@ function withEntry(
   const notes = passedOver(routes, found);
   if (found === undefined)
     trail.add('route', entry === undefined ? 'no route matches' : 'to https, which the virtual host demands', { notes });
-  else trail.add('route', `${routeName(found)} ${actionText(found.route)}`, { source: sourceOf(found.route.metadata), notes });
+  else trail.add('route', `${routeName(found)}${actionText(found.route)}`, { source: sourceOf(found.route.metadata), notes });
   const choices = choicesOf(taken.stream.request, entry, found?.route);
   // filters may be configured by the weighted cluster
   const areAlike = choices.every(({ value }) => value?.perFilter === choices[0]?.value?.perFilter);

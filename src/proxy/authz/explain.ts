@@ -83,8 +83,13 @@ function describePrincipal({ identifier }: Principal, { connection, request, inf
     }
     case 'filterState': {
       const { key, matcher } = identifier.value;
-      const has = key === 'io.istio.peer_principal' ? connection.principal : info?.filterState?.get(key);
-      return { what: `filter state ${key}`, wants: matcher.case === 'stringMatch' ? describeString(matcher.value) : 'a match', has };
+      const isPeer = key === 'io.istio.peer_principal';
+      const has = isPeer ? connection.principal : info?.filterState?.get(key);
+      return {
+        what: isPeer ? 'source' : `filter state ${key}`,
+        wants: matcher.case === 'stringMatch' ? describeString(matcher.value) : 'a match',
+        has,
+      };
     }
     case 'header': {
       const name = identifier.value.name.toLowerCase();
