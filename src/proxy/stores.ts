@@ -44,6 +44,9 @@ import { buildRouteTable } from './router/route-table.ts';
 import type { FileLogSink } from './telemetry/log-sink.ts';
 import type { StatsRegistry } from './telemetry/registry.ts';
 
+/** How long connections go on whose filter chain has changed or gone, at least. Istio: `drainDuration`. */
+const CHANGED_CHAIN_DRAIN_MS = 45_000;
+
 /** SDS names that a proxy with an identity answers itself. */
 export const OWN_KEY_PAIR = 'default';
 export const OWN_TRUST = 'ROOTCA';
@@ -221,7 +224,7 @@ export function createStores(parts: StoreParts): Stores {
     build: listenerBuilder({ scope: { ...parts, clusters, secrets, filters: networkFilters }, routes, scopes, gate, directory }),
     resources,
     log,
-    drainMs: drain.timeMs,
+    drainMs: Math.max(drain.timeMs, CHANGED_CHAIN_DRAIN_MS),
     onActive: (listener) => directory.add(listener),
     onInactive: (listener) => directory.remove(listener),
   });

@@ -10,10 +10,21 @@ import { LISTENER_TYPE } from '../../xds/types.ts';
 import type { Arrival, ResourceLog } from './resource-log.ts';
 import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
+import { unchangedChains } from './unchanged-chains.ts';
 
 /** First and longest wait before a listener that could not start is tried again. */
 const RETRY_MS = 1000;
 const RETRY_MAX_MS = 30_000;
+/** How often a listener that is in force no more is looked at: it ends when its connections have. */
+const IDLE_POLL_MS = 1000;
+/** Timers may come a moment early. */
+const TIMER_SLACK_MS = 5;
+
+/** The chains of a former version that stand in the version in force. */
+function keptChains(former: Uint8Array | undefined, next: Uint8Array | undefined): ReadonlySet<number> | undefined {
+  if (former === undefined || next === undefined) return undefined;
+  return unchangedChains(decodeResource(former, ListenerSchema, ''), decodeResource(next, ListenerSchema, ''));
+}
 
 /** A listener as the store handles it. */
 export interface ManagedListener<Self> {
@@ -21,8 +32,12 @@ export interface ManagedListener<Self> {
   start(former?: Self): Promise<void>;
   /** Asks clients to leave, and accepts more. */
   askToLeave(): void;
-  /** Accepts no more, and lets what it carries end by itself. */
-  drain(): void;
+  /** Connections that it carries. */
+  readonly activeConnections: number;
+  /** Accepts no more, and lets what it carries end by itself; chains of `keeping` (by index; DEFAULT_CHAIN) go on as ever. */
+  drain(keeping?: ReadonlySet<number>): void;
+  /** Ends what runs through chains that have drained for so long. */
+  endDrained(ms: number): void;
   /** Ends everything. `keepsStats`: another listener on its address counts on. */
   close(keepsStats?: boolean): Promise<void>;
 }
@@ -40,15 +55,24 @@ export interface ListenerStoreOptions<L extends ManagedListener<L>> {
   build(config: ListenerProto, path: string): BuiltListener<L>;
   readonly resources: ResourceLog;
   readonly log: Log;
-  /** How long a listener that was replaced or removed may drain, in milliseconds. */
+  /** How long connections of a listener that was removed, or of a chain that was changed, may go on, in milliseconds. */
   readonly drainMs: number;
   /** A listener has begun, or ceased, to be the one in force. */
   onActive?(listener: L): void;
   onInactive?(listener: L): void;
 }
 
+/** A listener that is no longer in force, and has connections. */
+interface Retired {
+  readonly name: string;
+  readonly bytes: Uint8Array | undefined;
+  readonly isReplaced: boolean;
+}
+
 interface Entry<L extends ManagedListener<L>> {
   active: BuiltListener<L> | undefined;
+  /** The resource that `active` was built from. */
+  activeBytes?: Uint8Array | undefined;
   warming: { readonly built: BuiltListener<L>; readonly timer: NodeJS.Timeout } | undefined;
   bytes: Uint8Array | undefined;
   readonly isStatic: boolean;
@@ -59,7 +83,7 @@ interface Entry<L extends ManagedListener<L>> {
 export class ListenerStore<L extends ManagedListener<L>> {
   readonly #options: ListenerStoreOptions<L>;
   readonly #entries = new Map<string, Entry<L>>();
-  readonly #draining = new Set<BuiltListener<L>>();
+  readonly #draining = new Map<BuiltListener<L>, Retired>();
   #hasFirst = false;
   #onSettled: (() => void)[] = [];
 
@@ -75,7 +99,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
   /** Listeners that have connections: those in force, and those that drain. */
   *all(): Iterable<L> {
     yield* this.active();
-    for (const { listener } of this.#draining) yield listener;
+    for (const { listener } of this.#draining.keys()) yield listener;
   }
 
   /** Adds a listener of the bootstrap. Throws ConfigError; resolves once it accepts, rejects where it cannot bind. */
@@ -127,7 +151,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
   async close(): Promise<void> {
     const all = [...this.#entries.values()]
       .flatMap(({ active, warming }) => [active, warming?.built])
-      .concat([...this.#draining])
+      .concat([...this.#draining.keys()])
       .filter((built) => built !== undefined);
     for (const { warming } of this.#entries.values()) clearTimeout(warming?.timer);
     this.#entries.clear();
@@ -173,13 +197,14 @@ export class ListenerStore<L extends ManagedListener<L>> {
 
   #warm(entry: Entry<L>, built: BuiltListener<L>, name: string, done: (error: Error | undefined) => void): void {
     this.#dropWarming(entry);
+    const { bytes } = entry;
     let isStarted = false;
     const start = (): void => {
       if (isStarted || entry.warming?.built !== built) return;
       isStarted = true;
       clearTimeout(timer);
       entry.turn = entry.turn
-        .then(() => this.#start(entry, built, name))
+        .then(() => this.#start(entry, built, name, bytes))
         .then(done, (error: unknown) => {
           done(error instanceof Error ? error : new Error(messageOf(error)));
         });
@@ -189,7 +214,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
     built.whenReady(start);
   }
 
-  async #start(entry: Entry<L>, built: BuiltListener<L>, name: string): Promise<undefined> {
+  async #start(entry: Entry<L>, built: BuiltListener<L>, name: string, bytes: Uint8Array | undefined): Promise<undefined> {
     const former = entry.active;
     try {
       if (this.#entries.get(name) !== entry) throw new Error('removed before it started');
@@ -200,12 +225,15 @@ export class ListenerStore<L extends ManagedListener<L>> {
       this.#settled();
       throw error;
     }
+    const formerBytes = entry.activeBytes;
     entry.active = built;
+    entry.activeBytes = bytes;
     this.#options.onActive?.(built.listener);
     if (entry.warming?.built === built) entry.warming = undefined;
     this.#options.resources.activate(LISTENER_TYPE, name);
     this.#options.log.info(former === undefined ? 'listener started' : 'listener replaced', { listener: name });
-    if (former !== undefined) this.#retire(former, true);
+    if (former !== undefined) this.#retire(former, { name, bytes: formerBytes, isReplaced: true });
+    this.#drainChanged(name, bytes);
     this.#settled();
     return undefined;
   }
@@ -218,17 +246,39 @@ export class ListenerStore<L extends ManagedListener<L>> {
     this.#options.resources.remove(LISTENER_TYPE, name);
     if (entry.active === undefined) return;
     this.#options.log.info('listener removed', { listener: name });
-    this.#retire(entry.active, false);
+    this.#retire(entry.active, { name, bytes: entry.activeBytes, isReplaced: false });
+    this.#drainChanged(name, undefined);
   }
 
-  /** Lets a listener drain, and ends it when its time is over. */
-  #retire(built: BuiltListener<L>, isReplaced: boolean): void {
+  /** A listener is in force no more; it ends with its connections, of which `#drainChanged` says when they end. */
+  #retire(built: BuiltListener<L>, retired: Retired): void {
     this.#options.onInactive?.(built.listener);
-    built.listener.drain();
-    this.#draining.add(built);
+    this.#draining.set(built, retired);
+    this.#endWhenIdle(built, this.#options.drainMs);
+  }
+
+  /** Lets drain what stands no longer in the version in force (`bytes`; undefined: there is none), in all that came before it. */
+  #drainChanged(name: string, bytes: Uint8Array | undefined): void {
+    const { drainMs } = this.#options;
+    for (const [{ listener }, former] of this.#draining) {
+      if (former.name !== name) continue;
+      listener.drain(listener.activeConnections === 0 ? undefined : keptChains(former.bytes, bytes));
+      setTimeout(() => listener.endDrained(drainMs), drainMs + TIMER_SLACK_MS).unref();
+    }
+  }
+
+  #endWhenIdle(built: BuiltListener<L>, afterMs: number): void {
     setTimeout(() => {
-      this.#end(built, isReplaced).catch((error: unknown) => this.#options.log.warn('listener did not close', { error: messageOf(error) }));
-    }, this.#options.drainMs).unref();
+      const retired = this.#draining.get(built);
+      if (retired === undefined) return;
+      if (built.listener.activeConnections > 0) {
+        this.#endWhenIdle(built, IDLE_POLL_MS);
+        return;
+      }
+      this.#end(built, retired.isReplaced).catch((error: unknown) =>
+        this.#options.log.warn('listener did not close', { error: messageOf(error) }),
+      );
+    }, afterMs).unref();
   }
 
   #dropWarming(entry: Entry<L>): void {

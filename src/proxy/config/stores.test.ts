@@ -225,6 +225,7 @@ test('a refused route table leaves the former one in force', () => {
 });
 
 class FakeListener implements ManagedListener<FakeListener> {
+  activeConnections = 0;
   readonly log: string[];
   readonly name: string;
   failure: Error | undefined;
@@ -244,8 +245,12 @@ class FakeListener implements ManagedListener<FakeListener> {
     this.log.push(`ask ${this.name} to leave`);
   }
 
-  drain(): void {
-    this.log.push(`drain ${this.name}`);
+  drain(keeping?: ReadonlySet<number>): void {
+    this.log.push(`drain ${this.name}${keeping === undefined ? '' : ` but ${String([...keeping])}`}`);
+  }
+
+  endDrained(ms: number): void {
+    this.log.push(`end of ${this.name} what drains for ${ms}`);
   }
 
   async close(): Promise<void> {
@@ -259,16 +264,19 @@ function listeners() {
   const ready = new Map<string, () => void>();
   const failing = new Set<string>();
   const found = new Set<string>();
+  const built = new Map<string, FakeListener>();
   const resources = createResourceLog(systemClock);
   const store = new ListenerStore<FakeListener>({
     build(config) {
-      if (config.statPrefix === 'bad') throw new ConfigError('.stat_prefix', 'is bad');
-      const listener = new FakeListener(config.statPrefix, log);
-      if (failing.has(config.statPrefix)) listener.failure = new Error('address in use');
+      const id = config.defaultFilterChain?.name ?? '';
+      if (id === 'bad') throw new ConfigError('.stat_prefix', 'is bad');
+      const listener = new FakeListener(id, log);
+      built.set(id, listener);
+      if (failing.has(id)) listener.failure = new Error('address in use');
       return {
         listener,
-        whenReady: (callback) => ready.set(config.statPrefix, callback),
-        release: () => log.push(`release ${config.statPrefix}`),
+        whenReady: (callback) => ready.set(id, callback),
+        release: () => log.push(`release ${id}`),
       };
     },
     resources,
@@ -277,13 +285,14 @@ function listeners() {
     onActive: (listener) => found.add(listener.name),
     onInactive: (listener) => found.delete(listener.name),
   });
-  const of = (id: string): AdsResource => resource(ListenerSchema, 'l', { name: 'l', stat_prefix: id }, id);
+  const of = (id: string): AdsResource =>
+    resource(ListenerSchema, 'l', { name: 'l', filter_chains: [{ name: 'same' }], default_filter_chain: { name: id } }, id);
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const open = async (id: string): Promise<void> => {
     ready.get(id)?.();
     await settle();
   };
-  return { store, of, open, settle, log, failing, found, resources };
+  return { store, of, open, settle, log, failing, found, built, resources };
 }
 
 test('a listener starts when all it needs is there, and takes the place of the former one, which drains', async () => {
@@ -301,12 +310,36 @@ test('a listener starts when all it needs is there, and takes the place of the f
   await open('2');
   assert.deepEqual(log, ['start 1', 'start 2 over 1', 'drain 1']);
   store.receive([], ['l']);
-  assert.deepEqual(log.slice(3), ['drain 2']);
+  assert.deepEqual(log.slice(3), ['drain 1', 'drain 2']);
   await store.close();
   assert.deepEqual(
-    log.slice(4).toSorted((a, b) => a.localeCompare(b)),
+    log.slice(5).toSorted((a, b) => a.localeCompare(b)),
     ['close 1', 'close 2', 'release 1', 'release 2'],
   );
+});
+
+test('what a replaced listener carries in chains that have not changed goes on; the rest has the drain time', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { store, of, open, log, built } = listeners();
+  const put = async (id: string): Promise<void> => {
+    store.receive([of(id)], []);
+    await open(id);
+  };
+  await put('1');
+  const first = built.get('1');
+  assert.ok(first);
+  first.activeConnections = 2;
+  await put('2');
+  await put('3');
+  assert.deepEqual(log.splice(0), ['start 1', 'start 2 over 1', 'drain 1 but 0', 'start 3 over 2', 'drain 1 but 0', 'drain 2']);
+  t.mock.timers.tick(1005);
+  assert.ok(log.includes('end of 1 what drains for 1000') && log.includes('release 2') && !log.includes('release 1'));
+  store.receive([], ['l']);
+  assert.deepEqual(log.slice(-2), ['drain 1', 'drain 3']);
+  first.activeConnections = 0;
+  t.mock.timers.tick(1005);
+  assert.ok(log.includes('release 1'));
+  await store.close();
 });
 
 test('listeners of a proxy that drains are still found by its own connections', async () => {

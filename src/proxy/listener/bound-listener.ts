@@ -4,6 +4,7 @@ import type { PairedConnection } from '../../net/connection-pair.ts';
 import { type Incoming, incomingPair } from '../../net/incoming.ts';
 import { plainHost, restoreDestination } from '../../net/original-destination.ts';
 import type { PassedOn } from '../cluster/internal-dial.ts';
+import { DEFAULT_CHAIN } from '../config/unchanged-chains.ts';
 import type { NetworkScope } from '../network/filter.ts';
 import type { Overload } from '../overload/overload.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
@@ -76,7 +77,6 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   readonly #runner: ConnectionRunner;
   readonly #filterHost: FilterHost;
   #acceptors: Acceptor[] = [];
-  readonly #drain: DrainState;
   #unwatch: (() => void) | undefined = undefined;
   readonly #waiters = new WarmWaiters(() => this.isWarm);
 
@@ -86,21 +86,19 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     this.addresses = settings.binds.map((bind) => bind.address);
     this.#settings = settings;
     this.#scope = scope;
-    const { clock, random } = scope;
-    this.#drain = new DrainState({ options: scope.drain, nowMs: () => clock.monotonicMs(), random });
-    const networkScope: NetworkScope = {
+    const networkScope: Omit<NetworkScope, 'isDraining' | 'whenDraining'> = {
       ...scope,
       overload: settings.bypassesOverload ? undefined : scope.overload,
       direction: settings.direction,
       listenerMetadata: settings.metadata,
-      isDraining: () => this.#drain.isDraining() || (settings.drainsOnFailure && scope.isFailingHealthChecks?.() === true),
-      whenDraining: this.#drain.whenDraining,
     };
-    const make = (chain: ParsedChain): FilterChain => ({
-      name: chain.name,
-      tls: chain.tls,
-      handlers: chain.filters.map((filter) => filter.create(networkScope)),
-    });
+    const { clock, random } = scope;
+    const make = ({ name, tls, filters }: ParsedChain): FilterChain => {
+      const drain = new DrainState({ options: scope.drain, nowMs: () => clock.monotonicMs(), random });
+      const isDraining = (): boolean => drain.isDraining() || (settings.drainsOnFailure && scope.isFailingHealthChecks?.() === true);
+      const chainScope = { ...networkScope, isDraining, whenDraining: drain.whenDraining };
+      return { name, tls, drain, handlers: filters.map((filter) => filter.create(chainScope)) };
+    };
     this.#chains = settings.chains.map(make);
     this.#defaultChain = settings.defaultChain && make(settings.defaultChain);
     this.#runner = new ConnectionRunner({
@@ -191,14 +189,19 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
   }
 
   askToLeave(): void {
-    this.#drain.begin();
+    for (const { drain } of this.#allChains()) drain.begin();
   }
 
-  drain(): void {
-    this.#drain.begin();
+  drain(keeping?: ReadonlySet<number>): void {
+    for (const [i, { drain }] of this.#chains.entries()) if (keeping?.has(i) !== true) drain.begin();
+    if (keeping?.has(DEFAULT_CHAIN) !== true) this.#defaultChain?.drain.begin();
     this.#unwatch?.();
     for (const acceptor of this.#acceptors) acceptor.close();
     this.#acceptors = [];
+  }
+
+  endDrained(ms: number): void {
+    this.#runner.destroyDrained(ms);
   }
 
   async close(keepsStats = false): Promise<void> {

@@ -51,7 +51,7 @@ function principalOf(tls: PeerTls | undefined): string {
 export class ConnectionRunner {
   readonly #scope: RunnerScope;
   readonly #active: Gauge;
-  readonly #open = new Set<Closable>();
+  readonly #open = new Map<Closable, FilterChain>();
 
   constructor(scope: RunnerScope) {
     this.#scope = scope;
@@ -64,7 +64,12 @@ export class ConnectionRunner {
 
   /** Closes everything under way. */
   destroyAll(): void {
-    for (const each of this.#open) each.destroy();
+    for (const each of this.#open.keys()) each.destroy();
+  }
+
+  /** Closes what runs through chains that have drained for so long. */
+  destroyDrained(ms: number): void {
+    for (const [each, { drain }] of this.#open) if (drain.hasLasted(ms)) each.destroy();
   }
 
   #count(name: string): void {
@@ -97,7 +102,7 @@ export class ConnectionRunner {
       if (result.kind === 'hello') found = result.hello;
       return result.kind === 'incomplete' ? undefined : 0;
     };
-    this.#open.add(incoming);
+    this.#open.set(incoming, chain);
     incoming.peek(tls.handshakeMs, decide, (end) => {
       this.#open.delete(incoming);
       // what is no TLS gets its alert from the handshake
@@ -113,7 +118,7 @@ export class ConnectionRunner {
       accepted.incoming.destroy();
       return;
     }
-    this.#open.add(raw);
+    this.#open.set(raw, chain);
     raw.once('close', () => this.#open.delete(raw));
     tls.accept(raw, hello, {
       onSecure: (socket, peer) => {
@@ -183,7 +188,7 @@ export class ConnectionRunner {
   #begin(connection: Connection, downstream: DownstreamConnection, chain: FilterChain): void {
     const info = tcpStreamInfo(downstream, this.#scope.clock);
     if (this.#scope.bufferLimitBytes !== undefined) connection.limitBuffer?.(this.#scope.bufferLimitBytes);
-    this.#open.add(connection);
+    this.#open.set(connection, chain);
     this.#active.value++;
     connection.afterClose = () => {
       this.#open.delete(connection);

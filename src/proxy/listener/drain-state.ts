@@ -14,7 +14,7 @@ interface DrainScope {
   readonly random: Random;
 }
 
-/** Whether a listener drains, and whom that concerns by now. */
+/** Whether a filter chain drains, and whom that concerns by now. */
 export class DrainState {
   /** Called once each, when the connection that it is of should leave. */
   readonly whenDraining = new Set<() => void>();
@@ -23,6 +23,11 @@ export class DrainState {
 
   constructor(scope: DrainScope) {
     this.#scope = scope;
+  }
+
+  /** Whether it has drained for so long. */
+  hasLasted(ms: number): boolean {
+    return this.#sinceMs !== undefined && this.#scope.nowMs() - this.#sinceMs >= ms;
   }
 
   begin(): void {

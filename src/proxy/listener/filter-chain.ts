@@ -9,6 +9,7 @@ import { parseNetworkFilters, type ParsedFilter } from '../network/build-filters
 import type { NetworkFilter, NetworkHandler } from '../network/filter.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { DownstreamTls } from '../tls/downstream.ts';
+import type { DrainState } from './drain-state.ts';
 
 /** A filter chain that connections run through. */
 export interface FilterChain {
@@ -16,6 +17,8 @@ export interface FilterChain {
   /** Undefined: plain. */
   readonly tls: DownstreamTls | undefined;
   readonly handlers: readonly NetworkHandler[];
+  /** Whether its connections are to end. */
+  readonly drain: DrainState;
 }
 
 /** A filter chain, read and checked; its filters are made once the listener is. */

@@ -67,8 +67,10 @@ export interface RuntimeListener extends InternalTarget {
   accept(accepted: AcceptedSocket): void;
   /** Says to its filters that it drains; connections go on, and new ones are accepted. */
   askToLeave(): void;
-  /** The same, and accepts no more. */
-  drain(): void;
+  /** The same, and accepts no more. Chains of `keeping` (by index; DEFAULT_CHAIN) do not drain: their connections go on. */
+  drain(keeping?: ReadonlySet<number>): void;
+  /** Closes the connections of chains that have drained for so long. */
+  endDrained(ms: number): void;
   /** Closes what is left. `keepsStats`: another listener on its address counts on. */
   close(keepsStats?: boolean): Promise<void>;
 }

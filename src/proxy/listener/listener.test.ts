@@ -243,6 +243,30 @@ test('a replaced listener goes on with its connections, and new ones get the new
   await once(socket, 'close');
 });
 
+test('chains that are kept do not drain, and their connections outlive those of the others', async () => {
+  await bannerCluster('http', 'changed:');
+  await bannerCluster('tcp', 'kept:');
+  const listener = proxy.listener(sniffing());
+  await listener.start();
+  const clients = ['GET / HTTP/1.1\r\n', 'bytes'].map((says) => {
+    const socket = net.connect(portOf(listener), '127.0.0.1');
+    socket.write(says);
+    return socket;
+  });
+  const [changed, kept] = clients;
+  assert.ok(changed && kept);
+  await Promise.all(clients.map((socket) => once(socket, 'data')));
+  listener.drain(new Set([1]));
+  listener.endDrained(60_000);
+  assert.equal(listener.activeConnections, 2);
+  listener.endDrained(0);
+  await once(changed, 'close');
+  kept.write('still here');
+  await once(kept, 'data');
+  assert.equal(listener.activeConnections, 1);
+  kept.destroy();
+});
+
 test('connections are to end while the proxy fails health checks, unless drain_type says that only changes end them', () => {
   let isFailing = false;
   for (const [drainType, drains] of [
