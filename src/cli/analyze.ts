@@ -78,7 +78,7 @@ export async function run(args: readonly string[]): Promise<void> {
       ['tulle analyze mesh/', 'a folder, before it is applied'],
       ['tulle analyze', 'the mesh that runs'],
       ['tulle analyze mesh/ --threshold warning -o github', 'in a workflow of GitHub'],
-      ['tulle analyze mesh/ --suppress "IST0101=VirtualService *.shop"', 'without what is known'],
+      ['tulle analyze mesh/ --suppress "IST0101=Gateway *.edge"', 'without what is known'],
     ],
   )
     .argument('[paths...]', 'files and folders; none: the running mesh')

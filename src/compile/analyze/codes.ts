@@ -79,14 +79,14 @@ export const analysisCodes = {
   IST0128: {
     severity: 'warning',
     name: 'NoServerCertificateVerificationDestinationLevel',
-    title: 'TLS to a host is not checked against any name or CA of its own: whoever has some public certificate can pose as it.',
-    mend: 'Set subjectAltNames or sni, or caCertificates; take insecureSkipVerify out.',
+    title: 'The certificate of a host is not held to a name or a CA of its own: whoever has some public certificate can pose as it.',
+    mend: 'Set subjectAltNames or caCertificates; take insecureSkipVerify out.',
   },
   IST0129: {
     severity: 'warning',
     name: 'NoServerCertificateVerificationPortLevel',
     title: 'As IST0128, for one port.',
-    mend: 'Set subjectAltNames or sni, or caCertificates; take insecureSkipVerify out.',
+    mend: 'Set subjectAltNames or caCertificates; take insecureSkipVerify out.',
   },
   IST0130: {
     severity: 'warning',

@@ -30,11 +30,12 @@ export const subsets: Check = {
     for (const { host, subsets: own } of world.mesh.destinationPolicies) {
       const endpoints = endpointsOf(host, world);
       for (const { name, labels, origin } of own) {
-        const isUsed = host.startsWith('*') || routed.has(`${host} ${name}`);
-        if (endpoints.length > 0 && !endpoints.some((endpoint) => selects(labels, endpoint.labels))) {
-          const effect = isUsed ? 'what is routed to it is answered with 503' : 'whoever routes to it gets 503';
-          say('IST0173', origin, `no endpoint of "${host}" has ${describe(labels)}, which subset "${name}" asks for: ${effect}`);
-        } else if (!isUsed) say('TUL217', origin, `no route leads to subset "${name}" of "${host}"`);
+        const isUsed = routed.has(`${host} ${name}`);
+        const isServed = endpoints.length === 0 || endpoints.some((endpoint) => selects(labels, endpoint.labels));
+        const without = `no endpoint of "${host}" has ${describe(labels)}, which subset "${name}" asks for`;
+        if (!isServed && isUsed) say('IST0173', origin, `${without}: what is routed to it is answered with 503`);
+        else if (!isServed) say('TUL217', origin, `no route leads to subset "${name}" of "${host}", and ${without}`);
+        else if (!isUsed && !host.startsWith('*')) say('TUL217', origin, `no route leads to subset "${name}" of "${host}"`);
       }
     }
   },
