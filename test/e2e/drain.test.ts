@@ -7,36 +7,27 @@ import net from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { ask } from '../../src/cli/demo/client.ts';
 import { createGenerations, eventually, type Generations } from './generations.ts';
-import { cluster, httpListener, portOf, tcpListener, wholeFile } from './static-proxy.ts';
+import { cluster, httpListener, echoServer, serve, tcpListener, wholeFile } from './static-proxy.ts';
 
-const lifetime = wholeFile();
 /** Answers of requests for `/slow` wait here. */
 const slow: (() => void)[] = [];
-const web = http.createServer((request, response) => {
+const server = http.createServer((request, response) => {
   if (request.url === '/slow') slow.push(() => response.end('late'));
   else response.end('hello');
 });
-web.on('upgrade', (_request, socket: net.Socket) => {
+server.on('upgrade', (_request, socket: net.Socket) => {
   socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
   socket.on('error', () => {}).pipe(socket);
 });
-const echo = net.createServer((socket) => socket.on('error', () => {}).pipe(socket));
-for (const server of [web, echo]) {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-}
-lifetime.after(() => {
-  web.closeAllConnections();
-  web.close();
-  echo.close();
-});
+const lifetime = wholeFile();
+const [web, echo] = [await serve(lifetime, server), await serve(lifetime, echoServer())];
 
 const manager = { upgrade_configs: [{ upgrade_type: 'websocket' }] };
 
 async function serving(t: TestContext, ...args: string[]): Promise<{ generations: Generations; proxy: ReturnType<Generations['start']> }> {
   const generations = createGenerations(t, () => ({
     listeners: [httpListener('web', 'web', { manager }), tcpListener('tcp', 'echo')],
-    clusters: [cluster('web', portOf(web)), cluster('echo', portOf(echo))],
+    clusters: [cluster('web', web), cluster('echo', echo)],
   }));
   const proxy = generations.start(...args);
   await proxy.live();

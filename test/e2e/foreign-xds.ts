@@ -1,11 +1,13 @@
 /** An ADS server that shares no code with ours but the generated messages: it says one set of resources, and keeps what it hears. */
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import type { TestContext } from 'node:test';
-import { create, type DescMessage, fromJson, type JsonValue, type Registry } from '@bufbuild/protobuf';
+import { create, type DescMessage, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { typeRegistry } from '../../src/proxy/admin/type-registry.ts';
 import { AggregatedDiscoveryService } from '../../src/xds/gen/envoy/service/discovery/v3/ads_pb.ts';
 import {
   type DeltaDiscoveryRequest,
@@ -27,9 +29,34 @@ export interface ForeignServer {
   say(said: Said): void;
 }
 
+/** A ConfigSource: over ADS. */
+export const FROM_ADS: JsonObject = { ads: {}, resource_api_version: 'V3' };
+
+/** `dynamic_resources` of a bootstrap whose cluster `xds` leads to the server. */
+export function adsResources(api_type: string): JsonObject {
+  const services = [{ envoy_grpc: { cluster_name: 'xds' } }];
+  return { ads_config: { api_type, transport_api_version: 'V3', grpc_services: services }, lds_config: FROM_ADS, cds_config: FROM_ADS };
+}
+
+/** The route table `all`, of one route for everything. */
+export function routesAll(route: JsonObject): JsonObject {
+  return { name: 'all', virtual_hosts: [{ name: 'any', domains: ['*'], routes: [{ match: { prefix: '/' }, ...route }] }] };
+}
+
 /** A resource from its JSON form. */
-export function packed<Desc extends DescMessage>(schema: Desc, json: JsonValue, registry: Registry): Any {
-  return anyPack(schema, fromJson(schema, json, { registry }));
+export function packed(schema: DescMessage, json: JsonObject): Any {
+  return anyPack(schema, fromJson(schema, json, { registry: typeRegistry }));
+}
+
+/** What is to be said, from the JSON form of each resource. */
+export function said(...resources: readonly (readonly [schema: DescMessage, json: JsonObject])[]): Said {
+  return new Map(
+    resources.map(([schema, json]) => {
+      const name = json['name'] ?? json['cluster_name'];
+      assert.ok(typeof name === 'string');
+      return [`type.googleapis.com/${schema.typeName}`, new Map([[name, packed(schema, json)]])];
+    }),
+  );
 }
 
 /** Wakes every stream when there is something to say. */

@@ -10,20 +10,14 @@ import { createTestCa } from '../../src/net/testing/certificates.ts';
 import { ask } from '../../src/cli/demo/client.ts';
 import { createGenerations, eventually, type Generations } from './generations.ts';
 import { loadHttp1, loadHttp2, loadTcp } from './restart-load.ts';
-import { cluster, httpListener, portOf, tcpListener, tlsSocket, wholeFile } from './static-proxy.ts';
+import { cluster, httpListener, echoServer, serve, tcpListener, tlsSocket, wholeFile } from './static-proxy.ts';
 
 const lifetime = wholeFile();
-const web = http.createServer((_request, response) => response.end('hello'));
-const echo = net.createServer((socket) => socket.on('error', () => {}).pipe(socket));
-for (const server of [web, echo]) {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-}
-lifetime.after(() => {
-  web.closeAllConnections();
-  web.close();
-  echo.close();
-});
+const web = await serve(
+  lifetime,
+  http.createServer((_request, response) => response.end('hello')),
+);
+const echo = await serve(lifetime, echoServer());
 
 const ca = createTestCa('ca');
 const issued = ca.issue('DNS:localhost');
@@ -37,7 +31,7 @@ function resources() {
   });
   return {
     listeners: [httpListener('web', 'web'), httpListener('secure', 'web', { chain: tls }), tcpListener('tcp', 'echo')],
-    clusters: [cluster('web', portOf(web)), cluster('echo', portOf(echo))],
+    clusters: [cluster('web', web), cluster('echo', echo)],
   };
 }
 
@@ -108,7 +102,7 @@ test('a successor that cannot start leaves the running one alone', { timeout: 60
       ...resources(),
       listeners: [
         httpListener('web', 'web'),
-        { ...httpListener('taken', 'web'), address: { socket_address: { address: '127.0.0.1', port_value: portOf(web) } } },
+        { ...httpListener('taken', 'web'), address: { socket_address: { address: '127.0.0.1', port_value: web } } },
       ],
     },
   });
@@ -152,7 +146,7 @@ test('connections that a successor does not take go on, until --parent-shutdown-
 test('a listener on a Unix socket is taken over, and its file stays', { timeout: 60_000 }, async (t) => {
   const generations = createGenerations(t, (folder) => ({
     listeners: [{ ...httpListener('unix', 'web'), address: { pipe: { path: path.join(folder, 'web.sock') } } }],
-    clusters: [cluster('web', portOf(web))],
+    clusters: [cluster('web', web)],
   }));
   writeFileSync(path.join(generations.folder, 'web.sock'), 'left behind');
   const socketPath = path.join(generations.folder, 'web.sock');

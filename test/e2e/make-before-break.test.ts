@@ -3,27 +3,20 @@
  * routes lead to them, former ones stay until no route does, and requests to endpoints that leave are finished.
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JsonObject } from '@bufbuild/protobuf';
-import { typeRegistry } from '../../src/proxy/admin/type-registry.ts';
 import { ClusterSchema } from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../src/xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../src/xds/gen/envoy/config/route/v3/route_pb.ts';
 import { freePort } from '../interop/envoy-process.ts';
-import { packed, type Said, startForeignServer } from './foreign-xds.ts';
+import { adsResources, FROM_ADS, routesAll, type Said, said, startForeignServer } from './foreign-xds.ts';
+import { cluster, httpListener, loopback, serve } from './static-proxy.ts';
 import { folderFor, startProxy, until } from './two-planes.ts';
 
-const ADS = { ads: {}, resource_api_version: 'V3' };
-const HCM = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
-const ROUTER = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
 const CLIENTS = 12;
 const CHANGES = 24;
-
-const socketAddress = (port: number): JsonObject => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
 /** An application that takes its time, and says nothing of connections that end. */
 async function startOrigin(t: TestContext): Promise<number> {
@@ -31,49 +24,24 @@ async function startOrigin(t: TestContext): Promise<number> {
   const server = http.createServer((_, response) => {
     setTimeout(() => response.end('ok'), (7 * count++) % 60);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
+  return await serve(t, server);
 }
 
 /** The configuration at one step: other endpoints each time, another cluster every other time, which routes lead to at once. */
 function worldAt(step: number, listen: number, origins: readonly number[]): Said {
-  const cluster = `app-${Math.floor(step / 2)}`;
-  const hcm = {
-    '@type': HCM,
-    stat_prefix: 'front',
-    rds: { config_source: ADS, route_config_name: 'all' },
-    http_filters: [{ name: 'router', typed_config: { '@type': ROUTER } }],
-  };
-  const listener = { name: 'front', address: socketAddress(listen), filter_chains: [{ filters: [{ name: 'hcm', typed_config: hcm }] }] };
-  const headers = [{ header: { key: 'x-step', value: String(step) } }];
-  const routes = {
-    name: 'all',
-    virtual_hosts: [
-      { name: 'any', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster }, response_headers_to_add: headers }] },
-    ],
-  };
+  const name = `app-${Math.floor(step / 2)}`;
+  const rds = { config_source: FROM_ADS, route_config_name: 'all' };
+  const response_headers_to_add = [{ header: { key: 'x-step', value: String(step) } }];
   // the same cluster with other settings is built anew, too
-  const config = { name: cluster, type: 'EDS', connect_timeout: `${1 + (step % 2)}s`, eds_cluster_config: { eds_config: ADS } };
+  const config = { name, type: 'EDS', connect_timeout: `${1 + (step % 2)}s`, eds_cluster_config: { eds_config: FROM_ADS } };
   const ports = [origins[step % origins.length] ?? 0, origins[(step + 1) % origins.length] ?? 0];
-  const endpoints = {
-    cluster_name: cluster,
-    endpoints: [{ lb_endpoints: ports.map((port) => ({ endpoint: { address: socketAddress(port) } })) }],
-  };
-  const entry = (url: string, name: string, any: ReturnType<typeof packed>) =>
-    [`type.googleapis.com/${url}`, new Map([[name, any]])] as const;
-  return new Map([
-    entry(ListenerSchema.typeName, 'front', packed(ListenerSchema, listener, typeRegistry)),
-    entry(RouteConfigurationSchema.typeName, 'all', packed(RouteConfigurationSchema, routes, typeRegistry)),
-    entry(ClusterSchema.typeName, cluster, packed(ClusterSchema, config, typeRegistry)),
-    entry(ClusterLoadAssignmentSchema.typeName, cluster, packed(ClusterLoadAssignmentSchema, endpoints, typeRegistry)),
-  ]);
+  const lb_endpoints = ports.map((port) => ({ endpoint: { address: loopback(port) } }));
+  return said(
+    [ListenerSchema, httpListener('front', '', { manager: { rds }, listener: { address: loopback(listen) } })],
+    [RouteConfigurationSchema, routesAll({ route: { cluster: name }, response_headers_to_add })],
+    [ClusterSchema, config],
+    [ClusterLoadAssignmentSchema, { cluster_name: name, endpoints: [{ lb_endpoints }] }],
+  );
 }
 
 /** What came of one request: `200` and the step that it belongs to, or why there is none. */
@@ -133,25 +101,9 @@ for (const apiType of ['DELTA_GRPC', 'GRPC']) {
     const server = await startForeignServer(t, worldAt(0, listen, origins));
     const proxy = await startProxy(t, folderFor(t), 'proxy', {
       node: { id: 'anything', cluster: 'at all' },
-      admin: { address: socketAddress(adminPort) },
-      dynamic_resources: {
-        ads_config: { api_type: apiType, transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
-        lds_config: ADS,
-        cds_config: ADS,
-      },
-      static_resources: {
-        clusters: [
-          {
-            name: 'xds',
-            type: 'STATIC',
-            connect_timeout: '1s',
-            load_assignment: {
-              cluster_name: 'xds',
-              endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(server.port) } }] }],
-            },
-          },
-        ],
-      },
+      admin: { address: loopback(adminPort) },
+      dynamic_resources: adsResources(apiType),
+      static_resources: { clusters: [cluster('xds', server.port)] },
     });
     const load = startLoad(listen);
     for (let step = 1; step <= CHANGES; step++) {

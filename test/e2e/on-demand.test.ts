@@ -10,7 +10,6 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { DescMessage, JsonObject } from '@bufbuild/protobuf';
 import { ask } from '../../src/cli/demo/client.ts';
-import { typeRegistry } from '../../src/proxy/admin/type-registry.ts';
 import { ClusterSchema } from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../src/xds/gen/envoy/config/route/v3/route_pb.ts';
@@ -20,15 +19,14 @@ import { type Command, envoyCommand, TULLE } from '../differential/framework/pro
 import { findEnvoy } from '../interop/envoy-binary.ts';
 import { freePort } from '../interop/envoy-process.ts';
 import { ForeignDelta, type Held } from './foreign-delta.ts';
-import { packed } from './foreign-xds.ts';
+import { FROM_ADS, packed } from './foreign-xds.ts';
+import { cluster, loopback } from './static-proxy.ts';
 import { folderFor, startApp, until } from './two-planes.ts';
 
-const ADS = { ads: {}, resource_api_version: 'V3' };
 const TYPE = 'type.googleapis.com/envoy.extensions.filters';
-const socketAddress = (port: number): JsonObject => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
 const held = (schema: DescMessage, json: JsonObject, ...aliases: string[]): Held => ({
-  any: packed(schema, json, typeRegistry),
+  any: packed(schema, json),
   aliases,
 });
 
@@ -52,15 +50,8 @@ function listenerOf(port: number, routes: JsonObject, onDemand: JsonObject = {})
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.http.router.v3.Router` } },
     ],
   };
-  return { name: 'front', address: socketAddress(port), filter_chains: [{ filters: [{ name: 'hcm', typed_config: manager }] }] };
+  return { name: 'front', address: loopback(port), filter_chains: [{ filters: [{ name: 'hcm', typed_config: manager }] }] };
 }
-
-const staticCluster = (name: string, port: number): JsonObject => ({
-  name,
-  type: 'STATIC',
-  connect_timeout: '1s',
-  load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }] },
-});
 
 interface World {
   readonly server: ForeignDelta;
@@ -79,7 +70,7 @@ async function world(t: TestContext, command: Command, listener: (port: number) 
   setUp(server);
   server.say(ListenerSchema.typeName, { front: held(ListenerSchema, listener(listen)) });
   const xds = {
-    ...staticCluster('xds', await server.start(t)),
+    ...cluster('xds', await server.start(t)),
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
@@ -90,8 +81,8 @@ async function world(t: TestContext, command: Command, listener: (port: number) 
   const services = { grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] };
   const bootstrap = {
     node: { id: 'anything', cluster: 'at all' },
-    admin: { address: socketAddress(admin) },
-    dynamic_resources: { ads_config: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', ...services }, lds_config: ADS },
+    admin: { address: loopback(admin) },
+    dynamic_resources: { ads_config: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', ...services }, lds_config: FROM_ADS },
     static_resources: { clusters: [xds] },
   };
   const file = path.join(folder, 'bootstrap.json');
@@ -135,14 +126,14 @@ for (const { name, command = TULLE, command: own } of proxies) {
   const skip = own === undefined ? 'no Envoy found' : false;
 
   test(`${name}: a request waits for its virtual host`, { skip }, async (t) => {
-    const rds = { rds: { config_source: ADS, route_config_name: 'table' } };
+    const rds = { rds: { config_source: FROM_ADS, route_config_name: 'table' } };
     const host = (text: string): Held => held(VirtualHostSchema, saying('table/late', text, 'late.test'), 'table/late.test');
     const { server, get, answers, explain } = await world(
       t,
       command,
       (port) => listenerOf(port, rds),
       (each) => {
-        const table = { name: 'table', virtual_hosts: [saying('own', 'own', 'own.test')], vhds: { config_source: ADS } };
+        const table = { name: 'table', virtual_hosts: [saying('own', 'own', 'own.test')], vhds: { config_source: FROM_ADS } };
         each.say(TABLE, { table: held(RouteConfigurationSchema, table) });
         each.say(HOST, { 'table/pushed': held(VirtualHostSchema, saying('table/pushed', 'pushed', 'pushed.test')) });
       },
@@ -167,7 +158,12 @@ for (const { name, command = TULLE, command: own } of proxies) {
 
   test(`${name}: tables come by the scope of a request`, { skip }, async (t) => {
     const fragments = [{ header_value_extractor: { name: 'x-scope', index: 0 } }];
-    const scoped = { name: 's', scope_key_builder: { fragments }, rds_config_source: ADS, scoped_rds: { scoped_rds_config_source: ADS } };
+    const scoped = {
+      name: 's',
+      scope_key_builder: { fragments },
+      rds_config_source: FROM_ADS,
+      scoped_rds: { scoped_rds_config_source: FROM_ADS },
+    };
     const scope = (own: string, key: string, table: string, more: JsonObject = {}): Held => {
       const json = { name: own, key: { fragments: [{ string_key: key }] }, route_configuration_name: table, ...more };
       return held(ScopedRouteConfigurationSchema, json);
@@ -209,16 +205,16 @@ for (const { name, command = TULLE, command: own } of proxies) {
     const { server, get, answers, explain } = await world(
       t,
       command,
-      (port) => listenerOf(port, routes, { odcds: { source: ADS } }),
+      (port) => listenerOf(port, routes, { odcds: { source: FROM_ADS } }),
       () => {},
     );
     const to = (cluster: string): Record<string, string> => ({ 'x-cluster': cluster });
     await until('it listens', () => get('any.test'), explain);
     assert.equal(await get('any.test', to('none')), '503');
-    server.say(CLUSTER, { c: held(ClusterSchema, staticCluster('c', first)) });
+    server.say(CLUSTER, { c: held(ClusterSchema, cluster('c', first)) });
     const all = await Promise.all(Array.from({ length: 5 }, () => get('any.test', to('c'))));
     assert.deepEqual(all, Array(5).fill('200 first plain'));
-    server.say(CLUSTER, { c: held(ClusterSchema, staticCluster('c', second)) });
+    server.say(CLUSTER, { c: held(ClusterSchema, cluster('c', second)) });
     await answers('200 second plain', 'any.test', to('c'));
     server.say(CLUSTER, { c: undefined });
     await answers('503', 'any.test', to('c'));

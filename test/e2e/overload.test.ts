@@ -11,18 +11,14 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { ask } from '../../src/cli/demo/client.ts';
 import { createGenerations, eventually } from './generations.ts';
 import { root } from './harness.ts';
-import { cluster, httpListener, portOf, typed, wholeFile } from './static-proxy.ts';
+import { cluster, httpListener, serve, typed, wholeFile } from './static-proxy.ts';
 
-const lifetime = wholeFile();
-const web = http.createServer((_request, response) => response.end('hello'));
-web.listen(0, '127.0.0.1');
-await once(web, 'listening');
-lifetime.after(() => {
-  web.closeAllConnections();
-  web.close();
-});
+const web = await serve(
+  wholeFile(),
+  http.createServer((_request, response) => response.end('hello')),
+);
 
-const resources = (): JsonObject => ({ listeners: [httpListener('web', 'web')], clusters: [cluster('web', portOf(web))] });
+const resources = (): JsonObject => ({ listeners: [httpListener('web', 'web')], clusters: [cluster('web', web)] });
 
 /** An overload manager with one monitor and one action, which it triggers from `threshold` on. */
 function overload(monitor: JsonObject, action: string, threshold: number): JsonObject {

@@ -1,10 +1,9 @@
 /** Peak EWMA in a whole proxy: what responses come to reaches the policy, and a host that fails fast is left alone. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { ask } from '../../src/cli/demo/client.ts';
-import { cluster, httpListener, portOf, startStaticProxy, typed } from './static-proxy.ts';
+import { cluster, httpListener, serve, startStaticProxy, typed } from './static-proxy.ts';
 
 /** A server that counts what it answers with `status`. */
 async function answering(t: TestContext, status: number): Promise<{ port: number; count: () => number }> {
@@ -13,13 +12,7 @@ async function answering(t: TestContext, status: number): Promise<{ port: number
     count++;
     response.writeHead(status).end();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { port: portOf(server), count: () => count };
+  return { port: await serve(t, server), count: () => count };
 }
 
 test('a host that fails fast is left alone by peak EWMA', async (t) => {

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo, Server } from 'node:net';
+import http from 'node:http';
+import net, { type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
@@ -18,7 +19,8 @@ export function typed(type: string, config: JsonObject): JsonObject {
   return { '@type': `type.googleapis.com/${type}`, ...config };
 }
 
-const loopback = (port: number): JsonObject => ({ socket_address: { address: '127.0.0.1', port_value: port } });
+/** An address of loopback, as bootstraps write it. */
+export const loopback = (port: number): JsonObject => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
 /** A cluster of one host on loopback, of several where there are several ports. */
 export function cluster(name: string, port: number | readonly number[], more: JsonObject = {}): JsonObject {
@@ -51,22 +53,27 @@ export function tcpListener(
   return { name, address: loopback(0), filter_chains: [{ filters, ...more.chain }], ...more.listener };
 }
 
-/** The same as HTTP. `routes` come before the one to `to`; `manager` is more of the connection manager. */
+/** The same as HTTP. `routes` come before the one to `to`; `manager` is more of the connection manager, its `rds` in place of routes. */
 export function httpListener(
   name: string,
   to: string,
-  more: { readonly manager?: JsonObject; readonly routes?: readonly JsonObject[]; readonly chain?: JsonObject } = {},
+  more: {
+    readonly manager?: JsonObject;
+    readonly routes?: readonly JsonObject[];
+    readonly chain?: JsonObject;
+    readonly listener?: JsonObject;
+  } = {},
 ): JsonObject {
   const router = { name: 'envoy.filters.http.router', typed_config: typed('envoy.extensions.filters.http.router.v3.Router', {}) };
   const routes = [...(more.routes ?? []), { match: { prefix: '/' }, route: { cluster: to, timeout: '0s' } }];
   const config = typed('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: name,
     http_filters: [router],
-    route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
+    ...(more.manager?.['rds'] === undefined && { route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] } }),
     ...more.manager,
   });
   const filters = [{ name: 'envoy.filters.network.http_connection_manager', typed_config: config }];
-  return { name, address: loopback(0), filter_chains: [{ filters, ...more.chain }] };
+  return { name, address: loopback(0), filter_chains: [{ filters, ...more.chain }], ...more.listener };
 }
 
 /** The port of a server that listens. */
@@ -89,6 +96,20 @@ export function wholeFile(): Lifetime {
   });
   return { after: (end) => void ends.push(end) };
 }
+
+/** Has a server listen on a port of loopback, which it returns, until `t` ends. */
+export async function serve(t: Lifetime, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    if (server instanceof http.Server) server.closeAllConnections();
+    server.close();
+  });
+  return portOf(server);
+}
+
+/** Gives every client back what it says. */
+export const echoServer = (): net.Server => net.createServer((socket) => socket.on('error', () => {}).pipe(socket));
 
 export interface StaticProxy {
   readonly pid: number;
@@ -134,8 +155,9 @@ export async function startStaticProxy(
   const bootstrap = { node: { id: 'static' }, admin: { address: { pipe: { path: socketPath } } }, static_resources: resources(folder) };
   const file = path.join(folder, 'bootstrap.json');
   writeFileSync(file, JSON.stringify(bootstrap));
-  const child = spawn(process.execPath, [path.join(root, 'bin/tulle.js'), 'proxy', '-c', file, '--drain-time-s', String(drainTimeS)], {
+  const child = spawn(path.join(root, 'bin/tulle'), ['proxy', '-c', file, '--drain-time-s', String(drainTimeS)], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, TULLE_NODE: process.execPath },
   });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));

@@ -7,23 +7,18 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ask } from '../../src/cli/demo/client.ts';
-import { typeRegistry } from '../../src/proxy/admin/type-registry.ts';
 import { ClusterSchema } from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../src/xds/gen/envoy/config/route/v3/route_pb.ts';
-import { packed, type Said, startForeignServer } from './foreign-xds.ts';
+import { adsResources, FROM_ADS, routesAll, type Said, said, startForeignServer } from './foreign-xds.ts';
 import { createGenerations, eventually } from './generations.ts';
 import { loadHttp1 } from './restart-load.ts';
-import { cluster, httpListener, portOf, typed, wholeFile } from './static-proxy.ts';
+import { cluster, httpListener, serve, typed, wholeFile } from './static-proxy.ts';
 
-const lifetime = wholeFile();
-const web = http.createServer((_request, response) => response.end('hello'));
-web.listen(0, '127.0.0.1');
-await once(web, 'listening');
-lifetime.after(() => {
-  web.closeAllConnections();
-  web.close();
-});
+const web = await serve(
+  wholeFile(),
+  http.createServer((_request, response) => response.end('hello')),
+);
 
 function accessLog(file: string): JsonObject {
   const json_format = { path: '%REQ(:PATH)%', filler: 'x'.repeat(200), status: '%RESPONSE_CODE%' };
@@ -36,7 +31,7 @@ function accessLog(file: string): JsonObject {
 function resources(file: string): JsonObject {
   return {
     listeners: [httpListener('web', 'web', { manager: { access_log: [accessLog(file)] } })],
-    clusters: [cluster('web', portOf(web))],
+    clusters: [cluster('web', web)],
   };
 }
 
@@ -127,40 +122,21 @@ test('loops are changed, and a proxy of two by one of three, under load', { time
   assert.equal(await generations.stat('http.web.downstream_rq_completed'), 9500);
 });
 
-function said(port: number, mark: string): Said {
-  const rds = { route_config_name: 'all', config_source: { ads: {}, resource_api_version: 'V3' } };
-  const listener = httpListener('front', 'app', { manager: { rds } });
-  const manager = JSON.parse(JSON.stringify(listener)) as { filter_chains: [{ filters: [{ typed_config: JsonObject }] }] } & JsonObject;
-  delete manager.filter_chains[0].filters[0].typed_config['route_config'];
-  const routes = {
-    name: 'all',
-    virtual_hosts: [
-      {
-        name: 'any',
-        domains: ['*'],
-        routes: [{ match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: mark } } }],
-      },
-    ],
-  };
-  const entry = (schema: { readonly typeName: string }, name: string, any: ReturnType<typeof packed>) =>
-    [`type.googleapis.com/${schema.typeName}`, new Map([[name, any]])] as const;
-  return new Map([
-    entry(ListenerSchema, 'front', packed(ListenerSchema, manager, typeRegistry)),
-    entry(RouteConfigurationSchema, 'all', packed(RouteConfigurationSchema, routes, typeRegistry)),
-    entry(ClusterSchema, 'app', packed(ClusterSchema, cluster('app', port), typeRegistry)),
-  ]);
+function marked(mark: string): Said {
+  const rds = { route_config_name: 'all', config_source: FROM_ADS };
+  return said(
+    [ListenerSchema, httpListener('front', 'app', { manager: { rds } })],
+    [RouteConfigurationSchema, routesAll({ direct_response: { status: 200, body: { inline_string: mark } } })],
+    [ClusterSchema, cluster('app', web)],
+  );
 }
 
 test('every loop obeys what comes by ADS, the one that takes the place of a dead one too', { timeout: 60_000 }, async (t) => {
   process.env['TULLE_FAULTS'] = '1';
   t.after(() => delete process.env['TULLE_FAULTS']);
-  const server = await startForeignServer(t, said(portOf(web), 'one'));
+  const server = await startForeignServer(t, marked('one'));
   const generations = createGenerations(t, () => ({ clusters: [cluster('xds', server.port)] }), {
-    dynamic_resources: {
-      ads_config: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
-      lds_config: { ads: {}, resource_api_version: 'V3' },
-      cds_config: { ads: {}, resource_api_version: 'V3' },
-    },
+    dynamic_resources: adsResources('DELTA_GRPC'),
   });
   const proxy = generations.start('--concurrency', '2', '--drain-time-s', '1');
   await proxy.live();
@@ -170,12 +146,12 @@ test('every loop obeys what comes by ADS, the one that takes the place of a dead
     return [...new Set(all.map(({ text }) => text))].join(' ');
   };
   assert.equal(await answers(), 'one');
-  server.say(said(portOf(web), 'two'));
+  server.say(marked('two'));
   await eventually(proxy.log, async () => (await answers()) === 'two' || undefined);
   await generations.admin('/crash_loop?loop=1', 'POST');
   await eventually(proxy.log, () => (proxy.log().match(/listener started listener=front/g)?.length === 3 ? true : undefined));
   assert.equal(await answers(), 'two');
-  server.say(said(portOf(web), 'three'));
+  server.say(marked('three'));
   await eventually(proxy.log, async () => (await answers()) === 'three' || undefined);
 
   // a successor asks for everything anew, and takes over when it has come
@@ -185,6 +161,6 @@ test('every loop obeys what comes by ADS, the one that takes the place of a dead
   assert.deepEqual((await load).failures, []);
   assert.equal(await proxy.ended, 0);
   assert.equal(await answers(), 'three');
-  server.say(said(portOf(web), 'four'));
+  server.say(marked('four'));
   await eventually(successor.log, async () => (await answers()) === 'four' || undefined);
 });
