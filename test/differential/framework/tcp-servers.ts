@@ -52,8 +52,6 @@ const KINDS = {
   second: whole(() => 'second'),
 } as const satisfies Record<string, Serve>;
 
-export type TcpServer = keyof typeof KINDS;
-
 /** Starts all of them. */
 export async function startTcpServers(): Promise<Servers> {
   const sockets = new Set<net.Socket>();
