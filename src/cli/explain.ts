@@ -55,12 +55,12 @@ async function print(folder: string | undefined, options: Options): Promise<void
 /** Explains one request, over a folder of YAML or the mesh that runs. */
 export async function run(args: readonly string[]): Promise<void> {
   const command = newCommand('explain', 'Says what would become of a request: each decision on its way, and where that was written.', [
-    ['tulle explain mesh/ --from shop/frontend --to http://reviews:9081/', 'over a folder; nothing needs to run'],
-    ['tulle explain --from frontend --to http://reviews:9081/', 'in the mesh that runs'],
-    ['... --to http://payments:9090/charge --method POST -H x-canary:true', 'another method, with a header'],
+    ['tulle explain mesh --from web --to http://reviews:9081', 'over a folder; nothing needs to run'],
+    ['tulle explain --from shop/web --to http://reviews:9081', 'in the mesh that runs'],
+    ['... --to http://pay:9090/charge --method POST -H x-a:b', 'another method, with a header'],
     ['... --to tcp://orders-db:5432', 'a connection of bytes'],
-    ['tulle explain mesh/ --to http://shop.example:8080/', 'through a gateway'],
-    ['tulle explain mesh/ --from outside --to http://payments:9090/', 'by somebody without a proxy'],
+    ['tulle explain mesh --to http://shop.example:8080/', 'through a gateway'],
+    ['tulle explain mesh --from outside --to http://pay:9090', 'by somebody without a proxy'],
   ])
     .addArgument(new Argument('[folder]', 'a folder of YAML to explain by, in place of a running mesh'))
     .addOption(new Option('--from <workload>', 'who calls: namespace/name, or outside; without it the request comes through a gateway'))
