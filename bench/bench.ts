@@ -59,9 +59,10 @@ function chooseScenarios(): Scenario[] {
   return defaultScenarios();
 }
 
-function describe({ peer, scenario, round, figures, othersPercent }: Sample): string {
+function describe({ peer, scenario, round, figures, othersPercent }: Sample, tookMs: number): string {
   const shown = Object.entries(figures).map(([name, value]) => `${name} ${value.toFixed(1)}`);
-  return `${scenario} ${peer} round ${round} (others use ${othersPercent.toFixed(0)} %): ${shown.join(', ')}`;
+  const run = `${scenario} ${peer} round ${round}, ${(tookMs / 1000).toFixed(0)} s (others use ${othersPercent.toFixed(0)} %)`;
+  return `${run}: ${shown.join(', ')}`;
 }
 
 async function sample(
@@ -70,12 +71,13 @@ async function sample(
   round: number,
   run: () => Promise<Sample['figures'] | undefined>,
 ): Promise<Sample[]> {
+  const startMs = performance.now();
   const [load = NaN] = os.loadavg();
   const othersPercent = await busyPercent(500);
   const figures = await run();
   if (figures === undefined) return [];
   const taken = { scenario: scenario.name, peer, round, load, othersPercent, figures };
-  console.log(describe(taken));
+  console.log(describe(taken, performance.now() - startMs));
   return [taken];
 }
 

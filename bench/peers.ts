@@ -33,6 +33,8 @@ const workersOf = ({ concurrency = 1 }: Place): readonly [string, string] => ['-
 
 export interface Peer {
   readonly name: string;
+  /** Compiles while it runs, and needs load for that before it is measured. */
+  readonly hasJit: boolean;
   /** What it is that runs, or why it cannot and which command mends that. */
   available(): { readonly version: string } | { readonly missing: string };
   /** Undefined: the scenario is not the peer's. */
@@ -85,6 +87,7 @@ function onPath(command: string, ...versionArgs: string[]): { version: string } 
 
 const tulle: Peer = {
   name: 'tulle',
+  hasJit: true,
   available: () => (isBuilt() ? { version: `node ${process.version}` } : { missing: 'npm run build' }),
   launch: (place) => ({
     command: installedLayout(place.folder),
@@ -95,6 +98,7 @@ const tulle: Peer = {
 
 const envoy: Peer = {
   name: 'envoy',
+  hasJit: false,
   available() {
     const binary = findEnvoy();
     return binary === undefined ? { missing: INSTALL } : { version: binary };
@@ -112,6 +116,7 @@ const isPlain = ({ load, between }: Scenario): boolean => load === 'requests' &&
 
 const nginx: Peer = {
   name: 'nginx',
+  hasJit: false,
   available: () => onPath('nginx', '-v'),
   launch(place) {
     if (!isPlain(place.scenario) || place.scenario.ends === 'tcp') return undefined;
@@ -123,6 +128,7 @@ const nginx: Peer = {
 
 const haproxy: Peer = {
   name: 'haproxy',
+  hasJit: false,
   available: () => onPath('haproxy', '-v'),
   launch(place) {
     if (!isPlain(place.scenario)) return undefined;

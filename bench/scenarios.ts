@@ -53,7 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...TLS_PAIR, name: 'tls-pair-full', title: 'TLS pair, a full handshake each', tls: { isResuming: false } },
   { ...TLS_PAIR, name: 'tls-pair-hybrid', title: 'the same, X25519MLKEM768', tls: { isResuming: false, groups: HYBRID } },
   { ...TLS_PAIR, name: 'tls-pair-resumed', title: 'TLS pair, a resumed handshake each' },
-  { ...REQUESTS, name: 'workers', title: 'two workers, HTTP/1.1', load: 'workers' },
+  { ...REQUESTS, name: 'workers', title: 'two workers, HTTP/1.1', load: 'workers', isOnce: true },
   { ...REQUESTS, name: 'idle', group: 'idle', title: '10,000 idle connections', load: 'idle', isOnce: true },
   { ...REQUESTS, name: 'idle-tls', group: 'idle', title: '10,000 idle connections, mTLS', load: 'idle', isSecured: true, isOnce: true },
   { ...REQUESTS, name: 'start', title: 'start to first answer', load: 'start' },
