@@ -14,7 +14,7 @@ function counted(count: number, word: string): string {
 }
 
 /** What all of it comes to, in one line. */
-export function summaryOf(findings: readonly Finding[], files: number): string {
+function summaryOf(findings: readonly Finding[], files: number): string {
   if (findings.length === 0) return `nothing found in ${counted(files, 'file')}`;
   const count = (severity: Severity): number => findings.filter((finding) => finding.severity === severity).length;
   return `${counted(count('error'), 'error')}, ${counted(count('warning'), 'warning')}, ${counted(count('info'), 'note')} in ${counted(files, 'file')}`;

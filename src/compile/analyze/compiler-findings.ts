@@ -18,6 +18,7 @@ const AS_ISTIO: Readonly<Record<string, AnalysisCode>> = {
   TUL111: 'IST0177',
   TUL113: 'IST0101',
   TUL114: 'IST0101',
+  TUL116: 'IST0101',
 };
 
 /** What is wrong with a document by itself; what is wrong with its kind stays as it is. */

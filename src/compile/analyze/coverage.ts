@@ -13,7 +13,7 @@ export function fullMatches(pattern: string, text: string): boolean {
 }
 
 function isAnything(pattern: string): boolean {
-  return pattern === '.*' || pattern === '(.*)' || pattern === '.+';
+  return pattern === '.*' || pattern === '(.*)';
 }
 
 /** True where every value that `narrow` takes is taken by `wide`. */
@@ -36,14 +36,21 @@ function lowered(match: StringMatch): StringMatch {
 /** Paths always begin with a slash. */
 function takesEveryPath({ uri }: HttpMatch): boolean {
   if (uri === undefined || uri.kind === 'present') return true;
-  return uri.kind === 'regex' ? isAnything(uri.value) || uri.value === '/.*' : uri.kind === 'prefix' && uri.value === '/';
+  return uri.kind === 'regex'
+    ? isAnything(uri.value) || uri.value === '.+' || uri.value === '/.*'
+    : uri.kind === 'prefix' && uri.value === '/';
+}
+
+/** Case of a path counts for expressions whatever `ignoreUriCase` says. */
+function ignoresCase({ uri, ignoreUriCase }: HttpMatch): boolean {
+  return ignoreUriCase && uri?.kind !== 'regex';
 }
 
 function coversPath(wide: HttpMatch, narrow: HttpMatch): boolean {
   if (takesEveryPath(wide) || wide.uri === undefined) return true;
   if (narrow.uri === undefined) return false;
-  if (wide.ignoreUriCase) return coversText(lowered(wide.uri), lowered(narrow.uri));
-  return !narrow.ignoreUriCase && coversText(wide.uri, narrow.uri);
+  if (ignoresCase(wide)) return coversText(lowered(wide.uri), lowered(narrow.uri));
+  return !ignoresCase(narrow) && coversText(wide.uri, narrow.uri);
 }
 
 function coversOptional(wide: StringMatch | undefined, narrow: StringMatch | undefined): boolean {

@@ -16,7 +16,7 @@ export interface Impossible {
 }
 
 /** True where a value of a policy (`prefix*`, `*suffix`, `*`, exact) takes `text`. */
-export function takes(value: string, text: string): boolean {
+function takes(value: string, text: string): boolean {
   if (value === '*') return true;
   if (value.startsWith('*')) return text.endsWith(value.slice(1));
   return value.endsWith('*') ? text.startsWith(value.slice(0, -1)) : text === value;

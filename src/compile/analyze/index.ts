@@ -1,6 +1,7 @@
 /** Every analyser. A new one is a file in checks/ and a line here; its codes stand in codes.ts. */
 import { apiVersions } from './checks/api-versions.ts';
 import { applicationUsers } from './checks/application-users.ts';
+import { clientCredentials } from './checks/client-credentials.ts';
 import { destinationHosts } from './checks/destination-hosts.ts';
 import { destinationPorts } from './checks/destination-ports.ts';
 import { envoyFilters } from './checks/envoy-filters.ts';
@@ -36,6 +37,7 @@ import type { Check } from './finding.ts';
 export const checks: readonly Check[] = [
   apiVersions,
   applicationUsers,
+  clientCredentials,
   destinationHosts,
   destinationPorts,
   envoyFilters,

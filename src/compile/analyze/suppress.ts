@@ -6,7 +6,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { Documents } from './document.ts';
 import { type Finding, namesOf } from './finding.ts';
 
-export const SUPPRESS_ANNOTATIONS = ['galley.istio.io/analyze-suppress', 'tulle.dev/analyze-suppress'] as const;
+const SUPPRESS_ANNOTATIONS = ['galley.istio.io/analyze-suppress', 'tulle.dev/analyze-suppress'] as const;
 
 /** Codes and resources, in which `*` stands for any text. */
 export interface Suppression {

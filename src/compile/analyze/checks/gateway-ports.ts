@@ -14,8 +14,10 @@ export const gatewayPorts: Check = {
       const services = world.mesh.services.filter(({ endpoints }) => endpoints.some(({ address }) => addresses.includes(address)));
       if (services.length === 0) continue;
       const numbers = new Set(services.flatMap(({ ports }) => ports.map(({ number }) => number)));
+      // a Gateway may name the port that the Service leads to
+      const targets = new Set(services.flatMap(({ endpoints }) => endpoints.flatMap(({ ports }) => Object.values(ports))));
       for (const { port, origin } of servers) {
-        if (numbers.has(port.number)) continue;
+        if (numbers.has(port.number) || targets.has(port.number)) continue;
         const names = services.map(({ namespace, name }) => `${namespace}/${name}`).join(', ');
         say(
           'IST0162',

@@ -74,6 +74,17 @@ const CASES: readonly Case[] = [
     good: join(WEB, secret('cert', PAIR), gateway('edge', https('cert', 'a.example.com'))),
   },
   {
+    code: 'IST0101',
+    name: "a client's certificate that is nowhere",
+    bad: resource('DestinationRule', 'out', '{ host: out.example.com, trafficPolicy: { tls: { mode: MUTUAL, credentialName: client } } }'),
+    at: 'credentialName: client',
+    says: /no Secret "client" in any namespace/,
+    good: join(
+      secret('client', PAIR),
+      resource('DestinationRule', 'out', '{ host: out.example.com, trafficPolicy: { tls: { mode: MUTUAL, credentialName: client } } }'),
+    ),
+  },
+  {
     code: 'IST0161',
     name: 'a CA that is missing for MUTUAL',
     bad: join(WEB, secret('cert', PAIR), gateway('edge', https('cert', 'a.example.com').replace('SIMPLE', 'MUTUAL'))),

@@ -4,7 +4,7 @@ import type { Check } from '../finding.ts';
 import { httpRules } from '../routes.ts';
 
 /** How many attempts of a rule fit into its timeout where each takes its whole time; undefined where all do. */
-export function attemptsThatFit({ timeoutMs, retries }: HttpRule): { readonly fit: number; readonly wanted: number } | undefined {
+function attemptsThatFit({ timeoutMs, retries }: HttpRule): { readonly fit: number; readonly wanted: number } | undefined {
   if (timeoutMs === undefined || timeoutMs === 0 || retries === undefined || retries.attempts === 0) return undefined;
   const perTryMs = retries.perTryTimeoutMs;
   if (perTryMs === undefined || perTryMs === 0) return undefined;

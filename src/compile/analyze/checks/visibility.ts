@@ -6,10 +6,20 @@ import type { Check } from '../finding.ts';
 import { destinationsOf, virtualServices } from '../routes.ts';
 import type { World } from '../world.ts';
 
+/** True where `viewer` can call a host of the route; of hosts that no service has nothing is known. */
+function calls(viewer: string, set: RouteSet, world: World): boolean {
+  return set.hosts.some((host) => {
+    const services = world.servicesOf(host);
+    return services.length === 0 || services.some((service) => isExported(service.exportTo, service.namespace, viewer));
+  });
+}
+
 /** Namespaces whose proxies follow the rules. */
 function followers(set: RouteSet, world: World): readonly string[] {
-  const inMesh = set.gateways.includes('mesh') ? [...world.namespaces].filter((name) => isExported(set.exportTo, set.namespace, name)) : [];
-  return [...new Set([...inMesh, ...gatewayNamespaces(set, world)])];
+  const viewers = set.gateways.includes('mesh')
+    ? [...world.namespaces].filter((name) => isExported(set.exportTo, set.namespace, name) && calls(name, set, world))
+    : [];
+  return [...new Set([...viewers, ...gatewayNamespaces(set, world)])];
 }
 
 function gatewayNamespaces(set: RouteSet, { mesh, targets }: World): readonly string[] {
