@@ -45,6 +45,7 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'check', summary: 'say whether everything is healthy, and what to do where it is not', load: () => import('./check.ts') },
   { name: 'status', summary: 'list proxies: connected, in sync, refused configuration', load: () => import('./status.ts') },
   { name: 'explain', summary: 'say what would become of a request, and why', load: () => import('./explain.ts') },
+  { name: 'plan', summary: 'say what an edit would change, before it is applied', load: () => import('./plan.ts') },
   { name: 'get', summary: 'list services, routes, policies or workloads', load: () => import('./get.ts') },
   { name: 'token', summary: 'create a token by which a proxy proves its identity', load: () => import('./token.ts') },
   { name: 'demo', summary: 'bring up the example shop and check what a mesh promises on it', load: loadDemo },

@@ -3,6 +3,10 @@
  * answer, the cluster of the client's access log and the policy of the server's are those that it named.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { loadRe2 } from '../../src/core/re2.ts';
@@ -12,7 +16,7 @@ import { type Explanation, outcomes } from '../../src/cli/explain/explanation.ts
 import { runningWorld } from '../../src/cli/explain/running-world.ts';
 import type { World } from '../../src/cli/explain/world.ts';
 import { stateDirAt } from '../../src/cli/state-dir.ts';
-import { TestMesh } from './harness.ts';
+import { root, TestMesh } from './harness.ts';
 import { fetchThrough } from './through-proxy.ts';
 
 await loadRe2();
@@ -183,8 +187,8 @@ interface Compared {
 /** Explains, sends, and holds the answer to what was said. */
 async function compareAnswer(mesh: TestMesh, world: World, sent: Sent, number: number): Promise<Compared> {
   // a parameter of its own finds its lines in the logs
-  const path = `${sent.path}${sent.path.includes('?') ? '&' : '?'}n=${number}_`;
-  const url = `http://${sent.host}:8080${path}`;
+  const target = `${sent.path}${sent.path.includes('?') ? '&' : '?'}n=${number}_`;
+  const url = `http://${sent.host}:8080${target}`;
   const headers = sent.headers.map(readHeader);
   const from = { namespace: 'shop', name: sent.from };
   const explained = await explain(world, { from, via: undefined, to: readTarget(url), method: sent.method, headers });
@@ -237,4 +241,21 @@ test('what explain says of requests is what a mesh does with them', async (t) =>
   });
   const logs = new Map(['client', 'stranger', 'vault'].map((name) => [name, linesOf(mesh, `${name}-0`)]));
   for (const each of compared) compareLogs(each, logs);
+
+  await t.test('plan compares a folder with it', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'tulle-plan-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    cpSync(mesh.folder, folder, { recursive: true });
+    const requests = '{"from":"client","to":"http://vault:8080/"}\n';
+    const plan = (): string => {
+      const args = [path.join(root, 'bin/tulle.js'), 'plan', folder, '--state-dir', mesh.stateDir, '--requests', '-'];
+      return execFileSync(process.execPath, args, { encoding: 'utf8', input: requests });
+    };
+    assert.equal(plan(), 'nothing would change\n');
+    writeFileSync(path.join(folder, 'mesh.yaml'), `# a line more\n${MESH.replace('methods: [GET]', 'methods: [PUT]')}`);
+    assert.match(
+      plan(),
+      /^1 resource\n {2}~ AuthorizationPolicy shop\/vault-client {2}\[mesh.yaml:\d+\]\n\n1 proxy would get .*\n {2}shop\/vault: listeners ~\S+\n\n1 of 1 request .*\n.*\n {6}403 /,
+    );
+  });
 });

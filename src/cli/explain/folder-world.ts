@@ -81,22 +81,40 @@ function place(workload: Workload, instance: string, address: string): Member {
   return { namespace, workload: name, proxy, instance: registered && { ...registered, isReady: true } };
 }
 
-/** Every copy of every workload; of one without replicas one that serves nothing. */
-function placeAll(workloads: readonly Workload[]): Member[] {
+/** Gives out addresses: to who had one before the same, to others the next. */
+function addressBook(former: World | undefined): (namespace: string, id: string) => string {
+  const known = new Map(
+    former?.members.flatMap(({ instance }) => (instance === undefined ? [] : [[`${instance.namespace}/${instance.id}`, instance.address]])),
+  );
+  const taken = new Set(known.values());
   let number = 0;
+  return (namespace, id) => {
+    const own = known.get(`${namespace}/${id}`);
+    if (own !== undefined) return own;
+    while (taken.has(addressOf(number))) number++;
+    return addressOf(number++);
+  };
+}
+
+/** Every copy of every workload; of one without replicas one that serves nothing. */
+function placeAll(workloads: readonly Workload[], former: World | undefined): Member[] {
+  const book = addressBook(former);
   return workloads.flatMap((workload) => {
     const count = workload.replicas;
-    const members = Array.from({ length: Math.max(1, count) }, (_, i) => place(workload, `${workload.name}-${i}`, addressOf(number++)));
+    const members = Array.from({ length: Math.max(1, count) }, (_, i) => {
+      const id = `${workload.name}-${i}`;
+      return place(workload, id, book(workload.namespace, id));
+    });
     return count > 0 ? members : members.map((member) => ({ ...member, instance: undefined }));
   });
 }
 
-/** The mesh of YAML texts by file. */
-export function worldOf(texts: ReadonlyMap<string, string>): FolderWorld {
+/** The mesh of YAML texts by file. What it has in common with `former` keeps its addresses. */
+export function worldOf(texts: ReadonlyMap<string, string>, former?: World): FolderWorld {
   const parsed = [...texts].map(([file, text]) => parseDocuments(file, text));
   const resources = parsed.flatMap((each) => each.resources);
-  const members = placeAll(buildMesh(resources, []).mesh.workloads);
+  const members = placeAll(buildMesh(resources, []).mesh.workloads, former);
   const instances = members.flatMap(({ instance }) => (instance === undefined ? [] : [instance]));
-  const built = buildMesh(resources, instances);
+  const built = buildMesh(resources, instances, former?.mesh);
   return { mesh: built.mesh, members, diagnostics: [...parsed.flatMap((each) => each.diagnostics), ...built.diagnostics] };
 }

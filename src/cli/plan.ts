@@ -1,0 +1,99 @@
+/** `tulle plan`: what an edit would change, before it is applied. */
+import { readFileSync } from 'node:fs';
+import { Argument, Option } from 'commander';
+import { buildMesh } from '../compile/dialects/build-mesh.ts';
+import { parseDocuments } from '../compile/dialects/load.ts';
+import { messageOf } from '../core/errors.ts';
+import { loadRe2 } from '../core/re2.ts';
+import { callControl } from './admin-client.ts';
+import { newCommand, runCommand, stateDirOption } from './command.ts';
+import { CliError } from './errors.ts';
+import { readFolder, worldOf } from './explain/folder-world.ts';
+import { runningWorld } from './explain/running-world.ts';
+import type { World } from './explain/world.ts';
+import { isObject } from './json.ts';
+import { touchedProxies } from './plan/proxy-changes.ts';
+import { readRequests, requestChanges } from './plan/request-changes.ts';
+import { type Plan, renderPlan } from './plan/render.ts';
+import { resourceChanges, type Texts } from './plan/resource-changes.ts';
+import { textsAt } from './plan/revision.ts';
+import { findStateDir, type StateDir } from './state-dir.ts';
+
+interface Options {
+  readonly against?: string;
+  readonly revision?: string;
+  readonly requests?: string;
+  readonly stateDir?: string;
+  readonly output: 'text' | 'json';
+}
+
+/** What is compared: the texts of both sides, and the worlds that they make. */
+interface Sides {
+  readonly texts: readonly [before: Texts, after: Texts];
+  readonly worlds: readonly [before: World, after: World];
+}
+
+async function runningTexts(state: StateDir): Promise<Texts> {
+  const answer = await callControl(state, '/api/sources');
+  const files = isObject(answer) && isObject(answer['files']) ? answer['files'] : {};
+  return new Map(Object.entries(files).flatMap(([file, text]) => (typeof text === 'string' ? [[file, text]] : [])));
+}
+
+/** The running mesh with other resources: whoever runs goes on running. */
+function edited(running: World, texts: Texts): World {
+  const resources = [...texts].flatMap(([file, text]) => parseDocuments(file, text).resources);
+  return { ...running, mesh: buildMesh(resources, running.mesh.instances, running.mesh).mesh };
+}
+
+async function sidesOf(folder: string, { against, revision, stateDir }: Options): Promise<Sides> {
+  const after = await readFolder(folder);
+  if (against !== undefined && revision !== undefined) throw new CliError('--against and --revision exclude each other');
+  if (against === undefined && revision === undefined) {
+    const state = findStateDir(stateDir);
+    const running = await runningWorld(state);
+    return { texts: [await runningTexts(state), after], worlds: [running, edited(running, after)] };
+  }
+  const before = revision === undefined ? await readFolder(against ?? folder) : textsAt(against ?? folder, revision);
+  const former = worldOf(before);
+  return { texts: [before, after], worlds: [former, worldOf(after, former)] };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (cause) {
+    throw new CliError(`${file} cannot be read: ${messageOf(cause)}`, '', { cause });
+  }
+}
+
+async function print(folder: string, options: Options): Promise<void> {
+  const requests = options.requests === undefined ? [] : readRequests(readText(options.requests));
+  await loadRe2();
+  const { texts, worlds } = await sidesOf(folder, options);
+  for (const { severity, file, line, message } of [...texts[1]].flatMap(([name, text]) => parseDocuments(name, text).diagnostics))
+    if (severity === 'error') process.stderr.write(`tulle: ${file}:${line}: ${message}; this resource is left out\n`);
+  const plan: Plan = {
+    resources: resourceChanges(...texts),
+    proxies: touchedProxies(...worlds),
+    asked: requests.length,
+    requests: await requestChanges(...worlds, requests),
+  };
+  process.stdout.write(options.output === 'json' ? `${JSON.stringify(plan, undefined, 2)}\n` : renderPlan(plan));
+}
+
+/** Compares a folder with the mesh that runs, another folder, or a git revision of itself. */
+export async function run(args: readonly string[]): Promise<void> {
+  const command = newCommand('plan', 'Says what applying a folder would change: resources, proxies, and what becomes of requests.', [
+    ['tulle plan mesh', 'against the mesh that runs'],
+    ['tulle plan mesh --revision HEAD', 'against what is committed'],
+    ['tulle plan new --against old --requests sample.jsonl', 'between two folders, for a file of requests'],
+  ])
+    .addArgument(new Argument('<folder>', 'the folder of YAML that is to be applied'))
+    .addOption(new Option('--against <folder>', 'compare with this folder, in place of the mesh that runs'))
+    .addOption(new Option('--revision <rev>', 'compare with this git revision of the folder'))
+    .addOption(new Option('--requests <file>', 'requests to explain on both sides, one JSON object a line; - is the input'))
+    .addOption(stateDirOption())
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .action(print);
+  await runCommand(command, args);
+}
