@@ -8,6 +8,9 @@
  *   3000.
  * - What requests leave behind is short-lived: the young generation stays as small as it began, at 2 MiB where
  *   who starts the process says `PROXY_FLAGS`, instead of growing to 16 MiB.
+ * - Where most objects that a line of code makes outlive a collection, V8 would from then on make them in the old
+ *   generation. A request's objects do under load, and die soon after: until the next full collection they would keep
+ *   alive all that they point to (docs/performance.md, "Flags of V8").
  * - What the start itself leaves behind is collected a second after it is over, in the one way that gives pages back at
  *   once: 8 of 83 MiB, for 10 to 30 ms. Not before: the first requests would wait for it.
  * - Node's own modules are loaded before any flag is set: V8 takes them ready compiled from Node's binary only as long
@@ -30,7 +33,12 @@ export const PROXY_ENV = { MALLOC_ARENA_MAX: '1' } as const;
 /** The last moment at which the compilers come back, whether the proxy serves or not, in milliseconds. */
 const LEAN_MS_MAX = 10_000;
 
-const FOR_LIFE = ['--semi-space-growth-factor=1', '--no-maglev', '--invocation-count-for-turbofan=1000'] as const;
+const FOR_LIFE = [
+  '--semi-space-growth-factor=1',
+  '--no-maglev',
+  '--invocation-count-for-turbofan=1000',
+  '--no-allocation-site-pretenuring',
+] as const;
 const WHILE_STARTING = ['--no-opt'] as const;
 const ONCE_STARTED = ['--opt'] as const;
 
