@@ -15,6 +15,7 @@ import { diagnosticCodes } from '../src/compile/schema/codes.ts';
 import { formatAllows } from '../src/compile/schema/formats.ts';
 import type { Field, FieldRule, Fields, ObjectSchema, Schema, UnsupportedField } from '../src/compile/schema/schema.ts';
 import { fieldTable } from '../src/proxy/config/supported.ts';
+import { DIFFERENCES as ISTIO_DIFFERENCES, type IstioDifference } from '../test/conformance/istio/differences.ts';
 import { type Difference, DIFFERENCES } from '../test/differential/differences.ts';
 import { root } from './run.ts';
 
@@ -237,6 +238,17 @@ function differencesPage(): string {
   );
 }
 
+/** Where the control plane sends otherwise than istiod, on purpose. */
+function istioDifferencesPage(): string {
+  const all: readonly IstioDifference[] = Object.values(ISTIO_DIFFERENCES).toSorted((a, b) => (a.area < b.area ? -1 : 1));
+  const rows = all.map(({ area, istio, tulle, why }) => [area, istio, tulle, why]);
+  return page(
+    'Differences from Istio',
+    'From the same YAML, a proxy gets from Tulle what it would get from istiod (1.31): `test/conformance/istio/` has the rules of merging, precedence and defaults as cases with the answers of istiod. These are the differences that are known; each has a case that shows it. What is refused by name stands in [the list of fields](reference/resources.md).',
+    [table(['area', 'Istio', 'Tulle', 'why'], rows)],
+  );
+}
+
 /** What a command says of itself. */
 async function helpOf(words: readonly string[]): Promise<string> {
   const args = [path.join(root, 'src/cli/main.ts'), ...words, '--help'];
@@ -275,6 +287,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['analysis.md', analysisPage()],
     ['cli.md', await cliPage()],
     ['../differences-from-envoy.md', differencesPage()],
+    ['../differences-from-istio.md', istioDifferencesPage()],
   ]);
 }
 

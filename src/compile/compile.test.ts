@@ -122,7 +122,7 @@ describe('proxyNodeOf', () => {
       },
     };
     const id = 'sidecar~10.0.0.1~web-0.shop~shop.svc.cluster.local';
-    assert.deepEqual(proxyNodeOf(create(NodeSchema, { id, metadata, userAgentName: 'tulle' })), {
+    assert.deepEqual(proxyNodeOf(create(NodeSchema, { id, metadata, userAgentName: 'tulle', locality: { region: 'eu', zone: 'a' } })), {
       id,
       role: 'sidecar',
       namespace: 'shop',
@@ -130,6 +130,7 @@ describe('proxyNodeOf', () => {
       serviceAccount: 'web',
       workload: 'web',
       addresses: ['10.0.0.1', 'fd00::1'],
+      locality: 'eu/a',
       userAgent: 'tulle',
       interception: 'NONE',
       ports: [{ name: 'http', number: 8080, protocol: 'http', listen: 20080, appPort: 8080 }],

@@ -5,7 +5,7 @@
 import type { Mesh } from '../model/mesh.ts';
 import { isOpaque, type Service } from '../model/service.ts';
 import { endpointsOf } from './emit/endpoints.ts';
-import { effectivePolicy } from './emit/destination-policy.ts';
+import { effectivePolicy, portPolicy } from './emit/destination-policy.ts';
 import { explicitOutbound } from './emit/explicit.ts';
 import { gatewayOf, type Router } from './emit/gateway.ts';
 import { serverNamePolicies } from './emit/hbone-inbound.ts';
@@ -17,6 +17,7 @@ import { outboundClusters } from './emit/outbound-clusters.ts';
 import { outboundListeners } from './emit/outbound-listeners.ts';
 import { outboundRoutes } from './emit/outbound-routes.ts';
 import { hasIpv6Address, type ProxyNode } from './emit/proxy-node.ts';
+import { nearnessIn } from './emit/nearness.ts';
 import { nameTableOf } from './emit/name-table.ts';
 import { byName, type CompiledResource, resourceOf, type ResourceMap } from './emit/resource.ts';
 import { clientKey, type Scope, scopeOf } from './emit/scope.ts';
@@ -72,9 +73,11 @@ const endpointMap = memoised(
       const service = byKey.get(serviceKey(shape));
       if (service === undefined || service.resolution !== 'static') continue;
       for (const port of service.ports) {
-        for (const subset of [undefined, ...effectivePolicy(scope, shape).subsets]) {
+        const effective = effectivePolicy(scope, shape);
+        for (const subset of [undefined, ...effective.subsets]) {
+          const nearness = nearnessIn(scope, portPolicy(effective, subset, port.number));
           const originate = originateIn(scope, shape, port, subset);
-          resources.push(endpointsOf(service, port, subset, peerAuthentications, scope.settings, policies, originate));
+          resources.push(endpointsOf(service, port, subset, peerAuthentications, scope.settings, policies, originate, nearness));
         }
       }
     }

@@ -3,7 +3,7 @@ import type { RouteSet } from './route.ts';
 import type { TlsSecret } from './secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from './security.ts';
 import type { Service } from './service.ts';
-import type { DestinationPolicy } from './traffic-policy.ts';
+import type { DestinationPolicy, LocalityPreference } from './traffic-policy.ts';
 import type { Workload, WorkloadInstance } from './workload.ts';
 
 /** Mesh-wide settings with Istio's names and defaults. */
@@ -23,6 +23,8 @@ export interface MeshSettings {
   readonly accessLogFile: string;
   readonly accessLogEncoding: 'TEXT' | 'JSON';
   readonly accessLogFormat: string;
+  /** Where a DestinationRule does not say. */
+  readonly locality: LocalityPreference;
   /** Share of requests traced in percent. */
   readonly tracingSampling: number;
 }
@@ -40,6 +42,7 @@ export const defaultMeshSettings: MeshSettings = {
   accessLogFile: '',
   accessLogEncoding: 'TEXT',
   accessLogFormat: '',
+  locality: { isEnabled: true, distribute: [], failover: [], failoverPriority: [] },
   tracingSampling: 1,
 };
 

@@ -6,13 +6,53 @@ export type SimpleBalancer = 'LEAST_REQUEST' | 'ROUND_ROBIN' | 'RANDOM' | 'PASST
 export type HashKey =
   | { readonly kind: 'header'; readonly name: string }
   /** `ttlMs` undefined: only a cookie that the client sends counts; 0: a session cookie is made. */
-  | { readonly kind: 'cookie'; readonly name: string; readonly path: string; readonly ttlMs: number | undefined }
+  | {
+      readonly kind: 'cookie';
+      readonly name: string;
+      readonly path: string;
+      readonly ttlMs: number | undefined;
+      readonly attributes: readonly (readonly [name: string, value: string])[];
+    }
   | { readonly kind: 'source-ip' }
   | { readonly kind: 'query'; readonly name: string };
 
-export type LoadBalancer =
-  | { readonly kind: 'simple'; readonly policy: SimpleBalancer; readonly warmupMs: number | undefined }
-  | { readonly kind: 'consistent-hash'; readonly key: HashKey; readonly algorithm: 'ring-hash' | 'maglev'; readonly size: number };
+/** How new endpoints come to their share. */
+export interface Warmup {
+  readonly durationMs: number;
+  /** Share of an endpoint's weight that it begins with, in percent. */
+  readonly minimumPercent: number;
+  /** 1 grows evenly, more grows faster at first. */
+  readonly aggression: number;
+}
+
+/** Which endpoints are preferred by where, or what, they are; at most one of the lists is not empty. */
+export interface LocalityPreference {
+  readonly isEnabled: boolean;
+  /** Shares of localities for clients of `from`; both may end in `*`. */
+  readonly distribute: readonly { readonly from: string; readonly to: readonly (readonly [locality: string, share: number])[] }[];
+  /** The region that takes over for another. */
+  readonly failover: readonly { readonly from: string; readonly to: string }[];
+  /** Labels that nearer endpoints share with the client, `key` or `key=value`, the weightiest first. */
+  readonly failoverPriority: readonly string[];
+}
+
+interface AnyLoadBalancer {
+  /** Undefined: the mesh's. */
+  readonly locality: LocalityPreference | undefined;
+}
+
+export type LoadBalancer = AnyLoadBalancer &
+  (
+    | { readonly kind: 'simple'; readonly policy: SimpleBalancer; readonly warmup: Warmup | undefined }
+    | { readonly kind: 'consistent-hash'; readonly key: HashKey; readonly algorithm: 'ring-hash' | 'maglev'; readonly size: number }
+  );
+
+/** TCP through an HTTP proxy, which is asked to connect to the target. */
+export interface Tunnel {
+  readonly method: 'CONNECT' | 'POST';
+  readonly host: string;
+  readonly port: number;
+}
 
 export interface ConnectionPool {
   readonly maxConnections: number | undefined;
@@ -63,6 +103,9 @@ export interface TrafficPolicy {
   readonly outlierDetection: OutlierDetection | undefined;
   readonly tls: ClientTls | undefined;
   readonly retryBudget: { readonly percent: number; readonly minRetryConcurrency: number } | undefined;
+  /** PROXY protocol header that goes before everything else. */
+  readonly proxyProtocol?: 'V1' | 'V2' | undefined;
+  readonly tunnel?: Tunnel | undefined;
   /** By service port number; blocks not given there take the mesh's defaults, not the policy's. */
   readonly ports: ReadonlyMap<number, TrafficPolicy>;
   readonly origin: Provenance;

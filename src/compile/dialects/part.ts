@@ -58,6 +58,12 @@ export interface SplitPart {
   readonly groups: readonly { readonly name: string; readonly origin: Provenance }[];
 }
 
+/** A route set of which some rules, by place, are a delegate's; or, without hosts, a delegate. */
+export interface DelegatingPart {
+  readonly route: RouteSet;
+  readonly delegates: ReadonlyMap<number, { readonly namespace: string; readonly name: string; readonly origin: Provenance }>;
+}
+
 export type Part =
   | { readonly kind: 'settings'; readonly value: MeshSettings }
   | { readonly kind: 'namespace'; readonly value: Namespace }
@@ -66,6 +72,7 @@ export type Part =
   | { readonly kind: 'endpoints'; readonly value: EndpointsPart }
   | { readonly kind: 'workload'; readonly value: Workload }
   | { readonly kind: 'routes'; readonly value: RouteSet }
+  | { readonly kind: 'delegating-routes'; readonly value: DelegatingPart }
   | { readonly kind: 'split'; readonly value: SplitPart }
   | { readonly kind: 'match-group'; readonly value: MatchGroupPart }
   | { readonly kind: 'destination-policy'; readonly value: DestinationPolicy }

@@ -53,7 +53,7 @@ function rulesOf(policies: readonly AuthorizationPolicy[], action: RBAC_Action, 
 /** RBAC filters, for HTTP or for bytes, in the order in which they decide. */
 export function authorizationFilters(
   policies: readonly AuthorizationPolicy[],
-  site: Pick<RuleSite, 'isHttp' | 'isTunnelled' | 'listenPort'>,
+  site: Pick<RuleSite, 'isHttp' | 'isTunnelled' | 'listenPort' | 'trustDomain'>,
 ): Extension[] {
   return ACTIONS.flatMap(({ action, rbac, shadowPrefix }) => {
     const own = policies.filter((policy) => policy.action === action);

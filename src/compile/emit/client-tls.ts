@@ -59,7 +59,7 @@ function certificatesOf(
 /** The transport socket of SIMPLE and MUTUAL; `subjectAltNames` are the ServiceEntry's, which the rule's own beat. */
 export function clientTlsSocket(tls: ClientTls, subjectAltNames: readonly string[], alpnProtocols: readonly string[]): TransportSocket {
   const validation = validationOf(tls, tls.subjectAltNames.length > 0 ? tls.subjectAltNames : subjectAltNames);
-  const isBySds = tls.credentialName !== '' && tls.mode === 'MUTUAL' && tls.caCertificates === '';
+  const isBySds = tls.credentialName !== '' && tls.caCertificates === '' && (tls.mode === 'MUTUAL' || !tls.insecureSkipVerify);
   if (!isBySds && !tls.insecureSkipVerify) {
     validation.trustedCa = {
       $typeName: 'envoy.config.core.v3.DataSource',

@@ -1,7 +1,7 @@
 /** Blocks of a DestinationRule as fields of a cluster: balancing, circuit breakers, outlier detection, HTTP options. */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import type { ConnectionPool, LoadBalancer, OutlierDetection, SimpleBalancer } from '../../model/traffic-policy.ts';
+import type { ConnectionPool, LoadBalancer, OutlierDetection, SimpleBalancer, Warmup } from '../../model/traffic-policy.ts';
 import type { Protocol } from '../../model/service.ts';
 import { CircuitBreakers_ThresholdsSchema } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { type Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -43,12 +43,22 @@ const SIMPLE: Readonly<Record<SimpleBalancer, Cluster_LbPolicy>> = {
   PASSTHROUGH: Cluster_LbPolicy.CLUSTER_PROVIDED,
 };
 
+/** Localities get traffic by their weights where a rule says which are preferred. */
+function setLocality(cluster: Cluster, { locality }: LoadBalancer): void {
+  if (locality?.isEnabled !== true || cluster.commonLbConfig === undefined) return;
+  cluster.commonLbConfig.localityConfigSpecifier = {
+    case: 'localityWeightedLbConfig',
+    value: { $typeName: 'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig' },
+  };
+}
+
 /** Sets the balancing policy on `cluster`; PASSTHROUGH makes it ORIGINAL_DST. */
 export function setLoadBalancer(cluster: Cluster, balancer: LoadBalancer | undefined): void {
   if (cluster.clusterDiscoveryType.value === Cluster_DiscoveryType.ORIGINAL_DST) {
     cluster.lbPolicy = Cluster_LbPolicy.CLUSTER_PROVIDED;
     return;
   }
+  if (balancer !== undefined) setLocality(cluster, balancer);
   if (balancer?.kind === 'consistent-hash') {
     const size = BigInt(balancer.size);
     const isRing = balancer.algorithm === 'ring-hash';
@@ -61,21 +71,24 @@ export function setLoadBalancer(cluster: Cluster, balancer: LoadBalancer | undef
       : { case: 'maglevLbConfig', value: { $typeName: 'envoy.config.cluster.v3.Cluster.MaglevLbConfig', tableSize: size } };
     return;
   }
-  setSimpleBalancer(cluster, balancer?.policy ?? 'LEAST_REQUEST', balancer?.warmupMs);
+  setSimpleBalancer(cluster, balancer?.policy ?? 'LEAST_REQUEST', balancer?.warmup);
 }
 
-function setSimpleBalancer(cluster: Cluster, policy: SimpleBalancer, warmupMs: number | undefined): void {
+function setSimpleBalancer(cluster: Cluster, policy: SimpleBalancer, warmup: Warmup | undefined): void {
   cluster.lbPolicy = SIMPLE[policy];
   if (policy === 'PASSTHROUGH') {
     cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST };
     cluster.edsClusterConfig = undefined;
     cluster.loadAssignment = undefined;
   }
-  if (warmupMs === undefined) return;
+  if (warmup === undefined) return;
   const slowStartConfig = {
     $typeName: 'envoy.config.cluster.v3.Cluster.SlowStartConfig' as const,
-    slowStartWindow: duration(warmupMs),
-    minWeightPercent: { $typeName: 'envoy.type.v3.Percent' as const, value: 10 },
+    slowStartWindow: duration(warmup.durationMs),
+    minWeightPercent: { $typeName: 'envoy.type.v3.Percent' as const, value: warmup.minimumPercent },
+    ...(warmup.aggression !== 1 && {
+      aggression: { $typeName: 'envoy.config.core.v3.RuntimeDouble' as const, defaultValue: warmup.aggression, runtimeKey: '' },
+    }),
   };
   if (policy === 'LEAST_REQUEST') {
     cluster.lbConfig = {
@@ -153,11 +166,15 @@ function versionsOf(http: UpstreamHttp, http2ProtocolOptions: Http2Options): Ver
   };
 }
 
+/** Whether the server name of TLS is the request's authority, and whether the certificate is held to it. */
+export type AutoSni = 'none' | 'sent' | 'checked';
+
 /** HTTP options of a cluster, or undefined where Envoy's defaults (HTTP/1.1) are what is wanted. */
-export function httpOptionsOf(http: UpstreamHttp, pool: ConnectionPool | undefined, autoSni = false): Record<string, Any> {
-  const { httpIdleTimeoutMs: idleMs, maxRequestsPerConnection: maxRequests = 0, maxConnectionDurationMs } = pool ?? {};
+export function httpOptionsOf(http: UpstreamHttp, pool: ConnectionPool | undefined, autoSni: AutoSni = 'none'): Record<string, Any> {
+  const { maxRequestsPerConnection: maxRequests = 0, maxConnectionDurationMs } = pool ?? {};
+  const idleMs = pool?.httpIdleTimeoutMs ?? pool?.tcpIdleTimeoutMs;
   const hasCommon = idleMs !== undefined || maxRequests > 0 || maxConnectionDurationMs !== undefined;
-  if (http === 'opaque' || (http === 'http1' && !hasCommon && !autoSni)) return {};
+  if (http === 'opaque' || (http === 'http1' && !hasCommon && autoSni === 'none')) return {};
   const options = create(HttpProtocolOptionsSchema, {
     ...(hasCommon && {
       commonHttpProtocolOptions: {
@@ -166,7 +183,7 @@ export function httpOptionsOf(http: UpstreamHttp, pool: ConnectionPool | undefin
         ...(maxRequests > 0 && { maxRequestsPerConnection: maxRequests }),
       },
     }),
-    ...(autoSni && { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }),
+    ...(autoSni !== 'none' && { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: autoSni === 'checked' } }),
     upstreamProtocolOptions: versionsOf(http, http2OptionsOf(pool)),
   });
   return { [HTTP_OPTIONS]: anyPack(HttpProtocolOptionsSchema, options) };

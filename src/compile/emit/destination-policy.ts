@@ -13,7 +13,10 @@ export interface EffectivePolicy {
 }
 
 /** The blocks of a policy for one port, after inheritance. */
-export type PortPolicy = Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls' | 'retryBudget'>;
+export type PortPolicy = Pick<
+  TrafficPolicy,
+  'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls' | 'retryBudget' | 'proxyProtocol' | 'tunnel'
+>;
 
 const NONE: EffectivePolicy = { policy: undefined, subsets: [], origin: undefined };
 
@@ -84,12 +87,18 @@ export function portPolicy(effective: EffectivePolicy, subset: Subset | undefine
   const base = blocks(effective.policy, port);
   if (subset?.policy === undefined) return base;
   const own = blocks(subset.policy, port);
+  const whole = {
+    retryBudget: own.retryBudget ?? base.retryBudget,
+    proxyProtocol: own.proxyProtocol ?? base.proxyProtocol,
+    tunnel: own.tunnel ?? base.tunnel,
+  };
+  if (subset.policy.ports.has(port)) return { ...own, ...whole };
   return {
     loadBalancer: own.loadBalancer ?? base.loadBalancer,
     connectionPool: own.connectionPool ?? base.connectionPool,
     outlierDetection: own.outlierDetection ?? base.outlierDetection,
     tls: own.tls ?? base.tls,
-    retryBudget: own.retryBudget ?? base.retryBudget,
+    ...whole,
   };
 }
 
@@ -101,6 +110,8 @@ function blocks(policy: TrafficPolicy | undefined, port: number): PortPolicy {
     outlierDetection: chosen?.outlierDetection,
     tls: chosen?.tls,
     retryBudget: chosen?.retryBudget,
+    proxyProtocol: chosen?.proxyProtocol,
+    tunnel: chosen?.tunnel,
   };
 }
 

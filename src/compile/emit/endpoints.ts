@@ -19,6 +19,7 @@ import { policiesFor } from './authorization.ts';
 import { hostPort, internalAddress, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
 import { memoised } from './memo.ts';
 import { outboundCluster } from './names.ts';
+import { type Nearness, rankOf, sharesOf } from './nearness.ts';
 import { mtlsModeOf } from './peer-authentication.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 
@@ -86,36 +87,66 @@ function localityOf(locality: Locality) {
   return { region, zone, subZone };
 }
 
-/** Endpoints that carry `labels`, by locality, for one port; a locality weighs as much as its endpoints. */
+interface Group {
+  readonly locality: Locality;
+  readonly rank: number;
+  readonly endpoints: Endpoint[];
+}
+
+function weightOf({ endpoints }: Group): number {
+  return endpoints.reduce((sum, { weight }) => sum + weight, 0);
+}
+
+/** Groups in order, the weight of each, and its priority: those without a share are left out, and ranks have no gaps. */
+function weighted(groups: readonly Group[], nearness: Nearness | undefined) {
+  const own = new Map(groups.map((group) => [group.locality, weightOf(group)]));
+  const shares = sharesOf(nearness, own);
+  const ranks = [...new Set(groups.map(({ rank }) => rank))].toSorted((a, b) => a - b);
+  return groups
+    .map((group) => ({
+      ...group,
+      weight: shares === undefined ? weightOf(group) : (shares.get(group.locality) ?? 0),
+      priority: ranks.indexOf(group.rank),
+    }))
+    .filter(({ weight }) => weight > 0)
+    .toSorted((a, b) => (a.locality === b.locality ? a.priority - b.priority : a.locality < b.locality ? -1 : 1));
+}
+
+/**
+ * Endpoints that carry `labels`, by locality, for one port; a locality weighs as much as its endpoints, unless `nearness`
+ * says otherwise.
+ */
 export function localitiesOf(
   endpoints: readonly Endpoint[],
   port: ServicePort,
   labels: LabelSelector,
   reach: Reach,
+  nearness?: Nearness,
 ): LocalityLbEndpoints[] {
-  const localities = new Map<Locality, Endpoint[]>();
+  const groups = new Map<string, Group>();
   for (const endpoint of endpoints) {
     // Envoy's smallest weight is 1: what has none gets no traffic
     if (endpoint.weight === 0 || endpointPort(endpoint, port) === 0 || !selects(labels, endpoint.labels)) continue;
-    const group = localities.get(endpoint.locality);
-    if (group === undefined) localities.set(endpoint.locality, [endpoint]);
-    else group.push(endpoint);
+    const rank = rankOf(nearness, endpoint);
+    const key = `${rank} ${endpoint.locality}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { locality: endpoint.locality, rank, endpoints: [endpoint] });
+    else group.endpoints.push(endpoint);
   }
-  return [...localities]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([locality, group]) =>
-      create(LocalityLbEndpointsSchema, {
-        locality: localityOf(locality),
-        lbEndpoints: group.map((endpoint) => lbEndpoint(endpoint, port, reach)),
-        loadBalancingWeight: group.reduce((sum, { weight }) => sum + weight, 0),
-      }),
-    );
+  return weighted([...groups.values()], nearness).map(({ locality, endpoints: own, weight, priority }) =>
+    create(LocalityLbEndpointsSchema, {
+      locality: localityOf(locality),
+      lbEndpoints: own.map((endpoint) => lbEndpoint(endpoint, port, reach)),
+      loadBalancingWeight: weight,
+      priority,
+    }),
+  );
 }
 
 /**
  * The assignment of one port and subset (undefined: all endpoints). Endpoints whose PeerAuthentication is DISABLE
  * are called without mTLS. `originate` is where tunnels to the others begin; those that a policy of `serverNamePolicies`
- * is about take none.
+ * is about take none. `nearness` is what the client prefers.
  */
 export const endpointsOf = memoised(
   (
@@ -126,6 +157,7 @@ export const endpointsOf = memoised(
     settings: MeshSettings,
     serverNamePolicies: readonly AuthorizationPolicy[],
     originate: string | undefined,
+    nearness: Nearness | undefined,
   ): CompiledResource => {
     const foreign = service.endpoints.find(({ address: host }) => !isIp(host) && !host.startsWith('unix://'));
     if (foreign !== undefined) {
@@ -139,7 +171,7 @@ export const endpointsOf = memoised(
     const takesTunnels = ({ namespace, labels }: Endpoint) =>
       policiesFor(serverNamePolicies, settings.rootNamespace, { namespace, labels }).length === 0;
     const clusterName = outboundCluster(port.number, subset?.name ?? '', service.hostname);
-    const endpoints = localitiesOf(service.endpoints, port, subset?.labels ?? {}, { takesMtls, originate, takesTunnels });
+    const endpoints = localitiesOf(service.endpoints, port, subset?.labels ?? {}, { takesMtls, originate, takesTunnels }, nearness);
     return resourceOf(ClusterLoadAssignmentSchema, clusterName, create(ClusterLoadAssignmentSchema, { clusterName, endpoints }));
   },
 );

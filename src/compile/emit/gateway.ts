@@ -41,7 +41,7 @@ interface Site {
 function httpFilters({ scope, policies, router }: Site, routes: string, port: number) {
   const { settings, client } = scope;
   const listenPort = (number: number) => router.ports[number] ?? number;
-  const authorization = authorizationFilters(policies, { isHttp: true, listenPort });
+  const authorization = authorizationFilters(policies, { isHttp: true, listenPort, trustDomain: settings.trustDomain });
   return [
     httpConnectionManager({ settings, client, side: 'gateway', statPrefix: `outbound_${router.host}_${port}`, routes, authorization }),
   ];
@@ -54,9 +54,10 @@ function serverNames(bound: BoundServer): string[] {
 }
 
 /** Puts authorization before whatever a chain for bytes does. */
-function guarded({ policies, router }: Site, chain: FilterChain): FilterChain {
+function guarded({ scope, policies, router }: Site, chain: FilterChain): FilterChain {
+  const { trustDomain } = scope.settings;
   const listenPort = (number: number) => router.ports[number] ?? number;
-  const filters = authorizationFilters(policies, { isHttp: false, listenPort }).map((filter) => create(FilterSchema, filter));
+  const filters = authorizationFilters(policies, { isHttp: false, listenPort, trustDomain }).map((filter) => create(FilterSchema, filter));
   chain.filters.unshift(...filters);
   return chain;
 }

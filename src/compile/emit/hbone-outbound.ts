@@ -57,6 +57,8 @@ export function originateListener(
 ): string | undefined {
   if (client.userAgent !== 'tulle' || !isOpaque(port.protocol)) return undefined;
   if (service.resolution !== 'static' || (service.isHeadless && client.isIntercepted)) return undefined;
+  // a header that goes before everything else cannot go before a tunnel that connections share
+  if (policy.proxyProtocol !== undefined) return undefined;
   if (h2UpgradePolicy(policy.connectionPool, settings.h2UpgradePolicy) === 'DO_NOT_UPGRADE') return undefined;
   const isMutual = policy.tls === undefined ? takesAutoMtls(service, settings) : policy.tls.mode === 'ISTIO_MUTUAL';
   const identities = identitiesOf(service, policy);

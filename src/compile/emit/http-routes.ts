@@ -6,6 +6,7 @@ import { duration } from './any.ts';
 import { headerFields } from './header-operations.ts';
 import { istioConfigPath, metadataOf } from './provenance.ts';
 import { UNBUDGETED } from './retry-budget.ts';
+import { retryPolicyOf } from './retry-policy.ts';
 import { directResponse, forwardAction, redirectAction } from './route-action.ts';
 import { routeFilters } from './route-filters.ts';
 import { concerns, isCatchAll, matchAll, routeMatch, type RouteSite } from './route-match.ts';
@@ -23,7 +24,7 @@ function actionOf(scope: Scope, rule: HttpRule, site: HttpRouteSite): Route['act
     case 'forward':
       return { case: 'route', value: forwardAction(scope, rule, action.destinations, site.port) };
     case 'redirect':
-      return { case: 'redirect', value: redirectAction(action.redirect, site.isTls, origin.field) };
+      return { case: 'redirect', value: redirectAction(action.redirect, site, origin.field) };
     case 'direct-response':
       return { case: 'directResponse', value: directResponse(action.status, action.body) };
   }
@@ -91,7 +92,10 @@ export function defaultRoute(scope: Scope, service: ServiceShape, port: number):
 function defaultAction(scope: Scope, service: ServiceShape, port: number): RouteAction {
   const destination = { host: service.hostname, subset: undefined, port };
   const rule: HttpRule = { ...NO_RULE, origin: service.origin };
-  return forwardAction(scope, rule, [{ destination, weight: 1, headers: undefined, origin: service.origin }], port);
+  const action = forwardAction(scope, rule, [{ destination, weight: 1, headers: undefined, origin: service.origin }], port);
+  const retryPolicy = retryPolicyOf(undefined, false);
+  // as in Istio, where only a rule's retries go back to the host that a hash names
+  return retryPolicy === undefined ? action : { ...action, retryPolicy };
 }
 
 const NO_RULE: Omit<HttpRule, 'origin'> = {

@@ -7,7 +7,8 @@ import { isHttp } from '../../model/service.ts';
 import type { EffectiveMode } from './peer-authentication.ts';
 
 export interface ChainKind {
-  readonly transportProtocol: 'tls' | 'raw_buffer';
+  /** '' is either. */
+  readonly transportProtocol: 'tls' | 'raw_buffer' | '';
   readonly applicationProtocols: readonly string[];
   readonly speaks: 'http' | 'bytes';
   readonly endsMtls: boolean;
@@ -28,6 +29,11 @@ function plain(speaks: ChainKind['speaks'], applicationProtocols: readonly strin
   return { transportProtocol: 'raw_buffer', applicationProtocols, speaks, endsMtls: false };
 }
 
+/** Whatever comes, TLS of the application's own included. */
+function any(speaks: ChainKind['speaks']): ChainKind {
+  return { transportProtocol: '', applicationProtocols: [], speaks, endsMtls: false };
+}
+
 const FOREIGN_TLS: ChainKind = { transportProtocol: 'tls', applicationProtocols: [], speaks: 'bytes', endsMtls: false };
 
 /** Istio's table. PERMISSIVE on a port declared as HTTP has no chain for foreign TLS: it is reset. */
@@ -43,9 +49,9 @@ const CHAINS: Readonly<Record<EffectiveMode, Readonly<Record<PortKind, readonly 
     tcp: [mtls('bytes')],
   },
   DISABLE: {
-    auto: [plain('http', SNIFFED_HTTP), plain('bytes')],
-    http: [plain('http')],
-    tcp: [plain('bytes')],
+    auto: [plain('http', SNIFFED_HTTP), plain('bytes'), FOREIGN_TLS],
+    http: [any('http')],
+    tcp: [any('bytes')],
   },
 };
 

@@ -70,7 +70,12 @@ function inboundRoutes(cluster: string, port: InboundPort | undefined): RouteCon
 
 function filtersOf(site: InboundSite, kind: ChainKind, cluster: string, port: InboundPort | undefined): Filter[] {
   const { settings, client, policies, listenPort, isTunnelled = false } = site;
-  const authorization = authorizationFilters(policies, { isHttp: kind.speaks === 'http', isTunnelled, listenPort });
+  const authorization = authorizationFilters(policies, {
+    isHttp: kind.speaks === 'http',
+    isTunnelled,
+    listenPort,
+    trustDomain: settings.trustDomain,
+  });
   if (kind.speaks === 'http') {
     const statPrefix = port === undefined ? INBOUND_PASSTHROUGH : `inbound_0.0.0.0_${port.number}`;
     return [httpConnectionManager({ settings, client, side: 'server', statPrefix, routes: inboundRoutes(cluster, port), authorization })];
@@ -81,8 +86,8 @@ function filtersOf(site: InboundSite, kind: ChainKind, cluster: string, port: In
   ];
 }
 
-function chainName(kind: ChainKind, port: InboundPort | undefined): string {
-  if (port !== undefined) return `0.0.0.0_${port.number}`;
+function chainName(kind: ChainKind, number: number | undefined): string {
+  if (number !== undefined) return `0.0.0.0_${number}`;
   return kind.speaks === 'http' ? 'virtualInbound-catchall-http' : 'virtualInbound';
 }
 
@@ -93,25 +98,25 @@ function chainName(kind: ChainKind, port: InboundPort | undefined): string {
 export function tunnelledChain(site: InboundSite, port: InboundPort, prefixRanges: readonly CidrRange[]): FilterChain {
   const kind: ChainKind = { transportProtocol: 'raw_buffer', applicationProtocols: [], speaks: 'bytes', endsMtls: false };
   return filterChain({
-    name: chainName(kind, port),
+    name: chainName(kind, port.number),
     match: { destinationPort: site.isIntercepted ? port.number : port.listen, prefixRanges: [...prefixRanges] },
     filters: filtersOf({ ...site, isTunnelled: true }, kind, inboundCluster(port.number), port),
     origin: port.origin,
   });
 }
 
-/** The chains of `port`; undefined: of every port that no service names. */
-export function portChains(site: InboundSite, port: InboundPort | undefined): FilterChain[] {
+/** The chains of `port`; undefined: of port `number` that no service names, or of every such port. */
+export function portChains(site: InboundSite, port: InboundPort | undefined, number = port?.number): FilterChain[] {
   const cluster = port === undefined ? INBOUND_PASSTHROUGH : inboundCluster(port.number);
-  return chainKinds(port?.protocol ?? 'auto', site.modeOf(port?.number)).map((kind) => {
+  return chainKinds(port?.protocol ?? 'auto', site.modeOf(number)).map((kind) => {
     const { transportProtocol, applicationProtocols, endsMtls, speaks } = kind;
     return filterChain({
-      name: chainName(kind, port),
+      name: chainName(kind, number),
       match: {
         transportProtocol,
         applicationProtocols: [...applicationProtocols],
         // explicit listeners have one port each
-        ...(port !== undefined && site.isIntercepted && { destinationPort: port.number }),
+        ...(number !== undefined && site.isIntercepted && { destinationPort: number }),
       },
       filters: filtersOf(site, kind, cluster, port),
       origin: port?.origin,

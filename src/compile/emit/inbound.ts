@@ -23,7 +23,7 @@ import type { InboundPort } from './inbound-ports.ts';
 import { anyIpv6, filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
 import { BLACK_HOLE, inboundCluster, VIRTUAL_INBOUND_PORT } from './names.ts';
-import { mtlsModeOf } from './peer-authentication.ts';
+import { mtlsModeOf, portsOfPolicy } from './peer-authentication.ts';
 import { metadataOf } from './provenance.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
@@ -100,8 +100,13 @@ function withPolicies(message: Listener, policies: readonly AuthorizationPolicy[
   return resourceOf(ListenerSchema, message.name, message);
 }
 
-/** The listener on 15006. */
-function virtualInbound(server: Server, site: InboundSite, policies: readonly AuthorizationPolicy[]): CompiledResource {
+/** The listener on 15006; `otherPorts` are those without a service that have an mTLS mode of their own. */
+function virtualInbound(
+  server: Server,
+  site: InboundSite,
+  policies: readonly AuthorizationPolicy[],
+  otherPorts: readonly number[],
+): CompiledResource {
   const { settings, client, modeOf } = site;
   const loop = filterChain({
     name: 'virtualInbound-blackhole',
@@ -109,7 +114,8 @@ function virtualInbound(server: Server, site: InboundSite, policies: readonly Au
     filters: tcpFilters([{ name: BLACK_HOLE, weight: 1 }], { settings, client, side: 'server' }),
   });
   const unknown = portChains(site, undefined);
-  const chains: FilterChain[] = [loop, ...unknown, ...server.ports.flatMap((port) => portChains(site, port))];
+  const modes = otherPorts.flatMap((number) => portChains(site, undefined, number));
+  const chains: FilterChain[] = [loop, ...unknown, ...modes, ...server.ports.flatMap((port) => portChains(site, port))];
   const declared = server.ports.filter(({ protocol }) => protocol !== 'auto').map(({ number }) => number);
   const isPlain = server.ports.filter(({ number }) => modeOf(number) === 'DISABLE').map(({ number }) => number);
   const message = listener({
@@ -166,6 +172,7 @@ export const inboundOf = memoised(
       modeOf: (port) => mtlsModeOf(peerAuthentications, settings.rootNamespace, server, port),
       listenPort: (port) => listens.get(port) ?? port,
     };
+    const otherPorts = portsOfPolicy(peerAuthentications, server).filter((number) => !listens.has(number));
     const tunnels = tunnelEnd(server, site, policies);
     const clusters = [...server.ports.map((port) => portCluster(port, server, settings)), ...tunnels.clusters];
     if (!server.isIntercepted) {
@@ -173,7 +180,7 @@ export const inboundOf = memoised(
       return { listeners: [...own, ...tunnels.listeners], clusters };
     }
     return {
-      listeners: [virtualInbound(server, site, policies), ...tunnels.listeners],
+      listeners: [virtualInbound(server, site, policies, otherPorts), ...tunnels.listeners],
       clusters: [...clusters, inboundPassthrough(settings, server.hasIpv6)],
     };
   },

@@ -30,7 +30,7 @@ export function inboundCluster(port: number): string {
 
 /** What clients put into SNI when they speak the mesh's mTLS. */
 export function meshSni(port: number, subset: string, host: string): string {
-  return `outbound_.${port}_.${subset === '' ? '_' : subset}_.${host}`;
+  return `outbound_.${port}_.${subset}_.${host}`;
 }
 
 /** The route configuration of a sniffed port of one service. */

@@ -44,8 +44,12 @@ function ruleFilters(scope: Scope, rule: L4Rule, listenerPort: number, side: 'cl
 function poolOf(scope: Scope, service: ServiceShape, port: number, subsetName: string | undefined) {
   const effective = effectivePolicy(scope, service);
   const subset = effective.subsets.find(({ name }) => name === subsetName);
-  const { connectionPool, loadBalancer } = portPolicy(effective, subset, port);
-  return { pool: connectionPool, isHashedBySource: loadBalancer?.kind === 'consistent-hash' && loadBalancer.key.kind === 'source-ip' };
+  const { connectionPool, loadBalancer, tunnel } = portPolicy(effective, subset, port);
+  return {
+    pool: connectionPool,
+    tunnel,
+    isHashedBySource: loadBalancer?.kind === 'consistent-hash' && loadBalancer.key.kind === 'source-ip',
+  };
 }
 
 function ranges(subnets: readonly string[], match: L4Match) {

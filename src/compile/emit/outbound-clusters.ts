@@ -12,10 +12,13 @@ import {
 import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { TransportSocketSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { ProxyProtocolUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
+import { ProxyProtocolConfig_Version } from '../../xds/gen/envoy/config/core/v3/proxy_protocol_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import { duration, extension, overAds } from './any.ts';
 import { clientTlsSocket } from './client-tls.ts';
 import {
+  type AutoSni,
   h2UpgradePolicy,
   httpOptionsOf,
   outlierDetectionOf,
@@ -133,7 +136,7 @@ function clusterOf(target: Target, http: UpstreamHttp): Cluster {
     connectTimeout: duration(pool?.connectTimeoutMs ?? settings.connectTimeoutMs),
     circuitBreakers: { thresholds: [thresholdsOf(pool, policy.retryBudget)] },
     commonLbConfig: { healthyPanicThreshold: { value: policy.outlierDetection?.minHealthPercent ?? 0 } },
-    typedExtensionProtocolOptions: httpOptionsOf(http, pool, isAutoSni(policy.tls) && http !== 'opaque'),
+    typedExtensionProtocolOptions: httpOptionsOf(http, pool, autoSni(policy.tls, http)),
     metadata: metadataOf(subset?.origin ?? service.origin, istioMetadata(target), http === 'opaque' ? {} : resilienceMetadata(target)),
   });
   setDiscovery(cluster, target, edsName);
@@ -142,6 +145,7 @@ function clusterOf(target: Target, http: UpstreamHttp): Cluster {
   if (policy.outlierDetection !== undefined) cluster.outlierDetection = outlierDetectionOf(policy.outlierDetection);
   else if (service.failureAccrual !== undefined && http !== 'opaque') cluster.outlierDetection = accrualOutliers(service.failureAccrual);
   setTls(cluster, target, http);
+  if (policy.proxyProtocol !== undefined) setProxyProtocol(cluster, policy.proxyProtocol);
   return cluster;
 }
 
@@ -170,15 +174,10 @@ function httpOf({ port, policy, isMultiplexing, service, settings }: Target): Up
   return isMutual ? 'negotiated' : http;
 }
 
-/** SIMPLE and MUTUAL without a name send the request's authority, and hold the certificate to it. */
-function isAutoSni(tls: ClientTls | undefined): boolean {
-  return (
-    tls !== undefined &&
-    (tls.mode === 'SIMPLE' || tls.mode === 'MUTUAL') &&
-    tls.sni === '' &&
-    tls.subjectAltNames.length === 0 &&
-    !tls.insecureSkipVerify
-  );
+/** SIMPLE and MUTUAL without a name send the request's authority, and hold the certificate to it where they check one. */
+function autoSni(tls: ClientTls | undefined, http: UpstreamHttp): AutoSni {
+  if (http === 'opaque' || (tls?.mode !== 'SIMPLE' && tls?.mode !== 'MUTUAL') || tls.sni !== '') return 'none';
+  return tls.subjectAltNames.length === 0 && !tls.insecureSkipVerify ? 'checked' : 'sent';
 }
 
 function istioMetadata({ service, subset, effective }: Target): JsonObject {
@@ -225,7 +224,7 @@ function setKeepalive(cluster: Cluster, pool: ConnectionPool | undefined): void 
 }
 
 function setTls(cluster: Cluster, target: Target, http: UpstreamHttp): void {
-  const { service, port, subset, policy, settings, resolution, isMultiplexing, isIntercepted } = target;
+  const { service, port, subset, policy, settings, isMultiplexing, isIntercepted } = target;
   const tls = policy.tls;
   const sni = tls?.sni || meshSni(port.number, subset?.name ?? '', service.hostname);
   const meshSocket = () => meshUpstreamSocket(MESH_ALPN[http], identitiesOf(service, policy), sni);
@@ -238,7 +237,7 @@ function setTls(cluster: Cluster, target: Target, http: UpstreamHttp): void {
     cluster.transportSocket = clientTlsSocket(tls, service.subjectAltNames, CLIENT_ALPN[http]);
   else if (tls === undefined && takesAutoMtls(service, settings)) {
     // the balancer of dialled addresses has no endpoints whose metadata could tell which of them take mTLS
-    if (resolution === 'none') {
+    if (cluster.clusterDiscoveryType.value === Cluster_DiscoveryType.ORIGINAL_DST) {
       if (service.isAllMeshed) cluster.transportSocket = meshSocket();
       return;
     }
@@ -248,6 +247,23 @@ function setTls(cluster: Cluster, target: Target, http: UpstreamHttp): void {
       socketMatch('tlsMode-disabled', {}, RAW),
     ];
   }
+}
+
+/** Every way to speak to endpoints begins with a PROXY protocol header. */
+function setProxyProtocol(cluster: Cluster, version: 'V1' | 'V2'): void {
+  cluster.transportSocket = proxyProtocolSocket(cluster.transportSocket ?? RAW, version);
+  for (const match of cluster.transportSocketMatches) {
+    if (match.transportSocket !== undefined) match.transportSocket = proxyProtocolSocket(match.transportSocket, version);
+  }
+  if (cluster.transportSocketMatches.length > 0) cluster.transportSocket = undefined;
+}
+
+function proxyProtocolSocket(transportSocket: TransportSocket, version: 'V1' | 'V2'): TransportSocket {
+  const config = { version: version === 'V1' ? ProxyProtocolConfig_Version.V1 : ProxyProtocolConfig_Version.V2 };
+  return create(
+    TransportSocketSchema,
+    extension('envoy.transport_sockets.upstream_proxy_protocol', ProxyProtocolUpstreamTransportSchema, { config, transportSocket }),
+  );
 }
 
 const RAW = create(TransportSocketSchema, extension('envoy.transport_sockets.raw_buffer', RawBufferSchema, {}));

@@ -59,12 +59,12 @@ export function routeSetOf(scope: Scope, host: string): RouteSet | undefined {
 /** Names that clients in `namespace` may call a service by. */
 function domainsOf(scope: Scope, service: ServiceShape): string[] {
   const { hostname, name, namespace, addresses } = service;
-  const domains = [hostname];
-  if (!hostname.startsWith('*')) domains.push(`${hostname}.`);
+  const domains = [hostname, `${hostname}.`];
   if (hostname === `${name}.${namespace}.svc.${scope.settings.domainSuffix}`) {
     if (namespace === scope.client.namespace) domains.push(name);
     domains.push(`${name}.${namespace}`, `${name}.${namespace}.svc`);
-    if (service.isHeadless) domains.push(`*.${hostname}`);
+    // pods have names of their own
+    if (service.isHeadless) domains.push(...domains.map((domain) => `*.${domain}`));
   }
   domains.push(...addresses.filter(isIp).map((ip) => (ip.includes(':') ? `[${ip}]` : ip)));
   return domains;
@@ -76,13 +76,14 @@ function siteOf(scope: Scope, port: number) {
 
 function serviceVirtualHost(scope: Scope, service: ServiceShape, port: number, domains: readonly string[]): VirtualHost {
   const set = routeSetOf(scope, service.hostname);
-  const hasRules = set !== undefined && set.http.length > 0;
+  const rules = set === undefined ? [] : httpRoutes(scope, set.http, siteOf(scope, port), service.hostname);
   return create(VirtualHostSchema, {
     name: serviceRoute(service.hostname, port),
     domains: [...domains],
-    routes: hasRules ? httpRoutes(scope, set.http, siteOf(scope, port), service.hostname) : [defaultRoute(scope, service, port)],
+    // rules of which none is for this proxy leave the service as it is
+    routes: rules.length > 0 ? rules : [defaultRoute(scope, service, port)],
     includeRequestAttemptCount: true,
-    metadata: metadataOf(hasRules ? set.origin : service.origin),
+    metadata: metadataOf(rules.length > 0 && set !== undefined ? set.origin : service.origin),
   });
 }
 

@@ -20,14 +20,23 @@ export function mtlsModeOf(
   workload: WorkloadIdentity,
   port: number | undefined,
 ): EffectiveMode {
-  const own = policies.find(
-    ({ namespace, selector }) => namespace === workload.namespace && isNarrow(selector) && selects(selector ?? {}, workload.labels),
-  );
+  const own = ownPolicy(policies, workload);
   const inNamespace = policies.find(({ namespace, selector }) => namespace === workload.namespace && !isNarrow(selector));
   const inMesh = policies.find(({ namespace, selector }) => namespace === rootNamespace && !isNarrow(selector));
   const modes = [port === undefined ? undefined : own?.ports.get(port), own?.mode, inNamespace?.mode, inMesh?.mode];
   for (const mode of modes) if (mode !== undefined && mode !== 'UNSET') return mode;
   return 'PERMISSIVE';
+}
+
+function ownPolicy(policies: readonly PeerAuthentication[], workload: WorkloadIdentity): PeerAuthentication | undefined {
+  return policies.find(
+    ({ namespace, selector }) => namespace === workload.namespace && isNarrow(selector) && selects(selector ?? {}, workload.labels),
+  );
+}
+
+/** Ports that have a mode of their own, whether a service has them or not. */
+export function portsOfPolicy(policies: readonly PeerAuthentication[], workload: WorkloadIdentity): readonly number[] {
+  return [...(ownPolicy(policies, workload)?.ports.keys() ?? [])];
 }
 
 function isNarrow(selector: PeerAuthentication['selector']): boolean {

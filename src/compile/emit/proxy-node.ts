@@ -1,7 +1,7 @@
 /** What the control plane knows about a proxy: its xDS node, read once a stream. */
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
-import type { Protocol } from '../../model/service.ts';
+import type { Locality, Protocol } from '../../model/service.ts';
 import type { ExplicitUpstream, WorkloadPort } from '../../model/workload.ts';
 import type { Node } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 
@@ -14,6 +14,8 @@ export interface ProxyNode {
   /** The workload's name; '' where the proxy does not say. */
   readonly workload: string;
   readonly addresses: readonly string[];
+  /** '' where the proxy does not say. */
+  readonly locality: Locality;
   /** Decides which extensions beyond stock Envoy's it gets. */
   readonly userAgent: 'tulle' | 'istio' | 'other';
   readonly interception: 'REDIRECT' | 'NONE';
@@ -96,6 +98,11 @@ function labelsOf(value: JsonValue | undefined): Record<string, string> {
   return labels;
 }
 
+function localityOf({ locality }: Node): Locality {
+  const { region = '', zone = '', subZone = '' } = locality ?? {};
+  return [region, zone, subZone].join('/').replace(/\/+$/, '');
+}
+
 function userAgentOf(node: Node, metadata: JsonObject): ProxyNode['userAgent'] {
   if (node.userAgentName === 'tulle') return 'tulle';
   return metadata['ISTIO_VERSION'] === undefined ? 'other' : 'istio';
@@ -127,6 +134,7 @@ export function proxyNodeOf(node: Node): ProxyNode {
     serviceAccount: text(metadata['SERVICE_ACCOUNT']) || 'default',
     workload: text(metadata['WORKLOAD_NAME']),
     addresses: addresses.length > 0 ? addresses : [idAddress],
+    locality: localityOf(node),
     userAgent: userAgentOf(node, metadata),
     interception: metadata['INTERCEPTION_MODE'] === 'NONE' ? 'NONE' : 'REDIRECT',
     ports: portsOf(object(tulle['register'])),

@@ -41,6 +41,8 @@ export interface RuleSite {
   readonly namespace: string;
   /** The port that connections arrive at for a workload's port: another where traffic is not intercepted. */
   readonly listenPort: (workloadPort: number) => number;
+  /** The mesh's, for which `cluster.local` stands whatever it is. */
+  readonly trustDomain: string;
 }
 
 interface Conditions {
@@ -100,8 +102,10 @@ function authenticated(match: StringMatch, { isTunnelled = false }: RuleSite): P
   });
 }
 
+const ANY_MESH = 'cluster.local/';
+
 function byPrincipal(value: string, site: RuleSite): Principal {
-  const match = valueMatch(value);
+  const match = valueMatch(value.startsWith(ANY_MESH) ? `${site.trustDomain}/${value.slice(ANY_MESH.length)}` : value);
   const isFromStart = match.kind === 'exact' || match.kind === 'prefix';
   return authenticated(isFromStart ? { kind: match.kind, value: `spiffe://${match.value}` } : match, site);
 }

@@ -50,9 +50,10 @@ function hashPolicy(key: HashKey): RouteAction_HashPolicy {
     case 'header':
       return create(RouteAction_HashPolicySchema, { policySpecifier: { case: 'header', value: { headerName: key.name } } });
     case 'cookie': {
+      const attributes = key.attributes.map(([name, value]) => ({ name, value }));
       const ttl = key.ttlMs === undefined ? {} : { ttl: duration(key.ttlMs) };
       return create(RouteAction_HashPolicySchema, {
-        policySpecifier: { case: 'cookie', value: { name: key.name, path: key.path, ...ttl } },
+        policySpecifier: { case: 'cookie', value: { name: key.name, path: key.path, ...ttl, attributes } },
       });
     }
     case 'source-ip':
@@ -113,7 +114,8 @@ export function forwardAction(scope: Scope, rule: HttpRule, destinations: readon
   const single = destinations.length === 1 ? destinations[0]?.headers : undefined;
   const host = rule.rewrite?.authority ?? hostOverride(rule.headers) ?? hostOverride(single);
   if (host !== undefined) action.hostRewriteSpecifier = { case: 'hostRewriteLiteral', value: host };
-  action.requestMirrorPolicies = rule.mirrors.map(({ destination, percent }) =>
+  const mirrors = rule.mirrors.filter(({ percent }) => percent > 0);
+  action.requestMirrorPolicies = mirrors.map(({ destination, percent }) =>
     create(RouteAction_RequestMirrorPolicySchema, {
       cluster: destinationCluster(scope, destination, port),
       runtimeFraction: { defaultValue: fraction(percent) },
@@ -132,16 +134,30 @@ const REDIRECT_CODES: Readonly<Record<number, RedirectCode>> = {
   308: RedirectCode.PERMANENT_REDIRECT,
 };
 
-/** A redirect; `isTls` is what the listener speaks, for the protocol's default port. */
-export function redirectAction({ uri, authority, scheme, port, code }: Redirect, isTls: boolean, path: string): RedirectAction {
+/** The port of a redirect: Envoy writes none where it is the scheme's own, which is what a protocol's default is. */
+function redirectPort({ scheme, port }: Redirect, { port: own, isTls }: RedirectSite): number | undefined {
+  if (port !== 'request-port') return typeof port === 'number' ? port : undefined;
+  const usual = (scheme ?? (isTls ? 'https' : 'http')) === 'https' ? 443 : 80;
+  return own === usual ? undefined : own;
+}
+
+/** The listener that a redirect is for. */
+interface RedirectSite {
+  readonly port: number;
+  readonly isTls: boolean;
+}
+
+/** A redirect of requests to `site`; `path` names the rule where it cannot be expressed. */
+export function redirectAction(redirect: Redirect, site: RedirectSite, path: string): RedirectAction {
+  const { uri, authority, scheme, code } = redirect;
   const responseCode = REDIRECT_CODES[code];
   if (responseCode === undefined)
     throw new ConfigError(`${path}.redirect.redirectCode`, `${code} is not one of ${Object.keys(REDIRECT_CODES).join(', ')}`);
   const action = create(RedirectActionSchema, { responseCode, hostRedirect: authority ?? '' });
   if (uri !== undefined) action.pathRewriteSpecifier = { case: 'pathRedirect', value: uri };
   if (scheme !== undefined) action.schemeRewriteSpecifier = { case: 'schemeRedirect', value: scheme };
-  if (typeof port === 'number') action.portRedirect = port;
-  else if (port === 'protocol-default') action.portRedirect = (scheme ?? (isTls ? 'https' : 'http')) === 'https' ? 443 : 80;
+  const port = redirectPort(redirect, site);
+  if (port !== undefined) action.portRedirect = port;
   return action;
 }
 

@@ -2,8 +2,10 @@
 import type { Gateway } from '../../model/gateway.ts';
 import type { Mesh, MeshSettings } from '../../model/mesh.ts';
 import type { RouteSet } from '../../model/route.ts';
-import type { DestinationPolicy } from '../../model/traffic-policy.ts';
+import type { Locality } from '../../model/service.ts';
+import type { DestinationPolicy, LocalityPreference } from '../../model/traffic-policy.ts';
 import { memoised } from './memo.ts';
+import { preferenceLabels } from './nearness.ts';
 import { hasIpv6Address, type ProxyNode } from './proxy-node.ts';
 import type { ServiceShape } from './shape.ts';
 
@@ -17,6 +19,8 @@ export interface Client {
   readonly role: ProxyNode['role'];
   /** True where its connections keep the address that the application dialled. */
   readonly isIntercepted: boolean;
+  /** Its own, where some policy asks how near endpoints are; else ''. */
+  readonly locality: Locality;
   /** True where intercepted connections may be IPv6. */
   readonly hasIpv6: boolean;
 }
@@ -50,19 +54,30 @@ const selectorKeys = memoised(
   },
 );
 
+/** Every preference that may count, the mesh's own included; none where nothing asks how near endpoints are. */
+const preferencesOf = memoised((policies: readonly DestinationPolicy[], settings: MeshSettings): readonly LocalityPreference[] => {
+  const blocks = policies.flatMap(({ policy, subsets }) => [policy, ...subsets.map((subset) => subset.policy)]);
+  const all = blocks.flatMap((block) => (block === undefined ? [] : [block, ...block.ports.values()]));
+  const own = all.flatMap(({ loadBalancer }) => (loadBalancer?.locality === undefined ? [] : [loadBalancer.locality]));
+  const isAsked = settings.locality.distribute.length > 0 || all.some(({ outlierDetection }) => outlierDetection !== undefined);
+  return [...own, ...(isAsked ? [settings.locality] : [])].filter(({ isEnabled }) => isEnabled);
+});
+
 /** The key of a proxy's scope: a string, so that equal clients are one. */
 export function clientKey(mesh: Mesh, proxy: ProxyNode): string {
   const gateways = proxy.role === 'router' ? mesh.gateways : NO_GATEWAYS;
-  const keys = selectorKeys(mesh.routes, mesh.destinationPolicies, gateways);
+  const preferences = preferencesOf(mesh.destinationPolicies, mesh.settings);
+  const keys = new Set([...selectorKeys(mesh.routes, mesh.destinationPolicies, gateways), ...preferences.flatMap(preferenceLabels)]);
   const labels = Object.fromEntries(
     Object.entries(proxy.labels)
       .filter(([key]) => keys.has(key))
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
   const { namespace, userAgent, isOnDemand, role } = proxy;
+  const locality = preferences.length > 0 ? proxy.locality : '';
   const isIntercepted = role === 'sidecar' && proxy.interception === 'REDIRECT';
   const hasIpv6 = isIntercepted && hasIpv6Address(proxy);
-  return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role, isIntercepted, hasIpv6 } satisfies Client);
+  return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role, isIntercepted, locality, hasIpv6 } satisfies Client);
 }
 
 const NO_GATEWAYS: readonly Gateway[] = [];

@@ -19,7 +19,8 @@ export interface ServiceShape extends Omit<Service, 'endpoints'> {
 function identitiesOf(service: Service, trustDomain: string): string[] {
   const found = new Set(service.subjectAltNames);
   for (const { namespace, serviceAccount, isMeshed } of service.endpoints) {
-    if (isMeshed) found.add(formatSpiffeId({ trustDomain, namespace, serviceAccount: serviceAccount === '' ? 'default' : serviceAccount }));
+    // an address that was written without an account may be anyone's of the mesh
+    if (isMeshed && serviceAccount !== '') found.add(formatSpiffeId({ trustDomain, namespace, serviceAccount }));
   }
   return [...found].toSorted();
 }

@@ -1,7 +1,7 @@
 /** Filter chains' last network filter for bytes. */
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
-import type { ConnectionPool } from '../../model/traffic-policy.ts';
+import type { ConnectionPool, Tunnel } from '../../model/traffic-policy.ts';
 import { type Filter, FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { accessLogsOf } from './access-log.ts';
@@ -22,13 +22,15 @@ export interface TcpProxyOptions {
   readonly statPrefix?: string;
   /** Limits of the destination. */
   readonly pool?: ConnectionPool | undefined;
+  /** Where each connection goes in a request of its own to the destination, which is an HTTP proxy. */
+  readonly tunnel?: Tunnel | undefined;
   /** Hash connections by their source, for destinations with a consistent hash of it. */
   readonly isHashedBySource?: boolean;
 }
 
 /** A proxy to one cluster, or to several by weight. */
 function tcpProxy(clusters: readonly WeightedCluster[], options: TcpProxyOptions): Filter {
-  const { settings, client, pool, side } = options;
+  const { settings, client, pool, side, tunnel } = options;
   const [first] = clusters;
   const name = first?.name ?? '';
   return create(
@@ -45,6 +47,7 @@ function tcpProxy(clusters: readonly WeightedCluster[], options: TcpProxyOptions
       accessLog: accessLogsOf(settings),
       ...(pool?.tcpIdleTimeoutMs !== undefined && { idleTimeout: duration(pool.tcpIdleTimeoutMs) }),
       ...(pool?.maxConnectionDurationMs !== undefined && { maxDownstreamConnectionDuration: duration(pool.maxConnectionDurationMs) }),
+      ...(tunnel && { tunnelingConfig: { hostname: `${tunnel.host}:${tunnel.port}`, usePost: tunnel.method === 'POST' } }),
       ...(options.isHashedBySource === true && { hashPolicy: [{ policySpecifier: { case: 'sourceIp' as const, value: {} } }] }),
       ...(client.isOnDemand && side === 'client' && { onDemand: { odcdsConfig: overAds() } }),
     }),

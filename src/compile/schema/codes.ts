@@ -32,6 +32,8 @@ export const diagnosticCodes = {
   TUL113: 'A TrafficSplit names an HTTPRouteGroup that does not exist.',
   TUL114: 'A TrafficSplit is for a service that does not exist.',
   TUL115: 'A WorkloadEntry is a host name, and what selects it takes IP addresses only.',
+  TUL116: 'A VirtualService leaves requests to a delegate that does not exist.',
+  TUL117: 'A rule of a delegate is for other requests than the rule that names the delegate.',
 } as const satisfies Readonly<Record<`TUL${number}`, string>>;
 
 export type DiagnosticCode = keyof typeof diagnosticCodes;

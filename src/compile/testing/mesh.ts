@@ -219,6 +219,7 @@ export function sidecarOf(parts: Partial<ProxyNode> = {}): ProxyNode {
     serviceAccount: 'web',
     workload: 'web',
     addresses: ['10.0.0.9'],
+    locality: '',
     userAgent: 'other',
     interception: 'REDIRECT',
     ports: [],

@@ -23,22 +23,22 @@ async function loadRegistry(): Promise<Registry> {
 const registry = await loadRegistry();
 
 /** The resources of one type in order of name. */
-function renderMap(resources: ResourceMap): JsonValue[] {
+function renderMap(resources: ResourceMap, useProtoFieldName: boolean): JsonValue[] {
   return [...resources.values()].map(({ message }) => {
     const schema = registry.getMessage(message.$typeName);
     if (schema === undefined) throw new Error(`${message.$typeName} is not generated`);
-    return toJson(schema, message, { registry, useProtoFieldName: true });
+    return toJson(schema, message, { registry, useProtoFieldName });
   });
 }
 
-/** Everything that a proxy gets, by type. */
-export function render(compiled: Compiled): Record<string, JsonValue[]> {
+/** Everything that a proxy gets, by type; fields are named as in .proto files, or as JSON usually has them. */
+export function render(compiled: Compiled, useProtoFieldName = true): Record<string, JsonValue[]> {
   const { listeners, routes, clusters, endpoints, secrets } = compiled;
   return {
-    listeners: renderMap(listeners),
-    routes: renderMap(routes),
-    clusters: renderMap(clusters),
-    endpoints: renderMap(endpoints),
-    secrets: renderMap(secrets),
+    listeners: renderMap(listeners, useProtoFieldName),
+    routes: renderMap(routes, useProtoFieldName),
+    clusters: renderMap(clusters, useProtoFieldName),
+    endpoints: renderMap(endpoints, useProtoFieldName),
+    secrets: renderMap(secrets, useProtoFieldName),
   };
 }

@@ -6,7 +6,8 @@ import type { AuthorizationPolicy, PeerAuthentication } from '../../../model/sec
 import type { DestinationPolicy } from '../../../model/traffic-policy.ts';
 import type { Workload } from '../../../model/workload.ts';
 import type { Resource } from '../dialect.ts';
-import type { EndpointsPart, MatchGroupPart, Part, ServicePart, SplitPart, WorkloadEntryPart } from '../part.ts';
+import type { DelegatingPart, EndpointsPart, MatchGroupPart, Part, ServicePart, SplitPart, WorkloadEntryPart } from '../part.ts';
+import { expandDelegates } from './delegates.ts';
 import { nameOf, type Findings } from './findings.ts';
 import { expandSplit } from './splits.ts';
 
@@ -22,6 +23,8 @@ export interface Collected {
   readonly endpoints: EndpointsPart[];
   readonly workloads: Workload[];
   readonly routes: RouteSet[];
+  /** Route sets without hosts, which others leave requests to, by namespace/name. */
+  readonly delegates: Map<string, DelegatingPart>;
   /** Those of `routes` that are splits, as they were written. */
   readonly splits: SplitPart[];
   /** By namespace/name. */
@@ -33,9 +36,13 @@ export interface Collected {
   readonly authorizationPolicies: AuthorizationPolicy[];
 }
 
-/** Older first; what has no time stands by its place in the sources. */
+/** Older first, and of one age by name as in Istio; what has no time stands by its place in the sources. */
 function compareAge(a: Resource, b: Resource): number {
   if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
+  if (a.createdAt !== 0 && a.kind === b.kind) {
+    const [left, right] = [`${a.name}.${a.namespace}`, `${b.name}.${b.namespace}`];
+    if (left !== right) return left < right ? -1 : 1;
+  }
   if (a.file !== b.file) return a.file < b.file ? -1 : 1;
   return a.index - b.index;
 }
@@ -78,6 +85,7 @@ export function collect(sorted: readonly Resource[], findings: Findings): Collec
     workloads: [],
     routes: [],
     splits: [],
+    delegates: new Map(),
     matchGroups: new Map(),
     destinationPolicies: [],
     gateways: [],
@@ -88,11 +96,17 @@ export function collect(sorted: readonly Resource[], findings: Findings): Collec
   const parts = sorted.map((resource) => resource.part(collected.settings.domainSuffix));
   // Splits name groups, which may stand behind them.
   for (const { kind, value } of parts) if (kind === 'match-group') collected.matchGroups.set(`${value.namespace}/${value.name}`, value);
-  for (const part of parts) put(collected, part);
+  for (const { kind, value } of parts)
+    if (kind === 'delegating-routes' && value.route.hosts.length === 0) collected.delegates.set(nameOfRoute(value), value);
+  for (const part of parts) put(collected, part, findings);
   return collected;
 }
 
-function put(collected: Collected, part: Part): void {
+function nameOfRoute({ route: { namespace, name } }: DelegatingPart): string {
+  return `${namespace}/${name}`;
+}
+
+function put(collected: Collected, part: Part, findings: Findings): void {
   switch (part.kind) {
     case 'settings':
     case 'match-group':
@@ -109,6 +123,9 @@ function put(collected: Collected, part: Part): void {
       return void collected.workloads.push(part.value);
     case 'routes':
       return void collected.routes.push(part.value);
+    case 'delegating-routes':
+      if (part.value.route.hosts.length > 0) collected.routes.push(expandDelegates(part.value, collected.delegates, findings));
+      return;
     case 'split':
       collected.splits.push(part.value);
       return void collected.routes.push(expandSplit(part.value, collected.matchGroups));

@@ -1,5 +1,18 @@
 import type { Subset, TrafficPolicy } from '../../../model/traffic-policy.ts';
-import { defaulted, int, list, number, object, optional, required, string, unsupported, type Infer } from '../../schema/schema.ts';
+import {
+  defaulted,
+  int,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  port,
+  required,
+  string,
+  unsupported,
+  type Infer,
+} from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
 import { labelsSchema } from '../metadata.ts';
 import { exportToField, visibilityOf } from '../visibility.ts';
@@ -26,12 +39,20 @@ const retryBudgetSchema = object({
 
 const portPolicySchema = object({ port: required(portSelectorSchema, 'Port of the service.'), ...blocks });
 
+const tunnelSchema = object({
+  protocol: defaulted(oneOf(['CONNECT', 'POST'], { isCaseInsensitive: true }), 'CONNECT', 'Method of the request that opens it.'),
+  targetHost: required(string({ format: 'exact-host' }), 'Host that the proxy is to connect to.'),
+  targetPort: required(port, 'Port that the proxy is to connect to.'),
+});
+
+const proxyProtocolSchema = object({ version: defaulted(oneOf(['V1', 'V2']), 'V1', 'V1 is text, V2 binary.') });
+
 const policySchema = object({
   ...blocks,
   portLevelSettings: defaulted(list(portPolicySchema), [], 'Settings of single ports; nothing is inherited from those beside it.'),
   retryBudget: optional(retryBudgetSchema, 'Limit of retries as a share of requests.'),
-  tunnel: unsupported('error', 'TCP through an HTTP proxy.'),
-  proxyProtocol: unsupported('error', 'PROXY protocol header to the host.'),
+  tunnel: optional(tunnelSchema, 'TCP through an HTTP proxy, which the host is.'),
+  proxyProtocol: optional(proxyProtocolSchema, 'PROXY protocol header to the host.'),
 });
 
 const subsetSchema = object({
@@ -63,13 +84,15 @@ function lowerPolicy(written: Infer<typeof policySchema> | undefined, lowering: 
   if (written === undefined) return undefined;
   const ports = new Map<number, TrafficPolicy>();
   for (const item of written.portLevelSettings) {
-    const { number: port } = item.port;
-    if (ports.has(port)) lowering.error('TUL021', item, 'port', `port ${port} has settings above`);
-    ports.set(port, { ...lowerBlocks(item, lowering), retryBudget: undefined, ports: new Map(), origin: lowering.originOf(item) });
+    const { number: own } = item.port;
+    if (ports.has(own)) lowering.error('TUL021', item, 'port', `port ${own} has settings above`);
+    ports.set(own, { ...lowerBlocks(item, lowering), retryBudget: undefined, ports: new Map(), origin: lowering.originOf(item) });
   }
   const { retryBudget: budget } = written;
   return {
     ...lowerBlocks(written, lowering),
+    proxyProtocol: written.proxyProtocol?.version,
+    tunnel: written.tunnel && { method: written.tunnel.protocol, host: written.tunnel.targetHost, port: written.tunnel.targetPort },
     retryBudget: budget === undefined ? undefined : { percent: budget.percent, minRetryConcurrency: budget.minRetryConcurrency },
     ports,
     origin: lowering.originOf(written),

@@ -73,6 +73,11 @@ const mirrorSchema = object({
   percentage: optional(percentSchema, 'Share of requests that are copied; all where absent.'),
 });
 
+const delegateSchema = object({
+  name: required(string({ format: 'name' }), 'Its name.'),
+  namespace: optional(string({ format: 'dns-label' }), 'Its namespace; the same where absent.'),
+});
+
 /** One entry of `http`. */
 export const httpRuleSchema = object(
   {
@@ -81,7 +86,7 @@ export const httpRuleSchema = object(
     route: optional(list(httpDestinationSchema, 1), 'Where requests go.'),
     redirect: optional(redirectSchema, 'Answer with another location.'),
     directResponse: optional(directResponseSchema, 'Answer without asking anyone.'),
-    delegate: unsupported('error', 'Another VirtualService that holds the rules.'),
+    delegate: optional(delegateSchema, 'A VirtualService without hosts that holds the rules for these requests.'),
     rewrite: optional(rewriteSchema, 'Changes to path and host before the request is sent on.'),
     timeout: optional(duration(), 'Time for the whole request with its retries; none where absent or 0.'),
     retries: optional(retriesSchema, "What is retried and how often; Istio's default where absent."),
@@ -95,7 +100,7 @@ export const httpRuleSchema = object(
     headers: optional(headersSchema, 'Changes to headers.'),
   },
   [
-    { kind: 'exactly-one', fields: ['route', 'redirect', 'directResponse'] },
+    { kind: 'exactly-one', fields: ['route', 'redirect', 'directResponse', 'delegate'] },
     { kind: 'at-most-one', fields: ['redirect', 'rewrite'] },
     { kind: 'at-most-one', fields: ['mirror', 'mirrors'] },
   ],

@@ -14,6 +14,7 @@ import {
   type Infer,
 } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
+import { localitySettingSchema, lowerLocalitySetting } from '../istio/locality-setting.ts';
 
 const base = defaultMeshSettings;
 
@@ -65,7 +66,7 @@ const specSchema = object({
   extensionProviders: unsupported('warning', 'Named tracing, logging and authorization services.'),
   defaultProviders: unsupported('warning', 'Providers that are used without being named.'),
   discoverySelectors: unsupported('warning', 'Namespaces that belong to the mesh.'),
-  localityLbSetting: unsupported('warning', 'Distribution over and failover between localities.'),
+  localityLbSetting: optional(localitySettingSchema, 'Which localities are preferred, where a DestinationRule does not say.'),
   tcpKeepalive: unsupported('warning', 'Probes of the operating system.'),
   defaultHttpRetryPolicy: unsupported('warning', 'Retries of routes that say nothing.'),
   defaultServiceExportTo: unsupported('error', 'Where Services are seen.'),
@@ -117,6 +118,7 @@ export const meshConfig = defineDialect({
         h2UpgradePolicy: spec.h2UpgradePolicy,
         protocolDetectionTimeoutMs: spec.protocolDetectionTimeout,
         pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
+        locality: lowerLocalitySetting(spec.localityLbSetting, lowering) ?? base.locality,
         accessLogFile: spec.accessLogFile,
         accessLogEncoding: spec.accessLogEncoding,
         accessLogFormat: spec.accessLogFormat,

@@ -1,0 +1,77 @@
+/** A question of a case put to what a proxy was sent. */
+import { assignmentOf, clusterOf } from './clusters.ts';
+import { items, type Json, text } from './json.ts';
+import { inbound, outbound } from './listeners.ts';
+import { virtualHostOf } from './routes.ts';
+
+/** What a proxy was sent, as JSON with the names of proto3. */
+export interface Sent {
+  readonly listeners: readonly Json[];
+  readonly routes: readonly Json[];
+  readonly clusters: readonly Json[];
+  readonly endpoints: readonly Json[];
+}
+
+const NONE = 'none';
+
+function named(list: readonly Json[], name: string): Json | undefined {
+  return list.find((one) => (text(one, 'name') || text(one, 'clusterName')) === name);
+}
+
+function routes({ routes: all }: Sent, name: string, host: string): Json {
+  const config = named(all, name);
+  if (config === undefined) return NONE;
+  const hosts = items(config, 'virtualHosts');
+  if (host === '')
+    return Object.fromEntries(
+      hosts.map((one) => [
+        text(one, 'name'),
+        items(one, 'domains')
+          .map((domain) => text(domain))
+          .toSorted(),
+      ]),
+    );
+  const found = hosts.find((one) => text(one, 'name') === host || items(one, 'domains').includes(host));
+  return found === undefined ? NONE : virtualHostOf(found);
+}
+
+function connect({ listeners }: Sent, target: string, kind: string, sni: string): Json {
+  const colon = target.lastIndexOf(':');
+  const connection = { address: target.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(target.slice(colon + 1)), sni, alpn: [] };
+  if (kind !== 'http' && kind !== 'bytes' && kind !== 'tls')
+    throw new Error(`connect with ${JSON.stringify(kind)}: wants http, bytes or tls`);
+  return outbound(listeners, { ...connection, kind });
+}
+
+/**
+ * The answer to `question`: `connect <address>:<port> http|bytes|tls [<sni>]`, `inbound <port>`, `routes <name>
+ * [<virtual host or domain>]`, `cluster <name>`, `clusters <part of the name>`, `endpoints <cluster>`, `listeners`.
+ */
+export function answer(sent: Sent, question: string, address: string): Json {
+  const [verb = '', first = '', second = '', third = ''] = question.split(' ');
+  switch (verb) {
+    case 'connect':
+      return connect(sent, first, second, third);
+    case 'inbound':
+      return inbound(sent.listeners, address, Number(first));
+    case 'routes':
+      return routes(sent, first, second);
+    case 'cluster': {
+      const found = named(sent.clusters, first);
+      return found === undefined ? NONE : clusterOf(found);
+    }
+    case 'clusters':
+      return sent.clusters
+        .map((cluster) => text(cluster, 'name'))
+        .filter((name) => name.includes(first))
+        .toSorted();
+    case 'endpoints': {
+      const found = named(sent.endpoints, first);
+      return found === undefined ? NONE : assignmentOf(found);
+    }
+    case 'listeners':
+      return sent.listeners.map((listener) => text(listener, 'name')).toSorted();
+    default:
+      throw new Error(`there is no question ${JSON.stringify(question)}`);
+  }
+}

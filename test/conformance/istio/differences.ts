@@ -1,0 +1,104 @@
+/**
+ * Where our control plane sends otherwise than istiod, on purpose. Cases refer to this table, and
+ * docs/differences-from-istio.md is made from it by `node tools/gen-reference.ts`.
+ */
+
+export interface IstioDifference {
+  readonly area: 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'security';
+  readonly istio: string;
+  readonly tulle: string;
+  readonly why: string;
+}
+
+/** By short names that cases use. */
+export const DIFFERENCES = {
+  budgetInterval: {
+    area: 'clusters',
+    istio: 'passes `retryBudget.budgetInterval` on',
+    tulle: 'counts requests that are under way, as without it, and warns',
+    why: 'a span for the budget is new in Envoy and its own default is none',
+  },
+  clientAlpn: {
+    area: 'clusters',
+    istio: 'offers no ALPN where a DestinationRule asks for TLS and the port speaks HTTP/1.1',
+    tulle: 'offers `http/1.1`',
+    why: 'a server that speaks several versions then knows which one comes',
+  },
+  dynamicDns: {
+    area: 'clusters',
+    istio: 'has `resolution: DYNAMIC_DNS`',
+    tulle: 'refuses it by name',
+    why: 'it is not there',
+  },
+  joinsPolicies: {
+    area: 'clusters',
+    istio:
+      'takes one of two DestinationRules for a host in a namespace where their `exportTo` or `workloadSelector` differ, and knows no subset of the other',
+    tulle: 'joins the subsets of both for clients that both are for; settings are those of the one with a selector, else of the older',
+    why: 'routes to a subset that somebody wrote lead there, and not to a 503',
+  },
+  noSidecar: {
+    area: 'listeners',
+    istio: 'obeys Sidecar: the hosts that a workload sees, its ingress, and `outboundTrafficPolicy` of its own',
+    tulle: 'leaves it out with a warning; proxies see what `exportTo` lets them see, and load on demand what they call',
+    why: 'it is not there',
+  },
+  noTokens: {
+    area: 'security',
+    istio: 'checks tokens (RequestAuthentication), and conditions on them',
+    tulle: 'refuses RequestAuthentication by name; a condition on a token is met by no request',
+    why: 'it is not there',
+  },
+  opaqueTwin: {
+    area: 'clusters',
+    istio: 'sends bytes on a port without a protocol to the cluster that HTTP goes to, and says by a filter of its own what ALPN to offer',
+    tulle: 'sends them to a twin of it, `…|tcp`, which offers what bytes offer',
+    why: 'a stock Envoy has no such filter',
+  },
+  routeNames: {
+    area: 'routes',
+    istio: 'names the route of a named match in a rule without a name `.match`',
+    tulle: 'names it `match`',
+    why: 'the dot separates nothing',
+  },
+  secretWithoutSelector: {
+    area: 'clusters',
+    istio:
+      'speaks plain text to a host whose DestinationRule names a Secret (`credentialName`) and has no `workloadSelector`, where the client is a sidecar',
+    tulle: 'speaks TLS with the Secret of the client’s namespace',
+    why: 'whoever writes `mode: SIMPLE` means that nothing goes in plain text',
+  },
+  serverLimits: {
+    area: 'clusters',
+    istio: 'puts the connection pool of the DestinationRule for its own service before the application too',
+    tulle: 'obeys it in clients only',
+    why: 'what is written for clients would count twice, and differently for each workload behind two services',
+  },
+  singlePort: {
+    area: 'routes',
+    istio: 'routes to the port of the listener where a destination names none and its service’s only port is another one: 503',
+    tulle: 'routes to that only port',
+    why: 'so it is written in the API’s documentation: a port need not be named where there is one',
+  },
+  tlsFallback: {
+    area: 'listeners',
+    istio:
+      'passes a connection to the address of a service on where none of its VirtualService’s `tls` rules matches: it goes to the address unbalanced',
+    tulle: 'sends it to the service',
+    why: 'its client has called the service, and limits and balancing are the service’s',
+  },
+  trustDomainAliases: {
+    area: 'security',
+    istio: 'takes identities of `trustDomainAliases` for those of the trust domain',
+    tulle: 'refuses the field by name',
+    why: 'it is not there',
+  },
+  unreadyEndpoints: {
+    area: 'endpoints',
+    istio: 'leaves endpoints out that are not ready',
+    tulle: 'sends them marked unhealthy',
+    why: 'they get no traffic either way, and a proxy can say why',
+  },
+} as const satisfies Readonly<Record<string, IstioDifference>>;
+
+export type DifferenceName = keyof typeof DIFFERENCES;
