@@ -1,5 +1,6 @@
 /** How a cluster's traffic spreads over hosts, priorities and localities. */
 import type { JsonObject } from '@bufbuild/protobuf';
+import { DIFFERENCES } from './differences.ts';
 import { type FleetCheck, fleetServers, fleetSetup, fleetTests, type Member, members, typed } from './framework/fleet.ts';
 import { type } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
@@ -13,6 +14,9 @@ const LOCALITY_WEIGHTS: JsonObject = { common_lb_config: { locality_weighted_lb_
 /** Eight hundred picks: 4 sigma of a share of one half are 7%. */
 const MANY = 800;
 const CHANCE = 0.072;
+
+/** No host of the fleet: connections to it fail. */
+const NOBODY = 99;
 
 const CHECKS: FleetCheck[] = [
   { name: 'turns', places: [{ members: members(0, 1, 2) }], requests: 90, wants: { h0: 1 / 3, h1: 1 / 3, h2: 1 / 3 } },
@@ -38,6 +42,25 @@ const CHECKS: FleetCheck[] = [
     requests: MANY,
     wants: { h0: 0.5, h1: 0.5 },
     tolerance: CHANCE,
+  },
+  {
+    name: 'retries-elsewhere',
+    places: [{ members: members(0, NOBODY) }],
+    policy: { lb_policy: 'RANDOM' },
+    action: { retry_policy: { retry_on: 'connect-failure', num_retries: 1 } },
+    requests: 200,
+    wants: { h0: 0.75, '503': 0.25 },
+    tolerance: 0.13,
+    differs: { row: DIFFERENCES.retriesElsewhere, wants: { h0: 1 } },
+  },
+  {
+    name: 'retries-anywhere',
+    places: [{ members: members(0, NOBODY) }],
+    policy: { lb_policy: 'RANDOM' },
+    action: { retry_policy: { retry_on: 'connect-failure', num_retries: 1, host_selection_retry_max_attempts: 1 } },
+    requests: 200,
+    wants: { h0: 0.75, '503': 0.25 },
+    tolerance: 0.13,
   },
   {
     name: 'random-ignores-weights',

@@ -104,6 +104,13 @@ export const DIFFERENCES = {
     tulle: 'sends a copy with the fields of its original and no others',
     why: 'what is tried with real traffic should get real traffic',
   },
+  retriesElsewhere: {
+    area: 'routing',
+    envoy: 'may send a retry to the host that has just failed, unless the policy has the predicate `previous_hosts`',
+    tulle:
+      'sends it to another one while one stands; `host_selection_retry_max_attempts` or predicates of any kind put the choice into their hands, and hashed requests go back to their host',
+    why: 'what has failed a moment ago is the worst choice that there is',
+  },
   unaskedUpgrade: {
     area: 'tunnels',
     envoy: 'passes on a 101 that nobody asked for',

@@ -22,7 +22,8 @@ export function retryPolicyOf(retries: RetryPolicy | undefined, isHashed: boolea
   const retryOn = retries === undefined || retries.retryOn.length === 0 ? DEFAULT_RETRY_ON : retries.retryOn;
   const codes = retries?.retriableStatusCodes ?? [];
   const words = codes.length > 0 && !retryOn.includes('retriable-status-codes') ? [...retryOn, 'retriable-status-codes'] : retryOn;
-  const avoidsPrevious = !isHashed && (retries?.ignorePreviousHosts ?? true);
+  const ignoresPrevious = retries?.ignorePreviousHosts ?? true;
+  const avoidsPrevious = !isHashed && ignoresPrevious;
   return create(RetryPolicySchema, {
     retryOn: words.join(','),
     numRetries: retries?.attempts ?? DEFAULT_ATTEMPTS,
@@ -33,6 +34,8 @@ export function retryPolicyOf(retries: RetryPolicy | undefined, isHashed: boolea
       retryHostPredicate: [extension(PREVIOUS_HOSTS, PreviousHostsPredicateSchema, {})],
       hostSelectionRetryMaxAttempts: HOST_ATTEMPTS,
     }),
+    // Envoy's default, said: our proxy avoids tried hosts where nothing is
+    ...(!ignoresPrevious && { hostSelectionRetryMaxAttempts: 1n }),
     // asks the balancer for another priority, that is another locality, from the second attempt on
     ...(retries?.retryRemoteLocalities === true && { retryPriority: previousPriorities() }),
   });

@@ -9,14 +9,14 @@ import { criteriaOf } from './subset-criteria.ts';
 const NO_HOSTS: readonly Host[] = [];
 
 /** What only retries ask of the balancer. */
-function retryContext(policy: RetryPolicy, tried: readonly Host[]): Partial<PickContext> {
+function retryContext(policy: RetryPolicy, tried: readonly Host[], avoids: boolean): Partial<PickContext> {
   const { previousPriorities, omitsHost } = policy;
   const excludedLevels = (available: readonly number[], levelOf?: (host: Host) => number): ReadonlySet<number> => {
     const levels = tried.map((host) => levelOf?.(host) ?? host.priority ?? 0);
     return levelsTried(levels, previousPriorities?.updateFrequency ?? Infinity, available);
   };
   return {
-    avoid: policy.avoidsPreviousHosts ? tried : NO_HOSTS,
+    avoid: avoids ? tried : NO_HOSTS,
     avoidAttempts: policy.hostSelectionAttempts,
     ...(omitsHost === undefined ? {} : { omits: omitsHost }),
     ...(previousPriorities === undefined ? {} : { excludedLevels }),
@@ -70,9 +70,10 @@ export function chooseHost(
     criteria: criteriaOf(down),
   };
   if (!isRetry || policy === undefined) return cluster.pick(context);
-  const retry = { ...context, ...retryContext(policy, tried) };
+  const avoids = policy.avoidsPreviousHosts === true || (policy.avoidsPreviousHosts === 'unless hashed' && hash === undefined);
+  const retry = { ...context, ...retryContext(policy, tried, avoids) };
   const draw = (): Host | undefined => cluster.pick(retry);
   // a hash names the same host again, unless it is the balancer that looks further
-  if (!policy.avoidsPreviousHosts || hash !== undefined) return draw();
+  if (!avoids || hash !== undefined) return draw();
   return avoidTried(draw, cluster.hosts, tried, context.criteria !== undefined || policy.omitsHost !== undefined);
 }

@@ -46,7 +46,7 @@ const PLAIN_RETRY: RetryPolicy = {
   baseIntervalMs: 25,
   maxIntervalMs: 250,
   hostSelectionAttempts: 1,
-  avoidsPreviousHosts: false,
+  avoidsPreviousHosts: 'unless hashed',
 };
 
 function readRetry(request: RequestHead, policy: RetryPolicy | undefined): RetryPolicy | undefined {

@@ -57,6 +57,14 @@ test('hosts that retries pass over', () => {
   assert.deepEqual([previous.avoidsPreviousHosts, previous.hostSelectionAttempts, previous.omitsHost], [true, 5, undefined]);
 });
 
+test('retries avoid tried hosts where nothing is said of hosts', () => {
+  const canaries = { retry_host_predicate: [{ name: 'envoy.retry_host_predicates.omit_canary_hosts' }] };
+  assert.deepEqual(
+    [{}, { host_selection_retry_max_attempts: '1' }, canaries].map((json) => policyOf(json).avoidsPreviousHosts),
+    ['unless hashed', false, false],
+  );
+});
+
 test('priorities that were tried are left out after every so many attempts', () => {
   const policy = policyOf({
     retry_priority: {

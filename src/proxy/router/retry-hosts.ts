@@ -28,10 +28,14 @@ function metadataTest(predicate: Predicate, path: string): Omits {
   return ({ metadata }) => wanted.length > 0 && wanted.every(([key, value]) => isDeepStrictEqual(metadataAt(metadata[LB], [key]), value));
 }
 
-/** Prepares `retry_host_predicate`. */
+/**
+ * Prepares `retry_host_predicate`. A policy without predicates, and without `host_selection_retry_max_attempts`, says
+ * nothing of hosts: its retries avoid those that were tried.
+ */
 export function compileHostPredicates(policy: RetryPolicyProto, path: string): Pick<RetryPolicy, 'avoidsPreviousHosts' | 'omitsHost'> {
   const tests: Omits[] = [];
-  let avoidsPreviousHosts = false;
+  const saysNothing = policy.retryHostPredicate.length === 0 && policy.hostSelectionRetryMaxAttempts === 0n;
+  let avoidsPreviousHosts: RetryPolicy['avoidsPreviousHosts'] = saysNothing && 'unless hashed';
   policy.retryHostPredicate.forEach((predicate, i) => {
     const at = `${path}.retry_host_predicate[${i}]`;
     const typed = predicate.configType.case === 'typedConfig' ? predicate.configType.value : undefined;

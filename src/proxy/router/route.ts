@@ -30,7 +30,8 @@ export interface RetryPolicy {
   readonly isRetriableRequest?: (head: RequestHead) => boolean;
   /** Attempts to choose a host that was not tried before. */
   readonly hostSelectionAttempts: number;
-  readonly avoidsPreviousHosts: boolean;
+  /** `unless hashed`: what nothing is said of; a hashed request goes back to the host that its key names. */
+  readonly avoidsPreviousHosts: boolean | 'unless hashed';
   /** `omit_canary_hosts` and `omit_host_metadata`: hosts that retries pass over too; absent where there are none. */
   readonly omitsHost?: (host: Pick<Host, 'metadata'>) => boolean;
   /**
