@@ -83,7 +83,7 @@ function otherChains(listener: Listener, chosen: FilterChain | undefined, facts:
   });
 }
 
-export function chainName(chain: FilterChain): string {
+function chainName(chain: FilterChain): string {
   return chain.name === '' ? 'the unnamed chain' : `chain ${chain.name}`;
 }
 

@@ -1,7 +1,7 @@
 /** The request that is asked about, as the command line and files of requests say it. */
 import { CliError, EXIT } from '../errors.ts';
 
-export type Scheme = 'http' | 'https' | 'grpc' | 'tcp';
+type Scheme = 'http' | 'https' | 'grpc' | 'tcp';
 
 export interface Target {
   readonly scheme: Scheme;

@@ -10,7 +10,7 @@ import type { ProxyConfig } from './proxy-config.ts';
 import { hintOf } from './world.ts';
 
 /** Stands for the address that a name outside the mesh has (RFC 5737). */
-export const SOMEWHERE = '203.0.113.1';
+const SOMEWHERE = '203.0.113.1';
 
 export interface Destination {
   /** As the client writes it. */

@@ -61,6 +61,7 @@ function arrivalOf(traffic: Traffic, source: string, destination: NetAddress, is
 async function enterAndGo(stop: Stop, accepting: ListedListener, arrival: Arrival, traffic: Traffic, trail: Trail): Promise<Explanation> {
   const entered = enter(stop.config, accepting, arrival, stop.identity, trail);
   if ('refused' in entered) {
+    trail.add('filter-chain', `none: ${entered.refused}`, { notes: entered.notes });
     const by = nameOf(stop.member);
     return trail.end(verdict({ outcome: 'closed', flag: 'NR', by, text: `closed by the proxy of ${by}: ${entered.refused}` }));
   }
@@ -153,10 +154,12 @@ async function throughGateway(journey: Journey, asked: Asked): Promise<Explanati
   const traffic = trafficOf(asked, authority);
   const arrival = arrivalOf(traffic, OUTSIDER, { host: config.node.addresses[0] ?? LOOPBACK, port }, false);
   const entered = enter(config, listener, arrival, stop.identity, trail);
-  if ('refused' in entered)
+  if ('refused' in entered) {
+    trail.add('filter-chain', `none: ${entered.refused}`, { notes: entered.notes });
     return trail.end(
       verdict({ outcome: 'closed', flag: 'NR', by: nameOf(member), text: `closed by the gateway ${nameOf(member)}: ${entered.refused}` }),
     );
+  }
   const isEnded = asked.to.scheme === 'https' && entered.connection.tls !== undefined;
   const inner: Traffic = isEnded ? { kind: 'http', request: requestOf(asked, authority, false) } : traffic;
   return explainChain(stop, entered, inner, trail);

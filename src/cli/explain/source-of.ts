@@ -3,7 +3,7 @@ import { isObject, textOf } from '../json.ts';
 import type { Source } from './explanation.ts';
 
 /** The provenance that the control plane has left under `tulle`; undefined without. */
-export function sourceIn(value: unknown): Source | undefined {
+function sourceIn(value: unknown): Source | undefined {
   if (!isObject(value) || typeof value['file'] !== 'string' || typeof value['line'] !== 'number') return undefined;
   const { kind, namespace, name, field } = value;
   return {

@@ -6,7 +6,7 @@ import { withoutPlaces } from './without-places.ts';
 
 const TYPES = ['listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const satisfies readonly (keyof Compiled)[];
 
-export interface ProxyChange {
+interface ProxyChange {
   /** `listeners`, `routes`, ... */
   readonly type: (typeof TYPES)[number];
   readonly change: Change;

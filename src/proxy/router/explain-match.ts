@@ -13,7 +13,7 @@ import { compilePathMatch } from './path-match.ts';
 import type { MatchInfo } from './route.ts';
 
 /** Something that a match asks for and a request has not. */
-export interface Unmet {
+interface Unmet {
   /** `path`, `header x-canary`, ... */
   readonly what: string;
   readonly wants: string;
