@@ -1,6 +1,9 @@
 /** What the compiler says, under Istio's codes where Istio has one for it. */
 import type { Diagnostic } from '../../model/provenance.ts';
+import { foreignKinds, groupOf } from '../dialects/foreign-kinds.ts';
+import { dialects } from '../dialects/index.ts';
 import { diagnosticCodes, type DiagnosticCode } from '../schema/codes.ts';
+import { closest } from '../schema/suggest.ts';
 import { analysisCodes, type AnalysisCode } from './codes.ts';
 import type { Documents } from './document.ts';
 import { type Finding, namesOf } from './finding.ts';
@@ -53,6 +56,19 @@ function isReadHere({ code, resource = '' }: Diagnostic): boolean {
   return code === 'TUL004' && resource.startsWith('ServiceAccount ');
 }
 
+const GROUPS: ReadonlySet<string> = new Set([
+  ...dialects.flatMap(({ apiVersions }) => apiVersions.map(groupOf)),
+  ...foreignKinds.map(({ group }) => group),
+]);
+
+/** Kinds of groups that are neither a mesh's nor misspelt: other programs' in the same folder. */
+function isUnrelated({ code, resource = '', file, line }: Diagnostic, documents: Documents): boolean {
+  if (code !== 'TUL003' || resource === '') return false;
+  const version = documents.valueAt({ ...namesOf(resource), file, line, field: '' }, 'apiVersion');
+  const group = groupOf(typeof version === 'string' ? version : '');
+  return !GROUPS.has(group) && closest(group, GROUPS) === undefined;
+}
+
 /** Pods are read here, as workloads that would run. */
 function isPods({ code, resource = '' }: Diagnostic): boolean {
   return code === 'TUL004' && Object.hasOwn(POD_KINDS, resource.split(' ', 1)[0] ?? '');
@@ -69,6 +85,8 @@ function ofDiagnostic(diagnostic: Diagnostic, documents: Documents): Finding {
   const { file, column, message, resource = '', field = '' } = diagnostic;
   const line = lineOf(diagnostic, documents);
   const schema = diagnostic.severity === 'error' ? ('IST0106' as const) : ('IST0133' as const);
+  if (isUnrelated(diagnostic, documents))
+    return { code: 'TUL003', severity: 'info', message, hint: '', file, line, column, resource, field };
   const code = AS_ISTIO[diagnostic.code] ?? (SCHEMA.has(diagnostic.code) ? schema : undefined);
   const place = { message, file, line, column, resource, field };
   if (code !== undefined) return { ...place, code, severity: analysisCodes[code].severity, hint: analysisCodes[code].mend };

@@ -191,6 +191,14 @@ const CASES: readonly Case[] = [
   },
   {
     code: 'IST0106',
+    name: 'a group that is misspelt; those of other programs are left alone',
+    bad: 'apiVersion: networking.istio.oi/v1\nkind: VirtualServce\nmetadata: { name: web }\nspec: {}',
+    at: 'kind: VirtualServce',
+    says: /no kind that Tulle knows/,
+    good: 'apiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: { name: web }\nspec: {}',
+  },
+  {
+    code: 'IST0106',
     name: 'a field that does not exist',
     bad: join(WEB, routes('{ rout: [] }')),
     at: 'rout:',

@@ -7,12 +7,17 @@ import type { ClientTls } from '../../../model/traffic-policy.ts';
 import type { Check } from '../finding.ts';
 import { policyBlocks } from '../routes.ts';
 
+/** True for ports of bytes; what is called https or tls may be HTTP that the proxy makes TLS of. */
+function isBytes({ protocol }: ServicePort): boolean {
+  return isOpaque(protocol) && protocol !== 'https' && protocol !== 'tls';
+}
+
 function problemOf(tls: ClientTls, names: readonly string[], ports: readonly ServicePort[]): string | undefined {
   const { mode, insecureSkipVerify, caCertificates, credentialName, subjectAltNames, sni } = tls;
   if (mode !== 'SIMPLE' && mode !== 'MUTUAL') return undefined;
   if (insecureSkipVerify) return "the server's certificate is not checked: anyone on the way can read and change what is sent";
   if (caCertificates !== '' || credentialName !== '' || subjectAltNames.length > 0 || names.length > 0) return undefined;
-  if (sni === '' && !ports.some(({ protocol }) => isOpaque(protocol))) return undefined;
+  if (sni === '' && !ports.some(isBytes)) return undefined;
   return 'any certificate of a public CA passes for the server, whatever name it is for';
 }
 
