@@ -105,11 +105,13 @@ function tlsOf(chain: Json): Json | undefined {
   const config = at(chain, 'transportSocket', 'typedConfig');
   if (config === undefined) return undefined;
   const common = at(config, 'commonTlsContext');
+  const params = at(common, 'tlsParams');
   return said({
     ...secretsText(common),
     clients: at(config, 'requireClientCertificate') === true ? 'must show a certificate' : 'need none',
     names: peerNames(common),
-    versions: `${text(common, 'tlsParams', 'tlsMinimumProtocolVersion')}-${text(common, 'tlsParams', 'tlsMaximumProtocolVersion')}`,
+    // what Envoy takes of clients where nothing is said
+    versions: `${text(params, 'tlsMinimumProtocolVersion') || 'TLSv1_2'}-${text(params, 'tlsMaximumProtocolVersion') || 'TLSv1_3'}`,
     alpn: items(common, 'alpnProtocols').filter((name) => name !== 'istio-peer-exchange'),
   });
 }
