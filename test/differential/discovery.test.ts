@@ -87,7 +87,7 @@ const choosing = (name: string, fields: JsonObject): JsonObject => ({
 const cache = (world: World, name: string, fields: JsonObject = {}): JsonObject => ({
   name,
   dns_lookup_family: 'V4_ONLY',
-  dns_query_timeout: '0.3s',
+  dns_query_timeout: '1s',
   typed_dns_resolver_config: resolver(world),
   ...fields,
 });

@@ -10,14 +10,14 @@ import { compareTopic } from './framework/topic.ts';
 const HEDGED = { hedge_policy: { hedge_on_per_try_timeout: true } };
 
 const hedged = (prefix: string, retry_on: string, policy: JsonObject, action: JsonObject = {}): JsonObject =>
-  retry(prefix, retry_on, { per_try_timeout: '0.1s', ...policy }, { ...HEDGED, timeout: '2s', ...action });
+  retry(prefix, retry_on, { per_try_timeout: '0.25s', ...policy }, { ...HEDGED, timeout: '2s', ...action });
 
 const ROUTES: JsonObject[] = [
   hedged('/once', '5xx', { num_retries: 1 }),
   hedged('/twice', '5xx', { num_retries: 2 }),
-  hedged('/short', '5xx', { num_retries: 2 }, { timeout: '0.45s' }),
+  hedged('/short', '5xx', { num_retries: 2 }, { timeout: '0.9s' }),
   hedged('/quiet', '', { num_retries: 1 }),
-  retry('/plain', '5xx', { num_retries: 1, per_try_timeout: '0.1s' }, { cluster: 'h2' }),
+  retry('/plain', '5xx', { num_retries: 1, per_try_timeout: '0.25s' }, { cluster: 'h2' }),
   retry('/briefly', '5xx', { num_retries: 0 }, { cluster: 'h2', timeout: '0.1s' }),
   hedged('/h2', '5xx', { num_retries: 1 }, { cluster: 'h2' }),
 ];
@@ -27,10 +27,10 @@ const ONE_SLOW = 'delay=600;times=1';
 const CASES: Case[] = [
   ask('a slow first try', '/once', { wish: ONE_SLOW }, { expects: { 'answers.0.line': 'HTTP/1.1 200 OK' } }),
   ask('a slow first try that would have failed', '/once', { wish: `${ONE_SLOW};status=503` }),
-  ask('a first try that is slow enough to win', '/once', { wish: 'delay=160' }),
-  ask('all tries slow', '/once', { wish: 'delay=500' }),
-  ask('all tries slow, two more', '/twice', { wish: 'delay=500' }),
-  ask('no try within the time', '/short', { wish: 'delay=900' }),
+  ask('a first try that is slow enough to win', '/once', { wish: 'delay=400' }),
+  ask('all tries slow', '/once', { wish: 'delay=1000' }),
+  ask('all tries slow, two more', '/twice', { wish: 'delay=1000' }),
+  ask('no try within the time', '/short', { wish: 'delay=1500' }),
   ask('two slow tries', '/twice', { wish: 'delay=700;times=2' }),
   ask('a body is sent to each', '/once', { method: 'POST', body: 'again', wish: ONE_SLOW }),
   ask('a fast failure is retried as usual', '/twice', { wish: 'status=503;times=1' }),
@@ -38,7 +38,7 @@ const CASES: Case[] = [
   ask('nothing to retry on', '/quiet', { wish: ONE_SLOW }),
   ask('asked for by a header', '/once', { fields: ['x-envoy-hedge-on-per-try-timeout: false'], wish: ONE_SLOW }),
   differing(ask2('a slow first try by HTTP/2', '/h2', { wish: ONE_SLOW }), { 'upstream.0.end': DIFFERENCES.cancelledUpstream }),
-  differing(ask2('all tries slow by HTTP/2', '/h2', { wish: 'delay=400' }), { 'upstream.1.end': DIFFERENCES.cancelledUpstream }),
+  differing(ask2('all tries slow by HTTP/2', '/h2', { wish: 'delay=1000' }), { 'upstream.1.end': DIFFERENCES.cancelledUpstream }),
   differing(ask2('a try without hedge by HTTP/2', '/plain', { wish: ONE_SLOW }), { 'upstream.0.end': DIFFERENCES.cancelledUpstream }),
   differing(ask2('no try within the time by HTTP/2', '/briefly', { wish: 'delay=400' }), {
     'upstream.0.end': DIFFERENCES.cancelledUpstream,

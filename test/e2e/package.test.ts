@@ -10,7 +10,7 @@ import { root } from './harness.ts';
 test('the packed package installs elsewhere and runs the demo', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-pack-'));
   const npm = (args: string[], cwd: string): string =>
-    execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 150_000 });
   try {
     const packed = npm(['pack', '--silent', '--pack-destination', folder], root).trim().split('\n').at(-1) ?? '';
     npm(['install', '-g', '--prefix', path.join(folder, 'prefix'), '--no-audit', '--no-fund', path.join(folder, packed)], folder);
