@@ -61,8 +61,7 @@ test('ja4Of() sorts ciphers and extensions, and not signature algorithms', () =>
 test('ja4Of() gives what the published example has', () => {
   // github.com/FoxIO-LLC/ja4, technical_details/JA4.md: the two texts, and t13d1516h2_8daaf6152771_e5627efa2ab1
   const ciphers = '002f,0035,009c,009d,1301,1302,1303,c013,c014,c02b,c02c,c02f,c030,cca8,cca9';
-  const extensions =
-    '0005,000a,000b,000d,0012,0015,0017,001b,0023,002b,002d,0033,4469,ff01_0403,0804,0401,0503,0805,0501,0806,0601';
+  const extensions = '0005,000a,000b,000d,0012,0015,0017,001b,0023,002b,002d,0033,4469,ff01_0403,0804,0401,0503,0805,0501,0806,0601';
   const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
   const hex = (text: string): number[] => text.split(',').map((part) => Number.parseInt(part, 16));
   const [types = '', algorithms = ''] = extensions.split('_');
