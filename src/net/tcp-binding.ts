@@ -34,7 +34,7 @@ export interface TcpHandle {
 }
 
 /** What a call leaves behind about the last read or write, by index. */
-export interface StreamState {
+interface StreamState {
   readonly values: Int32Array;
   readonly readBytes: number;
   readonly bytesWritten: number;

@@ -149,7 +149,7 @@ function bodyOf(action: Json): string {
 }
 
 /** One route. */
-export function routeOf(route: Json): JsonMap {
+function routeOf(route: Json): JsonMap {
   const match = at(route, 'match');
   const filters = at(route, 'typedPerFilterConfig');
   const redirect = at(route, 'redirect');

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import type { WorkloadInstance } from '../../../src/model/workload.ts';
 
-export interface Pod {
+interface Pod {
   readonly name: string;
   readonly ip: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export interface Pod {
   readonly ports?: readonly number[];
 }
 
-export interface ServiceSpec {
+interface ServiceSpec {
   readonly namespace?: string;
   /** Absent: headless. */
   readonly ip?: string;
