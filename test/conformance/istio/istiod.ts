@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { stringify } from 'yaml';
 import { answer, type Sent } from './answer.ts';
 import type { Json } from './json.ts';
-import { type Case, REFUSED } from './case.ts';
+import { type Case, type Proxy, REFUSED } from './case.ts';
 import { kubernetesYaml, serviceYaml } from './world.ts';
 
 /** What the program prints; `proxy` where it obeys the ORACLE_ variables. */
@@ -23,19 +23,31 @@ function environmentOf({ proxy, mesh }: Case): Record<string, string> {
   };
 }
 
+const MAX_OUTPUT_BYTES = 1 << 28;
+
+function run(program: string, { app, ip }: Proxy, input: string, wanted: Readonly<Record<string, string>>) {
+  return spawnSync(program, [app, ip], { input, env: { ...process.env, ...wanted }, encoding: 'utf8', maxBuffer: MAX_OUTPUT_BYTES });
+}
+
+const obeying = new Map<string, boolean>();
+
+/** True where the program plays other proxies, and meshes with other settings. */
+function obeys(program: string, proxy: Proxy): boolean {
+  const known = obeying.get(program);
+  if (known !== undefined) return known;
+  const printed: Printed = JSON.parse(run(program, proxy, '', {}).stdout);
+  obeying.set(program, printed.proxy !== undefined);
+  return printed.proxy !== undefined;
+}
+
 /** istiod's answers to a case's questions; undefined where the program cannot play the proxy that the case is about. */
 export function askIstiod(program: string, one: Case): Readonly<Record<string, Json>> | undefined {
-  const input = [serviceYaml(one.world), kubernetesYaml(one.world), one.config].filter((part) => part !== '').join('\n---\n');
   const wanted = environmentOf(one);
-  const { status, stdout, stderr } = spawnSync(program, [one.proxy.app, one.proxy.ip], {
-    input: input.replaceAll(/\n+---\n+/g, '\n---\n'),
-    env: { ...process.env, ...wanted },
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  });
+  if (Object.keys(wanted).length > 0 && !obeys(program, one.proxy)) return undefined;
+  const input = [serviceYaml(one.world), kubernetesYaml(one.world), one.config].filter((part) => part !== '').join('\n---\n');
+  const { status, stdout, stderr } = run(program, one.proxy, input.replaceAll(/\n+---\n+/g, '\n---\n'), wanted);
   if (stderr.includes('configuration is invalid')) return REFUSED;
   if (status !== 0) throw new Error(`${one.topic}: ${one.name}: ${stderr.slice(0, 2_000)}`);
   const printed: Printed = JSON.parse(stdout);
-  if (Object.keys(wanted).length > 0 && printed.proxy === undefined) return undefined;
   return Object.fromEntries(one.ask.map((question) => [question, answer(printed, question, one.proxy.ip)]));
 }

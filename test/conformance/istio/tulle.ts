@@ -25,7 +25,7 @@ function meshYaml({ mesh }: Case): string {
 }
 
 /** The mesh that a case writes, and what is wrong with it. */
-export function readCase(one: Case) {
+function readCase(one: Case) {
   const text = [meshYaml(one), serviceYaml(one.world), one.config].filter((part) => part !== '').join('\n---\n');
   const { resources, diagnostics } = parseDocuments('case.yaml', text);
   const built = buildMesh(resources, instancesOf(one.world));
