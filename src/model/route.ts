@@ -48,6 +48,24 @@ export interface HttpMatch {
   readonly origin: Provenance;
 }
 
+/** A match that every request passes. */
+export const ANY_REQUEST: Omit<HttpMatch, 'origin'> = {
+  name: '',
+  uri: undefined,
+  ignoreUriCase: false,
+  scheme: undefined,
+  method: undefined,
+  authority: undefined,
+  headers: [],
+  withoutHeaders: [],
+  queryParams: [],
+  port: undefined,
+  sourceLabels: {},
+  sourceNamespace: undefined,
+  gateways: [],
+  statPrefix: '',
+};
+
 export interface RetryPolicy {
   /** Retries after the first attempt; 0 turns retrying off. */
   readonly attempts: number;
@@ -109,6 +127,19 @@ export interface HttpRule {
   readonly headers: Headers | undefined;
   readonly origin: Provenance;
 }
+
+/** A rule for every request that says nothing besides what is to be done. */
+export const PLAIN_RULE: Omit<HttpRule, 'origin' | 'action'> = {
+  name: '',
+  matches: [],
+  rewrite: undefined,
+  timeoutMs: undefined,
+  retries: undefined,
+  fault: undefined,
+  cors: undefined,
+  mirrors: [],
+  headers: undefined,
+};
 
 export interface L4Match {
   readonly sniHosts: readonly string[];

@@ -4,29 +4,13 @@ import { before, test } from 'node:test';
 import fc from 'fast-check';
 import { loadRe2 } from '../../core/re2.ts';
 import type { StringMatch } from '../../model/match.ts';
-import type { HttpMatch } from '../../model/route.ts';
+import { ANY_REQUEST, type HttpMatch } from '../../model/route.ts';
 import { coversMatch, coversText, fullMatches, takesEverything } from './coverage.ts';
 
 before(loadRe2);
 
 const ORIGIN = { kind: 'VirtualService', namespace: 'a', name: 'a', file: 'a', line: 1, field: '' };
-const NOTHING: HttpMatch = {
-  name: '',
-  uri: undefined,
-  ignoreUriCase: false,
-  scheme: undefined,
-  method: undefined,
-  authority: undefined,
-  headers: [],
-  withoutHeaders: [],
-  queryParams: [],
-  port: undefined,
-  sourceLabels: {},
-  sourceNamespace: undefined,
-  gateways: [],
-  statPrefix: '',
-  origin: ORIGIN,
-};
+const NOTHING: HttpMatch = { ...ANY_REQUEST, origin: ORIGIN };
 
 interface Request {
   readonly path: string;

@@ -1,6 +1,6 @@
 /** A route set's HTTP rules as Envoy routes for one site, and the route that hosts without rules have. */
 import { create } from '@bufbuild/protobuf';
-import type { HttpMatch, HttpRule } from '../../model/route.ts';
+import { type HttpMatch, type HttpRule, PLAIN_RULE } from '../../model/route.ts';
 import { type Route, type RouteAction, type RouteMatch, RouteSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { duration } from './any.ts';
 import { headerFields } from './header-operations.ts';
@@ -91,25 +91,12 @@ export function defaultRoute(scope: Scope, service: ServiceShape, port: number):
 
 function defaultAction(scope: Scope, service: ServiceShape, port: number): RouteAction {
   const destination = { host: service.hostname, subset: undefined, port };
-  const rule: HttpRule = { ...NO_RULE, origin: service.origin };
+  const rule: HttpRule = { ...PLAIN_RULE, action: { kind: 'forward', destinations: [] }, origin: service.origin };
   const action = forwardAction(scope, rule, [{ destination, weight: 1, headers: undefined, origin: service.origin }], port);
   const retryPolicy = retryPolicyOf(undefined, false);
   // as in Istio, where only a rule's retries go back to the host that a hash names
   return retryPolicy === undefined ? action : { ...action, retryPolicy };
 }
-
-const NO_RULE: Omit<HttpRule, 'origin'> = {
-  name: '',
-  matches: [],
-  action: { kind: 'forward', destinations: [] },
-  rewrite: undefined,
-  timeoutMs: undefined,
-  retries: undefined,
-  fault: undefined,
-  cors: undefined,
-  mirrors: [],
-  headers: undefined,
-};
 
 /** A route to `cluster` for anything, without time limit or retries. */
 export function plainRoute(name: string, cluster: string): Route {

@@ -1,7 +1,15 @@
 /** Meshes and proxies for tests, with everything that a case does not care about filled in. */
 import { defaultMeshSettings, type Mesh, type MeshSettings } from '../../model/mesh.ts';
 import type { Provenance } from '../../model/provenance.ts';
-import type { Headers, HttpMatch, HttpRule, RouteSet, WeightedDestination } from '../../model/route.ts';
+import {
+  ANY_REQUEST,
+  type Headers,
+  type HttpMatch,
+  type HttpRule,
+  PLAIN_RULE,
+  type RouteSet,
+  type WeightedDestination,
+} from '../../model/route.ts';
 import type {
   AuthorizationOperation,
   AuthorizationPolicy,
@@ -96,20 +104,7 @@ export function to(
 /** A match block. */
 export function matchOf(parts: Partial<HttpMatch>): HttpMatch {
   return {
-    name: '',
-    uri: undefined,
-    ignoreUriCase: false,
-    scheme: undefined,
-    method: undefined,
-    authority: undefined,
-    headers: [],
-    withoutHeaders: [],
-    queryParams: [],
-    port: undefined,
-    sourceLabels: {},
-    sourceNamespace: undefined,
-    gateways: [],
-    statPrefix: '',
+    ...ANY_REQUEST,
     origin: origin('VirtualService', 'vs', 'spec.http[0].match[0]', 5),
     ...parts,
   };
@@ -118,16 +113,8 @@ export function matchOf(parts: Partial<HttpMatch>): HttpMatch {
 /** A rule that forwards to `destinations`. */
 export function ruleOf(destinations: readonly WeightedDestination[], parts: Partial<HttpRule> = {}): HttpRule {
   return {
-    name: '',
-    matches: [],
+    ...PLAIN_RULE,
     action: { kind: 'forward', destinations },
-    rewrite: undefined,
-    timeoutMs: undefined,
-    retries: undefined,
-    fault: undefined,
-    cors: undefined,
-    mirrors: [],
-    headers: undefined,
     origin: origin('VirtualService', 'vs', 'spec.http[0]', 4),
     ...parts,
   };

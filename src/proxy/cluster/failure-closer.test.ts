@@ -1,33 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Connection } from '../../net/connection.ts';
+import { idleConnection } from '../telemetry/testing/fake-stream.ts';
 import type { Transport, TransportHandlers } from './cluster.ts';
 import { FailureCloser } from './failure-closer.ts';
 import { fakeHost } from './testing/fake-hosts.ts';
 
-function connection(): Connection & { isClosed: boolean } {
-  return {
-    local: { host: '', port: 0 },
-    remote: { host: '', port: 0 },
-    isClosed: false,
-    pendingBytes: 0,
-    read() {},
-    writeText: () => true,
-    writeBytes: () => true,
-    gatherWrites() {},
-    end() {},
-    destroy() {
-      this.isClosed = true;
-    },
-    pause() {},
-    resume() {},
-  };
+function connection(): Connection {
+  const made = idleConnection({ destroy: () => void Object.assign(made, { isClosed: true }) });
+  return made;
 }
 
 const HANDLERS: TransportHandlers = { onConnect() {}, onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
 test('connections of bytes end with their host, and no others', () => {
-  const made: (Connection & { isClosed: boolean })[] = [];
+  const made: Connection[] = [];
   const inner: Transport = {
     isTls: false,
     connect(_host, _options, handlers) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NetAddress } from '../../net/address.ts';
 import type { Connection } from '../../net/connection.ts';
+import { idleConnection } from '../telemetry/testing/fake-stream.ts';
 import type { ConnectOptions, Transport, TransportHandlers } from './cluster.ts';
 import { orderAddresses, tryingAll } from './happy-eyeballs.ts';
 import { fakeHost } from './testing/fake-hosts.ts';
@@ -46,23 +47,8 @@ function setUp(addresses: readonly NetAddress[], timeoutMs = 1000) {
 }
 
 function connection(): Connection & { isDestroyed: boolean } {
-  return {
-    local: A,
-    remote: A,
-    isDestroyed: false,
-    isClosed: false,
-    pendingBytes: 0,
-    read() {},
-    writeText: () => true,
-    writeBytes: () => true,
-    gatherWrites() {},
-    end() {},
-    destroy() {
-      this.isDestroyed = true;
-    },
-    pause() {},
-    resume() {},
-  };
+  const made = { ...idleConnection({ destroy: () => void (made.isDestroyed = true) }), isDestroyed: false };
+  return made;
 }
 
 test('the next address is tried when the one before takes long, and a late winner is closed', (t) => {

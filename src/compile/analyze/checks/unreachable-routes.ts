@@ -1,5 +1,5 @@
 /** Rules and matches behind others that take everything that they would. */
-import type { HttpMatch, HttpRule, L4Rule, RouteSet } from '../../../model/route.ts';
+import { ANY_REQUEST, type HttpMatch, type HttpRule, type L4Rule, type RouteSet } from '../../../model/route.ts';
 import type { Check, Say } from '../finding.ts';
 import { coversMatch, takesEverything } from '../coverage.ts';
 import { virtualServices } from '../routes.ts';
@@ -9,23 +9,7 @@ const MATCHES_MAX = 500;
 
 /** A rule without matches is one that takes everything. */
 function everything(rule: HttpRule): HttpMatch {
-  return {
-    name: '',
-    uri: undefined,
-    ignoreUriCase: false,
-    scheme: undefined,
-    method: undefined,
-    authority: undefined,
-    headers: [],
-    withoutHeaders: [],
-    queryParams: [],
-    port: undefined,
-    sourceLabels: {},
-    sourceNamespace: undefined,
-    gateways: [],
-    statPrefix: '',
-    origin: rule.origin,
-  };
+  return { ...ANY_REQUEST, origin: rule.origin };
 }
 
 function matchesOf(rule: HttpRule): readonly HttpMatch[] {

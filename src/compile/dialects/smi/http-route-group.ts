@@ -1,5 +1,5 @@
 /** SMI HTTPRouteGroup: named requests, for the `matches` of a TrafficSplit of the same namespace. */
-import type { HttpMatch } from '../../../model/route.ts';
+import { ANY_REQUEST, type HttpMatch } from '../../../model/route.ts';
 import { defaulted, list, map, object, optional, required, string, type Infer } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
 import type { Part } from '../part.ts';
@@ -27,23 +27,14 @@ function methodOf(methods: readonly string[]): HttpMatch['method'] {
 
 function lowerMatch(written: Infer<typeof matchSchema>, lowering: Lowering): HttpMatch {
   return {
+    ...ANY_REQUEST,
     name: written.name,
     // SMI anchors the expression at the beginning of the path only, Envoy at both ends.
     uri: written.pathRegex === undefined ? undefined : { kind: 'regex', value: `(?:${written.pathRegex}).*` },
-    ignoreUriCase: false,
-    scheme: undefined,
     method: methodOf(written.methods),
-    authority: undefined,
     headers: written.headers.flatMap((headers) =>
       Object.entries(headers).map(([name, value]) => [name.toLowerCase(), { kind: 'regex' as const, value }] as const),
     ),
-    withoutHeaders: [],
-    queryParams: [],
-    port: undefined,
-    sourceLabels: {},
-    sourceNamespace: undefined,
-    gateways: [],
-    statPrefix: '',
     origin: lowering.originOf(written),
   };
 }

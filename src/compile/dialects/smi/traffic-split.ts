@@ -4,7 +4,7 @@
  * specification: the root may be one of its own backends, which gets its whole share without being split again, and a
  * backend with a single port that differs from the root's is called on that one, where SMI leaves it out.
  */
-import type { HttpRule, WeightedDestination } from '../../../model/route.ts';
+import { type HttpRule, PLAIN_RULE, type WeightedDestination } from '../../../model/route.ts';
 import { PLACE, type Located } from '../../schema/located.ts';
 import { defaulted, int, intOrString, list, object, oneOf, optional, required, string, type Infer } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
@@ -75,19 +75,7 @@ function lowerBackends(backends: readonly Backend[], lowering: Lowering): readon
 }
 
 function forward(destinations: readonly WeightedDestination[], owner: Located, lowering: Lowering): HttpRule {
-  return {
-    name: '',
-    matches: [],
-    action: { kind: 'forward', destinations },
-    rewrite: undefined,
-    timeoutMs: undefined,
-    retries: undefined,
-    fault: undefined,
-    cors: undefined,
-    mirrors: [],
-    headers: undefined,
-    origin: lowering.originOf(owner),
-  };
+  return { ...PLAIN_RULE, action: { kind: 'forward', destinations }, origin: lowering.originOf(owner) };
 }
 
 function lowerSplit(split: Split, owner: Located, lowering: Lowering): Part {
