@@ -29,12 +29,14 @@ const AT_ONCE = 12;
 /** Waits for the access log's lines of everything up to now: they come in order, and once the last one's is there, all are. */
 async function wholeLog(proxy: Proxy): Promise<readonly Record<string, unknown>[]> {
   const pieces = ['GET /last HTTP/1.1\r\nhost: probe\r\n\r\n'];
-  const last = await talk(proxy.target(LAST_LISTENER), { pieces, answers: 1, isHead: false, endsAfter: false });
-  const ending = `:${last.port}`;
+  const target = proxy.target(LAST_LISTENER);
+  const last = await talk(target, { pieces, answers: 1, isHead: false, endsAfter: false });
+  // a client before may have had the same port, towards another listener
+  const isLast = ({ direct, local }: Record<string, unknown>): boolean => String(direct).endsWith(`:${last.port}`) && local === target.port;
   return eventually(
     async () => {
       const all = await proxy.log();
-      return all.some(({ direct }) => String(direct).endsWith(ending)) ? all : undefined;
+      return all.some(isLast) ? all : undefined;
     },
     () => 'the access log does not have the last request',
   );
