@@ -118,7 +118,7 @@ const RETRIED: Case[] = [
     fields: ['content-type: application/grpc', 'te: trailers'],
     wish: `${field('content-type: application/grpc')};${field('grpc-status: 1')};body=;times=1`,
   }),
-  differing(ask2('retry per try', '/retry/per-try', { wish: 'delay=300;times=1' }), GIVEN_UP),
+  differing(ask2('retry per try', '/retry/per-try', { wish: 'delay=1200;times=1' }), GIVEN_UP),
   ask('retry refused from HTTP 1', '/retry/refused', { wish: 'reset=REFUSED_STREAM;times=1' }),
   ask('retry reset from HTTP 1', '/retry/reset', { method: 'POST', body: 'again', wish: 'reset=INTERNAL_ERROR;times=1' }),
 ];
@@ -189,7 +189,7 @@ const ROUTES: JsonObject[] = [
   retry('/retry/reset', 'reset', { num_retries: 2 }, { cluster: 'h2' }),
   retry('/retry/5xx', '5xx', { num_retries: 2 }, { cluster: 'h2' }),
   retry('/retry/grpc', 'unavailable', { num_retries: 2 }, { cluster: 'h2' }),
-  retry('/retry/per-try', '5xx', { num_retries: 1, per_try_timeout: '0.1s' }, { cluster: 'h2' }),
+  retry('/retry/per-try', '5xx', { num_retries: 1, per_try_timeout: '0.4s' }, { cluster: 'h2' }),
   to('/slow', { cluster: 'h2', timeout: '0.15s' }),
   to('/idle', { cluster: 'h2', idle_timeout: '0.1s' }),
   { match: { prefix: '/direct' }, direct_response: { status: 299, body: { inline_string: 'straight' } } },

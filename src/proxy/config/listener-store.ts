@@ -254,7 +254,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
   #retire(built: BuiltListener<L>, retired: Retired): void {
     this.#options.onInactive?.(built.listener);
     this.#draining.set(built, retired);
-    this.#endWhenIdle(built, this.#options.drainMs);
+    this.#endWhenIdle(built, Math.min(IDLE_POLL_MS, this.#options.drainMs));
   }
 
   /** Lets drain what stands no longer in the version in force (`bytes`; undefined: there is none), in all that came before it. */
