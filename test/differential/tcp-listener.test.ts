@@ -74,15 +74,16 @@ const CHAINS: Case[] = [
     hello: { servername: 'alpn.test', ALPNProtocols: ['h2', 'special'] },
     expects: { 'log.0.chain': 'special' },
   }),
-  tcp('HTTP by its first bytes', [{ send: 'GET / HTTP/1.1\r\n' }, { waitMs: 20 }, END], {
+  // the echo is awaited: an end that comes with the first bytes stops Envoy's inspector before it has read them
+  tcp('HTTP by its first bytes', [{ send: 'GET / HTTP/1.1\r\n' }, { hear: 'GET / HTTP/1.1\r\n' }, END], {
     listener: 'http',
     expects: { 'log.0.chain': 'http1' },
   }),
-  tcp('HTTP/2 by its first bytes', [{ send: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' }, { waitMs: 20 }, END], {
+  tcp('HTTP/2 by its first bytes', [{ send: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' }, { hear: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' }, END], {
     listener: 'http',
     expects: { 'log.0.chain': 'http2' },
   }),
-  tcp('no HTTP by its first bytes', [{ send: 'SSH-2.0-x\r\n' }, { waitMs: 20 }, END], {
+  tcp('no HTTP by its first bytes', [{ send: 'SSH-2.0-x\r\n' }, { hear: 'SSH-2.0-x\r\n' }, END], {
     listener: 'http',
     expects: { 'log.0.chain': 'rest' },
   }),
