@@ -88,6 +88,15 @@ export const ROOTS = [
   'envoy.extensions.access_loggers.file.v3.FileAccessLog',
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
+  'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig',
+  'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig',
+  'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig',
+  'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+  'envoy.config.trace.v3.ZipkinConfig',
+  'envoy.config.trace.v3.OpenTelemetryConfig',
+  'envoy.config.trace.v3.DatadogConfig',
+  'envoy.config.trace.v3.SkyWalkingConfig',
+  'envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig',
   'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin',
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest',
   'envoy.extensions.load_balancing_policies.random.v3.Random',
@@ -161,6 +170,7 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   },
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto': {
     'message HttpConnectionManager {': 'bool http1_safe_max_connection_duration = 58; google.protobuf.Duration stream_flush_timeout = 59;',
+    'message Tracing {': 'string operation = 11; string upstream_operation = 12; bool no_context_propagation = 13;',
   },
   'envoy/config/core/v3/base.proto': {
     'message KeyValueAppend {': 'KeyValuePair record = 3;',
@@ -295,6 +305,32 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'package envoy.extensions.network.dns_resolver.getaddrinfo.v3;': 'import "google/protobuf/wrappers.proto";',
     'message GetAddrInfoDnsResolverConfig {':
       'google.protobuf.UInt32Value num_retries = 1; google.protobuf.UInt32Value num_resolver_threads = 2;',
+  },
+  'envoy/type/tracing/v3/custom_tag.proto': { 'oneof type {': 'string value = 6;' },
+  'envoy/config/core/v3/http_service.proto': {
+    'import "envoy/config/core/v3/base.proto";': 'import "envoy/config/core/v3/extension.proto";',
+    'message HttpService {': 'repeated TypedExtensionConfig formatters = 3;',
+  },
+  'envoy/config/trace/v3/zipkin.proto': {
+    'import "google/protobuf/wrappers.proto";': 'import "envoy/config/core/v3/http_service.proto";',
+    'message ZipkinConfig {':
+      'enum TraceContextOption { USE_B3 = 0; USE_B3_WITH_W3C_PROPAGATION = 1; } TraceContextOption trace_context_option = 8; ' +
+      'core.v3.HttpService collector_service = 9; bool timestamp_trace_ids = 10;',
+  },
+  'envoy/config/trace/v3/opentelemetry.proto': {
+    'package envoy.config.trace.v3;': 'import "google/protobuf/wrappers.proto";',
+    'message OpenTelemetryConfig {':
+      'google.protobuf.UInt32Value max_cache_size = 6; google.protobuf.BoolValue set_telemetry_sdk_resource_attributes = 7; ' +
+      'google.protobuf.BoolValue set_service_name_resource_attribute = 8; google.protobuf.BoolValue set_instrumentation_scope = 9;',
+  },
+  'envoy/extensions/access_loggers/open_telemetry/v3/logs_service.proto': {
+    'import "envoy/config/core/v3/extension.proto";':
+      'import "envoy/config/core/v3/grpc_service.proto"; import "envoy/config/core/v3/http_service.proto"; ' +
+      'import "envoy/type/tracing/v3/custom_tag.proto"; import "google/protobuf/duration.proto"; import "google/protobuf/wrappers.proto";',
+    'message OpenTelemetryAccessLogConfig {':
+      'config.core.v3.HttpService http_service = 8; config.core.v3.GrpcService grpc_service = 9; string log_name = 10; ' +
+      'google.protobuf.Duration buffer_flush_interval = 11; google.protobuf.UInt32Value buffer_size_bytes = 12; ' +
+      'repeated string filter_state_objects_to_log = 13; repeated type.tracing.v3.CustomTag custom_tags = 14;',
   },
   'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
 };
