@@ -1,3 +1,4 @@
+import type { ExtensionProvider } from './extension-provider.ts';
 import type { Gateway } from './gateway.ts';
 import type { RouteSet } from './route.ts';
 import type { TlsSecret } from './secret.ts';
@@ -9,6 +10,9 @@ import type { Workload, WorkloadInstance } from './workload.ts';
 /** Mesh-wide settings with Istio's names and defaults. */
 export interface MeshSettings {
   readonly trustDomain: string;
+  /** Further ones, whose identities count as those of the trust domain. */
+  readonly trustDomainAliases: readonly string[];
+  readonly extensionProviders: readonly ExtensionProvider[];
   readonly rootNamespace: string;
   readonly domainSuffix: string;
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
@@ -31,6 +35,8 @@ export interface MeshSettings {
 
 export const defaultMeshSettings: MeshSettings = {
   trustDomain: 'cluster.local',
+  trustDomainAliases: [],
+  extensionProviders: [],
   rootNamespace: 'istio-system',
   domainSuffix: 'cluster.local',
   outboundTrafficPolicy: 'ALLOW_ANY',

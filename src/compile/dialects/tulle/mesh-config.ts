@@ -4,6 +4,7 @@ import {
   bool,
   defaulted,
   duration,
+  list,
   number,
   object,
   oneOf,
@@ -14,6 +15,7 @@ import {
   type Infer,
 } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
+import { extensionProviderSchema, lowerExtensionProviders } from '../istio/extension-provider.ts';
 import { localitySettingSchema, lowerLocalitySetting } from '../istio/locality-setting.ts';
 
 const base = defaultMeshSettings;
@@ -62,8 +64,16 @@ const specSchema = object({
     }),
     'Settings of proxies.',
   ),
-  trustDomainAliases: unsupported('error', 'Further trust domains that count as the own.'),
-  extensionProviders: unsupported('warning', 'Named tracing, logging and authorization services.'),
+  trustDomainAliases: defaulted(
+    list(string({ format: 'exact-host' })),
+    [],
+    'Further trust domains, whose identities count as those of the own.',
+  ),
+  extensionProviders: defaulted(
+    list(extensionProviderSchema),
+    [],
+    'Services that policies name, such as those that decide about requests.',
+  ),
   defaultProviders: unsupported('warning', 'Providers that are used without being named.'),
   discoverySelectors: unsupported('warning', 'Namespaces that belong to the mesh.'),
   localityLbSetting: optional(localitySettingSchema, 'Which localities are preferred, where a DestinationRule does not say.'),
@@ -110,6 +120,8 @@ export const meshConfig = defineDialect({
       kind: 'settings',
       value: {
         trustDomain: spec.trustDomain,
+        trustDomainAliases: spec.trustDomainAliases.filter((alias) => alias !== spec.trustDomain),
+        extensionProviders: lowerExtensionProviders(spec.extensionProviders, lowering),
         rootNamespace: spec.rootNamespace,
         domainSuffix: spec.domainSuffix,
         outboundTrafficPolicy: spec.outboundTrafficPolicy?.mode ?? base.outboundTrafficPolicy,
