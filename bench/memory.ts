@@ -62,7 +62,7 @@ async function settled(command: string, args: readonly string[], whenReady: () =
 }
 
 const BUILTINS = "import 'node:net'; import 'node:tls'; import 'node:crypto'; import 'node:fs'; import 'node:dns/promises';";
-const TYPES = ['proxy/admin/type-registry.ts', 'xds/client.ts', 'xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts']
+const TYPES = ['xds/type-registry.ts', 'xds/client.ts', 'xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts']
   .map((file) => `import('./src/${file}')`)
   .join(', ');
 

@@ -7,7 +7,7 @@ import { create, type DescMessage, fromJson, type JsonObject } from '@bufbuild/p
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { typeRegistry } from '../../src/proxy/admin/type-registry.ts';
+import { typeRegistry } from '../../src/xds/type-registry.ts';
 import { AggregatedDiscoveryService } from '../../src/xds/gen/envoy/service/discovery/v3/ads_pb.ts';
 import {
   type DeltaDiscoveryRequest,

@@ -5,7 +5,7 @@
 import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from '@bufbuild/protobuf';
 import { messageOf } from '../../core/errors.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../../xds/types.ts';
-import { typeRegistry } from './type-registry.ts';
+import { typeRegistry } from '../../xds/type-registry.ts';
 import type { AdminView, ConfigResource } from './view.ts';
 
 const ADMIN = 'type.googleapis.com/envoy.admin.v3';

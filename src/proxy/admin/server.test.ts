@@ -15,7 +15,7 @@ import { ownSockets } from '../listener/listen-sockets.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { observe } from '../telemetry/stats.ts';
 import { answerAdmin, type AdminView, type ConfigResource, startAdmin } from './server.ts';
-import { typeRegistry } from './type-registry.ts';
+import { typeRegistry } from '../../xds/type-registry.ts';
 
 function resource(
   more: Pick<ConfigResource, 'name' | 'typeUrl' | 'schema'> & { json: JsonObject } & Partial<ConfigResource>,

@@ -4,7 +4,7 @@ import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { loadRe2 } from '../../core/re2.ts';
 import { RBACSchema } from '../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
-import { typeRegistry } from '../admin/type-registry.ts';
+import { typeRegistry } from '../../xds/type-registry.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';

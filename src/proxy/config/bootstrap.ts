@@ -4,7 +4,7 @@ import type { JsonValue } from '@bufbuild/protobuf';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { type Bootstrap, BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { decodeJson } from '../../xds/codec/from-json.ts';
-import { typeRegistry } from '../admin/type-registry.ts';
+import { typeRegistry } from '../../xds/type-registry.ts';
 import { checkSupported } from './check-supported.ts';
 import type { YamlSource } from './yaml.ts';
 

@@ -7,7 +7,7 @@ import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { OverloadManagerSchema, TriggerSchema } from '../../xds/gen/envoy/config/overload/v3/overload_pb.ts';
-import { typeRegistry } from '../admin/type-registry.ts';
+import { typeRegistry } from '../../xds/type-registry.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { memoryLimitBytes, memoryUsageBytes } from './container-limits.ts';
 import { OverloadManager } from './manager.ts';

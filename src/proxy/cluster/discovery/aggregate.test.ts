@@ -4,7 +4,7 @@ import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../core/errors.ts';
 import { silentLog } from '../../../core/log.ts';
 import { ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import { typeRegistry } from '../../admin/type-registry.ts';
+import { typeRegistry } from '../../../xds/type-registry.ts';
 import { createStats } from '../../telemetry/registry.ts';
 import { buildCluster, type MutableCluster } from '../build-cluster.ts';
 import type { Host, PickContext } from '../cluster.ts';

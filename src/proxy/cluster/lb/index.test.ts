@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import { typeRegistry } from '../../admin/type-registry.ts';
+import { typeRegistry } from '../../../xds/type-registry.ts';
 import { fakeHost } from '../testing/fake-hosts.ts';
 import { countPicks, PLAIN_PICK } from '../testing/fake-picks.ts';
 import { xxHash64 } from './hash64.ts';

@@ -6,7 +6,7 @@ import { RouteConfigurationSchema } from '../../../xds/gen/envoy/config/route/v3
 import { buildRouteTable, type BuiltRouteTable } from '../route-table.ts';
 import type { RouteAction } from '../route.ts';
 import { fakeInfo } from '../../telemetry/testing/fake-stream.ts';
-import { typeRegistry } from '../../admin/type-registry.ts';
+import { typeRegistry } from '../../../xds/type-registry.ts';
 
 export interface Given {
   readonly method?: string;

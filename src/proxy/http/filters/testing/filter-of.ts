@@ -1,6 +1,6 @@
 /** Filters made of JSON configuration, with what they have counted. */
 import { type DescMessage, fromJson, type JsonValue } from '@bufbuild/protobuf';
-import { typeRegistry } from '../../../admin/type-registry.ts';
+import { typeRegistry } from '../../../../xds/type-registry.ts';
 import { fakeScope } from '../../../telemetry/testing/fake-stream.ts';
 import type { StatsRegistry } from '../../../telemetry/registry.ts';
 import type { FilterScope, HttpFilter, HttpFilterHandlers } from '../../filter.ts';
