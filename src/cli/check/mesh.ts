@@ -12,6 +12,7 @@ import { findStateDir } from '../state-dir.ts';
 import { proxyName, refusals, syncStatus } from '../status.ts';
 import type { Finding } from './finding.ts';
 import { failed, ok, warning } from './finding.ts';
+import { checkServices } from './services.ts';
 
 async function rowsOf(state: StateDir, what: string): Promise<readonly JsonObject[]> {
   const answer = await callControl(state, `/api/${what}`);
@@ -88,14 +89,15 @@ async function checkListeners(folder: string, name: string): Promise<Finding[]> 
 export async function checkMesh(stateDir: string | undefined): Promise<Finding[]> {
   try {
     const state = findStateDir(stateDir);
-    const lists = ['diagnostics', 'proxies', 'workloads', 'instances'].map((what) => rowsOf(state, what));
-    const [diagnostics = [], proxies = [], workloads = [], instances = []] = await Promise.all(lists);
+    const lists = ['diagnostics', 'proxies', 'workloads', 'instances', 'services'].map((what) => rowsOf(state, what));
+    const [diagnostics = [], proxies = [], workloads = [], instances = [], services = []] = await Promise.all(lists);
     const names = existsSync(state.proxies) ? readdirSync(state.proxies) : [];
     const meshed = workloads.filter((workload) => workload['isMeshed'] === true);
     return [
       ok('control plane', `answers on ${state.adminSocket}`),
       ...diagnostics.filter((row) => row['severity'] !== 'info').map(checkDiagnostic),
       ...meshed.map((workload) => checkWorkload(workload, instances, state)),
+      ...checkServices(services),
       ...proxies.map(checkSync),
       ...(await Promise.all(names.map((name) => checkCertificate(state.proxies, name)))),
       ...(await Promise.all(names.map((name) => checkListeners(state.proxies, name)))).flat(),
