@@ -4,6 +4,7 @@ import type { RouteSet } from './route.ts';
 import type { TlsSecret } from './secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from './security.ts';
 import type { Service } from './service.ts';
+import type { Sidecar } from './sidecar.ts';
 import type { DestinationPolicy, LocalityPreference } from './traffic-policy.ts';
 import type { Workload, WorkloadInstance } from './workload.ts';
 
@@ -71,6 +72,7 @@ export interface Mesh {
   readonly routes: readonly RouteSet[];
   readonly destinationPolicies: readonly DestinationPolicy[];
   readonly gateways: readonly Gateway[];
+  readonly sidecars: readonly Sidecar[];
   readonly secrets: readonly TlsSecret[];
   readonly peerAuthentications: readonly PeerAuthentication[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];

@@ -53,6 +53,7 @@ export function buildMesh(
     routes: shareKeyed(previous?.routes, collected.routes, (route) => `${route.origin.kind} ${nameOf(route)}`),
     destinationPolicies: shareKeyed(previous?.destinationPolicies, collected.destinationPolicies, nameOf),
     gateways: shareKeyed(previous?.gateways, collected.gateways, nameOf),
+    sidecars: shareKeyed(previous?.sidecars, collected.sidecars, nameOf),
     secrets: shareKeyed(previous?.secrets, collected.secrets, nameOf),
     peerAuthentications: shareKeyed(previous?.peerAuthentications, collected.peerAuthentications, nameOf),
     authorizationPolicies: shareKeyed(previous?.authorizationPolicies, collected.authorizationPolicies, nameOf),

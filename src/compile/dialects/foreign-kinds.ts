@@ -51,7 +51,6 @@ export const foreignKinds: readonly ForeignKind[] = [
     severity: 'error',
     reason: GATEWAY_API,
   },
-  { group: 'networking.istio.io', kinds: ['Sidecar'], severity: 'warning', reason: 'proxies get what exportTo lets them see' },
   {
     group: 'networking.istio.io',
     kinds: ['WorkloadGroup'],

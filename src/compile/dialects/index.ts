@@ -5,6 +5,7 @@ import { destinationRule } from './istio/destination-rule.ts';
 import { gateway } from './istio/gateway.ts';
 import { peerAuthentication } from './istio/peer-authentication.ts';
 import { serviceEntry } from './istio/service-entry.ts';
+import { sidecar } from './istio/sidecar.ts';
 import { virtualService } from './istio/virtual-service.ts';
 import { workloadEntry } from './istio/workload-entry.ts';
 import { endpointSlice } from './kubernetes/endpoint-slice.ts';
@@ -35,6 +36,7 @@ export const dialects: readonly Dialect[] = [
   serviceEntry,
   workloadEntry,
   gateway,
+  sidecar,
   peerAuthentication,
   authorizationPolicy,
 ];

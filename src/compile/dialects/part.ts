@@ -7,6 +7,7 @@ import type { HttpMatch, RouteSet } from '../../model/route.ts';
 import type { TlsSecret } from '../../model/secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
 import type { Endpoint, Locality, Service } from '../../model/service.ts';
+import type { Sidecar } from '../../model/sidecar.ts';
 import type { DestinationPolicy } from '../../model/traffic-policy.ts';
 import type { Workload } from '../../model/workload.ts';
 
@@ -77,6 +78,7 @@ export type Part =
   | { readonly kind: 'match-group'; readonly value: MatchGroupPart }
   | { readonly kind: 'destination-policy'; readonly value: DestinationPolicy }
   | { readonly kind: 'gateway'; readonly value: Gateway }
+  | { readonly kind: 'sidecar'; readonly value: Sidecar }
   | { readonly kind: 'secret'; readonly value: TlsSecret | undefined }
   | { readonly kind: 'peer-authentication'; readonly value: PeerAuthentication }
   | { readonly kind: 'authorization-policy'; readonly value: AuthorizationPolicy };

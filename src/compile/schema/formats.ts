@@ -49,6 +49,22 @@ const FORMATS = {
   host: { allows: 'a DNS name, "*.name", "*" or an IP address', accepts: isHost },
   'exact-host': { allows: 'a DNS name or an IP address, without a wildcard', accepts: (text) => isHost(text) && !text.includes('*') },
   'namespaced-host': { allows: 'a host, or namespace/host with a namespace, "*" or "." in front', accepts: isNamespacedHost },
+  'egress-host': {
+    allows: 'namespace/host with a namespace, "*", "." or "~" in front, such as ./*, shop/cart.shop.svc.cluster.local or ~shop/*',
+    accepts: (text) =>
+      /^~?[^/~]*\/[^/]+$/.test(text) && !text.startsWith('/') && isNamespacedHost(text.replace(/^~(?=\/)/, '*').replace(/^~/, '')),
+  },
+  'bind-address': {
+    allows: 'an IPv4 or IPv6 address, or unix:///path',
+    accepts: (text) => (text.startsWith('unix:') ? /^unix:(\/\/)?[/@]/.test(text) : parseIp(text) !== undefined),
+  },
+  'sidecar-endpoint': {
+    allows: '127.0.0.1:port, 0.0.0.0:port, [::1]:port, [::]:port, :port or unix:///path',
+    accepts: (text) =>
+      text.startsWith('unix:')
+        ? /^unix:(\/\/)?[/@]/.test(text)
+        : /^(?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\])?:[1-9]\d{0,4}$/.test(text) && Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535,
+  },
   ip: { allows: 'an IPv4 or IPv6 address', accepts: (text) => parseIp(text) !== undefined },
   cidr: { allows: 'an IP address or a block such as 10.0.0.0/8', accepts: (text) => parseCidr(text) !== undefined },
   'endpoint-address': {

@@ -36,6 +36,7 @@ export function meshOf(parts: Partial<Omit<Mesh, 'settings'>> & { settings?: Par
     routes: [],
     destinationPolicies: [],
     gateways: [],
+    sidecars: [],
     secrets: [],
     peerAuthentications: [],
     authorizationPolicies: [],

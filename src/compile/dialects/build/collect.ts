@@ -3,6 +3,7 @@ import { defaultMeshSettings, type MeshSettings, type Namespace } from '../../..
 import type { RouteSet } from '../../../model/route.ts';
 import type { TlsSecret } from '../../../model/secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../../model/security.ts';
+import type { Sidecar } from '../../../model/sidecar.ts';
 import type { DestinationPolicy } from '../../../model/traffic-policy.ts';
 import type { Workload } from '../../../model/workload.ts';
 import type { Resource } from '../dialect.ts';
@@ -31,6 +32,7 @@ export interface Collected {
   readonly matchGroups: Map<string, MatchGroupPart>;
   readonly destinationPolicies: DestinationPolicy[];
   readonly gateways: Gateway[];
+  readonly sidecars: Sidecar[];
   readonly secrets: TlsSecret[];
   readonly peerAuthentications: PeerAuthentication[];
   readonly authorizationPolicies: AuthorizationPolicy[];
@@ -89,6 +91,7 @@ export function collect(sorted: readonly Resource[], findings: Findings): Collec
     matchGroups: new Map(),
     destinationPolicies: [],
     gateways: [],
+    sidecars: [],
     secrets: [],
     peerAuthentications: [],
     authorizationPolicies: [],
@@ -133,6 +136,8 @@ function put(collected: Collected, part: Part, findings: Findings): void {
       return void collected.destinationPolicies.push(part.value);
     case 'gateway':
       return void collected.gateways.push(part.value);
+    case 'sidecar':
+      return void collected.sidecars.push(part.value);
     case 'secret':
       if (part.value !== undefined) collected.secrets.push(part.value);
       return;
