@@ -15,3 +15,10 @@ export function objectsOf(value: unknown): readonly JsonObject[] {
 export function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
+
+/** The object under the last of `keys`, each looked up in the one before; an empty one where there is none. */
+export function objectAt(value: unknown, ...keys: readonly string[]): JsonObject {
+  let found = value;
+  for (const key of keys) found = isObject(found) ? found[key] : undefined;
+  return isObject(found) ? found : {};
+}

@@ -44,6 +44,8 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'analyze', summary: 'say what is wrong with files, a folder or a running mesh', load: () => import('./analyze.ts') },
   { name: 'check', summary: 'say whether everything is healthy, and what to do where it is not', load: () => import('./check.ts') },
   { name: 'status', summary: 'list proxies: connected, in sync, refused configuration', load: () => import('./status.ts') },
+  { name: 'proxy-status', summary: 'say whether proxies have what they were sent, and where not', load: () => import('./proxy-status.ts') },
+  { name: 'proxy-config', summary: 'show the configuration that a proxy really has', load: () => import('./proxy-config.ts') },
   { name: 'explain', summary: 'say what would become of a request, and why', load: () => import('./explain.ts') },
   { name: 'plan', summary: 'say what an edit would change, before it is applied', load: () => import('./plan.ts') },
   { name: 'get', summary: 'list services, routes, policies or workloads', load: () => import('./get.ts') },
@@ -62,7 +64,7 @@ const EXAMPLES = [
 ] as const;
 
 function helpText(): string {
-  const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join('\n');
+  const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`).join('\n');
   const examples = EXAMPLES.map(([line, what]) => `  ${line.padEnd(58)}${what}`).join('\n');
   return `Usage: tulle <command> [options]\n\nCommands:\n${commands}\n\nExamples:\n${examples}\n\ntulle <command> --help says more about each.\n`;
 }

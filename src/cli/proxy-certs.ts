@@ -1,13 +1,8 @@
 /** `tulle proxy certs`: the certificates that running proxies use, and until when they hold. */
-import { existsSync, readdirSync } from 'node:fs';
-import path from 'node:path';
-import { messageOf } from '../core/errors.ts';
-import { callSocket } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
-import { CliError } from './errors.ts';
 import { isObject, type JsonObject, objectsOf, textOf } from './json.ts';
 import { type Column, formatAge, formatRows, type OutputFormat } from './output.ts';
-import { findStateDir } from './state-dir.ts';
+import { proxyAt, readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
 
 const DAY_MS = 86_400_000;
 const WARN_MS = 7 * DAY_MS;
@@ -15,42 +10,9 @@ const RED = '\u001B[31m';
 const YELLOW = '\u001B[33m';
 const PLAIN = '\u001B[39m';
 
-/** A proxy that runs, and how to reach it. */
-interface Running {
-  readonly name: string;
-  /** A Unix socket, or `http://host:port`. */
-  readonly admin: string;
-}
-
-/** Proxies of a mesh whose name is `workload`, with or without instance number and namespace; all without one. */
-function runningProxies(stateDir: string | undefined, workload: string | undefined): Running[] {
-  const state = findStateDir(stateDir);
-  const names = existsSync(state.proxies) ? readdirSync(state.proxies).toSorted() : [];
-  const wanted = names.filter((name) => {
-    if (workload === undefined) return true;
-    const [instance = ''] = name.split('.', 1);
-    return [name, instance, instance.replace(/-\d+$/, '')].includes(workload);
-  });
-  const found = wanted
-    .map((name) => ({ name, admin: path.join(state.proxies, name, 'admin.sock') }))
-    .filter(({ admin }) => existsSync(admin));
-  if (found.length > 0) return found;
-  throw new CliError(workload === undefined ? 'no proxy runs' : `no proxy of ${workload} runs`, 'tulle status lists the proxies of a mesh');
-}
-
-/** A proxy by the address of its admin interface: a socket's path, or host and port. */
-function proxyAt(address: string): Running {
-  return { name: address, admin: address.includes('/') || existsSync(address) ? address : `http://${address}` };
-}
-
-async function fetchCerts({ name, admin }: Running): Promise<readonly JsonObject[]> {
-  try {
-    const body = admin.startsWith('http://') ? await (await fetch(`${admin}/certs`)).text() : (await callSocket(admin, '/certs')).body;
-    const answer: unknown = JSON.parse(body);
-    return objectsOf(isObject(answer) ? answer['certificates'] : undefined);
-  } catch (cause) {
-    throw new CliError(`the admin interface of ${name} does not answer: ${messageOf(cause)}`, 'is it running?', { cause });
-  }
+async function fetchCerts(proxy: RunningProxy): Promise<readonly JsonObject[]> {
+  const answer: unknown = JSON.parse(await readAdmin(proxy, '/certs'));
+  return objectsOf(isObject(answer) ? answer['certificates'] : undefined);
 }
 
 /** All names of a certificate: its alternative names, or its subject. */

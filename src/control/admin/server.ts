@@ -11,6 +11,7 @@ import type { MeshState } from '../model.ts';
 import type { ControlState } from '../control-state.ts';
 import { checkPrivate, type Exchange, nameIn, readBody } from './exchange.ts';
 import { deleteInstance, putInstance } from './held-instances.ts';
+import { proxyResources } from './proxy-resources.ts';
 import { viewSnapshot } from './snapshot.ts';
 import { viewAuthority, viewPolicies, viewProxies, viewRoutes, viewServices } from './views.ts';
 
@@ -61,6 +62,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
   'POST /api/tokens': createToken,
   'GET /api/proxies': ({ state }) => ({ proxies: viewProxies(state) }),
+  'GET /api/proxies/<name>/resources': proxyResources,
   'GET /api/instances': ({ state }) => ({ instances: state.registry.instances() }),
   'PUT /api/instances/<namespace>/<id>': putInstance,
   'DELETE /api/instances/<namespace>/<id>': deleteInstance,
@@ -92,6 +94,7 @@ function reply(response: http.ServerResponse, status: number, value: object): vo
 
 /** The paths that end in names, as `ROUTES` has them. */
 function templateOf(pathname: string): string {
+  if (/^\/api\/proxies\/[^/]+\/resources$/.test(pathname)) return '/api/proxies/<name>/resources';
   return /^\/api\/instances\/[^/]+\/[^/]+$/.test(pathname) ? '/api/instances/<namespace>/<id>' : pathname;
 }
 
