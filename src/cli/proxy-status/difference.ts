@@ -93,9 +93,9 @@ function keyOf({ kind, name }: Pick<Dumped, 'kind' | 'name'>): string {
   return `${kind} ${name}`;
 }
 
-/** True where the control plane has nothing to do with a resource, or knows it. */
-function isForeign({ kind, name, state }: Dumped, known: ReadonlySet<string>): boolean {
-  return state === 'static' || kind === 'secrets' || known.has(`${kind} ${name}`);
+/** Names of the clusters whose endpoints come by EDS: Envoy dumps the endpoints of all others with them. */
+function edsClusters({ resources }: Dump): ReadonlySet<string> {
+  return new Set(resources.flatMap(({ kind, name, body }) => (kind === 'clusters' && body['type'] === 'EDS' ? [name] : [])));
 }
 
 /** All differences. Static resources and secrets are the proxy's own affair. */
@@ -105,7 +105,9 @@ export function differences(intended: readonly Intended[], dump: Dump, isOnDeman
   );
   const refused = dump.resources.filter(({ state }) => state === 'refused');
   const known = new Set(intended.map(keyOf));
-  const unknown = [...serving.values()].filter((each) => !isForeign(each, known));
+  const byEds = edsClusters(dump);
+  const isOurs = ({ kind, name }: Dumped): boolean => kind !== 'secrets' && (kind !== 'endpoints' || byEds.has(name));
+  const unknown = [...serving.values()].filter((each) => !known.has(keyOf(each)) && isOurs(each));
   return [
     ...refused.map(({ kind, name, error }): Difference => ({ kind, name, what: 'refused', reason: error, diff: '' })),
     ...intended.flatMap((each) => compare(each, serving.get(keyOf(each)), isOnDemand)),
