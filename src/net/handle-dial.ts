@@ -7,7 +7,7 @@ import type { TcpBinding, TcpHandle } from './tcp-binding.ts';
 /** How a handle connects. */
 export interface HandleDialOptions {
   /** Source address to bind. */
-  readonly bind?: string;
+  readonly bind?: string | undefined;
   /** TCP keep-alive; absent: none. */
   readonly keepAlive?: KeepAlive | undefined;
 }

@@ -247,5 +247,7 @@ export function takeIncoming(server: net.Server, onIncoming: (incoming: Incoming
   const onConnection = (error: number, handle: unknown): void => {
     if (error === 0 && binding.isHandle(handle)) onIncoming(new IncomingHandle(handle));
   };
+  // accepted connections have it from their listener: a system call less for each
+  listening.setNoDelay(true);
   Reflect.set(listening, 'onconnection', onConnection);
 }

@@ -36,7 +36,11 @@ const NO_DUCT: Duct = {
   reset() {},
 };
 
+const tellEnd = (handlers: ConnectionHandlers): void => handlers.onEnd();
+const tellDrain = (handlers: ConnectionHandlers): void => handlers.onDrain();
+
 class SocketConnection implements Connection, ReadTarget, DuctOwner {
+  static readonly #tellClose = (connection: SocketConnection): void => connection.#handlers.onClose(connection.#error);
   #duct = NO_DUCT;
   #handlers = NO_HANDLERS;
   #isReading = false;
@@ -87,13 +91,13 @@ class SocketConnection implements Connection, ReadTarget, DuctOwner {
   }
 
   onDuctEnd(): void {
-    if (this.#early === undefined) inTurn(this, () => this.#handlers.onEnd());
+    if (this.#early === undefined) inTurn(this, tellEnd, this.#handlers);
     else this.#isEndEarly = true;
   }
 
   onDuctDrain(): void {
     this.#hasRoom = true;
-    inTurn(this, () => this.#handlers.onDrain());
+    inTurn(this, tellDrain, this.#handlers);
   }
 
   onDuctError(cause: string): void {
@@ -208,7 +212,7 @@ class SocketConnection implements Connection, ReadTarget, DuctOwner {
     this.#duct.resume();
     if (this.#isEndEarly) {
       this.#isEndEarly = false;
-      inTurn(this, () => this.#handlers.onEnd());
+      inTurn(this, tellEnd, this.#handlers);
     }
     if (this.#isCloseEarly) this.onDuctClose();
   }
@@ -219,7 +223,7 @@ class SocketConnection implements Connection, ReadTarget, DuctOwner {
     if (this.#isCloseEarly) return;
     this.isClosed = true;
     this.#queue.clear();
-    inTurn(this, () => this.#handlers.onClose(this.#error));
+    inTurn(this, SocketConnection.#tellClose, this);
     this.afterClose?.();
   }
 }
@@ -238,13 +242,12 @@ export function acceptConnection(socket: net.Socket, local?: NetAddress, remote?
   return connection;
 }
 
-/** As `acceptConnection` for an accepted handle that is not being read; `early` was read from it before. */
+/** As `acceptConnection` for an accepted handle that is not being read, and delays nothing; `early` was read from it before. */
 export function acceptHandle(handle: TcpHandle, early: Uint8Array | undefined, local?: NetAddress, remote?: NetAddress): Connection {
   const binding = tcpBinding();
   if (binding === undefined) throw new Error('there are no handles');
   const connection = new SocketConnection(local, remote);
   if (early !== undefined) connection.addEarly(early);
-  handle.setNoDelay(true);
   connection.attach(new HandleDuct(binding, handle, connection));
   return connection;
 }
@@ -271,10 +274,25 @@ export interface TcpOptions {
   /** Time to connect in milliseconds; 0 for none. */
   readonly timeoutMs: number;
   /** Source address to bind. */
-  readonly bind?: string;
+  readonly bind?: string | undefined;
   /** TCP keep-alive; absent: none. */
   readonly keepAlive?: KeepAlive | undefined;
+  /** What keeps the time to connect, where that is to cost less than a timer of Node's; absent: Node. */
+  readonly deadlines?: Deadlines | undefined;
 }
+
+/** Timers that are mostly cancelled. */
+export interface Deadlines {
+  after(delayMs: number, callback: () => void): object;
+  cancel(timer: object | undefined): void;
+}
+
+const NODE_DEADLINES: Deadlines = {
+  after: (delayMs, callback) => setTimeout(callback, delayMs),
+  cancel(timer: NodeJS.Timeout | undefined) {
+    clearTimeout(timer);
+  },
+};
 
 /** `onClose` tells of a failure to connect too: error `connection timeout`, or the system's code. */
 export type ConnectHandlers = ConnectionHandlers & { onConnect(connection: Connection): void };
@@ -303,23 +321,43 @@ function isIpText(host: string): boolean {
   return (first >= 0x30 && first <= 0x39) || host.includes(':');
 }
 
+/** A connection on its way: it reads nothing yet, and only its end is told. */
+class Dialling implements ConnectionHandlers {
+  readonly #connection: SocketConnection;
+  readonly #handlers: ConnectHandlers;
+  readonly #deadlines: Deadlines;
+  readonly #timer: object | undefined;
+
+  constructor(connection: SocketConnection, { timeoutMs, deadlines = NODE_DEADLINES }: TcpOptions, handlers: ConnectHandlers) {
+    this.#connection = connection;
+    this.#handlers = handlers;
+    this.#deadlines = deadlines;
+    this.#timer = timeoutMs > 0 ? deadlines.after(Math.max(1, timeoutMs), () => connection.destroy('connection timeout')) : undefined;
+    connection.read(this);
+  }
+
+  connected(): void {
+    const handlers = this.#handlers;
+    this.#deadlines.cancel(this.#timer);
+    this.#connection.read(handlers);
+    inTurn(this.#connection, (connection) => handlers.onConnect(connection), this.#connection);
+  }
+
+  onData(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+
+  onClose(error: string | undefined): void {
+    this.#deadlines.cancel(this.#timer);
+    this.#handlers.onClose(error ?? 'connection closed');
+  }
+}
+
 /** Connects to an address or a Unix socket. */
 export function connectTcp(address: NetAddress, options: TcpOptions, handlers: ConnectHandlers): void {
   const connection = new SocketConnection(undefined, address);
-  const timer =
-    options.timeoutMs > 0 ? setTimeout(() => connection.destroy('connection timeout'), Math.max(1, options.timeoutMs)) : undefined;
-  connection.read({
-    ...NO_HANDLERS,
-    onClose: (error) => {
-      clearTimeout(timer);
-      handlers.onClose(error ?? 'connection closed');
-    },
-  });
-  const onConnect = (): void => {
-    clearTimeout(timer);
-    connection.read(handlers);
-    inTurn(connection, () => handlers.onConnect(connection));
-  };
+  const dialling = new Dialling(connection, options, handlers);
+  const onConnect = (): void => dialling.connected();
   const binding = tcpBinding();
   if (binding === undefined || !isIpText(address.host)) dialSocket(address, options, connection, onConnect);
   else connection.attach(dialHandle(binding, address, options, connection, onConnect));

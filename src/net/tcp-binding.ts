@@ -123,9 +123,11 @@ export function useTcpBinding(isOn: boolean): void {
   isUsed = isOn;
 }
 
+/** Where addresses are put: V8 adds no fields to an object that has them. */
+const found: { address?: string; family?: string; port?: number } = { address: '', family: '', port: 0 };
+
 /** One end's address, by a system call. */
 export function addressBy(call: 'getsockname' | 'getpeername', handle: TcpHandle): NetAddress {
-  const out: { address?: string; port?: number } = {};
-  const error = handle[call](out);
-  return { host: error === 0 ? (out.address ?? '') : '', port: out.port ?? 0 };
+  const isFound = handle[call](found) === 0;
+  return { host: (isFound && found.address) || '', port: (isFound && found.port) || 0 };
 }

@@ -12,7 +12,9 @@ export interface Flushable {
   destroy(reason?: string, reset?: boolean): void;
 }
 
-const dirty: Flushable[] = [];
+/** The first `dirtyCount` are to be flushed: to write an array's length costs more than to flush. */
+const dirty: (Flushable | undefined)[] = [];
+let dirtyCount = 0;
 let depth = 0;
 let isFlushQueued = false;
 
@@ -38,16 +40,20 @@ export function gather(connection: Flushable): void {
  */
 function flushDirty(): void {
   isFlushQueued = false;
-  for (const connection of dirty) {
+  // a flush may add more
+  for (let i = 0; i < dirtyCount; i++) {
+    const connection = dirty[i];
+    dirty[i] = undefined;
+    if (connection === undefined) continue;
     if (connection.hasPartOfBody) gather(connection);
     else connection.flush();
   }
-  dirty.length = 0;
+  dirtyCount = 0;
 }
 
 /** Has a connection flushed when the callback that is running returns; outside of callbacks in a microtask. */
 export function flushSoon(connection: Flushable): void {
-  dirty.push(connection);
+  dirty[dirtyCount++] = connection;
   if (depth > 0 || isFlushQueued) return;
   isFlushQueued = true;
   queueMicrotask(flushDirty);
@@ -56,7 +62,7 @@ export function flushSoon(connection: Flushable): void {
 /** What runs in a turn is done, or has thrown. */
 function leave(): void {
   depth--;
-  if (depth === 0 && dirty.length > 0) flushDirty();
+  if (depth === 0 && dirtyCount > 0) flushDirty();
 }
 
 function fail(connection: Flushable, error: unknown): void {
@@ -65,13 +71,13 @@ function fail(connection: Flushable, error: unknown): void {
 }
 
 /**
- * Runs a callback of a connection's owner; what it writes, to whatever connection, goes out when it returns. An exception
- * ends the connection and nothing else.
+ * Runs a callback of a connection's owner, with what it is told; what it writes, to whatever connection, goes out when it
+ * returns. An exception ends the connection and nothing else.
  */
-export function inTurn(connection: Flushable, run: () => void): void {
+export function inTurn<Told>(connection: Flushable, run: (told: Told) => void, told: Told): void {
   depth++;
   try {
-    run();
+    run(told);
   } catch (error) {
     fail(connection, error);
   } finally {

@@ -113,7 +113,7 @@ export interface ConnectOptions {
   /** What is sent before all else, TLS included, given both ends of the connection. */
   readonly preface?: (local: NetAddress, remote: NetAddress) => Uint8Array;
   /** Source address to bind, e.g. 127.0.0.6 for inbound passthrough. */
-  readonly bind?: string;
+  readonly bind?: string | undefined;
   /** The request or connection that it is for, whose shared filter state an internal upstream passes on; absent where many share it. */
   readonly info?: StreamInfo;
   /** Filter state to pass on where there is no `info`. */

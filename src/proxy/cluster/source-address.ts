@@ -25,6 +25,7 @@ export function readSourceAddresses({ upstreamBindConfig: config }: ClusterProto
 
 /** The address to connect to `host` from; undefined for any. */
 export function sourceTo(addresses: readonly string[], host: string): string | undefined {
+  if (addresses.length === 0) return undefined;
   const isIpv6 = host.includes(':');
   return addresses.find((address) => address.includes(':') === isIpv6) ?? addresses[0];
 }

@@ -1,4 +1,5 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { systemClock } from '../../core/clock.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { type KeepAlive, SYSTEM_KEEP_ALIVE } from '../../net/keep-alive.ts';
 import { internalListenerOf } from '../../net/address.ts';
@@ -13,6 +14,7 @@ import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transpo
 import type { SecretStore } from '../config/secret-store.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
+import { timersOf } from '../timers.ts';
 import { TlsTransport } from '../tls/upstream.ts';
 import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
 import { FailureCloser } from './failure-closer.ts';
@@ -73,6 +75,9 @@ class Prefaced implements ConnectHandlers {
   }
 }
 
+/** One timer of Node's for the connections of all clusters. */
+const deadlines = timersOf(systemClock);
+
 /** Plain TCP, or a connection within the process. */
 function plainTransport(keepAlive: KeepAlive | undefined, find: FindInternal): Transport {
   return {
@@ -80,7 +85,7 @@ function plainTransport(keepAlive: KeepAlive | undefined, find: FindInternal): T
     connect(host: Host, { timeoutMs, bind, preface, address = host.address }: ConnectOptions, handlers: TransportHandlers) {
       if (internalListenerOf(address) !== undefined) return connectInternal(find, address, NOTHING_PASSED, timeoutMs, handlers);
       const begin = preface === undefined ? handlers : new Prefaced(preface, handlers);
-      connectTcp(address, { timeoutMs, keepAlive, ...(bind === undefined ? {} : { bind }) }, begin);
+      connectTcp(address, { timeoutMs, keepAlive, bind, deadlines }, begin);
     },
   };
 }

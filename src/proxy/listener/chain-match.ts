@@ -71,7 +71,6 @@ function prefixes(
     seen: hostOf,
     values: (match, path) => ranges(match).map((range, i) => rangeText(range, `${path}.${field}[${i}]`)),
     choose(node, facts) {
-      if (node.size === 1 && node.has(ANY)) return ANY;
       const address = parseIp(hostOf(facts));
       let best: string | undefined = node.has(ANY) ? ANY : undefined;
       let longest = -1;
@@ -208,7 +207,8 @@ export function compileChainMatches(matches: readonly FilterChainMatch[], path: 
   return (facts) => {
     let node: Node = root;
     for (const criterion of CRITERIA) {
-      const value = criterion.choose(node, facts);
+      // mostly no chain asks for it
+      const value = node.size === 1 && node.has(ANY) ? ANY : criterion.choose(node, facts);
       const child = value === undefined ? undefined : node.get(value);
       if (child === undefined || typeof child === 'number') return child;
       node = child;

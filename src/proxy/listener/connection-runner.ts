@@ -10,7 +10,7 @@ import { flagBit, type StreamInfo } from '../http/stream-info.ts';
 import { refusalOf } from '../network/refusal.ts';
 import { tcpStreamInfo } from '../network/tcp-stream-info.ts';
 import type { AccessLogger } from '../telemetry/access-log.ts';
-import type { Gauge, StatsScope } from '../telemetry/stats.ts';
+import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
 import type { DownstreamTls } from '../tls/downstream.ts';
 import { type Fingerprints, fingerprintsOf } from '../tls/hello-fingerprint.ts';
 import type { DownstreamConnection, PeerTls } from './connection.ts';
@@ -52,6 +52,9 @@ export class ConnectionRunner {
   readonly #scope: RunnerScope;
   readonly #active: Gauge;
   readonly #open = new Map<Closable, FilterChain>();
+  /** Declared once a connection needs them. */
+  #total: Counter | undefined = undefined;
+  #destroyed: Counter | undefined = undefined;
 
   constructor(scope: RunnerScope) {
     this.#scope = scope;
@@ -78,7 +81,7 @@ export class ConnectionRunner {
 
   /** Runs a socket through `chain`; without one it is closed. */
   run(accepted: AcceptedSocket, inspection: Inspection, chain: FilterChain | undefined): void {
-    this.#count('downstream_cx_total');
+    (this.#total ??= this.#scope.stats.counter('downstream_cx_total')).value++;
     if (chain === undefined) {
       accepted.incoming.destroy();
       this.#refused(this.#describe(accepted, inspection.hello, undefined, ''), NO_CHAIN, 'filter_chain_not_found', '');
@@ -136,6 +139,9 @@ export class ConnectionRunner {
     tls: PeerTls | undefined,
     filterChainName: string,
   ): DownstreamConnection {
+    const { fingerprints } = this.#scope;
+    const prints = hello === undefined || fingerprints === undefined ? undefined : fingerprintsOf(hello, fingerprints);
+    const state = accepted.state && stateFrom(accepted.state);
     return {
       id: nextId++,
       remote: accepted.remote,
@@ -143,7 +149,8 @@ export class ConnectionRunner {
       local: accepted.local,
       isRedirected: accepted.isRedirected,
       requestedServerName: hello?.serverName ?? '',
-      ...(hello === undefined || this.#scope.fingerprints === undefined ? {} : fingerprintsOf(hello, this.#scope.fingerprints)),
+      ja3: prints?.ja3,
+      ja4: prints?.ja4,
       tls,
       principal: tls === undefined ? (accepted.state?.values.get(PEER_PRINCIPAL) ?? '') : principalOf(tls),
       direction: this.#scope.direction,
@@ -152,7 +159,8 @@ export class ConnectionRunner {
       metadata: accepted.metadata,
       proxyTlvs: accepted.proxyTlvs,
       directLocal: accepted.directLocal,
-      ...stateFrom(accepted.state),
+      filterState: state?.filterState,
+      sharing: state?.sharing,
       memo: new Map(),
     };
   }
@@ -181,7 +189,7 @@ export class ConnectionRunner {
 
   #finish(info: StreamInfo): void {
     info.endMs = this.#scope.clock.monotonicMs();
-    this.#count('downstream_cx_destroy');
+    (this.#destroyed ??= this.#scope.stats.counter('downstream_cx_destroy')).value++;
     this.#scope.accessLog.log(info);
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { PeekEnd } from '../../net/incoming.ts';
 import type { ProxyHeader } from '../../wire/proxy-protocol/result.ts';
-import { type Inspection, inspect, NOTHING_FOUND } from './inspect.ts';
+import { type Inspection, type Inspectors, inspect, NOTHING_FOUND } from './inspect.ts';
 import type { ListenerFilters } from './listener-filters.ts';
 import type { AcceptedSocket } from './listener-scope.ts';
 import { type HeaderVerdict, judgeHeader, metadataOf, type ProxyProtocolStats } from './proxy-protocol.ts';
@@ -36,14 +36,14 @@ function giveUp(accepted: AcceptedSocket, host: FilterHost, end: PeekEnd): void 
 /** `tls_inspector` and `http_inspector`. */
 function look(accepted: AcceptedSocket, host: FilterHost, timeoutMs: number): void {
   const { filters } = host;
-  const inspectors = {
-    tls: filters.tlsInspector?.(accepted.local.port) ?? false,
-    http: filters.httpInspector?.(accepted.local.port) ?? false,
-  };
-  if (!inspectors.tls && !inspectors.http) {
-    host.onReady(accepted, NOTHING_FOUND);
-    return;
-  }
+  const tls = filters.tlsInspector?.(accepted.local.port) ?? false;
+  const http = filters.httpInspector?.(accepted.local.port) ?? false;
+  // a function of its own: closures would be made for connections that nobody looks at, too
+  if (tls || http) inspectFirst(accepted, host, timeoutMs, { tls, http });
+  else host.onReady(accepted, NOTHING_FOUND);
+}
+
+function inspectFirst(accepted: AcceptedSocket, host: FilterHost, timeoutMs: number, inspectors: Inspectors): void {
   let found: Inspection | undefined;
   const decide = (bytes: Uint8Array): number | undefined => {
     found = inspect(bytes, inspectors);

@@ -55,7 +55,7 @@ const CLOSE_REASONS = {
 } as const;
 
 function criteriaOf(target: ClusterTarget, metadata: ReadonlyMap<string, unknown>): Readonly<Record<string, unknown>> | undefined {
-  const own = metadata.get(LB_NAMESPACE);
+  const own = metadata.size === 0 ? undefined : metadata.get(LB_NAMESPACE);
   return typeof own === 'object' && own !== null ? { ...target.criteria, ...own } : target.criteria;
 }
 
@@ -192,8 +192,7 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
     this.#leg = leg;
     this.#dialledMs = this.#scope.clock.monotonicMs();
     const bind = sourceTo(cluster.sourceAddresses, host.address.host);
-    const options = { timeoutMs: cluster.connectTimeoutMs, cluster, info };
-    connector.connectUpstream(host, bind === undefined ? options : { ...options, bind }, leg);
+    connector.connectUpstream(host, { timeoutMs: cluster.connectTimeoutMs, cluster, info, bind }, leg);
   }
 
   onConnectFailure(leg: UpstreamLeg, error: string): void {
@@ -419,7 +418,10 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
     if (this.#isOver) return;
     this.#isOver = true;
     const timers = this.#timers;
-    for (const timer of [this.#idleTimer, this.#durationTimer, this.#logTimer, this.#retryTimer]) timers.cancel(timer);
+    timers.cancel(this.#idleTimer);
+    timers.cancel(this.#durationTimer);
+    timers.cancel(this.#logTimer);
+    timers.cancel(this.#retryTimer);
     this.#scope.stats.active.value--;
     this.#info.endMs = this.#scope.clock.monotonicMs();
     if (this.#leg !== undefined) this.#leg.stats.upstream_cx_tx_bytes_total.value += this.#info.bytesReceived;
