@@ -3,7 +3,8 @@
  * objects, with the same bytes and version, for every proxy that sees the same.
  */
 import type { Mesh } from '../model/mesh.ts';
-import { isOpaque, type Service } from '../model/service.ts';
+import type { Sidecar } from '../model/sidecar.ts';
+import { isOpaque, type Service, type ServicePort } from '../model/service.ts';
 import { endpointsOf } from './emit/endpoints.ts';
 import { effectivePolicy, portPolicy } from './emit/destination-policy.ts';
 import { explicitOutbound } from './emit/explicit.ts';
@@ -20,9 +21,11 @@ import { hasIpv6Address, type ProxyNode } from './emit/proxy-node.ts';
 import { nearnessIn } from './emit/nearness.ts';
 import { nameTableOf } from './emit/name-table.ts';
 import { byName, type CompiledResource, resourceOf, type ResourceMap } from './emit/resource.ts';
+import { isExported } from './emit/hosts.ts';
+import { importsOf, sidecarFor, type View } from './emit/imports.ts';
 import { clientKey, type Scope, scopeOf } from './emit/scope.ts';
 import { secretsOf } from './emit/secrets.ts';
-import { shapesOf } from './emit/shape.ts';
+import { type ServiceShape, shapesOf } from './emit/shape.ts';
 import { NameTableSchema } from '../xds/gen/istio/networking/nds/v1/nds_pb.ts';
 import { blackHole, outboundPassthrough } from './emit/special-clusters.ts';
 
@@ -60,6 +63,12 @@ function serviceKey({ namespace, hostname, origin }: Pick<Service, 'namespace' |
   return `${namespace}/${hostname}/${origin.kind}/${origin.name}`;
 }
 
+/** The ports of `shape`, as `service` has them: a Sidecar may show some of them only. */
+function portsOf(service: Service, shape: ServiceShape): readonly ServicePort[] {
+  if (shape.ports.length === service.ports.length) return service.ports;
+  return service.ports.filter(({ number }) => shape.ports.some((port) => port.number === number));
+}
+
 const endpointMap = memoised(
   (
     scope: Scope,
@@ -72,7 +81,7 @@ const endpointMap = memoised(
     for (const shape of scope.services.values()) {
       const service = byKey.get(serviceKey(shape));
       if (service === undefined || service.resolution !== 'static') continue;
-      for (const port of service.ports) {
+      for (const port of portsOf(service, shape)) {
         const effective = effectivePolicy(scope, shape);
         for (const subset of [undefined, ...effective.subsets]) {
           const nearness = nearnessIn(scope, portPolicy(effective, subset, port.number));
@@ -91,8 +100,24 @@ const joined = memoised((first: Part, second: Part, third: Part): ResourceMap =>
 
 /** A namespace's name table. Depends on services alone: a headless one's endpoints are in it. */
 const namesFor = memoised((services: Mesh['services'], settings: Mesh['settings'], namespace: string): ResourceMap =>
-  byName([resourceOf(NameTableSchema, '', nameTableOf(services, settings, namespace))]),
+  tableOf(
+    services.filter((service) => isExported(service.exportTo, service.namespace, namespace)),
+    settings,
+  ),
 );
+
+/** The name table of those who see `visible`, which a Sidecar says. */
+const namesIn = memoised((visible: View, services: Mesh['services'], settings: Mesh['settings']): ResourceMap => {
+  const byKey = servicesByName(services);
+  return tableOf(
+    [...visible.called.values()].map((shape) => byKey.get(serviceKey(shape))).filter((service) => service !== undefined),
+    settings,
+  );
+});
+
+function tableOf(services: readonly Service[], settings: Mesh['settings']): ResourceMap {
+  return byName([resourceOf(NameTableSchema, '', nameTableOf(services, settings))]);
+}
 
 const NO_NAMES: ResourceMap = new Map();
 
@@ -107,10 +132,10 @@ const assembled = memoised(
   ): Compiled => ({ listeners, routes, clusters, endpoints, secrets, names }),
 );
 
-function serverKey(mesh: Mesh, proxy: ProxyNode): string {
+function serverKey(mesh: Mesh, proxy: ProxyNode, own: Sidecar | undefined): string {
   const { namespace, labels, userAgent } = proxy;
   const sorted = Object.fromEntries(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  const ports = inboundPorts(mesh.services, proxy);
+  const ports = inboundPorts(mesh.services, proxy, own);
   // what is a single proxy's own keeps it from sharing a compile
   const takesTunnels = proxy.hbonePort !== undefined && ports.some(({ protocol }) => isOpaque(protocol));
   const server: Server = {
@@ -130,21 +155,21 @@ function serverKey(mesh: Mesh, proxy: ProxyNode): string {
 const NOTHING: Part = [];
 const NO_GATEWAYS: Mesh['gateways'] = [];
 
-function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
+function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope, own: Sidecar | undefined): Compiled {
   const outbound =
     proxy.interception === 'REDIRECT'
       ? interceptedOutbound(scope)
       : proxy.explicit === undefined
         ? { listeners: NOTHING, routes: NOTHING }
         : explicitOutbound(scope, JSON.stringify(proxy.explicit));
-  const inbound = inboundOf(mesh.settings, mesh.peerAuthentications, mesh.authorizationPolicies, serverKey(mesh, proxy));
+  const inbound = inboundOf(mesh.settings, mesh.peerAuthentications, mesh.authorizationPolicies, serverKey(mesh, proxy, own));
   return assembled(
     joined(inbound.listeners, outbound.listeners, originateListeners(scope, proxy)),
     joined(outbound.routes, NOTHING, NOTHING),
     joined(clustersOf(scope), inbound.clusters, originateClusters(scope)),
     endpointMap(scope, mesh.services, mesh.peerAuthentications, serverNamePolicies(mesh.authorizationPolicies)),
     secretsOf(scope, mesh.secrets, NO_GATEWAYS),
-    namesFor(mesh.services, mesh.settings, proxy.namespace),
+    own === undefined ? namesFor(mesh.services, mesh.settings, proxy.namespace) : namesIn(scope.visible, mesh.services, mesh.settings),
   );
 }
 
@@ -166,6 +191,8 @@ function router(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
 /** Compiles what `proxy` gets of `mesh`. Throws ConfigError naming a field that xDS cannot express. */
 export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {
   const shapes = shapesOf(mesh.services, mesh.settings);
-  const scope = scopeOf(shapes, mesh.routes, mesh.destinationPolicies, mesh.settings, clientKey(mesh, proxy));
-  return proxy.role === 'router' ? router(mesh, proxy, scope) : sidecar(mesh, proxy, scope);
+  const own = sidecarFor(mesh.sidecars, mesh.settings.rootNamespace, proxy);
+  const imports = importsOf(shapes, mesh.routes, proxy.namespace, own);
+  const scope = scopeOf(imports, mesh.destinationPolicies, mesh.settings, clientKey(mesh, proxy), own?.outboundTrafficPolicy);
+  return proxy.role === 'router' ? router(mesh, proxy, scope) : sidecar(mesh, proxy, scope, own);
 }

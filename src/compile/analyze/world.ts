@@ -2,7 +2,7 @@
 import { selects, type LabelSelector } from '../../model/match.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { Protocol, Service } from '../../model/service.ts';
-import { hostSpecificity } from '../emit/scope.ts';
+import { hostSpecificity } from '../emit/hosts.ts';
 import type { Documents } from './document.ts';
 import type { Runner } from './runners.ts';
 

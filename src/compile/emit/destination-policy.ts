@@ -2,7 +2,8 @@
 import { selects } from '../../model/match.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import type { DestinationPolicy, Subset, TrafficPolicy } from '../../model/traffic-policy.ts';
-import { hostSpecificity, isExported, type Scope } from './scope.ts';
+import { hostSpecificity, isExported } from './hosts.ts';
+import type { Scope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 
 export interface EffectivePolicy {

@@ -7,11 +7,11 @@ import { inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
 import { serviceRoute } from './names.ts';
 import { opaqueChains } from './opaque-chains.ts';
-import { httpChain } from './outbound-listeners.ts';
-import { HTTP_PROXY_ROUTE, httpProxyRoute, wholeServiceRoute } from './outbound-routes.ts';
+import { egressListeners, httpChain } from './outbound-listeners.ts';
+import { egressRoutes, HTTP_PROXY_ROUTE, httpProxyRoute, wholeServiceRoute } from './outbound-routes.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
-import type { Scope } from './scope.ts';
+import { type Scope, wholeScope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 
 type Explicit = NonNullable<ProxyNode['explicit']>;
@@ -28,7 +28,7 @@ function serviceCalled(scope: Scope, host: string): ServiceShape | undefined {
   const { namespace } = scope.client;
   const suffix = `svc.${scope.settings.domainSuffix}`;
   const names = [host, `${host}.${namespace}.${suffix}`, `${host}.${suffix}`, `${host}.${scope.settings.domainSuffix}`];
-  return names.map((name) => scope.services.get(name)).find((service) => service !== undefined);
+  return names.map((name) => scope.visible.called.get(name)).find((service) => service !== undefined);
 }
 
 function upstreamListener(scope: Scope, service: ServiceShape, port: ServicePort, localPort: number): Listener {
@@ -67,16 +67,17 @@ export const explicitOutbound = memoised((scope: Scope, explicitKey: string): Ex
     settings: scope.settings,
   });
   proxy.metadata = create(MetadataSchema, { filterMetadata: { tulle: { httpProxy: true } } });
-  const listeners = [resourceOf(ListenerSchema, proxy.name, proxy)];
-  const routes = [httpProxyRoute(scope)];
+  const listeners = [proxy, ...egressListeners(scope, false)].map((message) => resourceOf(ListenerSchema, message.name, message));
+  const routes = [httpProxyRoute(scope), ...scope.ports.flatMap(egressRoutes)];
+  const whole = wholeScope(scope);
   for (const { host, port: number, localPort } of upstreams) {
     const service = serviceCalled(scope, host);
     const port = service?.ports.find((own) => own.number === number);
     // a service that is not there yet gets its listener when it comes
     if (service === undefined || port === undefined) continue;
-    const message = upstreamListener(scope, service, port, localPort);
+    const message = upstreamListener(whole, service, port, localPort);
     listeners.push(resourceOf(ListenerSchema, message.name, message));
-    if (isHttp(port.protocol) || port.protocol === 'auto') routes.push(wholeServiceRoute(scope, service, port.number));
+    if (isHttp(port.protocol) || port.protocol === 'auto') routes.push(wholeServiceRoute(whole, service, port.number));
   }
   return { listeners, routes };
 });

@@ -2,7 +2,7 @@
 import type { Gateway, GatewayServer } from '../../model/gateway.ts';
 import { selects } from '../../model/match.ts';
 import type { RouteSet } from '../../model/route.ts';
-import { hostSpecificity, isExported } from './scope.ts';
+import { hostSpecificity, isExported } from './hosts.ts';
 
 /** What a listener speaks first; servers of different families cannot share a port. */
 type ServerFamily = 'http' | 'tls' | 'tcp';

@@ -15,7 +15,8 @@ import { memoised } from './memo.ts';
 import { ruleChains } from './opaque-chains.ts';
 import { metadataOf } from './provenance.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
-import { hostSpecificity, type Scope } from './scope.ts';
+import { hostSpecificity } from './hosts.ts';
+import type { Scope } from './scope.ts';
 
 /** The part of a proxy that decides its listeners. */
 export interface Router {

@@ -4,6 +4,8 @@ import type { Provenance } from '../../model/provenance.ts';
 import { endpointPort } from './endpoints.ts';
 import { memoised } from './memo.ts';
 import type { ProxyNode } from './proxy-node.ts';
+import type { IngressListener, Sidecar } from '../../model/sidecar.ts';
+import type { ConnectionPool } from '../../model/traffic-policy.ts';
 
 export interface InboundPort {
   /** The application's port. */
@@ -15,6 +17,12 @@ export interface InboundPort {
   readonly protocol: Protocol;
   readonly service: { readonly host: string; readonly name: string; readonly namespace: string; readonly port: number } | undefined;
   readonly origin: Provenance | undefined;
+  /** Where a Sidecar says that the application listens; `unix://` with port 0. Undefined: at the address that was dialled. */
+  readonly endpoint?: { readonly address: string; readonly port: number };
+  /** Limits before the application. */
+  readonly pool?: ConnectionPool;
+  /** Address of a listener of its own, beside the one for intercepted connections. */
+  readonly bind?: string;
 }
 
 interface Served {
@@ -48,7 +56,7 @@ function servedBy(services: readonly Service[], proxy: ProxyNode): Served[] {
 }
 
 /** Ports of the workload: as the proxy registered them, else as services' endpoints say, in order of number. */
-export function inboundPorts(services: readonly Service[], proxy: ProxyNode): InboundPort[] {
+function ownPorts(services: readonly Service[], proxy: ProxyNode): InboundPort[] {
   const served = servedBy(services, proxy);
   const registered = proxy.ports.map(({ number, listen, appPort, protocol }) => ({ number, listen, appPort, protocol }));
   const known = [...new Set(served.flatMap(({ ports }) => [...ports.keys()]))].filter((number) => number > 0);
@@ -63,6 +71,45 @@ export function inboundPorts(services: readonly Service[], proxy: ProxyNode): In
       return { number, listen, appPort, protocol: port.protocol, service: { host, name, namespace, port: port.number }, origin };
     })
     .toSorted((a, b) => a.number - b.number);
+}
+
+/** The address that a Sidecar's endpoint stands for: the proxy's own for the unspecified one, which interception leaves alone. */
+function endpointOf({ endpoint }: IngressListener, { addresses }: ProxyNode): InboundPort['endpoint'] {
+  if (endpoint === undefined) return undefined;
+  const { address, port } = endpoint;
+  const first = (isIpv6: boolean) => addresses.find((own) => own.includes(':') === isIpv6);
+  if (address === '0.0.0.0') return { address: first(false) ?? '127.0.0.1', port };
+  return { address: address === '::' ? (first(true) ?? '::1') : address || '127.0.0.1', port };
+}
+
+/** A port that a Sidecar opens, for whatever service leads to it. */
+function ingressPort(ingress: IngressListener, own: readonly InboundPort[], sidecar: Sidecar, proxy: ProxyNode): InboundPort {
+  const { number, protocol } = ingress.port;
+  const known = own.find((port) => port.number === number);
+  const endpoint = endpointOf(ingress, proxy);
+  // in explicit mode the application may have been given another port than it declares
+  const moved = own.find((port) => port.number === endpoint?.port)?.appPort;
+  const pool = ingress.connectionPool ?? sidecar.inboundConnectionPool;
+  return {
+    number,
+    listen: known?.listen ?? number,
+    appPort: known?.appPort ?? number,
+    protocol,
+    service: known?.service,
+    origin: ingress.origin,
+    ...(endpoint !== undefined && { endpoint: { ...endpoint, port: moved ?? endpoint.port } }),
+    ...(pool !== undefined && { pool }),
+    ...(ingress.isBound && { bind: ingress.bind || (proxy.addresses[0] ?? '0.0.0.0') }),
+  };
+}
+
+/** The ports of a proxy's workload in order of number: those that its Sidecar opens, else its own. */
+export function inboundPorts(services: readonly Service[], proxy: ProxyNode, sidecar: Sidecar | undefined): InboundPort[] {
+  const own = ownPorts(services, proxy);
+  if (sidecar === undefined) return own;
+  const { ingress, inboundConnectionPool: pool } = sidecar;
+  if (ingress.length === 0) return pool === undefined ? own : own.map((port) => ({ ...port, pool }));
+  return ingress.map((each) => ingressPort(each, own, sidecar, proxy)).toSorted((a, b) => a.number - b.number);
 }
 
 /** Where a gateway proxy opens the ports that Gateways name: as registered, or as its own services lead to it. */

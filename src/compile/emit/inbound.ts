@@ -5,6 +5,8 @@
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
+import type { ConnectionPool } from '../../model/traffic-policy.ts';
+import { CircuitBreakersSchema } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { type Cluster, Cluster_DiscoveryType, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import {
@@ -24,6 +26,7 @@ import { anyIpv6, filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
 import { BLACK_HOLE, inboundCluster, VIRTUAL_INBOUND_PORT } from './names.ts';
 import { mtlsModeOf, portsOfPolicy } from './peer-authentication.ts';
+import { setKeepalive } from './keepalive.ts';
 import { metadataOf } from './provenance.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
@@ -52,31 +55,40 @@ export interface Inbound {
 }
 
 /** Where traffic is intercepted the connection goes on to the address it was dialled at; else to loopback. */
-function portCluster(
-  { number, appPort, protocol, service, origin }: InboundPort,
-  server: Server,
-  settings: MeshSettings,
-): CompiledResource {
+function portCluster(port: InboundPort, server: Server, settings: MeshSettings): CompiledResource {
+  const { number, appPort, protocol, service, origin, pool } = port;
   const name = inboundCluster(number);
-  const cluster = server.isIntercepted ? originalDestination(name, settings) : loopbackCluster(name, appPort, settings);
-  if (server.isIntercepted) bindToInbound(cluster, server.hasIpv6);
-  cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, undefined, 'DO_NOT_UPGRADE'), undefined);
+  const endpoint = port.endpoint ?? (server.isIntercepted ? undefined : { address: LOOPBACK, port: appPort });
+  const cluster = endpoint === undefined ? originalDestination(name, settings) : endpointCluster(name, endpoint, settings);
+  if (server.isIntercepted && !isLoopback(endpoint?.address)) bindToInbound(cluster, server.hasIpv6);
+  if (pool !== undefined) setLimits(cluster, pool);
+  cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, pool, 'DO_NOT_UPGRADE'), pool);
   const services = service === undefined ? [] : [{ host: service.host, name: service.name, namespace: service.namespace }];
   cluster.metadata = metadataOf(origin, { services });
   return resourceOf(ClusterSchema, name, cluster);
 }
 
-function loopbackCluster(name: string, port: number, settings: MeshSettings): Cluster {
+const LOOPBACK = '127.0.0.1';
+
+function isLoopback(address: string | undefined): boolean {
+  return address === LOOPBACK || address === '::1' || address?.startsWith('unix:') === true;
+}
+
+function setLimits(cluster: Cluster, pool: ConnectionPool): void {
+  cluster.circuitBreakers = create(CircuitBreakersSchema, { thresholds: [thresholdsOf(pool, undefined)] });
+  if (pool.connectTimeoutMs !== undefined) cluster.connectTimeout = duration(pool.connectTimeoutMs);
+  setKeepalive(cluster, pool);
+}
+
+function endpointCluster(name: string, endpoint: NonNullable<InboundPort['endpoint']>, settings: MeshSettings): Cluster {
+  const hostIdentifier = { case: 'endpoint' as const, value: { address: address(endpoint.address, endpoint.port) } };
   return create(ClusterSchema, {
     name,
     altStatName: `${name};`,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     connectTimeout: duration(settings.connectTimeoutMs),
     circuitBreakers: { thresholds: [thresholdsOf(undefined, undefined)] },
-    loadAssignment: create(ClusterLoadAssignmentSchema, {
-      clusterName: name,
-      endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: address('127.0.0.1', port) } } }] }],
-    }),
+    loadAssignment: create(ClusterLoadAssignmentSchema, { clusterName: name, endpoints: [{ lbEndpoints: [{ hostIdentifier }] }] }),
   });
 }
 
@@ -137,7 +149,9 @@ function virtualInbound(
 }
 
 /** The listener of one port in explicit mode: at the address that peers know, so that the application may have loopback. */
-function explicitListener(host: string, port: InboundPort, site: InboundSite, policies: readonly AuthorizationPolicy[]): CompiledResource {
+function explicitListener(host: string, port: InboundPort, all: InboundSite, policies: readonly AuthorizationPolicy[]): CompiledResource {
+  // it has one port, which chains need not tell from others
+  const site = { ...all, isIntercepted: false };
   const isSniffed = port.protocol === 'auto';
   const isPlain = site.modeOf(port.number) === 'DISABLE';
   const message = listener({
@@ -176,11 +190,13 @@ export const inboundOf = memoised(
     const tunnels = tunnelEnd(server, site, policies);
     const clusters = [...server.ports.map((port) => portCluster(port, server, settings)), ...tunnels.clusters];
     if (!server.isIntercepted) {
-      const own = server.ports.map((port) => explicitListener(server.address, port, site, policies));
+      const own = server.ports.map((port) => explicitListener(port.bind ?? server.address, port, site, policies));
       return { listeners: [...own, ...tunnels.listeners], clusters };
     }
+    const bound = server.ports.flatMap((port) => (port.bind === undefined ? [] : [explicitListener(port.bind, port, site, policies)]));
+    const captured = { ...server, ports: server.ports.filter(({ bind }) => bind === undefined) };
     return {
-      listeners: [virtualInbound(server, site, policies, otherPorts), ...tunnels.listeners],
+      listeners: [virtualInbound(captured, site, policies, otherPorts), ...bound, ...tunnels.listeners],
       clusters: [...clusters, inboundPassthrough(settings, server.hasIpv6)],
     };
   },

@@ -31,7 +31,7 @@ function endpoint(address: string, isReady: boolean): Endpoint {
   return { ...known, address, isReady, isMeshed: true, origin };
 }
 
-const namesOf = (services: readonly Service[]): ReturnType<typeof nameTableOf> => nameTableOf(services, defaultMeshSettings, 'shop');
+const namesOf = (services: readonly Service[]): ReturnType<typeof nameTableOf> => nameTableOf(services, defaultMeshSettings);
 
 const CASES: readonly { name: string; services: readonly Service[]; want: Readonly<Record<string, readonly string[]>> }[] = [
   {
@@ -52,11 +52,6 @@ const CASES: readonly { name: string; services: readonly Service[]; want: Readon
   {
     name: 'what only real DNS knows is left to it',
     services: [service('api.example.com', { resolution: 'dns', endpoints: [endpoint('api.example.com', true)] })],
-    want: {},
-  },
-  {
-    name: 'what is not exported to the namespace is not named',
-    services: [service('secret.bank.svc.cluster.local', { addresses: ['240.240.0.2'], exportTo: ['.'] })],
     want: {},
   },
   {

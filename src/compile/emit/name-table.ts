@@ -4,7 +4,6 @@ import type { Mesh } from '../../model/mesh.ts';
 import type { Service } from '../../model/service.ts';
 import type { NameTable, NameTable_NameInfo } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts';
 import { NameTable_NameInfoSchema, NameTableSchema } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts';
-import { isExported } from './scope.ts';
 
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 
@@ -30,11 +29,13 @@ function infoOf(service: Service, ips: string[], domainSuffix: string): NameTabl
   });
 }
 
-/** The table for applications of `namespace`: every service that it sees and that has an address. The oldest service of a host wins. */
-export function nameTableOf(services: Mesh['services'], settings: Mesh['settings'], namespace: string): NameTable {
+/**
+ * The table of applications that see `services`, those of them that have an address. Of several for a host the first wins.
+ */
+export function nameTableOf(services: Iterable<Service>, settings: Mesh['settings']): NameTable {
   const table: Record<string, NameTable_NameInfo> = {};
   for (const service of services) {
-    if (Object.hasOwn(table, service.hostname) || !isExported(service.exportTo, service.namespace, namespace)) continue;
+    if (Object.hasOwn(table, service.hostname)) continue;
     const ips = addressesOf(service);
     if (ips.length > 0) table[service.hostname] = infoOf(service, ips, settings.domainSuffix);
   }

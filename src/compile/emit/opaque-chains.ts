@@ -95,7 +95,9 @@ export function opaqueChains(
   const prefixRanges = byAddress.map((range) => cidr(range, `${service.hostname}.addresses`));
   const hasMatch = serverNames.length > 0 || prefixRanges.length > 0;
   const cluster = outboundCluster(port.number, '', service.hostname);
-  const name = port.protocol === 'auto' ? opaqueCluster(cluster) : cluster;
+  // a Sidecar's port may say that bytes are spoken to one that others sniff
+  const own = scope.services.get(service.hostname)?.ports.find(({ number }) => number === port.number);
+  const name = (own ?? port).protocol === 'auto' ? opaqueCluster(cluster) : cluster;
   const { settings, client } = scope;
   const filters = tcpFilters([{ name, weight: 1 }], {
     settings,

@@ -2,7 +2,7 @@
 import { create, type JsonObject } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { Resolution, ServicePort } from '../../model/service.ts';
-import type { ClientTls, ConnectionPool, Subset } from '../../model/traffic-policy.ts';
+import type { ClientTls, Subset } from '../../model/traffic-policy.ts';
 import {
   type Cluster,
   Cluster_DiscoveryType,
@@ -33,6 +33,7 @@ import { ACCRUAL_NAMESPACE, accrualMetadata, accrualOutliers } from './failure-a
 import { defaultRetryBudget, RETRY_BUDGET_NAMESPACE } from './retry-budget.ts';
 import { internalSocket, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
 import { identitiesOf, originateListener, takesAutoMtls } from './hbone-outbound.ts';
+import { setKeepalive } from './keepalive.ts';
 import { memoised } from './memo.ts';
 import { meshUpstreamSocket } from './mesh-tls.ts';
 import { meshSni, opaqueCluster, outboundCluster } from './names.ts';
@@ -204,23 +205,6 @@ function setDiscovery(cluster: Cluster, { service, port, subset, resolution }: T
     cluster.respectDnsTtl = true;
     cluster.dnsLookupFamily = Cluster_DnsLookupFamily.V4_PREFERRED;
   }
-}
-
-function setKeepalive(cluster: Cluster, pool: ConnectionPool | undefined): void {
-  const keepalive = pool?.tcpKeepalive;
-  if (keepalive === undefined) return;
-  const seconds = (ms: number | undefined) => (ms === undefined ? undefined : Math.max(1, Math.round(ms / 1000)));
-  cluster.upstreamConnectionOptions = {
-    $typeName: 'envoy.config.cluster.v3.UpstreamConnectionOptions',
-    setLocalInterfaceNameOnUpstreamConnections: false,
-    happyEyeballsConfig: undefined,
-    tcpKeepalive: {
-      $typeName: 'envoy.config.core.v3.TcpKeepalive',
-      keepaliveProbes: keepalive.probes,
-      keepaliveTime: seconds(keepalive.timeMs),
-      keepaliveInterval: seconds(keepalive.intervalMs),
-    },
-  };
 }
 
 function setTls(cluster: Cluster, target: Target, http: UpstreamHttp): void {

@@ -6,19 +6,23 @@ import type { Provenance } from '../../model/provenance.ts';
 import { isHttp, type ServicePort } from '../../model/service.ts';
 import type { FilterChain, ListenerFilter } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { create } from '@bufbuild/protobuf';
+import { MetadataSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { isIp } from './any.ts';
 import { endpointPort } from './endpoints.ts';
 import { httpConnectionManager } from './hcm.ts';
 import { anyIpv6, filterChain, inspectors, listener, PLAIN_HTTP } from './listener.ts';
-import { BLACK_HOLE, PASSTHROUGH, serviceRoute, VIRTUAL_OUTBOUND_PORT } from './names.ts';
+import { BLACK_HOLE, serviceRoute, VIRTUAL_OUTBOUND_PORT } from './names.ts';
 import { opaqueChains } from './opaque-chains.ts';
-import { hasOwnListener, httpPorts } from './outbound-routes.ts';
+import { egressRoute, hasOwnListener, httpPorts } from './outbound-routes.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
-import type { Scope } from './scope.ts';
+import type { PortScope, Scope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 import { tcpFilters } from './tcp-proxy.ts';
+import { unknownCluster } from './unknown-cluster.ts';
 
 const ANY = '0.0.0.0';
+const LOOPBACK = '127.0.0.1';
 
 /** The HTTP filter chain of an outbound listener. */
 export function httpChain(
@@ -36,8 +40,7 @@ export function httpChain(
 /** What connections get that nothing of the mesh's is known for. */
 function unknownChain(scope: Scope, name: string): FilterChain {
   const { settings, client } = scope;
-  const cluster = settings.outboundTrafficPolicy === 'ALLOW_ANY' ? PASSTHROUGH : BLACK_HOLE;
-  return filterChain({ name, filters: tcpFilters([{ name: cluster, weight: 1 }], { settings, client, side: 'client' }) });
+  return filterChain({ name, filters: tcpFilters([{ name: unknownCluster(scope), weight: 1 }], { settings, client, side: 'client' }) });
 }
 
 /** The catch-all on 15001, which hands connections over to the listener of their original destination. */
@@ -162,7 +165,7 @@ function wildcards(scope: Scope): Iterable<Wildcard> {
     wildcard.hasHttp = true;
     wildcard.httpOrigin = members[0]?.service.origin;
   }
-  for (const service of scope.services.values()) {
+  for (const service of scope.called.values()) {
     for (const port of service.ports) {
       const isDialledByEndpoint = service.isHeadless && service.resolution === 'static';
       if (isHttp(port.protocol) || hasOwnListener(service) || isDialledByEndpoint) continue;
@@ -172,9 +175,61 @@ function wildcards(scope: Scope): Iterable<Wildcard> {
   return found.values();
 }
 
+/** Listeners of services by the addresses and ports that they have. */
+function serviceListeners(scope: Scope): Listener[] {
+  const own = [...scope.called.values()].flatMap((service) => ownListeners(scope, service));
+  return [...own, ...[...wildcards(scope)].map((wildcard) => wildcardListener(scope, wildcard))];
+}
+
+/** The chains of one address that all services of a port share: HTTP by host, bytes to the oldest, or by SNI. */
+function sharedChains({ listener: at, scope }: PortScope, statPrefix: string): FilterChain[] {
+  const { protocol } = at.port;
+  if (protocol === 'http-proxy' || isHttp(protocol)) return [httpChain(scope, egressRoute(at), statPrefix, false, at.origin)];
+  const opaque = [...scope.called.values()].flatMap((service) =>
+    service.ports
+      .filter((port) => !isHttp(port.protocol))
+      .flatMap((port) => opaqueChains(scope, { ...service, addresses: [] }, port, { isAddressed: hasOwnListener(service) })),
+  );
+  const fallback = opaque.find(isUnconditional);
+  return [...distinct(opaque.filter((chain) => !isUnconditional(chain))), ...(fallback === undefined ? [] : [fallback])];
+}
+
+/** The listener of a port that has an address of its own. */
+function sharedListener(port: PortScope, host: string, isBound: boolean): Listener[] {
+  const { listener: at, scope } = port;
+  const { number, protocol } = at.port;
+  const name = `${host}_${number}`;
+  const chains = sharedChains(port, `outbound_${name}`);
+  if (scope.called.size === 0 || chains.length === 0) return [];
+  const message = listener({
+    name,
+    host,
+    port: number,
+    direction: 'outbound',
+    chains,
+    listenerFilters: inspectorsFor(chains),
+    isBound,
+    settings: scope.settings,
+  });
+  if (protocol === 'http-proxy') message.metadata = create(MetadataSchema, { filterMetadata: { tulle: { httpProxy: true } } });
+  return [message];
+}
+
+/** Listeners of the ports that a Sidecar names; `isIntercepted` says what those without a word of it are. */
+export function egressListeners({ ports }: Scope, isIntercepted: boolean): Listener[] {
+  return ports.flatMap((port) => {
+    const { bind, port: at, isBound: isWritten } = port.listener;
+    const isBound = isWritten || !isIntercepted;
+    if (bind !== '') return sharedListener(port, bind, isBound);
+    if (isBound) return sharedListener(port, LOOPBACK, true);
+    return at.protocol === 'http-proxy' ? sharedListener(port, ANY, false) : serviceListeners(port.scope);
+  });
+}
+
 /** Every listener of intercepted outgoing traffic. */
 export function outboundListeners(scope: Scope): CompiledResource[] {
-  const own = [...scope.services.values()].flatMap((service) => ownListeners(scope, service));
-  const all = [virtualOutbound(scope), ...own, ...[...wildcards(scope)].map((wildcard) => wildcardListener(scope, wildcard))];
-  return all.map((message) => resourceOf(ListenerSchema, message.name, message));
+  const named = egressListeners(scope, true);
+  const taken = new Set(named.map(({ name }) => name));
+  const rest = serviceListeners(scope).filter(({ name }) => !taken.has(name));
+  return [virtualOutbound(scope), ...named, ...rest].map((message) => resourceOf(ListenerSchema, message.name, message));
 }

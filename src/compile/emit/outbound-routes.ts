@@ -7,12 +7,14 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../../xds/gen
 import { directResponse } from './route-action.ts';
 import { defaultRoute, httpRoutes, plainRoute } from './http-routes.ts';
 import { isIp } from './any.ts';
+import { unknownCluster } from './unknown-cluster.ts';
 import { memoised } from './memo.ts';
-import { PASSTHROUGH, serviceRoute } from './names.ts';
+import { serviceRoute } from './names.ts';
 import { metadataOf } from './provenance.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 import { matchAll } from './route-match.ts';
-import { hostSpecificity, type Scope } from './scope.ts';
+import { hostSpecificity } from './hosts.ts';
+import { type PortScope, type Scope, wholeScope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 
 /** The route configuration of the HTTP proxy of explicit mode. */
@@ -89,11 +91,11 @@ function serviceVirtualHost(scope: Scope, service: ServiceShape, port: number, d
 
 /** What requests get whose host nobody knows. */
 function unknownHost(scope: Scope): VirtualHost {
-  if (scope.settings.outboundTrafficPolicy === 'ALLOW_ANY') {
+  if (scope.outbound.mode === 'ALLOW_ANY') {
     return create(VirtualHostSchema, {
       name: 'allow_any',
       domains: ['*'],
-      routes: [plainRoute('allow_any', PASSTHROUGH)],
+      routes: [plainRoute('allow_any', unknownCluster(scope))],
       includeRequestAttemptCount: true,
     });
   }
@@ -116,7 +118,7 @@ function routeOnlyHosts(scope: Scope): VirtualHost[] {
   for (const set of scope.routes) {
     if (!set.gateways.includes('mesh') || set.http.length === 0) continue;
     for (const host of set.hosts) {
-      const isService = [...scope.services.keys()].some((service) => hostSpecificity(host, service) >= 0);
+      const isService = [...scope.called.keys()].some((service) => hostSpecificity(host, service) >= 0);
       if (host !== '*' && !isService && !hosts.has(host)) hosts.set(host, set);
     }
   }
@@ -144,7 +146,7 @@ function withoutDuplicates(hosts: readonly VirtualHost[]): VirtualHost[] {
 /** Ports on which some visible service speaks HTTP, with the services. */
 export function httpPorts(scope: Scope): Map<number, { service: ServiceShape; port: ServicePort }[]> {
   const ports = new Map<number, { service: ServiceShape; port: ServicePort }[]>();
-  for (const service of scope.services.values()) {
+  for (const service of scope.called.values()) {
     for (const port of service.ports) {
       if (!isHttp(port.protocol) && !(port.protocol === 'auto' && !hasOwnListener(service))) continue;
       const group = ports.get(port.number);
@@ -166,35 +168,73 @@ export function wholeServiceRoute(scope: Scope, service: ServiceShape, port: num
   return resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [serviceVirtualHost(scope, service, port, ['*'])]));
 }
 
+/** What listeners that every service on a port shares name their routes after: the port, or the path of a Unix socket. */
+export function egressRoute({ port, bind }: PortScope['listener']): string {
+  return port.number === 0 ? bind : String(port.number);
+}
+
+type Members = readonly { readonly service: ServiceShape; readonly port: ServicePort }[];
+
+function portRoute(scope: Scope, port: number, members: Members): CompiledResource {
+  const hosts = members.map(({ service }) => serviceVirtualHost(scope, service, port, domainsOf(scope, service)));
+  if (port === 80) hosts.push(...routeOnlyHosts(scope));
+  const name = String(port);
+  return resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [...withoutDuplicates(hosts), unknownHost(scope)]));
+}
+
+/** The routes of a port that a Sidecar names; those of an HTTP proxy and of a Unix socket know every port of the services. */
+export function egressRoutes({ listener, scope }: PortScope): CompiledResource[] {
+  const { port } = listener;
+  const knowsPorts = port.number === 0 || port.protocol === 'http-proxy';
+  if (port.protocol !== 'http-proxy' && !isHttp(port.protocol)) return [];
+  if (knowsPorts) return [everyPortRoute(scope, egressRoute(listener), (named, ported) => [...named, ...ported], unknownHost(scope))];
+  // as in Istio, a host is one that speaks HTTP in truth
+  return [...httpPorts(scope)].map(([number, members]) => {
+    const speaking = members.filter(({ service: { hostname } }) => {
+      const own = scope.services.get(hostname)?.ports.find((each) => each.number === number);
+      return own !== undefined && (isHttp(own.protocol) || own.protocol === 'auto');
+    });
+    return portRoute(scope, number, speaking);
+  });
+}
+
 /** Route configurations `<port>` and, for sniffed ports, `<host>:<port>`. */
 export function outboundRoutes(scope: Scope): CompiledResource[] {
-  const routes: CompiledResource[] = [];
-  for (const [port, members] of httpPorts(scope)) {
-    const hosts = members.map(({ service }) => serviceVirtualHost(scope, service, port, domainsOf(scope, service)));
-    if (port === 80) hosts.push(...routeOnlyHosts(scope));
-    const name = String(port);
-    routes.push(resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [...withoutDuplicates(hosts), unknownHost(scope)])));
-  }
-  for (const service of scope.services.values()) {
+  const own = new Set(scope.ports.map(({ listener }) => listener.port.number));
+  const routes = scope.ports.flatMap(egressRoutes);
+  for (const [port, members] of httpPorts(scope)) if (!own.has(port)) routes.push(portRoute(scope, port, members));
+  for (const service of scope.called.values()) {
     if (!hasOwnListener(service)) continue;
     for (const port of service.ports) if (port.protocol === 'auto') routes.push(wholeServiceRoute(scope, service, port.number));
   }
   return routes;
 }
 
-/** The route configuration of the HTTP proxy: every service by `host:port`, and by host alone on port 80. */
-export function httpProxyRoute(scope: Scope): CompiledResource {
-  const hosts = [...scope.services.values()].flatMap((service) =>
+/** Every HTTP port of every service by `host:port`; `domains` chooses of the names alone and with the port. */
+function everyPortRoute(
+  scope: Scope,
+  name: string,
+  domains: (named: readonly string[], ported: readonly string[], port: number) => readonly string[],
+  otherwise: VirtualHost,
+): CompiledResource {
+  const hosts = [...scope.called.values()].flatMap((service) =>
     service.ports
       .filter(({ protocol }) => isHttp(protocol) || protocol === 'auto')
       .map(({ number }) => {
         const named = domainsOf(scope, service);
-        const domains = named.map((domain) => `${domain}:${number}`);
-        return serviceVirtualHost(scope, service, number, number === 80 ? [...named, ...domains] : domains);
+        const ported = named.map((domain) => `${domain}:${number}`);
+        return serviceVirtualHost(scope, service, number, domains(named, ported, number));
       }),
   );
   hosts.push(...routeOnlyHosts(scope).map((host) => ({ ...host, domains: host.domains.flatMap((domain) => [domain, `${domain}:80`]) })));
+  return resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [...withoutDuplicates(hosts), otherwise], false));
+}
+
+/** The route configuration of explicit mode's HTTP proxy: every service by `host:port`, and by host alone on port 80. */
+export function httpProxyRoute(scope: Scope): CompiledResource {
+  const domains = (named: readonly string[], ported: readonly string[], port: number) => (port === 80 ? [...named, ...ported] : ported);
   // without interception there is no original destination to pass unknown hosts to
-  const message = routeConfiguration(HTTP_PROXY_ROUTE, [...withoutDuplicates(hosts), blockAll()], false);
-  return resourceOf(RouteConfigurationSchema, HTTP_PROXY_ROUTE, message);
+  const { mode, egressProxy } = scope.outbound;
+  const otherwise = mode === 'ALLOW_ANY' && egressProxy !== undefined ? unknownHost(scope) : blockAll();
+  return everyPortRoute(wholeScope(scope), HTTP_PROXY_ROUTE, domains, otherwise);
 }

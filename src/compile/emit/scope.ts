@@ -4,6 +4,8 @@ import type { Mesh, MeshSettings } from '../../model/mesh.ts';
 import type { RouteSet } from '../../model/route.ts';
 import type { Locality } from '../../model/service.ts';
 import type { DestinationPolicy, LocalityPreference } from '../../model/traffic-policy.ts';
+import type { OutboundTrafficPolicy } from '../../model/sidecar.ts';
+import type { Imports, PortView, View } from './imports.ts';
 import { memoised } from './memo.ts';
 import { preferenceLabels } from './nearness.ts';
 import { hasIpv6Address, type ProxyNode } from './proxy-node.ts';
@@ -28,17 +30,25 @@ export interface Client {
 export interface Scope {
   readonly client: Client;
   readonly settings: MeshSettings;
-  /** Visible services, one a host, in the mesh's order. */
+  /** Services that need clusters, one a host, in the mesh's order: those that may be called, and those that routes lead to. */
   readonly services: ReadonlyMap<string, ServiceShape>;
-  /** Visible route sets, in the mesh's order. */
+  /** Services that the application may call, on every port but those of `ports`. */
+  readonly called: ReadonlyMap<string, ServiceShape>;
+  /** Route sets for `called`; where several are for a host the first counts. */
   readonly routes: readonly RouteSet[];
+  /** Ports at which a Sidecar lets call something else. */
+  readonly ports: readonly PortScope[];
+  /** What may be called on any port. */
+  readonly visible: View;
   readonly destinationPolicies: readonly DestinationPolicy[];
+  /** What becomes of calls to hosts that are not seen. */
+  readonly outbound: OutboundTrafficPolicy;
 }
 
-/** True where a resource of `namespace` exported to `exportTo` is seen from `viewer`. */
-export function isExported(exportTo: readonly string[], namespace: string, viewer: string): boolean {
-  if (exportTo.length === 0) return true;
-  return exportTo.some((to) => to === '*' || to === viewer || (to === '.' && namespace === viewer));
+/** One port, and what may be called there: `scope` without ports of its own. */
+export interface PortScope {
+  readonly listener: PortView['listener'];
+  readonly scope: Scope;
 }
 
 const selectorKeys = memoised(
@@ -82,48 +92,26 @@ export function clientKey(mesh: Mesh, proxy: ProxyNode): string {
 
 const NO_GATEWAYS: readonly Gateway[] = [];
 
-/** Prefers the client's own namespace, then Kubernetes' services over others; else the former, older one stays. */
-function isPreferred(next: ServiceShape, former: ServiceShape, namespace: string): boolean {
-  const rank = (service: ServiceShape) => (service.namespace === namespace ? 2 : 0) + (service.origin.kind === 'Service' ? 1 : 0);
-  return rank(next) > rank(former);
-}
-
-function visibleServices(shapes: readonly ServiceShape[], namespace: string): ReadonlyMap<string, ServiceShape> {
-  const services = new Map<string, ServiceShape>();
-  for (const shape of shapes) {
-    if (!isExported(shape.exportTo, shape.namespace, namespace)) continue;
-    const former = services.get(shape.hostname);
-    if (former === undefined || isPreferred(shape, former, namespace)) services.set(shape.hostname, shape);
-  }
-  return services;
-}
-
-/** The scope of `client` in these parts of a mesh. */
+/** The scope of the client `key` with these imports. `policy` says what becomes of other calls; undefined: the mesh does. */
 export const scopeOf = memoised(
   (
-    shapes: readonly ServiceShape[],
-    routes: readonly RouteSet[],
+    imports: Imports,
     destinationPolicies: readonly DestinationPolicy[],
     settings: MeshSettings,
     key: string,
+    policy: OutboundTrafficPolicy | undefined,
   ): Scope => {
     const client: Client = JSON.parse(key);
-    return {
-      client,
-      settings,
-      services: visibleServices(shapes, client.namespace),
-      routes: routes.filter((set) => isExported(set.exportTo, set.namespace, client.namespace)),
-      destinationPolicies,
-    };
+    const outbound = policy ?? { mode: settings.outboundTrafficPolicy, egressProxy: undefined };
+    const { services, called, routes, visible } = imports;
+    const rest: Scope = { client, settings, services, called, routes, ports: [], visible, destinationPolicies, outbound };
+    const ports = imports.ports.map((view) => ({
+      listener: view.listener,
+      scope: { ...rest, called: view.called, routes: view.routes },
+    }));
+    return { ...rest, ports };
   },
 );
 
-/**
- * How well `pattern` (a host, `*`, or `*.suffix`) names `host`: Infinity where equal, the suffix' length for a
- * wildcard, -1 where not at all.
- */
-export function hostSpecificity(pattern: string, host: string): number {
-  if (pattern === host) return Infinity;
-  if (pattern === '*') return 0;
-  return pattern.startsWith('*') && host.endsWith(pattern.slice(1)) ? pattern.length : -1;
-}
+/** `scope` as if every port showed what any of them shows: for calls by name alone. */
+export const wholeScope = memoised((scope: Scope): Scope => (scope.ports.length === 0 ? scope : { ...scope, ...scope.visible, ports: [] }));

@@ -37,12 +37,6 @@ export const DIFFERENCES = {
     tulle: 'joins the subsets of both for clients that both are for; settings are those of the one with a selector, else of the older',
     why: 'routes to a subset that somebody wrote lead there, and not to a 503',
   },
-  noSidecar: {
-    area: 'listeners',
-    istio: 'obeys Sidecar: the hosts that a workload sees, its ingress, and `outboundTrafficPolicy` of its own',
-    tulle: 'leaves it out with a warning; proxies see what `exportTo` lets them see, and load on demand what they call',
-    why: 'it is not there',
-  },
   noTokens: {
     area: 'security',
     istio: 'checks tokens (RequestAuthentication), and conditions on them',

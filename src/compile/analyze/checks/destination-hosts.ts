@@ -1,6 +1,6 @@
 /** Hosts that no service has, or that are read otherwise than they look. */
 import type { Provenance } from '../../../model/provenance.ts';
-import { hostSpecificity } from '../../emit/scope.ts';
+import { hostSpecificity } from '../../emit/hosts.ts';
 import { didYouMean } from '../../schema/suggest.ts';
 import type { Check, Say } from '../finding.ts';
 import { destinationsOf, virtualServices } from '../routes.ts';

@@ -1,7 +1,7 @@
 /** Hosts that routes have and their gateway does not, and gateways that no route is bound to. */
 import type { Gateway } from '../../../model/gateway.ts';
 import type { RouteSet } from '../../../model/route.ts';
-import { hostSpecificity } from '../../emit/scope.ts';
+import { hostSpecificity } from '../../emit/hosts.ts';
 import type { Check } from '../finding.ts';
 import { virtualServices } from '../routes.ts';
 

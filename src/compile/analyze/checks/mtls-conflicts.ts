@@ -2,7 +2,7 @@
 import type { ClientTls, DestinationPolicy } from '../../../model/traffic-policy.ts';
 import type { Endpoint, Service, ServicePort } from '../../../model/service.ts';
 import { type EffectiveMode, mtlsModeOf } from '../../emit/peer-authentication.ts';
-import { hostSpecificity } from '../../emit/scope.ts';
+import { hostSpecificity } from '../../emit/hosts.ts';
 import type { Check, Say } from '../finding.ts';
 import { type PolicyBlock, policyBlocks } from '../routes.ts';
 import { selects } from '../../../model/match.ts';

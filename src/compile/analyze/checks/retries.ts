@@ -1,5 +1,5 @@
 /** Retries that may do something twice, and retries that nothing bounds. */
-import { hostSpecificity } from '../../emit/scope.ts';
+import { hostSpecificity } from '../../emit/hosts.ts';
 import type { HttpRule, RetryPolicy } from '../../../model/route.ts';
 import type { Check, Say } from '../finding.ts';
 import { fullMatches } from '../coverage.ts';

@@ -1,7 +1,7 @@
 /** Routes whose viewers do not see what they lead to (exportTo). */
 import { selects } from '../../../model/match.ts';
 import type { RouteSet } from '../../../model/route.ts';
-import { isExported } from '../../emit/scope.ts';
+import { isExported } from '../../emit/hosts.ts';
 import type { Check } from '../finding.ts';
 import { destinationsOf, virtualServices } from '../routes.ts';
 import type { World } from '../world.ts';
