@@ -56,6 +56,8 @@ function typeText(schema: Schema): string {
       return 'base64';
     case 'int-or-string':
       return 'whole number or name';
+    case 'free-form':
+      return 'map of anything';
     case 'enum':
       return schema.values.map(code).join(', ');
     case 'list':

@@ -1,11 +1,11 @@
 import type { DiagnosticCode } from './codes.ts';
 import { parseDurationMs } from './duration.ts';
 import { formatAllows, hasFormat } from './formats.ts';
-import type { EnumSchema, ListSchema, MapSchema, NumberSchema, ObjectSchema, Schema, StringSchema } from './schema.ts';
+import type { EnumSchema, FreeFormSchema, ListSchema, MapSchema, NumberSchema, ObjectSchema, Schema, StringSchema } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 import { describe, type Value } from './yaml-node.ts';
 
-export type ScalarSchema = Exclude<Schema, ObjectSchema | MapSchema | ListSchema>;
+export type ScalarSchema = Exclude<Schema, ObjectSchema | MapSchema | ListSchema | FreeFormSchema>;
 
 interface Refusal {
   readonly code: DiagnosticCode;

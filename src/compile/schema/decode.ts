@@ -2,6 +2,7 @@
 import { didYouMean } from './suggest.ts';
 import { decodeScalar } from './decode-scalar.ts';
 import { formatAllows, hasFormat } from './formats.ts';
+import { FreeFormError, readFreeForm } from './free-form.ts';
 import { joinPath, PLACE, type Position } from './located.ts';
 import type { Report } from './report.ts';
 import type { Field, FieldRule, Infer, ListSchema, MapSchema, ObjectSchema, Schema, UnsupportedField } from './schema.ts';
@@ -49,6 +50,8 @@ function decodeAny(schema: Schema, decoding: Decoding, spot: Spot): unknown {
       return decodeMap(schema, decoding, spot);
     case 'list':
       return decodeList(schema, decoding, spot);
+    case 'free-form':
+      return decodeFreeForm(decoding, spot);
     default: {
       const result = decodeScalar(schema, spot.value);
       if (result.refusal === undefined) return result.value;
@@ -111,6 +114,21 @@ function decodeMap(schema: MapSchema, decoding: Decoding, spot: Spot): unknown {
     else decoded.push([entry.name, value]);
   }
   return isRefused ? REFUSED : Object.fromEntries(decoded);
+}
+
+function decodeFreeForm(decoding: Decoding, spot: Spot): unknown {
+  if (spot.value.kind !== 'map') return wrongType(decoding, spot, 'a map with fields');
+  const count = (): void => {
+    decoding.valueCount++;
+    if (decoding.valueCount > MAX_VALUES) throw new FreeFormError('TUL018', spot.at, '', `more than ${MAX_VALUES} values are not read`);
+  };
+  try {
+    return readFreeForm(decoding.source, spot.value, spot, count);
+  } catch (error) {
+    if (!(error instanceof FreeFormError)) throw error;
+    decoding.report.add('error', error.code, error.at, joinPath(spot.path, error.path), error.message);
+    return REFUSED;
+  }
 }
 
 function decodeObject(schema: ObjectSchema, decoding: Decoding, spot: Spot): unknown {

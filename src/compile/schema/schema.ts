@@ -3,6 +3,7 @@
  * reference pages are all made. A schema never holds functions; text formats go by name (`formats.ts`).
  */
 import type { FormatName } from './formats.ts';
+import type { FreeForm } from './free-form.ts';
 import type { Located } from './located.ts';
 
 export interface StringSchema {
@@ -38,6 +39,11 @@ export interface BytesSchema {
 /** A whole number, or a name. */
 export interface IntOrStringSchema {
   readonly type: 'int-or-string';
+}
+
+/** A map of anything, whose fields others define. */
+export interface FreeFormSchema {
+  readonly type: 'free-form';
 }
 
 export interface EnumSchema<V extends string = string> {
@@ -80,6 +86,7 @@ export type Schema =
   | DurationSchema
   | BytesSchema
   | IntOrStringSchema
+  | FreeFormSchema
   | EnumSchema
   | ListSchema
   | MapSchema
@@ -120,15 +127,17 @@ type InferOf<S> = S extends { type: 'string' }
         ? Uint8Array
         : S extends { type: 'int-or-string' }
           ? number | string
-          : S extends EnumSchema<infer V>
-            ? V
-            : S extends ListSchema<infer I>
-              ? readonly Infer<I>[]
-              : S extends MapSchema<infer V>
-                ? Readonly<Record<string, Infer<V>>>
-                : S extends ObjectSchema<infer F>
-                  ? InferFields<F>
-                  : never;
+          : S extends { type: 'free-form' }
+            ? FreeForm
+            : S extends EnumSchema<infer V>
+              ? V
+              : S extends ListSchema<infer I>
+                ? readonly Infer<I>[]
+                : S extends MapSchema<infer V>
+                  ? Readonly<Record<string, Infer<V>>>
+                  : S extends ObjectSchema<infer F>
+                    ? InferFields<F>
+                    : never;
 
 type InferFields<F extends Fields> = {
   readonly [K in keyof F as F[K] extends UnsupportedField ? never : K]: F[K] extends Field<infer S, infer P>
@@ -156,6 +165,7 @@ export function number(min: number, max: number): NumberSchema & { readonly type
 export const bool: BoolSchema = { type: 'bool' };
 export const bytes: BytesSchema = { type: 'bytes' };
 export const intOrString: IntOrStringSchema = { type: 'int-or-string' };
+export const freeForm: FreeFormSchema = { type: 'free-form' };
 export const port = int(1, 65_535);
 
 /** A span of time of at least `minMs` milliseconds. */

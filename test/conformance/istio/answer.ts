@@ -1,5 +1,6 @@
 /** A question of a case put to what a proxy was sent. */
 import { assignmentOf, clusterOf } from './clusters.ts';
+import { filtersOf } from './filters.ts';
 import { items, type Json, text } from './json.ts';
 import { inbound, outbound } from './listeners.ts';
 import { virtualHostOf } from './routes.ts';
@@ -45,7 +46,7 @@ function connect({ listeners }: Sent, target: string, kind: string, sni: string)
 
 /**
  * The answer to `question`: `connect <address>:<port> http|bytes|tls [<sni>]`, `inbound <port>`, `routes <name>
- * [<virtual host or domain>]`, `cluster <name>`, `clusters <part of the name>`, `endpoints <cluster>`, `listeners`.
+ * [<virtual host or domain>]`, `cluster <name>`, `clusters <part of the name>`, `endpoints <cluster>`, `listeners`, `filters <listener> [<chain>]`.
  */
 export function answer(sent: Sent, question: string, address: string): Json {
   const [verb = '', first = '', second = '', third = ''] = question.split(' ');
@@ -68,6 +69,10 @@ export function answer(sent: Sent, question: string, address: string): Json {
     case 'endpoints': {
       const found = named(sent.endpoints, first);
       return found === undefined ? NONE : assignmentOf(found);
+    }
+    case 'filters': {
+      const found = named(sent.listeners, first);
+      return found === undefined ? NONE : filtersOf(found, second);
     }
     case 'listeners':
       return sent.listeners.map((listener) => text(listener, 'name')).toSorted();

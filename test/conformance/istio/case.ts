@@ -14,6 +14,8 @@ export interface Proxy {
   readonly ip: string;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** More of the node's metadata. */
+  readonly metadata: Readonly<Record<string, string>>;
   readonly type: 'sidecar' | 'router';
   /** region/zone/subzone. */
   readonly locality: string;
@@ -44,6 +46,7 @@ interface Written extends Partial<Omit<Case, 'proxy' | 'topic' | 'name' | 'world
 }
 
 const API_VERSIONS: Readonly<Record<string, string>> = {
+  EnvoyFilter: 'networking.istio.io/v1alpha3',
   PeerAuthentication: 'security.istio.io/v1',
   RequestAuthentication: 'security.istio.io/v1',
   AuthorizationPolicy: 'security.istio.io/v1',
@@ -65,7 +68,7 @@ function expandHosts(text: string): string {
   );
 }
 
-const CLIENT: Proxy = { app: 'client', ip: '10.0.0.9', namespace: 'default', labels: {}, type: 'sidecar', locality: '' };
+const CLIENT: Proxy = { app: 'client', ip: '10.0.0.9', namespace: 'default', labels: {}, metadata: {}, type: 'sidecar', locality: '' };
 
 function caseOf(topic: string, written: Written): Case {
   const app = written.proxy?.app ?? CLIENT.app;

@@ -13,12 +13,13 @@ interface Printed extends Sent {
 
 /** What a case asks beyond a sidecar of namespace default in a mesh with Istio's settings. */
 function environmentOf({ proxy, mesh }: Case): Record<string, string> {
-  const { app, namespace, type, labels, locality } = proxy;
+  const { app, namespace, type, labels, locality, metadata } = proxy;
   return {
     ...(mesh !== undefined && { ORACLE_MESH: stringify(mesh) }),
     ...(namespace !== 'default' && { ORACLE_NAMESPACE: namespace }),
     ...(type !== 'sidecar' && { ORACLE_TYPE: type }),
     ...(locality !== '' && { ORACLE_LOCALITY: locality }),
+    ...(Object.keys(metadata).length > 0 && { ORACLE_METADATA: JSON.stringify(metadata) }),
     ...(Object.keys(labels).length > 1 && { ORACLE_LABELS: JSON.stringify({ app, ...labels }) }),
   };
 }

@@ -11,11 +11,11 @@ import { type Case, type Proxy, REFUSED } from './case.ts';
 import type { Json } from './json.ts';
 import { instancesOf, serviceYaml } from './world.ts';
 
-function nodeOf({ app, ip, namespace, labels, type, locality }: Proxy) {
+function nodeOf({ app, ip, namespace, labels, metadata, type, locality }: Proxy) {
   const [region = '', zone = '', subZone = ''] = locality.split('/');
   return create(NodeSchema, {
     id: `${type}~${ip}~${app}-0.${namespace}~${namespace}.svc.cluster.local`,
-    metadata: { NAMESPACE: namespace, LABELS: { ...labels }, INSTANCE_IPS: ip, INTERCEPTION_MODE: 'REDIRECT' },
+    metadata: { ...metadata, NAMESPACE: namespace, LABELS: { ...labels }, INSTANCE_IPS: ip, INTERCEPTION_MODE: 'REDIRECT' },
     ...(locality !== '' && { locality: { region, zone, subZone } }),
   });
 }

@@ -1,0 +1,111 @@
+/** Patches of filter chains, and of the network filters in them. */
+import type { ConfigPatch } from '../../../model/envoy-filter.ts';
+import {
+  type Filter,
+  type FilterChain,
+  FilterChainSchema,
+  FilterSchema,
+} from '../../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import type { Listener } from '../../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { HttpConnectionManagerSchema } from '../../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { isMerge } from '../../envoy/operations.ts';
+import { HCM } from '../names.ts';
+import { editedFilters } from './edit-list.ts';
+import { fillIn } from './extension-configs.ts';
+import { mergedFilter, patchHttpFilters } from './http-filters.ts';
+import { isForChain, isForFilter, isForListener } from './match-listener.ts';
+import { mergeInto } from './merge.ts';
+import { valueOf } from './patches.ts';
+import { patchRouteConfiguration } from './routes.ts';
+import { patchesAt, type Site } from './site.ts';
+import { mergedAny, packed, unpack } from './typed-config.ts';
+
+/** Told of each patch that changed the chain. */
+type Tell = (patch: ConfigPatch) => void;
+
+/** Where both have a transport socket of one name, that alone is merged, and the rest of the patch does not count. */
+function mergeChain(chain: FilterChain, patch: ConfigPatch): void {
+  const value = valueOf(patch, FilterChainSchema);
+  if (value === undefined) return;
+  const [own, added] = [chain.transportSocket, value.transportSocket];
+  if (own === undefined || added === undefined || own.name !== added.name) {
+    mergeInto(FilterChainSchema, chain, value, patch.operation === 'MERGE' ? 'append' : 'replace');
+    return;
+  }
+  if (own.configType.case !== 'typedConfig' || added.configType.case !== 'typedConfig') return;
+  const merged = mergedAny(own.configType.value, added.configType.value);
+  if (merged !== undefined) own.configType = { case: 'typedConfig', value: merged };
+}
+
+/** Applies patches of the chain itself; false where it is removed. */
+function patchChain(chain: FilterChain, patches: readonly ConfigPatch[], tell: Tell): boolean {
+  for (const patch of patches) {
+    if (patch.operation === 'REMOVE') {
+      tell(patch);
+      return false;
+    }
+    if (!isMerge(patch.operation)) continue;
+    mergeChain(chain, patch);
+    tell(patch);
+  }
+  return true;
+}
+
+function editFilters(chain: FilterChain, patches: readonly ConfigPatch[], tell: Tell): void {
+  for (const patch of patches) {
+    const filters = editedFilters<Filter>(chain.filters, {
+      operation: patch.operation,
+      isNamed: patch.listener?.filterChain?.filter !== undefined,
+      matches: ({ name }) => isForFilter(name, patch),
+      make: () => valueOf(patch, FilterSchema),
+    });
+    if (filters === undefined) continue;
+    chain.filters = filters;
+    tell(patch);
+  }
+}
+
+/** What is in a connection manager: its own routes, of inbound ports, and its filters. */
+function patchManager(filter: Filter, patches: readonly ConfigPatch[], site: Site, tell: Tell): void {
+  if (filter.configType.case !== 'typedConfig') return;
+  const manager = unpack(filter.configType.value, HttpConnectionManagerSchema);
+  if (manager === undefined) return;
+  const changing = patchHttpFilters(manager, patches);
+  for (const patch of changing) tell(patch);
+  const isFilled = manager.httpFilters.map((inner) => fillIn(inner, site)).includes(true);
+  if (changing.length > 0 || isFilled) filter.configType = { case: 'typedConfig', value: packed(HttpConnectionManagerSchema, manager) };
+}
+
+/** Routes that stand in the listener are patched before the listener is. */
+function patchOwnRoutes(chain: FilterChain, site: Site, tell: Tell): void {
+  for (const filter of chain.filters) {
+    if (filter.name !== HCM || filter.configType.case !== 'typedConfig') continue;
+    const manager = unpack(filter.configType.value, HttpConnectionManagerSchema);
+    if (manager?.routeSpecifier.case !== 'routeConfig') continue;
+    if (!patchRouteConfiguration(manager.routeSpecifier.value, site, tell)) continue;
+    filter.configType = { case: 'typedConfig', value: packed(HttpConnectionManagerSchema, manager) };
+  }
+}
+
+function patchFilters(chain: FilterChain, network: readonly ConfigPatch[], http: readonly ConfigPatch[], site: Site, tell: Tell): void {
+  editFilters(chain, network, tell);
+  const merges = network.filter(({ operation }) => operation === 'MERGE');
+  for (const filter of chain.filters) {
+    for (const patch of merges) if (isForFilter(filter.name, patch) && mergedFilter(filter, valueOf(patch, FilterSchema))) tell(patch);
+    if (fillIn(filter, site)) continue;
+    if (filter.name === HCM) {
+      const own = http.filter((patch) => isForFilter(filter.name, patch));
+      patchManager(filter, own, site, tell);
+    }
+  }
+}
+
+/** Applies everything that is about a chain of the listener; undefined where the chain is removed. */
+export function patchedChain(listener: Listener, chain: FilterChain, site: Site, tell: Tell): FilterChain | undefined {
+  patchOwnRoutes(chain, site, tell);
+  const forChain = (patches: readonly ConfigPatch[]) =>
+    patches.filter((patch) => isForListener(listener, patch, site) && isForChain(listener, chain, patch, site));
+  if (!patchChain(chain, forChain(patchesAt(site, 'FILTER_CHAIN')), tell)) return undefined;
+  patchFilters(chain, forChain(patchesAt(site, 'NETWORK_FILTER')), forChain(patchesAt(site, 'HTTP_FILTER')), site, tell);
+  return chain;
+}

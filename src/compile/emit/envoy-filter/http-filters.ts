@@ -1,0 +1,50 @@
+/** Patches of the HTTP filters of a connection manager. */
+import type { ConfigPatch } from '../../../model/envoy-filter.ts';
+import {
+  type HttpConnectionManager,
+  type HttpFilter,
+  HttpFilterSchema,
+} from '../../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { editedFilters } from './edit-list.ts';
+import { isForHttpFilter } from './match-listener.ts';
+import { valueOf } from './patches.ts';
+import { type Configured, mergedAny } from './typed-config.ts';
+
+/** A filter with another merged in: its name, and the configuration where both are of one type. False where nothing changed. */
+export function mergedFilter(filter: Configured, added: Configured | undefined): boolean {
+  if (filter.configType.case !== 'typedConfig' || added === undefined) return false;
+  const isRenamed = added.name !== '' && added.name !== filter.name;
+  if (isRenamed) filter.name = added.name;
+  if (added.configType.case !== 'typedConfig') return isRenamed;
+  const merged = mergedAny(filter.configType.value, added.configType.value);
+  if (merged === undefined) return isRenamed;
+  filter.configType = { case: 'typedConfig', value: merged };
+  return true;
+}
+
+function edited(filters: readonly HttpFilter[], patch: ConfigPatch): HttpFilter[] | undefined {
+  return editedFilters(filters, {
+    operation: patch.operation,
+    isNamed: patch.listener?.filterChain?.subFilter !== undefined,
+    matches: ({ name }) => isForHttpFilter(name, patch),
+    make: () => valueOf(patch, HttpFilterSchema),
+  });
+}
+
+/** Applies `patches`, which are for the connection manager; the ones that changed something. First lists, then what is merged. */
+export function patchHttpFilters(manager: HttpConnectionManager, patches: readonly ConfigPatch[]): readonly ConfigPatch[] {
+  const changing: ConfigPatch[] = [];
+  for (const patch of patches) {
+    const filters = edited(manager.httpFilters, patch);
+    if (filters === undefined) continue;
+    manager.httpFilters = filters;
+    changing.push(patch);
+  }
+  const merges = patches.filter(({ operation }) => operation === 'MERGE');
+  for (const filter of manager.httpFilters) {
+    for (const patch of merges) {
+      if (isForHttpFilter(filter.name, patch) && mergedFilter(filter, valueOf(patch, HttpFilterSchema))) changing.push(patch);
+    }
+  }
+  return changing;
+}

@@ -1,0 +1,134 @@
+/** Patches of route configurations, and of virtual hosts and routes in them. */
+import { clone, isMessage } from '@bufbuild/protobuf';
+import type { ConfigPatch } from '../../../model/envoy-filter.ts';
+import {
+  type Route,
+  RouteSchema,
+  type VirtualHost,
+  VirtualHostSchema,
+} from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { type RouteConfiguration, RouteConfigurationSchema } from '../../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { isAdd, isMerge } from '../../envoy/operations.ts';
+import { type CompiledResource, resourceOf } from '../resource.ts';
+import { editedRoutes } from './edit-list.ts';
+import { isForRoute, isForRoutes, isForVirtualHost } from './match-routes.ts';
+import { mergeInto } from './merge.ts';
+import { markAdded, markChanged } from './origin.ts';
+import { valueOf } from './patches.ts';
+import { patchesAt, type Site } from './site.ts';
+
+type Tell = (patch: ConfigPatch) => void;
+
+function listsOf({ operation }: ConfigPatch): 'append' | 'replace' {
+  return operation === 'MERGE' ? 'append' : 'replace';
+}
+
+/** Removes and merges; false where the route is removed. */
+function patchRoute(route: Route, patches: readonly ConfigPatch[], tell: Tell): boolean {
+  for (const patch of patches) {
+    if (!isForRoute(route, patch)) continue;
+    if (patch.operation === 'REMOVE') {
+      tell(patch);
+      return false;
+    }
+    const value = isMerge(patch.operation) ? valueOf(patch, RouteSchema) : undefined;
+    if (value === undefined) continue;
+    mergeInto(RouteSchema, route, value, listsOf(patch));
+    markChanged(route, patch);
+    tell(patch);
+  }
+  return true;
+}
+
+function addRoutes(host: VirtualHost, patches: readonly ConfigPatch[], tell: Tell): void {
+  for (const patch of patches) {
+    const routes = editedRoutes<Route>(host.routes, {
+      operation: patch.operation,
+      isNamed: patch.route?.virtualHost?.route !== undefined,
+      matches: (route) => isForRoute(route, patch),
+      make() {
+        const route = valueOf(patch, RouteSchema);
+        if (route !== undefined) markAdded(route, patch);
+        return route;
+      },
+    });
+    if (routes === undefined) continue;
+    host.routes = routes;
+    tell(patch);
+  }
+}
+
+function patchRoutes(name: string, host: VirtualHost, site: Site, tell: Tell): void {
+  const patches = patchesAt(site, 'HTTP_ROUTE').filter(
+    (patch) => isForRoutes(name, patch, site) && isForVirtualHost(name, host, patch, site),
+  );
+  host.routes = host.routes.filter((route) => patchRoute(route, patches, tell));
+  addRoutes(host, patches, tell);
+}
+
+/** The virtual host with its patches; undefined where it is removed. */
+function patchedHost(name: string, host: VirtualHost, site: Site, tell: Tell): VirtualHost | undefined {
+  let current = host;
+  for (const patch of patchesAt(site, 'VIRTUAL_HOST')) {
+    const { operation } = patch;
+    if (isAdd(operation) || !isForRoutes(name, patch, site) || !isForVirtualHost(name, current, patch, site)) continue;
+    tell(patch);
+    if (operation === 'REMOVE') return undefined;
+    const value = valueOf(patch, VirtualHostSchema);
+    if (value === undefined) continue;
+    if (operation === 'REPLACE') {
+      current = value;
+      markAdded(current, patch);
+    } else {
+      mergeInto(VirtualHostSchema, current, value, listsOf(patch));
+      markChanged(current, patch);
+    }
+  }
+  patchRoutes(name, current, site, tell);
+  return current;
+}
+
+function addedHosts(name: string, site: Site, tell: Tell): VirtualHost[] {
+  return patchesAt(site, 'VIRTUAL_HOST').flatMap((patch) => {
+    if (!isAdd(patch.operation) || !isForRoutes(name, patch, site)) return [];
+    const host = valueOf(patch, VirtualHostSchema);
+    if (host === undefined) return [];
+    markAdded(host, patch);
+    tell(patch);
+    return [host];
+  });
+}
+
+/** Applies everything that is about a route configuration to it; true where something changed. */
+export function patchRouteConfiguration(config: RouteConfiguration, site: Site, tell: Tell): boolean {
+  let isChanged = false;
+  const told: Tell = (patch) => {
+    isChanged = true;
+    tell(patch);
+  };
+  for (const patch of patchesAt(site, 'ROUTE_CONFIGURATION')) {
+    if (!isMerge(patch.operation) || !isForRoutes(config.name, patch, site)) continue;
+    const value = valueOf(patch, RouteConfigurationSchema);
+    if (value === undefined) continue;
+    mergeInto(RouteConfigurationSchema, config, value, listsOf(patch));
+    told(patch);
+  }
+  const removed = new Set<string>();
+  const left = config.virtualHosts.flatMap((host) => {
+    const patched = patchedHost(config.name, host, site, told);
+    if (patched === undefined) removed.add(host.name);
+    return patched === undefined ? [] : [patched];
+  });
+  // by name: one that is added under the name of one that is removed goes, too
+  const all = [...left, ...addedHosts(config.name, site, told)];
+  if (isChanged) config.virtualHosts = removed.size === 0 ? all : all.filter(({ name }) => !removed.has(name));
+  return isChanged;
+}
+
+/** The route configuration with all patches; the same resource where none changes it. */
+export function patchedRoutes(resource: CompiledResource, site: Site): CompiledResource {
+  if (!isMessage(resource.message, RouteConfigurationSchema)) return resource;
+  const config = clone(RouteConfigurationSchema, resource.message);
+  const isChanged = patchRouteConfiguration(config, site, (patch) => site.tell?.(patch));
+  return isChanged ? resourceOf(RouteConfigurationSchema, config.name, config) : resource;
+}
