@@ -1,8 +1,8 @@
 /** Who is behind a stream: shown by a bearer token, or by a certificate of the mesh. */
-import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { messageOf } from '../core/errors.ts';
 import { parseSpiffeId } from '../core/spiffe.ts';
-import { bearerToken, peerOf } from '../net/grpc-server.ts';
+import type { GrpcPeer } from '../net/grpc-server.ts';
 import type { TokenSubject, Tokens } from './ca/tokens.ts';
 import type { ProxyNode } from './compiler.ts';
 
@@ -13,10 +13,16 @@ function certificateSubject(subjectAltName: string): TokenSubject | undefined {
   return id && { namespace: id.namespace, serviceAccount: id.serviceAccount };
 }
 
+/** What a call shows of its caller. */
+export interface Caller {
+  readonly peer: GrpcPeer;
+  /** Its bearer token. */
+  readonly token: string | undefined;
+}
+
 /** The caller's identity, undefined for a stranger. Throws UNAUTHENTICATED for a token that is not good. */
-export function identify(context: HandlerContext, tokens: Tokens): TokenSubject | undefined {
-  const token = bearerToken(context);
-  if (token === undefined) return certificateSubject(peerOf(context).subjectAltName);
+export function identify({ peer, token }: Caller, tokens: Tokens): TokenSubject | undefined {
+  if (token === undefined) return certificateSubject(peer.subjectAltName);
   try {
     return tokens.verify(token);
   } catch (error) {

@@ -14,7 +14,7 @@ import { Metrics } from './metrics.ts';
 import { MeshModel, type MeshState } from './model.ts';
 import { Pusher } from './push.ts';
 import { Registry } from './registry.ts';
-import { serviceRoutes } from './services.ts';
+import { byteMethods, serviceRoutes } from './services.ts';
 import { KeptStore } from './sources/kept-store.ts';
 import { watchFolder } from './sources/files.ts';
 
@@ -150,7 +150,7 @@ async function listen(options: ControlPlaneOptions, state: ControlState): Promis
   const grpc: GrpcServer[] = [];
   const admin: AdminServer[] = [];
   try {
-    for (const each of at) grpc.push(await serveGrpc(each, serviceRoutes(state), log));
+    for (const each of at) grpc.push(await serveGrpc(each, serviceRoutes(state), log, byteMethods(state)));
     admin.push(await serveAdmin({ path: path.join(stateDir, 'admin.sock') }, state, version));
     if (adminAddress !== undefined) admin.push(await serveAdmin(loopback(adminAddress, '--admin-address'), state, version));
   } catch (error) {

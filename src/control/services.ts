@@ -1,23 +1,26 @@
 /** The gRPC services of the control plane: aggregated xDS in both variants, and Istio's certificate signing. */
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
-import { ProtocolError } from '../core/errors.ts';
+import { fromBinary } from '@bufbuild/protobuf';
+import { messageOf, ProtocolError } from '../core/errors.ts';
+import type { ByteMethod } from '../net/grpc-bytes.ts';
 import { createMessageQueue } from '../net/grpc-queue.ts';
+import { bearerToken, type ByteMethods, peerOf } from '../net/grpc-server.ts';
 import { AggregatedDiscoveryService } from '../xds/gen/envoy/service/discovery/v3/ads_pb.ts';
-import type {
-  DeltaDiscoveryRequest,
-  DeltaDiscoveryResponse,
-  DiscoveryRequest,
-  DiscoveryResponse,
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  type DiscoveryRequest,
+  type DiscoveryResponse,
 } from '../xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { type IstioCertificateRequest, IstioCertificateService } from '../xds/gen/istio/v1/auth/ca_pb.ts';
-import { createDeltaSession, createSotwSession } from '../xds/server.ts';
+import { createDeltaByteSession, createSotwSession, type EncodedResponse } from '../xds/server.ts';
 import { type AnyRequest, type ConnectionVariant, ProxyConnection } from './connection.ts';
 import type { ControlState } from './control-state.ts';
-import { identify } from './identity.ts';
+import { type Caller, identify } from './identity.ts';
 
-const delta: ConnectionVariant<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = {
+const delta: ConnectionVariant<DeltaDiscoveryRequest, EncodedResponse> = {
   name: 'delta',
-  createSession: createDeltaSession,
+  createSession: createDeltaByteSession,
   names: (request) => request.resourceNamesSubscribe,
   isResuming: (request) => Object.keys(request.initialResourceVersions).length > 0,
 };
@@ -29,6 +32,29 @@ const sotw: ConnectionVariant<DiscoveryRequest, DiscoveryResponse> = {
   isResuming: (request) => request.versionInfo !== '',
 };
 
+function callerOf(context: HandlerContext): Caller {
+  return { peer: peerOf(context), token: bearerToken(context) };
+}
+
+function decodeRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
+  try {
+    return fromBinary(DeltaDiscoveryRequestSchema, bytes);
+  } catch (error) {
+    throw new ConnectError(`not a DeltaDiscoveryRequest: ${messageOf(error)}`, Code.InvalidArgument);
+  }
+}
+
+/** Serves one delta stream: its responses are bytes that streams share. */
+function serveDelta(state: ControlState): ByteMethod {
+  return (stream) => {
+    const connection = new ProxyConnection(delta, state, identify(stream, state.tokens), ({ parts }) => stream.send(parts));
+    return {
+      receive: (bytes) => connection.receive(decodeRequest(bytes)),
+      close: (isGoodbye) => connection.close(isGoodbye),
+    };
+  };
+}
+
 /** Serves one stream: requests are read while responses are written. */
 async function* serveStream<Request extends AnyRequest, Response extends { readonly typeUrl: string }>(
   state: ControlState,
@@ -37,7 +63,7 @@ async function* serveStream<Request extends AnyRequest, Response extends { reado
   context: HandlerContext,
 ): AsyncGenerator<Response> {
   const responses = createMessageQueue<Response>();
-  const connection = new ProxyConnection(variant, state, identify(context, state.tokens), (response) => responses.push(response));
+  const connection = new ProxyConnection(variant, state, identify(callerOf(context), state.tokens), (response) => responses.push(response));
   let failure: unknown;
   const read = async (): Promise<void> => {
     try {
@@ -60,7 +86,7 @@ const SECOND_MS = 1000;
 
 function createCertificate(state: ControlState, request: IstioCertificateRequest, context: HandlerContext): { certChain: string[] } {
   state.stats.signingRequests.add();
-  const subject = identify(context, state.tokens);
+  const subject = identify(callerOf(context), state.tokens);
   if (subject === undefined)
     throw new ConnectError('a certificate needs a token, or a certificate that is still good', Code.Unauthenticated);
   const { trustDomain } = state.pusher.state().mesh.settings;
@@ -76,11 +102,16 @@ function createCertificate(state: ControlState, request: IstioCertificateRequest
   }
 }
 
+/** Methods of the gRPC server that deal in bytes. */
+export function byteMethods(state: ControlState): ByteMethods {
+  const { parent, name } = AggregatedDiscoveryService.method.deltaAggregatedResources;
+  return new Map([[`/${parent.typeName}/${name}`, serveDelta(state)]]);
+}
+
 /** Routes of the gRPC server. */
 export function serviceRoutes(state: ControlState): (router: ConnectRouter) => void {
   return (router) => {
     router.service(AggregatedDiscoveryService, {
-      deltaAggregatedResources: (requests, context) => serveStream(state, delta, requests, context),
       streamAggregatedResources: (requests, context) => serveStream(state, sotw, requests, context),
     });
     router.service(IstioCertificateService, {

@@ -11,6 +11,7 @@ import { type ConnectRouter, createConnectRouter, createContextKey, createContex
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { type ByteMethod, serveBytes } from './grpc-bytes.ts';
 
 /** Where to listen: a Unix socket (mode 0600), or an address with an optional certificate that may be replaced later. */
 export type ListenAt = { readonly path: string } | { readonly host: string; readonly port: number; readonly tls?: SecureContextOptions };
@@ -57,12 +58,21 @@ function peerOfSocket(socket: Socket, isUnix: boolean): GrpcPeer {
 
 type Handler = (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void;
 
+/** Methods by path (`/package.Service/Method`) that deal in bytes. */
+export type ByteMethods = ReadonlyMap<string, ByteMethod>;
+
 /** Streams end all the time because clients go away; that is worth a line only when one looks for it. */
-function createHandler(routes: (router: ConnectRouter) => void, log: Log, peers: WeakMap<object, GrpcPeer>): Handler {
+function createHandler(routes: (router: ConnectRouter) => void, methods: ByteMethods, log: Log, peers: WeakMap<object, GrpcPeer>): Handler {
   const router = createConnectRouter({ connect: false, grpcWeb: false, acceptCompression: [] });
   routes(router);
   const byPath = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const peerOfRequest = ({ stream: { session } }: http2.Http2ServerRequest): GrpcPeer => (session && peers.get(session)) ?? NO_PEER;
   return (request, response) => {
+    const method = methods.get(request.url);
+    if (method !== undefined) {
+      serveBytes(request, response, peerOfRequest(request), method);
+      return;
+    }
     const handler = byPath.get(request.url);
     if (handler === undefined) {
       // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: UNIMPLEMENTED
@@ -70,8 +80,7 @@ function createHandler(routes: (router: ConnectRouter) => void, log: Log, peers:
       response.end();
       return;
     }
-    const session = request.stream.session;
-    const values = createContextValues().set(peerKey, (session && peers.get(session)) ?? NO_PEER);
+    const values = createContextValues().set(peerKey, peerOfRequest(request));
     handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => log.debug('a gRPC stream ended', { method: request.url, error: messageOf(error) }));
@@ -99,11 +108,18 @@ function createServer(at: ListenAt, handler: Handler): Http2Server {
   return http2.createSecureServer({ ...at.tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' }, handler);
 }
 
-/** Serves `routes` at `at` until closed. Rejects where the address cannot be taken. */
-export async function serveGrpc(at: ListenAt, routes: (router: ConnectRouter) => void, log: Log): Promise<GrpcServer> {
+const NO_METHODS: ByteMethods = new Map();
+
+/** Serves `routes`, and `methods` before them, at `at` until closed. Rejects where the address cannot be taken. */
+export async function serveGrpc(
+  at: ListenAt,
+  routes: (router: ConnectRouter) => void,
+  log: Log,
+  methods: ByteMethods = NO_METHODS,
+): Promise<GrpcServer> {
   const peers = new WeakMap<object, GrpcPeer>();
   const sessions = new Set<http2.ServerHttp2Session>();
-  const server = createServer(at, createHandler(routes, log, peers));
+  const server = createServer(at, createHandler(routes, methods, log, peers));
   server.on('session', (session) => {
     sessions.add(session);
     const { socket } = session;

@@ -50,6 +50,8 @@ const EMPTY: TypeResources = new Map();
 export class ServerCore {
   readonly #variant: Variant;
   readonly #subscriptions = new Map<string, Subscription>();
+  /** The same in push order. */
+  #ordered: readonly Subscription[] = [];
   #snapshot: Snapshot;
   #generation: string;
   #nonce = 0;
@@ -73,6 +75,7 @@ export class ServerCore {
     if (subscription === undefined) {
       subscription = new Subscription(typeUrl);
       this.#subscriptions.set(typeUrl, subscription);
+      this.#ordered = [...this.#subscriptions.values()].toSorted((a, b) => pushOrder(a.typeUrl) - pushOrder(b.typeUrl));
     }
     return subscription;
   }
@@ -81,8 +84,8 @@ export class ServerCore {
     return this.#subscriptions.has(typeUrl);
   }
 
-  subscriptions(): Subscription[] {
-    return [...this.#subscriptions.values()].toSorted((a, b) => pushOrder(a.typeUrl) - pushOrder(b.typeUrl));
+  subscriptions(): readonly Subscription[] {
+    return this.#ordered;
   }
 
   resources(typeUrl: string): TypeResources {
@@ -119,6 +122,7 @@ export class ServerCore {
 
   /** Answers a request whose names `subscription` already carries. */
   ask(subscription: Subscription, ask: Ask): void {
+    subscription.reset();
     if (subscription.typeUrl === ENDPOINT_TYPE) {
       for (const name of this.#awaited) if (subscription.wants(name)) this.#awaited.delete(name);
     }
@@ -172,14 +176,19 @@ export class ServerCore {
     const subscription = this.#subscriptions.get(typeUrl);
     if (subscription === undefined) return;
     if (typeUrl === CLUSTER_TYPE) this.#retained.clear();
-    const gone = subscription.gone(this.resources(typeUrl));
+    const resources = this.resources(typeUrl);
+    const gone = subscription.gone(resources);
     if (gone.length > 0) this.#push(subscription, [], gone);
+    subscription.notePruned(resources);
   }
 
   #send(subscription: Subscription, again: ReadonlySet<string>, isAnswerDue: boolean, withRemovals: boolean): void {
     const resources = this.resources(subscription.typeUrl);
     const changed = subscription.changed(resources, again);
     const gone = withRemovals ? this.#removable(subscription, resources) : [];
+    subscription.noteFresh(resources);
+    // what providers have left over waits for routes that have moved
+    if (withRemovals && !PROVIDERS.includes(subscription.typeUrl)) subscription.notePruned(resources);
     if (changed.length === 0 && gone.length === 0 && !isAnswerDue) return;
     if (subscription.typeUrl === CLUSTER_TYPE) this.#await(changed);
     if (subscription.typeUrl === ENDPOINT_TYPE) for (const { name } of changed) this.#rewarm.delete(name);

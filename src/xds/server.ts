@@ -12,8 +12,9 @@ import {
   DiscoveryResponseSchema,
 } from './gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { setVersion } from './content-version.ts';
+import { deltaBytes } from './delta-bytes.ts';
 import { type Push, ServerCore, type Snapshot, type Variant } from './server-core.ts';
-import type { Rejection, Subscription, XdsResource } from './subscription.ts';
+import type { Rejection, Subscription, TypeResources, XdsResource } from './subscription.ts';
 import { resourceType } from './types.ts';
 
 /** What a client has of one type. */
@@ -56,12 +57,12 @@ function statusOf(subscription: Subscription): TypeStatus {
 function sessionOf<Request, Response>(
   core: ServerCore,
   receive: (request: Request) => Received,
-  encode: (push: Push) => Response,
+  encode: (push: Push, all: TypeResources) => Response,
 ): ServerSession<Request, Response> {
   return {
     receive,
     update: (snapshot, generation) => core.update(snapshot, generation),
-    drain: () => core.drain().map(encode),
+    drain: () => core.drain().map((push) => encode(push, core.resources(push.typeUrl))),
     get isHolding() {
       return core.isHolding;
     },
@@ -97,7 +98,12 @@ function startDelta(subscription: Subscription, request: DeltaDiscoveryRequest):
 }
 
 /** Takes the names of a request over; returns those that must be answered even if the client has them. */
-function applyDeltaNames(subscription: Subscription, request: DeltaDiscoveryRequest, isFirst: boolean): Set<string> {
+function applyDeltaNames(
+  subscription: Subscription,
+  request: DeltaDiscoveryRequest,
+  isFirst: boolean,
+  resources: TypeResources,
+): Set<string> {
   const again = new Set<string>();
   for (const name of request.resourceNamesUnsubscribe) {
     if (name === '*') subscription.isWildcard = false;
@@ -108,7 +114,9 @@ function applyDeltaNames(subscription: Subscription, request: DeltaDiscoveryRequ
       again.add(name);
     } else subscription.forget(name);
   }
-  for (const name of request.resourceNamesSubscribe) {
+  for (const asked of request.resourceNamesSubscribe) {
+    // thousands of clients ask for the same names: one string is kept for all
+    const name = resources.get(asked)?.name ?? asked;
     if (name === '*') subscription.isWildcard = true;
     else {
       subscription.names.add(name);
@@ -128,7 +136,7 @@ function receiveDelta(core: ServerCore, request: DeltaDiscoveryRequest): Receive
     received = receiveAnswer(core, subscription, request.responseNonce, request.errorDetail?.message);
   }
   const wasWildcard = subscription.isWildcard && !isFirst;
-  const again = applyDeltaNames(subscription, request, isFirst);
+  const again = applyDeltaNames(subscription, request, isFirst, core.resources(request.typeUrl));
   const isAsking = isFirst || request.resourceNamesSubscribe.length > 0 || request.resourceNamesUnsubscribe.length > 0;
   if (!isAsking) return received;
   // a client that knows nothing waits for the first answer, even an empty one
@@ -152,6 +160,19 @@ function encodeDelta(push: Push): DeltaDiscoveryResponse {
 export function createDeltaSession(snapshot: Snapshot, generation: string): ServerSession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
   const core = new ServerCore(delta, snapshot, generation);
   return sessionOf(core, (request: DeltaDiscoveryRequest) => receiveDelta(core, request), encodeDelta);
+}
+
+/** A response to be sent as it is: the message that the parts make up. */
+export interface EncodedResponse {
+  readonly typeUrl: string;
+  readonly parts: readonly Uint8Array[];
+}
+
+/** As {@link createDeltaSession}, with responses as bytes that streams share. */
+export function createDeltaByteSession(snapshot: Snapshot, generation: string): ServerSession<DeltaDiscoveryRequest, EncodedResponse> {
+  const core = new ServerCore(delta, snapshot, generation);
+  const receive = (request: DeltaDiscoveryRequest): Received => receiveDelta(core, request);
+  return sessionOf(core, receive, (push, all) => ({ typeUrl: push.typeUrl, parts: deltaBytes(push, all) }));
 }
 
 // --- state of the world

@@ -1,4 +1,5 @@
 /** What one client has asked for of one type, has been sent, and has said to it. No order, no messages. */
+import { differenceOf } from './difference.ts';
 
 /** A resource ready to be sent. */
 export interface XdsResource {
@@ -40,6 +41,12 @@ export class Subscription {
   /** Counts for reports. */
   rejectionsTotal = 0;
   #outstanding: Outstanding[] = [];
+  /** The set of which the client was sent all that it wants; undefined where it may lack anything. */
+  #fresh: TypeResources | undefined;
+  /** The set beside which the client has nothing left over; undefined where it may have anything. */
+  #pruned: TypeResources | undefined;
+  /** Names sent since that it does not hold. */
+  readonly #unpruned = new Set<string>();
 
   constructor(typeUrl: string) {
     this.typeUrl = typeUrl;
@@ -81,29 +88,53 @@ export class Subscription {
     return true;
   }
 
-  /** Resources that the client wants and does not have in this version, by name; `again` are sent regardless. */
-  changed(resources: TypeResources, again: ReadonlySet<string>): XdsResource[] {
-    const changed: XdsResource[] = [];
-    const consider = (resource: XdsResource): void => {
-      if (again.has(resource.name) || this.sent.get(resource.name) !== resource.version) changed.push(resource);
-    };
-    if (this.isWildcard) for (const resource of resources.values()) consider(resource);
-    else {
-      for (const name of this.names) {
-        const resource = resources.get(name);
-        if (resource !== undefined) consider(resource);
-      }
-    }
-    return changed;
+  /** What is asked for, or was had, became something else: nothing is taken for granted. */
+  reset(): void {
+    this.#fresh = undefined;
+    this.#pruned = undefined;
+    this.#unpruned.clear();
   }
 
-  /** Names the client has, or asked for and was not told about, that do not exist. */
+  /** The client was sent whatever `changed` gave for these resources. */
+  noteFresh(resources: TypeResources): void {
+    this.#fresh = resources;
+  }
+
+  /** The client was told whatever `gone` gave for these resources. */
+  notePruned(resources: TypeResources): void {
+    this.#pruned = resources;
+    this.#unpruned.clear();
+  }
+
+  /**
+   * Resources that the client wants and does not have in this version, by name; `again` are sent regardless. Takes time
+   * by what changed since `noteFresh`, not by what there is.
+   */
+  changed(resources: TypeResources, again: ReadonlySet<string>): XdsResource[] {
+    const lacks = (resource: XdsResource): boolean => again.has(resource.name) || this.sent.get(resource.name) !== resource.version;
+    if (this.#fresh === undefined) return this.#wanted(resources).filter(lacks);
+    if (this.#fresh === resources && again.size === 0) return [];
+    const candidates = differenceOf(this.#fresh, resources).changed.filter(({ name }) => this.wants(name) && !again.has(name));
+    const repeated = [...again].flatMap((name) => (this.wants(name) ? (resources.get(name) ?? []) : []));
+    return [...candidates.filter(lacks), ...repeated];
+  }
+
+  #wanted(resources: TypeResources): XdsResource[] {
+    if (this.isWildcard) return [...resources.values()];
+    return [...this.names].flatMap((name) => resources.get(name) ?? []);
+  }
+
+  /** Names the client has, or asked for and was not told about, that do not exist. Takes time as `changed` does. */
   gone(resources: TypeResources): string[] {
+    const isMissed = (name: string): boolean => this.names.has(name) && !this.absent.has(name);
+    if (this.#pruned !== undefined) {
+      const left = differenceOf(this.#pruned, resources).removed.filter((name) => this.sent.has(name) || isMissed(name));
+      const later = [...this.#unpruned].filter((name) => this.sent.has(name) && !resources.has(name));
+      return [...left, ...later];
+    }
     const gone: string[] = [];
     for (const name of this.sent.keys()) if (!resources.has(name)) gone.push(name);
-    for (const name of this.names) {
-      if (!resources.has(name) && !this.sent.has(name) && !this.absent.has(name)) gone.push(name);
-    }
+    for (const name of this.names) if (!resources.has(name) && !this.sent.has(name) && isMissed(name)) gone.push(name);
     return gone;
   }
 
@@ -111,6 +142,7 @@ export class Subscription {
     for (const { name, version } of resources) {
       this.sent.set(name, version);
       this.absent.delete(name);
+      if (this.#pruned?.has(name) === false) this.#unpruned.add(name);
     }
     for (const name of removed) {
       this.sent.delete(name);
