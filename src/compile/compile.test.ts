@@ -114,6 +114,8 @@ describe('proxyNodeOf', () => {
       LABELS: { app: 'web' },
       WORKLOAD_NAME: 'web',
       SERVICE_ACCOUNT: 'web',
+      MESH_ID: 'mesh',
+      CLUSTER_ID: 'here',
       INSTANCE_IPS: '10.0.0.1,fd00::1',
       INTERCEPTION_MODE: 'NONE',
       TULLE: {
@@ -122,13 +124,17 @@ describe('proxyNodeOf', () => {
       },
     };
     const id = 'sidecar~10.0.0.1~web-0.shop~shop.svc.cluster.local';
-    assert.deepEqual(proxyNodeOf(create(NodeSchema, { id, metadata, userAgentName: 'tulle', locality: { region: 'eu', zone: 'a' } })), {
+    const node = { id, cluster: 'web.shop', metadata, userAgentName: 'tulle', locality: { region: 'eu', zone: 'a' } };
+    assert.deepEqual(proxyNodeOf(create(NodeSchema, node)), {
       id,
       role: 'sidecar',
       namespace: 'shop',
       labels: { app: 'web' },
       serviceAccount: 'web',
       workload: 'web',
+      serviceCluster: 'web.shop',
+      meshId: 'mesh',
+      clusterId: 'here',
       addresses: ['10.0.0.1', 'fd00::1'],
       locality: 'eu/a',
       userAgent: 'tulle',

@@ -28,6 +28,7 @@ import { secretsOf } from './emit/secrets.ts';
 import { type ServiceShape, shapesOf } from './emit/shape.ts';
 import { NameTableSchema } from '../xds/gen/istio/networking/nds/v1/nds_pb.ts';
 import { blackHole, outboundPassthrough } from './emit/special-clusters.ts';
+import { settingsInForce } from './emit/telemetry-in-force.ts';
 
 export { type ProxyNode, proxyNodeOf } from './emit/proxy-node.ts';
 export type { ResourceMap } from './emit/resource.ts';
@@ -45,7 +46,18 @@ export interface Compiled {
 }
 
 /** A scope's outgoing side, whatever the proxy's own workload is. */
-const interceptedOutbound = memoised((scope: Scope) => ({ listeners: outboundListeners(scope), routes: outboundRoutes(scope) }));
+const interceptedOutbound = memoised((scope: Scope, listening: Scope) => ({
+  listeners: outboundListeners(listening),
+  routes: outboundRoutes(scope),
+}));
+
+const withSettings = memoised((scope: Scope, settings: Mesh['settings']): Scope => ({ ...scope, settings }));
+
+/** `scope` as its proxy's listeners have it, which Telemetries say more of than of clusters and routes. */
+function listeningScope(mesh: Mesh, proxy: ProxyNode, scope: Scope): Scope {
+  const settings = settingsInForce(scope.settings, mesh.telemetries, shapesOf(mesh.services, mesh.settings), proxy);
+  return settings === scope.settings ? scope : withSettings(scope, settings);
+}
 
 const clustersOf = memoised((scope: Scope): readonly CompiledResource[] => [
   ...outboundClusters(scope),
@@ -156,13 +168,14 @@ const NOTHING: Part = [];
 const NO_GATEWAYS: Mesh['gateways'] = [];
 
 function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope, own: Sidecar | undefined): Compiled {
+  const listening = listeningScope(mesh, proxy, scope);
   const outbound =
     proxy.interception === 'REDIRECT'
-      ? interceptedOutbound(scope)
+      ? interceptedOutbound(scope, listening)
       : proxy.explicit === undefined
         ? { listeners: NOTHING, routes: NOTHING }
-        : explicitOutbound(scope, JSON.stringify(proxy.explicit));
-  const inbound = inboundOf(mesh.settings, mesh.peerAuthentications, mesh.authorizationPolicies, serverKey(mesh, proxy, own));
+        : explicitOutbound(listening, JSON.stringify(proxy.explicit));
+  const inbound = inboundOf(listening.settings, mesh.peerAuthentications, mesh.authorizationPolicies, serverKey(mesh, proxy, own));
   return assembled(
     joined(inbound.listeners, outbound.listeners, originateListeners(scope, proxy)),
     joined(outbound.routes, NOTHING, NOTHING),
@@ -177,7 +190,7 @@ function router(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
   const { namespace, labels } = proxy;
   const host = proxy.interception === 'NONE' ? '127.0.0.1' : '0.0.0.0';
   const key = JSON.stringify({ namespace, labels, host, ports: gatewayPorts(mesh.services, proxy) } satisfies Router);
-  const { listeners, routes } = gatewayOf(scope, mesh.gateways, mesh.authorizationPolicies, key);
+  const { listeners, routes } = gatewayOf(listeningScope(mesh, proxy, scope), mesh.gateways, mesh.authorizationPolicies, key);
   return assembled(
     joined(listeners, originateListeners(scope, proxy), NOTHING),
     joined(routes, NOTHING, NOTHING),

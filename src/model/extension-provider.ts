@@ -1,5 +1,6 @@
 /** Services that proxies ask or tell something, by the names that policies use: MeshConfig's `extensionProviders`. */
 import type { Provenance } from './provenance.ts';
+import type { TelemetryProvider } from './telemetry-provider.ts';
 
 /** What every provider that is a service of the mesh has. */
 interface ServiceProvider {
@@ -48,4 +49,9 @@ export interface ExtAuthzHttpProvider extends ExternalAuthorization {
 /** Who decides about requests for policies with `action: CUSTOM`. */
 export type AuthorizationProvider = ExtAuthzHttpProvider | ExtAuthzGrpcProvider;
 
-export type ExtensionProvider = AuthorizationProvider;
+export type ExtensionProvider = AuthorizationProvider | TelemetryProvider;
+
+/** True for who decides about requests. */
+export function isAuthorizationProvider(provider: ExtensionProvider): provider is AuthorizationProvider {
+  return provider.kind === 'ext-authz-http' || provider.kind === 'ext-authz-grpc';
+}

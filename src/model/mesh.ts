@@ -1,12 +1,36 @@
 import type { ExtensionProvider } from './extension-provider.ts';
 import type { Gateway } from './gateway.ts';
-import type { RouteSet } from './route.ts';
+import type { LabelSelector } from './match.ts';
+import { NO_PROXY_SETTINGS, type ProxyConfig, type ProxySettings } from './proxy-settings.ts';
+import type { RetryPolicy, RouteSet } from './route.ts';
 import type { TlsSecret } from './secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from './security.ts';
 import type { Service } from './service.ts';
 import type { Sidecar } from './sidecar.ts';
-import type { DestinationPolicy, LocalityPreference } from './traffic-policy.ts';
+import type { DefaultProviders, ProxyTelemetry, Telemetry } from './telemetry.ts';
+import type { ConnectionPool, DestinationPolicy, LocalityPreference, OutlierDetection } from './traffic-policy.ts';
 import type { Workload, WorkloadInstance } from './workload.ts';
+
+type TcpKeepalive = NonNullable<ConnectionPool['tcpKeepalive']>;
+
+/** What TLS is spoken with; empty lists leave it to proxies. */
+export interface TlsDefaults {
+  readonly minVersion: 'TLS_AUTO' | 'TLSV1_2' | 'TLSV1_3';
+  readonly cipherSuites: readonly string[];
+  readonly ecdhCurves: readonly string[];
+}
+
+/** Namespaces by their labels: all that is said must hold. */
+export interface NamespaceSelector {
+  readonly labels: LabelSelector;
+  readonly expressions: readonly {
+    readonly key: string;
+    readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+    readonly values: readonly string[];
+  }[];
+}
+
+const TLS_DEFAULTS: TlsDefaults = { minVersion: 'TLS_AUTO', cipherSuites: [], ecdhCurves: [] };
 
 /** Mesh-wide settings with Istio's names and defaults. */
 export interface MeshSettings {
@@ -30,8 +54,35 @@ export interface MeshSettings {
   readonly accessLogFormat: string;
   /** Where a DestinationRule does not say. */
   readonly locality: LocalityPreference;
-  /** Share of requests traced in percent. */
-  readonly tracingSampling: number;
+  /** False: listeners themselves log nothing, such as connections that no chain takes. */
+  readonly hasListenerLogs: boolean;
+  readonly defaultProviders: DefaultProviders;
+  readonly isTracingEnabled: boolean;
+  /** Of all proxies, where nothing more specific says otherwise. */
+  readonly proxy: ProxySettings;
+  /** Where servers' proxies hand connections on: to the address that was dialled, or to loopback. */
+  readonly inboundTrafficPolicy: 'PASSTHROUGH' | 'LOCALHOST';
+  readonly tcpKeepalive: TcpKeepalive | undefined;
+  /** Retries of routes that say nothing; undefined: Istio's. */
+  readonly defaultRetries: RetryPolicy | undefined;
+  /** Where DestinationRules lack these blocks. */
+  readonly defaultPool: ConnectionPool | undefined;
+  readonly defaultOutlierDetection: OutlierDetection | undefined;
+  /** Who sees resources that do not say. */
+  readonly defaultExportTo: { readonly services: readonly string[]; readonly routes: readonly string[]; readonly policies: readonly string[] };
+  /** Namespaces that belong to the mesh, by any of these; none: all. */
+  readonly discoverySelectors: readonly NamespaceSelector[];
+  /** Inside the mesh. */
+  readonly meshTls: TlsDefaults;
+  /** To and from others. */
+  readonly tlsDefaults: TlsDefaults;
+  /** How long names that could not be resolved are not asked for again. */
+  readonly dnsRefreshMs: number;
+  /** Patterns of statistics' names of clusters; '' is Envoy's own. */
+  readonly inboundStatName: string;
+  readonly outboundStatName: string;
+  /** What Telemetries say of one proxy; absent in the mesh's own settings. */
+  readonly telemetry?: ProxyTelemetry;
 }
 
 export const defaultMeshSettings: MeshSettings = {
@@ -50,7 +101,22 @@ export const defaultMeshSettings: MeshSettings = {
   accessLogEncoding: 'TEXT',
   accessLogFormat: '',
   locality: { isEnabled: true, distribute: [], failover: [], failoverPriority: [] },
-  tracingSampling: 1,
+  hasListenerLogs: true,
+  defaultProviders: { tracing: [], metrics: ['prometheus'], accessLogging: [] },
+  isTracingEnabled: true,
+  proxy: NO_PROXY_SETTINGS,
+  inboundTrafficPolicy: 'PASSTHROUGH',
+  tcpKeepalive: undefined,
+  defaultRetries: undefined,
+  defaultPool: undefined,
+  defaultOutlierDetection: undefined,
+  defaultExportTo: { services: ['*'], routes: ['*'], policies: ['*'] },
+  discoverySelectors: [],
+  meshTls: TLS_DEFAULTS,
+  tlsDefaults: TLS_DEFAULTS,
+  dnsRefreshMs: 60_000,
+  inboundStatName: '',
+  outboundStatName: '',
 };
 
 export interface Namespace {
@@ -73,6 +139,8 @@ export interface Mesh {
   readonly destinationPolicies: readonly DestinationPolicy[];
   readonly gateways: readonly Gateway[];
   readonly sidecars: readonly Sidecar[];
+  readonly telemetries: readonly Telemetry[];
+  readonly proxyConfigs: readonly ProxyConfig[];
   readonly secrets: readonly TlsSecret[];
   readonly peerAuthentications: readonly PeerAuthentication[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];

@@ -54,6 +54,8 @@ export function buildMesh(
     destinationPolicies: shareKeyed(previous?.destinationPolicies, collected.destinationPolicies, nameOf),
     gateways: shareKeyed(previous?.gateways, collected.gateways, nameOf),
     sidecars: shareKeyed(previous?.sidecars, collected.sidecars, nameOf),
+    telemetries: shareKeyed(previous?.telemetries, collected.telemetries, nameOf),
+    proxyConfigs: shareKeyed(previous?.proxyConfigs, collected.proxyConfigs, nameOf),
     secrets: shareKeyed(previous?.secrets, collected.secrets, nameOf),
     peerAuthentications: shareKeyed(previous?.peerAuthentications, collected.peerAuthentications, nameOf),
     authorizationPolicies: shareKeyed(previous?.authorizationPolicies, collected.authorizationPolicies, nameOf),

@@ -57,15 +57,8 @@ export const foreignKinds: readonly ForeignKind[] = [
     severity: 'warning',
     reason: 'write a Workload (tulle.dev/v1) or WorkloadEntries',
   },
-  { group: 'networking.istio.io', kinds: ['ProxyConfig'], severity: 'warning', reason: 'proxies have no settings of their own' },
   { group: 'networking.istio.io', kinds: ['EnvoyFilter'], severity: 'error', reason: 'configuration of proxies is not patched' },
   { group: 'security.istio.io', kinds: ['RequestAuthentication'], severity: 'error', reason: 'tokens are not checked' },
-  {
-    group: 'telemetry.istio.io',
-    kinds: ['Telemetry'],
-    severity: 'warning',
-    reason: 'logs and traces are set in MeshConfig (tulle.dev/v1)',
-  },
   { group: 'extensions.istio.io', kinds: ['WasmPlugin', 'TrafficExtension'], severity: 'error', reason: 'proxies have no extensions' },
   {
     group: 'access.smi-spec.io',

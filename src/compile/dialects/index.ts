@@ -5,7 +5,9 @@ import { destinationRule } from './istio/destination-rule.ts';
 import { gateway } from './istio/gateway.ts';
 import { peerAuthentication } from './istio/peer-authentication.ts';
 import { serviceEntry } from './istio/service-entry.ts';
+import { proxyConfig } from './istio/proxy-config.ts';
 import { sidecar } from './istio/sidecar.ts';
+import { telemetry } from './istio/telemetry.ts';
 import { virtualService } from './istio/virtual-service.ts';
 import { workloadEntry } from './istio/workload-entry.ts';
 import { endpointSlice } from './kubernetes/endpoint-slice.ts';
@@ -37,6 +39,8 @@ export const dialects: readonly Dialect[] = [
   workloadEntry,
   gateway,
   sidecar,
+  telemetry,
+  proxyConfig,
   peerAuthentication,
   authorizationPolicy,
 ];

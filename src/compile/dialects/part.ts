@@ -3,11 +3,13 @@ import type { Gateway } from '../../model/gateway.ts';
 import type { LabelSelector } from '../../model/match.ts';
 import type { MeshSettings, Namespace } from '../../model/mesh.ts';
 import type { Provenance } from '../../model/provenance.ts';
+import type { ProxyConfig } from '../../model/proxy-settings.ts';
 import type { HttpMatch, RouteSet } from '../../model/route.ts';
 import type { TlsSecret } from '../../model/secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
 import type { Endpoint, Locality, Service } from '../../model/service.ts';
 import type { Sidecar } from '../../model/sidecar.ts';
+import type { Telemetry } from '../../model/telemetry.ts';
 import type { DestinationPolicy } from '../../model/traffic-policy.ts';
 import type { Workload } from '../../model/workload.ts';
 
@@ -79,6 +81,8 @@ export type Part =
   | { readonly kind: 'destination-policy'; readonly value: DestinationPolicy }
   | { readonly kind: 'gateway'; readonly value: Gateway }
   | { readonly kind: 'sidecar'; readonly value: Sidecar }
+  | { readonly kind: 'telemetry'; readonly value: Telemetry }
+  | { readonly kind: 'proxy-config'; readonly value: ProxyConfig }
   | { readonly kind: 'secret'; readonly value: TlsSecret | undefined }
   | { readonly kind: 'peer-authentication'; readonly value: PeerAuthentication }
   | { readonly kind: 'authorization-policy'; readonly value: AuthorizationPolicy };

@@ -146,7 +146,7 @@ function mainInternal(
     listenerFilters: [inspectors.originalDst()],
     filterChains: ports.map((port) => tunnelledChain(site, port, prefixRanges)),
     trafficDirection: TrafficDirection.INBOUND,
-    accessLog: listenerAccessLogsOf(site.settings),
+    accessLog: [...listenerAccessLogsOf(site.settings, 'server')],
   });
   if (policies.length > 0) {
     message.metadata = metadataOf(undefined);

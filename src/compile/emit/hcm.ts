@@ -12,12 +12,14 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManagerSchema,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
 import { accessLogsOf } from './access-log.ts';
-import { duration, type Extension, extension, overAds } from './any.ts';
+import { duration, type Extension, extension, overAds, pack } from './any.ts';
 import { HCM } from './names.ts';
 import { CORS, FAULT } from './route-filters.ts';
 import type { Client } from './scope.ts';
 import { peerFilters, type Side, statsFilters } from './telemetry-filters.ts';
+import { tracingFor } from './tracing.ts';
 
 export interface HcmOptions {
   readonly settings: MeshSettings;
@@ -31,15 +33,15 @@ export interface HcmOptions {
 }
 
 /** The order is Istio's: who is it, may it, then what is done to it, metrics, and the router last. */
-function httpFilters({ client, side, authorization }: HcmOptions): Extension[] {
+function httpFilters({ settings, client, side, authorization }: HcmOptions): Extension[] {
   const onDemand = client.isOnDemand && side !== 'server';
   return [
-    ...peerFilters(client.userAgent, side),
+    ...peerFilters(settings, client.userAgent, side),
     ...authorization,
     ...(onDemand ? [extension('envoy.filters.http.on_demand', OnDemandSchema, { odcds: { source: overAds() } })] : []),
     extension(FAULT, HTTPFaultSchema, {}),
     extension(CORS, CorsSchema, {}),
-    ...statsFilters(client.userAgent, side),
+    ...statsFilters(settings, client.userAgent, side),
     extension('envoy.filters.http.router', RouterSchema, {}),
   ];
 }
@@ -70,6 +72,13 @@ const SIDES = {
   },
 } satisfies Record<Side, object>;
 
+/** Request IDs decide what is traced, which is Envoy's default, unless a Telemetry says no. */
+function tracingFields(settings: MeshSettings, side: Side) {
+  const { tracing, usesRequestIdForSampling } = tracingFor(settings, side);
+  const requestId = pack(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: false });
+  return { ...(tracing && { tracing }), ...(!usesRequestIdForSampling && { requestIdExtension: { typedConfig: requestId } }) };
+}
+
 /** The network filter that speaks HTTP. */
 export function httpConnectionManager(options: HcmOptions): Filter {
   const { settings, side, statPrefix, routes } = options;
@@ -82,8 +91,8 @@ export function httpConnectionManager(options: HcmOptions): Filter {
           ? { case: 'rds', value: { configSource: overAds(), routeConfigName: routes } }
           : { case: 'routeConfig', value: routes },
       httpFilters: httpFilters(options),
-      accessLog: accessLogsOf(settings),
-      tracing: { clientSampling: { value: 100 }, randomSampling: { value: settings.tracingSampling }, overallSampling: { value: 100 } },
+      accessLog: [...accessLogsOf(settings, side)],
+      ...tracingFields(settings, side),
       streamIdleTimeout: duration(0),
       proxy100Continue: true,
       upgradeConfigs: [{ upgradeType: 'websocket' }],

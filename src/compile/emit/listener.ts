@@ -80,7 +80,7 @@ export function listener(parts: ListenerParts): Listener {
     listenerFiltersTimeout: duration(settings.protocolDetectionTimeoutMs),
     continueOnListenerFiltersTimeout: true,
     trafficDirection: parts.direction === 'inbound' ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
-    accessLog: listenerAccessLogsOf(settings),
+    accessLog: [...listenerAccessLogsOf(settings, parts.direction === 'inbound' ? 'server' : 'client')],
     ...(otherwise && { defaultFilterChain: otherwise }),
   });
   if (!parts.isBound) message.bindToPort = false;

@@ -24,6 +24,10 @@ export interface ProxyNode {
   /** Where it takes TCP connections of peers as tunnels (HBONE); undefined where it takes none. */
   readonly hbonePort?: number;
   readonly explicit: { readonly httpProxyPort: number; readonly upstreams: readonly ExplicitUpstream[] } | undefined;
+  /** `<app>.<namespace>`: what the node says in `cluster`, by which tracers name the service. */
+  readonly serviceCluster?: string;
+  readonly meshId?: string;
+  readonly clusterId?: string;
   /** Asks for clusters as traffic needs them (metadata `TULLE.onDemand`). */
   readonly isOnDemand: boolean;
 }
@@ -133,6 +137,9 @@ export function proxyNodeOf(node: Node): ProxyNode {
     labels: labelsOf(metadata['LABELS']),
     serviceAccount: text(metadata['SERVICE_ACCOUNT']) || 'default',
     workload: text(metadata['WORKLOAD_NAME']),
+    serviceCluster: node.cluster,
+    meshId: text(metadata['MESH_ID']),
+    clusterId: text(metadata['CLUSTER_ID']),
     addresses: addresses.length > 0 ? addresses : [idAddress],
     locality: localityOf(node),
     userAgent: userAgentOf(node, metadata),

@@ -44,7 +44,7 @@ function tcpProxy(clusters: readonly WeightedCluster[], options: TcpProxyOptions
               case: 'weightedClusters',
               value: { clusters: clusters.filter(({ weight }) => weight > 0).map((cluster) => ({ ...cluster })) },
             },
-      accessLog: accessLogsOf(settings),
+      accessLog: [...accessLogsOf(settings, side)],
       ...(pool?.tcpIdleTimeoutMs !== undefined && { idleTimeout: duration(pool.tcpIdleTimeoutMs) }),
       ...(pool?.maxConnectionDurationMs !== undefined && { maxDownstreamConnectionDuration: duration(pool.maxConnectionDurationMs) }),
       ...(tunnel && { tunnelingConfig: { hostname: `${tunnel.host}:${tunnel.port}`, usePost: tunnel.method === 'POST' } }),
@@ -56,6 +56,6 @@ function tcpProxy(clusters: readonly WeightedCluster[], options: TcpProxyOptions
 
 /** The network filters of a chain for bytes: metrics, then the proxy. */
 export function tcpFilters(clusters: readonly WeightedCluster[], options: TcpProxyOptions): Filter[] {
-  const stats = statsFilters(options.client.userAgent, options.side).map((filter) => create(FilterSchema, filter));
+  const stats = statsFilters(options.settings, options.client.userAgent, options.side).map((filter) => create(FilterSchema, filter));
   return [...stats, tcpProxy(clusters, options)];
 }

@@ -37,6 +37,8 @@ export function meshOf(parts: Partial<Omit<Mesh, 'settings'>> & { settings?: Par
     destinationPolicies: [],
     gateways: [],
     sidecars: [],
+    telemetries: [],
+    proxyConfigs: [],
     secrets: [],
     peerAuthentications: [],
     authorizationPolicies: [],

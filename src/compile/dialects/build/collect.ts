@@ -1,9 +1,11 @@
 import type { Gateway } from '../../../model/gateway.ts';
 import { defaultMeshSettings, type MeshSettings, type Namespace } from '../../../model/mesh.ts';
+import type { ProxyConfig } from '../../../model/proxy-settings.ts';
 import type { RouteSet } from '../../../model/route.ts';
 import type { TlsSecret } from '../../../model/secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../../model/security.ts';
 import type { Sidecar } from '../../../model/sidecar.ts';
+import type { Telemetry } from '../../../model/telemetry.ts';
 import type { DestinationPolicy } from '../../../model/traffic-policy.ts';
 import type { Workload } from '../../../model/workload.ts';
 import type { Resource } from '../dialect.ts';
@@ -33,6 +35,8 @@ export interface Collected {
   readonly destinationPolicies: DestinationPolicy[];
   readonly gateways: Gateway[];
   readonly sidecars: Sidecar[];
+  readonly telemetries: Telemetry[];
+  readonly proxyConfigs: ProxyConfig[];
   readonly secrets: TlsSecret[];
   readonly peerAuthentications: PeerAuthentication[];
   readonly authorizationPolicies: AuthorizationPolicy[];
@@ -92,6 +96,8 @@ export function collect(sorted: readonly Resource[], findings: Findings): Collec
     destinationPolicies: [],
     gateways: [],
     sidecars: [],
+    telemetries: [],
+    proxyConfigs: [],
     secrets: [],
     peerAuthentications: [],
     authorizationPolicies: [],
@@ -141,6 +147,10 @@ function put(collected: Collected, part: Part, findings: Findings): void {
     case 'secret':
       if (part.value !== undefined) collected.secrets.push(part.value);
       return;
+    case 'proxy-config':
+      return void collected.proxyConfigs.push(part.value);
+    case 'telemetry':
+      return void collected.telemetries.push(part.value);
     case 'peer-authentication':
       return void collected.peerAuthentications.push(part.value);
     case 'authorization-policy':

@@ -6,17 +6,17 @@ const count = int(0, 2 ** 31 - 1);
 /** Long enough for any network that still carries requests. */
 const PING_TIMEOUT_MS = 10_000;
 
+/** Probes of the operating system on connections that are silent. */
+export const tcpKeepaliveSchema = object({
+  probes: optional(count, 'Probes without an answer before the connection counts as dead.'),
+  time: optional(duration(1_000), 'Silence before the first probe.'),
+  interval: optional(duration(1_000), 'Pause between probes.'),
+});
+
 const tcpSchema = object({
   maxConnections: optional(count, 'Most connections to the host; 2^32-1 where absent.'),
   connectTimeout: optional(duration(1), 'Time to connect; 10s where absent.'),
-  tcpKeepalive: optional(
-    object({
-      probes: optional(count, 'Probes without an answer before the connection counts as dead.'),
-      time: optional(duration(1_000), 'Silence before the first probe.'),
-      interval: optional(duration(1_000), 'Pause between probes.'),
-    }),
-    'Probes of the operating system.',
-  ),
+  tcpKeepalive: optional(tcpKeepaliveSchema, 'Probes of the operating system.'),
   maxConnectionDuration: optional(duration(1), 'Longest life of a connection; unlimited where absent.'),
   idleTimeout: optional(duration(), 'Silence after which a TCP connection is closed; 1h where absent, 0s never.'),
 });
