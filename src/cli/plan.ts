@@ -15,7 +15,7 @@ import { isObject } from './json.ts';
 import { touchedProxies } from './plan/proxy-changes.ts';
 import { readRequests, requestChanges } from './plan/request-changes.ts';
 import { type Plan, renderPlan } from './plan/render.ts';
-import { resourceChanges, type Texts } from './plan/resource-changes.ts';
+import { resourceChanges, type Texts } from '../compile/changes/resource-changes.ts';
 import { textsAt } from './plan/revision.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 

@@ -10,6 +10,7 @@ import type { Compiler, ProxyNode } from './compiler.ts';
 import type { Metrics } from './metrics.ts';
 import type { Pusher } from './push.ts';
 import type { Registry } from './registry.ts';
+import type { OpenVersions } from './rollout/open.ts';
 import type { FileTexts } from './sources/files.ts';
 
 /** A connected proxy, to be looked at. */
@@ -38,8 +39,9 @@ export interface ControlState {
   readonly authority: Authority;
   readonly tokens: Tokens;
   readonly registry: Registry;
-  /** What the folder holds now. */
+  /** What is in force: what the folder holds, unless that is held back or tried. */
   readonly texts: () => FileTexts;
+  readonly versions: OpenVersions;
   readonly pusher: Pusher;
   readonly connections: Set<ConnectedProxy>;
   readonly stats: StreamStats;

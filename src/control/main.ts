@@ -9,12 +9,14 @@ import { type AdminServer, serveAdmin } from './admin/server.ts';
 import { type Authority, openAuthority } from './ca/authority.ts';
 import { openTokens } from './ca/tokens.ts';
 import type { Compiler } from './compiler.ts';
-import type { ControlState, StreamStats } from './control-state.ts';
+import type { ConnectedProxy, ControlState, StreamStats } from './control-state.ts';
 import { Metrics } from './metrics.ts';
-import { MeshModel, type MeshState } from './model.ts';
+import type { MeshState } from './model.ts';
 import { Pusher } from './push.ts';
 import { Registry } from './registry.ts';
 import { byteMethods, serviceRoutes } from './services.ts';
+import { addRolloutGauges } from './rollout/view.ts';
+import { openVersions } from './rollout/open.ts';
 import { KeptStore } from './sources/kept-store.ts';
 import { watchFolder } from './sources/files.ts';
 
@@ -175,28 +177,34 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
   const tokens = await openTokens(stateDir, systemClock);
   const graces = { graceMs: options.instanceGraceMs ?? 3000, restoreGraceMs: options.restoreGraceMs ?? 30_000 };
   const registry = new Registry({ stateDir, log, ...graces }, () => pusher.instancesChanged());
-  const model = new MeshModel(compiler);
-  const pusher = new Pusher(compiler, model, () => registry.instances(), { quietMs, maxMs, clock: systemClock, log, metrics });
   const kept = new KeptStore(stateDir, log);
   const formerTexts = await kept.read();
+  const versions = await openVersions({ stateDir, compiler, formerTexts, clock: systemClock, log, metrics }, (isBuilding) => {
+    if (!isBuilding) pusher.versionChanged();
+    versions.runner.wake();
+  });
+  const { model } = versions;
+  const pusher = new Pusher(compiler, model, () => registry.instances(), { quietMs, maxMs, clock: systemClock, log, metrics });
   await registry.restore();
   // the pusher waits for quiet; here it is enough to wait for the system's burst of events
   const source = await watchFolder({ folder, ignore: [path.resolve(stateDir)], quietMs: 10, maxMs, pollMs: POLL_MS, log }, (texts) =>
     pusher.textsChanged(texts),
   );
-  model.restore(formerTexts);
   model.setTexts(source.texts);
   pusher.onState(createReporter(log));
   pusher.onState(() => kept.keep(model.keptTexts()));
+  const connections = new Set<ConnectedProxy>();
+  versions.start(connections);
   pusher.start();
   const state: ControlState = {
     compiler,
     authority,
     tokens,
     registry,
-    texts: () => source.texts,
+    texts: () => model.texts,
+    versions,
     pusher,
-    connections: new Set(),
+    connections,
     stats: streamStats(metrics),
     metrics,
     clock: systemClock,
@@ -204,11 +212,13 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
     log,
   };
   addGauges(metrics, state, options.version ?? '');
+  addRolloutGauges(metrics, model);
   return {
     state,
     async stop() {
       source.close();
       await kept.close();
+      await versions.close();
       await registry.close();
       pusher.close();
     },

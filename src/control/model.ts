@@ -34,10 +34,27 @@ export class MeshModel {
   #inForce: ReadonlyMap<string, Resource> = new Map();
   #kept: KeptTexts | undefined;
   #state: MeshState | undefined;
+  /** Shared by forks, so that no two meshes have one number. */
+  readonly #generations: { last: number };
 
-  constructor(compiler: Compiler) {
+  constructor(compiler: Compiler, former?: MeshModel) {
     this.#compiler = compiler;
-    this.#documents = new LastGood(compiler.parseDocuments);
+    if (former === undefined) {
+      this.#documents = new LastGood(compiler.parseDocuments);
+      this.#generations = { last: 0 };
+      return;
+    }
+    this.#documents = former.#documents.fork();
+    this.#generations = former.#generations;
+    this.#resources = former.#resources;
+    this.#parseDiagnostics = former.#parseDiagnostics;
+    this.#inForce = former.#inForce;
+    this.#state = former.#state;
+  }
+
+  /** Another version of the mesh beside this one: what both have in common stays the same objects. */
+  fork(): MeshModel {
+    return new MeshModel(this.#compiler, this);
   }
 
   get state(): MeshState | undefined {
@@ -73,7 +90,7 @@ export class MeshModel {
     this.#state = {
       mesh: built.mesh,
       diagnostics: [...this.#parseDiagnostics, ...diagnostics],
-      generation: (this.#state?.generation ?? 0) + 1,
+      generation: (this.#generations.last += 1),
     };
     return this.#state;
   }

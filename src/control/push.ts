@@ -11,7 +11,7 @@ import type { XdsResource } from '../xds/subscription.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../xds/types.ts';
 import type { CompiledConfig, Compiler, ProxyNode } from './compiler.ts';
 import { debounce } from './debounce.ts';
-import type { MeshModel, MeshState } from './model.ts';
+import type { MeshState } from './model.ts';
 import type { Metrics } from './metrics.ts';
 import type { FileTexts } from './sources/files.ts';
 
@@ -24,6 +24,16 @@ export interface Receiver {
   ownSecrets(): readonly XdsResource[];
   /** Takes a new snapshot; `changedAtMs` (monotonic) is when the change behind it was noticed. */
   take(snapshot: Snapshot, generation: string, changedAtMs: number | undefined): void;
+}
+
+/** The mesh over time, and which of its versions a proxy gets (`rollout/versioned-model.ts`). */
+export interface Versions {
+  /** The mesh in force; undefined before the first one is built. */
+  readonly state: MeshState | undefined;
+  setTexts(texts: FileTexts): void;
+  build(instances: readonly WorkloadInstance[]): MeshState;
+  /** The mesh in force, or the one that the proxy is to try. */
+  stateFor(proxy: ProxyNode): MeshState | undefined;
 }
 
 export interface PushOptions {
@@ -50,7 +60,7 @@ function snapshotOf(config: CompiledConfig, receiver: Receiver): Snapshot {
 /** Keeps every receiver at the newest mesh. */
 export class Pusher {
   readonly #compiler: Compiler;
-  readonly #model: MeshModel;
+  readonly #model: Versions;
   readonly #instances: () => readonly WorkloadInstance[];
   readonly #options: PushOptions;
   readonly #receivers = new Map<Receiver, CompiledConfig>();
@@ -61,7 +71,7 @@ export class Pusher {
   #changedAtMs: number | undefined;
   #soon: NodeJS.Immediate | undefined;
 
-  constructor(compiler: Compiler, model: MeshModel, instances: () => readonly WorkloadInstance[], options: PushOptions) {
+  constructor(compiler: Compiler, model: Versions, instances: () => readonly WorkloadInstance[], options: PushOptions) {
     this.#compiler = compiler;
     this.#model = model;
     this.#instances = instances;
@@ -86,6 +96,13 @@ export class Pusher {
     this.#soon ??= setImmediate(() => this.#pushChange());
   }
 
+  /** Another version is to be tried, or put into force. */
+  versionChanged(): void {
+    this.#changedAtMs ??= this.#options.clock.monotonicMs();
+    this.#triggers.add({ type: 'version' });
+    this.#soon ??= setImmediate(() => this.#pushChange());
+  }
+
   /** Builds the first mesh. */
   start(): MeshState {
     this.#push();
@@ -98,6 +115,11 @@ export class Pusher {
     return state;
   }
 
+  /** The mesh that a proxy gets. */
+  stateFor(proxy: ProxyNode): MeshState {
+    return this.#model.stateFor(proxy) ?? this.state();
+  }
+
   /** Calls `listener` after every new mesh, until the returned function is called. */
   onState(listener: (state: MeshState) => void): () => void {
     this.#listeners.add(listener);
@@ -106,7 +128,7 @@ export class Pusher {
 
   /** A proxy connected. Returns its first snapshot. Throws where its configuration cannot be compiled. */
   add(receiver: Receiver): { snapshot: Snapshot; generation: string } {
-    const state = this.state();
+    const state = this.stateFor(receiver.proxy);
     const config = this.#compiler.compile(state.mesh, receiver.proxy);
     this.#receivers.set(receiver, config);
     return { snapshot: snapshotOf(config, receiver), generation: String(state.generation) };
@@ -119,7 +141,7 @@ export class Pusher {
   /** The receiver's own secrets became others. */
   refresh(receiver: Receiver): void {
     const config = this.#receivers.get(receiver);
-    if (config !== undefined) receiver.take(snapshotOf(config, receiver), String(this.state().generation), undefined);
+    if (config !== undefined) receiver.take(snapshotOf(config, receiver), String(this.stateFor(receiver.proxy).generation), undefined);
   }
 
   close(): void {
@@ -149,13 +171,14 @@ export class Pusher {
     const changedAtMs = this.#changedAtMs;
     this.#changedAtMs = undefined;
     const state = this.#model.build(this.#instances());
-    for (const receiver of this.#receivers.keys()) this.#pushTo(receiver, state, changedAtMs);
+    for (const receiver of this.#receivers.keys()) this.#pushTo(receiver, changedAtMs);
     for (const listener of this.#listeners) listener(state);
   }
 
   /** One proxy's configuration that cannot be compiled is no reason to leave the others behind. */
-  #pushTo(receiver: Receiver, state: MeshState, changedAtMs: number | undefined): void {
+  #pushTo(receiver: Receiver, changedAtMs: number | undefined): void {
     try {
+      const state = this.stateFor(receiver.proxy);
       const config = this.#compiler.compile(state.mesh, receiver.proxy);
       this.#receivers.set(receiver, config);
       receiver.take(snapshotOf(config, receiver), String(state.generation), changedAtMs);

@@ -2,6 +2,7 @@ import type { ExtensionProvider } from './extension-provider.ts';
 import type { Gateway } from './gateway.ts';
 import type { LabelSelector } from './match.ts';
 import { NO_PROXY_SETTINGS, type ProxyConfig, type ProxySettings } from './proxy-settings.ts';
+import type { RolloutPolicy } from './rollout.ts';
 import type { RetryPolicy, RouteSet } from './route.ts';
 import type { TlsSecret } from './secret.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from './security.ts';
@@ -83,6 +84,8 @@ export interface MeshSettings {
   readonly outboundStatName: string;
   /** What Telemetries say of one proxy; absent in the mesh's own settings. */
   readonly telemetry?: ProxyTelemetry;
+  /** How new versions of the mesh go to proxies; undefined: to all at once. */
+  readonly rollout?: RolloutPolicy;
 }
 
 export const defaultMeshSettings: MeshSettings = {

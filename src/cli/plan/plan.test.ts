@@ -10,7 +10,7 @@ import { worldOf } from '../explain/folder-world.ts';
 import { touchedProxies } from './proxy-changes.ts';
 import { renderPlan } from './render.ts';
 import { readRequests, requestChanges } from './request-changes.ts';
-import { resourceChanges } from './resource-changes.ts';
+import { resourceChanges } from '../../compile/changes/resource-changes.ts';
 import { textsAt } from './revision.ts';
 
 await loadRe2();

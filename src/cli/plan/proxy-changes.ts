@@ -1,8 +1,8 @@
 /** Which proxies an edit touches, and what of theirs. */
 import { compile, type Compiled, type ResourceMap } from '../../compile/compile.ts';
 import { type Member, nameOf, type World } from '../explain/world.ts';
-import type { Change } from './resource-changes.ts';
-import { withoutPlaces } from './without-places.ts';
+import type { Change } from '../../compile/changes/resource-changes.ts';
+import { withoutPlaces } from '../../compile/changes/without-places.ts';
 
 const TYPES = ['listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const satisfies readonly (keyof Compiled)[];
 

@@ -1,7 +1,7 @@
 /** A plan for people. */
 import type { TouchedProxy } from './proxy-changes.ts';
 import type { RequestChange } from './request-changes.ts';
-import type { ResourceChange } from './resource-changes.ts';
+import type { ResourceChange } from '../../compile/changes/resource-changes.ts';
 
 export interface Plan {
   readonly resources: readonly ResourceChange[];

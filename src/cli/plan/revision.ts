@@ -1,7 +1,7 @@
 /** A folder's YAML as a git revision has it. */
 import { spawnSync } from 'node:child_process';
 import { CliError } from '../errors.ts';
-import type { Texts } from './resource-changes.ts';
+import type { Texts } from '../../compile/changes/resource-changes.ts';
 
 const TEXT_BYTES_MAX = 64 * 1024 * 1024;
 

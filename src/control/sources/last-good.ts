@@ -41,10 +41,18 @@ export class LastGood {
   readonly #parse: Compiler['parseDocuments'];
   #files = new Map<string, ParsedFile>();
   /** The text that each resource was read from. */
-  readonly #sources = new WeakMap<Resource, string>();
+  readonly #sources: WeakMap<Resource, string> = new WeakMap();
 
-  constructor(parse: Compiler['parseDocuments']) {
+  constructor(parse: Compiler['parseDocuments'], former?: LastGood) {
     this.#parse = parse;
+    if (former === undefined) return;
+    this.#files = new Map(former.#files);
+    this.#sources = former.#sources;
+  }
+
+  /** Another one with the same past, to go on from there by itself. */
+  fork(): LastGood {
+    return new LastGood(this.#parse, this);
   }
 
   /** Takes the folder's content over. Files whose text is the same are not parsed again. */

@@ -1,6 +1,6 @@
 /** Which resources an edit adds, changes and removes. */
-import type { Resource } from '../../compile/dialects/dialect.ts';
-import { parseDocuments } from '../../compile/dialects/load.ts';
+import type { Resource } from '../dialects/dialect.ts';
+import { parseDocuments } from '../dialects/load.ts';
 import { contentOf } from './without-places.ts';
 
 export type Change = 'added' | 'changed' | 'removed';
@@ -20,13 +20,18 @@ function resourcesOf(texts: Texts): Map<string, Resource> {
   return new Map(all.map((resource) => [resource.key, resource]));
 }
 
+/** The files whose text is another, or none, on the other side: only they can hold a change. */
+function without(texts: Texts, other: Texts): Texts {
+  return new Map([...texts].filter(([file, text]) => other.get(file) !== text));
+}
+
 function textOf(resource: Resource): string {
   return contentOf(resource.part('cluster.local'));
 }
 
 /** Compares by content: a resource that moved within its file, or to another one, has not changed. */
 export function resourceChanges(before: Texts, after: Texts): ResourceChange[] {
-  const [former, next] = [resourcesOf(before), resourcesOf(after)];
+  const [former, next] = [resourcesOf(without(before, after)), resourcesOf(without(after, before))];
   const row = (change: Change, { key, file, line }: Resource): ResourceChange => ({ change, resource: key, file, line });
   const kept = [...next.values()].flatMap((resource) => {
     const old = former.get(resource.key);
