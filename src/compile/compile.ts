@@ -7,6 +7,7 @@ import type { Sidecar } from '../model/sidecar.ts';
 import { isOpaque, type Service, type ServicePort } from '../model/service.ts';
 import { endpointsOf } from './emit/endpoints.ts';
 import { effectivePolicy, portPolicy } from './emit/destination-policy.ts';
+import { declaredPorts, openedPorts, patcherFor } from './emit/envoy-filter/apply.ts';
 import { explicitOutbound } from './emit/explicit.ts';
 import { gatewayOf, type Router } from './emit/gateway.ts';
 import { serverNamePolicies } from './emit/hbone-inbound.ts';
@@ -25,6 +26,7 @@ import { isExported } from './emit/hosts.ts';
 import { importsOf, sidecarFor, type View } from './emit/imports.ts';
 import { clientKey, type Scope, scopeOf } from './emit/scope.ts';
 import { secretsOf } from './emit/secrets.ts';
+import { securityOf } from './emit/security.ts';
 import { type ServiceShape, shapesOf } from './emit/shape.ts';
 import { NameTableSchema } from '../xds/gen/istio/networking/nds/v1/nds_pb.ts';
 import { blackHole, outboundPassthrough } from './emit/special-clusters.ts';
@@ -51,7 +53,11 @@ const interceptedOutbound = memoised((scope: Scope, listening: Scope) => ({
   routes: outboundRoutes(scope),
 }));
 
-const withSettings = memoised((scope: Scope, settings: Mesh['settings']): Scope => ({ ...scope, settings }));
+const withSettings = memoised((scope: Scope, settings: Mesh['settings']): Scope => ({
+  ...scope,
+  settings,
+  ports: scope.ports.map((port) => ({ ...port, scope: { ...port.scope, settings } })),
+}));
 
 /** `scope` as its proxy's listeners have it, which Telemetries say more of than of clusters and routes. */
 function listeningScope(mesh: Mesh, proxy: ProxyNode, scope: Scope): Scope {
@@ -175,11 +181,23 @@ function sidecar(mesh: Mesh, proxy: ProxyNode, scope: Scope, own: Sidecar | unde
       : proxy.explicit === undefined
         ? { listeners: NOTHING, routes: NOTHING }
         : explicitOutbound(listening, JSON.stringify(proxy.explicit));
-  const inbound = inboundOf(listening.settings, mesh.peerAuthentications, mesh.authorizationPolicies, serverKey(mesh, proxy, own));
+  const security = securityOf(mesh, shapesOf(mesh.services, mesh.settings));
+  const inbound = inboundOf(listening.settings, security, serverKey(mesh, proxy, own));
+  const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, () =>
+    declaredPorts(inboundPorts(mesh.services, proxy, own), proxy),
+  );
   return assembled(
-    joined(inbound.listeners, outbound.listeners, originateListeners(scope, proxy)),
-    joined(outbound.routes, NOTHING, NOTHING),
-    joined(clustersOf(scope), inbound.clusters, originateClusters(scope)),
+    joined(
+      patched.listeners(inbound.listeners, 'SIDECAR_INBOUND'),
+      patched.listeners(outbound.listeners, 'SIDECAR_OUTBOUND'),
+      originateListeners(scope, proxy),
+    ),
+    joined(patched.routes(outbound.routes, 'SIDECAR_OUTBOUND'), NOTHING, NOTHING),
+    joined(
+      patched.clusters(clustersOf(scope), 'SIDECAR_OUTBOUND'),
+      patched.clusters(inbound.clusters, 'SIDECAR_INBOUND'),
+      originateClusters(scope),
+    ),
     endpointMap(scope, mesh.services, mesh.peerAuthentications, serverNamePolicies(mesh.authorizationPolicies)),
     secretsOf(scope, mesh.secrets, NO_GATEWAYS),
     own === undefined ? namesFor(mesh.services, mesh.settings, proxy.namespace) : namesIn(scope.visible, mesh.services, mesh.settings),
@@ -190,11 +208,13 @@ function router(mesh: Mesh, proxy: ProxyNode, scope: Scope): Compiled {
   const { namespace, labels } = proxy;
   const host = proxy.interception === 'NONE' ? '127.0.0.1' : '0.0.0.0';
   const key = JSON.stringify({ namespace, labels, host, ports: gatewayPorts(mesh.services, proxy) } satisfies Router);
-  const { listeners, routes } = gatewayOf(listeningScope(mesh, proxy, scope), mesh.gateways, mesh.authorizationPolicies, key);
+  const security = securityOf(mesh, shapesOf(mesh.services, mesh.settings));
+  const { listeners, routes } = gatewayOf(listeningScope(mesh, proxy, scope), mesh.gateways, security, key);
+  const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, () => openedPorts(gatewayPorts(mesh.services, proxy)));
   return assembled(
-    joined(listeners, originateListeners(scope, proxy), NOTHING),
-    joined(routes, NOTHING, NOTHING),
-    joined(clustersOf(scope), originateClusters(scope), NOTHING),
+    joined(patched.listeners(listeners, 'GATEWAY'), originateListeners(scope, proxy), NOTHING),
+    joined(patched.routes(routes, 'GATEWAY'), NOTHING, NOTHING),
+    joined(patched.clusters(clustersOf(scope), 'GATEWAY'), originateClusters(scope), NOTHING),
     endpointMap(scope, mesh.services, mesh.peerAuthentications, serverNamePolicies(mesh.authorizationPolicies)),
     secretsOf(scope, mesh.secrets, mesh.gateways),
     NO_NAMES,

@@ -1,11 +1,13 @@
 import type { ExtensionProvider } from './extension-provider.ts';
+import type { EnvoyFilter } from './envoy-filter.ts';
 import type { Gateway } from './gateway.ts';
+import type { KeySet } from './key-set.ts';
 import type { LabelSelector } from './match.ts';
 import { NO_PROXY_SETTINGS, type ProxyConfig, type ProxySettings } from './proxy-settings.ts';
 import type { RolloutPolicy } from './rollout.ts';
 import type { RetryPolicy, RouteSet } from './route.ts';
 import type { TlsSecret } from './secret.ts';
-import type { AuthorizationPolicy, PeerAuthentication } from './security.ts';
+import type { AuthorizationPolicy, PeerAuthentication, RequestAuthentication } from './security.ts';
 import type { Service } from './service.ts';
 import type { Sidecar } from './sidecar.ts';
 import type { DefaultProviders, ProxyTelemetry, Telemetry } from './telemetry.ts';
@@ -70,7 +72,11 @@ export interface MeshSettings {
   readonly defaultPool: ConnectionPool | undefined;
   readonly defaultOutlierDetection: OutlierDetection | undefined;
   /** Who sees resources that do not say. */
-  readonly defaultExportTo: { readonly services: readonly string[]; readonly routes: readonly string[]; readonly policies: readonly string[] };
+  readonly defaultExportTo: {
+    readonly services: readonly string[];
+    readonly routes: readonly string[];
+    readonly policies: readonly string[];
+  };
   /** Namespaces that belong to the mesh, by any of these; none: all. */
   readonly discoverySelectors: readonly NamespaceSelector[];
   /** Inside the mesh. */
@@ -82,10 +88,10 @@ export interface MeshSettings {
   /** Patterns of statistics' names of clusters; '' is Envoy's own. */
   readonly inboundStatName: string;
   readonly outboundStatName: string;
-  /** What Telemetries say of one proxy; absent in the mesh's own settings. */
-  readonly telemetry?: ProxyTelemetry;
   /** How new versions of the mesh go to proxies; undefined: to all at once. */
   readonly rollout?: RolloutPolicy;
+  /** What Telemetries say of one proxy; absent in the mesh's own settings. */
+  readonly telemetry?: ProxyTelemetry;
 }
 
 export const defaultMeshSettings: MeshSettings = {
@@ -141,10 +147,14 @@ export interface Mesh {
   readonly routes: readonly RouteSet[];
   readonly destinationPolicies: readonly DestinationPolicy[];
   readonly gateways: readonly Gateway[];
+  readonly envoyFilters: readonly EnvoyFilter[];
   readonly sidecars: readonly Sidecar[];
   readonly telemetries: readonly Telemetry[];
   readonly proxyConfigs: readonly ProxyConfig[];
   readonly secrets: readonly TlsSecret[];
   readonly peerAuthentications: readonly PeerAuthentication[];
+  readonly requestAuthentications: readonly RequestAuthentication[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
+  /** Keys of token issuers as they were fetched, by where from. */
+  readonly keySets: readonly KeySet[];
 }

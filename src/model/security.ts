@@ -1,4 +1,4 @@
-import type { LabelSelector } from './match.ts';
+import { type LabelSelector, selects } from './match.ts';
 import type { Provenance } from './provenance.ts';
 
 export type MtlsMode = 'UNSET' | 'DISABLE' | 'PERMISSIVE' | 'STRICT';
@@ -27,6 +27,7 @@ export interface AuthorizationSource {
   readonly requestPrincipals: Values;
   readonly namespaces: Values;
   readonly serviceAccounts: Values;
+  readonly trustDomains: Values;
   readonly ipBlocks: Values;
   readonly remoteIpBlocks: Values;
 }
@@ -53,12 +54,73 @@ export interface AuthorizationRule {
   readonly origin: Provenance;
 }
 
-/** Who may call what: an AuthorizationPolicy. */
-export interface AuthorizationPolicy {
+/** Which workloads a policy is for: of its namespace, or of all where it is in the root namespace. */
+export interface PolicyTarget {
   readonly name: string;
   readonly namespace: string;
+  /** Undefined: all. */
   readonly selector: LabelSelector | undefined;
-  readonly action: 'ALLOW' | 'DENY' | 'AUDIT';
+  /** Gateways of its namespace by the names that their proxies are labelled with; undefined: it is not by reference. */
+  readonly gateways: readonly string[] | undefined;
+}
+
+/** The label by which a proxy says which Gateway of the Gateway API it belongs to. */
+const GATEWAY_LABEL = 'gateway.networking.k8s.io/gateway-name';
+
+/** True where `policy` is for a workload: references reach gateways only, selectors whatever has the labels. */
+export function isFor(
+  policy: PolicyTarget,
+  rootNamespace: string,
+  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+): boolean {
+  const { namespace, selector, gateways } = policy;
+  if (gateways === undefined) {
+    return (namespace === rootNamespace || namespace === workload.namespace) && selects(selector ?? {}, workload.labels);
+  }
+  return namespace === workload.namespace && gateways.includes(workload.labels[GATEWAY_LABEL] ?? '');
+}
+
+/** Where a token may be: a header's value behind `prefix`. */
+export interface TokenHeader {
+  readonly name: string;
+  readonly prefix: string;
+}
+
+/** One issuer's tokens. */
+export interface TokenRule {
+  /** '' takes tokens of any. */
+  readonly issuer: string;
+  /** Any of them; empty: any audience. */
+  readonly audiences: readonly string[];
+  /** '' leaves it to the issuer's discovery document. */
+  readonly jwksUri: string;
+  /** The keys themselves; '' where they are fetched. */
+  readonly jwks: string;
+  readonly fromHeaders: readonly TokenHeader[];
+  readonly fromParams: readonly string[];
+  readonly fromCookies: readonly string[];
+  /** '' for none. */
+  readonly outputPayloadToHeader: string;
+  readonly outputClaimToHeaders: readonly { readonly header: string; readonly claim: string }[];
+  readonly forwardsToken: boolean;
+  /** How long the keys are waited for. */
+  readonly timeoutMs: number;
+  readonly spaceDelimitedClaims: readonly string[];
+  readonly origin: Provenance;
+}
+
+/** Whose tokens are checked: a RequestAuthentication. */
+export interface RequestAuthentication extends PolicyTarget {
+  readonly rules: readonly TokenRule[];
+  readonly createdAt: number;
+  readonly origin: Provenance;
+}
+
+/** Who may call what: an AuthorizationPolicy. */
+export interface AuthorizationPolicy extends PolicyTarget {
+  readonly action: 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
+  /** Who decides, by its name in MeshConfig, for CUSTOM; else ''. */
+  readonly provider: string;
   /** Decided and reported, not enforced (annotation `istio.io/dry-run`). */
   readonly isDryRun: boolean;
   readonly rules: readonly AuthorizationRule[];

@@ -1,10 +1,13 @@
 /** Resources and instances to one Mesh. Pure; unchanged parts are those of the previous mesh. */
+import type { KeySet } from '../../model/key-set.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { Diagnostic } from '../../model/provenance.ts';
 import type { WorkloadInstance } from '../../model/workload.ts';
 import { checkPolicies } from './build/check-policies.ts';
+import { checkProviders } from './build/check-providers.ts';
 import { checkRoutes } from './build/check-routes.ts';
 import { checkSelectors } from './build/check-selectors.ts';
+import { checkTokenKeys } from './build/check-token-keys.ts';
 import { collect, type InForce, withoutCopies } from './build/collect.ts';
 import { createCandidates } from './build/endpoints.ts';
 import { createFindings } from './build/findings.ts';
@@ -22,6 +25,8 @@ export interface BuiltMesh {
   readonly counted: readonly Resource[];
 }
 
+const NO_KEY_SETS: readonly KeySet[] = [];
+
 /** Names a part of the mesh among its kind. */
 function nameOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
   return `${namespace}/${name}`;
@@ -32,12 +37,14 @@ function nameOf({ namespace, name }: { readonly namespace: string; readonly name
  *
  * `previous` is the mesh before: whatever equals its counterpart there is that same object, lists and the mesh itself
  * included, and virtual addresses are kept. Of several copies of a resource the one whose file is `inForce` counts.
+ * `keySets` are keys of token issuers that were fetched.
  */
 export function buildMesh(
   resources: readonly Resource[],
   instances: readonly WorkloadInstance[],
   previous?: Mesh,
   inForce: InForce = new Map(),
+  keySets: readonly KeySet[] = NO_KEY_SETS,
 ): BuiltMesh {
   const copies = createFindings();
   const findings = createFindings();
@@ -53,11 +60,14 @@ export function buildMesh(
     routes: shareKeyed(previous?.routes, collected.routes, (route) => `${route.origin.kind} ${nameOf(route)}`),
     destinationPolicies: shareKeyed(previous?.destinationPolicies, collected.destinationPolicies, nameOf),
     gateways: shareKeyed(previous?.gateways, collected.gateways, nameOf),
+    envoyFilters: shareKeyed(previous?.envoyFilters, collected.envoyFilters, nameOf),
     sidecars: shareKeyed(previous?.sidecars, collected.sidecars, nameOf),
     telemetries: shareKeyed(previous?.telemetries, collected.telemetries, nameOf),
     proxyConfigs: shareKeyed(previous?.proxyConfigs, collected.proxyConfigs, nameOf),
     secrets: shareKeyed(previous?.secrets, collected.secrets, nameOf),
     peerAuthentications: shareKeyed(previous?.peerAuthentications, collected.peerAuthentications, nameOf),
+    requestAuthentications: shareKeyed(previous?.requestAuthentications, collected.requestAuthentications, nameOf),
+    keySets: shareKeyed(previous?.keySets, keySets, ({ url }) => url),
     authorizationPolicies: shareKeyed(previous?.authorizationPolicies, collected.authorizationPolicies, nameOf),
   };
   const mesh = shareFields(previous, next);
@@ -65,6 +75,8 @@ export function buildMesh(
   checkSplits(collected.splits, collected.matchGroups, mesh.services, findings);
   const labelled = [...collected.workloads, ...instances, ...collected.workloadEntries];
   checkPolicies(mesh, labelled, findings);
+  checkProviders(mesh, labelled, findings);
+  checkTokenKeys(mesh, findings);
   checkSelectors(collected.services, mesh.services, mesh.gateways, labelled, findings);
   const refused = new Set(findings.diagnostics.flatMap(({ severity, resource }) => (severity === 'error' ? [resource] : [])));
   return {

@@ -57,8 +57,6 @@ export const foreignKinds: readonly ForeignKind[] = [
     severity: 'warning',
     reason: 'write a Workload (tulle.dev/v1) or WorkloadEntries',
   },
-  { group: 'networking.istio.io', kinds: ['EnvoyFilter'], severity: 'error', reason: 'configuration of proxies is not patched' },
-  { group: 'security.istio.io', kinds: ['RequestAuthentication'], severity: 'error', reason: 'tokens are not checked' },
   { group: 'extensions.istio.io', kinds: ['WasmPlugin', 'TrafficExtension'], severity: 'error', reason: 'proxies have no extensions' },
   {
     group: 'access.smi-spec.io',

@@ -2,8 +2,10 @@
 import type { Dialect } from './dialect.ts';
 import { authorizationPolicy } from './istio/authorization-policy.ts';
 import { destinationRule } from './istio/destination-rule.ts';
+import { envoyFilter } from './istio/envoy-filter.ts';
 import { gateway } from './istio/gateway.ts';
 import { peerAuthentication } from './istio/peer-authentication.ts';
+import { requestAuthentication } from './istio/request-authentication.ts';
 import { serviceEntry } from './istio/service-entry.ts';
 import { proxyConfig } from './istio/proxy-config.ts';
 import { sidecar } from './istio/sidecar.ts';
@@ -38,9 +40,11 @@ export const dialects: readonly Dialect[] = [
   serviceEntry,
   workloadEntry,
   gateway,
+  envoyFilter,
   sidecar,
   telemetry,
   proxyConfig,
   peerAuthentication,
+  requestAuthentication,
   authorizationPolicy,
 ];

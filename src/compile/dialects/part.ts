@@ -1,4 +1,5 @@
 /** What single resources contribute; `buildMesh` joins them to a Mesh. */
+import type { EnvoyFilter } from '../../model/envoy-filter.ts';
 import type { Gateway } from '../../model/gateway.ts';
 import type { LabelSelector } from '../../model/match.ts';
 import type { MeshSettings, Namespace } from '../../model/mesh.ts';
@@ -6,7 +7,7 @@ import type { Provenance } from '../../model/provenance.ts';
 import type { ProxyConfig } from '../../model/proxy-settings.ts';
 import type { HttpMatch, RouteSet } from '../../model/route.ts';
 import type { TlsSecret } from '../../model/secret.ts';
-import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
+import type { AuthorizationPolicy, PeerAuthentication, RequestAuthentication } from '../../model/security.ts';
 import type { Endpoint, Locality, Service } from '../../model/service.ts';
 import type { Sidecar } from '../../model/sidecar.ts';
 import type { Telemetry } from '../../model/telemetry.ts';
@@ -80,9 +81,11 @@ export type Part =
   | { readonly kind: 'match-group'; readonly value: MatchGroupPart }
   | { readonly kind: 'destination-policy'; readonly value: DestinationPolicy }
   | { readonly kind: 'gateway'; readonly value: Gateway }
+  | { readonly kind: 'envoy-filter'; readonly value: EnvoyFilter }
   | { readonly kind: 'sidecar'; readonly value: Sidecar }
   | { readonly kind: 'telemetry'; readonly value: Telemetry }
   | { readonly kind: 'proxy-config'; readonly value: ProxyConfig }
   | { readonly kind: 'secret'; readonly value: TlsSecret | undefined }
   | { readonly kind: 'peer-authentication'; readonly value: PeerAuthentication }
+  | { readonly kind: 'request-authentication'; readonly value: RequestAuthentication }
   | { readonly kind: 'authorization-policy'; readonly value: AuthorizationPolicy };

@@ -1,17 +1,19 @@
 /**
- * AuthorizationPolicies as RBAC filters: AUDIT, then DENY, then ALLOW. Policies of the root namespace, the namespace
- * and the workload are one flat set. Dry-run policies become shadow rules: decided and counted, not enforced.
+ * AuthorizationPolicies as RBAC filters: CUSTOM, then AUDIT, then DENY, then ALLOW. Policies of the root namespace, the
+ * namespace and the workload are one flat set. Dry-run policies become shadow rules: decided and counted, not enforced.
  */
 import { create } from '@bufbuild/protobuf';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { selects } from '../../model/match.ts';
-import type { AuthorizationPolicy } from '../../model/security.ts';
+import { type AuthorizationPolicy, isFor } from '../../model/security.ts';
 import { type Policy, type RBAC, RBAC_Action, RBACSchema } from '../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { RBACSchema as HttpRbacSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RBACSchema as NetworkRbacSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { type Extension, extension } from './any.ts';
+import { CUSTOM_POLICY, CUSTOM_PREFIX, httpExtAuthz, networkExtAuthz } from './ext-authz.ts';
 import type { WorkloadIdentity } from './peer-authentication.ts';
 import { rbacPolicy, type RuleSite } from './rbac-rule.ts';
+import type { Security } from './security.ts';
+import { trustDomainsOf } from './trust-domains.ts';
 
 const HTTP_RBAC = 'envoy.filters.http.rbac';
 const NETWORK_RBAC = 'envoy.filters.network.rbac';
@@ -22,59 +24,98 @@ const ACTIONS = [
   { action: 'ALLOW', rbac: RBAC_Action.ALLOW, shadowPrefix: 'istio_dry_run_allow_' },
 ] as const;
 
+/** Where policies are enforced. */
+export type GuardSite = Pick<RuleSite, 'isHttp' | 'isTunnelled' | 'listenPort'> & { readonly isGateway: boolean };
+
 /** Policies that apply to a workload. */
 export function policiesFor(
   policies: readonly AuthorizationPolicy[],
   rootNamespace: string,
   workload: WorkloadIdentity,
 ): AuthorizationPolicy[] {
-  return policies.filter(
-    ({ namespace, selector }) =>
-      (namespace === rootNamespace || namespace === workload.namespace) && selects(selector ?? {}, workload.labels),
-  );
+  return policies.filter((policy) => isFor(policy, rootNamespace, workload));
 }
 
-function policyName({ namespace, name }: AuthorizationPolicy, rule: number): string {
-  return `ns[${namespace}]-policy[${name}]-rule[${rule}]`;
+function policyName({ namespace, name, action, provider }: AuthorizationPolicy, rule: number): string {
+  const prefix = action === 'CUSTOM' ? `${CUSTOM_POLICY}-${provider}-` : '';
+  return `${prefix}ns[${namespace}]-policy[${name}]-rule[${rule}]`;
 }
 
-function rulesOf(policies: readonly AuthorizationPolicy[], action: RBAC_Action, site: Omit<RuleSite, 'namespace'>): RBAC | undefined {
+interface Enforcement {
+  readonly action: AuthorizationPolicy['action'];
+  readonly rbac: RBAC_Action;
+  readonly site: GuardSite;
+  readonly trustDomains: readonly string[];
+}
+
+function rulesOf(policies: readonly AuthorizationPolicy[], { action, rbac, site, trustDomains }: Enforcement): RBAC | undefined {
   if (policies.length === 0) return undefined;
   const compiled: Record<string, Policy> = {};
   for (const policy of policies) {
     for (const [i, rule] of policy.rules.entries()) {
-      const rbac = rbacPolicy(rule, { ...site, namespace: policy.namespace });
-      if (rbac !== undefined) compiled[policyName(policy, i)] = rbac;
+      const own = rbacPolicy(rule, { ...site, action, trustDomains, namespace: policy.namespace });
+      if (own !== undefined) compiled[policyName(policy, i)] = own;
     }
   }
-  return create(RBACSchema, { action, policies: compiled });
+  return create(RBACSchema, { action: rbac, policies: compiled });
+}
+
+interface Rules {
+  readonly rules?: RBAC | undefined;
+  readonly shadowRules?: RBAC | undefined;
+  readonly shadowPrefix: string;
+}
+
+function rbacFilter(isHttp: boolean, { rules, shadowRules, shadowPrefix }: Rules): Extension {
+  const config = { shadowRulesStatPrefix: shadowPrefix, ...(rules && { rules }), ...(shadowRules && { shadowRules }) };
+  return isHttp
+    ? extension(HTTP_RBAC, HttpRbacSchema, config)
+    : extension(NETWORK_RBAC, NetworkRbacSchema, { ...config, statPrefix: 'tcp.' });
 }
 
 /** RBAC filters, for HTTP or for bytes, in the order in which they decide. */
-export function authorizationFilters(
-  policies: readonly AuthorizationPolicy[],
-  site: Pick<RuleSite, 'isHttp' | 'isTunnelled' | 'listenPort' | 'trustDomain'>,
-): Extension[] {
+export function authorizationFilters(policies: readonly AuthorizationPolicy[], site: GuardSite, { settings }: Security): Extension[] {
+  const trustDomains = trustDomainsOf(settings);
   return ACTIONS.flatMap(({ action, rbac, shadowPrefix }) => {
     const own = policies.filter((policy) => policy.action === action);
-    const rules = rulesOf(
-      own.filter(({ isDryRun }) => !isDryRun),
-      rbac,
-      { ...site, action },
-    );
-    const shadowRules = rulesOf(
-      own.filter(({ isDryRun }) => isDryRun),
-      rbac,
-      { ...site, action },
-    );
-    if (rules === undefined && shadowRules === undefined) return [];
-    const config = { shadowRulesStatPrefix: shadowPrefix, ...(rules && { rules }), ...(shadowRules && { shadowRules }) };
-    return [
-      site.isHttp
-        ? extension(HTTP_RBAC, HttpRbacSchema, config)
-        : extension(NETWORK_RBAC, NetworkRbacSchema, { ...config, statPrefix: 'tcp.' }),
-    ];
+    const [enforced, tried] = [own.filter(({ isDryRun }) => !isDryRun), own.filter(({ isDryRun }) => isDryRun)];
+    const rules = rulesOf(enforced, { action, rbac, site, trustDomains });
+    const shadowRules = rulesOf(tried, { action, rbac, site, trustDomains });
+    return rules === undefined && shadowRules === undefined ? [] : [rbacFilter(site.isHttp, { rules, shadowRules, shadowPrefix })];
   });
+}
+
+/** Denies what the rules match, under names that say why. */
+function denied(rules: RBAC): RBAC {
+  const policies = Object.entries(rules.policies).map(([name, policy]) => [`${name}-deny-due-to-bad-CUSTOM-action`, policy] as const);
+  return create(RBACSchema, { action: RBAC_Action.DENY, policies: Object.fromEntries(policies) });
+}
+
+/** CUSTOM policies of one provider: what matches is noted, and the provider asked about it. */
+function providerFilters(
+  name: string,
+  policies: readonly AuthorizationPolicy[],
+  isOnly: boolean,
+  site: GuardSite,
+  { settings, providers }: Security,
+): readonly Extension[] {
+  const trustDomains = trustDomainsOf(settings);
+  const shadowRules = rulesOf(policies, { action: 'CUSTOM', rbac: RBAC_Action.DENY, site, trustDomains });
+  if (shadowRules === undefined) return [];
+  const asked = isOnly ? providers.get(name) : undefined;
+  if (asked === undefined) return [rbacFilter(site.isHttp, { rules: denied(shadowRules), shadowPrefix: '' })];
+  const asking = site.isHttp ? httpExtAuthz(asked, HTTP_RBAC) : networkExtAuthz(asked, NETWORK_RBAC);
+  return asking === undefined ? [] : [rbacFilter(site.isHttp, { shadowRules, shadowPrefix: CUSTOM_PREFIX }), asking];
+}
+
+/**
+ * The filters of CUSTOM policies. A workload may ask one provider only; where there are more, or it cannot be asked, what
+ * their rules match is denied.
+ */
+export function customFilters(policies: readonly AuthorizationPolicy[], site: GuardSite, security: Security): readonly Extension[] {
+  const custom = policies.filter(({ action }) => action === 'CUSTOM');
+  const byProvider = [...Map.groupBy(custom, ({ provider }) => provider)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return byProvider.flatMap(([name, own]) => providerFilters(name, own, byProvider.length === 1, site, security));
 }
 
 /** Where each policy's rules were written: the `policies` of a listener's `tulle` metadata. */

@@ -19,6 +19,7 @@ import {
 import { extension } from './any.ts';
 import { caSecretName } from './client-tls.ts';
 import { meshDownstreamSocket, sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
+import { trustDomainsOf } from './trust-domains.ts';
 
 const VERSIONS: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
   TLS_AUTO: TlsParameters_TlsProtocol.TLS_AUTO,
@@ -91,7 +92,8 @@ export function gatewayTlsSocket(
 ): TransportSocket | undefined {
   const alpnProtocols = speaksHttp ? ['h2', 'http/1.1'] : [];
   if (tls.mode === 'PASSTHROUGH') return undefined;
-  if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], settings.trustDomain);
+  if (tls.mode === 'ISTIO_MUTUAL')
+    return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], trustDomainsOf(settings));
   const commonTlsContext = create(CommonTlsContextSchema, {
     tlsParams: {
       tlsMinimumProtocolVersion: versionOf(

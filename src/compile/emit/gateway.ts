@@ -1,20 +1,20 @@
 /** What a gateway proxy (role `router`) gets: the ports of the Gateways that select it, and where they lead. */
 import type { Gateway } from '../../model/gateway.ts';
-import type { AuthorizationPolicy } from '../../model/security.ts';
 import type { FilterChain } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { create } from '@bufbuild/protobuf';
 import { FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
-import { authorizationFilters, policiesFor, policyOrigins } from './authorization.ts';
 import { type BoundServer, type MergedPort, mergePorts, servedHosts, serverHost } from './gateway-merge.ts';
 import { endsAsHttp, gatewayRoutes, plainRouteName, tlsRouteName } from './gateway-routes.ts';
 import { gatewayTlsSocket } from './gateway-tls.ts';
+import { type Guard, guardFilters, guardOf, guardOrigins } from './guard.ts';
 import { httpConnectionManager } from './hcm.ts';
 import { filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
 import { ruleChains } from './opaque-chains.ts';
 import { metadataOf } from './provenance.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
+import type { Security } from './security.ts';
 import { hostSpecificity } from './hosts.ts';
 import type { Scope } from './scope.ts';
 
@@ -35,14 +35,14 @@ export interface GatewayResources {
 
 interface Site {
   readonly scope: Scope;
-  readonly policies: readonly AuthorizationPolicy[];
+  readonly guard: Guard;
   readonly router: Router;
 }
 
-function httpFilters({ scope, policies, router }: Site, routes: string, port: number) {
+function httpFilters({ scope, guard, router }: Site, routes: string, port: number) {
   const { settings, client } = scope;
   const listenPort = (number: number) => router.ports[number] ?? number;
-  const authorization = authorizationFilters(policies, { isHttp: true, listenPort, trustDomain: settings.trustDomain });
+  const authorization = guardFilters(guard, { isHttp: true, listenPort, isGateway: true });
   return [
     httpConnectionManager({ settings, client, side: 'gateway', statPrefix: `outbound_${router.host}_${port}`, routes, authorization }),
   ];
@@ -55,10 +55,9 @@ function serverNames(bound: BoundServer): string[] {
 }
 
 /** Puts authorization before whatever a chain for bytes does. */
-function guarded({ scope, policies, router }: Site, chain: FilterChain): FilterChain {
-  const { trustDomain } = scope.settings;
+function guarded({ guard, router }: Site, chain: FilterChain): FilterChain {
   const listenPort = (number: number) => router.ports[number] ?? number;
-  const filters = authorizationFilters(policies, { isHttp: false, listenPort, trustDomain }).map((filter) => create(FilterSchema, filter));
+  const filters = guardFilters(guard, { isHttp: false, listenPort, isGateway: true }).map((filter) => create(FilterSchema, filter));
   chain.filters.unshift(...filters);
   return chain;
 }
@@ -141,28 +140,22 @@ function portListener(site: Site, port: MergedPort): Listener | undefined {
     isBound: true,
     settings: site.scope.settings,
   });
-  if (site.policies.length > 0) {
+  const origins = guardOrigins(site.guard);
+  if (origins !== undefined) {
     message.metadata = metadataOf(undefined);
-    message.metadata.filterMetadata['tulle'] = { policies: policyOrigins(site.policies) };
+    message.metadata.filterMetadata['tulle'] = origins;
   }
   return message;
 }
 
 /** Listeners and routes of every gateway proxy that is `routerKey` (a `Router` as JSON) in `scope`. */
-export const gatewayOf = memoised(
-  (
-    scope: Scope,
-    gateways: readonly Gateway[],
-    authorizationPolicies: readonly AuthorizationPolicy[],
-    routerKey: string,
-  ): GatewayResources => {
-    const router: Router = JSON.parse(routerKey);
-    const policies = policiesFor(authorizationPolicies, scope.settings.rootNamespace, router);
-    const ports = mergePorts(gateways, router.labels);
-    const messages = ports.map((port) => portListener({ scope, policies, router }, port)).filter((message) => message !== undefined);
-    return {
-      listeners: messages.map((message) => resourceOf(ListenerSchema, message.name, message)),
-      routes: ports.flatMap((port) => gatewayRoutes(scope, port)),
-    };
-  },
-);
+export const gatewayOf = memoised((scope: Scope, gateways: readonly Gateway[], security: Security, routerKey: string): GatewayResources => {
+  const router: Router = JSON.parse(routerKey);
+  const guard = guardOf(security, router);
+  const ports = mergePorts(gateways, router.labels);
+  const messages = ports.map((port) => portListener({ scope, guard, router }, port)).filter((message) => message !== undefined);
+  return {
+    listeners: messages.map((message) => resourceOf(ListenerSchema, message.name, message)),
+    routes: ports.flatMap((port) => gatewayRoutes(scope, port)),
+  };
+});

@@ -41,9 +41,10 @@ import { anyIpv6, filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
 import { meshDownstreamSocket } from './mesh-tls.ts';
 import { HCM } from './names.ts';
-import { policyOrigins } from './authorization.ts';
+import { guardOrigins } from './guard.ts';
 import { metadataOf } from './provenance.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
+import { trustDomainsOf } from './trust-domains.ts';
 
 /** True where a policy asks for the server name of TLS, which is not known of what a tunnel carries. */
 function readsServerName({ rules }: AuthorizationPolicy): boolean {
@@ -122,7 +123,7 @@ function connectTerminate({ address, hasIpv6, isIntercepted, hbonePort }: Server
       filterChain({
         name: CONNECT_TERMINATE,
         filters: [create(FilterSchema, manager)],
-        transportSocket: meshDownstreamSocket(['h2'], settings.trustDomain),
+        transportSocket: meshDownstreamSocket(['h2'], trustDomainsOf(settings)),
       }),
     ],
     listenerFilters: [],
@@ -133,12 +134,7 @@ function connectTerminate({ address, hasIpv6, isIntercepted, hbonePort }: Server
 }
 
 /** One chain for each port, and only at the proxy's own addresses: a tunnel leads nowhere else. */
-function mainInternal(
-  server: Server,
-  site: InboundSite,
-  ports: readonly InboundPort[],
-  policies: readonly AuthorizationPolicy[],
-): CompiledResource {
+function mainInternal(server: Server, site: InboundSite, ports: readonly InboundPort[]): CompiledResource {
   const prefixRanges = server.addresses.map((own) => cidr(own, 'node.metadata.INSTANCE_IPS'));
   const message: Listener = create(ListenerSchema, {
     name: MAIN_INTERNAL,
@@ -148,9 +144,10 @@ function mainInternal(
     trafficDirection: TrafficDirection.INBOUND,
     accessLog: [...listenerAccessLogsOf(site.settings, 'server')],
   });
-  if (policies.length > 0) {
+  const origins = guardOrigins(site.guard);
+  if (origins !== undefined) {
     message.metadata = metadataOf(undefined);
-    message.metadata.filterMetadata['tulle'] = { policies: policyOrigins(policies) };
+    message.metadata.filterMetadata['tulle'] = origins;
   }
   return resourceOf(ListenerSchema, MAIN_INTERNAL, message);
 }
@@ -174,13 +171,12 @@ function mainInternalCluster(settings: MeshSettings): Cluster {
 export function tunnelEnd(
   server: Server,
   site: InboundSite,
-  policies: readonly AuthorizationPolicy[],
 ): { readonly listeners: readonly CompiledResource[]; readonly clusters: readonly CompiledResource[] } {
   const isTunnelled = ({ protocol, number }: InboundPort): boolean => isOpaque(protocol) && site.modeOf(number) !== 'DISABLE';
   const ports = server.userAgent === 'tulle' && server.hbonePort !== 0 ? server.ports.filter(isTunnelled) : [];
-  if (ports.length === 0 || policies.some(readsServerName)) return { listeners: [], clusters: [] };
+  if (ports.length === 0 || site.guard.policies.some(readsServerName)) return { listeners: [], clusters: [] };
   return {
-    listeners: [connectTerminate(server, site.settings), mainInternal(server, site, ports, policies)],
+    listeners: [connectTerminate(server, site.settings), mainInternal(server, site, ports)],
     clusters: [resourceOf(ClusterSchema, MAIN_INTERNAL, mainInternalCluster(site.settings))],
   };
 }

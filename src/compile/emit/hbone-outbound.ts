@@ -16,6 +16,7 @@ import { effectivePolicy, type PortPolicy, portPolicy } from './destination-poli
 import { CONNECT_ORIGINATE, ORIGINAL_DST } from './hbone.ts';
 import { filterChain, inspectors } from './listener.ts';
 import { memoised } from './memo.ts';
+import { withMeshDefaults } from './mesh-defaults.ts';
 import { meshUpstreamSocket } from './mesh-tls.ts';
 import { TCP_PROXY } from './names.ts';
 import type { ProxyNode } from './proxy-node.ts';
@@ -63,12 +64,12 @@ export function originateListener(
   const isMutual = policy.tls === undefined ? takesAutoMtls(service, settings) : policy.tls.mode === 'ISTIO_MUTUAL';
   const identities = identitiesOf(service, policy);
   if (!isMutual || identities.length === 0) return undefined;
-  return `${CONNECT_ORIGINATE}|${identities.map(labelOf).join(',')}`;
+  return `${CONNECT_ORIGINATE}|${[...new Set(identities.map(labelOf))].join(',')}`;
 }
 
 /** As `originateListener`, for a port of a subset (undefined: of the service) in `scope`. */
 export function originateIn(scope: Scope, service: ServiceShape, port: ServicePort, subset: Subset | undefined): string | undefined {
-  const policy = portPolicy(effectivePolicy(scope, service), subset, port.number);
+  const policy = withMeshDefaults(portPolicy(effectivePolicy(scope, service), subset, port.number), scope.settings);
   return originateListener(scope.client, scope.settings, service, port, policy);
 }
 
@@ -79,7 +80,7 @@ const originsOf = memoised((scope: Scope): ReadonlyMap<string, readonly string[]
     const effective = effectivePolicy(scope, service);
     for (const port of service.ports) {
       for (const subset of [undefined, ...effective.subsets]) {
-        const policy = portPolicy(effective, subset, port.number);
+        const policy = withMeshDefaults(portPolicy(effective, subset, port.number), scope.settings);
         const name = originateListener(scope.client, scope.settings, service, port, policy);
         if (name !== undefined) origins.set(name, identitiesOf(service, policy));
       }
@@ -147,7 +148,7 @@ function clusterOf(name: string, identities: readonly string[], settings: MeshSe
     },
   });
   cluster.typedExtensionProtocolOptions = { [HTTP_OPTIONS]: anyPack(HttpProtocolOptionsSchema, options) };
-  cluster.transportSocket = meshUpstreamSocket(['h2'], identities, '');
+  cluster.transportSocket = meshUpstreamSocket(['h2'], identities, '', settings.tlsDefaults);
   return resourceOf(ClusterSchema, name, cluster);
 }
 

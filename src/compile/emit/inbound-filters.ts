@@ -1,13 +1,12 @@
 /** Filter chains of inbound ports: who may come in, and then HTTP or bytes to the application. */
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
-import type { AuthorizationPolicy } from '../../model/security.ts';
 import type { CidrRange } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { type Filter, type FilterChain, FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { RouteSchema, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { duration } from './any.ts';
-import { authorizationFilters } from './authorization.ts';
+import { type Guard, guardFilters } from './guard.ts';
 import { httpConnectionManager } from './hcm.ts';
 import { type ChainKind, chainKinds } from './inbound-chains.ts';
 import type { InboundPort } from './inbound-ports.ts';
@@ -21,12 +20,13 @@ import { matchAll } from './route-match.ts';
 import { metadataOf } from './provenance.ts';
 import type { Client } from './scope.ts';
 import { tcpFilters } from './tcp-proxy.ts';
+import { trustDomainsOf } from './trust-domains.ts';
 
 export interface InboundSite {
   readonly settings: MeshSettings;
   readonly client: Pick<Client, 'userAgent' | 'isOnDemand'>;
   readonly isIntercepted: boolean;
-  readonly policies: readonly AuthorizationPolicy[];
+  readonly guard: Guard;
   /** The mTLS mode of a workload's port; undefined: of ports without a service. */
   readonly modeOf: (port: number | undefined) => EffectiveMode;
   readonly listenPort: (workloadPort: number) => number;
@@ -69,13 +69,8 @@ function inboundRoutes(cluster: string, port: InboundPort | undefined): RouteCon
 }
 
 function filtersOf(site: InboundSite, kind: ChainKind, cluster: string, port: InboundPort | undefined): Filter[] {
-  const { settings, client, policies, listenPort, isTunnelled = false } = site;
-  const authorization = authorizationFilters(policies, {
-    isHttp: kind.speaks === 'http',
-    isTunnelled,
-    listenPort,
-    trustDomain: settings.trustDomain,
-  });
+  const { settings, client, guard, listenPort, isTunnelled = false } = site;
+  const authorization = guardFilters(guard, { isHttp: kind.speaks === 'http', isTunnelled, listenPort, isGateway: false });
   if (kind.speaks === 'http') {
     const statPrefix = port === undefined ? INBOUND_PASSTHROUGH : `inbound_0.0.0.0_${port.number}`;
     return [httpConnectionManager({ settings, client, side: 'server', statPrefix, routes: inboundRoutes(cluster, port), authorization })];
@@ -120,7 +115,7 @@ export function portChains(site: InboundSite, port: InboundPort | undefined, num
       },
       filters: filtersOf(site, kind, cluster, port),
       origin: port?.origin,
-      transportSocket: endsMtls ? meshDownstreamSocket(SERVER_ALPN[speaks], site.settings.trustDomain) : undefined,
+      transportSocket: endsMtls ? meshDownstreamSocket(SERVER_ALPN[speaks], trustDomainsOf(site.settings)) : undefined,
     });
   });
 }

@@ -4,7 +4,6 @@
  */
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
-import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
 import type { ConnectionPool } from '../../model/traffic-policy.ts';
 import { CircuitBreakersSchema } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { type Cluster, Cluster_DiscoveryType, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -17,19 +16,21 @@ import {
 } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { address, duration } from './any.ts';
-import { policiesFor, policyOrigins } from './authorization.ts';
 import { httpOptionsOf, thresholdsOf, upstreamHttp } from './cluster-policy.ts';
+import { guardOf, guardOrigins } from './guard.ts';
 import { tunnelEnd } from './hbone-inbound.ts';
 import { type InboundSite, portChains } from './inbound-filters.ts';
 import type { InboundPort } from './inbound-ports.ts';
 import { anyIpv6, filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
+import { type NamedCluster, poolIn, statName } from './mesh-defaults.ts';
 import { BLACK_HOLE, inboundCluster, VIRTUAL_INBOUND_PORT } from './names.ts';
 import { mtlsModeOf, portsOfPolicy } from './peer-authentication.ts';
 import { setKeepalive } from './keepalive.ts';
 import { metadataOf } from './provenance.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
+import type { Security } from './security.ts';
 import { bindToInbound, inboundPassthrough, originalDestination } from './special-clusters.ts';
 import { tcpFilters } from './tcp-proxy.ts';
 
@@ -58,14 +59,23 @@ export interface Inbound {
 function portCluster(port: InboundPort, server: Server, settings: MeshSettings): CompiledResource {
   const { number, appPort, protocol, service, origin, pool } = port;
   const name = inboundCluster(number);
-  const endpoint = port.endpoint ?? (server.isIntercepted ? undefined : { address: LOOPBACK, port: appPort });
+  const isHandedOn = server.isIntercepted && settings.inboundTrafficPolicy === 'PASSTHROUGH';
+  const endpoint = port.endpoint ?? (isHandedOn ? undefined : { address: LOOPBACK, port: appPort });
   const cluster = endpoint === undefined ? originalDestination(name, settings) : endpointCluster(name, endpoint, settings);
   if (server.isIntercepted && !isLoopback(endpoint?.address)) bindToInbound(cluster, server.hasIpv6);
-  if (pool !== undefined) setLimits(cluster, pool);
-  cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, pool, 'DO_NOT_UPGRADE'), pool);
+  const limits = poolIn(settings, pool);
+  if (limits !== undefined) setLimits(cluster, limits);
+  cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, limits, 'DO_NOT_UPGRADE'), limits);
   const services = service === undefined ? [] : [{ host: service.host, name: service.name, namespace: service.namespace }];
   cluster.metadata = metadataOf(origin, { services });
+  cluster.altStatName =
+    (service && statName(settings.inboundStatName, namesOf(port, service), settings.domainSuffix)) ?? cluster.altStatName;
   return resourceOf(ClusterSchema, name, cluster);
+}
+
+function namesOf({ number }: InboundPort, service: NonNullable<InboundPort['service']>): NamedCluster {
+  const { host, name, namespace, port, portName } = service;
+  return { host, service: name, namespace, port, portName, targetPort: number, subset: '' };
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -104,21 +114,17 @@ function exceptFor(filter: ListenerFilter, ports: readonly number[]): ListenerFi
   return filter;
 }
 
-function withPolicies(message: Listener, policies: readonly AuthorizationPolicy[]): CompiledResource {
-  if (policies.length > 0) {
+function withOrigins(message: Listener, { guard }: InboundSite): CompiledResource {
+  const origins = guardOrigins(guard);
+  if (origins !== undefined) {
     message.metadata = metadataOf(undefined);
-    message.metadata.filterMetadata['tulle'] = { policies: policyOrigins(policies) };
+    message.metadata.filterMetadata['tulle'] = origins;
   }
   return resourceOf(ListenerSchema, message.name, message);
 }
 
 /** The listener on 15006; `otherPorts` are those without a service that have an mTLS mode of their own. */
-function virtualInbound(
-  server: Server,
-  site: InboundSite,
-  policies: readonly AuthorizationPolicy[],
-  otherPorts: readonly number[],
-): CompiledResource {
+function virtualInbound(server: Server, site: InboundSite, otherPorts: readonly number[]): CompiledResource {
   const { settings, client, modeOf } = site;
   const loop = filterChain({
     name: 'virtualInbound-blackhole',
@@ -145,11 +151,11 @@ function virtualInbound(
     isBound: true,
     settings,
   });
-  return withPolicies(message, policies);
+  return withOrigins(message, site);
 }
 
 /** The listener of one port in explicit mode: at the address that peers know, so that the application may have loopback. */
-function explicitListener(host: string, port: InboundPort, all: InboundSite, policies: readonly AuthorizationPolicy[]): CompiledResource {
+function explicitListener(host: string, port: InboundPort, all: InboundSite): CompiledResource {
   // it has one port, which chains need not tell from others
   const site = { ...all, isIntercepted: false };
   const isSniffed = port.protocol === 'auto';
@@ -164,40 +170,33 @@ function explicitListener(host: string, port: InboundPort, all: InboundSite, pol
     isBound: true,
     settings: site.settings,
   });
-  return withPolicies(message, policies);
+  return withOrigins(message, site);
 }
 
 /** The inbound side of every proxy that is `serverKey` (a `Server` as JSON, so that equal ones are one). */
-export const inboundOf = memoised(
-  (
-    settings: MeshSettings,
-    peerAuthentications: readonly PeerAuthentication[],
-    authorizationPolicies: readonly AuthorizationPolicy[],
-    serverKey: string,
-  ): Inbound => {
-    const server: Server = JSON.parse(serverKey);
-    const policies = policiesFor(authorizationPolicies, settings.rootNamespace, server);
-    const listens = new Map(server.ports.map(({ number, listen }) => [number, listen]));
-    const site: InboundSite = {
-      settings,
-      client: { userAgent: server.userAgent, isOnDemand: false },
-      isIntercepted: server.isIntercepted,
-      policies,
-      modeOf: (port) => mtlsModeOf(peerAuthentications, settings.rootNamespace, server, port),
-      listenPort: (port) => listens.get(port) ?? port,
-    };
-    const otherPorts = portsOfPolicy(peerAuthentications, server).filter((number) => !listens.has(number));
-    const tunnels = tunnelEnd(server, site, policies);
-    const clusters = [...server.ports.map((port) => portCluster(port, server, settings)), ...tunnels.clusters];
-    if (!server.isIntercepted) {
-      const own = server.ports.map((port) => explicitListener(port.bind ?? server.address, port, site, policies));
-      return { listeners: [...own, ...tunnels.listeners], clusters };
-    }
-    const bound = server.ports.flatMap((port) => (port.bind === undefined ? [] : [explicitListener(port.bind, port, site, policies)]));
-    const captured = { ...server, ports: server.ports.filter(({ bind }) => bind === undefined) };
-    return {
-      listeners: [virtualInbound(captured, site, policies, otherPorts), ...bound, ...tunnels.listeners],
-      clusters: [...clusters, inboundPassthrough(settings, server.hasIpv6)],
-    };
-  },
-);
+export const inboundOf = memoised((settings: MeshSettings, security: Security, serverKey: string): Inbound => {
+  const server: Server = JSON.parse(serverKey);
+  const { peerAuthentications } = security;
+  const listens = new Map(server.ports.map(({ number, listen }) => [number, listen]));
+  const site: InboundSite = {
+    settings,
+    client: { userAgent: server.userAgent, isOnDemand: false },
+    isIntercepted: server.isIntercepted,
+    guard: guardOf(security, server),
+    modeOf: (port) => mtlsModeOf(peerAuthentications, settings.rootNamespace, server, port),
+    listenPort: (port) => listens.get(port) ?? port,
+  };
+  const otherPorts = portsOfPolicy(peerAuthentications, server).filter((number) => !listens.has(number));
+  const tunnels = tunnelEnd(server, site);
+  const clusters = [...server.ports.map((port) => portCluster(port, server, settings)), ...tunnels.clusters];
+  if (!server.isIntercepted) {
+    const own = server.ports.map((port) => explicitListener(port.bind ?? server.address, port, site));
+    return { listeners: [...own, ...tunnels.listeners], clusters };
+  }
+  const bound = server.ports.flatMap((port) => (port.bind === undefined ? [] : [explicitListener(port.bind, port, site)]));
+  const captured = { ...server, ports: server.ports.filter(({ bind }) => bind === undefined) };
+  return {
+    listeners: [virtualInbound(captured, site, otherPorts), ...bound, ...tunnels.listeners],
+    clusters: [...clusters, inboundPassthrough(settings, server.hasIpv6)],
+  };
+});

@@ -15,6 +15,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { SdsSecretConfigSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { TlsDefaults } from '../../model/mesh.ts';
 import { extension, overAds } from './any.ts';
 
 export const TLS_SOCKET = 'envoy.transport_sockets.tls';
@@ -33,11 +34,13 @@ function uriSan(kind: 'exact' | 'prefix', value: string): SubjectAltNameMatcher 
 }
 
 /** Certificate, trust and ALPN that the mesh's mTLS has on either side. */
-function meshTlsContext(alpnProtocols: readonly string[], peers: readonly SubjectAltNameMatcher[]): CommonTlsContext {
+function meshTlsContext(alpnProtocols: readonly string[], peers: readonly SubjectAltNameMatcher[], tls: TlsDefaults): CommonTlsContext {
   return create(CommonTlsContextSchema, {
     tlsParams: {
-      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+      tlsMinimumProtocolVersion: tls.minVersion === 'TLSV1_3' ? TlsParameters_TlsProtocol.TLSv1_3 : TlsParameters_TlsProtocol.TLSv1_2,
       tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+      cipherSuites: [...tls.cipherSuites],
+      ecdhCurves: [...tls.ecdhCurves],
     },
     tlsCertificateSdsSecretConfigs: [sdsSecret('default')],
     validationContextType: {
@@ -52,17 +55,26 @@ function meshTlsContext(alpnProtocols: readonly string[], peers: readonly Subjec
 }
 
 /** The client's side: `identities` are the SPIFFE URIs that the server may have; empty accepts any of the mesh. */
-export function meshUpstreamSocket(alpn: readonly string[], identities: readonly string[], sni: string): TransportSocket {
+export function meshUpstreamSocket(
+  alpn: readonly string[],
+  identities: readonly string[],
+  sni: string,
+  defaults: Pick<TlsDefaults, 'cipherSuites' | 'ecdhCurves'>,
+): TransportSocket {
   const commonTlsContext = meshTlsContext(
     alpn,
     identities.map((uri) => uriSan('exact', uri)),
+    { minVersion: 'TLS_AUTO', ...defaults },
   );
   return create(TransportSocketSchema, extension(TLS_SOCKET, UpstreamTlsContextSchema, { commonTlsContext, sni }));
 }
 
-/** The server's side: any client certificate of the trust domain. */
-export function meshDownstreamSocket(alpn: readonly string[], trustDomain: string): TransportSocket {
-  const commonTlsContext = meshTlsContext(alpn, [uriSan('prefix', `spiffe://${trustDomain}/`)]);
+/** The server's side: any client certificate of the trust domain, or of one of its aliases. */
+export function meshDownstreamSocket(alpn: readonly string[], trustDomains: readonly string[]): TransportSocket {
+  const commonTlsContext = meshTlsContext(
+    alpn,
+    trustDomains.map((domain) => uriSan('prefix', `spiffe://${domain}/`)),
+  );
   return create(
     TransportSocketSchema,
     extension(TLS_SOCKET, DownstreamTlsContextSchema, { commonTlsContext, requireClientCertificate: true }),

@@ -9,6 +9,7 @@ import type { StringMatch } from '../../model/match.ts';
 import type {
   AuthorizationCondition,
   AuthorizationOperation,
+  AuthorizationPolicy,
   AuthorizationRule,
   AuthorizationSource,
   Values,
@@ -21,7 +22,6 @@ import { PEER_PRINCIPAL } from './hbone.ts';
 import {
   allPermissions,
   allPrincipals,
-  anyPrincipal,
   permission,
   permissionsOf,
   principal,
@@ -29,20 +29,22 @@ import {
   valueMatch,
   valueRegex,
 } from './rbac-values.ts';
+import { byRequestPrincipal, byTokenCondition, listMatcher, metadataMatcher, textMatcher } from './rbac-tokens.ts';
 import { escapeRegex, headerMatcher, stringMatcher } from './string-match.ts';
+import { aliasesOf, principalAliases } from './trust-domains.ts';
 
 /** Where a rule is enforced. */
 export interface RuleSite {
   readonly isHttp: boolean;
   /** Connections came through tunnels: filter state says whose they are, not TLS. */
   readonly isTunnelled?: boolean;
-  readonly action: 'ALLOW' | 'DENY' | 'AUDIT';
+  readonly action: AuthorizationPolicy['action'];
   /** The policy's namespace, which service accounts without one are of. */
   readonly namespace: string;
   /** The port that connections arrive at for a workload's port: another where traffic is not intercepted. */
   readonly listenPort: (workloadPort: number) => number;
-  /** The mesh's, for which `cluster.local` stands whatever it is. */
-  readonly trustDomain: string;
+  /** The mesh's, and then its aliases. */
+  readonly trustDomains: readonly string[];
 }
 
 interface Conditions {
@@ -91,6 +93,16 @@ function operationOf(operation: AuthorizationOperation, site: RuleSite, path: st
   return { permissions: site.isHttp ? [...http, ...ports] : ports, principals: [], needsHttp: !site.isHttp && http.length > 0 };
 }
 
+/** Values with those that count as the same by the aliases of the trust domain. */
+function withAliases(
+  { values, notValues }: Values,
+  { trustDomains }: RuleSite,
+  expand: (value: string, trustDomains: readonly string[]) => readonly string[],
+): Values {
+  const all = (list: readonly string[]): readonly string[] => [...new Set(list.flatMap((value) => expand(value, trustDomains)))];
+  return { values: all(values), notValues: all(notValues) };
+}
+
 function authenticated(match: StringMatch, { isTunnelled = false }: RuleSite): Principal {
   if (isTunnelled) {
     const matcher = { case: 'stringMatch' as const, value: stringMatcher(match) };
@@ -102,12 +114,16 @@ function authenticated(match: StringMatch, { isTunnelled = false }: RuleSite): P
   });
 }
 
-const ANY_MESH = 'cluster.local/';
-
 function byPrincipal(value: string, site: RuleSite): Principal {
-  const match = valueMatch(value.startsWith(ANY_MESH) ? `${site.trustDomain}/${value.slice(ANY_MESH.length)}` : value);
+  const match = valueMatch(value);
   const isFromStart = match.kind === 'exact' || match.kind === 'prefix';
   return authenticated(isFromStart ? { kind: match.kind, value: `spiffe://${match.value}` } : match, site);
+}
+
+function byTrustDomain(value: string, site: RuleSite): Principal {
+  if (value === '*') return authenticated({ kind: 'prefix', value: 'spiffe://' }, site);
+  if (!value.includes('*')) return authenticated({ kind: 'prefix', value: `spiffe://${value}/` }, site);
+  return authenticated({ kind: 'regex', value: `spiffe://${valueRegex(value, '[^/]*')}/.*` }, site);
 }
 
 function byNamespace(value: string, site: RuleSite): Principal {
@@ -124,26 +140,19 @@ function byAddress(value: string, path: string, { isTunnelled = false }: RuleSit
   return principal({ case: isTunnelled ? 'remoteIp' : 'directRemoteIp', value: cidr(value, path) });
 }
 
-/**
- * What tokens say about a request: without request authentication no request has any of it, so that no value matches
- * and no negation is violated.
- */
-function byToken(values: Values): Principal[] {
-  return principalsOf(values, () => principal({ case: 'notId', value: anyPrincipal }));
-}
-
 function hasValues({ values, notValues }: Values): boolean {
   return values.length + notValues.length > 0;
 }
 
 function sourceOf(source: AuthorizationSource, site: RuleSite, path: string): Conditions {
-  const token = byToken(source.requestPrincipals);
+  const token = byRequestPrincipal(source.requestPrincipals);
   const needsHttp = !site.isHttp && hasValues(source.requestPrincipals);
   const principals = [
-    ...principalsOf(source.principals, (value) => byPrincipal(value, site)),
+    ...principalsOf(withAliases(source.principals, site, principalAliases), (value) => byPrincipal(value, site)),
     ...(site.isHttp ? token : []),
     ...principalsOf(source.namespaces, (value) => byNamespace(value, site)),
     ...principalsOf(source.serviceAccounts, (value) => byServiceAccount(value, site)),
+    ...principalsOf(withAliases(source.trustDomains, site, aliasesOf), (value) => byTrustDomain(value, site)),
     ...principalsOf(source.ipBlocks, (value) => byAddress(value, `${path}.ipBlocks`, site)),
     ...principalsOf(source.remoteIpBlocks, (value) => principal({ case: 'remoteIp', value: cidr(value, `${path}.remoteIpBlocks`) })),
   ];
@@ -158,6 +167,16 @@ function ofPrincipals(principals: Principal[]): Conditions {
   return { permissions: [], principals, needsHttp: false };
 }
 
+const FILTERS = 'experimental.envoy.filters.';
+
+/** What a filter of Envoy's has left in its metadata: `experimental.envoy.filters.name[key]`; `[value]` is of a list. */
+function leftByFilter(key: string, value: string): Permission {
+  const [filter = '', name = ''] = key.slice('experimental.'.length, -1).split('[');
+  const isItem = value.startsWith('[') && value.endsWith(']');
+  const matcher = isItem ? listMatcher(valueMatch(value.slice(1, -1))) : textMatcher(valueMatch(value));
+  return permission({ case: 'metadata', value: metadataMatcher(filter, [name], matcher) });
+}
+
 function conditionOf(condition: AuthorizationCondition, site: RuleSite): Conditions {
   const { key, origin } = condition;
   const path = origin.field;
@@ -169,7 +188,7 @@ function conditionOf(condition: AuthorizationCondition, site: RuleSite): Conditi
     );
   }
   if (key.startsWith('request.auth.'))
-    return site.isHttp ? ofPrincipals(byToken(condition)) : { permissions: [], principals: [], needsHttp: true };
+    return site.isHttp ? ofPrincipals(byTokenCondition(key, condition)) : { permissions: [], principals: [], needsHttp: true };
   switch (key) {
     case 'source.ip':
       return ofPrincipals(principalsOf(condition, (value) => byAddress(value, path, site)));
@@ -178,13 +197,11 @@ function conditionOf(condition: AuthorizationCondition, site: RuleSite): Conditi
     case 'source.namespace':
       return ofPrincipals(principalsOf(condition, (value) => byNamespace(value, site)));
     case 'source.principal':
-      return ofPrincipals(principalsOf(condition, (value) => byPrincipal(value, site)));
+      return ofPrincipals(principalsOf(withAliases(condition, site, principalAliases), (value) => byPrincipal(value, site)));
     case 'source.serviceAccount':
       return ofPrincipals(principalsOf(condition, (value) => byServiceAccount(value, site)));
     case 'source.trustDomain':
-      return ofPrincipals(
-        principalsOf(condition, (value) => authenticated({ kind: 'regex', value: `spiffe://${valueRegex(value, '[^/]*')}/.*` }, site)),
-      );
+      return ofPrincipals(principalsOf(withAliases(condition, site, aliasesOf), (value) => byTrustDomain(value, site)));
     case 'destination.ip':
       return ofPermissions(permissionsOf(condition, (value) => permission({ case: 'destinationIp', value: cidr(value, path) })));
     case 'destination.port':
@@ -194,6 +211,7 @@ function conditionOf(condition: AuthorizationCondition, site: RuleSite): Conditi
         permissionsOf(condition, (value) => permission({ case: 'requestedServerName', value: stringMatcher(valueMatch(value)) })),
       );
     default:
+      if (key.startsWith(FILTERS)) return ofPermissions(permissionsOf(condition, (value) => leftByFilter(key, value)));
       throw new ConfigError(`${path}.key`, `the condition ${JSON.stringify(key)} is not known`);
   }
 }

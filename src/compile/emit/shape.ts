@@ -6,6 +6,7 @@ import { formatSpiffeId } from '../../core/spiffe.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import { isHttp, type Endpoint, type Service } from '../../model/service.ts';
 import { listKeeper, memoised } from './memo.ts';
+import { trustDomainsOf } from './trust-domains.ts';
 
 export interface ServiceShape extends Omit<Service, 'endpoints'> {
   /** SPIFFE URIs that its endpoints may have, sorted; empty where no endpoint is behind a proxy of the mesh. */
@@ -16,11 +17,12 @@ export interface ServiceShape extends Omit<Service, 'endpoints'> {
   readonly pinned: readonly Endpoint[];
 }
 
-function identitiesOf(service: Service, trustDomain: string): string[] {
+function identitiesOf(service: Service, trustDomains: readonly string[]): string[] {
   const found = new Set(service.subjectAltNames);
   for (const { namespace, serviceAccount, isMeshed } of service.endpoints) {
     // an address that was written without an account may be anyone's of the mesh
-    if (isMeshed && serviceAccount !== '') found.add(formatSpiffeId({ trustDomain, namespace, serviceAccount }));
+    if (!isMeshed || serviceAccount === '') continue;
+    for (const trustDomain of trustDomains) found.add(formatSpiffeId({ trustDomain, namespace, serviceAccount }));
   }
   return [...found].toSorted();
 }
@@ -52,7 +54,7 @@ const shapeOf = memoised((service: Service, settings: MeshSettings): ServiceShap
   const { endpoints: _, ...rest } = service;
   const shape = {
     ...rest,
-    identities: identitiesOf(service, settings.trustDomain),
+    identities: identitiesOf(service, trustDomainsOf(settings)),
     isAllMeshed: service.endpoints.length > 0 && service.endpoints.every(({ isMeshed }) => isMeshed),
     pinned: pinnedOf(service),
   };

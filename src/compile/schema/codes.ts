@@ -34,6 +34,9 @@ export const diagnosticCodes = {
   TUL115: 'A WorkloadEntry is a host name, and what selects it takes IP addresses only.',
   TUL116: 'A VirtualService leaves requests to a delegate that does not exist.',
   TUL117: 'A rule of a delegate is for other requests than the rule that names the delegate.',
+  TUL118: 'A policy leaves requests to a provider that cannot be asked: what its rules match is denied.',
+  TUL119: 'Policies of several providers are for the same workload: what their rules match is denied.',
+  TUL120: 'The keys of an issuer could not be fetched: its tokens are refused.',
 } as const satisfies Readonly<Record<`TUL${number}`, string>>;
 
 export type DiagnosticCode = keyof typeof diagnosticCodes;

@@ -1,7 +1,7 @@
 /** A question of a case put to what a proxy was sent. */
 import { assignmentOf, clusterOf } from './clusters.ts';
 import { filtersOf } from './filters.ts';
-import { items, type Json, text } from './json.ts';
+import { at, entries, items, type Json, text } from './json.ts';
 import { inbound, outbound } from './listeners.ts';
 import { virtualHostOf } from './routes.ts';
 
@@ -44,8 +44,15 @@ function connect({ listeners }: Sent, target: string, kind: string, sni: string)
   return outbound(listeners, { ...connection, kind });
 }
 
+/** What is demanded of whoever comes to `port`, by the kind of connection. */
+function policies({ listeners }: Sent, address: string, port: number): Json {
+  const answers = entries(inbound(listeners, address, port));
+  const open = answers.filter(([, answer]) => answer !== 'closed');
+  return Object.fromEntries(open.map(([kinds, answer]) => [kinds, at(answer, 'policies') ?? 'nothing']));
+}
+
 /**
- * The answer to `question`: `connect <address>:<port> http|bytes|tls [<sni>]`, `inbound <port>`, `routes <name>
+ * The answer to `question`: `connect <address>:<port> http|bytes|tls [<sni>]`, `inbound <port>`, `policies <port>`, `routes <name>
  * [<virtual host or domain>]`, `cluster <name>`, `clusters <part of the name>`, `endpoints <cluster>`, `listeners`, `filters <listener> [<chain>]`.
  */
 export function answer(sent: Sent, question: string, address: string): Json {
@@ -74,6 +81,8 @@ export function answer(sent: Sent, question: string, address: string): Json {
       const found = named(sent.listeners, first);
       return found === undefined ? NONE : filtersOf(found, second);
     }
+    case 'policies':
+      return policies(sent, address, Number(first));
     case 'listeners':
       return sent.listeners.map((listener) => text(listener, 'name')).toSorted();
     default:

@@ -18,6 +18,12 @@ export const DIFFERENCES = {
     tulle: 'counts requests that are under way, as without it, and warns',
     why: 'a span for the budget is new in Envoy and its own default is none',
   },
+  clearsRouteCache: {
+    area: 'security',
+    istio: 'forgets `clearRouteCache` of providers that decide about requests',
+    tulle: 'obeys it',
+    why: 'so it is written in the API’s documentation',
+  },
   clientAlpn: {
     area: 'clusters',
     istio: 'offers no ALPN where a DestinationRule asks for TLS and the port speaks HTTP/1.1',
@@ -37,17 +43,49 @@ export const DIFFERENCES = {
     tulle: 'joins the subsets of both for clients that both are for; settings are those of the one with a selector, else of the older',
     why: 'routes to a subset that somebody wrote lead there, and not to a 503',
   },
-  noTokens: {
+  meshKeys: {
     area: 'security',
-    istio: 'checks tokens (RequestAuthentication), and conditions on them',
-    tulle: 'refuses RequestAuthentication by name; a condition on a token is met by no request',
-    why: 'it is not there',
+    istio:
+      'fetches the keys at `jwksUri` itself, also where they are at a service of the mesh, unless it is told otherwise by its environment',
+    tulle: 'has proxies fetch them where `jwksUri` is plain HTTP to a service of the mesh, and fetches all others itself',
+    why: 'only proxies know the names of the mesh, and only they speak its mutual TLS',
   },
   opaqueTwin: {
     area: 'clusters',
     istio: 'sends bytes on a port without a protocol to the cluster that HTTP goes to, and says by a filter of its own what ALPN to offer',
     tulle: 'sends them to a twin of it, `…|tcp`, which offers what bytes offer',
     why: 'a stock Envoy has no such filter',
+  },
+  patchFields: {
+    area: 'listeners',
+    istio: 'leaves fields of an EnvoyFilter that its Envoy does not have out, with a warning',
+    tulle: 'refuses the EnvoyFilter, with the line of the field',
+    why: 'what is misspelt would do nothing',
+  },
+  patchListenerFilters: {
+    area: 'listeners',
+    istio: 'merges a patch of one listener filter into all of them, and gives the rest up at the first that is of another type',
+    tulle: 'merges it into the one that is named',
+    why: 'that is what is written',
+  },
+  extensionConfigs: {
+    area: 'listeners',
+    istio: 'sends EXTENSION_CONFIG as a resource that the filter asks for',
+    tulle: 'puts it into the filter',
+    why: 'it says the same, and proxies that do not discover extensions can have it',
+  },
+  patchOperations: {
+    area: 'listeners',
+    istio: 'passes over MERGE_AND_REPLACE_LIST of filters',
+    tulle: 'refuses it, and names MERGE',
+    why: 'a patch that does nothing is a mistake',
+  },
+  patchTypes: {
+    area: 'listeners',
+    istio: 'sends extensions of all types that Envoy has',
+    tulle:
+      'refuses those that its own proxies do not have, such as Lua, unless `match.proxy` says for which Envoys they are: these get them as TypedStructs',
+    why: 'a proxy that does not have an extension refuses the whole listener',
   },
   routeNames: {
     area: 'routes',
@@ -80,12 +118,6 @@ export const DIFFERENCES = {
       'passes a connection to the address of a service on where none of its VirtualService’s `tls` rules matches: it goes to the address unbalanced',
     tulle: 'sends it to the service',
     why: 'its client has called the service, and limits and balancing are the service’s',
-  },
-  trustDomainAliases: {
-    area: 'security',
-    istio: 'takes identities of `trustDomainAliases` for those of the trust domain',
-    tulle: 'refuses the field by name',
-    why: 'it is not there',
   },
   unreadyEndpoints: {
     area: 'endpoints',

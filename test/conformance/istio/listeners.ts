@@ -20,6 +20,8 @@ type Seen = Pick<Connection, 'address' | 'port' | 'sni' | 'alpn'> & { readonly t
 function isOff(predicate: Json | undefined, port: number): boolean {
   const range = at(predicate, 'destinationPortRange');
   if (range !== undefined) return count(range, 'start') <= port && port < count(range, 'end');
+  const not = at(predicate, 'notMatch');
+  if (not !== undefined) return !isOff(not, port);
   return items(predicate, 'orMatch', 'rules').some((rule) => isOff(rule, port));
 }
 

@@ -15,14 +15,19 @@ function cidrText(range: Json | undefined): string {
   return `${text(range, 'addressPrefix')}/${text(range, 'prefixLen')}`;
 }
 
-function metadataText(matcher: Json): string {
+/** What a value must be, any of these: as itself, or in brackets as an item of a list. */
+function valueTexts(value: Json | undefined, isItem = false): readonly string[] {
+  const or = items(value, 'orMatch', 'valueMatchers');
+  if (or.length > 0) return or.flatMap((one) => valueTexts(one, isItem));
+  const item = at(value, 'listMatch', 'oneOf');
+  if (item !== undefined) return valueTexts(item, true);
+  const said = stringText(at(value, 'stringMatch'));
+  return [isItem ? `[${said}]` : said];
+}
+
+function metadataTexts(matcher: Json): readonly string[] {
   const path = items(matcher, 'path').map((part) => text(part, 'key'));
-  const value = at(matcher, 'value', 'listMatch', 'oneOf') ?? at(matcher, 'value');
-  const or = items(at(value, 'orMatch'), 'valueMatchers').map((one) =>
-    stringText(at(one, 'stringMatch') ?? at(one, 'listMatch', 'oneOf', 'stringMatch')),
-  );
-  const said = or.length > 0 ? joined('or', or) : stringText(at(value, 'stringMatch'));
-  return `${text(matcher, 'filter')}.${path.join('.')} ${said}`;
+  return valueTexts(at(matcher, 'value')).map((said) => `${text(matcher, 'filter')}.${path.join('.')} ${said}`);
 }
 
 function headerText(header: Json): string {
@@ -45,7 +50,8 @@ function identityText(match: Json | undefined): string {
   const said = stringText(match);
   const account = /^regex (?:\.\*|spiffe:\/\/\.\+)\/ns\/([^/]+)\/(?:\(\.\+\/\|\))?sa\/([^/(]+)(?:\(\/\.\+\)\?)?$/.exec(said);
   if (account !== null) return `account ${account[1]}/${account[2]}`;
-  return `identity ${said.replace(/^regex spiffe:\/\/\.\*(?=\/)/, 'suffix ')}`;
+  const end = /^regex spiffe:\/\/\.\*(.*)$/.exec(said)?.[1];
+  return `identity ${end === undefined ? said : `suffix ${end.replaceAll('\\.', '.')}`}`;
 }
 
 const LEAVES: Readonly<Record<string, (value: Json) => string>> = {
@@ -64,19 +70,24 @@ const LEAVES: Readonly<Record<string, (value: Json) => string>> = {
   sourceIp: (value) => `source ${cidrText(value)}`,
   authenticated: (value) => identityText(at(value, 'principalName')),
   filterState: (value) => identityText(at(value, 'stringMatch')),
-  metadata: metadataText,
-  sourcedMetadata: (value) => metadataText(at(value, 'metadataMatcher') ?? {}),
 };
+
+/** What a permission or principal is any of. */
+function alternatives(rule: Json): readonly string[] {
+  const [found] = entries(rule);
+  if (found === undefined) return ['any'];
+  const [kind, value] = found;
+  if (kind === 'orRules' || kind === 'orIds') return [...items(value, 'rules'), ...items(value, 'ids')].flatMap(alternatives);
+  if (kind === 'metadata') return metadataTexts(value);
+  if (kind === 'sourcedMetadata') return metadataTexts(at(value, 'metadataMatcher') ?? {});
+  if (kind === 'andRules' || kind === 'andIds') return [joined('and', [...items(value, 'rules'), ...items(value, 'ids')].map(expression))];
+  if (kind === 'notRule' || kind === 'notId') return [`not(${expression(value)})`];
+  return [LEAVES[kind]?.(value) ?? `${kind} ${JSON.stringify(value)}`];
+}
 
 /** A permission or principal as an expression. */
 function expression(rule: Json): string {
-  const [found] = entries(rule);
-  if (found === undefined) return 'any';
-  const [kind, value] = found;
-  if (kind === 'andRules' || kind === 'andIds') return joined('and', [...items(value, 'rules'), ...items(value, 'ids')].map(expression));
-  if (kind === 'orRules' || kind === 'orIds') return joined('or', [...items(value, 'rules'), ...items(value, 'ids')].map(expression));
-  if (kind === 'notRule' || kind === 'notId') return `not(${expression(value)})`;
-  return LEAVES[kind]?.(value) ?? `${kind} ${JSON.stringify(value)}`;
+  return joined('or', alternatives(rule));
 }
 
 function rulesOf(rules: Json | undefined): JsonMap | undefined {
@@ -90,6 +101,15 @@ function rulesOf(rules: Json | undefined): JsonMap | undefined {
   return { [text(rules, 'action') || 'ALLOW']: met.length === 0 ? 'no policy' : Object.fromEntries(met) };
 }
 
+/** Keys that nobody can sign with stand for those that could not be fetched. */
+const NOBODYS = /0xObjM0UvS_|y7IJw8HGnWgVCrkFliKY/;
+
+function keysText(provider: Json): string {
+  const remote = at(provider, 'remoteJwks', 'httpUri');
+  if (remote !== undefined) return `fetched by the proxy from ${text(remote, 'uri')} by ${text(remote, 'cluster')}`;
+  return NOBODYS.test(text(provider, 'localJwks', 'inlineString')) ? "nobody's" : 'given';
+}
+
 function tokenRule(provider: Json): JsonMap {
   return said({
     issuer: text(provider, 'issuer'),
@@ -100,7 +120,9 @@ function tokenRule(provider: Json): JsonMap {
     forward: at(provider, 'forward'),
     payloadTo: at(provider, 'forwardPayloadHeader'),
     claimsTo: items(provider, 'claimToHeaders').map((claim) => `${text(claim, 'claimName')} -> ${text(claim, 'headerName')}`),
-    keys: at(provider, 'localJwks') === undefined ? 'fetched' : 'given',
+    spaces: at(provider, 'normalizePayloadInMetadata', 'spaceDelimitedClaims'),
+    newRoute: at(provider, 'clearRouteCache'),
+    keys: keysText(provider),
   });
 }
 
@@ -125,15 +147,46 @@ function tokensOf(config: Json | undefined): Json {
   return { providers: providers.map(([, provider]) => tokenRule(provider)), requires: rules };
 }
 
+function names(list: Json | undefined): Json {
+  return items(list, 'patterns').map((pattern) => `${stringText(pattern)}${at(pattern, 'ignoreCase') === true ? ' in any case' : ''}`);
+}
+
+/** Who is asked about requests, and about which. */
+function askedOf(config: Json | undefined): Json {
+  const http = at(config, 'httpService');
+  const grpc = at(config, 'grpcService');
+  const answer = at(http, 'authorizationResponse');
+  const only = at(config, 'filterEnabledMetadata');
+  return said({
+    by: http === undefined ? `gRPC of ${text(grpc, 'envoyGrpc', 'authority')}` : `HTTP of ${text(http, 'serverUri', 'uri')}`,
+    cluster: text(http, 'serverUri', 'cluster') || text(grpc, 'envoyGrpc', 'clusterName'),
+    timeout: at(http, 'serverUri', 'timeout') ?? at(grpc, 'timeout'),
+    failsOpen: at(config, 'failureModeAllow'),
+    status: at(config, 'statusOnError', 'code'),
+    newRoute: at(config, 'clearRouteCache'),
+    pathPrefix: at(http, 'pathPrefix'),
+    told: names(at(config, 'allowedHeaders')),
+    added: items(http, 'authorizationRequest', 'headersToAdd').map((header) => `${text(header, 'key')}: ${text(header, 'value')}`),
+    upstream: names(at(answer, 'allowedUpstreamHeaders')),
+    onDeny: names(at(answer, 'allowedClientHeaders')),
+    onAllow: names(at(answer, 'allowedClientHeadersOnSuccess')),
+    body: at(config, 'withRequestBody'),
+    // a name that another provider's begins with is told from it by what follows
+    about: only && metadataTexts(only).map((one) => one.replace(/-ns\[$/, '')),
+  });
+}
+
 /** What HTTP or network filters demand of whoever calls, in the order in which they decide. */
 export function policiesOf(filters: readonly Json[]): readonly Json[] {
   return filters.flatMap((filter): Json[] => {
     const config = at(filter, 'typedConfig');
     const name = text(filter, 'name');
     if (name.endsWith('jwt_authn')) return [{ tokens: tokensOf(config) }];
+    if (name.endsWith('ext_authz')) return [{ asks: askedOf(config) }];
     if (!name.endsWith('rbac')) return [];
     const shadow = rulesOf(at(config, 'shadowRules'));
     const enforced = rulesOf(at(config, 'rules'));
-    return [...(enforced ? [enforced] : []), ...(shadow ? [{ dryRun: shadow }] : [])];
+    const noted = text(config, 'shadowRulesStatPrefix') === 'istio_ext_authz_' ? 'noted' : 'dryRun';
+    return [...(enforced ? [enforced] : []), ...(shadow ? [{ [noted]: shadow }] : [])];
   });
 }

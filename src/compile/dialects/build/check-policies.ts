@@ -70,7 +70,7 @@ export function checkPolicies(mesh: Mesh, labelled: readonly Labelled[], finding
       `no workload of namespace ${namespace} has ${describeSelector(selector)}: the policy does nothing`,
     );
   }
-  for (const { namespace, selector, origin } of mesh.authorizationPolicies) {
+  for (const { namespace, selector, origin } of [...mesh.requestAuthentications, ...mesh.authorizationPolicies]) {
     // In the root namespace a selector is for all namespaces.
     const scope = namespace === mesh.settings.rootNamespace ? undefined : namespace;
     if (selector === undefined || matches(selector, scope)) continue;

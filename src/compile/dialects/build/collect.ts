@@ -1,9 +1,10 @@
+import type { EnvoyFilter } from '../../../model/envoy-filter.ts';
 import type { Gateway } from '../../../model/gateway.ts';
 import { defaultMeshSettings, type MeshSettings, type Namespace } from '../../../model/mesh.ts';
 import type { ProxyConfig } from '../../../model/proxy-settings.ts';
 import type { RouteSet } from '../../../model/route.ts';
 import type { TlsSecret } from '../../../model/secret.ts';
-import type { AuthorizationPolicy, PeerAuthentication } from '../../../model/security.ts';
+import type { AuthorizationPolicy, PeerAuthentication, RequestAuthentication } from '../../../model/security.ts';
 import type { Sidecar } from '../../../model/sidecar.ts';
 import type { Telemetry } from '../../../model/telemetry.ts';
 import type { DestinationPolicy } from '../../../model/traffic-policy.ts';
@@ -34,11 +35,13 @@ export interface Collected {
   readonly matchGroups: Map<string, MatchGroupPart>;
   readonly destinationPolicies: DestinationPolicy[];
   readonly gateways: Gateway[];
+  readonly envoyFilters: EnvoyFilter[];
   readonly sidecars: Sidecar[];
   readonly telemetries: Telemetry[];
   readonly proxyConfigs: ProxyConfig[];
   readonly secrets: TlsSecret[];
   readonly peerAuthentications: PeerAuthentication[];
+  readonly requestAuthentications: RequestAuthentication[];
   readonly authorizationPolicies: AuthorizationPolicy[];
 }
 
@@ -95,11 +98,13 @@ export function collect(sorted: readonly Resource[], findings: Findings): Collec
     matchGroups: new Map(),
     destinationPolicies: [],
     gateways: [],
+    envoyFilters: [],
     sidecars: [],
     telemetries: [],
     proxyConfigs: [],
     secrets: [],
     peerAuthentications: [],
+    requestAuthentications: [],
     authorizationPolicies: [],
   };
   const parts = sorted.map((resource) => resource.part(collected.settings.domainSuffix));
@@ -140,6 +145,8 @@ function put(collected: Collected, part: Part, findings: Findings): void {
       return void collected.routes.push(expandSplit(part.value, collected.matchGroups));
     case 'destination-policy':
       return void collected.destinationPolicies.push(part.value);
+    case 'envoy-filter':
+      return void collected.envoyFilters.push(part.value);
     case 'gateway':
       return void collected.gateways.push(part.value);
     case 'sidecar':
@@ -153,6 +160,8 @@ function put(collected: Collected, part: Part, findings: Findings): void {
       return void collected.telemetries.push(part.value);
     case 'peer-authentication':
       return void collected.peerAuthentications.push(part.value);
+    case 'request-authentication':
+      return void collected.requestAuthentications.push(part.value);
     case 'authorization-policy':
       return void collected.authorizationPolicies.push(part.value);
   }

@@ -1,7 +1,15 @@
 import type { AuthorizationSource } from '../../../model/security.ts';
-import { object, optional, unsupported, type Infer } from '../../schema/schema.ts';
+import { object, optional, type Infer } from '../../schema/schema.ts';
 import type { Lowering } from '../dialect.ts';
-import { checkFormat, checkNotEmpty, checkStars, completeAccount, lowerValues, valuesSchema } from './authorization-values.ts';
+import {
+  checkDomains,
+  checkFormat,
+  checkNotEmpty,
+  checkStars,
+  completeAccount,
+  lowerValues,
+  valuesSchema,
+} from './authorization-values.ts';
 
 /** Who calls; all fields must match. */
 export const sourceSchema = object({
@@ -17,12 +25,21 @@ export const sourceSchema = object({
   notIpBlocks: optional(valuesSchema, 'Addresses of the connection that do not match.'),
   remoteIpBlocks: optional(valuesSchema, 'Addresses of the client as x-forwarded-for tells.'),
   notRemoteIpBlocks: optional(valuesSchema, 'Addresses of the client that do not match.'),
-  trustDomains: unsupported('error', 'Trust domains of callers.'),
-  notTrustDomains: unsupported('error', 'Trust domains that do not match.'),
+  trustDomains: optional(valuesSchema, 'Trust domains of callers.'),
+  notTrustDomains: optional(valuesSchema, 'Trust domains that do not match.'),
 });
 
 const IP_FIELDS = ['ipBlocks', 'notIpBlocks', 'remoteIpBlocks', 'notRemoteIpBlocks'] as const;
-const STAR_FIELDS = ['principals', 'notPrincipals', 'requestPrincipals', 'notRequestPrincipals', 'namespaces', 'notNamespaces'] as const;
+const DOMAIN_FIELDS = ['trustDomains', 'notTrustDomains'] as const;
+const STAR_FIELDS = [
+  'principals',
+  'notPrincipals',
+  'requestPrincipals',
+  'notRequestPrincipals',
+  'namespaces',
+  'notNamespaces',
+  ...DOMAIN_FIELDS,
+] as const;
 const ACCOUNT_FIELDS = ['serviceAccounts', 'notServiceAccounts'] as const;
 const ACCOUNT = /^(?:[-a-z0-9]+\/)?[-.a-z0-9]+$/;
 
@@ -48,14 +65,7 @@ function check(written: Written, lowering: Lowering): void {
       'serviceAccounts says what principals and namespaces say: they exclude each other',
     );
   }
-  if (written.requestPrincipals !== undefined || written.notRequestPrincipals !== undefined) {
-    lowering.warning(
-      'TUL020',
-      written,
-      'requestPrincipals',
-      'Tulle does not check tokens (RequestAuthentication): no request has a principal',
-    );
-  }
+  for (const field of DOMAIN_FIELDS) checkDomains(written, field, written[field], lowering);
 }
 
 /** The source in the model; service accounts get the policy's namespace where they name none. */
@@ -68,6 +78,7 @@ export function lowerSource(written: Written, lowering: Lowering): Authorization
     requestPrincipals: lowerValues(written.requestPrincipals, written.notRequestPrincipals),
     namespaces: lowerValues(written.namespaces, written.notNamespaces),
     serviceAccounts: lowerValues(withNamespace(written.serviceAccounts), withNamespace(written.notServiceAccounts)),
+    trustDomains: lowerValues(written.trustDomains, written.notTrustDomains),
     ipBlocks: lowerValues(written.ipBlocks, written.notIpBlocks),
     remoteIpBlocks: lowerValues(written.remoteIpBlocks, written.notRemoteIpBlocks),
   };

@@ -34,6 +34,13 @@ export function checkFormat(
   }
 }
 
+/** Trust domains are names without a path. */
+export function checkDomains(owner: Located, field: string, values: readonly string[] | undefined, lowering: Lowering): void {
+  for (const [index, value] of (values ?? []).entries()) {
+    if (value.includes('/')) lowering.error('TUL013', owner, `${field}[${index}]`, `found "${value}": a trust domain has no "/"`);
+  }
+}
+
 /** Something must be written: an empty source or operation would match everything. */
 export function checkNotEmpty(owner: Located, what: string, lowering: Lowering): void {
   if (owner[PLACE].fields.size === 0)

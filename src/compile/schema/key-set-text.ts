@@ -1,0 +1,30 @@
+/** JSON Web Key Sets as text (RFC 7517, section 5), as far as their form goes. */
+
+const KEY_TYPES = ['RSA', 'EC', 'oct', 'OKP'];
+
+function keysIn(text: string): readonly Readonly<Record<string, unknown>>[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  if (typeof parsed !== 'object' || parsed === null || !('keys' in parsed) || !Array.isArray(parsed.keys)) return [];
+  return parsed.keys.filter(isObject);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** True where `text` is a key set with a key in it: proxies refuse others, and all that comes with them. */
+export function isKeySet(text: string): boolean {
+  return keysIn(text).some(({ kty }) => typeof kty === 'string' && KEY_TYPES.includes(kty));
+}
+
+/** Names of keys that one can sign with. */
+export function privateKeysIn(text: string): readonly string[] {
+  return keysIn(text).flatMap((key, index) =>
+    'd' in key ? [typeof key['kid'] === 'string' ? `key "${key['kid']}"` : `keys[${index}]`] : [],
+  );
+}
