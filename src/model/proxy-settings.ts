@@ -24,10 +24,6 @@ export interface ProxyHeaders {
   readonly server: string | undefined;
   readonly hasAttemptCount: boolean;
   readonly hasDebugHeaders: boolean;
-  /** False: peers tell each other who they are only inside the mesh. */
-  readonly tellsOutsiders: boolean;
-  readonly keepsHttp1Case: boolean;
-  readonly hasForwardedHost: boolean;
   readonly hasForwardedPort: boolean;
 }
 

@@ -1,6 +1,7 @@
 /** TLS that a DestinationRule asks for by hand: SIMPLE and MUTUAL, to servers outside the mesh's own mTLS. */
 import { create } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
+import type { TlsDefaults } from '../../model/mesh.ts';
 import type { ClientTls } from '../../model/traffic-policy.ts';
 import { type TransportSocket, TransportSocketSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
@@ -56,8 +57,19 @@ function certificatesOf(
   };
 }
 
+/** Ciphers and curves that the mesh asks for; nothing where it leaves them to proxies. */
+export function cipherParams({ cipherSuites, ecdhCurves }: TlsDefaults) {
+  if (cipherSuites.length === 0 && ecdhCurves.length === 0) return {};
+  return { tlsParams: { cipherSuites: [...cipherSuites], ecdhCurves: [...ecdhCurves] } };
+}
+
 /** The transport socket of SIMPLE and MUTUAL; `subjectAltNames` are the ServiceEntry's, which the rule's own beat. */
-export function clientTlsSocket(tls: ClientTls, subjectAltNames: readonly string[], alpnProtocols: readonly string[]): TransportSocket {
+export function clientTlsSocket(
+  tls: ClientTls,
+  subjectAltNames: readonly string[],
+  alpnProtocols: readonly string[],
+  defaults: TlsDefaults,
+): TransportSocket {
   const validation = validationOf(tls, tls.subjectAltNames.length > 0 ? tls.subjectAltNames : subjectAltNames);
   const isBySds = tls.credentialName !== '' && tls.caCertificates === '' && (tls.mode === 'MUTUAL' || !tls.insecureSkipVerify);
   if (!isBySds && !tls.insecureSkipVerify) {
@@ -68,6 +80,7 @@ export function clientTlsSocket(tls: ClientTls, subjectAltNames: readonly string
   }
   const commonTlsContext = create(CommonTlsContextSchema, {
     ...certificatesOf(tls),
+    ...cipherParams(defaults),
     alpnProtocols: [...alpnProtocols],
     validationContextType: isBySds
       ? {

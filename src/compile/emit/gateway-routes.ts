@@ -12,6 +12,7 @@ import { httpRoutes } from './http-routes.ts';
 import { serviceRoute } from './names.ts';
 import { routeConfiguration } from './outbound-routes.ts';
 import { metadataOf } from './provenance.ts';
+import { headersOf } from './proxy-headers.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 import { isCatchAll } from './route-match.ts';
 import type { Scope } from './scope.ts';
@@ -70,7 +71,7 @@ function virtualHosts(scope: Scope, servers: readonly BoundServer[], port: numbe
       name: serviceRoute(host, port),
       domains: [host],
       routes,
-      includeRequestAttemptCount: true,
+      includeRequestAttemptCount: headersOf(scope.settings).hasAttemptCount,
       metadata: metadataOf(origin),
       requireTls: isRedirected ? VirtualHost_TlsRequirementType.ALL : VirtualHost_TlsRequirementType.NONE,
     }),

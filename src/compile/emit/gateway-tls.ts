@@ -19,7 +19,6 @@ import {
 import { extension } from './any.ts';
 import { caSecretName } from './client-tls.ts';
 import { meshDownstreamSocket, sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
-import { trustDomainsOf } from './trust-domains.ts';
 
 const VERSIONS: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
   TLS_AUTO: TlsParameters_TlsProtocol.TLS_AUTO,
@@ -93,12 +92,13 @@ export function gatewayTlsSocket(
   const alpnProtocols = speaksHttp ? ['h2', 'http/1.1'] : [];
   if (tls.mode === 'PASSTHROUGH') return undefined;
   if (tls.mode === 'ISTIO_MUTUAL')
-    return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], trustDomainsOf(settings));
+    return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], settings);
+  const { tlsDefaults: defaults } = settings;
   const commonTlsContext = create(CommonTlsContextSchema, {
     tlsParams: {
       tlsMinimumProtocolVersion: versionOf(
         tls.minProtocolVersion,
-        TlsParameters_TlsProtocol.TLSv1_2,
+        defaults.minVersion === 'TLSV1_3' ? TlsParameters_TlsProtocol.TLSv1_3 : TlsParameters_TlsProtocol.TLSv1_2,
         `${origin.field}.tls.minProtocolVersion`,
       ),
       tlsMaximumProtocolVersion: versionOf(
@@ -106,7 +106,8 @@ export function gatewayTlsSocket(
         TlsParameters_TlsProtocol.TLS_AUTO,
         `${origin.field}.tls.maxProtocolVersion`,
       ),
-      cipherSuites: [...tls.cipherSuites],
+      cipherSuites: [...(tls.cipherSuites.length > 0 ? tls.cipherSuites : defaults.cipherSuites)],
+      ecdhCurves: [...defaults.ecdhCurves],
     },
     ...certificateOf(tls, origin.field),
     validationContextType: validationOf(tls),

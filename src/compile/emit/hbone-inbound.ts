@@ -44,7 +44,6 @@ import { HCM } from './names.ts';
 import { guardOrigins } from './guard.ts';
 import { metadataOf } from './provenance.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
-import { trustDomainsOf } from './trust-domains.ts';
 
 /** True where a policy asks for the server name of TLS, which is not known of what a tunnel carries. */
 function readsServerName({ rules }: AuthorizationPolicy): boolean {
@@ -123,7 +122,7 @@ function connectTerminate({ address, hasIpv6, isIntercepted, hbonePort }: Server
       filterChain({
         name: CONNECT_TERMINATE,
         filters: [create(FilterSchema, manager)],
-        transportSocket: meshDownstreamSocket(['h2'], trustDomainsOf(settings)),
+        transportSocket: meshDownstreamSocket(['h2'], settings),
       }),
     ],
     listenerFilters: [],

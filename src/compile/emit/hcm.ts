@@ -10,12 +10,15 @@ import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router
 import {
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  type HttpConnectionManager,
   HttpConnectionManagerSchema,
+  RequestIDExtensionSchema,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
 import { accessLogsOf } from './access-log.ts';
 import { duration, type Extension, extension, overAds, pack } from './any.ts';
 import { HCM } from './names.ts';
+import { headersOf, setProxyHeaders } from './proxy-headers.ts';
 import { CORS, FAULT } from './route-filters.ts';
 import type { Client } from './scope.ts';
 import { peerFilters, type Side, statsFilters } from './telemetry-filters.ts';
@@ -42,7 +45,7 @@ function httpFilters({ settings, client, side, authorization }: HcmOptions): Ext
     extension(FAULT, HTTPFaultSchema, {}),
     extension(CORS, CorsSchema, {}),
     ...statsFilters(settings, client.userAgent, side),
-    extension('envoy.filters.http.router', RouterSchema, {}),
+    extension('envoy.filters.http.router', RouterSchema, headersOf(settings).hasDebugHeaders ? {} : { suppressEnvoyHeaders: true }),
   ];
 }
 
@@ -73,31 +76,32 @@ const SIDES = {
 } satisfies Record<Side, object>;
 
 /** Request IDs decide what is traced, which is Envoy's default, unless a Telemetry says no. */
-function tracingFields(settings: MeshSettings, side: Side) {
+function setTracing(manager: HttpConnectionManager, settings: MeshSettings, side: Side): void {
   const { tracing, usesRequestIdForSampling } = tracingFor(settings, side);
-  const requestId = pack(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: false });
-  return { ...(tracing && { tracing }), ...(!usesRequestIdForSampling && { requestIdExtension: { typedConfig: requestId } }) };
+  manager.tracing = tracing;
+  if (usesRequestIdForSampling) return;
+  const typedConfig = pack(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: false });
+  manager.requestIdExtension = create(RequestIDExtensionSchema, { typedConfig });
 }
 
 /** The network filter that speaks HTTP. */
 export function httpConnectionManager(options: HcmOptions): Filter {
   const { settings, side, statPrefix, routes } = options;
-  return create(
-    FilterSchema,
-    extension(HCM, HttpConnectionManagerSchema, {
-      statPrefix,
-      routeSpecifier:
-        typeof routes === 'string'
-          ? { case: 'rds', value: { configSource: overAds(), routeConfigName: routes } }
-          : { case: 'routeConfig', value: routes },
-      httpFilters: httpFilters(options),
-      accessLog: [...accessLogsOf(settings, side)],
-      ...tracingFields(settings, side),
-      streamIdleTimeout: duration(0),
-      proxy100Continue: true,
-      upgradeConfigs: [{ upgradeType: 'websocket' }],
-      ...NORMALIZATION[settings.pathNormalization],
-      ...SIDES[side],
-    }),
-  );
+  const manager = create(HttpConnectionManagerSchema, {
+    statPrefix,
+    routeSpecifier:
+      typeof routes === 'string'
+        ? { case: 'rds', value: { configSource: overAds(), routeConfigName: routes } }
+        : { case: 'routeConfig', value: routes },
+    httpFilters: httpFilters(options),
+    accessLog: [...accessLogsOf(settings, side)],
+    streamIdleTimeout: duration(0),
+    proxy100Continue: true,
+    upgradeConfigs: [{ upgradeType: 'websocket' }],
+    ...NORMALIZATION[settings.pathNormalization],
+    ...SIDES[side],
+  });
+  setTracing(manager, settings, side);
+  setProxyHeaders(manager, settings, side);
+  return create(FilterSchema, extension(HCM, HttpConnectionManagerSchema, manager));
 }

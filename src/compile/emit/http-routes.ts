@@ -93,7 +93,7 @@ function defaultAction(scope: Scope, service: ServiceShape, port: number): Route
   const destination = { host: service.hostname, subset: undefined, port };
   const rule: HttpRule = { ...PLAIN_RULE, action: { kind: 'forward', destinations: [] }, origin: service.origin };
   const action = forwardAction(scope, rule, [{ destination, weight: 1, headers: undefined, origin: service.origin }], port);
-  const retryPolicy = retryPolicyOf(undefined, false);
+  const retryPolicy = retryPolicyOf(undefined, false, scope.settings);
   // as in Istio, where only a rule's retries go back to the host that a hash names
   return retryPolicy === undefined ? action : { ...action, retryPolicy };
 }

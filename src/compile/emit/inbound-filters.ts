@@ -20,7 +20,6 @@ import { matchAll } from './route-match.ts';
 import { metadataOf } from './provenance.ts';
 import type { Client } from './scope.ts';
 import { tcpFilters } from './tcp-proxy.ts';
-import { trustDomainsOf } from './trust-domains.ts';
 
 export interface InboundSite {
   readonly settings: MeshSettings;
@@ -115,7 +114,7 @@ export function portChains(site: InboundSite, port: InboundPort | undefined, num
       },
       filters: filtersOf(site, kind, cluster, port),
       origin: port?.origin,
-      transportSocket: endsMtls ? meshDownstreamSocket(SERVER_ALPN[speaks], trustDomainsOf(site.settings)) : undefined,
+      transportSocket: endsMtls ? meshDownstreamSocket(SERVER_ALPN[speaks], site.settings) : undefined,
     });
   });
 }

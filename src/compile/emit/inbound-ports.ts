@@ -15,7 +15,9 @@ export interface InboundPort {
   /** Where the application listens; differs from `number` only in explicit mode, where the declared port was taken. */
   readonly appPort: number;
   readonly protocol: Protocol;
-  readonly service: { readonly host: string; readonly name: string; readonly namespace: string; readonly port: number } | undefined;
+  readonly service:
+    | { readonly host: string; readonly name: string; readonly namespace: string; readonly port: number; readonly portName: string }
+    | undefined;
   readonly origin: Provenance | undefined;
   /** Where a Sidecar says that the application listens; `unix://` with port 0. Undefined: at the address that was dialled. */
   readonly endpoint?: { readonly address: string; readonly port: number };
@@ -68,7 +70,8 @@ function ownPorts(services: readonly Service[], proxy: ProxyNode): InboundPort[]
       const port = owner?.ports.get(listen);
       if (owner === undefined || port === undefined) return { number, listen, appPort, protocol, service: undefined, origin: undefined };
       const { hostname: host, name, namespace, origin } = owner.service;
-      return { number, listen, appPort, protocol: port.protocol, service: { host, name, namespace, port: port.number }, origin };
+      const service = { host, name, namespace, port: port.number, portName: port.name };
+      return { number, listen, appPort, protocol: port.protocol, service, origin };
     })
     .toSorted((a, b) => a.number - b.number);
 }

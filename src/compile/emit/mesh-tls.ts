@@ -15,8 +15,9 @@ import {
   UpstreamTlsContextSchema,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { SdsSecretConfigSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import type { TlsDefaults } from '../../model/mesh.ts';
+import type { MeshSettings, TlsDefaults } from '../../model/mesh.ts';
 import { extension, overAds } from './any.ts';
+import { trustDomainsOf } from './trust-domains.ts';
 
 export const TLS_SOCKET = 'envoy.transport_sockets.tls';
 
@@ -70,10 +71,11 @@ export function meshUpstreamSocket(
 }
 
 /** The server's side: any client certificate of the trust domain, or of one of its aliases. */
-export function meshDownstreamSocket(alpn: readonly string[], trustDomains: readonly string[]): TransportSocket {
+export function meshDownstreamSocket(alpn: readonly string[], settings: MeshSettings): TransportSocket {
   const commonTlsContext = meshTlsContext(
     alpn,
-    trustDomains.map((domain) => uriSan('prefix', `spiffe://${domain}/`)),
+    trustDomainsOf(settings).map((domain) => uriSan('prefix', `spiffe://${domain}/`)),
+    settings.meshTls,
   );
   return create(
     TransportSocketSchema,

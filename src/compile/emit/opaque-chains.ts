@@ -5,6 +5,7 @@ import type { FilterChain } from '../../xds/gen/envoy/config/listener/v3/listene
 import { cidr } from './any.ts';
 import { effectivePolicy, portPolicy } from './destination-policy.ts';
 import { filterChain } from './listener.ts';
+import { withMeshDefaults } from './mesh-defaults.ts';
 import { opaqueCluster, outboundCluster } from './names.ts';
 import { routeSetOf } from './outbound-routes.ts';
 import { destinationCluster, destinationPort } from './route-action.ts';
@@ -44,7 +45,7 @@ function ruleFilters(scope: Scope, rule: L4Rule, listenerPort: number, side: 'cl
 function poolOf(scope: Scope, service: ServiceShape, port: number, subsetName: string | undefined) {
   const effective = effectivePolicy(scope, service);
   const subset = effective.subsets.find(({ name }) => name === subsetName);
-  const { connectionPool, loadBalancer, tunnel } = portPolicy(effective, subset, port);
+  const { connectionPool, loadBalancer, tunnel } = withMeshDefaults(portPolicy(effective, subset, port), scope.settings);
   return {
     pool: connectionPool,
     tunnel,

@@ -35,6 +35,7 @@ import { internalSocket, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
 import { identitiesOf, originateListener, takesAutoMtls } from './hbone-outbound.ts';
 import { setKeepalive } from './keepalive.ts';
 import { memoised } from './memo.ts';
+import { type NamedCluster, statName, withMeshDefaults } from './mesh-defaults.ts';
 import { meshUpstreamSocket } from './mesh-tls.ts';
 import { meshSni, opaqueCluster, outboundCluster } from './names.ts';
 import { istioConfigPath, metadataOf } from './provenance.ts';
@@ -101,7 +102,7 @@ const clustersOf = memoised(
     const resolution = resolutionFor(service, isIntercepted);
     return service.ports.flatMap((port) =>
       [undefined, ...effective.subsets].flatMap((subset) => {
-        const policy = portPolicy(effective, subset, port.number);
+        const policy = withMeshDefaults(portPolicy(effective, subset, port.number), settings);
         const target = { service, port, subset, effective, policy, settings, resolution, isMultiplexing, isIntercepted };
         const clusters = [clusterOf(target, httpOf(target))];
         if (port.protocol === 'auto') clusters.push(clusterOf(target, 'opaque'));
@@ -125,6 +126,11 @@ export function outboundClusters(scope: Scope): CompiledResource[] {
   );
 }
 
+function namesOf({ service, port, subset }: Target): NamedCluster {
+  const { hostname: host, name, namespace } = service;
+  return { host, service: name, namespace, port: port.number, portName: port.name, targetPort: 0, subset: subset?.name ?? '' };
+}
+
 function clusterOf(target: Target, http: UpstreamHttp): Cluster {
   const { service, port, subset, policy, settings } = target;
   const edsName = outboundCluster(port.number, subset?.name ?? '', service.hostname);
@@ -132,7 +138,7 @@ function clusterOf(target: Target, http: UpstreamHttp): Cluster {
   const pool = policy.connectionPool;
   const cluster = create(ClusterSchema, {
     name,
-    altStatName: `${name};`,
+    altStatName: statName(settings.outboundStatName, namesOf(target), settings.domainSuffix) ?? `${name};`,
     clusterDiscoveryType: { case: 'type', value: DISCOVERY[target.resolution] },
     connectTimeout: duration(pool?.connectTimeoutMs ?? settings.connectTimeoutMs),
     circuitBreakers: { thresholds: [thresholdsOf(pool, policy.retryBudget)] },
@@ -191,7 +197,7 @@ function istioMetadata({ service, subset, effective }: Target): JsonObject {
   };
 }
 
-function setDiscovery(cluster: Cluster, { service, port, subset, resolution }: Target, edsName: string): void {
+function setDiscovery(cluster: Cluster, { service, port, subset, resolution, settings }: Target, edsName: string): void {
   if (resolution === 'static') {
     cluster.edsClusterConfig = {
       $typeName: 'envoy.config.cluster.v3.Cluster.EdsClusterConfig',
@@ -201,7 +207,7 @@ function setDiscovery(cluster: Cluster, { service, port, subset, resolution }: T
   } else if (resolution !== 'none') {
     const endpoints = localitiesOf(service.pinned, port, subset?.labels ?? {}, { takesMtls: () => true });
     cluster.loadAssignment = create(ClusterLoadAssignmentSchema, { clusterName: cluster.name, endpoints });
-    cluster.dnsRefreshRate = duration(60_000);
+    cluster.dnsRefreshRate = duration(settings.dnsRefreshMs);
     cluster.respectDnsTtl = true;
     cluster.dnsLookupFamily = Cluster_DnsLookupFamily.V4_PREFERRED;
   }
@@ -211,14 +217,14 @@ function setTls(cluster: Cluster, target: Target, http: UpstreamHttp): void {
   const { service, port, subset, policy, settings, isMultiplexing, isIntercepted } = target;
   const tls = policy.tls;
   const sni = tls?.sni || meshSni(port.number, subset?.name ?? '', service.hostname);
-  const meshSocket = () => meshUpstreamSocket(MESH_ALPN[http], identitiesOf(service, policy), sni);
+  const meshSocket = () => meshUpstreamSocket(MESH_ALPN[http], identitiesOf(service, policy), sni, settings.tlsDefaults);
   const client = { userAgent: isMultiplexing ? ('tulle' as const) : ('other' as const), isIntercepted };
   const tunnel = originateListener(client, settings, service, port, policy) === undefined ? [] : [TUNNEL];
   if (tls?.mode === 'ISTIO_MUTUAL') {
     cluster.transportSocket = meshSocket();
     cluster.transportSocketMatches = tunnel;
   } else if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
-    cluster.transportSocket = clientTlsSocket(tls, service.subjectAltNames, CLIENT_ALPN[http]);
+    cluster.transportSocket = clientTlsSocket(tls, service.subjectAltNames, CLIENT_ALPN[http], settings.tlsDefaults);
   else if (tls === undefined && takesAutoMtls(service, settings)) {
     // the balancer of dialled addresses has no endpoints whose metadata could tell which of them take mTLS
     if (cluster.clusterDiscoveryType.value === Cluster_DiscoveryType.ORIGINAL_DST) {

@@ -1,5 +1,6 @@
 /** Retries of routes, with Istio's defaults where a rule says nothing. */
 import { create } from '@bufbuild/protobuf';
+import type { MeshSettings } from '../../model/mesh.ts';
 import type { RetryPolicy } from '../../model/route.ts';
 import { type RetryPolicy as RetryPolicyMessage, RetryPolicySchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { PreviousHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
@@ -14,10 +15,15 @@ const HOST_ATTEMPTS = 5n;
 const PREVIOUS_HOSTS = 'envoy.retry_host_predicates.previous_hosts';
 
 /**
- * The retry policy of a route: two attempts on failures that cannot have reached the application, where `retries`
- * is not given; undefined where it turns retrying off. `isHashed` routes go back to the host that the hash names.
+ * The retry policy of a route: the mesh's where `written` is not given, else two attempts on failures that cannot have
+ * reached the application; undefined where it turns retrying off. `isHashed` routes go back to the host that the hash names.
  */
-export function retryPolicyOf(retries: RetryPolicy | undefined, isHashed: boolean): RetryPolicyMessage | undefined {
+export function retryPolicyOf(
+  written: RetryPolicy | undefined,
+  isHashed: boolean,
+  { defaultRetries }: Pick<MeshSettings, 'defaultRetries'>,
+): RetryPolicyMessage | undefined {
+  const retries = written ?? defaultRetries;
   if (retries?.attempts === 0) return undefined;
   const retryOn = retries === undefined || retries.retryOn.length === 0 ? DEFAULT_RETRY_ON : retries.retryOn;
   const codes = retries?.retriableStatusCodes ?? [];

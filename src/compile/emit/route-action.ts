@@ -107,7 +107,7 @@ export function forwardAction(scope: Scope, rule: HttpRule, destinations: readon
   const keys = destinations.map(({ destination }) => hashKeyOf(scope, destination, port)).filter((key) => key !== undefined);
   const timeout = duration(rule.timeoutMs ?? 0);
   const action = create(RouteActionSchema, { timeout, maxGrpcTimeout: timeout, hashPolicy: keys.slice(0, 1).map(hashPolicy) });
-  const retryPolicy = retryPolicyOf(rule.retries, keys.length > 0);
+  const retryPolicy = retryPolicyOf(rule.retries, keys.length > 0, scope.settings);
   if (retryPolicy !== undefined) action.retryPolicy = retryPolicy;
   setDestinations(action, scope, destinations, port);
   setRewrite(action, rule.rewrite);

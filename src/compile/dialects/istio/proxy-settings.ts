@@ -50,12 +50,12 @@ const headersSchema = object({
   ),
   attemptCount: turnedOff('The header x-envoy-attempt-count.'),
   envoyDebugHeaders: turnedOff('Headers such as x-envoy-upstream-service-time.'),
-  metadataExchangeHeaders: optional(
-    object({ mode: defaulted(oneOf(['UNDEFINED', 'IN_MESH']), 'UNDEFINED', 'IN_MESH: only services of the mesh are told.') }),
-    'Headers by which proxies tell who they are.',
+  metadataExchangeHeaders: unsupported(
+    'warning',
+    'Who is told of proxies; take the headers away with headers.response.remove of a VirtualService',
   ),
-  preserveHttp1HeaderCase: defaulted(bool, false, 'Whether names of headers keep their case in HTTP/1.1.'),
-  xForwardedHost: turnedOn('The header x-forwarded-host, where the host is written anew.'),
+  preserveHttp1HeaderCase: unsupported('warning', 'Case of headers in HTTP/1.1; write an EnvoyFilter with header_key_format'),
+  xForwardedHost: unsupported('warning', 'The host before it was written anew; write headers.request.set in the VirtualService'),
   xForwardedPort: turnedOn('The header x-forwarded-port.'),
 });
 
@@ -142,9 +142,6 @@ function lowerHeaders(written: Infer<typeof headersSchema>): ProxyHeaders {
     server: serverOf(written.server),
     hasAttemptCount: written.attemptCount?.disabled !== true,
     hasDebugHeaders: written.envoyDebugHeaders?.disabled !== true,
-    tellsOutsiders: written.metadataExchangeHeaders?.mode !== 'IN_MESH',
-    keepsHttp1Case: written.preserveHttp1HeaderCase,
-    hasForwardedHost: written.xForwardedHost?.enabled === true,
     hasForwardedPort: written.xForwardedPort?.enabled === true,
   };
 }
