@@ -5,6 +5,7 @@ import type { DestinationPolicy, Subset, TrafficPolicy } from '../../model/traff
 import { hostSpecificity, isExported } from './hosts.ts';
 import type { Scope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
+import { queried } from './trace.ts';
 
 export interface EffectivePolicy {
   readonly policy: TrafficPolicy | undefined;
@@ -56,15 +57,15 @@ const effective = new WeakMap<Scope, Map<ServiceShape, EffectivePolicy>>();
  * The policy for `service` in `scope`: of the client's namespace, else of the service's, else of the root namespace.
  * Levels are never merged.
  */
-export function effectivePolicy(scope: Scope, service: ServiceShape): EffectivePolicy {
+export const effectivePolicy = queried((scope: Scope, service: ServiceShape): EffectivePolicy => {
   let known = effective.get(scope);
   if (known === undefined) effective.set(scope, (known = new Map()));
   const former = known.get(service);
   if (former !== undefined) return former;
-  const found = lookUp(scope, service);
+  const found = sharedPolicy(service, lookUp(scope, service));
   known.set(service, found);
   return found;
-}
+});
 
 function lookUp(scope: Scope, service: ServiceShape): EffectivePolicy {
   const { client, settings } = scope;

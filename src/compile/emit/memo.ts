@@ -2,6 +2,7 @@
  * Memoisation by identity: the one means of incremental compilation. A step is a pure function of parts of the model
  * that stay the same objects while they do not change, so the same arguments give the same result object.
  */
+import { isTracing, noted, traceOf } from './trace.ts';
 
 interface Node {
   readonly objects: WeakMap<object, Node>;
@@ -22,16 +23,32 @@ function child(node: Node, argument: unknown): Node {
   return made;
 }
 
+/** The answer for the scope behind a view among `args`, noted as a read; undefined where none of them is a view. */
+function askedOfView<Args extends readonly unknown[], Result>(
+  args: Args,
+  ask: (...args: Args) => Result,
+): { readonly answer: Result } | undefined {
+  const places = args.map((argument) => traceOf(argument) !== undefined);
+  const trace = args.map(traceOf).find((found) => found !== undefined);
+  if (trace === undefined) return undefined;
+  // the same tuple with a scope for each view of one, which no type can say of a list
+  const answer = noted(trace, (scope) => ask(...(args.map((argument, i) => (places[i] === true ? scope : argument)) as unknown as Args)));
+  return { answer };
+}
+
 /**
  * `compute` with its results remembered: objects among the arguments count by identity and are held weakly, others
- * by value. Results live as long as the first argument, which must therefore be an object.
+ * by value. Results live as long as the first argument, which must therefore be an object. Asked with a view of a scope
+ * (`traced`) it answers for the scope, and the answer is a read of the view's.
  */
 export function memoised<Args extends readonly [object, ...unknown[]], Result>(
   compute: (...args: Args) => Result,
 ): (...args: Args) => Result {
   const root = emptyNode();
   const results = new WeakMap<Node, { readonly value: Result }>();
-  return (...args) => {
+  const remembered = (...args: Args): Result => {
+    const asked = isTracing() ? askedOfView(args, remembered) : undefined;
+    if (asked !== undefined) return asked.answer;
     let node = root;
     for (const argument of args) node = child(node, argument);
     const known = results.get(node);
@@ -40,6 +57,7 @@ export function memoised<Args extends readonly [object, ...unknown[]], Result>(
     results.set(node, { value });
     return value;
   };
+  return remembered;
 }
 
 /**

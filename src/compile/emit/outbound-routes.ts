@@ -11,12 +11,12 @@ import { unknownCluster } from './unknown-cluster.ts';
 import { memoised } from './memo.ts';
 import { serviceRoute } from './names.ts';
 import { metadataOf } from './provenance.ts';
-import { headersOf } from './proxy-headers.ts';
-import { type CompiledResource, resourceOf } from './resource.ts';
+import { type CompiledResource, type EncodedPart, partOf, resourceWith } from './resource.ts';
 import { matchAll } from './route-match.ts';
 import { hostSpecificity } from './hosts.ts';
 import { type PortScope, type Scope, wholeScope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
+import { queried, traced } from './trace.ts';
 
 /** The route configuration of the HTTP proxy of explicit mode. */
 export const HTTP_PROXY_ROUTE = 'http_proxy';
@@ -54,10 +54,10 @@ const routeIndex = memoised((scope: Scope): RouteIndex => {
 });
 
 /** The one route set for `host` that sidecars follow: of the most specific pattern the oldest. */
-export function routeSetOf(scope: Scope, host: string): RouteSet | undefined {
+export const routeSetOf = queried((scope: Scope, host: string): RouteSet | undefined => {
   const { exact, wildcards } = routeIndex(scope);
   return exact.get(host) ?? wildcards.find(([pattern]) => hostSpecificity(pattern, host) >= 0)?.[1];
-}
+});
 
 /** Names that clients in `namespace` may call a service by. */
 function domainsOf(scope: Scope, service: ServiceShape): string[] {
@@ -73,8 +73,43 @@ function domainsOf(scope: Scope, service: ServiceShape): string[] {
   return domains;
 }
 
-function siteOf(scope: Scope, port: number) {
-  return { namespace: scope.client.namespace, labels: scope.client.labels, gateway: 'mesh', port, isTls: false };
+/** Where sidecars are; what no rule asks for is not read, so that clients who differ in it share routes. */
+function siteOf({ client }: Scope, port: number) {
+  return {
+    get namespace() {
+      return client.namespace;
+    },
+    get labels() {
+      return client.labels;
+    },
+    gateway: 'mesh',
+    port,
+    isTls: false,
+  };
+}
+
+/** `virtual_hosts` of RouteConfiguration (route.proto). */
+const VIRTUAL_HOSTS_FIELD = 2;
+
+function encodedHost(host: VirtualHost): EncodedPart {
+  return partOf(VirtualHostSchema, VIRTUAL_HOSTS_FIELD, host);
+}
+
+/** A virtual host to be: the domains that it would have, and what it is with those that are left to it. */
+interface HostPlan {
+  readonly domains: readonly string[];
+  readonly encode: (domains: readonly string[]) => EncodedPart;
+}
+
+const DOMAIN_SEPARATOR = '\n';
+
+/** A service's virtual host, the same bytes for every client whose rules and services are the same. */
+const serviceHost = traced((scope: Scope, service: ServiceShape, port: number, domains: string): EncodedPart =>
+  encodedHost(serviceVirtualHost(scope, service, port, domains.split(DOMAIN_SEPARATOR))),
+);
+
+function servicePlan(scope: Scope, service: ServiceShape, port: number, domains: readonly string[]): HostPlan {
+  return { domains, encode: (left) => serviceHost(scope, service, port, left.join(DOMAIN_SEPARATOR)) };
 }
 
 function serviceVirtualHost(scope: Scope, service: ServiceShape, port: number, domains: readonly string[]): VirtualHost {
@@ -85,7 +120,7 @@ function serviceVirtualHost(scope: Scope, service: ServiceShape, port: number, d
     domains: [...domains],
     // rules of which none is for this proxy leave the service as it is
     routes: rules.length > 0 ? rules : [defaultRoute(scope, service, port)],
-    includeRequestAttemptCount: headersOf(scope.settings).hasAttemptCount,
+    includeRequestAttemptCount: true,
     metadata: metadataOf(rules.length > 0 && set !== undefined ? set.origin : service.origin),
   });
 }
@@ -97,7 +132,7 @@ function unknownHost(scope: Scope): VirtualHost {
       name: 'allow_any',
       domains: ['*'],
       routes: [plainRoute('allow_any', unknownCluster(scope))],
-      includeRequestAttemptCount: headersOf(scope.settings).hasAttemptCount,
+      includeRequestAttemptCount: true,
     });
   }
   return blockAll();
@@ -114,34 +149,48 @@ function blockAll(): VirtualHost {
 }
 
 /** Virtual hosts for hosts that only a route set names; sidecars know them on port 80. */
-function routeOnlyHosts(scope: Scope): VirtualHost[] {
+function routeOnlyHosts(scope: Scope): HostPlan[] {
   const hosts = new Map<string, RouteSet>();
+  const services = [...scope.called.keys()];
   for (const set of scope.routes) {
     if (!set.gateways.includes('mesh') || set.http.length === 0) continue;
     for (const host of set.hosts) {
-      const isService = [...scope.called.keys()].some((service) => hostSpecificity(host, service) >= 0);
+      // most name a service outright
+      const isService = scope.called.has(host) || (host.startsWith('*') && services.some((service) => hostSpecificity(host, service) >= 0));
       if (host !== '*' && !isService && !hosts.has(host)) hosts.set(host, set);
     }
   }
-  return [...hosts].map(([host, set]) =>
-    create(VirtualHostSchema, {
-      name: serviceRoute(host, 80),
-      domains: [host],
-      routes: httpRoutes(scope, set.http, siteOf(scope, 80), host),
-      includeRequestAttemptCount: headersOf(scope.settings).hasAttemptCount,
-      metadata: metadataOf(set.origin),
-    }),
-  );
+  return [...hosts].map(([host, set]) => ({
+    domains: [host],
+    encode: (domains) => routeOnlyHost(scope, set, host, domains.join(DOMAIN_SEPARATOR)),
+  }));
 }
 
+const routeOnlyHost = traced((scope: Scope, set: RouteSet, host: string, domains: string): EncodedPart =>
+  encodedHost(
+    create(VirtualHostSchema, {
+      name: serviceRoute(host, 80),
+      domains: domains.split(DOMAIN_SEPARATOR),
+      routes: httpRoutes(scope, set.http, siteOf(scope, 80), host),
+      includeRequestAttemptCount: true,
+      metadata: metadataOf(set.origin),
+    }),
+  ),
+);
+
 /** Envoy refuses a domain that two virtual hosts of one configuration have: the first keeps it. */
-function withoutDuplicates(hosts: readonly VirtualHost[]): VirtualHost[] {
+function withoutDuplicates(hosts: readonly HostPlan[]): EncodedPart[] {
   const seen = new Set<string>();
-  return hosts.filter((host) => {
-    host.domains = host.domains.filter((domain) => !seen.has(domain));
-    for (const domain of host.domains) seen.add(domain);
-    return host.domains.length > 0;
+  return hosts.flatMap(({ domains, encode }) => {
+    const left = domains.filter((domain) => !seen.has(domain));
+    for (const domain of left) seen.add(domain);
+    return left.length > 0 ? [encode(left)] : [];
   });
+}
+
+function hostsResource(name: string, hosts: readonly HostPlan[], otherwise: VirtualHost, ignoresPort: boolean): CompiledResource {
+  const parts = [...withoutDuplicates(hosts), encodedHost(otherwise)];
+  return resourceWith(RouteConfigurationSchema, name, routeConfiguration(name, [], ignoresPort), parts);
 }
 
 /** Ports on which some visible service speaks HTTP, with the services. */
@@ -166,7 +215,7 @@ export function hasOwnListener(service: ServiceShape): boolean {
 /** The virtual host of one service port that serves every domain: where the address already says which service it is. */
 export function wholeServiceRoute(scope: Scope, service: ServiceShape, port: number): CompiledResource {
   const name = serviceRoute(service.hostname, port);
-  return resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [serviceVirtualHost(scope, service, port, ['*'])]));
+  return resourceWith(RouteConfigurationSchema, name, routeConfiguration(name, []), [serviceHost(scope, service, port, '*')]);
 }
 
 /** What listeners that every service on a port shares name their routes after: the port, or the path of a Unix socket. */
@@ -177,10 +226,9 @@ export function egressRoute({ port, bind }: PortScope['listener']): string {
 type Members = readonly { readonly service: ServiceShape; readonly port: ServicePort }[];
 
 function portRoute(scope: Scope, port: number, members: Members): CompiledResource {
-  const hosts = members.map(({ service }) => serviceVirtualHost(scope, service, port, domainsOf(scope, service)));
+  const hosts = members.map(({ service }) => servicePlan(scope, service, port, domainsOf(scope, service)));
   if (port === 80) hosts.push(...routeOnlyHosts(scope));
-  const name = String(port);
-  return resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [...withoutDuplicates(hosts), unknownHost(scope)]));
+  return hostsResource(String(port), hosts, unknownHost(scope), true);
 }
 
 /** The routes of a port that a Sidecar names; those of an HTTP proxy and of a Unix socket know every port of the services. */
@@ -224,11 +272,11 @@ function everyPortRoute(
       .map(({ number }) => {
         const named = domainsOf(scope, service);
         const ported = named.map((domain) => `${domain}:${number}`);
-        return serviceVirtualHost(scope, service, number, domains(named, ported, number));
+        return servicePlan(scope, service, number, domains(named, ported, number));
       }),
   );
   hosts.push(...routeOnlyHosts(scope).map((host) => ({ ...host, domains: host.domains.flatMap((domain) => [domain, `${domain}:80`]) })));
-  return resourceOf(RouteConfigurationSchema, name, routeConfiguration(name, [...withoutDuplicates(hosts), otherwise], false));
+  return hostsResource(name, hosts, otherwise, false);
 }
 
 /** The route configuration of explicit mode's HTTP proxy: every service by `host:port`, and by host alone on port 80. */

@@ -1,4 +1,5 @@
-import { type DescMessage, type Message, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { contentHash } from './hash.ts';
 
 /** One xDS resource, encoded once and shared by every proxy that gets it. */
@@ -14,10 +15,67 @@ export interface CompiledResource {
 /** Resources of one type by name. */
 export type ResourceMap = ReadonlyMap<string, CompiledResource>;
 
+/** A resource of which the message is read again where somebody looks at it: most are only ever sent. */
+class EncodedResource implements CompiledResource {
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  readonly #schema: DescMessage;
+  #message: Message | undefined;
+
+  constructor(schema: DescMessage, name: string, version: string, bytes: Uint8Array) {
+    this.name = name;
+    this.version = version;
+    this.bytes = bytes;
+    this.#schema = schema;
+  }
+
+  get message(): Message {
+    this.#message ??= fromBinary(this.#schema, this.bytes);
+    return this.#message;
+  }
+}
+
 /** Encodes `message` as the resource `name`. */
 export function resourceOf<Desc extends DescMessage>(schema: Desc, name: string, message: MessageShape<Desc>): CompiledResource {
   const bytes = toBinary(schema, message);
-  return { name, version: contentHash(bytes), bytes, message };
+  return new EncodedResource(schema, name, contentHash(bytes), bytes);
+}
+
+/** A message of a repeated field, encoded once for every resource that holds it. */
+export interface EncodedPart {
+  /** With the field's tag and length. */
+  readonly bytes: Uint8Array;
+  readonly hash: string;
+}
+
+const LENGTH_DELIMITED = 2;
+
+/** Encodes `message` as an element of the repeated field `field`. */
+export function partOf<Desc extends DescMessage>(schema: Desc, field: number, message: MessageShape<Desc>): EncodedPart {
+  const writer = new BinaryWriter();
+  writer.tag(field, LENGTH_DELIMITED).bytes(toBinary(schema, message));
+  const bytes = writer.finish();
+  return { bytes, hash: contentHash(bytes) };
+}
+
+/** The resource `name` of `message` and, in their order, `parts`: elements of a field that the message leaves empty. */
+export function resourceWith<Desc extends DescMessage>(
+  schema: Desc,
+  name: string,
+  message: MessageShape<Desc>,
+  parts: readonly EncodedPart[],
+): CompiledResource {
+  const head = toBinary(schema, message);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.length, head.length));
+  bytes.set(head);
+  let at = head.length;
+  for (const part of parts) {
+    bytes.set(part.bytes, at);
+    at += part.bytes.length;
+  }
+  const hashes = new TextEncoder().encode(parts.map(({ hash }) => hash).join(''));
+  return new EncodedResource(schema, name, contentHash(head) + contentHash(hashes), bytes);
 }
 
 /** Resources by name, in order of name; of two with one name the first stays. */
