@@ -28,6 +28,8 @@ export interface ProxyNode {
   readonly serviceCluster?: string;
   readonly meshId?: string;
   readonly clusterId?: string;
+  /** What of the node's metadata is text, by its names. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** Asks for clusters as traffic needs them (metadata `TULLE.onDemand`). */
   readonly isOnDemand: boolean;
 }
@@ -96,6 +98,7 @@ function explicitOf(value: JsonValue | undefined): ProxyNode['explicit'] {
   return { httpProxyPort: portNumber(explicit['httpProxyPort'], 'node.metadata.TULLE.explicit.httpProxyPort'), upstreams };
 }
 
+/** The fields that are text. */
 function labelsOf(value: JsonValue | undefined): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const [key, label] of Object.entries(object(value))) if (typeof label === 'string') labels[key] = label;
@@ -135,6 +138,7 @@ export function proxyNodeOf(node: Node): ProxyNode {
     role,
     namespace: text(metadata['NAMESPACE']) || (domain.split('.')[0] ?? '') || name.slice(name.lastIndexOf('.') + 1),
     labels: labelsOf(metadata['LABELS']),
+    metadata: labelsOf(metadata),
     serviceAccount: text(metadata['SERVICE_ACCOUNT']) || 'default',
     workload: text(metadata['WORKLOAD_NAME']),
     serviceCluster: node.cluster,

@@ -3,7 +3,7 @@
  * `@type` in each Any. It is read by the types that Tulle's proxy has; what Envoys have besides can go to those as it is
  * (`xds.type.v3.TypedStruct`).
  */
-import type { DescMessage, JsonObject, JsonValue, Message } from '@bufbuild/protobuf';
+import type { DescField, DescMessage, JsonObject, JsonValue, Message } from '@bufbuild/protobuf';
 import type { ApplyTo } from '../../model/envoy-filter.ts';
 import { decodeJson } from '../../xds/codec/from-json.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -14,9 +14,10 @@ import { RouteSchema, VirtualHostSchema } from '../../xds/gen/envoy/config/route
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { HttpFilterSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { typeRegistry } from '../../xds/type-registry.ts';
+import { parseDurationMs } from '../schema/duration.ts';
 
 /** The message that a patch's value is, by what it applies to. */
-export const PATCH_SCHEMAS = {
+const PATCH_SCHEMAS = {
   LISTENER: ListenerSchema,
   LISTENER_FILTER: ListenerFilterSchema,
   FILTER_CHAIN: FilterChainSchema,
@@ -47,24 +48,49 @@ function isObject(json: JsonValue | undefined): json is JsonObject {
   return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 
-/** `json` with each Any of a type that is not ours as a TypedStruct; those are added to `unknown`. */
-function wrapped(json: JsonValue, path: string, unknown: UnknownType[]): JsonValue {
-  if (Array.isArray(json)) return json.map((item, i) => wrapped(item, `${path}[${i}]`, unknown));
+/** The spans that Istio reads besides JSON's own: Go's, `1h30m`. */
+function seconds(text: string): string {
+  const ms = /^[\d.]+s$/.test(text) ? undefined : parseDurationMs(text);
+  return ms === undefined ? text : `${ms / 1_000}s`;
+}
+
+/** An Any of a type that is not ours as a TypedStruct, told to `unknown`. */
+function readyAny(json: JsonObject, path: string, unknown: UnknownType[]): JsonValue {
+  const { '@type': typeUrl, ...value } = json;
+  if (typeof typeUrl !== 'string') return json;
+  const typeName = typeNameOf(typeUrl);
+  const desc = typeRegistry.getMessage(typeName);
+  if (desc !== undefined) return { ...readyFields(desc, value, path, unknown), '@type': typeUrl };
+  unknown.push({ path, typeName });
+  return { '@type': TYPED_STRUCT, type_url: typeUrl, value };
+}
+
+function readyMessage(desc: DescMessage, json: JsonValue, path: string, unknown: UnknownType[]): JsonValue {
+  if (desc.typeName === 'google.protobuf.Duration') return typeof json === 'string' ? seconds(json) : json;
   if (!isObject(json)) return json;
-  const typeUrl = json['@type'];
-  if (typeof typeUrl === 'string') {
-    const typeName = typeNameOf(typeUrl);
-    // what is in a TypedStruct is nobody's here
-    if (typeName.endsWith('.TypedStruct')) return json;
-    if (typeRegistry.getMessage(typeName) === undefined) {
-      const { '@type': _, ...value } = json;
-      unknown.push({ path, typeName });
-      return { '@type': TYPED_STRUCT, type_url: typeUrl, value };
-    }
-  }
-  return Object.fromEntries(
-    Object.entries(json).map(([key, value]) => [key, wrapped(value, path === '' ? key : `${path}.${key}`, unknown)]),
-  );
+  if (desc.typeName === 'google.protobuf.Any') return readyAny(json, path, unknown);
+  return desc.typeName.startsWith('google.protobuf.') ? json : readyFields(desc, json, path, unknown);
+}
+
+function readyField(field: DescField | undefined, json: JsonValue, path: string, unknown: UnknownType[]): JsonValue {
+  // what is no field, or not what the field is, is told by who decodes it
+  if (field === undefined || field.fieldKind === 'scalar' || field.fieldKind === 'enum' || field.message === undefined) return json;
+  const { message } = field;
+  if (field.fieldKind === 'list')
+    return Array.isArray(json) ? json.map((item, i) => readyMessage(message, item, `${path}[${i}]`, unknown)) : json;
+  if (field.fieldKind === 'message') return readyMessage(message, json, path, unknown);
+  if (!isObject(json)) return json;
+  return Object.fromEntries(Object.entries(json).map(([key, item]) => [key, readyMessage(message, item, `${path}[${key}]`, unknown)]));
+}
+
+/** `json`, which is a message of `desc`, as `decodeJson` reads it. */
+function readyFields(desc: DescMessage, json: JsonObject, path: string, unknown: UnknownType[]): JsonObject {
+  const fieldOf = (key: string) => desc.fields.find(({ name, jsonName }) => name === key || jsonName === key);
+  const entries = Object.entries(json).map(([key, value]): [string, JsonValue] => [
+    key,
+    readyField(fieldOf(key), value, path === '' ? key : `${path}.${key}`, unknown),
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /**
@@ -77,6 +103,6 @@ export function readPatchValue(
   json: JsonObject,
 ): { readonly message: Message; readonly unknown: readonly UnknownType[] } {
   const unknown: UnknownType[] = [];
-  const ready = wrapped(json, '', unknown);
-  return { message: decodeJson(PATCH_SCHEMAS[applyTo], ready, typeRegistry), unknown };
+  const schema = PATCH_SCHEMAS[applyTo];
+  return { message: decodeJson(schema, readyFields(schema, json, '', unknown), typeRegistry), unknown };
 }

@@ -94,7 +94,7 @@ export function filtersOf(listener: Json, chain: string): Json {
     backlog: at(listener, 'tcpBacklogSize'),
     filters: items(listener, 'listenerFilters').map(extensionOf),
     chains: Object.fromEntries(
-      chains.map((one) => [chainName(one), chainOf(one)]).toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+      chains.toSorted((a, b) => (chainName(a) < chainName(b) ? -1 : 1)).map((one) => [chainName(one), chainOf(one)]),
     ),
     otherwise: last === undefined || chain !== '' ? undefined : chainOf(last),
   });
