@@ -1,3 +1,4 @@
+import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
@@ -32,9 +33,10 @@ export interface RunnerScope {
   readonly fingerprints: Fingerprints | undefined;
 }
 
-/** Something that can be closed at once: a connection, or a socket on its way to one. */
-interface Closable {
-  destroy(): void;
+/** What is under way through a chain, and can be closed at once: a connection, or a socket on its way to one. */
+interface Open extends Bagged {
+  readonly closable: { destroy(): void };
+  readonly chain: FilterChain;
 }
 
 const NO_CHAIN = flagBit('NR');
@@ -51,7 +53,7 @@ function principalOf(tls: PeerTls | undefined): string {
 export class ConnectionRunner {
   readonly #scope: RunnerScope;
   readonly #active: Gauge;
-  readonly #open = new Map<Closable, FilterChain>();
+  readonly #open = new Bag<Open>();
   /** Declared once a connection needs them. */
   #total: Counter | undefined = undefined;
   #destroyed: Counter | undefined = undefined;
@@ -67,12 +69,12 @@ export class ConnectionRunner {
 
   /** Closes everything under way. */
   destroyAll(): void {
-    for (const each of this.#open.keys()) each.destroy();
+    for (const { closable } of this.#open.values()) closable.destroy();
   }
 
   /** Closes what runs through chains that have drained for so long. */
   destroyDrained(ms: number): void {
-    for (const [each, { drain }] of this.#open) if (drain.hasLasted(ms)) each.destroy();
+    for (const { closable, chain } of this.#open.values()) if (chain.drain.hasLasted(ms)) closable.destroy();
   }
 
   #count(name: string): void {
@@ -105,9 +107,9 @@ export class ConnectionRunner {
       if (result.kind === 'hello') found = result.hello;
       return result.kind === 'incomplete' ? undefined : 0;
     };
-    this.#open.set(incoming, chain);
+    const open = this.#open.add({ closable: incoming, chain, place: NOWHERE });
     incoming.peek(tls.handshakeMs, decide, (end) => {
-      this.#open.delete(incoming);
+      this.#open.delete(open);
       // what is no TLS gets its alert from the handshake
       if (end === 'decided') this.#shake(accepted, found, chain, tls);
       else incoming.destroy();
@@ -121,11 +123,11 @@ export class ConnectionRunner {
       accepted.incoming.destroy();
       return;
     }
-    this.#open.set(raw, chain);
-    raw.once('close', () => this.#open.delete(raw));
+    const open = this.#open.add({ closable: raw, chain, place: NOWHERE });
+    raw.once('close', () => this.#open.delete(open));
     tls.accept(raw, hello, {
       onSecure: (socket, peer) => {
-        this.#open.delete(raw);
+        this.#open.delete(open);
         const connection = wrapTls(socket, accepted.local, accepted.remote);
         this.#begin(connection, this.#describe(accepted, hello, peer, chain.name), chain);
       },
@@ -196,10 +198,10 @@ export class ConnectionRunner {
   #begin(connection: Connection, downstream: DownstreamConnection, chain: FilterChain): void {
     const info = tcpStreamInfo(downstream, this.#scope.clock);
     if (this.#scope.bufferLimitBytes !== undefined) connection.limitBuffer?.(this.#scope.bufferLimitBytes);
-    this.#open.set(connection, chain);
+    const open = this.#open.add({ closable: connection, chain, place: NOWHERE });
     this.#active.value++;
     connection.afterClose = () => {
-      this.#open.delete(connection);
+      this.#open.delete(open);
       this.#active.value--;
       this.#finish(info);
     };

@@ -1,4 +1,5 @@
 /** Istio's standard metrics of TCP connections: the network filter `istio.stats`. */
+import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
 import { formatTcpFlags } from '../telemetry/format-connection.ts';
 import { createEdges, reporterOf } from '../telemetry/istio-edges.ts';
 import { type IstioStatsConfig, labelsFor, type MetricName, parseIstioStats } from '../telemetry/istio-config.ts';
@@ -15,7 +16,8 @@ interface Series {
 }
 
 /** A connection that is being counted: how far it has been. */
-interface Open {
+interface Open extends Bagged {
+  readonly info: StreamInfo;
   readonly series: Series;
   sent: number;
   received: number;
@@ -39,33 +41,40 @@ function add(counter: Counter | undefined, amount: number): void {
 }
 
 /** Adds what has flowed since the last time. */
-function report(open: Open, info: StreamInfo): void {
-  add(open.series.sent, info.bytesSent - open.sent);
-  add(open.series.received, info.bytesReceived - open.received);
+function report(open: Open): void {
+  const { series, info } = open;
+  add(series.sent, info.bytesSent - open.sent);
+  add(series.received, info.bytesReceived - open.received);
   open.sent = info.bytesSent;
   open.received = info.bytesReceived;
 }
 
 /** Connections under way, reported together by one timer that runs only while there are any. */
-function createReporter(intervalMs: number): { add(info: StreamInfo, open: Open): void; take(info: StreamInfo): Open | undefined } {
-  const opens = new Map<StreamInfo, Open>();
-  let timer: NodeJS.Timeout | undefined;
-  return {
-    add(info, open) {
-      opens.set(info, open);
-      if (intervalMs === 0) return;
-      timer ??= setInterval(() => opens.forEach((each, of) => report(each, of)), intervalMs).unref();
-    },
-    take(info) {
-      const open = opens.get(info);
-      opens.delete(info);
-      if (opens.size === 0) {
-        clearInterval(timer);
-        timer = undefined;
-      }
-      return open;
-    },
-  };
+class Reporter {
+  readonly #intervalMs: number;
+  readonly #opens = new Bag<Open>();
+  #timer: NodeJS.Timeout | undefined = undefined;
+
+  /** `intervalMs` 0: nothing is reported before its end. */
+  constructor(intervalMs: number) {
+    this.#intervalMs = intervalMs;
+  }
+
+  add(open: Open): void {
+    this.#opens.add(open);
+    if (this.#intervalMs > 0) this.#timer ??= setInterval(() => this.#opens.values().forEach(report), this.#intervalMs).unref();
+  }
+
+  /** The connection is over. */
+  end(open: Open): void {
+    this.#opens.delete(open);
+    if (this.#opens.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    report(open);
+    add(open.series.closed, 1);
+  }
 }
 
 /** Counts opening, closing and bytes of every connection; bytes of long ones at the configured interval. */
@@ -77,7 +86,7 @@ export const istioStats = {
   parse: parseIstioStats,
   create(config, { node, direction, stats }) {
     const edgeOf = createEdges<Map<number, Series>>({ ...config, node, reporter: reporterOf(direction), series: () => new Map() });
-    const reporter = createReporter(config.tcpReportingMs);
+    const reporter = new Reporter(config.tcpReportingMs);
     const open = (info: StreamInfo): Open => {
       const edge = edgeOf(info);
       let series = edge.series.get(info.flags);
@@ -86,16 +95,13 @@ export const istioStats = {
         edge.series.set(info.flags, (series = createSeries(stats, config, labels)));
       }
       add(series.opened, 1);
-      return { series, sent: 0, received: 0 };
+      return { info, series, sent: 0, received: 0, place: NOWHERE };
     };
     return (_connection, downstream) => {
+      let own: Open | undefined;
       observeTcp(downstream, {
-        onConnected: (info) => reporter.add(info, open(info)),
-        onClose(info) {
-          const own = reporter.take(info) ?? open(info);
-          report(own, info);
-          add(own.series.closed, 1);
-        },
+        onConnected: (info) => reporter.add((own = open(info))),
+        onClose: (info) => reporter.end(own ?? open(info)),
       });
       return true;
     };
