@@ -68,7 +68,6 @@ function portCluster(port: InboundPort, server: Server, settings: MeshSettings):
   cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, limits, 'DO_NOT_UPGRADE'), limits);
   const services = service === undefined ? [] : [{ host: service.host, name: service.name, namespace: service.namespace }];
   cluster.metadata = metadataOf(origin, { services });
-  cluster.altStatName = (service && statName(settings.inboundStatName, namesOf(port, service), settings.domainSuffix)) ?? cluster.altStatName;
   cluster.altStatName =
     (service && statName(settings.inboundStatName, namesOf(port, service), settings.domainSuffix)) ?? cluster.altStatName;
   return resourceOf(ClusterSchema, name, cluster);
