@@ -2,6 +2,7 @@
 import type { CompiledResource, ResourceMap } from '../compile/emit/resource.ts';
 import type { ProxyNode } from '../compile/emit/proxy-node.ts';
 import type { Resource } from '../compile/dialects/dialect.ts';
+import type { KeySet } from '../model/key-set.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Diagnostic } from '../model/provenance.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
@@ -27,13 +28,14 @@ export interface Compiler {
   ) => { readonly resources: readonly Resource[]; readonly diagnostics: readonly Diagnostic[] };
   /**
    * The mesh; parts that did not change since `previous` are the same objects. Of several copies of a resource the one
-   * whose file is `inForce` counts. `counted` is what the mesh is made of.
+   * whose file is `inForce` counts. `counted` is what the mesh is made of. `keySets` are keys of token issuers.
    */
   readonly buildMesh: (
     resources: readonly Resource[],
     instances: readonly WorkloadInstance[],
     previous?: Mesh,
     inForce?: ReadonlyMap<string, Resource>,
+    keySets?: readonly KeySet[],
   ) => { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[]; readonly counted: readonly Resource[] };
   readonly compile: (mesh: Mesh, proxy: ProxyNode) => CompiledConfig;
   /** Throws ConfigError where the node cannot be read. */

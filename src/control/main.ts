@@ -1,6 +1,7 @@
 /** Puts a control plane together: sources, model, pusher, authority, registry, and what listens. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../core/clock.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -10,6 +11,7 @@ import { type Authority, openAuthority } from './ca/authority.ts';
 import { openTokens } from './ca/tokens.ts';
 import type { Compiler } from './compiler.ts';
 import type { ConnectedProxy, ControlState, StreamStats } from './control-state.ts';
+import { openKeys } from './keys/open-keys.ts';
 import { Metrics } from './metrics.ts';
 import type { MeshState } from './model.ts';
 import { Pusher } from './push.ts';
@@ -59,6 +61,8 @@ export interface ControlPlane {
 
 const HOUR_MS = 60 * 60 * 1000;
 const POLL_MS = 5000;
+/** How long the first proxies wait for keys of token issuers, without which good tokens are refused. */
+const FIRST_KEYS_MS = 2000;
 /** Our own listener's certificate lives a year; this often a new one is made. */
 const SERVER_RENEWAL_MS = 24 * HOUR_MS;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
@@ -168,11 +172,13 @@ async function listen(options: ControlPlaneOptions, state: ControlState): Promis
 async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: ControlState; readonly stop: () => Promise<void> }> {
   const { folder, stateDir, log } = options;
   // loaded late, so that tests of the shell do without the compiler
-  const compiler = options.compiler ?? (await import('./default-compiler.ts')).defaultCompiler;
+  const given = options.compiler ?? (await import('./default-compiler.ts')).defaultCompiler;
   const metrics = new Metrics();
   const quietMs = options.debounceQuietMs ?? 100;
   const maxMs = options.debounceMaxMs ?? 10_000;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const keys = await openKeys(given, { stateDir, log, metrics }, () => pusher.keysChanged());
+  const { compiler } = keys;
   const authority = await openAuthority(stateDir, options.certTtlMs ?? 24 * HOUR_MS, systemClock);
   const tokens = await openTokens(stateDir, systemClock);
   const graces = { graceMs: options.instanceGraceMs ?? 3000, restoreGraceMs: options.restoreGraceMs ?? 30_000 };
@@ -193,9 +199,13 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
   model.setTexts(source.texts);
   pusher.onState(createReporter(log));
   pusher.onState(() => kept.keep(model.keptTexts()));
+  pusher.onState(() => keys.built());
   const connections = new Set<ConnectedProxy>();
   versions.start(connections);
   pusher.start();
+  await keys.tried(FIRST_KEYS_MS);
+  // what they have changed is pushed in a turn of its own
+  await setImmediate();
   const state: ControlState = {
     compiler,
     authority,
@@ -203,6 +213,7 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
     registry,
     texts: () => model.texts,
     versions,
+    folder: path.resolve(folder),
     pusher,
     connections,
     stats: streamStats(metrics),
@@ -217,6 +228,7 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
     state,
     async stop() {
       source.close();
+      await keys.close();
       await kept.close();
       await versions.close();
       await registry.close();

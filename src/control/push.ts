@@ -96,6 +96,13 @@ export class Pusher {
     this.#soon ??= setImmediate(() => this.#pushChange());
   }
 
+  /** Keys of token issuers became others. */
+  keysChanged(): void {
+    this.#changedAtMs ??= this.#options.clock.monotonicMs();
+    this.#triggers.add({ type: 'jwks' });
+    this.#soon ??= setImmediate(() => this.#pushChange());
+  }
+
   /** Another version is to be tried, or put into force. */
   versionChanged(): void {
     this.#changedAtMs ??= this.#options.clock.monotonicMs();

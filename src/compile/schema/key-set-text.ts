@@ -22,6 +22,12 @@ export function isKeySet(text: string): boolean {
   return keysIn(text).some(({ kty }) => typeof kty === 'string' && KEY_TYPES.includes(kty));
 }
 
+/** The set as text that is the same for the same keys: without white space, and in order of their names. */
+export function canonicalKeySet(text: string): string {
+  const named = keysIn(text).map((key) => ({ name: typeof key['kid'] === 'string' ? key['kid'] : '', key }));
+  return JSON.stringify({ keys: named.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)).map(({ key }) => key) });
+}
+
 /** Names of keys that one can sign with. */
 export function privateKeysIn(text: string): readonly string[] {
   return keysIn(text).flatMap((key, index) =>
