@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { selectProtocol } from '../compile/dialects/protocol.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
+import { callControl } from './admin-client.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
 import type { StateDir } from './state-dir.ts';
@@ -13,6 +14,7 @@ import type { InstanceContext } from './up/instance.ts';
 import { Instance } from './up/instance.ts';
 import { liveRuns, RunRecord } from './up/run-record.ts';
 import { applicationUser } from './up/user.ts';
+import { isProxySettings } from './up/workload-list.ts';
 import path from 'node:path';
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -72,6 +74,13 @@ function workloadOf(options: RunOptions, command: readonly string[]): Workload {
   };
 }
 
+/** The settings of the workload's proxy, which the mesh's ProxyConfigs say. */
+async function proxySettingsOf(state: StateDir, { namespace, labels }: Workload): Promise<Pick<Workload, 'proxy'>> {
+  const query = new URLSearchParams({ namespace, labels: JSON.stringify(labels) });
+  const answer = await callControl(state, `/api/proxy-settings?${query.toString()}`);
+  return isProxySettings(answer) ? { proxy: answer } : {};
+}
+
 function contextOf(
   state: StateDir,
   record: RunRecord,
@@ -111,7 +120,8 @@ async function runOne(command: readonly string[], options: RunOptions): Promise<
   process.once('exit', cleanUp);
   const ended = Promise.withResolvers<number>();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ended.resolve(128));
-  const workload = workloadOf(options, command);
+  const said = workloadOf(options, command);
+  const workload = { ...said, ...(await proxySettingsOf(state, said)) };
   const instance = new Instance(contextOf(state, record, info, ended.resolve), workload, `${options.name}-${process.pid}`, process.cwd());
   try {
     const started = instance.start();

@@ -61,7 +61,7 @@ const withSettings = memoised((scope: Scope, settings: Mesh['settings']): Scope 
 
 /** `scope` as its proxy's listeners have it, which Telemetries say more of than of clusters and routes. */
 function listeningScope(mesh: Mesh, proxy: ProxyNode, scope: Scope): Scope {
-  const settings = settingsInForce(scope.settings, mesh.telemetries, shapesOf(mesh.services, mesh.settings), proxy);
+  const settings = settingsInForce(scope.settings, mesh, shapesOf(mesh.services, mesh.settings), proxy);
   return settings === scope.settings ? scope : withSettings(scope, settings);
 }
 

@@ -49,7 +49,6 @@ export interface ProxySettings {
   readonly tracingSampling: number | undefined;
   readonly maxPathTagLength: number | undefined;
   readonly spanTags: SpanTags | undefined;
-  readonly hasIstioSpanTags: boolean | undefined;
   readonly headers: ProxyHeaders | undefined;
   readonly topology: GatewayTopology | undefined;
 }
@@ -63,7 +62,6 @@ export const NO_PROXY_SETTINGS: ProxySettings = {
   tracingSampling: undefined,
   maxPathTagLength: undefined,
   spanTags: undefined,
-  hasIstioSpanTags: undefined,
   headers: undefined,
   topology: undefined,
 };
@@ -78,7 +76,6 @@ export function mergeProxySettings(under: ProxySettings, over: ProxySettings): P
     tracingSampling: over.tracingSampling ?? under.tracingSampling,
     maxPathTagLength: over.maxPathTagLength ?? under.maxPathTagLength,
     spanTags: over.spanTags ?? under.spanTags,
-    hasIstioSpanTags: over.hasIstioSpanTags ?? under.hasIstioSpanTags,
     headers: over.headers ?? under.headers,
     topology: over.topology ?? under.topology,
   };

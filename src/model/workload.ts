@@ -1,4 +1,5 @@
 import type { Provenance } from './provenance.ts';
+import type { ProxySettings } from './proxy-settings.ts';
 import type { Locality, Protocol } from './service.ts';
 
 export interface WorkloadPort {
@@ -48,6 +49,8 @@ export interface Workload {
   readonly role: 'sidecar' | 'router';
   /** False: runs in the mesh's network without a proxy. */
   readonly isMeshed: boolean;
+  /** Settings of its proxy; absent where nothing is said. */
+  readonly proxy?: ProxySettings;
   readonly origin: Provenance;
 }
 

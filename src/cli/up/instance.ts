@@ -74,6 +74,13 @@ async function prepareProxy(
   return { bootstrap, adminSocket };
 }
 
+/** What a ProxyConfig, or the mesh's `defaultConfig`, says of how a proxy is started. */
+function proxyFlags({ proxy }: Workload): string[] {
+  const { concurrency, drainMs } = proxy ?? {};
+  const drainS = drainMs === undefined ? PROXY_DRAIN_S : drainMs / 1000;
+  return ['--drain-time-s', String(drainS), ...(concurrency === undefined ? [] : ['--concurrency', String(concurrency)])];
+}
+
 /** The last line of a log, as the end of a sentence: most often it says why a process ended. */
 function lastLine(logFile: string): string {
   const line = existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n').at(-1) : undefined;
@@ -143,7 +150,7 @@ export class Instance {
     await this.#app?.stop(APP_GRACE_MS);
     await this.#held?.release();
     if (this.#isProxyReady && leaving) await this.#post('/drain_listeners?graceful');
-    await this.#proxy?.stop(PROXY_GRACE_MS);
+    await this.#proxy?.stop(this.workload.proxy?.terminationDrainMs ?? PROXY_GRACE_MS);
     this.#place?.release();
     rmSync(this.#context.state.proxy(this.name, this.workload.namespace), { recursive: true, force: true });
   }
@@ -170,8 +177,8 @@ export class Instance {
     this.#adminSocket = adminSocket;
     const [node, script] = this.#context.self;
     this.#proxy = keepRunning({
-      command: [node, ...PROXY_FLAGS, script, 'proxy', '-c', bootstrap, '--drain-time-s', String(PROXY_DRAIN_S)],
-      env: { ...PROXY_ENV, ...this.#context.env },
+      command: [node, ...PROXY_FLAGS, script, 'proxy', '-c', bootstrap, ...proxyFlags(this.workload)],
+      env: { ...PROXY_ENV, ...this.#context.env, ...this.workload.proxy?.environment },
       cwd: this.#context.state.root,
       gid: place.proxyGid,
       start: place.start,

@@ -1,4 +1,5 @@
 /** What should run, as the control plane's `/api/workloads` says it. */
+import type { ProxySettings } from '../../model/proxy-settings.ts';
 import type { Workload } from '../../model/workload.ts';
 import { CliError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
@@ -7,6 +8,11 @@ import { isObject } from '../json.ts';
 const LISTS = ['ports', 'command', 'upstreams'] as const;
 const TEXTS = ['name', 'namespace', 'serviceAccount', 'workingDir', 'locality'] as const;
 const OBJECTS = ['labels', 'env', 'origin'] as const;
+
+/** True for settings of a proxy, as the control plane says them. */
+export function isProxySettings(value: unknown): value is ProxySettings {
+  return isObject(value) && isObject(value['environment']);
+}
 
 function isWorkload(value: unknown): value is Workload {
   if (!isObject(value)) return false;
@@ -17,6 +23,7 @@ function isWorkload(value: unknown): value is Workload {
     has(OBJECTS, isObject) &&
     typeof value['replicas'] === 'number' &&
     typeof value['isMeshed'] === 'boolean' &&
+    (value['proxy'] === undefined || isProxySettings(value['proxy'])) &&
     (value['role'] === 'sidecar' || value['role'] === 'router')
   );
 }

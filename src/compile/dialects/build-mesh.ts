@@ -15,6 +15,7 @@ import { buildServices } from './build/services.ts';
 import { share, shareFields, shareKeyed } from './build/share.ts';
 import { checkSplits } from './build/splits.ts';
 import { serviceKey } from './build/virtual-addresses.ts';
+import { withProxySettings } from './build/workload-proxies.ts';
 import type { Resource } from './dialect.ts';
 
 export interface BuiltMesh {
@@ -55,7 +56,7 @@ export function buildMesh(
     settings: share(previous?.settings, collected.settings),
     namespaces: shareKeyed(previous?.namespaces, collected.namespaces, ({ name }) => name),
     services: shareKeyed(previous?.services, services, serviceKey),
-    workloads: shareKeyed(previous?.workloads, collected.workloads, nameOf),
+    workloads: shareKeyed(previous?.workloads, withProxySettings(collected.workloads, collected), nameOf),
     instances: shareKeyed(previous?.instances, instances, ({ namespace, id }) => `${namespace}/${id}`),
     routes: shareKeyed(previous?.routes, collected.routes, (route) => `${route.origin.kind} ${nameOf(route)}`),
     destinationPolicies: shareKeyed(previous?.destinationPolicies, collected.destinationPolicies, nameOf),

@@ -7,7 +7,10 @@ export const exportToField = defaulted(
   'Namespaces that see it: "." its own, "*" all (the default), "~" none, or names.',
 );
 
-/** An empty list is seen everywhere. */
+/** Stands for a list that was not written: MeshConfig says who sees those, everybody where it does not either. */
+export const NOT_SAID: readonly string[] = ['*'];
+
+/** The list as written, or {@link NOT_SAID}. */
 export function visibilityOf(exportTo: readonly string[]): readonly string[] {
-  return exportTo.length === 0 ? ['*'] : exportTo;
+  return exportTo.length === 0 ? NOT_SAID : exportTo;
 }

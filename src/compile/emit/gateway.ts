@@ -130,13 +130,17 @@ function portListener(site: Site, port: MergedPort): Listener | undefined {
   if (chains.length === 0) return undefined;
   const host = port.bind === '' ? site.router.host : port.bind;
   const number = site.router.ports[port.number] ?? port.number;
+  const { topology } = site.scope.settings.proxy;
   const message = listener({
     name: `${host}_${number}`,
     host,
     port: number,
     direction: 'outbound',
     chains,
-    listenerFilters: port.family === 'tls' ? [inspectors.tls()] : [],
+    listenerFilters: [
+      ...(topology?.takesProxyProtocol === true ? [inspectors.proxyProtocol()] : []),
+      ...(port.family === 'tls' ? [inspectors.tls()] : []),
+    ],
     isBound: true,
     settings: site.scope.settings,
   });

@@ -14,6 +14,7 @@ import {
 } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
+import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { listenerAccessLogsOf } from './access-log.ts';
 import { address, duration, extension } from './any.ts';
@@ -29,6 +30,8 @@ export function anyIpv6(hasIpv6: boolean): readonly string[] {
 
 export const inspectors = {
   originalDst: (): ListenerFilter => create(ListenerFilterSchema, extension('envoy.filters.listener.original_dst', OriginalDstSchema, {})),
+  proxyProtocol: (): ListenerFilter =>
+    create(ListenerFilterSchema, extension('envoy.filters.listener.proxy_protocol', ProxyProtocolSchema, {})),
   tls: (): ListenerFilter => create(ListenerFilterSchema, extension('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {})),
   http: (): ListenerFilter => create(ListenerFilterSchema, extension('envoy.filters.listener.http_inspector', HttpInspectorSchema, {})),
 };

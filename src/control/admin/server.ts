@@ -12,6 +12,7 @@ import type { ControlState } from '../control-state.ts';
 import { checkPrivate, type Exchange, nameIn, readBody } from './exchange.ts';
 import { deleteInstance, putInstance } from './held-instances.ts';
 import { proxyResources } from './proxy-resources.ts';
+import { viewProxySettings } from './proxy-settings.ts';
 import { viewSnapshot } from './snapshot.ts';
 import { viewAuthority, viewPolicies, viewProxies, viewRoutes, viewServices } from './views.ts';
 
@@ -60,6 +61,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
     watchWorkloads(exchange);
     return undefined;
   },
+  'GET /api/proxy-settings': viewProxySettings,
   'POST /api/tokens': createToken,
   'GET /api/proxies': ({ state }) => ({ proxies: viewProxies(state) }),
   'GET /api/proxies/<name>/resources': proxyResources,

@@ -63,7 +63,7 @@ const tracingSchema = object({
   sampling: optional(number(0, 100), 'Share of requests that are traced, in percent; 1 where absent.'),
   maxPathTagLength: optional(int(), "Length that paths in spans are cut to; Envoy's 256 where absent."),
   customTags: optional(spanTagsSchema, 'Tags of spans, where no Telemetry sets some.'),
-  enableIstioTags: optional(bool, 'Whether spans tell service, mesh, namespace and cluster, where no Telemetry says.'),
+  enableIstioTags: unsupported('warning', 'Whether spans tell service, mesh, namespace and cluster; write it in a Telemetry'),
   zipkin: unsupported('warning', 'Where spans go; write an extensionProvider and name it in defaultProviders.tracing'),
   lightstep: unsupported('warning', 'Where spans go; write an extensionProvider opentelemetry'),
   datadog: unsupported('warning', 'Where spans go; write an extensionProvider opentelemetry'),
@@ -167,7 +167,6 @@ export function lowerProxySettings(written: Written, lowering: Pick<Lowering, 'e
     tracingSampling: tracing?.sampling,
     maxPathTagLength: tracing?.maxPathTagLength,
     spanTags: tracing?.customTags && lowerSpanTags(tracing.customTags, tracing, 'customTags', lowering),
-    hasIstioSpanTags: tracing?.enableIstioTags,
     headers: written.proxyHeaders && lowerHeaders(written.proxyHeaders),
     topology: written.gatewayTopology && lowerTopology(written.gatewayTopology),
   };

@@ -1,6 +1,7 @@
 import type { Workload, WorkloadPort } from '../../../model/workload.ts';
 import { bool, defaulted, int, list, map, object, oneOf, optional, port, required, string, type Infer } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
+import { lowerProxyAnnotation } from '../istio/proxy-annotation.ts';
 import { selectProtocol } from '../protocol.ts';
 import { lowerReadinessProbe, readinessProbeSchema } from './readiness-probe.ts';
 
@@ -71,11 +72,12 @@ function isInjected(spec: Spec, { labels, annotations }: Lowering): boolean {
 export const workload = defineDialect({
   kind: 'Workload',
   apiVersions: ['tulle.dev/v1'],
-  description: 'A program that runs in the mesh, or a gateway.',
+  description: 'A program that runs in the mesh, or a gateway. Annotation: `proxy.istio.io/config`, with fields of MeshConfig\'s `defaultConfig`.',
   fields: { spec: required(specSchema, 'What runs and how.') },
   lower({ spec }, lowering) {
     check(spec, lowering);
     const ports = lowerPorts(spec, lowering);
+    const proxy = lowerProxyAnnotation(spec, lowering);
     const value: Workload = {
       name: lowering.name,
       namespace: lowering.namespace,
@@ -91,6 +93,7 @@ export const workload = defineDialect({
       locality: spec.locality,
       role: spec.role === 'gateway' ? 'router' : 'sidecar',
       isMeshed: isInjected(spec, lowering),
+      ...(proxy !== undefined && { proxy }),
       origin: lowering.origin,
     };
     return { kind: 'workload', value };
