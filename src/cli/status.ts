@@ -2,6 +2,7 @@
 import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { EXIT } from './errors.ts';
+import { heldText, rolloutText } from './history/held.ts';
 import type { JsonObject } from './json.ts';
 import { isObject, objectsOf, textOf } from './json.ts';
 import type { Column, OutputFormat } from './output.ts';
@@ -43,17 +44,22 @@ export function proxyName(row: JsonObject): string {
 const COLUMNS: readonly Column[] = [
   { title: 'NAME', cell: proxyName },
   ...TYPES.map((type): Column => ({ title: type, cell: (row) => syncStatus(row, type) })),
+  { title: 'MESH', cell: (row) => textOf(row['meshVersion']) || '-' },
   { title: 'VERSION', cell: (row) => textOf(row['version']) || '-' },
   { title: 'CONNECTED', cell: (row) => formatAge(Date.now() - Date.parse(textOf(row['connectedSince']))) },
 ];
 
 async function status(options: { stateDir?: string; output: OutputFormat }): Promise<void> {
-  const answer = await callControl(findStateDir(options.stateDir), '/api/proxies');
+  const state = findStateDir(options.stateDir);
+  const answer = await callControl(state, '/api/proxies');
   const rows = objectsOf(isObject(answer) ? answer['proxies'] : undefined);
   process.stdout.write(formatRows(rows, COLUMNS, options.output));
   const refused = rows.filter((row) => refusals(row).length > 0);
   if (refused.length > 0) process.exitCode = EXIT.failed;
   if (options.output !== 'table') return;
+  const rollout = await callControl(state, '/api/rollout');
+  if (isObject(rollout))
+    for (const line of [heldText(rollout), rolloutText(rollout)]) if (line !== undefined) process.stdout.write(`\n${line}\n`);
   for (const row of refused) for (const reason of refusals(row)) process.stdout.write(`\n${proxyName(row)} refused ${reason}\n`);
 }
 

@@ -42,6 +42,8 @@ export interface ControlState {
   /** What is in force: what the folder holds, unless that is held back or tried. */
   readonly texts: () => FileTexts;
   readonly versions: OpenVersions;
+  /** The folder that is watched; absolute. */
+  readonly folder: string;
   readonly pusher: Pusher;
   readonly connections: Set<ConnectedProxy>;
   readonly stats: StreamStats;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { callControl, callSocket } from '../admin-client.ts';
 import { CliError } from '../errors.ts';
+import { heldText, HELD_HINT, rolloutText } from '../history/held.ts';
 import type { JsonObject } from '../json.ts';
 import { isObject, objectsOf, textOf } from '../json.ts';
 import { formatAge } from '../output.ts';
@@ -25,6 +26,15 @@ function checkDiagnostic(row: JsonObject): Finding {
   const detail = `${field === '' ? '' : `${field}: `}${textOf(row['message'])}`;
   if (row['severity'] === 'error') return failed(name, detail, 'until the file is mended the resource is left out, or stays as it was');
   return warning(name, detail, '');
+}
+
+/** What is in force: what the folder says, or something else. */
+function checkVersions(answer: unknown): Finding[] {
+  const rollout = isObject(answer) ? answer : {};
+  const [held, under] = [heldText(rollout), rolloutText(rollout)];
+  const tried = under === undefined ? [] : [ok('rollout', under)];
+  if (held !== undefined) return [warning('version', held, HELD_HINT), ...tried];
+  return [ok('version', `version ${textOf(rollout['version'])} is in force`), ...tried];
 }
 
 function checkSync(row: JsonObject): Finding {
@@ -95,6 +105,7 @@ export async function checkMesh(stateDir: string | undefined): Promise<Finding[]
     const meshed = workloads.filter((workload) => workload['isMeshed'] === true);
     return [
       ok('control plane', `answers on ${state.adminSocket}`),
+      ...checkVersions(await callControl(state, '/api/rollout')),
       ...diagnostics.filter((row) => row['severity'] !== 'info').map(checkDiagnostic),
       ...meshed.map((workload) => checkWorkload(workload, instances, state)),
       ...checkServices(services),

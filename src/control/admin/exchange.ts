@@ -20,11 +20,12 @@ const BODY_BYTES_MAX = 64 * 1024;
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** The body as JSON. Throws ProtocolError where it is too large or something else. */
-export async function readBody(request: http.IncomingMessage): Promise<unknown> {
+export async function readBody(request: http.IncomingMessage, bytesMax = BODY_BYTES_MAX): Promise<unknown> {
   let text = '';
+  request.setEncoding('utf8');
   for await (const chunk of request) {
     text += String(chunk);
-    if (text.length > BODY_BYTES_MAX) throw new ProtocolError('body_too_large', 413, `the body is larger than ${BODY_BYTES_MAX} bytes`);
+    if (text.length > bytesMax) throw new ProtocolError('body_too_large', 413, `the body is larger than ${bytesMax} bytes`);
   }
   try {
     return JSON.parse(text);

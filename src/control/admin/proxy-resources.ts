@@ -20,7 +20,7 @@ function shortName(id: string): string {
 function viewResources(state: ControlState, name: string): object {
   const found = [...state.connections].find(({ proxy }) => proxy.id === name || shortName(proxy.id) === name);
   if (found === undefined) throw new ProtocolError('no_proxy', 404, `no proxy ${name} is connected`);
-  const config = state.compiler.compile(state.pusher.state().mesh, found.proxy);
+  const config = state.compiler.compile(state.pusher.stateFor(found.proxy).mesh, found.proxy);
   const resources = TYPES.flatMap(([typeUrl, key]) =>
     [...config[key].values()].map(({ name: own, version, bytes }) => ({
       kind: key,

@@ -14,6 +14,7 @@ import { deleteInstance, putInstance } from './held-instances.ts';
 import { proxyResources } from './proxy-resources.ts';
 import { viewProxySettings } from './proxy-settings.ts';
 import { viewSnapshot } from './snapshot.ts';
+import { abortNow, applyFiles, getHistory, getRollout, getVersion, promoteNow, release, rollBack } from './versions.ts';
 import { viewAuthority, viewPolicies, viewProxies, viewRoutes, viewServices } from './views.ts';
 
 export interface AdminServer {
@@ -76,6 +77,14 @@ const ROUTES: Readonly<Record<string, Route>> = {
     checkPrivate(exchange, 'sources are read');
     return { files: Object.fromEntries(exchange.state.texts()) };
   },
+  'GET /api/history': getHistory,
+  'GET /api/history/<version>': getVersion,
+  'GET /api/rollout': getRollout,
+  'POST /api/rollout/promote': promoteNow,
+  'POST /api/rollout/abort': abortNow,
+  'POST /api/rollback': rollBack,
+  'POST /api/release': release,
+  'POST /api/apply': applyFiles,
   'GET /api/diagnostics': ({ state }) => ({ diagnostics: state.pusher.state().diagnostics }),
   'GET /api/snapshot': (exchange) => {
     checkPrivate(exchange, 'the mesh as a whole is told');
@@ -94,10 +103,15 @@ function reply(response: http.ServerResponse, status: number, value: object): vo
   response.end(`${JSON.stringify(value)}\n`);
 }
 
-/** The paths that end in names, as `ROUTES` has them. */
+/** The paths with names in them, as `ROUTES` has them. */
+const TEMPLATES = [
+  [/^\/api\/instances\/[^/]+\/[^/]+$/, '/api/instances/<namespace>/<id>'],
+  [/^\/api\/proxies\/[^/]+\/resources$/, '/api/proxies/<name>/resources'],
+  [/^\/api\/history\/\d+$/, '/api/history/<version>'],
+] as const;
+
 function templateOf(pathname: string): string {
-  if (/^\/api\/proxies\/[^/]+\/resources$/.test(pathname)) return '/api/proxies/<name>/resources';
-  return /^\/api\/instances\/[^/]+\/[^/]+$/.test(pathname) ? '/api/instances/<namespace>/<id>' : pathname;
+  return TEMPLATES.find(([pattern]) => pattern.test(pathname))?.[1] ?? pathname;
 }
 
 async function answer(exchange: Exchange): Promise<void> {

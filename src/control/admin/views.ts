@@ -52,6 +52,7 @@ export function viewProxies(state: ControlState): object[] {
       workload: connection.proxy.workload,
       instance: connection.instance?.id ?? '',
       version: versionOf(connection),
+      meshVersion: state.versions.model.versionFor(connection.proxy),
       variant: connection.variant.name,
       isTrusted: connection.isTrusted,
       connectedSince: new Date(connection.connectedAtMs).toISOString(),

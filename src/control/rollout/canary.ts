@@ -78,7 +78,7 @@ function baselineOf({ connectedAtMs, rejections, traffic }: Observation): Baseli
 /** Begins step `step`; `before` are its proxies as they were before they get anything. */
 export function beginStep(policy: RolloutPolicy, step: number, before: readonly Observation[], nowMs: number): Canary {
   const baselines = new Map(before.map((each) => [each.id, baselineOf(each)]));
-  return { policy, step, stepSinceMs: nowMs, settledSinceMs: undefined, baselines, seen: NOTHING };
+  return { policy, step, stepSinceMs: nowMs, settledSinceMs: undefined, baselines, seen: { ...NOTHING, proxies: before.length } };
 }
 
 /** Keeps up with proxies that came later, came again, or were started anew and count from zero. */

@@ -19,6 +19,7 @@ import {
   amend,
   begin,
   type Candidate,
+  digestOf,
   type Draft,
   emptyTimeline,
   folderSeen,
@@ -66,6 +67,11 @@ function errorsOf(state: MeshState | undefined): readonly Diagnostic[] {
   return (state?.diagnostics ?? []).filter(({ severity }) => severity === 'error');
 }
 
+/** What is wrong, wherever it stands in its file. */
+function troubleOf({ code, file, resource, field, message }: Diagnostic): string {
+  return JSON.stringify([code, file, resource, field, message]);
+}
+
 /** See above. */
 export class VersionedModel {
   readonly #options: VersionedModelOptions;
@@ -77,6 +83,8 @@ export class VersionedModel {
   #tried: Tried | undefined;
   #timeline: Timeline = emptyTimeline;
   #isBuilding = false;
+  /** Those of the last build. */
+  #instances: readonly WorkloadInstance[] = [];
 
   constructor(options: VersionedModelOptions) {
     this.#options = options;
@@ -96,6 +104,11 @@ export class VersionedModel {
   get candidate(): (Candidate & { readonly canary: Canary | undefined }) | undefined {
     const { candidate } = this.#timeline;
     return candidate && { ...candidate, canary: this.#tried?.canary };
+  }
+
+  /** How a new version gets into force, as the one in force says; undefined: at once. */
+  get policy(): RolloutPolicy | undefined {
+    return this.#stable.state?.mesh.settings.rollout;
   }
 
   /** The texts in force. */
@@ -133,6 +146,7 @@ export class VersionedModel {
   /** Builds every version anew; the one in force is returned. */
   build(instances: readonly WorkloadInstance[]): MeshState {
     this.#isBuilding = true;
+    this.#instances = instances;
     try {
       return this.#build(instances);
     } finally {
@@ -190,15 +204,22 @@ export class VersionedModel {
     return this.#enter(texts, 'rollback', wish, undefined);
   }
 
-  /** Applies texts from elsewhere than the folder; with a policy step by step. */
+  /** Applies texts from elsewhere than the folder; with a policy step by step. Throws ProtocolError where documents are wrong. */
   apply(texts: FileTexts, wish: Wish, policy: RolloutPolicy | undefined): Version {
-    return this.#enter(texts, 'apply', wish, policy ?? this.#policy());
+    if (folderDigest(fileDigests(texts)) === digestOf(this.#timeline, this.#timeline.stable))
+      throw new ProtocolError('in_force', 409, 'this is in force already');
+    const model = this.#stable.fork();
+    model.setTexts(texts);
+    const [first, ...more] = this.#newErrors(model.build(this.#instances));
+    if (first === undefined) return this.#enter(texts, 'apply', wish, policy);
+    const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+    throw new ProtocolError('bad_documents', 422, `${first.file}:${first.line}: ${first.message}${others}`);
   }
 
   /** Takes the folder's content up that was held back. Throws ProtocolError where nothing is. */
   release(wish: Wish): Version {
     if (this.#timeline.hold === undefined) throw new ProtocolError('not_held', 409, 'nothing is held back: the folder is in force');
-    return this.#enter(this.#folderTexts, 'release', wish, this.#policy());
+    return this.#enter(this.#folderTexts, 'release', wish, this.policy);
   }
 
   #build(instances: readonly WorkloadInstance[]): MeshState {
@@ -209,10 +230,6 @@ export class VersionedModel {
     this.#noteRefused(this.#timeline.stable, errorsOf(state).length);
     this.#buildTried(instances);
     return state;
-  }
-
-  #policy(): RolloutPolicy | undefined {
-    return this.#stable.state?.mesh.settings.rollout;
   }
 
   #takeFolder(texts: FileTexts, instances: readonly WorkloadInstance[]): void {
@@ -227,7 +244,7 @@ export class VersionedModel {
     // what is in force says how what comes gets into force
     if (timeline.stable !== 0 && this.#stable.state === undefined) this.#stable.build(instances);
     this.#timeline = timeline;
-    this.#enter(texts, timeline.stable === 0 ? 'start' : 'edit', NOBODY, timeline.stable === 0 ? undefined : this.#policy());
+    this.#enter(texts, timeline.stable === 0 ? 'start' : 'edit', NOBODY, timeline.stable === 0 ? undefined : this.policy);
   }
 
   #enter(texts: FileTexts, cause: Cause, { by, message }: Wish, policy: RolloutPolicy | undefined): Version {
@@ -263,11 +280,16 @@ export class VersionedModel {
     const tried = this.#tried;
     const { candidate } = this.#timeline;
     if (tried === undefined || candidate === undefined) return;
-    const known = new Set(errorsOf(this.#stable.state).map((each) => JSON.stringify(each)));
-    const errors = errorsOf(tried.model.build(instances)).filter((each) => !known.has(JSON.stringify(each)));
+    const errors = this.#newErrors(tried.model.build(instances));
     this.#noteRefused(candidate.number, errors.length);
     const [first] = errors;
     if (first !== undefined) this.revert('failed', `${first.file}:${first.line}: ${first.message}`, '');
+  }
+
+  /** Errors that the version in force has not. */
+  #newErrors(state: MeshState): readonly Diagnostic[] {
+    const known = new Set(errorsOf(this.#stable.state).map(troubleOf));
+    return errorsOf(state).filter((each) => !known.has(troubleOf(each)));
   }
 
   #noteRefused(number: number, refused: number): void {
