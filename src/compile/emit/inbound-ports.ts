@@ -1,6 +1,7 @@
 /** Which ports a proxy's own workload has, what they speak, and which services lead to them. */
 import type { Protocol, Service } from '../../model/service.ts';
 import type { Provenance } from '../../model/provenance.ts';
+import { type ChangedServices, followed } from './changed-services.ts';
 import { endpointPort } from './endpoints.ts';
 import { memoised } from './memo.ts';
 import type { ProxyNode } from './proxy-node.ts';
@@ -27,7 +28,8 @@ export interface InboundPort {
   readonly bind?: string;
 }
 
-interface Served {
+/** A service that leads to an address. */
+export interface Served {
   readonly service: Service;
   readonly namespace: string;
   readonly workload: string;
@@ -35,31 +37,65 @@ interface Served {
   readonly ports: ReadonlyMap<number, Service['ports'][number]>;
 }
 
-/** Services by the addresses of their endpoints. */
-const servedByAddress = memoised((services: readonly Service[]): ReadonlyMap<string, readonly Served[]> => {
+interface Leading {
+  readonly address: string;
+  readonly served: Served;
+}
+
+const leadingOf = memoised((service: Service): readonly Leading[] =>
+  service.endpoints.map((endpoint) => {
+    const ports = new Map(service.ports.map((port) => [endpointPort(endpoint, port), port]));
+    return { address: endpoint.address, served: { service, namespace: endpoint.namespace, workload: endpoint.workload, ports } };
+  }),
+);
+
+type ServedByAddress = ReadonlyMap<string, readonly Served[]>;
+
+function indexOf(services: readonly Service[]): ServedByAddress {
   const index = new Map<string, Served[]>();
-  for (const service of services) {
-    for (const endpoint of service.endpoints) {
-      const ports = new Map(service.ports.map((port) => [endpointPort(endpoint, port), port]));
-      const served = { service, namespace: endpoint.namespace, workload: endpoint.workload, ports };
-      const known = index.get(endpoint.address);
-      if (known === undefined) index.set(endpoint.address, [served]);
-      else known.push(served);
-    }
+  for (const { address, served } of services.flatMap(leadingOf)) {
+    const known = index.get(address);
+    if (known === undefined) index.set(address, [served]);
+    else known.push(served);
   }
   return index;
-});
+}
 
-function servedBy(services: readonly Service[], proxy: ProxyNode): Served[] {
-  const index = servedByAddress(services);
+/** The former index, with other entries for addresses that a changed service has or had. */
+function followIndex(former: ServedByAddress, changed: ChangedServices, services: readonly Service[]): ServedByAddress {
+  const addresses = new Set([...changed.former, ...changed.now].flatMap(leadingOf).map(({ address }) => address));
+  // an address may be that of other services too, in the mesh's order
+  const others = [...addresses].flatMap((address) => (former.get(address) ?? []).map(({ service }) => service));
+  const concerned = new Set([...others, ...changed.now]);
+  const found = indexOf(services.filter((service) => concerned.has(service)));
+  const index = new Map(former);
+  for (const address of addresses) {
+    const served = found.get(address);
+    if (served === undefined) index.delete(address);
+    else index.set(address, served);
+  }
+  return index;
+}
+
+/** Services by the addresses of their endpoints. */
+const servedByAddress = followed(indexOf, followIndex);
+
+const NOBODY: readonly Served[] = [];
+
+const ownOf = memoised((proxy: ProxyNode, ...lists: readonly (readonly Served[])[]): readonly Served[] => {
   const isOwn = ({ namespace, workload }: Served) =>
     namespace === proxy.namespace && (workload === '' || proxy.workload === '' || workload === proxy.workload);
-  return proxy.addresses.flatMap((address) => index.get(address) ?? []).filter(isOwn);
+  return lists.flat().filter(isOwn);
+});
+
+/** The services that lead to a proxy's own workload: the same list while none of them changes. */
+export function servedBy(services: readonly Service[], proxy: ProxyNode): readonly Served[] {
+  const index = servedByAddress(services);
+  return ownOf(proxy, ...proxy.addresses.map((address) => index.get(address) ?? NOBODY));
 }
 
 /** Ports of the workload: as the proxy registered them, else as services' endpoints say, in order of number. */
-function ownPorts(services: readonly Service[], proxy: ProxyNode): InboundPort[] {
-  const served = servedBy(services, proxy);
+function ownPorts(served: readonly Served[], proxy: ProxyNode): InboundPort[] {
   const registered = proxy.ports.map(({ number, listen, appPort, protocol }) => ({ number, listen, appPort, protocol }));
   const known = [...new Set(served.flatMap(({ ports }) => [...ports.keys()]))].filter((number) => number > 0);
   const ports =
@@ -107,8 +143,8 @@ function ingressPort(ingress: IngressListener, own: readonly InboundPort[], side
 }
 
 /** The ports of a proxy's workload in order of number: those that its Sidecar opens, else its own. */
-export function inboundPorts(services: readonly Service[], proxy: ProxyNode, sidecar: Sidecar | undefined): InboundPort[] {
-  const own = ownPorts(services, proxy);
+export function inboundPorts(served: readonly Served[], proxy: ProxyNode, sidecar: Sidecar | undefined): InboundPort[] {
+  const own = ownPorts(served, proxy);
   if (sidecar === undefined) return own;
   const { ingress, inboundConnectionPool: pool } = sidecar;
   if (ingress.length === 0) return pool === undefined ? own : own.map((port) => ({ ...port, pool }));
@@ -116,9 +152,9 @@ export function inboundPorts(services: readonly Service[], proxy: ProxyNode, sid
 }
 
 /** Where a gateway proxy opens the ports that Gateways name: as registered, or as its own services lead to it. */
-export function gatewayPorts(services: readonly Service[], proxy: ProxyNode): Record<number, number> {
+export function gatewayPorts(services: readonly Served[], proxy: ProxyNode): Record<number, number> {
   const ports: Record<number, number> = {};
-  for (const { ports: served } of servedBy(services, proxy)) {
+  for (const { ports: served } of services) {
     for (const [target, { number }] of served) if (target !== number && target > 0) ports[number] ??= target;
   }
   for (const { number, listen } of proxy.ports) if (listen !== number) ports[number] = listen;

@@ -11,15 +11,27 @@ function isAddress(text: string): boolean {
   return !text.includes('/') && (IPV4.test(text) || text.includes(':'));
 }
 
+/** What is known of a service by its names. */
+export interface NamedService extends Pick<
+  Service,
+  'hostname' | 'name' | 'namespace' | 'addresses' | 'resolution' | 'exportTo' | 'origin'
+> {
+  readonly endpoints: readonly Pick<Service['endpoints'][number], 'address' | 'isReady'>[];
+}
+
+/** True where names lead to the service, whatever its endpoints are. */
+export function hasOwnAddress({ addresses, resolution }: Pick<Service, 'addresses' | 'resolution'>): boolean {
+  return resolution !== 'static' || addresses.some(isAddress);
+}
+
 /** The service's own addresses, or, where it is headless, those of its ready endpoints. */
-function addressesOf(service: Service): string[] {
-  const own = service.addresses.filter(isAddress);
-  if (own.length > 0 || service.resolution !== 'static') return own;
+function addressesOf(service: NamedService): string[] {
+  if (hasOwnAddress(service)) return service.addresses.filter(isAddress);
   const endpoints = service.endpoints.filter((endpoint) => endpoint.isReady).map((endpoint) => endpoint.address);
   return [...new Set(endpoints.filter(isAddress))];
 }
 
-function infoOf(service: Service, ips: string[], domainSuffix: string): NameTable_NameInfo {
+function infoOf(service: NamedService, ips: string[], domainSuffix: string): NameTable_NameInfo {
   const isKubernetes = service.hostname === `${service.name}.${service.namespace}.svc.${domainSuffix}`;
   return create(NameTable_NameInfoSchema, {
     ips,
@@ -32,7 +44,7 @@ function infoOf(service: Service, ips: string[], domainSuffix: string): NameTabl
 /**
  * The table of applications that see `services`, those of them that have an address. Of several for a host the first wins.
  */
-export function nameTableOf(services: Iterable<Service>, settings: Mesh['settings']): NameTable {
+export function nameTableOf(services: Iterable<NamedService>, settings: Mesh['settings']): NameTable {
   const table: Record<string, NameTable_NameInfo> = {};
   for (const service of services) {
     if (Object.hasOwn(table, service.hostname)) continue;

@@ -74,7 +74,7 @@ const preferencesOf = memoised((policies: readonly DestinationPolicy[], settings
 });
 
 /** The key of a proxy's scope: a string, so that equal clients are one. */
-export function clientKey(mesh: Mesh, proxy: ProxyNode): string {
+export function clientKey(mesh: Omit<Mesh, 'services' | 'instances'>, proxy: ProxyNode): string {
   const gateways = proxy.role === 'router' ? mesh.gateways : NO_GATEWAYS;
   const preferences = preferencesOf(mesh.destinationPolicies, mesh.settings);
   const keys = new Set([...selectorKeys(mesh.routes, mesh.destinationPolicies, gateways), ...preferences.flatMap(preferenceLabels)]);

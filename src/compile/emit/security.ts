@@ -65,7 +65,7 @@ const assembled = memoised(
 );
 
 /** The security of `mesh`, whose services have `shapes`: the same object while nothing of it changes. */
-export function securityOf(mesh: Omit<Mesh, 'services'>, shapes: readonly ServiceShape[]): Security {
+export function securityOf(mesh: Omit<Mesh, 'services' | 'instances'>, shapes: readonly ServiceShape[]): Security {
   const { settings, peerAuthentications, requestAuthentications, authorizationPolicies, keySets } = mesh;
   const clusters = clustersIn(shapes, settings, requestAuthentications);
   return assembled(settings, peerAuthentications, requestAuthentications, authorizationPolicies, keySets, clusters);

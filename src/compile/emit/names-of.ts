@@ -1,0 +1,60 @@
+/** Name tables of namespaces and of views. They follow addresses, and endpoints only where these are a service's addresses. */
+import type { MeshSettings } from '../../model/mesh.ts';
+import type { Service } from '../../model/service.ts';
+import { NameTableSchema } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts';
+import { share } from '../dialects/build/share.ts';
+import { isExported } from './hosts.ts';
+import type { View } from './imports.ts';
+import { listKeeper, memoised } from './memo.ts';
+import { hasOwnAddress, type NamedService, nameTableOf } from './name-table.ts';
+import { byName, resourceOf, type ResourceMap } from './resource.ts';
+import { serviceKey } from './service-key.ts';
+
+/** What names need of the services of a lineage of meshes: the same objects while it is the same. */
+interface Lineage {
+  readonly last: Map<string, NamedService>;
+  readonly keep: (next: readonly NamedService[]) => readonly NamedService[];
+}
+
+const lineageOf = memoised((_settings: MeshSettings): Lineage => ({ last: new Map(), keep: listKeeper() }));
+
+const namedService = memoised((service: Service, settings: MeshSettings): NamedService => {
+  const { last } = lineageOf(settings);
+  const { hostname, name, namespace, addresses, resolution, exportTo, origin } = service;
+  const endpoints = hasOwnAddress(service) ? [] : service.endpoints.map(({ address, isReady }) => ({ address, isReady }));
+  const key = serviceKey(service);
+  const named = share(last.get(key), { hostname, name, namespace, addresses, resolution, exportTo, origin, endpoints });
+  last.set(key, named);
+  return named;
+});
+
+/** The services as name tables see them. */
+export const namedServices = memoised((services: readonly Service[], settings: MeshSettings): readonly NamedService[] => {
+  const { last, keep } = lineageOf(settings);
+  const named = services.map((service) => namedService(service, settings));
+  if (last.size > 2 * named.length + 100) last.clear();
+  return keep(named);
+});
+
+function tableOf(services: readonly NamedService[], settings: MeshSettings): ResourceMap {
+  return byName([resourceOf(NameTableSchema, '', nameTableOf(services, settings))]);
+}
+
+/** The table of a namespace whose proxies see all that is exported to it. */
+export const namesFor = memoised((services: readonly NamedService[], settings: MeshSettings, namespace: string): ResourceMap =>
+  tableOf(
+    services.filter((service) => isExported(service.exportTo, service.namespace, namespace)),
+    settings,
+  ),
+);
+
+const byKey = memoised((services: readonly NamedService[]) => new Map(services.toReversed().map((each) => [serviceKey(each), each])));
+
+/** The table of those who see `visible`, which a Sidecar says. */
+export const namesIn = memoised((visible: View, services: readonly NamedService[], settings: MeshSettings): ResourceMap => {
+  const known = byKey(services);
+  return tableOf(
+    [...visible.called.values()].map((shape) => known.get(serviceKey(shape))).filter((service) => service !== undefined),
+    settings,
+  );
+});
