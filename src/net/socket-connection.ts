@@ -282,7 +282,7 @@ export interface TcpOptions {
 }
 
 /** Timers that are mostly cancelled. */
-export interface Deadlines {
+interface Deadlines {
   after(delayMs: number, callback: () => void): object;
   cancel(timer: object | undefined): void;
 }
