@@ -86,3 +86,25 @@ test('one that is cancelled tells nothing and holds nothing', async (t) => {
   await gone.promise;
   assert.equal(cluster.limits.requests.value, 0);
 });
+
+for (const { name, comes } of [
+  { name: 'a cluster that comes when it is asked for', comes: true },
+  { name: 'a cluster that does not come', comes: false },
+]) {
+  test(name, async (t) => {
+    const { scope, cluster } = await setUpAside(t, { answer: () => response(200, 'yes') });
+    const asked: (readonly [name: string, timeoutMs: number])[] = [];
+    const clusters = {
+      ...scope.clusters,
+      onDemandMs: 5000,
+      get: () => undefined,
+      request(wanted: string, timeoutMs: number, callback: (found: typeof cluster | undefined) => void) {
+        asked.push([wanted, timeoutMs]);
+        setImmediate(() => callback(comes ? cluster : undefined));
+      },
+    };
+    const result = await new Promise<SideResult>((resolve) => sendAside('c', REQUEST, { ...scope, clusters }, resolve));
+    assert.deepEqual(asked, [['c', 2000]]);
+    assert.deepEqual(result.kind === 'answer' ? result.status : result.reason, comes ? 200 : 'no cluster');
+  });
+}

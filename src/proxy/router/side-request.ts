@@ -138,6 +138,14 @@ function start(chosen: Cluster | undefined, request: SideRequest, clock: Clock, 
   return attempt;
 }
 
+/** A proxy that asks for clusters as they are needed waits for the one that it has not yet, as it does for a client's request. */
+function withCluster(clusters: ClusterManager, name: string, timeoutMs: number, go: (cluster: Cluster | undefined) => void): void {
+  const known = clusters.get(name);
+  const waitMs = clusters.onDemandMs ?? 0;
+  if (known !== undefined || waitMs === 0) go(known);
+  else clusters.request(name, timeoutMs === 0 ? waitMs : Math.min(timeoutMs, waitMs), go);
+}
+
 /** The one way to send such requests. `timeoutMs` 0 waits for ever. */
 export const sendAside: SendAside = (clusterName, request, { clusters, clock }, onResult) => {
   let isStarting = true;
@@ -151,12 +159,17 @@ export const sendAside: SendAside = (clusterName, request, { clusters, clock }, 
     if (isStarting) queueMicrotask(() => tell(result));
     else tell(result);
   };
-  const started = start(clusters.get(clusterName), request, clock, late);
-  if (typeof started === 'string') late({ kind: 'failure', reason: started });
+  let started: Attempt | undefined;
+  withCluster(clusters, clusterName, request.timeoutMs, (cluster) => {
+    if (isOver) return;
+    const begun = start(cluster, request, clock, late);
+    if (typeof begun === 'string') late({ kind: 'failure', reason: begun });
+    else started = begun;
+  });
   isStarting = false;
   return () => {
     if (isOver) return;
     isOver = true;
-    if (typeof started !== 'string') started.drop();
+    started?.drop();
   };
 };
