@@ -6,7 +6,6 @@ import type { Engine, Verdict } from './engine.ts';
 
 /** Namespace of what stands in access logs as `%DYNAMIC_METADATA(tulle:policy)%`. */
 const TULLE = 'tulle';
-const RBAC = 'envoy.filters.http.rbac';
 
 /** Why something was denied: the policy and where it was written. */
 interface Denial {
@@ -48,6 +47,8 @@ export interface RecorderOptions {
   /** Rules that only count: their counters are `shadow_allowed` and `shadow_denied`. */
   readonly isShadow: boolean;
   readonly tracksPerRule: boolean;
+  /** Name of the filter, under which shadow rules leave their result. */
+  readonly metadataNamespace: string;
   /** Before Envoy's metadata keys, for shadow rules. */
   readonly metadataPrefix: string;
   readonly listenerMetadata: Readonly<Record<string, unknown>>;
@@ -60,7 +61,7 @@ function countersOf(stats: StatsScope, prefix: string, isShadow: boolean): Polic
 
 /** Prepares what is counted and left for the policies of an engine. */
 export function createRecorder(engine: Engine, options: RecorderOptions): Recorder {
-  const { stats, isShadow, metadataPrefix, listenerMetadata } = options;
+  const { stats, isShadow, metadataNamespace, metadataPrefix, listenerMetadata } = options;
   const statPrefix = options.statPrefix.endsWith('.') ? options.statPrefix : `${options.statPrefix}.`;
   const all = countersOf(stats, statPrefix, isShadow);
   const perRule = new Map(
@@ -80,8 +81,8 @@ export function createRecorder(engine: Engine, options: RecorderOptions): Record
       info.metadata.set(TULLE, policy === undefined ? nobody : (denials.get(policy) ?? { policy }));
     },
     leaveShadow(info, { isAllowed, policy }) {
-      const before = info.metadata.get(RBAC);
-      info.metadata.set(RBAC, {
+      const before = info.metadata.get(metadataNamespace);
+      info.metadata.set(metadataNamespace, {
         ...(typeof before === 'object' ? before : {}),
         [`${metadataPrefix}shadow_engine_result`]: isAllowed ? 'allowed' : 'denied',
         ...(policy === undefined ? {} : { [`${metadataPrefix}shadow_effective_policy_id`]: policy }),

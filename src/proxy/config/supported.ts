@@ -158,6 +158,8 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.type.v3.HashPolicy.FilterState': 'key',
   'envoy.type.v3.HashPolicy.SourceIp': '',
   'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny',
+  'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz':
+    'stat_prefix grpc_service failure_mode_allow include_peer_certificate transport_api_version filter_enabled_metadata bootstrap_metadata_labels_key include_tls_session',
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': 'stat_prefix max_connections delay runtime_enabled',
   'envoy.extensions.filters.network.direct_response.v3.Config': 'response',
   'envoy.extensions.filters.network.echo.v3.Echo': '',

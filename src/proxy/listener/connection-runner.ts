@@ -206,23 +206,37 @@ export class ConnectionRunner {
       this.#finish(info);
     };
     if (chain.handlers.length === 0) connection.destroy('the filter chain has no filters');
+    this.#pass(connection, downstream, info, chain, 0);
+  }
+
+  /** Asks the filters from place `from` on. */
+  #pass(connection: Connection, downstream: DownstreamConnection, info: StreamInfo, chain: FilterChain, from: number): void {
     try {
-      for (const handle of chain.handlers) {
+      for (let at = from; at < chain.handlers.length; at++) {
         if (connection.isClosed) return;
-        if (handle(connection, downstream, info)) continue;
-        const refusal = refusalOf(downstream);
-        if (refusal === undefined) return;
-        info.flags |= refusal.flags;
-        info.terminationDetails = refusal.details;
-        info.localCloseReason = refusal.reason;
-        chain.handlers.at(-1)?.refused?.(connection, downstream, info);
-        return;
+        const decision = chain.handlers[at]?.(connection, downstream, info) ?? true;
+        if (decision === true) continue;
+        if (decision === false) return this.#refuse(connection, downstream, info, chain);
+        return decision.whenDecided((goesOn) => {
+          if (goesOn) this.#pass(connection, downstream, info, chain, at + 1);
+          else this.#refuse(connection, downstream, info, chain);
+        });
       }
     } catch (error) {
       this.#count('bug_total');
       this.#scope.log.error('a network filter failed', { listener: this.#scope.listenerName, error: messageOf(error) });
       connection.destroy('internal error');
     }
+  }
+
+  /** A filter has closed the connection, or is about to: tells the one that it would have come to. */
+  #refuse(connection: Connection, downstream: DownstreamConnection, info: StreamInfo, chain: FilterChain): void {
+    const refusal = refusalOf(downstream);
+    if (refusal === undefined) return;
+    info.flags |= refusal.flags;
+    info.terminationDetails = refusal.details;
+    info.localCloseReason = refusal.reason;
+    chain.handlers.at(-1)?.refused?.(connection, downstream, info);
   }
 }
 

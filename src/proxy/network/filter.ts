@@ -38,10 +38,16 @@ export interface NetworkScope {
   isFailingHealthChecks?(): boolean;
 }
 
+/** A filter that has to wait before it knows whether a connection goes on; nobody reads the connection meanwhile. */
+export interface Undecided {
+  /** Calls `tell` once, later: true where the connection goes on, false where the filter has closed it. */
+  whenDecided(tell: (goesOn: boolean) => void): void;
+}
+
 /** What a filter does with connections; `info` is the connection's own, which the listener's access log has too. */
 export interface NetworkHandler {
   /** Called once the connection is established (TLS done); returns false where it closed the connection, or is about to. */
-  (connection: Connection, downstream: DownstreamConnection, info: StreamInfo): boolean;
+  (connection: Connection, downstream: DownstreamConnection, info: StreamInfo): boolean | Undecided;
   /** A terminal filter's: another before it has refused the connection, so that it is only to be counted and logged. */
   refused?: (connection: Connection, downstream: DownstreamConnection, info: StreamInfo) => void;
 }

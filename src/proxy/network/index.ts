@@ -1,6 +1,7 @@
 import { connectionLimit } from './connection-limit.ts';
 import { directResponse } from './direct-response.ts';
 import { echo } from './echo.ts';
+import { extAuthz } from './ext-authz.ts';
 import type { NetworkFilter } from './filter.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { istioStats } from './istio-stats.ts';
@@ -14,6 +15,7 @@ import { tcpProxy } from './tcp-proxy.ts';
 /** Every network filter that a filter chain may have. */
 export const networkFilters: readonly NetworkFilter[] = [
   rbac,
+  extAuthz,
   connectionLimit,
   localRateLimit,
   setFilterState,

@@ -12,6 +12,8 @@ import type { NetworkFilter, NetworkHandler } from './filter.ts';
 import { refuse } from './refusal.ts';
 import { observeTcp } from './tcp-observer.ts';
 
+const NAME = 'envoy.filters.network.rbac';
+
 interface RbacConfig {
   readonly rules: Engine | undefined;
   readonly shadow: Engine | undefined;
@@ -41,18 +43,22 @@ function join(prefix: string, name: string): string {
 
 /** Closes connections that are not allowed; the reason is `rbac_access_denied_matched_policy[...]`. */
 export const rbac: NetworkFilter<typeof RBACSchema, RbacConfig> = {
-  name: 'envoy.filters.network.rbac',
+  name: NAME,
   schema: RBACSchema,
   isTerminal: false,
   parse,
   create({ rules, shadow, statPrefix, shadowPrefix, isContinuous, delayMs }, { stats, listenerMetadata }) {
-    const shared = { stats, listenerMetadata, tracksPerRule: false, metadataPrefix: shadowPrefix };
+    const shared = { stats, listenerMetadata, tracksPerRule: false, metadataNamespace: NAME, metadataPrefix: shadowPrefix };
     const recorder = rules && createRecorder(rules, { ...shared, statPrefix: join(statPrefix, 'rbac.'), isShadow: false });
     const shadowRecorder =
       shadow && createRecorder(shadow, { ...shared, statPrefix: join(statPrefix, `rbac.${shadowPrefix}`), isShadow: true });
-    const handler: NetworkHandler = (connection, downstream) => {
+    const handler = (...[connection, downstream, info]: Parameters<NetworkHandler>): boolean => {
       const input = { connection: downstream, request: undefined, info: undefined };
-      if (shadow !== undefined) shadowRecorder?.count(shadow.decide(input));
+      if (shadow !== undefined) {
+        const tried = shadow.decide(input);
+        shadowRecorder?.count(tried);
+        shadowRecorder?.leaveShadow(info, tried);
+      }
       if (rules === undefined || rules.action === 'LOG') return true;
       const verdict = rules.decide(input);
       recorder?.count(verdict);

@@ -48,7 +48,7 @@ function enforceRules(engine: Engine, recorder: Recorder, stream: HttpStream): F
 
 function prepare({ rules, shadow, rulesPrefix, shadowPrefix, tracksPerRule }: RbacConfig, scope: FilterScope): Enforce {
   const { stats, listenerMetadata } = scope;
-  const shared = { stats, listenerMetadata, tracksPerRule, metadataPrefix: shadowPrefix };
+  const shared = { stats, listenerMetadata, tracksPerRule, metadataNamespace: NAME, metadataPrefix: shadowPrefix };
   const recorder = rules && createRecorder(rules, { ...shared, statPrefix: `rbac.${rulesPrefix}`, isShadow: false });
   const shadowRecorder = shadow && createRecorder(shadow, { ...shared, statPrefix: `rbac.${shadowPrefix}`, isShadow: true });
   return (stream) => {

@@ -13,6 +13,8 @@ import { ProxyProtocolSchema } from '../../../xds/gen/envoy/extensions/filters/l
 import { TlsInspectorSchema } from '../../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { ConnectionLimitSchema } from '../../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
 import { ConfigSchema as DirectResponseSchema } from '../../../xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.ts';
+import { RBACSchema } from '../../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
+import { ExtAuthzSchema } from '../../../xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.ts';
 import { EchoSchema } from '../../../xds/gen/envoy/extensions/filters/network/echo/v3/echo_pb.ts';
 import { LocalRateLimitSchema } from '../../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { ConfigSchema as NetworkStateSchema } from '../../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
@@ -31,6 +33,8 @@ import { ListenerDirectory } from '../listener-directory.ts';
 const registry = createRegistry(
   TcpProxySchema,
   ConnectionLimitSchema,
+  ExtAuthzSchema,
+  RBACSchema,
   DirectResponseSchema,
   EchoSchema,
   LocalRateLimitSchema,

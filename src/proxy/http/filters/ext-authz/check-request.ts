@@ -3,8 +3,12 @@ import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protob
 import type { NetAddress } from '../../../../net/address.ts';
 import type { HeaderMap } from '../../../../wire/http/message.ts';
 import type { AddressSchema } from '../../../../xds/gen/envoy/config/core/v3/address_pb.ts';
-import type { AttributeContext_HttpRequestSchema } from '../../../../xds/gen/envoy/service/auth/v3/attribute_context_pb.ts';
+import type {
+  AttributeContext_HttpRequestSchema,
+  AttributeContextSchema,
+} from '../../../../xds/gen/envoy/service/auth/v3/attribute_context_pb.ts';
 import { type CheckRequest, CheckRequestSchema } from '../../../../xds/gen/envoy/service/auth/v3/external_auth_pb.ts';
+import type { DownstreamConnection } from '../../../listener/connection.ts';
 import type { TextTest } from '../../../router/matchers.ts';
 import type { HttpStream } from '../../filter.ts';
 import type { CheckBody } from './check-body.ts';
@@ -100,6 +104,23 @@ function metadataOf(namespaces: readonly string[], read: (namespace: string) => 
   return { filterMetadata: Object.fromEntries(found.filter((entry): entry is readonly [string, JsonObject] => isObject(entry[1]))) };
 }
 
+/** Both ends of a connection, as a service is told of them. `service` is what the client calls itself. */
+export function peersOf(
+  { remote, local, tls }: DownstreamConnection,
+  content: Pick<CheckContent, 'includesCertificate' | 'labels'>,
+  service: string,
+): Pick<MessageInitShape<typeof AttributeContextSchema>, 'source' | 'destination'> {
+  return {
+    source: {
+      address: addressOf(remote),
+      principal: tls?.uriSans[0] ?? tls?.dnsSans[0] ?? tls?.subject ?? '',
+      service,
+      certificate: content.includesCertificate ? encodeURIComponent(tls?.pem ?? '') : '',
+    },
+    destination: { address: addressOf(local), principal: tls?.localUriSans[0] ?? '', labels: { ...content.labels } },
+  };
+}
+
 /** Describes a stream. */
 export function checkRequest(
   stream: HttpStream,
@@ -108,21 +129,10 @@ export function checkRequest(
   extensions: Readonly<Record<string, string>>,
 ): CheckRequest {
   const { connection, info, request } = stream;
-  const { tls } = connection;
   const startMs = Math.floor(info.startWallMs);
   return create(CheckRequestSchema, {
     attributes: {
-      source: {
-        address: addressOf(connection.remote),
-        principal: tls?.uriSans[0] ?? tls?.dnsSans[0] ?? tls?.subject ?? '',
-        service: request.headers.get('x-envoy-downstream-service-cluster') ?? '',
-        certificate: content.includesCertificate ? encodeURIComponent(tls?.pem ?? '') : '',
-      },
-      destination: {
-        address: addressOf(connection.local),
-        principal: tls?.localUriSans[0] ?? '',
-        labels: { ...content.labels },
-      },
+      ...peersOf(connection, content, request.headers.get('x-envoy-downstream-service-cluster') ?? ''),
       request: {
         time: { seconds: BigInt(Math.floor(startMs / 1000)), nanos: (startMs % 1000) * 1_000_000 },
         http: httpOf(stream, body, content),

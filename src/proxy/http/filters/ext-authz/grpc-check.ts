@@ -25,24 +25,28 @@ import { compileNames, NONE } from './field-lists.ts';
 import { DEFAULT_TIMEOUT_MS } from './http-check.ts';
 import type { Field, FieldChange, Verdict } from './verdict.ts';
 
-const PATH = '/envoy.service.auth.v3.Authorization/Check';
+export const CHECK_PATH = '/envoy.service.auth.v3.Authorization/Check';
 const FORBIDDEN = 403;
 
-export interface GrpcCheck {
+/** How the service is called. */
+export interface GrpcTarget {
   readonly cluster: string;
   readonly authority: string;
   readonly timeoutMs: number;
   readonly metadata: readonly { readonly name: string; readonly format: (info: StreamInfo) => string }[];
+}
+
+export interface GrpcCheck extends GrpcTarget {
   readonly content: Omit<CheckContent, 'packsAsBytes' | 'labels'>;
   /** Key of the node's metadata that holds labels of the destination; '' for none. */
   readonly labelsKey: string;
 }
 
-/** Reads `grpc_service` and what else says how the service is asked. */
-export function readGrpcCheck(service: GrpcService, message: ExtAuthz, path: string): GrpcCheck {
+/** Reads `grpc_service` of the filter at `path`. */
+export function readGrpcTarget(service: GrpcService, version: ApiVersion, path: string): GrpcTarget {
   const { targetSpecifier: target } = service;
   const at = `${path}.grpc_service`;
-  if (message.transportApiVersion === ApiVersion.V2) throw new ConfigError(`${path}.transport_api_version`, 'is V2, which is no more');
+  if (version === ApiVersion.V2) throw new ConfigError(`${path}.transport_api_version`, 'is V2, which is no more');
   if (target.case !== 'envoyGrpc') throw new ConfigError(at, 'only envoy_grpc is supported by Tulle');
   if (target.value.clusterName === '') throw new ConfigError(`${at}.envoy_grpc.cluster_name`, 'is empty');
   return {
@@ -53,6 +57,13 @@ export function readGrpcCheck(service: GrpcService, message: ExtAuthz, path: str
       name: key.toLowerCase(),
       format: compileFormat(value, `${at}.initial_metadata[${i}].value`, { missing: '' }),
     })),
+  };
+}
+
+/** Reads `grpc_service` and what else says how the service is asked. */
+export function readGrpcCheck(service: GrpcService, message: ExtAuthz, path: string): GrpcCheck {
+  return {
+    ...readGrpcTarget(service, message.transportApiVersion, path),
     content: {
       isSent: compileNames(message.allowedHeaders, `${path}.allowed_headers`) ?? (() => true),
       isNeverSent: compileNames(message.disallowedHeaders, `${path}.disallowed_headers`) ?? NONE,
@@ -125,7 +136,7 @@ function readCheckResponse({ status, httpResponse: answer, dynamicMetadata }: Ch
 }
 
 /** Labels that the node's metadata has under a key. */
-function labelsOf(node: LocalNode, key: string): Record<string, string> {
+export function labelsOf(node: LocalNode, key: string): Record<string, string> {
   const value = key === '' ? undefined : node.metadata[key];
   if (typeof value !== 'object' || value === null) return {};
   return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
@@ -149,7 +160,7 @@ export function askGrpc(
   const call = {
     cluster: check.cluster,
     authority: check.authority,
-    path: PATH,
+    path: CHECK_PATH,
     metadata: check.metadata.map(({ name, format }): Field => [name, format(stream.info)]),
     message: toBinary(CheckRequestSchema, checkRequest(stream, body, content, extensions)),
     timeoutMs: check.timeoutMs,
