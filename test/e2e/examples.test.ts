@@ -226,3 +226,20 @@ test('orders: the namespace is injected, the batch job is left out', async (t) =
   );
   assert.deepEqual(proxies, ['orders-app-0.orders']);
 });
+
+test('sidecars: a host that a Sidecar hides is not called, an ingress leads to where the program listens', async (t) => {
+  const auditor = client('ledger', 'client').replace('name: client', 'name: auditor');
+  const files = { 'client.yaml': client('shop', 'client'), 'auditor.yaml': auditor };
+  const mesh = await start(t, 'sidecars', files, 'front', 'payments', 'ledger', 'client', 'auditor');
+  const pay = await fetchThrough(mesh, 'client', 'http://payments.payments/pay', {});
+  assert.equal(pay.status, 200, pay.text);
+  assert.equal((await fetchThrough(mesh, 'client', 'http://front/', {})).status, 200);
+  assert.equal((await fetchThrough(mesh, 'client', 'http://ledger.ledger/', {})).status, 502);
+  // no Sidecar is for its namespace
+  assert.equal((await fetchThrough(mesh, 'auditor', 'http://ledger.ledger/', {})).status, 200);
+  const options = { headers: { 'x-delay-ms': '300' } };
+  const all = await Promise.all(Array.from({ length: 6 }, () => fetchThrough(mesh, 'client', 'http://payments.payments/slow', options)));
+  const statuses = all.map(({ status }) => status);
+  assert.ok(statuses.filter((status) => status === 200).length >= 2, String(statuses));
+  assert.ok(statuses.includes(503), String(statuses));
+});

@@ -6,6 +6,7 @@ import { resolverOf } from '../../wire/dns/name-table.ts';
 import { CliError } from '../errors.ts';
 import type { Target } from './asked.ts';
 import type { Trail } from './explanation.ts';
+import { hiddenFrom, hiderText } from './hidden.ts';
 import type { ProxyConfig } from './proxy-config.ts';
 import { hintOf } from './world.ts';
 
@@ -62,11 +63,20 @@ function portOf({ scheme, port }: Target, service: Service | undefined, trail: T
   return only.number;
 }
 
+/** Says where a Sidecar hides the service that is called. */
+function tellHidden(mesh: Mesh, { node }: ProxyConfig, service: Service, port: number, trail: Trail): void {
+  const hidden = hiddenFrom(mesh, node, service, port);
+  if (hidden === undefined) return;
+  const where = hidden.isElsewhere ? `from the client at port ${port}` : 'from the client: it is called as if the mesh did not have it';
+  trail.add('name', `${hiderText(hidden)} hides ${service.hostname} ${where}`, { source: hidden.origin });
+}
+
 /** Finds where the client of `config` in `viewer` connects to. Throws CliError for a name that only the mesh could have. */
 export function destinationOf(mesh: Mesh, config: ProxyConfig | undefined, viewer: string, to: Target, trail: Trail): Destination {
   const service = serviceCalled(mesh, to.host, viewer);
   if (service === undefined) refuseUnknown(mesh, to.host, viewer);
   const port = portOf(to, service, trail);
+  if (config !== undefined && service !== undefined) tellHidden(mesh, config, service, port, trail);
   const written = to.host.includes(':') ? `[${to.host}]` : to.host;
   // clients leave the usual port out
   const authority = port === USUAL_PORTS[to.scheme] ? written : `${written}:${port}`;

@@ -9,6 +9,7 @@ import type { Asked, Target } from './asked.ts';
 import { explainChain } from './chain.ts';
 import { type Destination, destinationOf, serviceCalled } from './destination.ts';
 import { type Explanation, Trail, verdict } from './explanation.ts';
+import { hiddenFrom, hiderText } from './hidden.ts';
 import type { Journey, Stop, Traffic } from './journey.ts';
 import { type ListedListener, type ProxyConfig, proxyConfigOf } from './proxy-config.ts';
 import { reach } from './reach.ts';
@@ -87,6 +88,13 @@ function explicitListener(
     if (listener !== undefined) return { listener, isProxy: true };
   }
   if (own !== undefined) return { listener: own, isProxy: false };
+  const called = serviceCalled(mesh, host, member.namespace);
+  const hidden = called && hiddenFrom(mesh, config.node, called, port);
+  if (hidden !== undefined)
+    throw new CliError(
+      `in explicit mode ${nameOf(member)} has no way to ${to.scheme}://${host}:${port}: ${hiderText(hidden)} hides it`,
+      `add ${called?.namespace}/${called?.hostname} to the egress hosts at ${hidden.by.origin.file}:${hidden.by.origin.line}`,
+    );
   throw new CliError(
     `in explicit mode ${nameOf(member)} has no way to ${to.scheme}://${host}:${port} through its proxy`,
     'give its Workload an upstream for it, or explain an http:// URL, which goes through HTTP_PROXY',

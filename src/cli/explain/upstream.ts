@@ -1,6 +1,7 @@
 /** From a cluster to its endpoints, and to whoever is behind them. */
 import { formatAddress } from '../../net/address.ts';
 import type { Host } from '../../proxy/cluster/cluster.ts';
+import { readAddress } from '../../proxy/cluster/endpoints.ts';
 import type { Hash64 } from '../../proxy/cluster/lb/hash64.ts';
 import type { DownstreamConnection } from '../../proxy/listener/connection.ts';
 import { criteriaOf } from '../../proxy/router/subset-criteria.ts';
@@ -97,6 +98,12 @@ function tellHosts(to: ToCluster, candidates: readonly Candidate[], trail: Trail
   );
 }
 
+/** Where a Sidecar says that the application listens; undefined where it is the address that was dialled. */
+function endpointText({ loadAssignment, name }: Cluster): string | undefined {
+  const identifier = loadAssignment?.endpoints[0]?.lbEndpoints[0]?.hostIdentifier;
+  return identifier?.case === 'endpoint' ? `at ${formatAddress(readAddress(identifier.value.address, name))}` : undefined;
+}
+
 /** Goes on to the endpoints of a cluster. At the server's proxy that is the application. */
 export async function toCluster(to: ToCluster, trail: Trail): Promise<Explanation> {
   const { stop, name, traffic, stream, hash, connection } = to;
@@ -104,7 +111,9 @@ export async function toCluster(to: ToCluster, trail: Trail): Promise<Explanatio
   if (cluster === undefined) return noHost(to, trail);
   if (trail.side === 'server') {
     const by = nameOf(stop.member);
-    trail.add('application', `${by}, on port ${connection.local.port}`, { source: sourceOf(cluster.metadata) });
+    const source = sourceOf(cluster.metadata);
+    const where = (source?.kind === 'Sidecar' ? endpointText(cluster) : undefined) ?? `on port ${connection.local.port}`;
+    trail.add('application', `${by}, ${where}`, { source });
     return trail.end(verdict({ outcome: 'delivered', by, text: `delivered to ${by}, whose application answers` }));
   }
   trail.add('cluster', name, { source: sourceOf(cluster.metadata), notes: destinationRule(cluster, stop) });

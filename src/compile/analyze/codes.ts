@@ -43,7 +43,7 @@ export const analysisCodes = {
   IST0110: {
     severity: 'error',
     name: 'ConflictingSidecarWorkloadSelectors',
-    title: 'Two Sidecars select one workload: which of them it gets is not defined.',
+    title: 'Two Sidecars select one workload: the oldest counts for it.',
     mend: 'Make the selectors exclude each other.',
   },
   IST0111: {
@@ -370,6 +370,30 @@ export const analysisCodes = {
     name: 'OldApiVersion',
     title: 'An older version of the API is used; the fields are the same.',
     mend: 'Write the newest version.',
+  },
+  TUL225: {
+    severity: 'warning',
+    name: 'SidecarHostNotFound',
+    title: 'An egress host of a Sidecar names nothing that its workloads could see: it shows, or hides, nothing.',
+    mend: 'Correct namespace and name: namespace/service.namespace.svc.cluster.local, or namespace/* for all of a namespace.',
+  },
+  TUL226: {
+    severity: 'warning',
+    name: 'SidecarPortNotFound',
+    title: 'An egress port of a Sidecar is no port of its hosts: it is not opened.',
+    mend: 'Write the port that the Services have, or more hosts.',
+  },
+  TUL227: {
+    severity: 'warning',
+    name: 'SidecarHidesUpstream',
+    title: 'A Workload names an upstream that its Sidecar hides: connections to the local port are refused.',
+    mend: 'Add the host to the egress hosts of the Sidecar.',
+  },
+  TUL228: {
+    severity: 'warning',
+    name: 'SidecarEgressProxyUnseen',
+    title: 'The egressProxy of a Sidecar is not among what its workloads see: calls of unknown hosts are answered with 503.',
+    mend: 'Add the host to the egress hosts of the Sidecar.',
   },
 } as const satisfies Readonly<Record<`IST${number}` | `TUL${number}`, CodeEntry>>;
 

@@ -23,6 +23,7 @@ import { routeMatches } from './checks/route-matches.ts';
 import { serverCertificates } from './checks/server-certificates.ts';
 import { serviceEntryAddresses } from './checks/service-entry-addresses.ts';
 import { servicePorts } from './checks/service-ports.ts';
+import { sidecarHosts } from './checks/sidecar-hosts.ts';
 import { sidecars } from './checks/sidecars.ts';
 import { subsets } from './checks/subsets.ts';
 import { telemetries } from './checks/telemetries.ts';
@@ -60,6 +61,7 @@ export const checks: readonly Check[] = [
   serviceEntryAddresses,
   servicePorts,
   sidecars,
+  sidecarHosts,
   subsets,
   telemetries,
   timeouts,

@@ -253,27 +253,60 @@ function portViews(shown: readonly Shown[]): PortView[] {
 
 const NOTHING: View = { called: new Map(), routes: [] };
 
-/** What a proxy of `viewer` sees under `sidecar`; undefined: all that is exported to it. */
+function computed(shapes: readonly ServiceShape[], routes: readonly RouteSet[], viewer: string, sidecar: Sidecar | undefined): Imports {
+  const exported = exportedRoutes(routes, viewer);
+  if (sidecar === undefined) {
+    const seen = shapes.filter(({ exportTo, namespace }) => isExported(exportTo, namespace, viewer));
+    const view = { called: oneOfEachHost(seen, viewer), routes: exported };
+    return { ...view, services: view.called, ports: [], visible: view };
+  }
+  const shown = listenersOf(sidecar).map((listener): Shown => {
+    const filter = filterOf(listener.hosts, viewer);
+    const own = exported.filter((set) => showsRoutes(filter, set));
+    return { listener, called: servicesOf(shapes, filter, listener, viewer), routes: own };
+  });
+  const rest = shown.find(({ listener }) => listener.port === undefined) ?? NOTHING;
+  return {
+    called: rest.called,
+    routes: rest.routes,
+    services: clusteredServices(shown, shapes, viewer),
+    ports: portViews(shown),
+    visible: visibleIn(shown),
+  };
+}
+
+function areEqual(a: Iterable<unknown>, b: Iterable<unknown>): boolean {
+  const [left, right] = [[...a], [...b]];
+  return left.length === right.length && left.every((each, i) => each === right[i]);
+}
+
+function areEqualViews(a: View, b: View): boolean {
+  return areEqual(a.called.values(), b.called.values()) && areEqual(a.routes, b.routes);
+}
+
+function areEqualImports(a: Imports, b: Imports): boolean {
+  return (
+    areEqualViews(a, b) &&
+    areEqual(a.services.values(), b.services.values()) &&
+    a.ports.length === b.ports.length &&
+    a.ports.every((port, i) => areEqualViews(port, b.ports[i] ?? NOTHING))
+  );
+}
+
+const EVERYONE = {};
+
+/** The last imports of a namespace under one Sidecar, so that a change which they do not see leaves them the same object. */
+const lastOf = memoised((_sidecar: object, _viewer: string): { last: Imports | undefined } => ({ last: undefined }));
+
+/**
+ * What a proxy of `viewer` sees under `sidecar`; undefined: all that is exported to it. The same object for all proxies of
+ * both, and for as long as nothing that they see changes.
+ */
 export const importsOf = memoised(
   (shapes: readonly ServiceShape[], routes: readonly RouteSet[], viewer: string, sidecar: Sidecar | undefined): Imports => {
-    const exported = exportedRoutes(routes, viewer);
-    if (sidecar === undefined) {
-      const seen = shapes.filter(({ exportTo, namespace }) => isExported(exportTo, namespace, viewer));
-      const view = { called: oneOfEachHost(seen, viewer), routes: exported };
-      return { ...view, services: view.called, ports: [], visible: view };
-    }
-    const shown = listenersOf(sidecar).map((listener): Shown => {
-      const filter = filterOf(listener.hosts, viewer);
-      const own = exported.filter((set) => showsRoutes(filter, set));
-      return { listener, called: servicesOf(shapes, filter, listener, viewer), routes: own };
-    });
-    const rest = shown.find(({ listener }) => listener.port === undefined) ?? NOTHING;
-    return {
-      called: rest.called,
-      routes: rest.routes,
-      services: clusteredServices(shown, shapes, viewer),
-      ports: portViews(shown),
-      visible: visibleIn(shown),
-    };
+    const kept = lastOf(sidecar ?? EVERYONE, viewer);
+    const next = computed(shapes, routes, viewer, sidecar);
+    if (kept.last === undefined || !areEqualImports(kept.last, next)) kept.last = next;
+    return kept.last;
   },
 );

@@ -8,6 +8,6 @@ export const sidecars: Check = {
   codes: ['IST0110', 'IST0111', 'IST0127'],
   run(world, say) {
     const what = { kind: 'Sidecar', selector: ['workloadSelector', 'labels'], severalWithout: 'IST0111', severalFor: 'IST0110' } as const;
-    checkSelecting({ ...what, effect: 'its proxies see the hosts of one of the two only, and requests to the others fail' }, world, say);
+    checkSelecting({ ...what, effect: 'the oldest counts for its proxies, and requests to hosts of the other fail' }, world, say);
   },
 };
