@@ -22,6 +22,7 @@ import { lowerOutlierDetection, outlierDetectionSchema } from '../istio/outlier-
 import { lowerProxySettings, proxySettingsSchema } from '../istio/proxy-settings.ts';
 import { lowerRetries, retriesSchema } from '../istio/retries.ts';
 import { labelsSchema } from '../metadata.ts';
+import { lowerRollout, rolloutSchema } from './rollout.ts';
 
 const base = defaultMeshSettings;
 
@@ -124,6 +125,7 @@ const specSchema = object({
     }),
     'What DestinationRules lack, block by block.',
   ),
+  rollout: optional(rolloutSchema, 'How edits go to proxies: to some first; where absent to all at once.'),
   pathNormalization: optional(
     object({
       normalization: defaulted(
@@ -285,6 +287,7 @@ export const meshConfig = defineDialect({
         },
         ...lowerTraffic(spec, lowering),
         ...lowerTelling(spec),
+        ...(spec.rollout === undefined ? {} : { rollout: lowerRollout(spec.rollout) }),
         extensionProviders: lowerExtensionProviders(spec.extensionProviders, lowering),
         proxy: own ?? NO_PROXY_SETTINGS,
       },
