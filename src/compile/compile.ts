@@ -30,6 +30,7 @@ import { type ServiceShape, shapesOf } from './emit/shape.ts';
 import { layered } from '../xds/layered.ts';
 import { blackHole, outboundPassthrough } from './emit/special-clusters.ts';
 import { settingsInForce } from './emit/telemetry-in-force.ts';
+import { traced } from './emit/trace.ts';
 
 export { type ProxyNode, proxyNodeOf } from './emit/proxy-node.ts';
 export type { ResourceMap } from './emit/resource.ts';
@@ -78,11 +79,14 @@ function listeningScope(mesh: Still, proxy: ProxyNode, scope: Scope): Scope {
   return settings === scope.settings ? scope : withSettings(scope, settings);
 }
 
-const clustersOf = memoised((scope: Scope): readonly CompiledResource[] => [
+const clustersFrom = traced((scope: Scope, _services: Scope['services']): readonly CompiledResource[] => [
   ...outboundClusters(scope),
   blackHole(scope.settings),
   outboundPassthrough(scope.settings),
 ]);
+
+/** Clusters of a scope: the same while only its routes change. */
+const clustersOf = memoised((scope: Scope) => clustersFrom(scope, scope.services));
 
 type Part = readonly CompiledResource[];
 

@@ -2,7 +2,7 @@
 import type { Mesh } from '../../model/mesh.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
 import { type ChangedServices, followed } from './changed-services.ts';
-import { effectivePolicy, portPolicy } from './destination-policy.ts';
+import { effectivePolicy, type PortPolicy, portPolicy } from './destination-policy.ts';
 import { endpointsOf } from './endpoints.ts';
 import { originateIn } from './hbone-outbound.ts';
 import { memoised } from './memo.ts';
@@ -11,6 +11,8 @@ import { byName, type CompiledResource, type ResourceMap } from './resource.ts';
 import type { Scope } from './scope.ts';
 import { serviceKey, servicesByKey } from './service-key.ts';
 import type { ServiceShape } from './shape.ts';
+import { traced } from './trace.ts';
+import type { Subset } from '../../model/traffic-policy.ts';
 
 /** The ports of `shape`, as `service` has them: a Sidecar may show some of them only. */
 function portsOf(service: Service, shape: ServiceShape): readonly ServicePort[] {
@@ -18,30 +20,70 @@ function portsOf(service: Service, shape: ServiceShape): readonly ServicePort[] 
   return service.ports.filter(({ number }) => shape.ports.some((port) => port.number === number));
 }
 
+/** What is asked of a service's endpoints: an assignment for each port, and for each subset of it. */
+interface Plan {
+  readonly shape: ServiceShape;
+  readonly assignments: readonly {
+    readonly port: number;
+    readonly subset: Subset | undefined;
+    readonly policy: PortPolicy;
+    readonly originate: string | undefined;
+  }[];
+}
+
+type Plans = ReadonlyMap<string, Plan>;
+
+function planOf(scope: Scope, shape: ServiceShape): Plan {
+  const effective = effectivePolicy(scope, shape);
+  const assignments = shape.ports.flatMap((port) =>
+    [undefined, ...effective.subsets].map((subset) => ({
+      port: port.number,
+      subset,
+      policy: portPolicy(effective, subset, port.number),
+      originate: originateIn(scope, shape, port, subset),
+    })),
+  );
+  return { shape, assignments };
+}
+
+/** Plans by host: the same while only a scope's routes change. */
+const plansFrom = traced((scope: Scope, services: Scope['services']): Plans => {
+  const plans = new Map<string, Plan>();
+  for (const [host, shape] of services) if (shape.resolution === 'static') plans.set(host, planOf(scope, shape));
+  return plans;
+});
+
+const plansOf = memoised((scope: Scope) => plansFrom(scope, scope.services));
+
 type Assignments = (services: readonly Service[]) => ResourceMap;
 
 const assignmentsIn = memoised(
-  (scope: Scope, peerAuthentications: Mesh['peerAuthentications'], policies: Mesh['authorizationPolicies']): Assignments => {
-    const assignmentsOf = (service: Service | undefined, shape: ServiceShape): CompiledResource[] => {
-      if (service === undefined || service.resolution !== 'static') return [];
-      const effective = effectivePolicy(scope, shape);
+  (
+    plans: Plans,
+    client: Scope['client'],
+    settings: Mesh['settings'],
+    peerAuthentications: Mesh['peerAuthentications'],
+    policies: Mesh['authorizationPolicies'],
+  ): Assignments => {
+    const assignmentsOf = (service: Service | undefined, { shape, assignments }: Plan): CompiledResource[] => {
+      if (service === undefined) return [];
       return portsOf(service, shape).flatMap((port) =>
-        [undefined, ...effective.subsets].map((subset) => {
-          const nearness = nearnessIn(scope, portPolicy(effective, subset, port.number));
-          const originate = originateIn(scope, shape, port, subset);
-          return endpointsOf(service, port, subset, peerAuthentications, scope.settings, policies, originate, nearness);
+        assignments.flatMap(({ port: number, subset, policy, originate }) => {
+          if (number !== port.number) return [];
+          const nearness = nearnessIn({ client, settings }, policy);
+          return [endpointsOf(service, port, subset, peerAuthentications, settings, policies, originate, nearness)];
         }),
       );
     };
     const make = (services: readonly Service[]): ResourceMap => {
       const byKey = servicesByKey(services);
-      return byName([...scope.services.values()].flatMap((shape) => assignmentsOf(byKey.get(serviceKey(shape)), shape)));
+      return byName([...plans.values()].flatMap((plan) => assignmentsOf(byKey.get(serviceKey(plan.shape)), plan)));
     };
-    /** The scope being the same, services are the same but for their endpoints. */
+    /** The plans being the same, services are the same but for their endpoints. */
     const follow = (former: ResourceMap, { now }: ChangedServices): ResourceMap | undefined => {
       const resources = now.flatMap((service) => {
-        const shape = scope.services.get(service.hostname);
-        return shape !== undefined && serviceKey(shape) === serviceKey(service) ? assignmentsOf(service, shape) : [];
+        const plan = plans.get(service.hostname);
+        return plan !== undefined && serviceKey(plan.shape) === serviceKey(service) ? assignmentsOf(service, plan) : [];
       });
       if (resources.length === 0) return former;
       if (resources.some(({ name }) => !former.has(name))) return undefined;
@@ -58,5 +100,5 @@ export function endpointMap(
   peerAuthentications: Mesh['peerAuthentications'],
   policies: Mesh['authorizationPolicies'],
 ): ResourceMap {
-  return assignmentsIn(scope, peerAuthentications, policies)(services);
+  return assignmentsIn(plansOf(scope), scope.client, scope.settings, peerAuthentications, policies)(services);
 }

@@ -23,6 +23,7 @@ import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 import type { Client, Scope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
+import { traced } from './trace.ts';
 import { originalDestination } from './special-clusters.ts';
 import type { Subset } from '../../model/traffic-policy.ts';
 
@@ -74,9 +75,9 @@ export function originateIn(scope: Scope, service: ServiceShape, port: ServicePo
 }
 
 /** Every beginning of tunnels that a scope's services need, with the identities that it leads to. */
-const originsOf = memoised((scope: Scope): ReadonlyMap<string, readonly string[]> => {
+const originsFrom = traced((scope: Scope, services: Scope['services']): ReadonlyMap<string, readonly string[]> => {
   const origins = new Map<string, readonly string[]>();
-  for (const service of scope.services.values()) {
+  for (const service of services.values()) {
     const effective = effectivePolicy(scope, service);
     for (const port of service.ports) {
       for (const subset of [undefined, ...effective.subsets]) {
@@ -151,6 +152,8 @@ function clusterOf(name: string, identities: readonly string[], settings: MeshSe
   cluster.transportSocket = meshUpstreamSocket(['h2'], identities, '', settings.tlsDefaults);
   return resourceOf(ClusterSchema, name, cluster);
 }
+
+const originsOf = memoised((scope: Scope) => originsFrom(scope, scope.services));
 
 /** Clusters of the tunnels that begin in a scope. */
 export const originateClusters = memoised((scope: Scope): readonly CompiledResource[] =>

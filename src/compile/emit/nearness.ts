@@ -34,7 +34,10 @@ const nearnessTo = memoised((client: Client, preference: LocalityPreference, fai
 });
 
 /** What a scope's client prefers among the endpoints of a service under `policy`; undefined: nothing. */
-export function nearnessIn({ client, settings }: Scope, { loadBalancer, outlierDetection }: PortPolicy): Nearness | undefined {
+export function nearnessIn(
+  { client, settings }: Pick<Scope, 'client' | 'settings'>,
+  { loadBalancer, outlierDetection }: PortPolicy,
+): Nearness | undefined {
   const preference = loadBalancer?.locality ?? settings.locality;
   return preference.isEnabled ? nearnessTo(client, preference, outlierDetection !== undefined) : undefined;
 }
