@@ -10,6 +10,7 @@ import { loadRe2 } from '../core/re2.ts';
 import { formatGithub } from './analyze/format-github.ts';
 import { formatSarif } from './analyze/format-sarif.ts';
 import { formatText } from './analyze/format-text.ts';
+import { refusedByProxy } from './analyze/refused-by-proxy.ts';
 import { readMesh, readPaths, type Sources } from './analyze/sources.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { CliError, EXIT } from './errors.ts';
@@ -64,7 +65,7 @@ async function analyzeSources(paths: readonly string[], options: Options): Promi
   // expressions are judged by RE2 itself
   await loadRe2();
   const sources = await sourcesOf(paths, options);
-  const findings = analyze({ ...sources, suppressions });
+  const findings = analyze({ ...sources, suppressions, refusedByProxy });
   process.stdout.write(formatted(findings, options.output, sources.texts.size));
   if (findings.some(({ severity }) => reaches(severity, options.threshold))) process.exitCode = EXIT.failed;
 }

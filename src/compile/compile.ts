@@ -7,7 +7,7 @@ import type { Sidecar } from '../model/sidecar.ts';
 import { isOpaque } from '../model/service.ts';
 import { shareFields } from './dialects/build/share.ts';
 import { endpointMap } from './emit/endpoint-map.ts';
-import { declaredPorts, openedPorts, patcherFor } from './emit/envoy-filter/apply.ts';
+import { declaredPorts, openedPorts, patcherFor, type TellPatch } from './emit/envoy-filter/apply.ts';
 import { explicitOutbound } from './emit/explicit.ts';
 import { gatewayOf, type Router } from './emit/gateway.ts';
 import { serverNamePolicies } from './emit/hbone-inbound.ts';
@@ -137,7 +137,14 @@ function serverKey(served: readonly Served[], proxy: ProxyNode, own: Sidecar | u
 const NOTHING: Part = [];
 const NO_GATEWAYS: Mesh['gateways'] = [];
 
-function sidecar(mesh: Still, proxy: ProxyNode, served: readonly Served[], scope: Scope, own: Sidecar | undefined): Frame {
+function sidecar(
+  mesh: Still,
+  proxy: ProxyNode,
+  served: readonly Served[],
+  scope: Scope,
+  own: Sidecar | undefined,
+  tell?: TellPatch,
+): Frame {
   const listening = listeningScope(mesh, proxy, scope);
   const outbound =
     proxy.interception === 'REDIRECT'
@@ -146,9 +153,8 @@ function sidecar(mesh: Still, proxy: ProxyNode, served: readonly Served[], scope
         ? { listeners: NOTHING, routes: NOTHING }
         : explicitOutbound(listening, JSON.stringify(proxy.explicit));
   const inbound = inboundOf(listening.settings, securityOf(mesh, mesh.shapes), serverKey(served, proxy, own));
-  const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, () =>
-    declaredPorts(inboundPorts(served, proxy, own), proxy),
-  );
+  const portsOf = () => declaredPorts(inboundPorts(served, proxy, own), proxy);
+  const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, portsOf, tell);
   return {
     scope,
     own,
@@ -167,14 +173,14 @@ function sidecar(mesh: Still, proxy: ProxyNode, served: readonly Served[], scope
   };
 }
 
-function router(mesh: Still, proxy: ProxyNode, served: readonly Served[], scope: Scope): Frame {
+function router(mesh: Still, proxy: ProxyNode, served: readonly Served[], scope: Scope, tell?: TellPatch): Frame {
   const { namespace, labels } = proxy;
   const host = proxy.interception === 'NONE' ? '127.0.0.1' : '0.0.0.0';
   const ports = gatewayPorts(served, proxy);
   const key = JSON.stringify({ namespace, labels, host, ports } satisfies Router);
   const security = securityOf(mesh, mesh.shapes);
   const { listeners, routes } = gatewayOf(listeningScope(mesh, proxy, scope), mesh.gateways, security, key);
-  const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, () => openedPorts(ports));
+  const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, () => openedPorts(ports), tell);
   return {
     scope,
     own: undefined,
@@ -185,15 +191,22 @@ function router(mesh: Still, proxy: ProxyNode, served: readonly Served[], scope:
   };
 }
 
-/** `served` is what of the services' endpoints concerns the proxy itself: those at its own addresses. */
-const frameOf = memoised((mesh: Still, proxy: ProxyNode, served: readonly Served[]): Frame => {
+function frame(mesh: Still, proxy: ProxyNode, served: readonly Served[], tell?: TellPatch): Frame {
   const own = sidecarFor(mesh.sidecars, mesh.settings.rootNamespace, proxy);
   const imports = importsOf(mesh.shapes, mesh.routes, proxy.namespace, own);
   const key = clientKey(mesh, proxy);
   const made = scopeOf(imports, mesh.destinationPolicies, mesh.settings, key, own?.outboundTrafficPolicy);
   const scope = keptScope(made, `${key} ${own?.namespace} ${own?.name}`);
-  return proxy.role === 'router' ? router(mesh, proxy, served, scope) : sidecar(mesh, proxy, served, scope, own);
-});
+  return proxy.role === 'router' ? router(mesh, proxy, served, scope, tell) : sidecar(mesh, proxy, served, scope, own, tell);
+}
+
+/** `served` is what of the services' endpoints concerns the proxy itself: those at its own addresses. */
+const frameOf = memoised((mesh: Still, proxy: ProxyNode, served: readonly Served[]): Frame => frame(mesh, proxy, served));
+
+/** Tells of each patch of an EnvoyFilter that changes what `proxy` gets. */
+export function tellPatches(mesh: Mesh, proxy: ProxyNode, tell: TellPatch): void {
+  frame(stillOf(mesh), proxy, servedBy(mesh.services, proxy), tell);
+}
 
 /** Compiles what `proxy` gets of `mesh`. Throws ConfigError naming a field that xDS cannot express. */
 export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {

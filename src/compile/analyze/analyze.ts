@@ -13,7 +13,7 @@ import type { Finding, SayOptions } from './finding.ts';
 import { checks } from './index.ts';
 import { runnersOf } from './runners.ts';
 import { type Suppression, withoutSuppressed } from './suppress.ts';
-import { createWorld } from './world.ts';
+import { createWorld, type RefusedByProxy } from './world.ts';
 
 export interface AnalyzeInput {
   /** Texts by the name of their file. */
@@ -21,6 +21,8 @@ export interface AnalyzeInput {
   /** What runs already, where a mesh does. */
   readonly instances?: readonly WorkloadInstance[];
   readonly suppressions?: readonly Suppression[];
+  /** What Tulle's proxy does not do of what an EnvoyFilter puts into it; not looked for where it is absent. */
+  readonly refusedByProxy?: RefusedByProxy;
 }
 
 const RANK: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };
@@ -51,7 +53,7 @@ function findingOf(code: AnalysisCode, origin: Provenance, message: string, opti
 }
 
 /** Everything that is to be said of the texts, in order of file and line. */
-export function analyze({ texts, instances = [], suppressions = [] }: AnalyzeInput): readonly Finding[] {
+export function analyze({ texts, instances = [], suppressions = [], refusedByProxy }: AnalyzeInput): readonly Finding[] {
   const loaded = [...texts].map(([file, text]) => parseDocuments(file, text));
   const resources = loaded.flatMap((each) => each.resources);
   const documents = createDocuments(texts);
@@ -61,7 +63,7 @@ export function analyze({ texts, instances = [], suppressions = [] }: AnalyzeInp
   const refused = new Set(
     diagnostics.flatMap(({ severity, resource }) => (severity === 'error' && resource !== undefined ? [resource] : [])),
   );
-  const world = createWorld(built.mesh, documents, running.runners, refused);
+  const world = createWorld(built.mesh, documents, running.runners, refused, refusedByProxy);
   const findings = new Map<string, Finding>();
   const put = (finding: Finding): void =>
     void findings.set(JSON.stringify([finding.code, finding.file, finding.line, finding.message]), finding);

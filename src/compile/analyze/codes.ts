@@ -157,20 +157,20 @@ export const analysisCodes = {
   IST0152: {
     severity: 'error',
     name: 'EnvoyFilterUsesReplaceOperationIncorrectly',
-    title: 'REPLACE is for HTTP_FILTER, NETWORK_FILTER and LISTENER_FILTER only: the patch does nothing.',
+    title: 'REPLACE is for filters and VIRTUAL_HOST only: the patch does nothing.',
     mend: 'Use MERGE, or REMOVE and ADD.',
   },
   IST0153: {
     severity: 'error',
     name: 'EnvoyFilterUsesAddOperationIncorrectly',
-    title: 'ADD does nothing with applyTo ROUTE_CONFIGURATION or HTTP_ROUTE.',
-    mend: 'Use INSERT_FIRST, INSERT_BEFORE or MERGE.',
+    title: 'ADD does nothing with applyTo ROUTE_CONFIGURATION: proxies ask for route configurations that listeners name.',
+    mend: 'Use MERGE, or ADD a VIRTUAL_HOST.',
   },
   IST0154: {
     severity: 'error',
     name: 'EnvoyFilterUsesRemoveOperationIncorrectly',
-    title: 'REMOVE does nothing with applyTo ROUTE_CONFIGURATION or HTTP_ROUTE.',
-    mend: 'Change the VirtualService that makes the route.',
+    title: 'REMOVE does nothing with applyTo ROUTE_CONFIGURATION or EXTENSION_CONFIG.',
+    mend: 'REMOVE virtual hosts or routes; take out the filter that asks for the extension.',
   },
   IST0155: {
     severity: 'warning',
@@ -394,6 +394,18 @@ export const analysisCodes = {
     name: 'SidecarEgressProxyUnseen',
     title: 'The egressProxy of a Sidecar is not among what its workloads see: calls of unknown hosts are answered with 503.',
     mend: 'Add the host to the egress hosts of the Sidecar.',
+  },
+  TUL231: {
+    severity: 'warning',
+    name: 'EnvoyFilterChangesNothing',
+    title: 'A patch of an EnvoyFilter changes nothing of any proxy: what it matches is not there.',
+    mend: 'Compare match with what a proxy has: tulle proxy-config listeners, routes or clusters.',
+  },
+  TUL232: {
+    severity: 'error',
+    name: 'EnvoyFilterRefusedByProxy',
+    title: "A patch has what Tulle's proxy does not do: it refuses the listener, routes or cluster, and keeps what it had.",
+    mend: 'Take the field out, or say in match.proxy which other Envoys are meant.',
   },
 } as const satisfies Readonly<Record<`IST${number}` | `TUL${number}`, CodeEntry>>;
 

@@ -1,4 +1,5 @@
 /** All that analysers look at: the mesh, the documents it was read from, and indexes of both. */
+import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { selects, type LabelSelector } from '../../model/match.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { Protocol, Service } from '../../model/service.ts';
@@ -12,6 +13,9 @@ export interface Target extends Runner {
   readonly known: ReadonlyMap<number, readonly Protocol[]>;
 }
 
+/** What Tulle's proxy says of a message: where in it something stands that the proxy does not do, and what. */
+export type RefusedByProxy = (desc: DescMessage, message: Message) => readonly { readonly path: string; readonly reason: string }[];
+
 export interface World {
   readonly mesh: Mesh;
   readonly documents: Documents;
@@ -22,6 +26,8 @@ export interface World {
   readonly accounts: ReadonlySet<string>;
   /** Resources that are refused: what they would have held is not reported as missing. */
   readonly refused: ReadonlySet<string>;
+  /** Undefined where nobody asks the proxy. */
+  readonly refusedByProxy: RefusedByProxy | undefined;
   /** Services that a host calls: of that name, or with a wildcard that covers it. */
   servicesOf(host: string): readonly Service[];
   /** Workloads that a policy of `namespace` is for; in the root namespace those of the mesh. */
@@ -73,7 +79,13 @@ function byAddress(services: readonly Service[]): ReadonlyMap<string, readonly S
 }
 
 /** The world of a mesh. `runners` are all workloads, and what stands for them. */
-export function createWorld(mesh: Mesh, documents: Documents, runners: readonly Runner[], refused: ReadonlySet<string>): World {
+export function createWorld(
+  mesh: Mesh,
+  documents: Documents,
+  runners: readonly Runner[],
+  refused: ReadonlySet<string>,
+  refusedByProxy?: RefusedByProxy,
+): World {
   const byHost = Map.groupBy(mesh.services, ({ hostname }) => hostname);
   const wildcards = mesh.services.filter(({ hostname }) => hostname.startsWith('*'));
   const served = byAddress(mesh.services);
@@ -87,6 +99,7 @@ export function createWorld(mesh: Mesh, documents: Documents, runners: readonly 
     documents,
     targets,
     refused,
+    refusedByProxy,
     namespaces: namespacesOf(mesh, documents, runners),
     accounts: accountsOf(mesh, documents, runners),
     servicesOf: (host) => byHost.get(host) ?? wildcards.filter(({ hostname }) => hostSpecificity(hostname, host) >= 0),

@@ -30,6 +30,11 @@ const PATCH_SCHEMAS = {
   EXTENSION_CONFIG: TypedExtensionConfigSchema,
 } as const satisfies Readonly<Record<ApplyTo, DescMessage>>;
 
+/** The type of a patch's value. */
+export function patchSchema(applyTo: ApplyTo): DescMessage {
+  return PATCH_SCHEMAS[applyTo];
+}
+
 const TYPED_STRUCT = 'type.googleapis.com/xds.type.v3.TypedStruct';
 
 /** The message type that a type URL names: what follows the last slash. */

@@ -9,13 +9,6 @@ metadata: { name: web, namespace: shop }
 spec: { template: { metadata: { labels: { app: web } }, spec: ${spec} } }`;
 const sidecar = (name: string, spec: string): string => resource('Sidecar', name, spec, 'networking.istio.io/v1');
 const telemetry = (name: string, spec: string): string => resource('Telemetry', name, spec, 'telemetry.istio.io/v1');
-const patch = (applyTo: string, operation: string, more = ''): string =>
-  resource(
-    'EnvoyFilter',
-    'web',
-    `{ configPatches: [{ applyTo: ${applyTo}, patch: { operation: ${operation}, value: {} } }]${more} }`,
-    'networking.istio.io/v1alpha3',
-  );
 const entry = (spec: string): string => resource('ServiceEntry', 'out', spec);
 
 const CASES: readonly Case[] = [
@@ -131,46 +124,6 @@ const CASES: readonly Case[] = [
     at: 'accessLogging',
     says: /only where the mesh has a default provider/,
     good: join(WEB, telemetry('one', '{ accessLogging: [{ providers: [{ name: envoy }] }] }')),
-  },
-  {
-    code: 'IST0151',
-    name: 'a relative patch without priority',
-    bad: patch('HTTP_FILTER', 'INSERT_BEFORE'),
-    at: 'INSERT_BEFORE',
-    says: /no priority/,
-    good: patch('HTTP_FILTER', 'INSERT_BEFORE', ', priority: 10'),
-  },
-  {
-    code: 'IST0152',
-    name: 'REPLACE of a cluster',
-    bad: patch('CLUSTER', 'REPLACE'),
-    at: 'REPLACE',
-    says: /does nothing/,
-    good: patch('HTTP_FILTER', 'REPLACE'),
-  },
-  {
-    code: 'IST0153',
-    name: 'ADD to routes',
-    bad: patch('HTTP_ROUTE', 'ADD'),
-    at: 'ADD',
-    says: /does nothing/,
-    good: patch('CLUSTER', 'ADD'),
-  },
-  {
-    code: 'IST0154',
-    name: 'REMOVE of routes',
-    bad: patch('HTTP_ROUTE', 'REMOVE'),
-    at: 'REMOVE',
-    says: /does nothing/,
-    good: patch('CLUSTER', 'REMOVE'),
-  },
-  {
-    code: 'IST0155',
-    name: 'a relative patch for some versions',
-    bad: patch('HTTP_FILTER', 'INSERT_AFTER').replace('patch: {', 'match: { proxy: { proxyVersion: "^1.2" } }, patch: {'),
-    at: 'INSERT_AFTER',
-    says: /others get none of it/,
-    good: patch('HTTP_FILTER', 'INSERT_AFTER'),
   },
   {
     code: 'TUL224',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { loadRe2 } from '../../../core/re2.ts';
+import { refusedByProxy } from '../../../cli/analyze/refused-by-proxy.ts';
 import { analyze } from '../analyze.ts';
 import type { FindingCode, Severity } from '../codes.ts';
 import type { Finding } from '../finding.ts';
@@ -21,7 +22,7 @@ export interface Case {
 
 /** Analyses one file, `mesh.yaml`. */
 export function analyzeText(text: string): readonly Finding[] {
-  return analyze({ texts: new Map([['mesh.yaml', text]]) });
+  return analyze({ texts: new Map([['mesh.yaml', text]]), refusedByProxy });
 }
 
 function describe(findings: readonly Finding[]): string {

@@ -66,30 +66,11 @@ export function openedPorts(opened: Readonly<Record<number, number>>): Ports {
   return { declared: {}, servicePorts };
 }
 
-/** What EnvoyFilters make of a proxy's resources. */
-export function patcherFor(filters: readonly EnvoyFilter[], root: string, proxy: ProxyNode, portsOf: () => Ports): Patcher {
-  const patches = patchesFor(filters, root, proxy);
-  if (patches === undefined) return UNCHANGED;
-  const key = JSON.stringify(portsOf());
-  const site = (context: PatchContext) => siteOf(patches, context, proxy.interception === 'NONE', key);
-  return {
-    listeners: (part, context) => listenersAt(part, site(context)),
-    routes: (part, context) => routesAt(part, site(context)),
-    clusters: (part, context) => clustersAt(part, site(context)),
-  };
-}
+/** Told of each patch that changes something. */
+export type TellPatch = (patch: ConfigPatch) => void;
 
-/** As `patcherFor`, telling of each patch that changes something: for `tulle analyze`. */
-export function watchedPatcher(
-  filters: readonly EnvoyFilter[],
-  root: string,
-  proxy: ProxyNode,
-  ports: Ports,
-  tell: (patch: ConfigPatch) => void,
-): Patcher {
-  const patches = patchesFor(filters, root, proxy);
-  if (patches === undefined) return UNCHANGED;
-  const site = (context: PatchContext): Site => ({ patches, context, isExplicit: proxy.interception === 'NONE', ...ports, tell });
+/** The same without memory, so that each patch is told. */
+function toldPatcher(site: (context: PatchContext) => Site): Patcher {
   return {
     listeners: (part, context) => [
       ...part.flatMap((resource) => patchedListener(resource, site(context)) ?? []),
@@ -100,5 +81,27 @@ export function watchedPatcher(
       ...part.flatMap((resource) => patchedCluster(resource, site(context)) ?? []),
       ...addedClusters(site(context)),
     ],
+  };
+}
+
+/** What EnvoyFilters make of a proxy's resources; `tell` is for whoever wants to know which of them do something. */
+export function patcherFor(
+  filters: readonly EnvoyFilter[],
+  root: string,
+  proxy: ProxyNode,
+  portsOf: () => Ports,
+  tell: TellPatch | undefined,
+): Patcher {
+  const patches = patchesFor(filters, root, proxy);
+  if (patches === undefined) return UNCHANGED;
+  const isExplicit = proxy.interception === 'NONE';
+  const ports = portsOf();
+  if (tell !== undefined) return toldPatcher((context) => ({ patches, context, isExplicit, ...ports, tell }));
+  const key = JSON.stringify(ports);
+  const site = (context: PatchContext) => siteOf(patches, context, isExplicit, key);
+  return {
+    listeners: (part, context) => listenersAt(part, site(context)),
+    routes: (part, context) => routesAt(part, site(context)),
+    clusters: (part, context) => clustersAt(part, site(context)),
   };
 }
