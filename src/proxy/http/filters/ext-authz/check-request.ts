@@ -104,20 +104,28 @@ function metadataOf(namespaces: readonly string[], read: (namespace: string) => 
   return { filterMetadata: Object.fromEntries(found.filter((entry): entry is readonly [string, JsonObject] => isObject(entry[1]))) };
 }
 
+/** Istio's name for our own identity on a connection within the process. */
+const LOCAL_PRINCIPAL = 'io.istio.local_principal';
+
 /** Both ends of a connection, as a service is told of them. `service` is what the client calls itself. */
 export function peersOf(
-  { remote, local, tls }: DownstreamConnection,
+  { remote, local, tls, principal, filterState }: DownstreamConnection,
   content: Pick<CheckContent, 'includesCertificate' | 'labels'>,
   service: string,
 ): Pick<MessageInitShape<typeof AttributeContextSchema>, 'source' | 'destination'> {
   return {
     source: {
       address: addressOf(remote),
-      principal: tls?.uriSans[0] ?? tls?.dnsSans[0] ?? tls?.subject ?? '',
+      // of what came in a tunnel, filter state says whose it is
+      principal: tls?.uriSans[0] ?? tls?.dnsSans[0] ?? tls?.subject ?? principal,
       service,
       certificate: content.includesCertificate ? encodeURIComponent(tls?.pem ?? '') : '',
     },
-    destination: { address: addressOf(local), principal: tls?.localUriSans[0] ?? '', labels: { ...content.labels } },
+    destination: {
+      address: addressOf(local),
+      principal: tls?.localUriSans[0] ?? filterState?.get(LOCAL_PRINCIPAL) ?? '',
+      labels: { ...content.labels },
+    },
   };
 }
 
