@@ -4,12 +4,23 @@ import type { Provenance } from './provenance.ts';
 export interface ServerTls {
   readonly mode: 'PASSTHROUGH' | 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL' | 'ISTIO_MUTUAL';
   readonly httpsRedirect: boolean;
-  readonly serverCertificate: string;
-  readonly privateKey: string;
+  /** Files with certificates and keys, of different kinds (RSA, ECDSA). */
+  readonly certificates: readonly { readonly certificate: string; readonly privateKey: string }[];
+  /** File with the CAs of clients' certificates; '' where a Secret has them. */
   readonly caCertificates: string;
-  /** SDS name of the certificate, served by the control plane. */
-  readonly credentialName: string;
+  /** File with revoked certificates; '' for none. */
+  readonly caCrl: string;
+  /** SDS names of certificates, served by the control plane, in place of files. */
+  readonly credentialNames: readonly string[];
+  /** SDS name of the CA where it is not the first certificate's. */
+  readonly caCredentialName: string;
   readonly subjectAltNames: readonly string[];
+  /** Base64 of SHA-256 of the keys that clients may have; empty for any. */
+  readonly verifyCertificateSpki: readonly string[];
+  /** Hex of SHA-256 of the certificates that clients may have; empty for any. */
+  readonly verifyCertificateHash: readonly string[];
+  /** True where clients' certificates are asked for and believed, whoever has signed them. */
+  readonly insecureSkipVerify: boolean;
   readonly minProtocolVersion: string | undefined;
   readonly maxProtocolVersion: string | undefined;
   readonly cipherSuites: readonly string[];
@@ -20,7 +31,7 @@ export interface GatewayServer {
   readonly port: {
     readonly number: number;
     readonly name: string;
-    readonly protocol: 'HTTP' | 'HTTPS' | 'GRPC' | 'GRPC-WEB' | 'HTTP2' | 'TCP' | 'TLS';
+    readonly protocol: 'HTTP' | 'HTTPS' | 'GRPC' | 'GRPC-WEB' | 'HTTP2' | 'TCP' | 'TLS' | 'MONGO';
   };
   readonly bind: string;
   /** `namespace/dns`, namespace `*` or `.` allowed; plain hosts are `*` + host. */

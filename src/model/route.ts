@@ -102,6 +102,8 @@ export interface Rewrite {
 
 export interface Redirect {
   readonly uri: string | undefined;
+  /** In place of the prefix that matched; the rest of the path stays. */
+  readonly prefixRewrite: string | undefined;
   readonly authority: string | undefined;
   readonly scheme: string | undefined;
   readonly port: number | 'protocol-default' | 'request-port' | undefined;

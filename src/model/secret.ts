@@ -8,5 +8,7 @@ export interface TlsSecret {
   readonly privateKey: string;
   /** CA that clients' certificates are checked against; '' where absent. */
   readonly ca: string;
+  /** Certificates that the CA has revoked; '' where absent. */
+  readonly crl: string;
   readonly origin: Provenance;
 }

@@ -90,6 +90,8 @@ export interface ClientTls {
   readonly clientCertificate: string;
   readonly privateKey: string;
   readonly caCertificates: string;
+  /** File with revoked certificates; '' for none. */
+  readonly caCrl: string;
   readonly credentialName: string;
   readonly subjectAltNames: readonly string[];
   readonly sni: string;

@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import type { TlsDefaults } from '../../model/mesh.ts';
 import type { ClientTls } from '../../model/traffic-policy.ts';
-import { type TransportSocket, TransportSocketSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { DataSourceSchema, type TransportSocket, TransportSocketSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
   CertificateValidationContext_TrustChainVerification,
   CertificateValidationContextSchema,
@@ -34,6 +34,8 @@ function validationOf(tls: ClientTls, subjectAltNames: readonly string[]) {
       })),
     ),
   });
+  if (tls.caCrl !== '' && !tls.insecureSkipVerify)
+    context.crl = create(DataSourceSchema, { specifier: { case: 'filename', value: tls.caCrl } });
   if (tls.insecureSkipVerify) context.trustChainVerification = CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED;
   return context;
 }

@@ -27,7 +27,7 @@ const PLAIN_HTTP = new Set(['HTTP', 'GRPC', 'GRPC-WEB', 'HTTP2']);
 function familyOf({ port, tls }: GatewayServer): ServerFamily {
   if (tls !== undefined && !tls.httpsRedirect) return 'tls';
   if (PLAIN_HTTP.has(port.protocol)) return 'http';
-  return port.protocol === 'TCP' ? 'tcp' : 'tls';
+  return port.protocol === 'TCP' || port.protocol === 'MONGO' ? 'tcp' : 'tls';
 }
 
 /** The host of a server's `namespace/dns`. */

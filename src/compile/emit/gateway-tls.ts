@@ -4,9 +4,15 @@ import { ConfigError } from '../../core/errors.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { ServerTls } from '../../model/gateway.ts';
 import type { Provenance } from '../../model/provenance.ts';
-import { type TransportSocket, TransportSocketSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import {
+  type DataSource,
+  DataSourceSchema,
+  type TransportSocket,
+  TransportSocketSchema,
+} from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
   type CertificateValidationContext,
+  CertificateValidationContext_TrustChainVerification,
   CertificateValidationContextSchema,
   SubjectAltNameMatcher_SanType,
   TlsParameters_TlsProtocol,
@@ -36,21 +42,22 @@ function versionOf(text: string | undefined, otherwise: TlsParameters_TlsProtoco
 }
 
 function certificateOf(
-  tls: ServerTls,
+  { credentialNames, certificates, mode }: ServerTls,
   path: string,
 ): Pick<CommonTlsContext, 'tlsCertificateSdsSecretConfigs'> | { tlsCertificates: object[] } {
-  if (tls.credentialName !== '') return { tlsCertificateSdsSecretConfigs: [sdsSecret(tls.credentialName)] };
-  if (tls.serverCertificate === '' || tls.privateKey === '') {
-    throw new ConfigError(`${path}.tls`, `mode ${tls.mode} needs credentialName, or serverCertificate and privateKey`);
-  }
+  if (credentialNames.length > 0) return { tlsCertificateSdsSecretConfigs: credentialNames.map(sdsSecret) };
+  if (certificates.length === 0)
+    throw new ConfigError(`${path}.tls`, `mode ${mode} needs credentialName, or serverCertificate and privateKey`);
   return {
-    tlsCertificates: [
-      {
-        certificateChain: { specifier: { case: 'filename', value: tls.serverCertificate } },
-        privateKey: { specifier: { case: 'filename', value: tls.privateKey } },
-      },
-    ],
+    tlsCertificates: certificates.map(({ certificate, privateKey }) => ({
+      certificateChain: file(certificate),
+      privateKey: file(privateKey),
+    })),
   };
+}
+
+function file(name: string): DataSource {
+  return create(DataSourceSchema, { specifier: { case: 'filename', value: name } });
 }
 
 function subjectAltNames(names: readonly string[]): CertificateValidationContext {
@@ -68,8 +75,14 @@ function subjectAltNames(names: readonly string[]): CertificateValidationContext
 function validationOf(tls: ServerTls): CommonTlsContext['validationContextType'] {
   if (tls.mode !== 'MUTUAL' && tls.mode !== 'OPTIONAL_MUTUAL') return { case: undefined };
   const context = subjectAltNames(tls.subjectAltNames);
-  if (tls.credentialName === '') {
-    context.trustedCa = { $typeName: 'envoy.config.core.v3.DataSource', specifier: { case: 'filename', value: tls.caCertificates } };
+  context.verifyCertificateSpki = [...tls.verifyCertificateSpki];
+  context.verifyCertificateHash = [...tls.verifyCertificateHash];
+  if (tls.caCrl !== '') context.crl = file(tls.caCrl);
+  if (tls.insecureSkipVerify) context.trustChainVerification = CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED;
+  const [first] = tls.credentialNames;
+  const secret = tls.caCredentialName || (first === undefined ? '' : caSecretName(first));
+  if (secret === '' || tls.insecureSkipVerify) {
+    if (tls.caCertificates !== '') context.trustedCa = file(tls.caCertificates);
     return { case: 'validationContext', value: context };
   }
   return {
@@ -77,7 +90,7 @@ function validationOf(tls: ServerTls): CommonTlsContext['validationContextType']
     value: {
       $typeName: 'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext',
       defaultValidationContext: context,
-      validationContextSdsSecretConfig: sdsSecret(caSecretName(tls.credentialName)),
+      validationContextSdsSecretConfig: sdsSecret(secret),
     },
   };
 }
@@ -91,8 +104,7 @@ export function gatewayTlsSocket(
 ): TransportSocket | undefined {
   const alpnProtocols = speaksHttp ? ['h2', 'http/1.1'] : [];
   if (tls.mode === 'PASSTHROUGH') return undefined;
-  if (tls.mode === 'ISTIO_MUTUAL')
-    return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], settings);
+  if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], settings);
   const { tlsDefaults: defaults } = settings;
   const commonTlsContext = create(CommonTlsContextSchema, {
     tlsParams: {

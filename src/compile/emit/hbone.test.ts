@@ -15,6 +15,7 @@ const TLS: ClientTls = {
   clientCertificate: '',
   privateKey: '',
   caCertificates: '',
+  caCrl: '',
   credentialName: '',
   subjectAltNames: [],
   sni: '',

@@ -149,12 +149,13 @@ interface RedirectSite {
 
 /** A redirect of requests to `site`; `path` names the rule where it cannot be expressed. */
 export function redirectAction(redirect: Redirect, site: RedirectSite, path: string): RedirectAction {
-  const { uri, authority, scheme, code } = redirect;
+  const { uri, prefixRewrite, authority, scheme, code } = redirect;
   const responseCode = REDIRECT_CODES[code];
   if (responseCode === undefined)
     throw new ConfigError(`${path}.redirect.redirectCode`, `${code} is not one of ${Object.keys(REDIRECT_CODES).join(', ')}`);
   const action = create(RedirectActionSchema, { responseCode, hostRedirect: authority ?? '' });
   if (uri !== undefined) action.pathRewriteSpecifier = { case: 'pathRedirect', value: uri };
+  if (prefixRewrite !== undefined) action.pathRewriteSpecifier = { case: 'prefixRewrite', value: prefixRewrite };
   if (scheme !== undefined) action.schemeRewriteSpecifier = { case: 'schemeRedirect', value: scheme };
   const port = redirectPort(redirect, site);
   if (port !== undefined) action.portRedirect = port;

@@ -19,8 +19,9 @@ function certificate(name: string, { certificate: chain, privateKey }: TlsSecret
   return create(SecretSchema, { name, type: { case: 'tlsCertificate', value } });
 }
 
-function authority(name: string, { ca }: TlsSecret): Secret {
-  return create(SecretSchema, { name, type: { case: 'validationContext', value: { trustedCa: inline(ca) } } });
+function authority(name: string, { ca, crl }: TlsSecret): Secret {
+  const value = { trustedCa: inline(ca), ...(crl !== '' && { crl: inline(crl) }) };
+  return create(SecretSchema, { name, type: { case: 'validationContext', value } });
 }
 
 function policyNames({ policy, subsets }: DestinationPolicy): string[] {
@@ -31,7 +32,18 @@ function policyNames({ policy, subsets }: DestinationPolicy): string[] {
 
 function gatewayNames(gateways: readonly Gateway[], labels: Readonly<Record<string, string>>): string[] {
   const selected = gateways.filter(({ selector }) => selects(selector, labels));
-  return selected.flatMap(({ servers }) => servers.map(({ tls }) => tls?.credentialName ?? ''));
+  return selected.flatMap(({ servers }) => servers.flatMap(({ tls }) => tls?.credentialNames ?? []));
+}
+
+/** Secrets with a CA alone, which are named as they are. */
+function gatewayAuthorities(gateways: readonly Gateway[], labels: Readonly<Record<string, string>>): string[] {
+  const selected = gateways.filter(({ selector }) => selects(selector, labels));
+  return selected.flatMap(({ servers }) => servers.map(({ tls }) => tls?.caCredentialName ?? ''));
+}
+
+function authorityOf(secrets: readonly TlsSecret[], name: string): CompiledResource[] {
+  const secret = secrets.find((each) => each.name === name);
+  return secret === undefined || secret.ca === '' ? [] : [resourceOf(SecretSchema, name, authority(name, secret))];
 }
 
 /** The CA stands in `<name>-cacert`, or beside the certificate. */
@@ -51,5 +63,9 @@ export const secretsOf = memoised((scope: Scope, secrets: readonly TlsSecret[], 
   const { client, destinationPolicies } = scope;
   const own = secrets.filter(({ namespace }) => namespace === client.namespace);
   const names = [...gatewayNames(gateways, client.labels), ...destinationPolicies.flatMap(policyNames)];
-  return byName([...new Set(names)].filter((name) => name !== '').flatMap((name) => resourcesOf(own, name)));
+  const authorities = gatewayAuthorities(gateways, client.labels);
+  return byName(
+    [...new Set(authorities)].flatMap((name) => authorityOf(own, name)),
+    [...new Set(names)].filter((name) => name !== '').flatMap((name) => resourcesOf(own, name)),
+  );
 });

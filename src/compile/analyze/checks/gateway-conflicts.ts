@@ -40,9 +40,9 @@ function checkHosts(pairs: readonly Bound[], world: World, say: Say): void {
 }
 
 function checkCertificates(pairs: readonly Bound[], world: World, say: Say): void {
-  const withName = pairs.filter(({ server }) => server.tls !== undefined && server.tls.credentialName !== '');
-  const byName = Map.groupBy(withName, ({ server }) => server.tls?.credentialName ?? '');
-  for (const [name, bound] of byName) {
+  const names = new Set(pairs.flatMap(({ server }) => server.tls?.credentialNames ?? []));
+  for (const name of names) {
+    const bound = pairs.filter(({ server }) => server.tls?.credentialNames.includes(name));
     for (const [index, { gateway, server }] of bound.entries()) {
       const older = bound
         .slice(0, index)

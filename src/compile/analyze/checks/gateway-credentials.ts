@@ -12,8 +12,14 @@ function namespacesOf({ selector, namespace }: Gateway, { targets }: World): rea
   return found.length === 0 ? [namespace] : [...new Set(found.map((target) => target.namespace))];
 }
 
-function checkSecret(tls: ServerTls, namespace: string, origin: Provenance, { mesh, refused, documents }: World, say: Say): void {
-  const { credentialName: name } = tls;
+function checkSecret(
+  tls: ServerTls,
+  name: string,
+  namespace: string,
+  origin: Provenance,
+  { mesh, refused, documents }: World,
+  say: Say,
+): void {
   const own = mesh.secrets.filter((secret) => secret.namespace === namespace);
   const secret = own.find((candidate) => candidate.name === name);
   if (secret === undefined) {
@@ -32,12 +38,26 @@ function checkSecret(tls: ServerTls, namespace: string, origin: Provenance, { me
     );
   }
   const hasCa = secret.ca !== '' || own.some((candidate) => candidate.name === caSecretName(name) && candidate.ca !== '');
-  if (tls.mode === 'MUTUAL' && !hasCa) {
+  // the first certificate's Secret has the CA, unless another is named
+  const isAsked = tls.mode === 'MUTUAL' && name === tls.credentialNames[0] && tls.caCredentialName === '' && !tls.insecureSkipVerify;
+  if (isAsked && !hasCa) {
     say(
       'IST0161',
       origin,
       `Secret "${name}" has no CA (ca.crt) to check clients with, nor is there "${caSecretName(name)}": TLS handshakes fail`,
     );
+  }
+}
+
+function checkAuthority(tls: ServerTls, gateway: Gateway, origin: Provenance, world: World, say: Say): void {
+  const { caCredentialName: name, mode } = tls;
+  if (name === '' || mode === 'SIMPLE') return;
+  for (const namespace of namespacesOf(gateway, world)) {
+    const secret = world.mesh.secrets.find((candidate) => candidate.namespace === namespace && candidate.name === name);
+    if (secret?.ca !== undefined && secret.ca !== '') continue;
+    const what = secret === undefined ? `there is no Secret "${name}" in namespace ${namespace}` : `Secret "${name}" has no CA (ca.crt)`;
+    const place = world.documents.placeOf(origin, 'tls.caCertCredentialName');
+    say(secret === undefined ? 'IST0101' : 'IST0161', place, `${what}: no client can be checked, and TLS handshakes fail`);
   }
 }
 
@@ -48,9 +68,13 @@ export const gatewayCredentials: Check = {
   run(world, say) {
     for (const gateway of world.mesh.gateways) {
       for (const { tls, origin } of gateway.servers) {
-        if (tls === undefined || tls.credentialName === '' || tls.mode === 'PASSTHROUGH' || tls.mode === 'ISTIO_MUTUAL') continue;
-        const place = world.documents.placeOf(origin, 'tls.credentialName');
-        for (const namespace of namespacesOf(gateway, world)) checkSecret(tls, namespace, place, world, say);
+        if (tls === undefined || tls.mode === 'PASSTHROUGH' || tls.mode === 'ISTIO_MUTUAL') continue;
+        for (const [index, name] of tls.credentialNames.entries()) {
+          const isSingle = world.documents.valueAt(origin, 'tls.credentialName') !== undefined;
+          const place = world.documents.placeOf(origin, isSingle ? 'tls.credentialName' : `tls.credentialNames[${index}]`);
+          for (const namespace of namespacesOf(gateway, world)) checkSecret(tls, name, namespace, place, world, say);
+        }
+        checkAuthority(tls, gateway, origin, world, say);
       }
     }
   },

@@ -1,5 +1,5 @@
 import type { ClientTls } from '../../../model/traffic-policy.ts';
-import { bool, defaulted, list, object, oneOf, required, string, unsupported, type Infer } from '../../schema/schema.ts';
+import { bool, defaulted, list, object, oneOf, required, string, type Infer } from '../../schema/schema.ts';
 import type { Lowering } from '../dialect.ts';
 
 const file = string({ mayBeEmpty: true });
@@ -14,7 +14,7 @@ export const clientTlsSchema = object({
   subjectAltNames: defaulted(list(string()), [], 'Names of which the certificate must have one.'),
   sni: defaulted(string({ mayBeEmpty: true }), '', 'Server name that is sent.'),
   insecureSkipVerify: defaulted(bool, false, 'Whether the certificate goes unchecked.'),
-  caCrl: unsupported('error', 'File with revoked certificates.'),
+  caCrl: defaulted(file, '', 'File with revoked certificates.'),
 });
 
 type Written = Infer<typeof clientTlsSchema>;
@@ -45,6 +45,7 @@ export function lowerClientTls(written: Written | undefined, lowering: Lowering)
     clientCertificate: written.clientCertificate,
     privateKey: written.privateKey,
     caCertificates: written.caCertificates,
+    caCrl: written.caCrl,
     credentialName: written.credentialName,
     subjectAltNames: written.subjectAltNames,
     sni: written.sni,

@@ -7,6 +7,12 @@ import { NETWORKING } from './api-versions.ts';
 const file = string({ mayBeEmpty: true });
 const tlsVersion = oneOf(['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3']);
 
+const certificateSchema = object({
+  serverCertificate: required(string(), 'File with the certificate.'),
+  privateKey: required(string(), 'File with the private key.'),
+  caCertificates: unsupported('error', 'CAs by certificate; write caCertificates beside tlsCertificates.'),
+});
+
 const tlsSchema = object({
   mode: defaulted(
     oneOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL', 'ISTIO_MUTUAL'], {
@@ -24,20 +30,20 @@ const tlsSchema = object({
   minProtocolVersion: optional(tlsVersion, 'Oldest version; TLSV1_2 where absent.'),
   maxProtocolVersion: optional(tlsVersion, 'Newest version; TLSV1_3 where absent.'),
   cipherSuites: defaulted(list(string()), [], 'Cipher suites in place of the usual ones.'),
-  caCrl: unsupported('error', 'File with revoked certificates.'),
-  credentialNames: unsupported('error', 'Several Secrets.'),
-  caCertCredentialName: unsupported('error', 'Secret with the CA alone.'),
-  tlsCertificates: unsupported('error', 'Several certificates.'),
-  verifyCertificateSpki: unsupported('error', "Hashes of clients' keys."),
-  verifyCertificateHash: unsupported('error', "Hashes of clients' certificates."),
-  insecureSkipVerify: unsupported('error', 'Client certificates that are not checked.'),
+  caCrl: defaulted(file, '', "File with clients' certificates that are revoked."),
+  credentialNames: defaulted(list(string()), [], 'Secrets with certificates of different kinds, RSA and ECDSA; the first has the CA.'),
+  caCertCredentialName: defaulted(file, '', "Secret with the CA of clients' certificates, where it is not beside the certificate."),
+  tlsCertificates: defaulted(list(certificateSchema), [], 'Files with certificates of different kinds, RSA and ECDSA.'),
+  verifyCertificateSpki: defaulted(list(string()), [], "SHA-256 of clients' keys in base64, of which theirs must be one."),
+  verifyCertificateHash: defaulted(list(string()), [], "SHA-256 of clients' certificates in hex, of which theirs must be one."),
+  insecureSkipVerify: defaulted(bool, false, "Whether clients' certificates are believed whoever has signed them."),
 });
 
 const portSchema = object({
   number: required(port, 'Port that is opened.'),
   name: defaulted(string({ mayBeEmpty: true }), '', 'Name of the port.'),
   protocol: required(
-    oneOf(['HTTP', 'HTTPS', 'GRPC', 'GRPC-WEB', 'HTTP2', 'TCP', 'TLS'], { unsupported: { MONGO: 'write TCP' }, isCaseInsensitive: true }),
+    oneOf(['HTTP', 'HTTPS', 'GRPC', 'GRPC-WEB', 'HTTP2', 'TCP', 'TLS', 'MONGO'], { isCaseInsensitive: true }),
     'What is spoken on the port.',
   ),
   targetPort: unsupported('warning', 'Port behind; Istio does not use it either.'),
@@ -73,7 +79,7 @@ function checkTls(server: WrittenServer, lowering: Lowering): void {
     return;
   }
   if (!isTlsPort && !tls.httpsRedirect && TERMINATING.includes(tls.mode)) {
-    if (where.protocol !== 'TCP')
+    if (where.protocol !== 'TCP' && where.protocol !== 'MONGO')
       lowering.warning('TUL020', tls, 'mode', `port ${where.number} speaks ${where.protocol}: tls has no effect; write HTTPS`);
   }
   if (tls.httpsRedirect && where.protocol !== 'HTTP' && where.protocol !== 'HTTP2') {
@@ -86,12 +92,29 @@ function checkTls(server: WrittenServer, lowering: Lowering): void {
   }
   if (!isTlsPort || !TERMINATING.includes(tls.mode)) return;
   const hasFiles = tls.serverCertificate !== '' && tls.privateKey !== '';
-  if (tls.credentialName === '' && !hasFiles) {
+  const hasSecret = tls.credentialName !== '' || tls.credentialNames.length > 0;
+  const sources = [hasFiles, tls.credentialName !== '', tls.credentialNames.length > 0, tls.tlsCertificates.length > 0];
+  if (sources.every((has) => !has))
     lowering.error('TUL011', tls, 'mode', `${tls.mode} needs credentialName, or serverCertificate and privateKey`);
-  }
-  if (tls.mode === 'MUTUAL' && tls.credentialName === '' && tls.caCertificates === '') {
-    lowering.error('TUL011', tls, 'mode', 'MUTUAL needs caCertificates, or credentialName');
-  }
+  if (sources.filter((has) => has).length > 1)
+    lowering.error(
+      'TUL015',
+      tls,
+      '',
+      'certificates are given twice: write one of credentialName, credentialNames, tlsCertificates, or serverCertificate and privateKey',
+    );
+  const hasCa = hasSecret || tls.caCertificates !== '' || tls.caCertCredentialName !== '' || tls.insecureSkipVerify;
+  if (tls.mode === 'MUTUAL' && !hasCa) lowering.error('TUL011', tls, 'mode', 'MUTUAL needs caCertificates, or credentialName');
+  checkClients(tls, lowering);
+}
+
+/** What is said of clients' certificates where none is asked for. */
+function checkClients(tls: Infer<typeof tlsSchema>, lowering: Lowering): void {
+  if (tls.mode !== 'SIMPLE') return;
+  const lists = ['verifyCertificateSpki', 'verifyCertificateHash'] as const;
+  const said = lists.find((field) => tls[field].length > 0) ?? (tls.insecureSkipVerify ? 'insecureSkipVerify' : undefined);
+  if (said !== undefined)
+    lowering.warning('TUL020', tls, said, `mode SIMPLE asks clients for no certificate: ${said} has no effect; write MUTUAL`);
 }
 
 function lowerTls(written: Infer<typeof tlsSchema> | undefined): ServerTls | undefined {
@@ -99,11 +122,20 @@ function lowerTls(written: Infer<typeof tlsSchema> | undefined): ServerTls | und
   return {
     mode: written.mode,
     httpsRedirect: written.httpsRedirect,
-    serverCertificate: written.serverCertificate,
-    privateKey: written.privateKey,
+    certificates: [
+      ...written.tlsCertificates.map(({ serverCertificate, privateKey }) => ({ certificate: serverCertificate, privateKey })),
+      ...(written.serverCertificate !== '' && written.privateKey !== ''
+        ? [{ certificate: written.serverCertificate, privateKey: written.privateKey }]
+        : []),
+    ],
     caCertificates: written.caCertificates,
-    credentialName: written.credentialName,
+    caCrl: written.caCrl,
+    credentialNames: written.credentialName === '' ? written.credentialNames : [written.credentialName],
+    caCredentialName: written.caCertCredentialName,
     subjectAltNames: written.subjectAltNames,
+    verifyCertificateSpki: written.verifyCertificateSpki,
+    verifyCertificateHash: written.verifyCertificateHash,
+    insecureSkipVerify: written.insecureSkipVerify,
     minProtocolVersion: written.minProtocolVersion,
     maxProtocolVersion: written.maxProtocolVersion,
     cipherSuites: written.cipherSuites,

@@ -12,7 +12,6 @@ import {
   port,
   required,
   string,
-  unsupported,
   type Infer,
 } from '../../schema/schema.ts';
 import type { Lowering } from '../dialect.ts';
@@ -31,9 +30,12 @@ const redirectSchema = object(
     port: optional(port, 'Port of the new location.'),
     derivePort: optional(oneOf(['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT']), 'Where the port of the new location comes from.'),
     redirectCode: defaulted(int(300, 399), 301, 'Status: 301, 302, 303, 307 or 308.'),
-    prefixRewrite: unsupported('error', 'Replacement of the matched prefix.'),
+    prefixRewrite: optional(string(), 'In place of the prefix that matched; what follows it stays.'),
   },
-  [{ kind: 'at-most-one', fields: ['port', 'derivePort'] }],
+  [
+    { kind: 'at-most-one', fields: ['port', 'derivePort'] },
+    { kind: 'at-most-one', fields: ['uri', 'prefixRewrite'] },
+  ],
 );
 
 const rewriteSchema = object(
@@ -111,11 +113,11 @@ type Written = Infer<typeof httpRuleSchema>;
 const REDIRECT_CODES = [301, 302, 303, 307, 308];
 
 function lowerRedirect(written: Infer<typeof redirectSchema>, lowering: Lowering): Redirect {
-  const { uri, authority, scheme, derivePort, redirectCode: code } = written;
+  const { uri, prefixRewrite, authority, scheme, derivePort, redirectCode: code } = written;
   if (!REDIRECT_CODES.includes(code))
     lowering.error('TUL013', written, 'redirectCode', `found ${code}, wants one of ${REDIRECT_CODES.join(', ')}`);
   const derived = derivePort === 'FROM_REQUEST_PORT' ? 'request-port' : 'protocol-default';
-  return { uri, authority, scheme, port: derivePort === undefined ? written.port : derived, code };
+  return { uri, prefixRewrite, authority, scheme, port: derivePort === undefined ? written.port : derived, code };
 }
 
 function lowerAction(written: Written, lowering: Lowering): HttpAction {

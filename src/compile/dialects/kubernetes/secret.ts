@@ -28,13 +28,9 @@ function check(body: Body, read: (keys: readonly string[]) => string, lowering: 
   if (key !== '' && !/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) lowering.error('TUL013', body, 'data', 'the private key is not PEM');
   if ((certificate === '') !== (key === ''))
     lowering.error('TUL011', body, 'data', 'a certificate and its private key belong together: one is missing');
-  if (read(REVOCATIONS) !== '')
-    lowering.error(
-      'TUL016',
-      body,
-      'data',
-      'Tulle does not check revocation lists (ca.crl): take the key out to use the Secret without one',
-    );
+  const revoked = read(REVOCATIONS);
+  if (revoked !== '' && !revoked.includes('-----BEGIN X509 CRL-----'))
+    lowering.error('TUL013', body, 'data', 'the revocation list (ca.crl) is not PEM');
 }
 
 /** Kubernetes Secret with a certificate for gateways; other Secrets are left alone. */
@@ -44,7 +40,7 @@ export const secret = defineDialect({
   description: 'A certificate and private key, or a CA, that a Gateway names by credentialName.',
   fields: {
     type: optional(string(), 'kubernetes.io/tls or Opaque; the keys decide.'),
-    data: defaulted(dataSchema, {}, 'Base64 by key: tls.crt, tls.key, ca.crt (or cert, key, cacert).'),
+    data: defaulted(dataSchema, {}, 'Base64 by key: tls.crt, tls.key, ca.crt, ca.crl (or cert, key, cacert, crl).'),
     stringData: defaulted(textSchema, {}, 'The same as plain text; counts before data.'),
     immutable: optional(bool, 'For Kubernetes.'),
   },
@@ -57,6 +53,7 @@ export const secret = defineDialect({
       certificate: read(CERTIFICATE),
       privateKey: read(PRIVATE_KEY),
       ca: read(CA),
+      crl: read(REVOCATIONS),
     };
     if (value.certificate === '' && value.ca === '') return { kind: 'secret', value: undefined };
     return { kind: 'secret', value: { ...value, origin: lowering.origin } };
