@@ -17,7 +17,7 @@ import type { CertificateValidationContext } from '../../xds/gen/envoy/extension
 import { type CommonTlsContext, DownstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { Note, Trail } from './explanation.ts';
 import type { ListedListener, ProxyConfig } from './proxy-config.ts';
-import { sourceOf } from './source-of.ts';
+import { changesOf, sourceOf } from './source-of.ts';
 
 /** What comes, as far as the server can see it. */
 export interface Arrival {
@@ -153,7 +153,10 @@ export function enter(config: ProxyConfig, accepting: ListedListener, arrival: A
   const handsOff = (accepting.message.useOriginalDst ?? false) && arrival.isRedirected;
   const { message: listener } = (handsOff ? config.directory.find(arrival.destination) : undefined) ?? accepting;
   trail.add('listener', `${listener.name}, for ${formatAddress(arrival.destination)}`, {
-    notes: listener === accepting.message ? [] : [{ text: `handed over by ${accepting.name}, which takes all that is intercepted` }],
+    notes: [
+      ...(listener === accepting.message ? [] : [{ text: `handed over by ${accepting.name}, which takes all that is intercepted` }]),
+      ...changesOf(listener.metadata),
+    ],
   });
   const facts = factsOf(listener, arrival);
   const index = compileChainMatches(listener.filterChains.map(matchOf), listener.name)(facts);
@@ -162,7 +165,7 @@ export function enter(config: ProxyConfig, accepting: ListedListener, arrival: A
   if (chain === undefined) return { refused: 'no filter chain takes such a connection', listener, notes };
   trail.add('filter-chain', `${chainName(chain)}${index === undefined ? ', the default' : ''}`, {
     source: sourceOf(chain.metadata),
-    notes,
+    notes: [...notes, ...changesOf(chain.metadata)],
   });
   const tls = handshake(chain, arrival, own);
   if (typeof tls === 'string') return { refused: tls, listener, notes: [] };

@@ -23,7 +23,7 @@ import { forward } from './forward.ts';
 import { copyRequest, HeldStream } from './held-stream.ts';
 import { passFilters } from './http-filters.ts';
 import type { Stop } from './journey.ts';
-import { sourceOf } from './source-of.ts';
+import { changesOf, sourceOf } from './source-of.ts';
 import { nameOf } from './world.ts';
 
 /** A request that a connection manager has taken. */
@@ -93,7 +93,11 @@ function withEntry(
   const notes = passedOver(routes, found);
   if (found === undefined)
     trail.add('route', entry === undefined ? 'no route matches' : 'to https, which the virtual host demands', { notes });
-  else trail.add('route', `${routeName(found)}${actionText(found.route)}`, { source: sourceOf(found.route.metadata), notes });
+  else
+    trail.add('route', `${routeName(found)}${actionText(found.route)}`, {
+      source: sourceOf(found.route.metadata),
+      notes: [...notes, ...changesOf(found.route.metadata)],
+    });
   const choices = choicesOf(taken.stream.request, entry, found?.route);
   // filters may be configured by the weighted cluster
   const areAlike = choices.every(({ value }) => value?.perFilter === choices[0]?.value?.perFilter);
@@ -185,7 +189,11 @@ async function route(taken: Taken, routes: RouteConfiguration, trail: Trail): Pr
   const { host } = explained;
   const where = `of the route table ${routes.name}, for the host ${request.authority}`;
   if (host === undefined) trail.add('virtual-host', `none ${where}`);
-  else trail.add('virtual-host', `${host.name} ${where}`, { source: sourceOf(host.metadata) });
+  else
+    trail.add('virtual-host', `${host.name} ${where}`, {
+      source: sourceOf(host.metadata),
+      notes: changesOf(host.metadata),
+    });
   const shares = routed(buildRouteTable(routes, '', httpFilters), taken, explained.routes);
   let below = 0;
   const branches = shares.map(async ({ share, value }) => {

@@ -12,7 +12,7 @@ import { type Explanation, type Note, Trail, verdict } from './explanation.ts';
 import type { HeldStream } from './held-stream.ts';
 import type { Stop, Traffic } from './journey.ts';
 import { addressOf, reach } from './reach.ts';
-import { sourceOf } from './source-of.ts';
+import { changesOf, sourceOf } from './source-of.ts';
 import { type UpstreamWay, wayTo } from './upstream-tls.ts';
 import { memberAt, nameOf } from './world.ts';
 
@@ -116,7 +116,10 @@ export async function toCluster(to: ToCluster, trail: Trail): Promise<Explanatio
     trail.add('application', `${by}, ${where}`, { source });
     return trail.end(verdict({ outcome: 'delivered', by, text: `delivered to ${by}, whose application answers` }));
   }
-  trail.add('cluster', name, { source: sourceOf(cluster.metadata), notes: destinationRule(cluster, stop) });
+  trail.add('cluster', name, {
+    source: sourceOf(cluster.metadata),
+    notes: [...destinationRule(cluster, stop), ...changesOf(cluster.metadata)],
+  });
   const { candidates, names } = hostsOf(stop.config, name, {
     hash,
     originalDestination: connection.isRedirected ? connection.local : undefined,

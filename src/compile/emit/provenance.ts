@@ -4,7 +4,7 @@ import type { Provenance } from '../../model/provenance.ts';
 import { type Metadata, MetadataSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 
 /** The `tulle` metadata of one origin. */
-function provenanceJson(origin: Provenance): JsonObject {
+export function provenanceJson(origin: Provenance): JsonObject {
   const { kind, namespace, name, file, line, field } = origin;
   return { kind, namespace, name, file, line, field };
 }

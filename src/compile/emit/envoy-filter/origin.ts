@@ -1,17 +1,12 @@
 /** Which EnvoyFilters made or changed something, in its metadata. */
-import { create } from '@bufbuild/protobuf';
+import { create, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
 import type { ConfigPatch } from '../../../model/envoy-filter.ts';
 import { type Metadata, MetadataSchema } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import { metadataOf } from '../provenance.ts';
+import { metadataOf, provenanceJson } from '../provenance.ts';
 
 /** What has metadata of its own. */
 export interface Owner {
   metadata?: Metadata | undefined;
-}
-
-/** `EnvoyFilter shop/limit (filters.yaml:12)`. */
-export function patchText({ origin: { kind, namespace, name, file, line } }: ConfigPatch): string {
-  return `${kind} ${namespace}/${name} (${file}:${line})`;
 }
 
 /** Says in `owner` that `patch` made it. */
@@ -21,12 +16,17 @@ export function markAdded(owner: Owner, patch: ConfigPatch): void {
   owner.metadata.filterMetadata = { ...owner.metadata.filterMetadata, ...filterMetadata };
 }
 
-/** Says in `owner` that `patch` changed it. */
+/** Says in `owner` that `patch` changed it, under `tulle.patches`. */
 export function markChanged(owner: Owner, patch: ConfigPatch): void {
   owner.metadata ??= create(MetadataSchema);
   const { filterMetadata } = owner.metadata;
   const own = filterMetadata['tulle'] ?? {};
   const patches = Array.isArray(own['patches']) ? own['patches'] : [];
-  const text = patchText(patch);
-  if (!patches.includes(text)) owner.metadata.filterMetadata = { ...filterMetadata, tulle: { ...own, patches: [...patches, text] } };
+  const added = provenanceJson(patch.origin);
+  if (patches.some((one) => isSame(one, added))) return;
+  owner.metadata.filterMetadata = { ...filterMetadata, tulle: { ...own, patches: [...patches, added] } };
+}
+
+function isSame(one: JsonValue, other: JsonObject): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
