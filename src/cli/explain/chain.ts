@@ -1,10 +1,12 @@
 /** The network filters of a chain: authorization of connections, then HTTP or bytes. */
 import { readTcpProxy } from '../../proxy/network/tcp-proxy-config.ts';
 import { decodeTyped, typeNameOf } from '../../proxy/config/typed-config.ts';
+import { ExtAuthzSchema } from '../../xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.ts';
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { type TcpProxy, TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import type { Entered } from './arrival.ts';
+import { askedService, CUSTOM_PREFIX, notedPolicy } from './asked-service.ts';
 import { boundsOf, percent, sweep } from './chance.ts';
 import { type Explanation, Trail, verdict } from './explanation.ts';
 import { explainHttp } from './http.ts';
@@ -18,11 +20,14 @@ function authorize(
   message: ReturnType<typeof decodeRbac>,
   stop: Stop,
   { connection, listener }: Entered,
+  metadata: Map<string, unknown>,
   trail: Trail,
 ): Explanation | undefined {
   const input = { connection, request: undefined, info: undefined };
-  explainRules(message.shadowRules, true, input, listener, trail);
-  const decision = explainRules(message.rules, false, input, listener, trail);
+  const isAsked = message.shadowRulesStatPrefix === CUSTOM_PREFIX;
+  const noted = explainRules(message.shadowRules, isAsked ? 'asked' : 'tried', input, listener, trail);
+  if (isAsked) metadata.set('envoy.filters.network.rbac', notedPolicy(noted?.policy));
+  const decision = explainRules(message.rules, 'enforced', input, listener, trail);
   if (decision === undefined || decision.isAllowed) return undefined;
   const by = nameOf(stop.member);
   const source = decision.policy === undefined ? undefined : policySource(listener, decision.policy);
@@ -68,13 +73,17 @@ async function passBytes(
 export async function explainChain(stop: Stop, entered: Entered, traffic: Traffic, trail: Trail): Promise<Explanation> {
   const { chain, listener } = entered;
   const by = nameOf(stop.member);
+  const metadata = new Map<string, unknown>();
   for (const { configType } of chain.filters) {
     const any = configType.case === 'typedConfig' ? configType.value : undefined;
     if (any === undefined) continue;
     const type = typeNameOf(any);
     if (type === RBACSchema.typeName) {
-      const denied = authorize(decodeRbac(any, listener.name), stop, entered, trail);
+      const denied = authorize(decodeRbac(any, listener.name), stop, entered, metadata, trail);
       if (denied !== undefined) return denied;
+    } else if (type === ExtAuthzSchema.typeName) {
+      const asked = askedService(decodeTyped(any, ExtAuthzSchema, listener.name), metadata);
+      if (asked !== undefined) trail.add('filter', `asks ${asked} whether the connection may pass; taken to let it pass`);
     } else if (type === TcpProxySchema.typeName) {
       return passBytes(decodeTyped(any, TcpProxySchema, listener.name), stop, entered, traffic, trail);
     } else if (type === HttpConnectionManagerSchema.typeName) {

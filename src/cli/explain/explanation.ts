@@ -26,6 +26,7 @@ export type StepKind =
   | 'tls'
   | 'filter'
   | 'policy'
+  | 'token'
   | 'virtual-host'
   | 'route'
   | 'fault'

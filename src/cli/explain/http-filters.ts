@@ -1,4 +1,5 @@
 /** HTTP filters in their order: those that decide by the request alone are run, the others are named. */
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
@@ -9,15 +10,19 @@ import { FaultConfig } from '../../proxy/http/filters/fault/settings.ts';
 import { FILTER_DISABLED } from '../../proxy/router/per-filter-config.ts';
 import { createStats } from '../../proxy/telemetry/registry.ts';
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { ExtAuthzSchema } from '../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
+import { JwtAuthenticationSchema } from '../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
 import { RBACPerRouteSchema, RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import type { HttpConnectionManager } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Route } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { askedService, CUSTOM_PREFIX, notedPolicy } from './asked-service.ts';
 import { percent } from './chance.ts';
 import { type Explanation, Trail, verdict } from './explanation.ts';
 import type { HeldStream } from './held-stream.ts';
 import type { Stop } from './journey.ts';
 import { denialText, explainRules, policySource } from './policies.ts';
 import { sourceOf } from './source-of.ts';
+import { type Carried, takeAsGood, tokenOf, tokenText } from './tokens.ts';
 import { nameOf } from './world.ts';
 
 /** What explain does with a filter that is on a request's way. */
@@ -34,13 +39,13 @@ const HANDLING: Readonly<Record<string, Handling>> = {
   'envoy.filters.http.csrf': 'run',
   'envoy.filters.http.header_mutation': 'run',
   'envoy.filters.http.set_filter_state': 'run',
-  'envoy.filters.http.jwt_authn': 'run',
-  'envoy.filters.http.ext_authz': 'asks',
   'envoy.filters.http.local_ratelimit': 'asks',
   'envoy.filters.http.dynamic_forward_proxy': 'asks',
   'envoy.filters.http.health_check': 'asks',
   'envoy.filters.http.stateful_session': 'asks',
 };
+
+const RBAC = 'envoy.filters.http.rbac';
 
 /** How long a filter that waits (for a verification) is waited for. */
 const PATIENCE_MS = 2000;
@@ -76,22 +81,33 @@ function scopeOf({ stop, listener, config }: FilterSite, name: string): FilterSc
   };
 }
 
-/** The rules in force for the request: its route's, else the chain's own. */
-function rbacOf({ hcm, route, config }: FilterSite, index: number) {
+/** The chain's own configuration of a filter. */
+function configOf<Schema extends DescMessage>(
+  { hcm, config }: FilterSite,
+  index: number,
+  schema: Schema,
+): MessageShape<Schema> | undefined {
   const name = config.filters[index]?.name ?? '';
-  const own = route?.typedPerFilterConfig[name];
-  if (own !== undefined) return decodeTyped(own, RBACPerRouteSchema, name).rbac;
   // several filters may have one name, and some of the configured ones may have been left out
   const before = config.filters.slice(0, index).filter((each) => each.name === name).length;
   const proto = hcm.httpFilters.filter((each) => each.name === name)[before];
-  return proto?.configType.case === 'typedConfig' ? decodeTyped(proto.configType.value, RBACSchema, name) : undefined;
+  return proto?.configType.case === 'typedConfig' ? decodeTyped(proto.configType.value, schema, name) : undefined;
+}
+
+/** The rules in force for the request: its route's, else the chain's own. */
+function rbacOf(site: FilterSite, index: number) {
+  const name = site.config.filters[index]?.name ?? '';
+  const own = site.route?.typedPerFilterConfig[name];
+  return own === undefined ? configOf(site, index, RBACSchema) : decodeTyped(own, RBACPerRouteSchema, name).rbac;
 }
 
 function authorize(site: FilterSite, index: number, trail: Trail): Explanation | undefined {
   const { stream, listener, stop } = site;
   const config = rbacOf(site, index);
-  explainRules(config?.shadowRules, true, stream, listener, trail);
-  const decision = explainRules(config?.rules, false, stream, listener, trail);
+  const isAsked = config?.shadowRulesStatPrefix === CUSTOM_PREFIX;
+  const noted = explainRules(config?.shadowRules, isAsked ? 'asked' : 'tried', stream, listener, trail);
+  if (isAsked) stream.info.metadata.set(RBAC, notedPolicy(noted?.policy));
+  const decision = explainRules(config?.rules, 'enforced', stream, listener, trail);
   if (decision === undefined || decision.isAllowed) return undefined;
   const source = decision.policy === undefined ? undefined : policySource(listener, decision.policy);
   const by = nameOf(stop.member);
@@ -99,8 +115,38 @@ function authorize(site: FilterSite, index: number, trail: Trail): Explanation |
   return trail.end(verdict({ outcome: 'answered', status: 403, text, by, policy: decision.policy ?? 'none', ...(source && { source }) }));
 }
 
+/** Says who is asked about the request, if anybody. */
+function askAbout(site: FilterSite, index: number, trail: Trail): void {
+  const message = configOf(site, index, ExtAuthzSchema);
+  const asked = message && askedService(message, site.stream.info.metadata);
+  if (asked !== undefined) trail.add('filter', `asks ${asked} whether the request may pass; taken to let it pass`);
+}
+
+/** Checks the request's token; a bad one ends the way. */
+async function checkToken(site: FilterSite, index: number, trail: Trail): Promise<Explanation | undefined> {
+  const { stream, listener, stop } = site;
+  const message = configOf(site, index, JwtAuthenticationSchema);
+  const filter = site.config.filters[index];
+  if (message === undefined || filter === undefined) return undefined;
+  const carried = tokenOf(message, stream, listener, stop.journey.world);
+  if (carried?.isUnverifiable === true) {
+    takeAsGood(carried, stream);
+    trail.add('token', `${tokenText(carried)}: its keys are not here; taken to be good`, { source: carried.source });
+    return undefined;
+  }
+  const end = await run(site, filter, trail, carried);
+  if (end === undefined)
+    trail.add('token', carried === undefined ? 'no token: nothing to check' : `${tokenText(carried)} is good`, { source: carried?.source });
+  return end;
+}
+
 /** Runs a filter; its answer ends the way. */
-async function run(site: FilterSite, filter: HcmConfig['filters'][number], trail: Trail): Promise<Explanation | undefined> {
+async function run(
+  site: FilterSite,
+  filter: HcmConfig['filters'][number],
+  trail: Trail,
+  carried?: Carried,
+): Promise<Explanation | undefined> {
   const { stream, stop } = site;
   const status = filter.filter.create(filter.config, scopeOf(site, filter.name)).onRequestHeaders?.(stream, true) ?? CONTINUE;
   for (
@@ -114,14 +160,16 @@ async function run(site: FilterSite, filter: HcmConfig['filters'][number], trail
   const { answer } = stream;
   if (answer === undefined) return undefined;
   const by = nameOf(stop.member);
-  trail.add('filter', `${filter.name} answers ${answer.status} (${answer.details})`);
+  if (carried === undefined) trail.add('filter', `${filter.name} answers ${answer.status} (${answer.details})`);
+  else trail.add('token', `${tokenText(carried)} is refused: ${answer.body ?? ''} (${answer.details})`, { source: carried.source });
   return trail.end(
     verdict({
       outcome: 'answered',
       status: answer.status,
       flag: answer.flag ?? '',
-      text: `${answer.status} by the proxy of ${by}: ${answer.details}`,
+      text: `${answer.status} by the proxy of ${by}: ${carried === undefined ? answer.details : (answer.body ?? answer.details)}`,
       by,
+      ...(carried?.source && { source: carried.source }),
     }),
   );
 }
@@ -169,7 +217,9 @@ export async function passFilters(site: FilterSite, trail: Trail, index = 0): Pr
   const switched = choice?.perFilter.get(filter.name) ?? route?.perFilter.get(filter.name);
   if (switched === undefined ? filter.isDisabled : switched === FILTER_DISABLED) return goOn(trail);
   const kind = filter.filter.name;
-  if (kind === 'envoy.filters.http.rbac') return authorize(site, index, trail) ?? goOn(trail);
+  if (kind === RBAC) return authorize(site, index, trail) ?? goOn(trail);
+  if (kind === 'envoy.filters.http.jwt_authn') return (await checkToken(site, index, trail)) ?? goOn(trail);
+  if (kind === 'envoy.filters.http.ext_authz') askAbout(site, index, trail);
   const fault = kind === 'envoy.filters.http.fault' ? faultOf(site, filter) : undefined;
   if (fault !== undefined) {
     tellDelay(site, fault, trail);

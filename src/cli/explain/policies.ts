@@ -7,7 +7,9 @@ import { type RBAC, RBAC_Action } from '../../xds/gen/envoy/config/rbac/v3/rbac_
 import { isObject } from '../json.ts';
 import type { Note, Source, Trail } from './explanation.ts';
 
-const NAME = /^ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[(\d+)\]$/;
+const NAME = /^(?:istio-ext-authz-[-a-z0-9]+?-)?ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[(\d+)\](?:-deny-due-to-bad-CUSTOM-action)?$/;
+/** Ends the names of policies that deny since who is to be asked cannot be. */
+const BAD_CUSTOM = '-deny-due-to-bad-CUSTOM-action';
 
 const ACTIONS: Readonly<Record<number, 'ALLOW' | 'DENY' | 'AUDIT'>> = {
   [RBAC_Action.ALLOW]: 'ALLOW',
@@ -24,7 +26,7 @@ function spoken(policy: string): string {
 /** Where a policy was written, as the listener's metadata says. */
 export function policySource(listener: Listener, policy: string): Source | undefined {
   const policies = listener.metadata?.filterMetadata['tulle']?.['policies'];
-  const place = isObject(policies) ? policies[policy] : undefined;
+  const place = isObject(policies) ? policies[policy.replace(BAD_CUSTOM, '')] : undefined;
   const [, namespace = '', name = '', rule = '0'] = NAME.exec(policy) ?? [];
   if (!isObject(place) || typeof place['file'] !== 'string' || typeof place['line'] !== 'number') return undefined;
   return { kind: 'AuthorizationPolicy', namespace, name, file: place['file'], line: place['line'], field: `spec.rules[${rule}]` };
@@ -57,29 +59,34 @@ function notesOf(policies: readonly PolicyExplanation[], listener: Listener): No
 
 function sentence(action: string, decision: Decision): string {
   const { isAllowed, policy } = decision;
+  if (action === 'CUSTOM') return policy === undefined ? 'nobody is asked: no rule matches' : `asked about by ${spoken(policy)}`;
   if (action === 'AUDIT') return policy === undefined ? 'not marked for audit' : `marked for audit by ${spoken(policy)}`;
   if (policy !== undefined) return `${isAllowed ? 'allowed' : 'denied'} by ${spoken(policy)}`;
   return isAllowed ? `not denied: no ${action} rule matches` : `denied: there are ALLOW policies, and no rule of theirs matches`;
 }
 
-/** Decides by the proxy's engine and tells `trail`; the decision is undefined where there are no rules. */
+/** What follows from rules: a decision, nothing, or that a service is asked. */
+export type Weight = 'enforced' | 'tried' | 'asked';
+
+/** Decides by the proxy's engine and tells `trail`; the decision is undefined where there are no rules, or they decide nothing. */
 export function explainRules(
   rules: RBAC | undefined,
-  isShadow: boolean,
+  weight: Weight,
   input: AuthzInput,
   listener: Listener,
   trail: Trail,
 ): Decision | undefined {
   if (rules === undefined) return undefined;
   const decision = compileEngine(rules, 'rules').decide(input);
-  const action = ACTIONS[rules.action] ?? 'ALLOW';
+  const action = weight === 'asked' ? 'CUSTOM' : (ACTIONS[rules.action] ?? 'ALLOW');
   const source = decision.policy === undefined ? undefined : policySource(listener, decision.policy);
-  const text = `${action} ${isShadow ? '(dry run, not enforced)' : 'policies'}: ${sentence(action, decision)}`;
+  const text = `${action} ${weight === 'tried' ? '(dry run, not enforced)' : 'policies'}: ${sentence(action, decision)}`;
   trail.add('policy', text, { source, notes: notesOf(explainPolicies(rules, input), listener) });
-  return isShadow || action === 'AUDIT' ? undefined : decision;
+  return weight === 'tried' || action === 'AUDIT' ? undefined : decision;
 }
 
 /** A denial as a verdict's text. */
 export function denialText({ policy }: Decision): string {
+  if (policy?.endsWith(BAD_CUSTOM) === true) return `AuthorizationPolicy ${spoken(policy)} wants a provider asked that cannot be`;
   return policy === undefined ? 'no ALLOW policy allows it' : `AuthorizationPolicy ${spoken(policy)} denies it`;
 }

@@ -4,8 +4,11 @@
  */
 import type { CidrRange } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { type Permission, type Policy, type Principal, type RBAC } from '../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import type { MetadataMatcher } from '../../xds/gen/envoy/type/matcher/v3/metadata_pb.ts';
+import type { ValueMatcher } from '../../xds/gen/envoy/type/matcher/v3/value_pb.ts';
 import { describeHeader, describeString } from '../router/describe-matchers.ts';
 import { headerReader } from '../router/matchers.ts';
+import { metadataAt } from '../telemetry/metadata-path.ts';
 import { type AuthzInput, type Condition, reduce } from './condition.ts';
 import { compilePermission } from './permission.ts';
 import { compilePrincipal } from './principal.ts';
@@ -48,8 +51,31 @@ function negated(failing: Failing): Failing {
   return { ...failing, wants: `not ${failing.wants}` };
 }
 
+/** What a value must be, all of the ways that it may. */
+function valueTexts({ matchPattern: pattern }: ValueMatcher): readonly string[] {
+  if (pattern.case === 'orMatch') return pattern.value.valueMatchers.flatMap(valueTexts);
+  if (pattern.case === 'stringMatch') return [describeString(pattern.value)];
+  // a list is as good as the item of it that matches
+  if (pattern.case === 'listMatch' && pattern.value.matchPattern.case === 'oneOf') return valueTexts(pattern.value.matchPattern.value);
+  return ['a value'];
+}
+
+const CLAIMS = 'envoy.filters.http.jwt_authn.payload.';
+
+/** A value that a filter has left, claims of tokens by their own names. */
+function describeMetadata({ filter, path, value }: MetadataMatcher, metadata: ReadonlyMap<string, unknown> | undefined): Failing {
+  const keys = path.map(({ segment }) => segment.value ?? '');
+  const name = [filter, ...keys].join('.');
+  const has = metadataAt(metadata?.get(filter), keys);
+  return {
+    what: name.startsWith(CLAIMS) ? `claim ${name.slice(CLAIMS.length)}` : `metadata ${name}`,
+    wants: value === undefined ? 'a value' : [...new Set(valueTexts(value))].join(' or '),
+    has: typeof has === 'string' || has === undefined ? has : JSON.stringify(has),
+  };
+}
+
 /** A leaf in words. */
-function describePermission({ rule }: Permission, { connection, request }: AuthzInput): Failing {
+function describePermission({ rule }: Permission, { connection, request, info }: AuthzInput): Failing {
   const target = request?.path.split(/[?#]/, 1)[0];
   switch (rule.case) {
     case 'header': {
@@ -69,6 +95,8 @@ function describePermission({ rule }: Permission, { connection, request }: Authz
       return { what: 'server name', wants: describeString(rule.value), has: connection.requestedServerName };
     case 'uriTemplate':
       return { what: 'path', wants: 'a URI template', has: target };
+    case 'metadata':
+      return describeMetadata(rule.value, info?.metadata ?? connection.metadata);
     default:
       return { what: rule.case ?? 'nothing', wants: 'a match', has: undefined };
   }
@@ -99,11 +127,8 @@ function describePrincipal({ identifier }: Principal, { connection, request, inf
       return { what: 'source address', wants: range(identifier.value), has: (connection.directRemote ?? connection.remote).host };
     case 'remoteIp':
       return { what: 'client address', wants: range(identifier.value), has: (info?.clientAddress ?? connection.remote).host };
-    case 'metadata': {
-      const value = (info?.metadata ?? connection.metadata)?.get(identifier.value.filter);
-      const what = `metadata ${[identifier.value.filter, ...identifier.value.path.map(({ segment }) => segment.value ?? '')].join('.')}`;
-      return { what, wants: 'a value', has: value === undefined ? undefined : JSON.stringify(value) };
-    }
+    case 'metadata':
+      return describeMetadata(identifier.value, info?.metadata ?? connection.metadata);
     default:
       return { what: identifier.case ?? 'nothing', wants: 'a match', has: undefined };
   }
