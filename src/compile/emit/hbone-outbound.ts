@@ -149,7 +149,7 @@ function clusterOf(name: string, identities: readonly string[], settings: MeshSe
     },
   });
   cluster.typedExtensionProtocolOptions = { [HTTP_OPTIONS]: anyPack(HttpProtocolOptionsSchema, options) };
-  cluster.transportSocket = meshUpstreamSocket(['h2'], identities, '', settings.tlsDefaults);
+  cluster.transportSocket = meshUpstreamSocket(['h2'], identities, '');
   return resourceOf(ClusterSchema, name, cluster);
 }
 

@@ -71,7 +71,7 @@ const SIDES = {
     useRemoteAddress: true,
     serverName: 'istio-envoy',
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
-    setCurrentClientCertDetails: CERTIFICATE_DETAILS,
+    setCurrentClientCertDetails: { ...CERTIFICATE_DETAILS, cert: true },
   },
 } satisfies Record<Side, object>;
 

@@ -55,17 +55,15 @@ function meshTlsContext(alpnProtocols: readonly string[], peers: readonly Subjec
   });
 }
 
+/** Clients leave it to servers: what MeshConfig says of the mesh's TLS is for those. Source: istiod. */
+const USUAL_TLS: TlsDefaults = { minVersion: 'TLS_AUTO', cipherSuites: [], ecdhCurves: [] };
+
 /** The client's side: `identities` are the SPIFFE URIs that the server may have; empty accepts any of the mesh. */
-export function meshUpstreamSocket(
-  alpn: readonly string[],
-  identities: readonly string[],
-  sni: string,
-  defaults: Pick<TlsDefaults, 'cipherSuites' | 'ecdhCurves'>,
-): TransportSocket {
+export function meshUpstreamSocket(alpn: readonly string[], identities: readonly string[], sni: string): TransportSocket {
   const commonTlsContext = meshTlsContext(
     alpn,
     identities.map((uri) => uriSan('exact', uri)),
-    { minVersion: 'TLS_AUTO', ...defaults },
+    USUAL_TLS,
   );
   return create(TransportSocketSchema, extension(TLS_SOCKET, UpstreamTlsContextSchema, { commonTlsContext, sni }));
 }

@@ -217,7 +217,7 @@ function setTls(cluster: Cluster, target: Target, http: UpstreamHttp): void {
   const { service, port, subset, policy, settings, isMultiplexing, isIntercepted } = target;
   const tls = policy.tls;
   const sni = tls?.sni || meshSni(port.number, subset?.name ?? '', service.hostname);
-  const meshSocket = () => meshUpstreamSocket(MESH_ALPN[http], identitiesOf(service, policy), sni, settings.tlsDefaults);
+  const meshSocket = () => meshUpstreamSocket(MESH_ALPN[http], identitiesOf(service, policy), sni);
   const client = { userAgent: isMultiplexing ? ('tulle' as const) : ('other' as const), isIntercepted };
   const tunnel = originateListener(client, settings, service, port, policy) === undefined ? [] : [TUNNEL];
   if (tls?.mode === 'ISTIO_MUTUAL') {

@@ -72,6 +72,7 @@ export const outboundPassthrough = memoised((settings: MeshSettings): CompiledRe
   const limits = poolIn(settings, undefined);
   if (limits !== undefined) {
     cluster.circuitBreakers = create(CircuitBreakersSchema, { thresholds: [thresholdsOf(limits, undefined)] });
+    if (limits.connectTimeoutMs !== undefined) cluster.connectTimeout = duration(limits.connectTimeoutMs);
     setKeepalive(cluster, limits);
   }
   cluster.typedExtensionProtocolOptions = PASSTHROUGH_OPTIONS;

@@ -4,6 +4,8 @@ import { filtersOf } from './filters.ts';
 import { at, entries, items, type Json, text } from './json.ts';
 import { inbound, outbound } from './listeners.ts';
 import { virtualHostOf } from './routes.ts';
+import { headers, statistics, tlsParams } from './settings.ts';
+import { telling } from './telling.ts';
 
 /** What a proxy was sent, as JSON with the names of proto3. */
 export interface Sent {
@@ -83,6 +85,14 @@ export function answer(sent: Sent, question: string, address: string): Json {
     }
     case 'policies':
       return policies(sent, address, Number(first));
+    case 'tls':
+      return tlsParams(sent.listeners, sent.clusters, first);
+    case 'headers':
+      return headers(sent.listeners, sent.routes, first);
+    case 'statistics':
+      return statistics(sent.clusters, first);
+    case 'tells':
+      return telling(sent.listeners, first, second);
     case 'listeners':
       return sent.listeners.map((listener) => text(listener, 'name')).toSorted();
     default:

@@ -47,6 +47,7 @@ interface Written extends Partial<Omit<Case, 'proxy' | 'topic' | 'name' | 'world
 
 const API_VERSIONS: Readonly<Record<string, string>> = {
   EnvoyFilter: 'networking.istio.io/v1alpha3',
+  Telemetry: 'telemetry.istio.io/v1',
   PeerAuthentication: 'security.istio.io/v1',
   RequestAuthentication: 'security.istio.io/v1',
   AuthorizationPolicy: 'security.istio.io/v1',
@@ -70,9 +71,13 @@ function expandHosts(text: string): string {
 
 const CLIENT: Proxy = { app: 'client', ip: '10.0.0.9', namespace: 'default', labels: {}, metadata: {}, type: 'sidecar', locality: '' };
 
+/** Metrics, and what is new of tracers, are for proxies of Istio's own. */
+const OF_ISTIO = { ISTIO_VERSION: '1.31.0' };
+
 function caseOf(topic: string, written: Written): Case {
   const app = written.proxy?.app ?? CLIENT.app;
-  const proxy = { ...CLIENT, ...written.proxy, labels: { app, ...written.proxy?.labels } };
+  const metadata = written.proxy?.metadata ?? ((written.ask ?? []).some((question) => question.startsWith('tells')) ? OF_ISTIO : {});
+  const proxy = { ...CLIENT, ...written.proxy, labels: { app, ...written.proxy?.labels }, metadata };
   return {
     topic,
     name: written.name,

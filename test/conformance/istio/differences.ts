@@ -112,6 +112,12 @@ export const DIFFERENCES = {
     tulle: 'routes to that only port',
     why: 'so it is written in the API’s documentation: a port need not be named where there is one',
   },
+  tagsOfNoSpans: {
+    area: 'listeners',
+    istio: 'says the tags of spans also where spans go nowhere',
+    tulle: 'says none there',
+    why: 'they name the workload, and would make the listeners of all workloads differ',
+  },
   tlsFallback: {
     area: 'listeners',
     istio:

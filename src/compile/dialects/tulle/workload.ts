@@ -72,7 +72,8 @@ function isInjected(spec: Spec, { labels, annotations }: Lowering): boolean {
 export const workload = defineDialect({
   kind: 'Workload',
   apiVersions: ['tulle.dev/v1'],
-  description: 'A program that runs in the mesh, or a gateway. Annotation: `proxy.istio.io/config`, with fields of MeshConfig\'s `defaultConfig`.',
+  description:
+    "A program that runs in the mesh, or a gateway. Annotation: `proxy.istio.io/config`, with fields of MeshConfig's `defaultConfig`.",
   fields: { spec: required(specSchema, 'What runs and how.') },
   lower({ spec }, lowering) {
     check(spec, lowering);
