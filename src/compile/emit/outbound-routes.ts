@@ -11,6 +11,7 @@ import { unknownCluster } from './unknown-cluster.ts';
 import { memoised } from './memo.ts';
 import { serviceRoute } from './names.ts';
 import { metadataOf } from './provenance.ts';
+import { headersOf } from './proxy-headers.ts';
 import { type CompiledResource, type EncodedPart, partOf, resourceWith } from './resource.ts';
 import { matchAll } from './route-match.ts';
 import { hostSpecificity } from './hosts.ts';
@@ -120,7 +121,7 @@ function serviceVirtualHost(scope: Scope, service: ServiceShape, port: number, d
     domains: [...domains],
     // rules of which none is for this proxy leave the service as it is
     routes: rules.length > 0 ? rules : [defaultRoute(scope, service, port)],
-    includeRequestAttemptCount: true,
+    includeRequestAttemptCount: headersOf(scope.settings).hasAttemptCount,
     metadata: metadataOf(rules.length > 0 && set !== undefined ? set.origin : service.origin),
   });
 }
@@ -132,7 +133,7 @@ function unknownHost(scope: Scope): VirtualHost {
       name: 'allow_any',
       domains: ['*'],
       routes: [plainRoute('allow_any', unknownCluster(scope))],
-      includeRequestAttemptCount: true,
+      includeRequestAttemptCount: headersOf(scope.settings).hasAttemptCount,
     });
   }
   return blockAll();
@@ -172,7 +173,7 @@ const routeOnlyHost = traced((scope: Scope, set: RouteSet, host: string, domains
       name: serviceRoute(host, 80),
       domains: domains.split(DOMAIN_SEPARATOR),
       routes: httpRoutes(scope, set.http, siteOf(scope, 80), host),
-      includeRequestAttemptCount: true,
+      includeRequestAttemptCount: headersOf(scope.settings).hasAttemptCount,
       metadata: metadataOf(set.origin),
     }),
   ),
