@@ -26,19 +26,18 @@ function takes(value: string, text: string): boolean {
 const OWN_TRUST_DOMAIN = 'cluster.local';
 
 function principalProblem(value: string, world: World): string | undefined {
-  const { trustDomain } = world.mesh.settings;
+  const { trustDomain, trustDomainAliases } = world.mesh.settings;
+  const domains = [trustDomain, OWN_TRUST_DOMAIN, ...trustDomainAliases];
   if (value.startsWith('spiffe://')) return `principals are written without spiffe://: "${value}" is nobody's`;
   const identities = [...world.accounts].map((account) => account.split('/'));
-  const names = [trustDomain, OWN_TRUST_DOMAIN].flatMap((domain) =>
-    identities.map(([namespace, account]) => `${domain}/ns/${namespace}/sa/${account}`),
-  );
+  const names = domains.flatMap((domain) => identities.map(([namespace, account]) => `${domain}/ns/${namespace}/sa/${account}`));
   if (names.some((name) => takes(value, name))) return undefined;
   const [domain = ''] = value.split('/', 1);
   const parts = value.split('/');
   if (!value.includes('*') && (parts.length !== 5 || parts[1] !== 'ns' || parts[3] !== 'sa')) {
     return `"${value}" has not the form trust-domain/ns/namespace/sa/account: it is nobody's`;
   }
-  if (!domain.includes('*') && domain !== trustDomain && domain !== OWN_TRUST_DOMAIN) {
+  if (!domain.includes('*') && !domains.includes(domain)) {
     return `the mesh's trust domain is "${trustDomain}": nobody in it is "${value}"`;
   }
   return `nothing runs as "${value}"`;

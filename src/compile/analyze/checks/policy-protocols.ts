@@ -28,6 +28,12 @@ function portsOf({ to }: AuthorizationRule, { known }: Target): readonly number[
   return [...known.keys()].filter((number) => named.length === 0 || named.includes(number));
 }
 
+const EFFECTS = {
+  ALLOW: 'the rule allows nothing there',
+  DENY: 'the rule denies there whatever the rest of it matches',
+  CUSTOM: 'a gRPC provider is asked there whatever the rest of the rule matches, and one of HTTP about nothing',
+} as const;
+
 export const policyProtocols: Check = {
   name: 'policy-protocols',
   looksAt: ['AuthorizationPolicy', 'Service', 'Workload'],
@@ -43,9 +49,8 @@ export const policyProtocols: Check = {
         for (const target of targets) {
           const bytes = portsOf(rule, target).filter((number) => target.known.get(number)?.every(isOpaque) === true);
           if (bytes.length === 0) continue;
-          const effect = action === 'ALLOW' ? 'the rule allows nothing there' : 'the rule denies there whatever the rest of it matches';
           const place = world.documents.placeOf(origin, `spec.rules[${at}].${field}`);
-          say('TUL207', place, `port ${bytes.join(', ')} of ${target.namespace}/${target.name} is not read as HTTP: ${effect}`);
+          say('TUL207', place, `port ${bytes.join(', ')} of ${target.namespace}/${target.name} is not read as HTTP: ${EFFECTS[action]}`);
           break;
         }
       }

@@ -2,6 +2,7 @@
 import { selects, type LabelSelector } from '../../../model/match.ts';
 import { isJson, listAt, mapAt, textAt, textsOf, type Json, type RawDocument } from '../document.ts';
 import type { Check, Say } from '../finding.ts';
+import { targetsFor } from '../policy-targets.ts';
 import type { Target, World } from '../world.ts';
 
 /** Prefix of headers by which routes match claims. */
@@ -10,16 +11,34 @@ const CLAIMS = '@request.auth.claims';
 interface Selector {
   readonly document: RawDocument;
   readonly targets: readonly Target[];
-  /** By targetRefs, which are not looked into. */
-  readonly isByReference: boolean;
+  /** What says so: `spec.selector`, or a reference. */
+  readonly field: string;
+}
+
+const GATEWAY_API = 'gateway.networking.k8s.io';
+
+/** Names of the Gateways that a policy refers to; undefined: it selects by labels. */
+function gatewaysOf(spec: Json): readonly string[] | undefined {
+  const single = mapAt(spec, 'targetRef');
+  const references = Object.keys(single).length > 0 ? [single] : listAt(spec, 'targetRefs').filter(isJson);
+  if (references.length === 0) return undefined;
+  return references
+    .filter((one) => textAt(one, 'kind') === 'Gateway' && textAt(one, 'group') === GATEWAY_API)
+    .map((one) => textAt(one, 'name'));
 }
 
 function selectorOf(document: RawDocument, world: World): Selector {
+  const { name, namespace } = document;
   const spec = mapAt(document.value, 'spec');
   const labels: LabelSelector = textsOf(mapAt(spec, 'selector', 'matchLabels'));
-  const selector = Object.keys(labels).length === 0 ? undefined : labels;
-  const isByReference = 'targetRef' in spec || 'targetRefs' in spec;
-  return { document, targets: world.targetsOf(document.namespace, selector), isByReference };
+  const gateways = gatewaysOf(spec);
+  const policy = { name, namespace, selector: Object.keys(labels).length === 0 ? undefined : labels, gateways };
+  const targets = targetsFor(policy, world);
+  return {
+    document,
+    targets,
+    field: gateways === undefined ? 'spec.selector' : 'targetRef' in spec ? 'spec.targetRef' : 'spec.targetRefs',
+  };
 }
 
 /** Where a policy's rules ask for what only a checked token gives. */
@@ -40,13 +59,13 @@ function tokenFields({ value }: RawDocument): readonly string[] {
 
 function checkAsked(checked: readonly Selector[], policies: readonly Selector[], say: Say): void {
   const asking = policies.filter(({ document }) => tokenFields(document).length > 0);
-  for (const { document, targets, isByReference } of checked) {
-    if (isByReference || listAt(mapAt(document.value, 'spec'), 'jwtRules').length === 0) continue;
+  for (const { document, targets, field } of checked) {
+    if (listAt(mapAt(document.value, 'spec'), 'jwtRules').length === 0) continue;
     if (targets.length === 0) {
-      say('IST0127', document.originOf('spec.selector'), `no workload is selected: ${document.key} checks no token`);
+      say('IST0127', document.originOf(field), `no workload is selected: ${document.key} checks no token`);
       continue;
     }
-    const bare = targets.find((target) => !asking.some((policy) => policy.isByReference || policy.targets.includes(target)));
+    const bare = targets.find((target) => !asking.some((policy) => policy.targets.includes(target)));
     if (bare === undefined) continue;
     const message = `no AuthorizationPolicy for ${bare.namespace}/${bare.name} asks for a token: requests without one pass, only bad tokens get 401`;
     say('TUL208', document.originOf('spec.jwtRules'), message);
@@ -54,10 +73,10 @@ function checkAsked(checked: readonly Selector[], policies: readonly Selector[],
 }
 
 function checkChecked(checked: readonly Selector[], policies: readonly Selector[], say: Say): void {
-  for (const { document, targets, isByReference } of policies) {
+  for (const { document, targets } of policies) {
     const [field] = tokenFields(document);
-    if (field === undefined || isByReference || targets.length === 0) continue;
-    const bare = targets.find((target) => !checked.some((other) => other.isByReference || other.targets.includes(target)));
+    if (field === undefined || targets.length === 0) continue;
+    const bare = targets.find((target) => !checked.some((other) => other.targets.includes(target)));
     if (bare === undefined) continue;
     const action = textAt(mapAt(document.value, 'spec'), 'action') || 'ALLOW';
     const isNegative = field.includes('notRequestPrincipals');
@@ -84,8 +103,7 @@ function checkRoutes(checked: readonly Selector[], world: World, say: Say): void
     const targets = world.targets.filter(
       ({ labels, isGateway }) => isGateway && gateways.some(({ selector }) => selects(selector, labels)),
     );
-    if (targets.every((target) => checked.some((other) => other.isByReference || other.targets.includes(target))) && targets.length > 0)
-      continue;
+    if (targets.every((target) => checked.some((other) => other.targets.includes(target))) && targets.length > 0) continue;
     for (const [index, rule] of listAt(spec, 'http').entries()) {
       const [name] = isJson(rule) ? claimHeaders(rule) : [];
       if (name !== undefined)
