@@ -1,6 +1,6 @@
 import type { TokenRule } from '../../../model/security.ts';
 import { isKeySet, privateKeysIn } from '../../schema/key-set-text.ts';
-import { bool, defaulted, duration, list, object, optional, required, string, type Infer } from '../../schema/schema.ts';
+import { bool, defaulted, duration, list, object, optional, required, string, unsupported, type Infer } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
 import { SECURITY } from './api-versions.ts';
 import { selectorSchema } from './selector.ts';
@@ -23,6 +23,7 @@ const ruleSchema = object(
     issuer: defaulted(string(), '', 'Who issues the tokens (claim iss); any where absent.'),
     audiences: defaulted(list(string()), [], 'Audiences (claim aud) of which a token must have one; any where empty.'),
     jwksUri: optional(string(), 'Where the public keys are; as the discovery document of the issuer says where absent.'),
+    jwks_uri: unsupported('error', 'Another spelling of jwksUri: write that.'),
     jwks: optional(string(), 'The public keys themselves, as a JSON Web Key Set.'),
     fromHeaders: defaulted(list(headerSchema), [], 'Headers that may have the token.'),
     fromParams: defaulted(list(string()), [], 'Query parameters that may have the token.'),
