@@ -38,7 +38,8 @@ function checkOperation({ priority }: EnvoyFilter, patch: ConfigPatch, say: Say)
 
 /** The proxy that a workload would have where traffic is intercepted. */
 function nodeOf(target: Target): ProxyNode {
-  const { name, namespace, labels, serviceAccount, addresses, isGateway } = target;
+  const { name, namespace, labels, serviceAccount, addresses, isGateway, appPorts } = target;
+  const listens = new Map([...appPorts].map(([listen, number]) => [number, listen]));
   return {
     id: `${name}.${namespace}`,
     role: isGateway ? 'router' : 'sidecar',
@@ -51,7 +52,7 @@ function nodeOf(target: Target): ProxyNode {
     locality: '',
     userAgent: 'tulle',
     interception: 'REDIRECT',
-    ports: [],
+    ports: target.ports.map((port) => ({ ...port, listen: listens.get(port.number) ?? port.number, appPort: port.number })),
     explicit: undefined,
     isOnDemand: false,
   };
