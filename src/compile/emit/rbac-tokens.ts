@@ -41,10 +41,10 @@ function byClaim(path: readonly string[], value: ValueMatcher): Principal {
   return principal({ case: 'metadata', value: metadataMatcher(JWT_AUTHN, [PAYLOAD, ...path], value) });
 }
 
-/** A claim that is a text or a list of texts. */
-function claim(path: readonly string[], value: string): Principal {
-  const match = valueMatch(value);
-  return byClaim(path, valueMatcher({ case: 'orMatch', value: { valueMatchers: [listMatcher(match), textMatcher(match)] } }));
+/** A claim of the token, from the outermost object on, that is a text or a list of texts. */
+export function tokenMatcher(claims: readonly string[], match: StringMatch): MetadataMatcher {
+  const value = valueMatcher({ case: 'orMatch', value: { valueMatchers: [listMatcher(match), textMatcher(match)] } });
+  return metadataMatcher(JWT_AUTHN, [PAYLOAD, ...claims], value);
 }
 
 const ANY: StringMatch = { kind: 'regex', value: '.+' };
@@ -89,5 +89,5 @@ function claimPath(key: string): readonly string[] {
 /** Requests whose token meets a condition on `request.auth.…`. */
 export function byTokenCondition(key: string, values: Values): Principal[] {
   if (key === 'request.auth.principal') return byRequestPrincipal(values);
-  return principalsOf(values, (value) => claim(claimPath(key), value));
+  return principalsOf(values, (value) => principal({ case: 'metadata', value: tokenMatcher(claimPath(key), valueMatch(value)) }));
 }

@@ -8,6 +8,8 @@ import {
   type RouteMatch,
   RouteMatchSchema,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type { MetadataMatcher } from '../../xds/gen/envoy/type/matcher/v3/metadata_pb.ts';
+import { tokenMatcher } from './rbac-tokens.ts';
 import { headerMatcher, stringMatcher } from './string-match.ts';
 
 /** Where routes are being compiled for. */
@@ -60,20 +62,40 @@ export function matchAll(): RouteMatch {
   return create(RouteMatchSchema, { pathSpecifier: { case: 'prefix', value: '/' } });
 }
 
+type Named = HttpMatch['headers'][number];
+
+/** Begins the names of what is no header, but a claim of a checked token. */
+const CLAIMS = '@request.auth.claims';
+
+function isClaim([name]: Named): boolean {
+  return name.toLowerCase().startsWith(CLAIMS);
+}
+
+/** A claim by its path, as `.group.id` or `[group][id]`: a text, or a list with it. */
+function claimMatcher([name, match]: Named, invert: boolean): MetadataMatcher {
+  const path = name.slice(CLAIMS.length);
+  const claims = path.startsWith('[') ? path.slice(1, -1).split('][') : path.slice(1).split('.');
+  return { ...tokenMatcher(claims, match), invert };
+}
+
 /** The part of a match that the proxy decides. */
 export function routeMatch(match: HttpMatch): RouteMatch {
-  const headers = match.headers.map(([name, value]) => headerMatcher(name, value));
-  headers.push(...match.withoutHeaders.map(([name, value]) => headerMatcher(name, value, true)));
+  const headers = match.headers.filter((one) => !isClaim(one)).map(([name, value]) => headerMatcher(name, value));
+  headers.push(...match.withoutHeaders.filter((one) => !isClaim(one)).map(([name, value]) => headerMatcher(name, value, true)));
   if (match.method !== undefined) headers.push(headerMatcher(':method', match.method));
   if (match.authority !== undefined) headers.push(headerMatcher(':authority', match.authority));
   if (match.scheme !== undefined) headers.push(headerMatcher(':scheme', match.scheme));
   const message = create(RouteMatchSchema, { pathSpecifier: pathOf(match), headers, queryParameters: match.queryParams.map(queryMatcher) });
+  message.dynamicMetadata = [
+    ...match.headers.filter(isClaim).map((one) => claimMatcher(one, false)),
+    ...match.withoutHeaders.filter(isClaim).map((one) => claimMatcher(one, true)),
+  ];
   if (match.ignoreUriCase) message.caseSensitive = false;
   return message;
 }
 
 /** True where a route takes every request, so that none behind it is ever reached. */
 export function isCatchAll(match: RouteMatch): boolean {
-  const { pathSpecifier: path } = match;
-  return path.case === 'prefix' && path.value === '/' && match.headers.length === 0 && match.queryParameters.length === 0;
+  const { pathSpecifier: path, headers, queryParameters, dynamicMetadata } = match;
+  return path.case === 'prefix' && path.value === '/' && headers.length + queryParameters.length + dynamicMetadata.length === 0;
 }

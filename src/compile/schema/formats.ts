@@ -12,6 +12,7 @@ const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const HOST_LABEL = /^[a-z0-9_]([-_a-z0-9]{0,61}[a-z0-9_])?$/i;
 const NAME = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
 const LABEL = /^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
+const CLAIM = /^@request\.auth\.claims(?:(?:\.[^.]+)+|(?:\[[^[\]]+\])+)$/i;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 function isHostname(text: string): boolean {
@@ -76,6 +77,10 @@ const FORMATS = {
     accepts: (text) => text.length <= 1_024 && isRe2(text),
   },
   'header-name': { allows: 'an HTTP header name', accepts: (text) => TOKEN.test(text) },
+  'matched-header': {
+    allows: 'an HTTP header name, or @request.auth.claims with a claim behind it, as .name or [name]',
+    accepts: (text) => TOKEN.test(text) || CLAIM.test(text),
+  },
   'settable-header': {
     allows: 'an HTTP header name (of the pseudo-headers only :authority)',
     accepts: (text) => text === ':authority' || TOKEN.test(text),

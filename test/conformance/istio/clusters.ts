@@ -1,6 +1,6 @@
 /** What matters to traffic in a cluster and its endpoints. */
 import { at, count, entries, items, type Json, type JsonMap, said, text } from './json.ts';
-import { stringText } from './routes.ts';
+import { stringText } from './string-texts.ts';
 
 const UNLIMITED = 4_294_967_295;
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';

@@ -1,6 +1,6 @@
 /** Who may call: RBAC rules as expressions without what their nesting says twice, and how tokens are checked. */
 import { at, entries, items, type Json, type JsonMap, said, text } from './json.ts';
-import { stringText } from './routes.ts';
+import { metadataTexts, stringText } from './string-texts.ts';
 
 /** All or any of `parts`, in an order of their own; a single one is itself. */
 function joined(word: 'and' | 'or', parts: readonly string[]): string {
@@ -13,21 +13,6 @@ function joined(word: 'and' | 'or', parts: readonly string[]): string {
 
 function cidrText(range: Json | undefined): string {
   return `${text(range, 'addressPrefix')}/${text(range, 'prefixLen')}`;
-}
-
-/** What a value must be, any of these: as itself, or in brackets as an item of a list. */
-function valueTexts(value: Json | undefined, isItem = false): readonly string[] {
-  const or = items(value, 'orMatch', 'valueMatchers');
-  if (or.length > 0) return or.flatMap((one) => valueTexts(one, isItem));
-  const item = at(value, 'listMatch', 'oneOf');
-  if (item !== undefined) return valueTexts(item, true);
-  const said = stringText(at(value, 'stringMatch'));
-  return [isItem ? `[${said}]` : said];
-}
-
-function metadataTexts(matcher: Json): readonly string[] {
-  const path = items(matcher, 'path').map((part) => text(part, 'key'));
-  return valueTexts(at(matcher, 'value')).map((said) => `${text(matcher, 'filter')}.${path.join('.')} ${said}`);
 }
 
 function headerText(header: Json): string {

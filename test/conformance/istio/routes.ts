@@ -1,13 +1,6 @@
 /** What matters to traffic in a virtual host: whom it is for, and what becomes of which request, in order. */
 import { at, count, entries, items, type Json, type JsonMap, said, text } from './json.ts';
-
-/** A string matcher, in a word and its value. */
-export function stringText(match: Json | undefined): string {
-  for (const kind of ['exact', 'prefix', 'suffix', 'contains'])
-    if (at(match, kind) !== undefined) return `${kind} ${text(match, kind)}${at(match, 'ignoreCase') === true ? ' (any case)' : ''}`;
-  const regex = text(match, 'safeRegex', 'regex');
-  return regex === '' ? 'anything' : `regex ${regex}`;
-}
+import { metadataTexts, stringText } from './string-texts.ts';
 
 function conditionText(condition: Json): string {
   const isNot = at(condition, 'invertMatch') === true ? 'not ' : '';
@@ -161,6 +154,9 @@ function routeOf(route: Json): JsonMap {
     when: [
       ...items(match, 'headers').map(conditionText),
       ...items(match, 'queryParameters').map((parameter) => `?${conditionText(parameter)}`),
+      ...items(match, 'dynamicMetadata').map(
+        (matcher) => `${at(matcher, 'invert') === true ? 'not ' : ''}${metadataTexts(matcher).join(' or ')}`,
+      ),
     ].toSorted(),
     ...(redirect && redirectOf(redirect)),
     ...(direct && { answer: `${text(direct, 'status')} ${bodyOf(direct)}`.trim() }),

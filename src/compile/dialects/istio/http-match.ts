@@ -6,7 +6,7 @@ import { labelsSchema } from '../metadata.ts';
 import { resolveGateways } from './gateway-reference.ts';
 import { lowerNamedMatches, lowerOptionalMatch, presenceMatchSchema, stringMatchSchema } from './string-match.ts';
 
-const headerMatches = map(presenceMatchSchema, 'header-name');
+const headerMatches = map(presenceMatchSchema, 'matched-header');
 
 /** Conditions of an HTTP rule, all of which must hold. */
 export const httpMatchSchema = object({
@@ -52,7 +52,8 @@ function check(written: Infer<typeof httpMatchSchema>, lowering: Lowering): void
 /** The conditions in the model. */
 export function lowerHttpMatch(written: Infer<typeof httpMatchSchema>, lowering: Lowering): HttpMatch {
   check(written, lowering);
-  const lowerCase = (name: string): string => name.toLowerCase();
+  // names of claims count as they are written
+  const lowerCase = (name: string): string => (name.startsWith('@') ? name : name.toLowerCase());
   return {
     name: written.name,
     uri: lowerOptionalMatch(written.uri),
