@@ -54,10 +54,10 @@ export interface Endpoint {
 
 /**
  * How a service's endpoints are found: `static` from workloads and addresses of the model (EDS), `dns` one
- * connection each to all addresses (STRICT_DNS), `dns-round-robin` (LOGICAL_DNS), `none` the address the client
+ * connection each to all addresses (STRICT_DNS), `dns-round-robin` (LOGICAL_DNS), `dynamic-dns` the host that is called, looked up when it is, `none` the address the client
  * dialled (ORIGINAL_DST).
  */
-export type Resolution = 'static' | 'dns' | 'dns-round-robin' | 'none';
+export type Resolution = 'static' | 'dns' | 'dns-round-robin' | 'dynamic-dns' | 'none';
 
 /** Something that can be called: a Kubernetes Service, a ServiceEntry's host. */
 export interface Service {

@@ -98,6 +98,12 @@ function tellHosts(to: ToCluster, candidates: readonly Candidate[], trail: Trail
   );
 }
 
+/** The host that a cluster of dynamic hosts looks up; undefined for others. */
+function calledHost({ clusterDiscoveryType: type }: Cluster, traffic: Traffic): string | undefined {
+  if (type.case !== 'clusterType' || type.value.name !== 'envoy.clusters.dynamic_forward_proxy') return undefined;
+  return traffic.kind === 'http' ? traffic.request.authority.replace(/:\d+$/, '') : traffic.serverName;
+}
+
 /** Where a Sidecar says that the application listens; undefined where it is the address that was dialled. */
 function endpointText({ loadAssignment, name }: Cluster): string | undefined {
   const identifier = loadAssignment?.endpoints[0]?.lbEndpoints[0]?.hostIdentifier;
@@ -120,6 +126,8 @@ export async function toCluster(to: ToCluster, trail: Trail): Promise<Explanatio
     source: sourceOf(cluster.metadata),
     notes: [...destinationRule(cluster, stop), ...changesOf(cluster.metadata)],
   });
+  const called = calledHost(cluster, traffic);
+  if (called !== undefined) return toNames([called], trail);
   const { candidates, names } = hostsOf(stop.config, name, {
     hash,
     originalDestination: connection.isRedirected ? connection.local : undefined,

@@ -33,7 +33,8 @@ const CLEANUP_MS = 60_000;
 
 /** Whether endpoints of a service may be called by mTLS without a word of a DestinationRule. */
 export function takesAutoMtls(service: Pick<ServiceShape, 'isExternal' | 'resolution'>, settings: MeshSettings): boolean {
-  return settings.isAutoMtlsEnabled && !service.isExternal && service.resolution !== 'none';
+  const isKnown = service.resolution !== 'none' && service.resolution !== 'dynamic-dns';
+  return settings.isAutoMtlsEnabled && !service.isExternal && isKnown;
 }
 
 /** The identities that a server of `service` may have, as SPIFFE URIs: what a DestinationRule says, else the service's own. */

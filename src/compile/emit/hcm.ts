@@ -17,6 +17,7 @@ import {
 import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
 import { accessLogsOf } from './access-log.ts';
 import { duration, type Extension, extension, overAds, pack } from './any.ts';
+import { dynamicHostFilter } from './dynamic-dns.ts';
 import { HCM } from './names.ts';
 import { headersOf, setProxyHeaders } from './proxy-headers.ts';
 import { CORS, FAULT } from './route-filters.ts';
@@ -31,12 +32,14 @@ export interface HcmOptions {
   readonly statPrefix: string;
   /** The name of a route configuration to ask for, or one in place. */
   readonly routes: string | RouteConfiguration;
+  /** True where routes lead to hosts that are looked up when they are called. */
+  readonly hasDynamicHosts?: boolean;
   /** Filters that decide whether a request may pass, before all that act on it. */
   readonly authorization: readonly Extension[];
 }
 
 /** The order is Istio's: who is it, may it, then what is done to it, metrics, and the router last. */
-function httpFilters({ settings, client, side, authorization }: HcmOptions): Extension[] {
+function httpFilters({ settings, client, side, authorization, hasDynamicHosts = false }: HcmOptions): Extension[] {
   const onDemand = client.isOnDemand && side !== 'server';
   return [
     ...peerFilters(settings, client.userAgent, side),
@@ -45,6 +48,7 @@ function httpFilters({ settings, client, side, authorization }: HcmOptions): Ext
     extension(FAULT, HTTPFaultSchema, {}),
     extension(CORS, CorsSchema, {}),
     ...statsFilters(settings, client.userAgent, side),
+    ...(hasDynamicHosts ? [dynamicHostFilter()] : []),
     extension('envoy.filters.http.router', RouterSchema, headersOf(settings).hasDebugHeaders ? {} : { suppressEnvoyHeaders: true }),
   ];
 }

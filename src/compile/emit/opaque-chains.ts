@@ -4,6 +4,7 @@ import type { ServicePort } from '../../model/service.ts';
 import type { FilterChain } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { cidr } from './any.ts';
 import { effectivePolicy, portPolicy } from './destination-policy.ts';
+import { dynamicServerNameFilter } from './dynamic-dns.ts';
 import { filterChain } from './listener.ts';
 import { withMeshDefaults } from './mesh-defaults.ts';
 import { opaqueCluster, outboundCluster } from './names.ts';
@@ -106,5 +107,6 @@ export function opaqueChains(
     side: 'client',
     ...poolOf(scope, service, port.number, undefined),
   });
+  if (service.resolution === 'dynamic-dns') filters.unshift(dynamicServerNameFilter(port.number));
   return [...chains, filterChain({ filters, origin: service.origin, ...(hasMatch && { match: { serverNames, prefixRanges } }) })];
 }

@@ -33,6 +33,7 @@ import { ACCRUAL_NAMESPACE, accrualMetadata, accrualOutliers } from './failure-a
 import { defaultRetryBudget, RETRY_BUDGET_NAMESPACE } from './retry-budget.ts';
 import { internalSocket, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
 import { identitiesOf, originateListener, takesAutoMtls } from './hbone-outbound.ts';
+import { lookUpCalled } from './dynamic-dns.ts';
 import { setKeepalive } from './keepalive.ts';
 import { memoised } from './memo.ts';
 import { type NamedCluster, statName, withMeshDefaults } from './mesh-defaults.ts';
@@ -47,6 +48,8 @@ const DISCOVERY = {
   static: Cluster_DiscoveryType.EDS,
   dns: Cluster_DiscoveryType.STRICT_DNS,
   'dns-round-robin': Cluster_DiscoveryType.LOGICAL_DNS,
+  // replaced by a type of its own
+  'dynamic-dns': Cluster_DiscoveryType.STATIC,
   none: Cluster_DiscoveryType.ORIGINAL_DST,
 } as const;
 
@@ -101,7 +104,7 @@ const clustersOf = memoised(
   ): readonly CompiledResource[] => {
     const resolution = resolutionFor(service, isIntercepted);
     return service.ports.flatMap((port) =>
-      [undefined, ...effective.subsets].flatMap((subset) => {
+      [undefined, ...(resolution === 'dynamic-dns' ? [] : effective.subsets)].flatMap((subset) => {
         const policy = withMeshDefaults(portPolicy(effective, subset, port.number), settings);
         const target = { service, port, subset, effective, policy, settings, resolution, isMultiplexing, isIntercepted };
         const clusters = [clusterOf(target, httpOf(target))];
@@ -153,6 +156,7 @@ function clusterOf(target: Target, http: UpstreamHttp): Cluster {
   else if (service.failureAccrual !== undefined && http !== 'opaque') cluster.outlierDetection = accrualOutliers(service.failureAccrual);
   setTls(cluster, target, http);
   if (policy.proxyProtocol !== undefined) setProxyProtocol(cluster, policy.proxyProtocol);
+  if (target.resolution === 'dynamic-dns') lookUpCalled(cluster, policy.tls !== undefined && autoSni(policy.tls, http) !== 'checked');
   return cluster;
 }
 
@@ -204,7 +208,7 @@ function setDiscovery(cluster: Cluster, { service, port, subset, resolution, set
       edsConfig: overAds(),
       serviceName: edsName,
     };
-  } else if (resolution !== 'none') {
+  } else if (resolution === 'dns' || resolution === 'dns-round-robin') {
     const endpoints = localitiesOf(service.pinned, port, subset?.labels ?? {}, { takesMtls: () => true });
     cluster.loadAssignment = create(ClusterLoadAssignmentSchema, { clusterName: cluster.name, endpoints });
     cluster.dnsRefreshRate = duration(settings.dnsRefreshMs);

@@ -10,6 +10,7 @@ import { create } from '@bufbuild/protobuf';
 import { MetadataSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { isIp } from './any.ts';
 import { endpointPort } from './endpoints.ts';
+import { hasDynamicHosts } from './dynamic-dns.ts';
 import { httpConnectionManager } from './hcm.ts';
 import { anyIpv6, filterChain, inspectors, listener, PLAIN_HTTP } from './listener.ts';
 import { BLACK_HOLE, serviceRoute, VIRTUAL_OUTBOUND_PORT } from './names.ts';
@@ -33,7 +34,8 @@ export function httpChain(
   origin: Provenance | undefined,
 ): FilterChain {
   const { settings, client } = scope;
-  const hcm = httpConnectionManager({ settings, client, side: 'client', statPrefix, routes: routeName, authorization: [] });
+  const dynamic = hasDynamicHosts(scope) ? { hasDynamicHosts: true } : {};
+  const hcm = httpConnectionManager({ settings, client, side: 'client', statPrefix, routes: routeName, authorization: [], ...dynamic });
   return filterChain({ filters: [hcm], origin, ...(sniffed && { match: PLAIN_HTTP }) });
 }
 

@@ -30,12 +30,6 @@ export const DIFFERENCES = {
     tulle: 'offers `http/1.1`',
     why: 'a server that speaks several versions then knows which one comes',
   },
-  dynamicDns: {
-    area: 'clusters',
-    istio: 'has `resolution: DYNAMIC_DNS`',
-    tulle: 'refuses it by name',
-    why: 'it is not there',
-  },
   joinsPolicies: {
     area: 'clusters',
     istio:

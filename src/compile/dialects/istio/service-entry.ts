@@ -34,11 +34,9 @@ const specSchema = object(
       'Whether it is part of the mesh; outside there is no mTLS.',
     ),
     resolution: defaulted(
-      oneOf(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'], {
-        unsupported: { DYNAMIC_DNS: 'name the hosts one by one with resolution: DNS' },
-      }),
+      oneOf(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS']),
       'NONE',
-      'How addresses are found: that which the client called, those written here, or by DNS.',
+      'How addresses are found: that which the client called, those written here, or by DNS; DYNAMIC_DNS looks up whatever host under a wildcard is called.',
     ),
     endpoints: defaulted(list(endpointSchema), [], 'Addresses that serve the hosts.'),
     workloadSelector: optional(
@@ -54,10 +52,13 @@ const specSchema = object(
 
 type Spec = Infer<typeof specSchema>;
 
-const RESOLUTIONS = { NONE: 'none', STATIC: 'static', DNS: 'dns', DNS_ROUND_ROBIN: 'dns-round-robin' } as const satisfies Record<
-  Spec['resolution'],
-  Resolution
->;
+const RESOLUTIONS = {
+  NONE: 'none',
+  STATIC: 'static',
+  DNS: 'dns',
+  DNS_ROUND_ROBIN: 'dns-round-robin',
+  DYNAMIC_DNS: 'dynamic-dns',
+} as const satisfies Record<Spec['resolution'], Resolution>;
 
 function check(spec: Spec, lowering: Lowering): void {
   const isDns = spec.resolution === 'DNS' || spec.resolution === 'DNS_ROUND_ROBIN';
@@ -87,6 +88,20 @@ function check(spec: Spec, lowering: Lowering): void {
   }
   if (spec.resolution === 'DNS_ROUND_ROBIN' && spec.endpoints.length > 1) {
     lowering.error('TUL021', spec, 'endpoints', 'resolution: DNS_ROUND_ROBIN takes one endpoint only: write DNS');
+  }
+}
+
+/** Hosts are told by `Host` or SNI, so that there must be one, and no address. Source: Istio's validation. */
+function checkDynamic(spec: Spec, lowering: Lowering): void {
+  if (spec.resolution !== 'DYNAMIC_DNS') return;
+  const how = 'resolution: DYNAMIC_DNS looks up the host that is called';
+  for (const [index, host] of spec.hosts.entries())
+    if (!host.startsWith('*')) lowering.error('TUL021', spec, `hosts[${index}]`, `${how}: "${host}" has no wildcard; write DNS`);
+  if (spec.addresses.length > 0) lowering.error('TUL015', spec, 'addresses', `${how}: take addresses out`);
+  if (spec.endpoints.length > 0) lowering.error('TUL015', spec, 'endpoints', `${how}: take endpoints out`);
+  for (const item of spec.ports) {
+    if (['http', 'http2', 'grpc', 'tls'].includes(selectProtocol(item.number, item.name, item.protocol))) continue;
+    lowering.error('TUL021', item, 'protocol', `${how}, which HTTP, HTTP2, GRPC and TLS tell: write one of them`);
   }
 }
 
@@ -142,6 +157,7 @@ export const serviceEntry = defineDialect({
   fields: { spec: required(specSchema, 'Hosts, ports and addresses.') },
   lower({ spec }, lowering) {
     check(spec, lowering);
+    checkDynamic(spec, lowering);
     const ports = lowerPorts(spec, lowering);
     const value = spec.hosts.map((written) => {
       const hostname = written.toLowerCase();

@@ -10,6 +10,7 @@ import {
 } from '../../../xds/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.ts';
 import type { DnsCacheConfig } from '../../../xds/gen/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb.ts';
 import { formatAddress } from '../../../net/address.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
 import type { DnsCache, DynamicName } from '../../cluster/dns/dns-cache.ts';
 import { readDnsCache } from '../../cluster/dns/dns-caches.ts';
 import { splitAuthority } from '../../cluster/dns/split-authority.ts';
@@ -89,7 +90,28 @@ class Resolving implements HttpFilterHandlers {
   }
 
   onRequestHeaders(stream: HttpStream): FilterStatus {
-    const names = this.#scope.clusters.get(stream.info.clusterName)?.dynamicNames;
+    const { clusterName } = stream.info;
+    const cluster = this.#scope.clusters.get(clusterName);
+    return cluster === undefined ? this.#askForCluster(stream, clusterName) : this.#resolve(stream, cluster);
+  }
+
+  /** A cluster that comes when it is needed may be one of dynamic hosts: nobody knows before it is there. */
+  #askForCluster(stream: HttpStream, name: string): FilterStatus {
+    const { clusters } = this.#scope;
+    const ofFilter = stream.clusterWaitMs ?? 0;
+    const waitMs = ofFilter > 0 ? ofFilter : (clusters.onDemandMs ?? 0);
+    if (waitMs <= 0 || name === '') return CONTINUE;
+    let isGivenUp = false;
+    this.#waiting.set(stream, () => (isGivenUp = true));
+    clusters.request(name, waitMs, (found) => {
+      if (isGivenUp) return;
+      this.#waiting.delete(stream);
+      if (found === undefined || this.#resolve(stream, found) === CONTINUE) stream.resumeRequest();
+    });
+    return STOP;
+  }
+
+  #resolve(stream: HttpStream, { dynamicNames: names }: Cluster): FilterStatus {
     if (names === undefined) return CONTINUE;
     const rewrite = stream.perRoute(this.#scope.name);
     if (typeof rewrite === 'function') Reflect.apply(rewrite, undefined, [stream]);
