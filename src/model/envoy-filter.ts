@@ -3,9 +3,9 @@ import type { LabelSelector } from './match.ts';
 import type { Provenance } from './provenance.ts';
 
 /** JSON as it was written: a patch's value before it is read as one of Envoy's messages. */
-export type Json = string | number | boolean | null | Json[] | JsonObject;
+type Json = string | number | boolean | null | Json[] | JsonObject;
 
-export interface JsonObject {
+interface JsonObject {
   [key: string]: Json;
 }
 

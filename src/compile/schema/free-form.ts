@@ -4,7 +4,7 @@ import { PLACE, type Located, type Position } from './located.ts';
 import { type Entry, entriesOf, MAX_DEPTH, positionOfNode, type Source, type Value, valueOf } from './yaml-node.ts';
 
 /** JSON as it is written. */
-export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** A decoded map of anything. */
 export interface FreeForm extends Located {
