@@ -185,7 +185,7 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
   const registry = new Registry({ stateDir, log, ...graces }, () => pusher.instancesChanged());
   const kept = new KeptStore(stateDir, log);
   const formerTexts = await kept.read();
-  const versions = await openVersions({ stateDir, compiler, formerTexts, clock: systemClock, log, metrics }, (isBuilding) => {
+  const versions = await openVersions({ folder, stateDir, compiler, formerTexts, clock: systemClock, log, metrics }, (isBuilding) => {
     if (!isBuilding) pusher.versionChanged();
     versions.runner.wake();
   });

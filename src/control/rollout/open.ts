@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Compiler } from '../compiler.ts';
 import type { ConnectedProxy } from '../control-state.ts';
+import { lastCommit } from '../history/git.ts';
 import { createKeeper, readTimeline } from '../history/keeper.ts';
 import { HistoryStore } from '../history/store.ts';
 import type { Metrics } from '../metrics.ts';
@@ -15,6 +16,8 @@ import { readTraffic } from './traffic.ts';
 import { VersionedModel } from './versioned-model.ts';
 
 export interface OpenOptions {
+  /** The folder that is watched. */
+  readonly folder: string;
   readonly stateDir: string;
   readonly compiler: Compiler;
   /** Texts of the resources in force, as they were kept. */
@@ -45,14 +48,17 @@ async function textsOf(store: HistoryStore, timeline: Timeline, number: number |
 
 /** Reads what was kept in the state directory. `onChange` is told when something was decided. */
 export async function openVersions(options: OpenOptions, onChange: (isBuilding: boolean) => void): Promise<OpenVersions> {
-  const { stateDir, compiler, formerTexts, clock, log, metrics } = options;
+  const { folder, stateDir, compiler, formerTexts, clock, log, metrics } = options;
   // loaded late, so that tests of the shell do without the compiler
   const { resourceChanges: changes } = await import('../../compile/changes/resource-changes.ts');
   const store = new HistoryStore(stateDir, log);
   const { versions, state } = await store.read();
   const timeline = readTimeline(versions, state);
   const nowMs = (): number => clock.wallMs();
-  const model = new VersionedModel({ compiler, changes, keeper: createKeeper(store, timeline), nowMs, log, onChange });
+  const onEdit = (number: number): void => {
+    void lastCommit(folder).then((commit) => commit && model.describe(number, commit));
+  };
+  const model = new VersionedModel({ compiler, changes, keeper: createKeeper(store, timeline), nowMs, log, onChange, onEdit });
   const stable = await textsOf(store, timeline, timeline.stable, log);
   model.restore(formerTexts, timeline, stable, await textsOf(store, timeline, timeline.candidate?.number, log));
   let proxies: Iterable<ConnectedProxy> = [];

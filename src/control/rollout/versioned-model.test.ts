@@ -26,11 +26,11 @@ const other = { id: 'sidecar~10.0.0.2~b.shop', labels: {} };
 interface Fixture {
   readonly model: VersionedModel;
   /** Edits the folder and builds. */
-  edit(text: string): void;
+  readonly edit: (text: string) => void;
   /** The timeout of the route that a proxy gets. */
-  timeoutOf(proxy: typeof other): number | undefined;
-  told(): string;
-  pushes(): number;
+  readonly timeoutOf: (proxy: typeof other) => number | undefined;
+  readonly told: () => string;
+  readonly pushes: () => number;
 }
 
 function fixture(): Fixture {
@@ -41,11 +41,12 @@ function fixture(): Fixture {
     keeper: { keep: () => undefined },
     nowMs: () => 1,
     log: silentLog,
-    onChange: (isBuilding) => (pushes += isBuilding ? 0 : 1),
+    onChange: (isBuilding) => void (pushes += isBuilding ? 0 : 1),
+    onEdit: () => undefined,
   });
   return {
     model,
-    edit(text) {
+    edit: (text) => {
       model.setTexts(texts(text));
       model.build([]);
     },

@@ -43,6 +43,8 @@ export interface VersionedModelOptions {
   readonly log: Log;
   /** Something was decided; a mesh has to be built and pushed, unless `isBuilding`: that is just being done. */
   readonly onChange: (isBuilding: boolean) => void;
+  /** A version came by an edit of the folder: {@link VersionedModel.describe} may say later whose. */
+  readonly onEdit: (number: number) => void;
 }
 
 /** Who asks for something, and why. */
@@ -174,6 +176,11 @@ export class VersionedModel {
     return this.isTrying(proxy) ? (this.#timeline.candidate?.number ?? 0) : this.#timeline.stable;
   }
 
+  /** Who made a version and why, known only now. */
+  describe(number: number, { by, message }: Wish): void {
+    if (versionOf(this.#timeline, number) !== undefined) this.#keep(amend(this.#timeline, number, { by, message }), EMPTY);
+  }
+
   /** A step begins, or was looked at. `ids` are those who get the version with it. */
   setCanary(canary: Canary, ids: ReadonlySet<string>): void {
     if (this.#tried === undefined) return;
@@ -244,7 +251,9 @@ export class VersionedModel {
     // what is in force says how what comes gets into force
     if (timeline.stable !== 0 && this.#stable.state === undefined) this.#stable.build(instances);
     this.#timeline = timeline;
-    this.#enter(texts, timeline.stable === 0 ? 'start' : 'edit', NOBODY, timeline.stable === 0 ? undefined : this.policy);
+    const isFirst = timeline.stable === 0;
+    const { number } = this.#enter(texts, isFirst ? 'start' : 'edit', NOBODY, isFirst ? undefined : this.policy);
+    this.#options.onEdit(number);
   }
 
   #enter(texts: FileTexts, cause: Cause, { by, message }: Wish, policy: RolloutPolicy | undefined): Version {
