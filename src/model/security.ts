@@ -81,7 +81,7 @@ export function isFor(
 }
 
 /** Where a token may be: a header's value behind `prefix`. */
-export interface TokenHeader {
+interface TokenHeader {
   readonly name: string;
   readonly prefix: string;
 }

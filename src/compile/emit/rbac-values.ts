@@ -31,7 +31,7 @@ export function principal(identifier: Principal['identifier']): Principal {
 const anyPermission = permission({ case: 'any', value: true });
 
 /** Anybody. */
-export const anyPrincipal = principal({ case: 'any', value: true });
+const anyPrincipal = principal({ case: 'any', value: true });
 
 /** All of `rules`; any request where there are none. */
 export function allPermissions(rules: Permission[]): Permission {

@@ -35,7 +35,7 @@ interface OwnedRule {
 }
 
 /** Rules for a workload: of its namespace, then of the root namespace, each by age, and then all by issuer. */
-export function tokenRulesFor({ requestAuthentications, settings }: Security, workload: WorkloadIdentity): readonly OwnedRule[] {
+function tokenRulesFor({ requestAuthentications, settings }: Security, workload: WorkloadIdentity): readonly OwnedRule[] {
   const own = requestAuthentications.filter((policy) => isFor(policy, settings.rootNamespace, workload));
   const isNear = ({ namespace }: RequestAuthentication): boolean => namespace === workload.namespace;
   const sorted = [...own.filter(isNear), ...own.filter((policy) => !isNear(policy))];
