@@ -5,6 +5,7 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { CORE_SCHEMA, EVENT_ID, type Event, getScalarValue, load, parseEvents, YAMLException } from 'js-yaml';
 import { ConfigError } from '../../core/errors.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 
 /** A parsed file that still knows its lines. */
 export interface YamlSource {
@@ -78,6 +79,8 @@ export function readYaml(text: string, file: string): YamlSource {
 
 /** Parses YAML whose lines nobody asks for. Throws for what is none. */
 export function parseYaml(text: string): JsonValue {
+  const plain = readPlainYaml(text);
+  if (plain !== undefined) return plain;
   const json: unknown = load(text, { schema: CORE_SCHEMA });
   // the core schema knows no other values than JSON's
   return json as JsonValue;
