@@ -125,9 +125,15 @@ export function patchRouteConfiguration(config: RouteConfiguration, site: Site, 
   return isChanged;
 }
 
+/** True where some patch may change the route configuration. */
+function isConcerned(name: string, site: Site): boolean {
+  const kinds = ['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE'] as const;
+  return kinds.some((kind) => patchesAt(site, kind).some((patch) => isForRoutes(name, patch, site)));
+}
+
 /** The route configuration with all patches; the same resource where none changes it. */
 export function patchedRoutes(resource: CompiledResource, site: Site): CompiledResource {
-  if (!isMessage(resource.message, RouteConfigurationSchema)) return resource;
+  if (!isMessage(resource.message, RouteConfigurationSchema) || !isConcerned(resource.name, site)) return resource;
   const config = clone(RouteConfigurationSchema, resource.message);
   const isChanged = patchRouteConfiguration(config, site, (patch) => site.tell?.(patch));
   return isChanged ? resourceOf(RouteConfigurationSchema, config.name, config) : resource;
