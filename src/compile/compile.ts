@@ -48,9 +48,12 @@ export interface Compiled {
 }
 
 /** A scope's outgoing side, whatever the proxy's own workload is. */
+/** Shared by proxies whose listeners differ. */
+const routesOf = memoised(outboundRoutes);
+
 const interceptedOutbound = memoised((scope: Scope, listening: Scope) => ({
   listeners: outboundListeners(listening),
-  routes: outboundRoutes(scope),
+  routes: routesOf(scope),
 }));
 
 const withSettings = memoised((scope: Scope, settings: Mesh['settings']): Scope => ({

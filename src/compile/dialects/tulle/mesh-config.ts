@@ -75,7 +75,7 @@ const specSchema = object({
     object({
       mode: defaulted(
         oneOf(['ALLOW_ANY', 'REGISTRY_ONLY'], {
-          unsupported: { ALLOW_ANY_DYNAMIC_DNS: 'write ALLOW_ANY, or ServiceEntries with resolution DYNAMIC_DNS' },
+          unsupported: { ALLOW_ANY_DYNAMIC_DNS: 'names that are not known are called at the address that was dialled: write ALLOW_ANY' },
         }),
         base.outboundTrafficPolicy,
         'Whether hosts that are not known may be called.',
