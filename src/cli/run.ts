@@ -14,13 +14,15 @@ import type { InstanceContext } from './up/instance.ts';
 import { Instance } from './up/instance.ts';
 import { liveRuns, RunRecord } from './up/run-record.ts';
 import { applicationUser } from './up/user.ts';
-import { isProxySettings } from './up/workload-list.ts';
+import { isProxySettings, readWorkloads } from './up/workload-list.ts';
 import path from 'node:path';
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 interface RunOptions {
-  readonly name: string;
+  readonly name?: string;
+  /** A WorkloadGroup of the namespace. */
+  readonly group?: string;
   readonly namespace: string;
   readonly serviceAccount?: string;
   readonly port: readonly WorkloadPort[];
@@ -53,24 +55,35 @@ function checkName(text: string): string {
   throw new InvalidArgumentError(`"${text}" must be lower-case letters, digits and "-", at most 63.`);
 }
 
-function workloadOf(options: RunOptions, command: readonly string[]): Workload {
-  const { name, namespace } = options;
+/** The WorkloadGroup that the process is one of; undefined where it is of none. */
+async function groupOf(state: StateDir, { group, namespace }: RunOptions): Promise<Workload | undefined> {
+  if (group === undefined) return undefined;
+  const groups = readWorkloads(await callControl(state, '/api/workloads')).filter(({ origin }) => origin.kind === 'WorkloadGroup');
+  const found = groups.find((each) => each.namespace === namespace && each.name === group);
+  if (found !== undefined) return found;
+  const known = groups.map((each) => `${each.namespace}/${each.name}`).join(', ');
+  throw new CliError(`there is no WorkloadGroup ${namespace}/${group}`, known === '' ? 'the mesh has none' : `the mesh has ${known}`);
+}
+
+/** What is said on the command line goes before what the group says. */
+function workloadOf(options: RunOptions, name: string, command: readonly string[], group: Workload | undefined): Workload {
+  const { namespace } = options;
   return {
     name,
     namespace,
-    labels: { app: name, ...options.label },
-    serviceAccount: options.serviceAccount ?? 'default',
-    ports: options.port,
+    labels: { app: name, ...group?.labels, ...options.label },
+    serviceAccount: options.serviceAccount ?? group?.serviceAccount ?? 'default',
+    ports: options.port.length > 0 ? options.port : (group?.ports ?? []),
     replicas: 1,
     command,
     env: {},
     workingDir: '',
-    readiness: undefined,
+    readiness: group?.readiness,
     upstreams: [],
-    locality: '',
+    locality: group?.locality ?? '',
     role: 'sidecar',
     isMeshed: true,
-    origin: { kind: 'Workload', namespace, name, file: '', line: 0, field: '' },
+    origin: group?.origin ?? { kind: 'Workload', namespace, name, file: '', line: 0, field: '' },
   };
 }
 
@@ -104,6 +117,8 @@ function contextOf(
 }
 
 async function runOne(command: readonly string[], options: RunOptions): Promise<void> {
+  const name = options.name ?? options.group;
+  if (name === undefined) throw new CliError('the process has no name', 'give it one: --name web, or the one of its --group');
   const state = findStateDir(options.stateDir);
   const mesh = liveRuns(state.runs).find(({ info }) => info.role === 'up');
   // a control plane that runs by itself has no network to join
@@ -120,9 +135,9 @@ async function runOne(command: readonly string[], options: RunOptions): Promise<
   process.once('exit', cleanUp);
   const ended = Promise.withResolvers<number>();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ended.resolve(128));
-  const said = workloadOf(options, command);
+  const said = workloadOf(options, name, command, await groupOf(state, options));
   const workload = { ...said, ...(await proxySettingsOf(state, said)) };
-  const instance = new Instance(contextOf(state, record, info, ended.resolve), workload, `${options.name}-${process.pid}`, process.cwd());
+  const instance = new Instance(contextOf(state, record, info, ended.resolve), workload, `${name}-${process.pid}`, process.cwd());
   try {
     const started = instance.start();
     started.catch(ended.reject);
@@ -140,7 +155,8 @@ export async function run(args: readonly string[]): Promise<void> {
     ['tulle run --name client -- curl -s http://payments.shop:9090', 'call a service as a client of the mesh'],
     ['tulle run --name web --port 8080:http -- node web.js', 'serve: a Service that selects app=web sends to it'],
   ])
-    .requiredOption('--name <name>', "the workload's name, and its label app", checkName)
+    .option('--name <name>', "the workload's name, and its label app (default: the group's)", checkName)
+    .option('--group <name>', 'a WorkloadGroup of the namespace, whose labels, ports, identity and probe it has', checkName)
     .option('--namespace <name>', 'its namespace', 'default')
     .option('--service-account <name>', 'whose identity it has (default: default)')
     .option('--port <port[:name[:protocol]]>', 'a port that it listens on; may be given more than once', parsePort, [])

@@ -51,12 +51,6 @@ export const foreignKinds: readonly ForeignKind[] = [
     severity: 'error',
     reason: GATEWAY_API,
   },
-  {
-    group: 'networking.istio.io',
-    kinds: ['WorkloadGroup'],
-    severity: 'warning',
-    reason: 'write a Workload (tulle.dev/v1) or WorkloadEntries',
-  },
   { group: 'extensions.istio.io', kinds: ['WasmPlugin', 'TrafficExtension'], severity: 'error', reason: 'proxies have no extensions' },
   {
     group: 'access.smi-spec.io',

@@ -12,6 +12,7 @@ import { sidecar } from './istio/sidecar.ts';
 import { telemetry } from './istio/telemetry.ts';
 import { virtualService } from './istio/virtual-service.ts';
 import { workloadEntry } from './istio/workload-entry.ts';
+import { workloadGroup } from './istio/workload-group.ts';
 import { endpointSlice } from './kubernetes/endpoint-slice.ts';
 import { endpoints } from './kubernetes/endpoints.ts';
 import { namespace } from './kubernetes/namespace.ts';
@@ -39,6 +40,7 @@ export const dialects: readonly Dialect[] = [
   destinationRule,
   serviceEntry,
   workloadEntry,
+  workloadGroup,
   gateway,
   envoyFilter,
   sidecar,
