@@ -38,8 +38,10 @@ function placeOf(row: JsonObject): string {
 /** What a policy does, in a word or two. */
 function effectOf(row: JsonObject): string {
   const action = textOf(row['action']);
+  const provider = textOf(row['provider']);
+  if (provider !== '') return `${action} (${provider})`;
   if (action !== '') return row['isDryRun'] === true ? `${action} (dry run)` : action;
-  return textOf(row['mode']) || textOf(row['host']) || '-';
+  return textOf(row['mode']) || textOf(row['host']) || listed(row['issuers']) || '-';
 }
 
 const NAMESPACE: Column = { title: 'NAMESPACE', cell: text('namespace') };

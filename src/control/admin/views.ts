@@ -1,7 +1,7 @@
 /** What the admin API shows, as plain JSON values with provenance as file and line. */
 import type { Mesh } from '../../model/mesh.ts';
 import type { Provenance } from '../../model/provenance.ts';
-import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
+import type { AuthorizationPolicy, PeerAuthentication, RequestAuthentication } from '../../model/security.ts';
 import type { Service } from '../../model/service.ts';
 import type { RouteSet } from '../../model/route.ts';
 import { HEALTH_TYPE, resourceType } from '../../xds/types.ts';
@@ -101,8 +101,24 @@ export function viewRoutes(mesh: Mesh): object[] {
 }
 
 function viewAuthorization(policy: AuthorizationPolicy): object {
-  const { name, namespace, selector, action, isDryRun, rules, origin } = policy;
-  return { kind: origin.kind, name, namespace, selector: selector ?? {}, action, isDryRun, rules: rules.length, origin: placeOf(origin) };
+  const { name, namespace, selector, gateways, action, provider, isDryRun, rules, origin } = policy;
+  return {
+    kind: origin.kind,
+    name,
+    namespace,
+    selector: selector ?? {},
+    ...(gateways && { gateways }),
+    action,
+    ...(provider !== '' && { provider }),
+    isDryRun,
+    rules: rules.length,
+    origin: placeOf(origin),
+  };
+}
+
+function viewRequestAuthentication({ name, namespace, selector, gateways, rules, origin }: RequestAuthentication): object {
+  const issuers = rules.map(({ issuer }) => issuer);
+  return { kind: origin.kind, name, namespace, selector: selector ?? {}, ...(gateways && { gateways }), issuers, origin: placeOf(origin) };
 }
 
 function viewPeerAuthentication(policy: PeerAuthentication): object {
@@ -110,12 +126,17 @@ function viewPeerAuthentication(policy: PeerAuthentication): object {
   return { kind: origin.kind, name, namespace, selector: selector ?? {}, mode, ports: Object.fromEntries(ports), origin: placeOf(origin) };
 }
 
-/** Authorization, peer authentication and traffic policies. */
+/** Authorization, authentication of requests and peers, and traffic policies. */
 export function viewPolicies(mesh: Mesh): object[] {
   const destinations = mesh.destinationPolicies.map(({ name, namespace, host, subsets, origin }) => {
     return { kind: origin.kind, name, namespace, host, subsets: subsets.map((subset) => subset.name), origin: placeOf(origin) };
   });
-  return [...mesh.authorizationPolicies.map(viewAuthorization), ...mesh.peerAuthentications.map(viewPeerAuthentication), ...destinations];
+  return [
+    ...mesh.authorizationPolicies.map(viewAuthorization),
+    ...mesh.requestAuthentications.map(viewRequestAuthentication),
+    ...mesh.peerAuthentications.map(viewPeerAuthentication),
+    ...destinations,
+  ];
 }
 
 export function viewAuthority(state: ControlState): object {
