@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:http';
 import { CliError } from './errors.ts';
+import { isObject, textOf } from './json.ts';
 import type { StateDir } from './state-dir.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -58,12 +59,24 @@ function unreachable(state: StateDir, cause: unknown): CliError {
   );
 }
 
+/** What the control plane said against a call; what it says of a call that it understood needs no more words. */
+function refusal(status: number, path: string, body: string): CliError {
+  try {
+    const answer: unknown = JSON.parse(body);
+    const error = isObject(answer) ? textOf(answer['error']) : '';
+    if (error !== '' && status < 500) return new CliError(error);
+  } catch {
+    // no JSON: shown as it is
+  }
+  return new CliError(`the control plane answered ${status} to ${path}: ${body.trim()}`);
+}
+
 /** Calls the control plane and parses its JSON answer; anything but success is a CliError. */
 export async function callControl(state: StateDir, path: string, call: Call = {}): Promise<unknown> {
   const { status, body } = await callSocket(state.adminSocket, path, call).catch((error: unknown) => {
     throw unreachable(state, error);
   });
-  if (status < 200 || status > 299) throw new CliError(`the control plane answered ${status} to ${path}: ${body.trim()}`);
+  if (status < 200 || status > 299) throw refusal(status, path, body);
   return JSON.parse(body);
 }
 

@@ -13,7 +13,7 @@ import { type Dump, type Dumped, readDump } from './proxy-config/dump.ts';
 import { endpointsView, inlineAssignments } from './proxy-config/endpoints.ts';
 import { listenersView } from './proxy-config/listeners.ts';
 import { routesView } from './proxy-config/routes.ts';
-import { secretsView } from './proxy-config/secrets.ts';
+import { secretsView, usedCertificates } from './proxy-config/secrets.ts';
 import type { Filters, View } from './proxy-config/view.ts';
 
 const VIEWS: readonly View[] = [clustersView, listenersView, routesView, endpointsView, secretsView];
@@ -106,9 +106,24 @@ function printAll(dump: Dump, options: Options): string {
   return VIEWS.map((view) => printView(view, dump, options)).join('\n');
 }
 
+/** Secrets of a running proxy whose dump has none: those that it made for itself. */
+async function ownSecrets(name: string | undefined, options: Options): Promise<string> {
+  const rows = usedCertificates(await readAdmin(proxyOf(name, options), '/certs'));
+  return formatRows(
+    rows.filter((row) => options.name === undefined || row['name'] === options.name),
+    secretsView.columns,
+    options.output,
+  );
+}
+
 async function print(what: string, name: string | undefined, options: Options): Promise<void> {
   checkFilters(what, options);
   const dump = await dumpOf(name, options);
+  const hasSecrets = options.file !== undefined || dump.resources.some(({ kind }) => kind === 'secrets');
+  if (what === 'secrets' && !hasSecrets) {
+    process.stdout.write(await ownSecrets(name, options));
+    return;
+  }
   const view = VIEWS.find(({ kind }) => kind === what);
   if (what === 'bootstrap') process.stdout.write(valueText(dump.bootstrap, options.output));
   else if (view === undefined) process.stdout.write(printAll(dump, options));

@@ -1,6 +1,6 @@
 /** Secrets in a table: which certificates a proxy has, and until when they hold. */
 import { X509Certificate } from 'node:crypto';
-import { type JsonObject, objectAt, textOf } from '../json.ts';
+import { isObject, type JsonObject, objectAt, objectsOf, textOf } from '../json.ts';
 import type { Dumped } from './dump.ts';
 import { isAsked, textColumn, type View } from './view.ts';
 
@@ -41,6 +41,28 @@ function rowsOf({ name, state, body }: Dumped, nowMs: number): JsonObject[] {
     return [{ name, type, state, ...(certificate === undefined ? {} : certificateRow(certificate, nowMs)) }];
   });
   return rows.length === 0 ? [{ name, type: 'other', state }] : rows;
+}
+
+/** One row of what `/certs` says of a certificate. */
+function usedRow(certificate: JsonObject, type: string, nowMs: number): JsonObject {
+  const [notBefore, notAfter] = [textOf(certificate['valid_from']), textOf(certificate['expiration_time'])];
+  const isValid = Date.parse(notBefore) <= nowMs && nowMs < Date.parse(notAfter);
+  const serial = textOf(certificate['serial_number']);
+  return { name: textOf(certificate['path']), type, state: 'active', valid: isValid ? 'true' : 'false', serial, notAfter, notBefore };
+}
+
+/**
+ * The certificates that a proxy uses, as its `/certs` tells them: a proxy that makes its own key has no secrets of the
+ * control plane's in its dump.
+ */
+export function usedCertificates(text: string): readonly JsonObject[] {
+  const answer: unknown = JSON.parse(text);
+  const entries = objectsOf(isObject(answer) ? answer['certificates'] : undefined);
+  const rows = entries.flatMap((entry) => [
+    ...objectsOf(entry['cert_chain']).map((each) => usedRow(each, 'Cert Chain', Date.now())),
+    ...objectsOf(entry['ca_cert']).map((each) => usedRow(each, 'CA', Date.now())),
+  ]);
+  return [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()];
 }
 
 export const secretsView: View = {

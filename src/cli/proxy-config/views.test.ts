@@ -9,7 +9,7 @@ import { readDump } from './dump.ts';
 import { endpointsView, inlineAssignments } from './endpoints.ts';
 import { listenersView } from './listeners.ts';
 import { matchOf, routesView } from './routes.ts';
-import { secretsView } from './secrets.ts';
+import { secretsView, usedCertificates } from './secrets.ts';
 import type { Filters, View } from './view.ts';
 
 const dump = readDump(readFileSync(path.join(import.meta.dirname, 'testdata/envoy.json'), 'utf8'));
@@ -74,6 +74,17 @@ test('certificates are read, and say until when they hold', () => {
   assert.match(
     list(secretsView),
     /^RESOURCE NAME TYPE STATUS .*\ndefault Cert Chain active (?:true|false) [0-9a-f]{32} 2026-11-22T\S+ \S+\nROOTCA CA active /,
+  );
+});
+
+test('certificates that a proxy made for itself are those that it uses', () => {
+  const certificate = { path: 'default', serial_number: '0a', valid_from: '2000-01-01T00:00:00Z', expiration_time: '2001-01-01T00:00:00Z' };
+  const rows = usedCertificates(
+    JSON.stringify({ certificates: [{ cert_chain: [certificate] }, { cert_chain: [certificate], ca_cert: [] }] }),
+  );
+  assert.equal(
+    formatRows(rows, secretsView.columns, 'table').replaceAll(/ +/g, ' '),
+    'RESOURCE NAME TYPE STATUS VALID CERT SERIAL NUMBER NOT AFTER NOT BEFORE\ndefault Cert Chain active false 0a 2001-01-01T00:00:00Z 2000-01-01T00:00:00Z\n',
   );
 });
 
