@@ -181,13 +181,13 @@ export const analysisCodes = {
   IST0157: {
     severity: 'warning',
     name: 'InvalidTelemetryProvider',
-    title: 'A Telemetry asks for something without naming a provider: nothing is sent unless the mesh has a default.',
-    mend: 'Name providers.',
+    title: 'A Telemetry names no provider where the mesh has no default one, or one that does not exist or takes something else: nothing is sent.',
+    mend: 'Name an extensionProvider of MeshConfig that takes it.',
   },
   IST0159: {
     severity: 'error',
     name: 'ConflictingTelemetryWorkloadSelectors',
-    title: 'Two Telemetry resources select one workload: the older counts.',
+    title: 'Two Telemetry resources select one workload: both count, the younger before the older.',
     mend: 'Make the selectors exclude each other.',
   },
   IST0160: {

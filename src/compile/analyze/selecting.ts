@@ -13,6 +13,8 @@ export interface Selecting {
   readonly severalWithout: AnalysisCode;
   readonly severalFor: AnalysisCode;
   readonly effect: string;
+  /** Of two that select one workload, where that is another. */
+  readonly effectFor?: string;
 }
 
 function labelsOf({ value }: RawDocument, { selector }: Selecting): Readonly<Record<string, string>> {
@@ -53,7 +55,7 @@ export function checkSelecting(what: Selecting, world: World, say: Say): void {
     const rival = targets.find((target) => owners.has(target));
     const owner = rival && owners.get(rival);
     if (owner !== undefined)
-      say(what.severalFor, field, `${place(owner)} selects workload ${rival?.namespace}/${rival?.name}, too: ${what.effect}`);
+      say(what.severalFor, field, `${place(owner)} selects workload ${rival?.namespace}/${rival?.name}, too: ${what.effectFor ?? what.effect}`);
     for (const target of targets) if (!owners.has(target)) owners.set(target, document);
   }
 }

@@ -8,6 +8,8 @@ kind: Deployment
 metadata: { name: web, namespace: shop }
 spec: { template: { metadata: { labels: { app: web } }, spec: ${spec} } }`;
 const sidecar = (name: string, spec: string): string => resource('Sidecar', name, spec, 'networking.istio.io/v1');
+const mesh = (spec: string): string => resource('MeshConfig', 'mesh', spec, 'tulle.dev/v1');
+const ZIPKIN = '{ extensionProviders: [{ name: zipkin, zipkin: { service: web.shop.svc.cluster.local, port: 80 } }] }';
 const telemetry = (name: string, spec: string): string => resource('Telemetry', name, spec, 'telemetry.istio.io/v1');
 const entry = (spec: string): string => resource('ServiceEntry', 'out', spec);
 
@@ -124,6 +126,38 @@ const CASES: readonly Case[] = [
     at: 'accessLogging',
     says: /only where the mesh has a default provider/,
     good: join(WEB, telemetry('one', '{ accessLogging: [{ providers: [{ name: envoy }] }] }')),
+  },
+  {
+    code: 'IST0157',
+    name: 'logs turned off that nobody named',
+    bad: join(WEB, mesh('{ accessLogFile: /dev/stdout }'), telemetry('one', '{ accessLogging: [{ disabled: true }] }')),
+    at: 'accessLogging',
+    says: /the logs of accessLogFile go on/,
+    good: join(WEB, mesh('{ defaultProviders: { accessLogging: [envoy] } }'), telemetry('one', '{ accessLogging: [{ disabled: true }] }')),
+  },
+  {
+    code: 'IST0157',
+    name: 'a provider that does not exist',
+    bad: join(WEB, telemetry('one', '{ accessLogging: [{ providers: [{ name: envoi }] }] }')),
+    at: 'envoi',
+    says: /there is no extensionProvider "envoi"/,
+    good: join(WEB, telemetry('one', '{ accessLogging: [{ providers: [{ name: envoy }] }] }')),
+  },
+  {
+    code: 'IST0157',
+    name: 'a provider that takes something else',
+    bad: join(WEB, telemetry('one', '{ tracing: [{ providers: [{ name: envoy }] }] }')),
+    at: 'name: envoy',
+    says: /takes no spans/,
+    good: join(WEB, mesh(ZIPKIN), telemetry('one', '{ tracing: [{ providers: [{ name: zipkin }] }] }')),
+  },
+  {
+    code: 'IST0157',
+    name: 'a provider whose service does not exist',
+    bad: join(WEB, mesh(ZIPKIN.replace('web.shop', 'wbe.shop')), telemetry('one', '{ tracing: [{ providers: [{ name: zipkin }] }] }')),
+    at: 'tracing:',
+    says: /there is no service "wbe\.shop\.svc\.cluster\.local"/,
+    good: join(WEB, mesh(ZIPKIN), telemetry('one', '{ tracing: [{ providers: [{ name: zipkin }] }] }')),
   },
   {
     code: 'TUL224',
