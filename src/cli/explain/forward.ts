@@ -11,7 +11,7 @@ import { type Explanation, type Note, type Source, type Trail, verdict } from '.
 import { copyRequest, type HeldStream } from './held-stream.ts';
 import type { Stop } from './journey.ts';
 import { ruleAt } from './rules.ts';
-import { sourceOf } from './source-of.ts';
+import { changesOf, sourceOf } from './source-of.ts';
 import { toCluster } from './upstream.ts';
 import { nameOf } from './world.ts';
 
@@ -31,13 +31,24 @@ function timeText(ms: number): string {
   return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
 }
 
-/** Where a value of the rule was said, or that nobody did. */
-function saidBy(isSaid: boolean, source: Source | undefined): { readonly suffix: string; readonly source: Source | undefined } {
+/** Where a value of the rule was said, or that nobody did; an EnvoyFilter may have changed it since. */
+function saidBy(
+  isSaid: boolean,
+  source: Source | undefined,
+  isPatched: boolean,
+): { readonly suffix: string; readonly source: Source | undefined } {
+  if (isPatched) return { suffix: ' (after the EnvoyFilter)', source: isSaid ? source : undefined };
   return isSaid ? { suffix: '', source } : { suffix: ' (the default)', source: undefined };
 }
 
-function tellTimeout({ timeoutMs }: RequestPolicy, rule: HttpRule | undefined, source: Source | undefined, trail: Trail): void {
-  const said = saidBy(rule?.timeoutMs !== undefined, source);
+function tellTimeout(
+  { timeoutMs }: RequestPolicy,
+  rule: HttpRule | undefined,
+  source: Source | undefined,
+  isPatched: boolean,
+  trail: Trail,
+): void {
+  const said = saidBy(rule?.timeoutMs !== undefined, source, isPatched);
   trail.add('timeout', `${timeoutMs === 0 ? 'none' : timeText(timeoutMs)}${said.suffix}`, { source: said.source });
 }
 
@@ -47,8 +58,14 @@ function retryText({ retry, perTryTimeoutMs }: RequestPolicy): string {
   return `at most ${retry.maxRetries}, on ${retryWords(retry.retryOn).join(', ')}${bound}`;
 }
 
-function tellRetries(policy: RequestPolicy, rule: HttpRule | undefined, source: Source | undefined, trail: Trail): void {
-  const said = saidBy(rule?.retries !== undefined, source);
+function tellRetries(
+  policy: RequestPolicy,
+  rule: HttpRule | undefined,
+  source: Source | undefined,
+  isPatched: boolean,
+  trail: Trail,
+): void {
+  const said = saidBy(rule?.retries !== undefined, source, isPatched);
   trail.add('retries', `${retryText(policy)}${said.suffix}`, { source: said.source });
 }
 
@@ -94,8 +111,9 @@ export async function forward(way: Forwarding, trail: Trail): Promise<Explanatio
   const policy = readRequestPolicy(stream.request, action, stream.isInternal);
   if (trail.side !== 'server') {
     const rule = ruleAt(journey.world.mesh, source);
-    tellTimeout(policy, rule, source, trail);
-    tellRetries(policy, rule, source, trail);
+    const isPatched = changesOf(route?.metadata).length > 0;
+    tellTimeout(policy, rule, source, isPatched, trail);
+    tellRetries(policy, rule, source, isPatched, trail);
   }
   const before = copyRequest(stream.request);
   prepareRequest(stream, entry, action.rewrite, isQuiet);
