@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { KeySet } from '../../model/key-set.ts';
 import type { WorkloadInstance } from '../../model/workload.ts';
 import { buildMesh, type BuiltMesh } from './build-mesh.ts';
 import { parseDocuments } from './load.ts';
@@ -44,6 +45,19 @@ kind: VirtualService
 metadata: { name: ${name}, namespace: shop }
 spec: { hosts: [${host}], http: [{ route: [{ destination: ${destination} }] }] ${more} }
 `;
+}
+
+/** A CUSTOM policy for the workload `app`, or for one that is not there. */
+function asking(provider: string, app: string): string {
+  const name = app === 'other' ? provider : `${provider}-${app}`;
+  const selector = app === 'other' ? '' : `selector: { matchLabels: { app: ${app} } }, `;
+  const namespace = app === 'other' ? 'empty' : 'shop';
+  return `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: { ${selector}action: CUSTOM, provider: { name: ${provider} }, rules: [{}] }
+`.slice(1);
 }
 
 const subsets = `
@@ -261,6 +275,23 @@ const findings: readonly { readonly name: string; readonly files: Readonly<Recor
     want: [/TUL108 PeerAuthentication shop\/q .*shop\/p \(a:1\)/],
   },
   {
+    name: 'providers that cannot be asked, and two for one workload',
+    files: {
+      a: payments,
+      b: 'apiVersion: tulle.dev/v1\nkind: MeshConfig\nmetadata: { name: m }\nspec: { extensionProviders: [{ name: good, envoyExtAuthzHttp: { service: payments.shop.svc.cluster.local, port: 80 } }, { name: lost, envoyExtAuthzGrpc: { service: nobody.example, port: 1 } }] }\n',
+      c: asking('missing', 'other'),
+      d: asking('lost', 'other'),
+      e: asking('good', 'payments'),
+      f: asking('lost', 'payments'),
+    },
+    want: [
+      /^warning TUL118 AuthorizationPolicy empty\/missing c:1 spec\.provider\.name: .*\(it has good, lost\): what the rules match is denied$/,
+      /^warning TUL118 AuthorizationPolicy empty\/lost d:1 .*there is no service nobody\.example/,
+      /^warning TUL118 AuthorizationPolicy shop\/lost-payments f:1/,
+      /^warning TUL119 AuthorizationPolicy shop\/lost-payments f:1 .*shop\/good-payments \(e:1\) asks "good" for the same workload/,
+    ],
+  },
+  {
     name: 'an upstream that does not exist',
     files: {
       a: 'apiVersion: tulle.dev/v1\nkind: Workload\nmetadata: { name: w }\nspec: { upstreams: [{ host: x, port: 80, localPort: 15100 }] }\n',
@@ -311,6 +342,23 @@ test('a second MeshConfig is refused, and the suffix of the first completes all 
     diagnostics.map(({ code, resource }) => `${code} ${resource}`),
     ['TUL100 MeshConfig two'],
   );
+});
+
+test('keys that could not be fetched are told of with their issuer', () => {
+  const text = `
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: tokens, namespace: shop }
+spec: { jwtRules: [{ issuer: https://a.example, jwksUri: https://a.example/keys }, { issuer: https://b.example/ }] }
+`;
+  const { resources } = parseDocuments('a', text);
+  const told = (...sets: readonly KeySet[]) =>
+    buildMesh(resources, [], undefined, new Map(), sets).diagnostics.map(({ code, message }) => `${code} ${message}`);
+  assert.deepEqual(told(), []);
+  assert.deepEqual(told({ url: 'https://a.example/keys', jwks: '{}', problem: 'late' }), []);
+  assert.deepEqual(told({ url: 'https://b.example/.well-known/openid-configuration', jwks: '', problem: 'no answer in time' }), [
+    'TUL120 the keys are not at https://b.example/.well-known/openid-configuration (no answer in time): every token is refused',
+  ]);
 });
 
 test('the same input gives the very same mesh', () => {
