@@ -1,4 +1,5 @@
-/** Tulle as a user has it: `bin/` and `dist/` in a folder of their own, with a compile cache of their own. */
+/** Tulle as a user has it: `bin/` and `dist/` in a folder of their own, with a start-up snapshot and a compile cache. */
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 
@@ -13,6 +14,8 @@ export function installedLayout(folder: string): string {
   if (existsSync(program)) return program;
   mkdirSync(path.join(target, 'bin'), { recursive: true });
   for (const part of ['bin', 'dist', 'package.json']) cpSync(path.join(root, part), path.join(target, part), { recursive: true });
+  // as npm does when it installs the package
+  execFileSync(program, ['proxy', 'snapshot'], { env: { ...process.env, TULLE_NODE: process.execPath }, stdio: 'ignore' });
   return program;
 }
 

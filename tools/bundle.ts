@@ -1,4 +1,5 @@
 /** How programs of ours become JavaScript: `dist/`, and what benchmarks measure in parts. */
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
 import { root } from './run.ts';
@@ -14,6 +15,25 @@ const lazyDescriptors: Plugin = {
       // descriptor.proto describes the rest, and makes itself in another way
       const isOne = importer.endsWith('_pb.js') && !importer.endsWith('descriptor_pb.js');
       return isOne ? { path: path.join(root, 'src/xds/descriptors/index.ts') } : undefined;
+    });
+  },
+};
+
+/** Modules of Node's that cannot be in a start-up snapshot (Node 24): a program for one loads them when it uses them. */
+const LATE_MODULES = ['tls', 'http', 'https', 'http2'] as const;
+
+/** Members of such a module are looked up when they are used; they may not be when a module of ours is evaluated. */
+const lateModules: Plugin = {
+  name: 'late-modules',
+  setup(build) {
+    const filter = new RegExp(`^(?:node:)?(?:${LATE_MODULES.join('|')})$`);
+    build.onResolve({ filter }, ({ path: name }) => ({ path: name.replace('node:', ''), namespace: 'late' }));
+    build.onLoad({ filter: /^/, namespace: 'late' }, ({ path: name }) => {
+      const members = Object.keys(createRequire(import.meta.url)(`node:${name}`));
+      const contents = `const load = () => process.getBuiltinModule('node:${name}');
+        for (const name of ${JSON.stringify(members)})
+          Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] });`;
+      return { contents, loader: 'js' };
     });
   },
 };
@@ -36,4 +56,15 @@ export const BUNDLE = {
   legalComments: 'none',
   logLevel: 'warning',
   plugins: [lazyDescriptors],
+} satisfies BuildOptions;
+
+/** Options for a script that is put into a start-up snapshot: one file, without modules. */
+export const SNAPSHOT_BUNDLE = {
+  ...BUNDLE,
+  splitting: false,
+  format: 'cjs',
+  banner: {},
+  // the builder defines it; what it says is known when a process runs
+  define: { 'import.meta.url': 'tulleModuleUrl' },
+  plugins: [lazyDescriptors, lateModules],
 } satisfies BuildOptions;

@@ -2,9 +2,9 @@
  * The `tulle` program: a table of commands, each in a file of its own that is loaded when it is called, because a
  * proxy must not pay for the rest. A command's module exports `run(args)`, with the arguments after its name.
  */
-import { messageOf } from '../core/errors.ts';
 import { CliError, EXIT } from './errors.ts';
 import { startLean } from './lean-start.ts';
+import { reported } from './report.ts';
 
 interface CommandModule {
   run(args: readonly string[]): Promise<void>;
@@ -25,6 +25,10 @@ async function loadDemo(): Promise<CommandModule> {
 async function loadProxy(args: readonly string[]): Promise<CommandModule> {
   if (args[0] === 'certs') {
     const { run } = await import('./proxy-certs.ts');
+    return { run: (rest) => run(rest.slice(1)) };
+  }
+  if (args[0] === 'snapshot') {
+    const { run } = await import('./snapshot/command.ts');
     return { run: (rest) => run(rest.slice(1)) };
   }
   const compile = startLean();
@@ -93,20 +97,9 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   return (await commandNamed(name).load(rest)).run(rest);
 }
 
-function report(error: unknown): void {
-  if (process.env['TULLE_DEBUG'] === '1') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-  else process.stderr.write(`tulle: ${messageOf(error)}\n`);
-  if (error instanceof CliError && error.hint !== '') process.stderr.write(`  hint: ${error.hint}\n`);
-}
-
 /** Runs the command line `argv` (without program names); errors become lines on stderr and an exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  try {
-    await dispatch(argv);
-  } catch (error) {
-    report(error);
-    process.exitCode = error instanceof CliError ? error.exitCode : EXIT.failed;
-  }
+  await reported(() => dispatch(argv));
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

@@ -25,8 +25,8 @@ interface ProxyFlags {
 export interface RunOptions {
   /** Called when the proxy begins to serve. */
   readonly onLive: () => void;
-  /** URL of the module that has `runWorkerThread`. */
-  readonly entry: string;
+  /** URL of the module that has `runWorkerThread`; undefined where this process can have no threads. */
+  readonly entry: string | undefined;
 }
 
 const EXAMPLES = [
@@ -73,6 +73,15 @@ function loopCount(text: string): number {
   return Number(text) === 0 ? availableParallelism() : Number(text);
 }
 
+/** A process that began from a start-up snapshot has one loop: Node 24 cannot start a thread in it. */
+function loopsOf(concurrency: string, entry: string | undefined): Pick<ProxyOptions, 'loops'> {
+  const count = loopCount(concurrency);
+  if (entry !== undefined) return { loops: { count, entry } };
+  if (count > 1)
+    throw new CliError(`a proxy that begins from a start-up snapshot has one event loop, not ${count}`, 'set TULLE_SNAPSHOT=off');
+  return {};
+}
+
 async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog, { onLive, entry }: RunOptions): Promise<void> {
   const end = Promise.withResolvers<End>();
   const { restart } = flags;
@@ -82,7 +91,7 @@ async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: Lev
     version: packageVersion(),
     drainMs: seconds('--drain-time-s', flags.drainTimeS),
     drainStrategy: flags.drainStrategy,
-    loops: { count: loopCount(flags.concurrency), entry },
+    ...loopsOf(flags.concurrency, entry),
     predecessor:
       restart === undefined
         ? undefined
@@ -130,7 +139,10 @@ async function act(flags: ProxyFlags, options: RunOptions): Promise<void> {
 /** Runs the command; returns when the proxy has ended. */
 export async function runProxy(args: readonly string[], options: RunOptions): Promise<void> {
   const command = newCommand('proxy', 'Runs a proxy from an Envoy v3 bootstrap file (YAML or JSON).', EXAMPLES)
-    .addHelpText('after', '\nCommands:\n  certs    list the certificates that running proxies use')
+    .addHelpText(
+      'after',
+      '\nCommands:\n  certs    list the certificates that running proxies use\n  snapshot make the start-up snapshot of an installed package',
+    )
     .requiredOption('-c, --config <file>', 'the bootstrap file')
     .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error', 'off']).default('info'))
     .option('--concurrency <loops>', 'event loops that share the work; 0: one for every core', '1')

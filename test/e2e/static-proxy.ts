@@ -148,14 +148,14 @@ async function eventually<T>(what: string, log: () => string, check: () => Promi
 export async function startStaticProxy(
   t: Lifetime,
   resources: (folder: string) => { readonly listeners: readonly JsonObject[]; readonly clusters: readonly JsonObject[] },
-  { drainTimeS = 0 }: { readonly drainTimeS?: number } = {},
+  { drainTimeS = 0, program = path.join(root, 'bin/tulle') }: { readonly drainTimeS?: number; readonly program?: string } = {},
 ): Promise<StaticProxy> {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-static-'));
   const socketPath = path.join(folder, 'admin.sock');
   const bootstrap = { node: { id: 'static' }, admin: { address: { pipe: { path: socketPath } } }, static_resources: resources(folder) };
   const file = path.join(folder, 'bootstrap.json');
   writeFileSync(file, JSON.stringify(bootstrap));
-  const child = spawn(path.join(root, 'bin/tulle'), ['proxy', '-c', file, '--drain-time-s', String(drainTimeS)], {
+  const child = spawn(program, ['proxy', '-c', file, '--drain-time-s', String(drainTimeS)], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, TULLE_NODE: process.execPath },
   });

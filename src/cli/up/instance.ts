@@ -11,6 +11,7 @@ import { callControl, callSocket, isOk } from '../admin-client.ts';
 import { CliError } from '../errors.ts';
 import { isObject, textOf } from '../json.ts';
 import { PROXY_ENV, PROXY_FLAGS } from '../lean-start.ts';
+import { snapshotFlags } from '../snapshot/file.ts';
 import type { StateDir } from '../state-dir.ts';
 import { checkSocketPath } from '../state-dir.ts';
 import { bootstrapOf } from './bootstrap.ts';
@@ -176,9 +177,11 @@ export class Instance {
     const { bootstrap, adminSocket } = await prepareProxy(this.#context, this.workload, this.name, place);
     this.#adminSocket = adminSocket;
     const [node, script] = this.#context.self;
+    const args = ['-c', bootstrap, ...proxyFlags(this.workload)];
+    const env = { ...PROXY_ENV, ...this.#context.env, ...this.workload.proxy?.environment };
     this.#proxy = keepRunning({
-      command: [node, ...PROXY_FLAGS, script, 'proxy', '-c', bootstrap, ...proxyFlags(this.workload)],
-      env: { ...PROXY_ENV, ...this.#context.env, ...this.workload.proxy?.environment },
+      command: [node, ...PROXY_FLAGS, ...snapshotFlags({ node, script, args, env: { ...process.env, ...env } }), script, 'proxy', ...args],
+      env,
       cwd: this.#context.state.root,
       gid: place.proxyGid,
       start: place.start,

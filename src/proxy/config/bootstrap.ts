@@ -24,13 +24,15 @@ function stepsOf(path: string): (string | number)[] {
   );
 }
 
-async function readSource(file: string): Promise<YamlSource> {
-  let text: string;
+function textOf(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (cause) {
     throw new ConfigError(file, `cannot be read: ${messageOf(cause)}`, { cause });
   }
+}
+
+async function readSource(text: string, file: string): Promise<YamlSource> {
   if (file.endsWith('.json')) {
     try {
       const json: JsonValue = JSON.parse(text);
@@ -51,7 +53,12 @@ export function parseBootstrap(json: JsonValue): Bootstrap {
 
 /** Reads a bootstrap file; `.json` is JSON, everything else YAML. */
 export async function loadBootstrap(file: string): Promise<LoadedBootstrap> {
-  const { json, lineOf } = await readSource(file);
+  return await readBootstrap(textOf(file), file);
+}
+
+/** Reads a bootstrap's text; `file` says where it is from, and by its end what it is. */
+export async function readBootstrap(text: string, file: string): Promise<LoadedBootstrap> {
+  const { json, lineOf } = await readSource(text, file);
   const locate = (error: ConfigError): ConfigError => {
     const line = lineOf(stepsOf(error.path));
     return new ConfigError(line === undefined ? file : `${file}:${line}`, error.message, { cause: error });

@@ -136,7 +136,13 @@ export function createResolver({ servers, queryTimeoutMs, tries, usesSearchDomai
   };
 }
 
-const dns = createResolver({ servers: [], queryTimeoutMs: undefined, tries: undefined, usesSearchDomains: true });
+let machineDns: NameResolver | undefined;
+
+/** The machine's name servers. Made when first asked: a handle of Node's has no place in a start-up snapshot. */
+function dns(): NameResolver {
+  machineDns ??= createResolver({ servers: [], queryTimeoutMs: undefined, tries: undefined, usesSearchDomains: true });
+  return machineDns;
+}
 
 /** The machine's: as its other programs resolve names, and by DNS alone first where the TTL is wanted. */
 export const systemResolver: NameResolver = {
@@ -144,7 +150,7 @@ export const systemResolver: NameResolver = {
     if (net.isIP(name) !== 0) return { addresses: [name], ttlMs: undefined };
     if (wantsTtl && name !== 'localhost') {
       // what is in no DNS that answers may still be in other sources of the machine
-      const answer = await dns.resolve(name, family, true).catch(() => NOTHING);
+      const answer = await dns().resolve(name, family, true).catch(() => NOTHING);
       if (answer.addresses.length > 0) return answer;
     }
     return await withSystem(name, family);
