@@ -5,8 +5,7 @@
 import { isObject, type JsonObject, objectAt, objectsOf, textOf } from '../json.ts';
 
 /** The kinds of resources that a dump holds. */
-export const KINDS = ['listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const;
-export type Kind = (typeof KINDS)[number];
+export type Kind = 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'secrets';
 
 /** One resource of a proxy's. */
 export interface Dumped {

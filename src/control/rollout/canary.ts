@@ -41,7 +41,7 @@ interface Baseline {
 }
 
 /** What a step has shown so far. */
-export interface Seen extends Traffic {
+interface Seen extends Traffic {
   readonly proxies: number;
   readonly settled: number;
   /** Proxies whose requests are counted. */
