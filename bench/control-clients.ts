@@ -12,11 +12,12 @@ import { ListenerSchema } from '../src/xds/gen/envoy/config/listener/v3/listener
 import { HttpConnectionManagerSchema } from '../src/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { DeltaDiscoveryRequestSchema } from '../src/xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '../src/xds/types.ts';
+import { addressOf, type MeshSize, namespaceOf } from './control-mesh.ts';
 import { anyValue, framed, messageReader, readResponse } from './control-wire.ts';
 
 /** What control.ts asks for. */
 export type Command =
-  | { readonly connect: { readonly port: number; readonly proxies: number; readonly namespaces: number } }
+  | { readonly connect: { readonly port: number; readonly proxies: number; readonly size: MeshSize } }
   /** Tell when `count` streams got the resource `name`, or all that came by `withinMs`. */
   | { readonly watch: { readonly typeUrl: string; readonly name: string; readonly count: number; readonly withinMs: number } };
 
@@ -157,7 +158,7 @@ async function listens(port: number): Promise<boolean> {
   });
 }
 
-async function connectAll(port: number, proxies: number, namespaces: number): Promise<Report> {
+async function connectAll(port: number, proxies: number, size: MeshSize): Promise<Report> {
   while (!(await listens(port))) await sleep(10);
   const times: number[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -169,8 +170,9 @@ async function connectAll(port: number, proxies: number, namespaces: number): Pr
     const session = http2.connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: WINDOW_BYTES } });
     session.on('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
     session.on('error', (error) => console.error('a connection failed:', error.message));
-    const namespace = `ns-${number % namespaces}`;
-    const ip = `10.200.${number >> 8}.${number & 255}`;
+    const namespace = namespaceOf(number, size);
+    // the first endpoint of a service each, as long as there are services
+    const ip = number < size.services ? addressOf(number, 0, 0) : `10.200.${number >> 8}.${number & 255}`;
     const id = `sidecar~${ip}~client-${number}.${namespace}~${namespace}.svc.cluster.local`;
     const node = {
       NAMESPACE: namespace,
@@ -200,6 +202,6 @@ async function watchFor({ withinMs, ...what }: Extract<Command, { watch: unknown
 
 process.on('message', (command: Command) => {
   const answer =
-    'connect' in command ? connectAll(command.connect.port, command.connect.proxies, command.connect.namespaces) : watchFor(command.watch);
+    'connect' in command ? connectAll(command.connect.port, command.connect.proxies, command.connect.size) : watchFor(command.watch);
   void answer.then((report) => process.send?.(report));
 });

@@ -127,7 +127,7 @@ export async function measurePlane(plane: Plane, size: MeshSize, proxies: number
   const log = openSync(process.env['TULLE_BENCH_LOG'] ?? path.join(folder, 'log'), 'a');
   const [xdsPort = 0, ...otherPorts] = await freePorts(4);
   const clients = fork(path.join(import.meta.dirname, 'control-clients.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const syncing = ask(clients, { connect: { port: xdsPort, proxies, namespaces: size.namespaces } }, SYNC_MS_MAX);
+  const syncing = ask(clients, { connect: { port: xdsPort, proxies, size } }, SYNC_MS_MAX);
   await sleep(SETTLE_MS);
   const startedMs = nowMs();
   const running = plane.start({ mesh, state: path.join(folder, 'state'), xdsPort, otherPorts, log });
@@ -140,7 +140,7 @@ export async function measurePlane(plane: Plane, size: MeshSize, proxies: number
     const pid = running.pid ?? 0;
     const sync = { syncSeconds: (report.synced.lastMs - startedMs) / 1000, syncCpuSeconds: cpu, sentMiB: report.synced.bytes / (1 << 20) };
     console.log(
-      `${plane.name}, ${size.services} services: ${proxies} proxies in sync after ${sync.syncSeconds.toFixed(2)} s, ${report.synced.resources} resources`,
+      `${plane.name}, ${size.services} services: ${proxies} proxies in sync after ${sync.syncSeconds.toFixed(2)} s, ${report.synced.resources} resources; the clients took ${usage([clients]).cpu.toFixed(2)} s of CPU`,
     );
     const memory = { rssMiB: rssMiB(pid), peakMiB: peakMiB(pid) };
     const service = size.services >> 1;

@@ -23,7 +23,7 @@ export function namespaceOf(number: number, { namespaces }: Pick<MeshSize, 'name
 }
 
 /** Address of a service's endpoint; each is another of 10.0.0.0/8. `variant` makes it another one yet. */
-function addressOf(service: number, endpoint: number, variant: number): string {
+export function addressOf(service: number, endpoint: number, variant: number): string {
   return `10.${(service >> 8) & 255}.${service & 255}.${endpoint + 1 + 100 * (variant % 2)}`;
 }
 

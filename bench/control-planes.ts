@@ -64,7 +64,7 @@ const istiod: Plane = {
       '--monitoringAddr',
       `127.0.0.1:${monitoring}`,
     ];
-    const none = ['--httpsAddr', '', '--secureGRPCAddr', '', '--ctrlz_port', '0', '--registries='];
+    const none = ['--log_output_level', 'default:warn', '--httpsAddr', '', '--secureGRPCAddr', '', '--ctrlz_port', '0', '--registries='];
     const args = [
       'discovery',
       '--configDir',

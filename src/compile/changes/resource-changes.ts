@@ -1,6 +1,6 @@
 /** Which resources an edit adds, changes and removes. */
 import type { Resource } from '../dialects/dialect.ts';
-import { parseDocuments } from '../dialects/load.ts';
+import { parseOnce } from '../dialects/parse-once.ts';
 import { contentOf } from './without-places.ts';
 
 export type Change = 'added' | 'changed' | 'removed';
@@ -16,7 +16,7 @@ export interface ResourceChange {
 export type Texts = ReadonlyMap<string, string>;
 
 function resourcesOf(texts: Texts): Map<string, Resource> {
-  const all = [...texts].flatMap(([file, text]) => parseDocuments(file, text).resources);
+  const all = [...texts].flatMap(([file, text]) => parseOnce(file, text).resources);
   return new Map(all.map((resource) => [resource.key, resource]));
 }
 

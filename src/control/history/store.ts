@@ -7,7 +7,7 @@ import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { FileTexts } from '../sources/files.ts';
-import { CAUSES, textDigest, type Version, VERSION_STATES } from './version.ts';
+import { CAUSES, fileDigests, textDigest, type Version, VERSION_STATES } from './version.ts';
 
 const PRIVATE = { mode: 0o600 };
 
@@ -29,6 +29,8 @@ export class HistoryStore {
   readonly #folder: string;
   readonly #log: Log;
   #last: Promise<unknown> = Promise.resolve();
+  /** Digests of texts that are on disk. */
+  readonly #kept = new Set<string>();
 
   constructor(stateDir: string, log: Log) {
     this.#folder = path.join(stateDir, 'history');
@@ -38,6 +40,7 @@ export class HistoryStore {
   /** All versions in order, and the state that was kept with them. What cannot be read is left out. */
   async read(): Promise<{ readonly versions: readonly Version[]; readonly state: unknown }> {
     await mkdir(path.join(this.#folder, 'texts'), { recursive: true, mode: 0o700 });
+    for (const digest of await readdir(path.join(this.#folder, 'texts'))) this.#kept.add(digest);
     const names = (await readdir(this.#folder)).filter((name) => /^\d+\.json$/.test(name));
     const read = await Promise.all(names.map((name) => this.#json(name)));
     const versions = read.filter(isVersion).toSorted((a, b) => a.number - b.number);
@@ -47,9 +50,10 @@ export class HistoryStore {
   /** Writes versions, with the texts of those that are new, and the state; soon, and in order. */
   write(versions: readonly Version[], texts: FileTexts, state: unknown): void {
     this.#next('versions cannot be kept', async () => {
-      for (const text of texts.values()) await this.#put(path.join('texts', textDigest(text)), text, 'wx');
-      for (const version of versions) await this.#put(`${version.number}.json`, JSON.stringify(version), 'w');
-      await this.#put('state.json', JSON.stringify(state), 'w');
+      const digests = fileDigests(texts);
+      for (const [file, text] of texts) await this.#putText(digests[file] ?? textDigest(text), text);
+      for (const version of versions) await this.#put(`${version.number}.json`, JSON.stringify(version));
+      await this.#put('state.json', JSON.stringify(state));
     });
   }
 
@@ -59,7 +63,9 @@ export class HistoryStore {
       for (const number of numbers) await rm(path.join(this.#folder, `${number}.json`), { force: true });
       const used = new Set(left.flatMap(({ files }) => Object.values(files)));
       for (const digest of await readdir(path.join(this.#folder, 'texts'))) {
-        if (!used.has(digest)) await rm(path.join(this.#folder, 'texts', digest), { force: true });
+        if (used.has(digest)) continue;
+        await rm(path.join(this.#folder, 'texts', digest), { force: true });
+        this.#kept.delete(digest);
       }
     });
   }
@@ -85,10 +91,15 @@ export class HistoryStore {
     this.#last = this.#last.then(run).catch((error: unknown) => this.#log.warn(trouble, { folder: this.#folder, error: messageOf(error) }));
   }
 
-  /** With `wx` a file that is there stays: its name says what it holds. */
-  async #put(name: string, body: string, flag: 'w' | 'wx'): Promise<void> {
+  /** A text that is there stays: its name says what it holds. */
+  async #putText(digest: string, text: string): Promise<void> {
+    if (this.#kept.has(digest)) return;
+    await this.#put(path.join('texts', digest), text);
+    this.#kept.add(digest);
+  }
+
+  async #put(name: string, body: string): Promise<void> {
     const target = path.join(this.#folder, name);
-    if (flag === 'wx' && (await readFile(target).then(Boolean, () => false))) return;
     await writeFile(`${target}.new`, body, PRIVATE);
     await rename(`${target}.new`, target);
   }

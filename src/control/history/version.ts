@@ -9,7 +9,7 @@ import type { FileTexts } from '../sources/files.ts';
  * or by hand.
  */
 export const VERSION_STATES = ['canary', 'applied', 'superseded', 'rolled back', 'failed', 'withdrawn'] as const;
-export type VersionState = (typeof VERSION_STATES)[number];
+type VersionState = (typeof VERSION_STATES)[number];
 
 /** What a version came by. */
 export const CAUSES = ['start', 'edit', 'apply', 'rollback', 'release'] as const;
@@ -40,9 +40,23 @@ export function textDigest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/** The last digest of each file's text: of a folder's files few change at a time. */
+const known = new Map<string, { readonly text: string; readonly digest: string }>();
+/** Files that are remembered; a control plane has one folder. */
+const KNOWN_MAX = 100_000;
+
+function fileDigest(file: string, text: string): string {
+  const last = known.get(file);
+  if (last?.text === text) return last.digest;
+  if (known.size >= KNOWN_MAX) known.clear();
+  const digest = textDigest(text);
+  known.set(file, { text, digest });
+  return digest;
+}
+
 /** What each file holds, by digest. */
 export function fileDigests(texts: FileTexts): Readonly<Record<string, string>> {
-  return Object.fromEntries([...texts].map(([file, text]) => [file, textDigest(text)]));
+  return Object.fromEntries([...texts].map(([file, text]) => [file, fileDigest(file, text)]));
 }
 
 /** One digest for the content of a folder. */

@@ -3,9 +3,10 @@
  * the folder's content, so that editors that write a new file and rename it, partial writes and lost events all end
  * well. A slow look without any event catches what file systems without events (network mounts) change.
  */
-import { type FSWatcher, watch } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { debounce } from '../debounce.ts';
@@ -33,6 +34,9 @@ export interface FolderSource {
 
 /** Largest file read, in bytes. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
+
+/** How much longer than a look the time between looks is. */
+const POLL_SHARE = 100;
 
 interface Found {
   readonly files: readonly string[];
@@ -73,19 +77,33 @@ interface Cached {
   readonly text: string;
 }
 
-async function readCached(file: string, former: Cached | undefined, log: Log): Promise<Cached | undefined> {
+/** Small files, of which there are many: waiting for each costs ten times what reading it does. */
+function readCached(file: string, former: Cached | undefined, log: Log): Cached | undefined {
   try {
-    const { mtimeMs, ctimeMs, size, ino } = await stat(file);
+    const { mtimeMs, ctimeMs, size, ino } = statSync(file);
     const stamp = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
     if (former?.stamp === stamp) return former;
     if (size > FILE_BYTES_MAX) {
       log.warn('a file is too large; its former content stays', { file, bytes: size, bytesMax: FILE_BYTES_MAX });
       return former;
     }
-    return { stamp, text: await readFile(file, 'utf8') };
+    return { stamp, text: readFileSync(file, 'utf8') };
   } catch {
     return undefined;
   }
+}
+
+/** Files looked at without giving others their turn: about a millisecond. */
+const TURN_FILES = 100;
+
+async function readAll(files: readonly string[], former: ReadonlyMap<string, Cached>, log: Log): Promise<Map<string, Cached>> {
+  const read = new Map<string, Cached>();
+  for (const [i, file] of files.entries()) {
+    if (i % TURN_FILES === TURN_FILES - 1) await nextTurn();
+    const cached = readCached(file, former.get(file), log);
+    if (cached !== undefined) read.set(file, cached);
+  }
+  return read;
 }
 
 function isSame(a: FileTexts, b: FileTexts): boolean {
@@ -97,10 +115,11 @@ function isSame(a: FileTexts, b: FileTexts): boolean {
 /** Watches each folder by itself: recursive watching is not to be had everywhere. */
 class Watchers {
   readonly #open = new Map<string, FSWatcher>();
-  readonly #onEvent: () => void;
+  /** Is told what changed, where the system says so: the path of a file or folder. */
+  readonly #onEvent: (changed: string | undefined) => void;
   readonly #log: Log;
 
-  constructor(onEvent: () => void, log: Log) {
+  constructor(onEvent: (changed: string | undefined) => void, log: Log) {
     this.#onEvent = onEvent;
     this.#log = log;
   }
@@ -121,7 +140,7 @@ class Watchers {
 
   #add(folder: string): void {
     try {
-      const watcher = watch(folder, () => this.#onEvent());
+      const watcher = watch(folder, (_, name) => this.#onEvent(name === null ? undefined : path.join(folder, name)));
       // the folder went away: its parent's event makes us look
       watcher.on('error', () => {
         watcher.close();
@@ -146,17 +165,29 @@ export async function watchFolder(options: FolderOptions, onChange: (texts: File
   let isClosed = false;
   let running: Promise<void> | undefined;
   let isDirty = false;
+  /** Files that events named since the last look; undefined where one of them was for something else. */
+  let named: Set<string> | undefined = new Set();
 
-  const look = async (): Promise<boolean> => {
+  /** What events named, where that is files that are known: the others are as they were. */
+  const lookAtNamed = (files: ReadonlySet<string>): Map<string, Cached> | undefined => {
+    const next = new Map(cache);
+    for (const file of files) {
+      const cached = next.has(file) ? readCached(file, next.get(file), log) : undefined;
+      if (cached === undefined) return undefined;
+      next.set(file, cached);
+    }
+    return next;
+  };
+  const lookAtAll = async (): Promise<Map<string, Cached>> => {
     const found = await scan(folder, options.ignore);
     if (!isClosed) watchers.set(found.folders);
-    const next = new Map<string, Cached>();
-    for (const file of found.files) {
-      const cached = await readCached(file, cache.get(file), log);
-      if (cached !== undefined) next.set(file, cached);
-    }
-    cache = next;
-    const read: FileTexts = new Map([...next].map(([file, { text }]) => [path.relative(folder, file), text]));
+    return readAll(found.files, cache, log);
+  };
+  const look = async (): Promise<boolean> => {
+    const files = named;
+    named = new Set();
+    cache = (files !== undefined && files.size > 0 ? lookAtNamed(files) : undefined) ?? (await lookAtAll());
+    const read: FileTexts = new Map([...cache].map(([file, { text }]) => [path.relative(folder, file), text]));
     if (isSame(texts, read)) return false;
     texts = read;
     return true;
@@ -177,9 +208,21 @@ export async function watchFolder(options: FolderOptions, onChange: (texts: File
     if (!isClosed) running ??= lookAgain();
   };
   const quiet = debounce(request, options.quietMs, options.maxMs);
-  const watchers = new Watchers(() => quiet.trigger(), log);
+  const watchers = new Watchers((changed) => {
+    // an editor's or our own temporary file, of which another name is told when it is in its place
+    if (changed !== undefined && /\.(?:new|tmp|swp)$|~$/.test(changed)) return;
+    if (changed !== undefined && isYaml(path.basename(changed))) named?.add(changed);
+    else named = undefined;
+    quiet.trigger();
+  }, log);
+  const startedMs = performance.now();
   await look();
-  const poll = setInterval(request, options.pollMs);
+  // in a large folder a look takes longer, and there are fewer of them
+  const pollMs = Math.max(options.pollMs, POLL_SHARE * (performance.now() - startedMs));
+  const poll = setInterval(() => {
+    named = undefined;
+    request();
+  }, pollMs);
   poll.unref();
   return {
     get texts() {

@@ -35,6 +35,8 @@ export class KeptStore {
   readonly #log: Log;
   /** What each file on disk holds, by its name. */
   #written = new Map<string, string>();
+  /** Texts of which it is known that they are on disk, by their file in the mesh. */
+  readonly #settled = new Map<string, readonly KeptText[]>();
   #last: KeptTexts | undefined;
   #next: KeptTexts | undefined;
   #writing: Promise<void> | undefined;
@@ -88,18 +90,26 @@ export class KeptStore {
   }
 
   async #write(kept: KeptTexts): Promise<void> {
-    const wanted = new Map([...kept].map(([file, texts]) => [nameOf(file), JSON.stringify({ file, texts })]));
-    for (const [name, body] of wanted) {
-      if (this.#written.get(name) === body) continue;
-      const target = path.join(this.#folder, name);
-      await writeFile(`${target}.new`, body, { mode: 0o600 });
-      await rename(`${target}.new`, target);
-      this.#written.set(name, body);
+    for (const [file, texts] of kept) {
+      if (this.#settled.get(file) === texts) continue;
+      await this.#writeFile(nameOf(file), JSON.stringify({ file, texts }));
+      this.#settled.set(file, texts);
     }
+    for (const file of this.#settled.keys()) if (!kept.has(file)) this.#settled.delete(file);
+    if (this.#written.size === kept.size) return;
+    const wanted = new Set([...kept.keys()].map(nameOf));
     for (const name of this.#written.keys()) {
       if (wanted.has(name)) continue;
       await rm(path.join(this.#folder, name), { force: true });
       this.#written.delete(name);
     }
+  }
+
+  async #writeFile(name: string, body: string): Promise<void> {
+    if (this.#written.get(name) === body) return;
+    const target = path.join(this.#folder, name);
+    await writeFile(`${target}.new`, body, { mode: 0o600 });
+    await rename(`${target}.new`, target);
+    this.#written.set(name, body);
   }
 }

@@ -28,6 +28,11 @@ export interface KeptText {
 /** By file; several where documents of different ages are in force. */
 export type KeptTexts = ReadonlyMap<string, readonly KeptText[]>;
 
+interface Told {
+  readonly own: readonly Resource[];
+  readonly texts: readonly KeptText[];
+}
+
 /** Former resources that an error in the new text keeps alive. */
 function keptBy(errors: readonly Diagnostic[], former: readonly Resource[], accepted: ReadonlySet<string>): Resource[] {
   // an error without a resource (the YAML itself is broken) may hide any of the file's documents
@@ -42,6 +47,8 @@ export class LastGood {
   #files = new Map<string, ParsedFile>();
   /** The text that each resource was read from. */
   readonly #sources: WeakMap<Resource, string> = new WeakMap();
+  /** What `textsOf` said last of each file, and of which resources. */
+  #told: ReadonlyMap<string, Told> = new Map();
 
   constructor(parse: Compiler['parseDocuments'], former?: LastGood) {
     this.#parse = parse;
@@ -67,17 +74,21 @@ export class LastGood {
     return { resources: all.flatMap(({ resources }) => resources), diagnostics: all.flatMap(({ diagnostics }) => diagnostics) };
   }
 
-  /** The texts of these resources. */
+  /** The texts of these resources; for a file of which nothing changed the same list as last time. */
   textsOf(resources: readonly Resource[]): KeptTexts {
-    const files = new Map<string, KeptText[]>();
+    const told = new Map<string, Told>();
     for (const [file, own] of Map.groupBy(resources, (resource) => resource.file)) {
-      const byText = Map.groupBy(own, (resource) => this.#sources.get(resource) ?? '');
-      files.set(
-        file,
-        [...byText].map(([text, read]) => ({ text, keys: read.map(({ key }) => key) })),
-      );
+      const former = this.#told.get(file);
+      const isSame = former?.own.length === own.length && own.every((resource, i) => resource === former.own[i]);
+      told.set(file, isSame ? former : { own, texts: this.#textsOf(own) });
     }
-    return files;
+    this.#told = told;
+    return new Map([...told].map(([file, { texts }]) => [file, texts]));
+  }
+
+  #textsOf(own: readonly Resource[]): KeptText[] {
+    const byText = Map.groupBy(own, (resource) => this.#sources.get(resource) ?? '');
+    return [...byText].map(([text, read]) => ({ text, keys: read.map(({ key }) => key) }));
   }
 
   /** Begins with what was in force before, and gives it back; files that are not there any more go with `update`. */
