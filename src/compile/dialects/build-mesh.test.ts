@@ -215,6 +215,15 @@ const findings: readonly { readonly name: string; readonly files: Readonly<Recor
     want: [/^warning TUL104 VirtualService shop\/r c:2 .*VirtualService shop\/z \(b:2\)/],
   },
   {
+    name: 'no rivalry, where one is for those who see it and the other for the rest',
+    files: {
+      a: payments,
+      b: route('z', 'payments', '{ host: payments }'),
+      c: route('r', 'payments', '{ host: payments }', ", exportTo: ['.']"),
+    },
+    want: [],
+  },
+  {
     name: 'no rivalry, where nobody sees both',
     files: {
       a: payments,

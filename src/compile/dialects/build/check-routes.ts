@@ -75,6 +75,11 @@ function checkGateways(route: RouteSet, known: Known, findings: Findings): void 
   }
 }
 
+/** Where all see one and some see the other, the other counts for these, and the one for the rest. */
+function areEquallyWide(a: RouteSet, b: RouteSet): boolean {
+  return a.exportTo.includes('*') === b.exportTo.includes('*');
+}
+
 /** True where some namespace sees both. */
 function areSeenTogether(a: RouteSet, b: RouteSet): boolean {
   const seenBy = ({ exportTo, namespace }: RouteSet): ReadonlySet<string> =>
@@ -95,7 +100,7 @@ function checkRivals(routes: readonly RouteSet[], findings: Findings): void {
   for (const route of routes) {
     if (!route.gateways.includes('mesh')) continue;
     for (const host of new Set(route.hosts)) {
-      const older = owners.get(host)?.find((other) => areSeenTogether(other, route));
+      const older = owners.get(host)?.find((other) => areEquallyWide(other, route) && areSeenTogether(other, route));
       if (older === undefined) owners.set(host, [...(owners.get(host) ?? []), route]);
       else {
         const message = `"${host}" is routed by ${nameOf(older.origin)} already, which is older and counts for sidecars: this one does nothing for the host`;

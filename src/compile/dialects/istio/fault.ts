@@ -30,7 +30,7 @@ const delaySchema = object({
   fixedDelay: required(duration(1), 'How long the request waits.'),
   percentage: optional(percentSchema, 'Share of requests; without it none.'),
   percent: deprecated(int(0, 100), 'Share of requests in whole percent.', 'write percentage: { value: ... }'),
-  exponentialDelay: unsupported('error', 'Random delay around a mean.'),
+  exponentialDelay: unsupported('error', 'Random delay around a mean, which istiod passes over; write fixedDelay with a percentage.'),
 });
 
 const abortSchema = object(
@@ -39,7 +39,7 @@ const abortSchema = object(
     grpcStatus: optional(oneOf(GRPC_STATUS, { isCaseInsensitive: true }), 'gRPC status of the answer.'),
     percentage: optional(percentSchema, 'Share of requests; without it none.'),
     percent: deprecated(int(0, 100), 'Share of requests in whole percent.', 'write percentage: { value: ... }'),
-    http2Error: unsupported('error', 'HTTP/2 error code.'),
+    http2Error: unsupported('error', 'HTTP/2 error code, which istiod passes over; write httpStatus or grpcStatus.'),
   },
   [{ kind: 'exactly-one', fields: ['httpStatus', 'grpcStatus'] }],
 );

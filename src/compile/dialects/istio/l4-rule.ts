@@ -23,7 +23,13 @@ const tlsMatchSchema = object({
   ...common,
 });
 
-const tcpMatchSchema = object({ ...common, sourceSubnet: unsupported('error', 'Addresses of callers.') });
+const tcpMatchSchema = object({
+  ...common,
+  sourceSubnet: unsupported(
+    'error',
+    'Addresses of callers, which istiod passes over; an AuthorizationPolicy judges callers by ipBlocks, sourceLabels chooses among workloads.',
+  ),
+});
 
 const route = required(list(weightedDestinationSchema, 1), 'Where connections go.');
 

@@ -69,7 +69,10 @@ export const loadBalancerSchema = object(
     warmup: optional(warmupSchema, 'Slow start of new endpoints.'),
     warmupDurationSecs: deprecated(duration(1), 'Slow start of new endpoints.', 'write warmup: { duration: ... }'),
     localityLbSetting: optional(localitySettingSchema, "Which localities are preferred; the mesh's setting where absent."),
-    zoneAwareLbSetting: unsupported('warning', 'Preference for the own zone.'),
+    zoneAwareLbSetting: unsupported(
+      'warning',
+      'Preference for the own zone by its share of clients; localityLbSetting prefers it outright, with outlierDetection to fall back.',
+    ),
   },
   [{ kind: 'at-most-one', fields: ['simple', 'consistentHash'] }],
 );

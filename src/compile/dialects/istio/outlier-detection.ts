@@ -18,7 +18,7 @@ export const outlierDetectionSchema = object({
   baseEjectionTime: defaulted(duration(1), 30_000, 'Length of the first ejection; each further one is longer by as much.'),
   maxEjectionPercent: defaulted(int(0, 100), 10, 'Share of the endpoints that may be ejected at a time.'),
   minHealthPercent: defaulted(int(0, 100), 0, 'Share of healthy endpoints below which ejection is off.'),
-  outlierDetectionHttpErrorCodes: unsupported('warning', 'Statuses that count as errors.'),
+  outlierDetectionHttpErrorCodes: unsupported('warning', 'Statuses that count as errors; istiod does not pass them on either, 5xx count.'),
 });
 
 /** The detection in the model. */
