@@ -57,6 +57,11 @@ spec:
     - overrides:
         - { match: { metric: REQUEST_SIZE }, disabled: true }
         - { match: { metric: REQUEST_COUNT }, tagOverrides: { response_flags: { operation: REMOVE } } }
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: client, namespace: shop }
+spec: { selector: { matchLabels: { app: client } }, metrics: [{ overrides: [{ disabled: true }] }] }
 `;
 
 /** Arguments and environment of a proxy's process. */
@@ -89,9 +94,12 @@ suite('Telemetry and ProxyConfig by workload', () => {
       const { text } = await mesh.proxy(`${name}-0.shop`, '/stats/prometheus');
       return text.split('\n');
     };
-    const [loud, quiet] = await Promise.all([statsOf('loud'), statsOf('quiet')]);
+    const [loud, quiet, client] = await Promise.all([statsOf('loud'), statsOf('quiet'), statsOf('client')]);
     const counted = (lines: readonly string[], metric: string) => lines.filter((line) => line.startsWith(`istio_${metric}`));
     assert.match(counted(loud, 'requests_total')[0] ?? '', /response_flags="-"/);
+    // who counts nothing tells its peers all the same who it is
+    assert.match(counted(loud, 'requests_total')[0] ?? '', /source_workload="client"/);
+    assert.equal(counted(client, '').length, 0);
     assert.ok(counted(quiet, 'requests_total').length > 0);
     assert.doesNotMatch(counted(quiet, 'requests_total').join('\n'), /response_flags/);
     assert.ok(counted(loud, 'request_bytes').length > 0);

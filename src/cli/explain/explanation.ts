@@ -27,6 +27,7 @@ export type StepKind =
   | 'filter'
   | 'policy'
   | 'token'
+  | 'telemetry'
   | 'virtual-host'
   | 'route'
   | 'fault'

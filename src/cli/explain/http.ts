@@ -24,6 +24,7 @@ import { copyRequest, HeldStream } from './held-stream.ts';
 import { passFilters } from './http-filters.ts';
 import type { Stop } from './journey.ts';
 import { changesOf, sourceOf } from './source-of.ts';
+import { tellTelemetry } from './telemetry.ts';
 import { nameOf } from './world.ts';
 
 /** A request that a connection manager has taken. */
@@ -237,6 +238,7 @@ export async function explainHttp(stop: Stop, entered: Entered, any: Any, reques
   stream.isInternal = origin.isInternal;
   if (origin.client !== '') stream.info.clientAddress = { host: origin.client, port: 0 };
   const routes = routesOf(hcm, stop);
+  tellTelemetry(stop, hcm, trail);
   if (routes === undefined) return trail.end(answered(stop, 404, 'it has no route table', 'NR'));
   return route({ stop, entered, hcm, config, stream }, routes, trail);
 }

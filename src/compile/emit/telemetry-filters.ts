@@ -74,6 +74,7 @@ export function statsFilters(settings: MeshSettings, userAgent: ProxyNode['userA
 
 /** The first HTTP filter: Istio's Envoy exchanges metadata in a filter of its own, ours in `istio.stats` where it has one. */
 export function peerFilters(settings: MeshSettings, userAgent: ProxyNode['userAgent'], side: Side): Extension[] {
-  const isApart = userAgent === 'istio' || (userAgent === 'tulle' && countersOf(settings, side).length === 0);
-  return isApart ? [structExtension('istio.metadata_exchange', PEER_TYPE, PEER_CONFIG[side])] : [];
+  if (userAgent === 'istio') return [structExtension('istio.metadata_exchange', PEER_TYPE, PEER_CONFIG[side])];
+  const isApart = userAgent === 'tulle' && countersOf(settings, side).length === 0;
+  return isApart ? [structExtension('envoy.filters.http.peer_metadata', PEER_TYPE, PEER_CONFIG[side])] : [];
 }
