@@ -6,6 +6,7 @@ import type { WorkloadInstance } from '../../../model/workload.ts';
 import type { EndpointsPart, ServicePart, WorkloadEntryPart } from '../part.ts';
 import type { Collected } from './collect.ts';
 import type { Findings } from './findings.ts';
+import { share } from './share.ts';
 
 /** What may serve, by namespace. */
 export interface Candidates {
@@ -100,22 +101,49 @@ function ofObjects(part: ServicePart, candidates: Candidates): readonly Endpoint
   return (slices.length > 0 ? slices : objects).flatMap(({ endpoints }) => endpoints);
 }
 
+function servesAny({ service }: ServicePart): (endpoint: Endpoint) => boolean {
+  return ({ ports }) => service.ports.length === 0 || Object.values(ports).some((port) => port !== 0);
+}
+
+/** Endpoints of parts that nobody else adds to. */
+const written = new WeakMap<ServicePart, readonly Endpoint[]>();
+
+function writtenIn(part: ServicePart): readonly Endpoint[] {
+  const known = written.get(part);
+  if (known !== undefined) return known;
+  const own = part.service.endpoints.filter(servesAny(part));
+  written.set(part, own);
+  return own;
+}
+
+/** The endpoints that each candidate was for a part, which are the same objects as long as nothing else counts. */
+const kept = new WeakMap<ServicePart, WeakMap<object, Endpoint>>();
+
+function keptEndpoint(part: ServicePart, candidate: object, make: () => Endpoint): Endpoint {
+  const own = kept.get(part) ?? new WeakMap<object, Endpoint>();
+  kept.set(part, own);
+  const next = share(own.get(candidate), make());
+  own.set(candidate, next);
+  return next;
+}
+
 /** All endpoints of a service in stable order, without those that serve none of its ports. */
 export function endpointsOf(part: ServicePart, candidates: Candidates, findings: Findings): readonly Endpoint[] {
   const { service, selector } = part;
+  if (selector === undefined && !candidates.endpoints.has(`${service.namespace}/${service.name}`)) return writtenIn(part);
   const selected = <T extends { readonly labels: Readonly<Record<string, string>> }>(all: readonly T[] | undefined): readonly T[] =>
     selector === undefined ? [] : (all ?? []).filter(({ labels }) => selects(selector, labels));
   const instances = selected(candidates.instances.get(service.namespace)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
   reportUnserved(instances, part, findings);
   const found = [
     ...service.endpoints,
-    ...instances.map((instance) => ofInstance(instance, part, candidates)),
-    ...selected(candidates.entries.get(service.namespace)).map((entry) => ofEntry(entry, part)),
-  ].filter(({ ports }) => service.ports.length === 0 || Object.values(ports).some((port) => port !== 0));
+    ...instances.map((instance) => keptEndpoint(part, instance, () => ofInstance(instance, part, candidates))),
+    ...selected(candidates.entries.get(service.namespace)).map((entry) => keptEndpoint(part, entry, () => ofEntry(entry, part))),
+  ].filter(servesAny(part));
   // What an Endpoints object says of a registered instance's address is known better already.
   const known = new Set(found.map(({ address }) => address));
   const objects = ofObjects(part, candidates).filter(({ address }) => !known.has(address));
-  return [...found, ...objects.map((endpoint) => completePorts(endpoint, service.ports))];
+  return [...found, ...objects.map((endpoint) => keptEndpoint(part, endpoint, () => completePorts(endpoint, service.ports)))];
 }
 
 /** An Endpoints object lists the ports that it serves; the others it does not. */

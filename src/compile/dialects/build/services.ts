@@ -34,15 +34,47 @@ function merge(older: Service, younger: Service, findings: Findings): Service {
   return { ...older, ports, addresses: older.addresses.length > 0 ? older.addresses : younger.addresses, endpoints };
 }
 
+/** Lists of which every address was looked at and is one. */
+const addressed = new WeakSet<readonly Endpoint[]>();
+
 /** Those that can be called as they are: without DNS a name leads nowhere. */
 function callable(service: Service, findings: Findings): readonly Endpoint[] {
-  if (service.resolution !== 'static') return service.endpoints;
-  return service.endpoints.filter(({ address, origin }) => {
+  if (service.resolution !== 'static' || addressed.has(service.endpoints)) return service.endpoints;
+  const endpoints = service.endpoints.filter(({ address, origin }) => {
     if (parseIp(address) !== undefined || address.startsWith('unix:')) return true;
     const message = `${service.hostname} takes IP addresses, and "${address}" is a name: write an IP address, or select it in a ServiceEntry with resolution: DNS`;
     findings.error('TUL115', origin.kind === 'WorkloadEntry' ? { ...origin, field: 'spec.address' } : origin, message);
     return false;
   });
+  if (endpoints.length < service.endpoints.length) return endpoints;
+  addressed.add(service.endpoints);
+  return service.endpoints;
+}
+
+/** The last service made of each part or merger, with the addresses and endpoints that it was made with. */
+const made = new WeakMap<Service, Service>();
+
+/** `service` with other addresses and endpoints: the same object for the same ones. */
+function completed(service: Service, addresses: Service['addresses'], endpoints: readonly Endpoint[]): Service {
+  const last = made.get(service);
+  const isSame = last?.endpoints === endpoints && last.addresses.join() === addresses.join();
+  const next = isSame ? last : { ...service, addresses, endpoints };
+  made.set(service, next);
+  return next;
+}
+
+/** The last service with endpoints of each part, and these. */
+const filled = new WeakMap<ServicePart, Service>();
+
+/** A part's service with what serves it; the same object while that is the same. */
+function withEndpoints(part: ServicePart, candidates: Candidates, findings: Findings): Service {
+  const { service } = part;
+  const endpoints = endpointsOf(part, candidates, findings);
+  const last = filled.get(part);
+  const isSame = last?.endpoints.length === endpoints.length && endpoints.every((each, i) => each === last.endpoints[i]);
+  const next = isSame ? last : { ...service, endpoints };
+  filled.set(part, next);
+  return next;
 }
 
 /** Every service with its endpoints and addresses, in order of age. */
@@ -56,7 +88,7 @@ export function buildServices(
   const wanting = new Map<string, Service>();
   for (const part of parts) {
     const key = serviceKey(part.service);
-    const service = { ...part.service, endpoints: endpointsOf(part, candidates, findings) };
+    const service = withEndpoints(part, candidates, findings);
     const older = services.get(key);
     services.set(key, older === undefined ? service : merge(older, service, findings));
     if (part.wantsAddress) wanting.set(key, service);
@@ -64,9 +96,5 @@ export function buildServices(
   for (const [key, { addresses }] of services) if (addresses.length > 0) wanting.delete(key);
   const given = [...services.values()].flatMap(({ addresses }) => addresses);
   const allocated = allocateAddresses([...wanting.values()], given, previous, findings);
-  return [...services].map(([key, service]) => ({
-    ...service,
-    addresses: allocated.get(key) ?? service.addresses,
-    endpoints: callable(service, findings),
-  }));
+  return [...services].map(([key, service]) => completed(service, allocated.get(key) ?? service.addresses, callable(service, findings)));
 }

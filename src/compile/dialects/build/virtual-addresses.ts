@@ -51,13 +51,12 @@ export function allocateAddresses(
     taken.add(slot);
     allocated.set(key, addressesOf(slot));
   };
-  const sorted = wanting.toSorted((a, b) => (serviceKey(a) < serviceKey(b) ? -1 : 1));
-  for (const service of sorted) {
-    const slot = former.get(serviceKey(service));
-    if (slot !== undefined && !taken.has(slot)) take(serviceKey(service), slot);
+  const keyed = wanting.map((service) => ({ key: serviceKey(service), service })).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  for (const { key } of keyed) {
+    const slot = former.get(key);
+    if (slot !== undefined && !taken.has(slot)) take(key, slot);
   }
-  for (const service of sorted) {
-    const key = serviceKey(service);
+  for (const { key, service } of keyed) {
     if (allocated.has(key)) continue;
     if (taken.size >= SLOTS) {
       findings.error('TUL112', service.origin, `${service.hostname} gets no virtual address: all ${SLOTS} are taken`);
