@@ -29,6 +29,8 @@ export class HeldStream implements Downstream {
   answer: LocalReply | undefined;
   /** A filter that had stopped it has let it go on. */
   isResumed = false;
+  /** A filter has changed what routes go by. */
+  isRouteStale = false;
   readonly response = undefined;
   readonly isUpgrade = false;
   isGrpcWeb = false;
@@ -62,7 +64,9 @@ export class HeldStream implements Downstream {
     this.answer = answer;
   }
 
-  refreshRoute(): void {}
+  refreshRoute(): void {
+    this.isRouteStale = true;
+  }
   resumeRequest(): void {
     this.isResumed = true;
   }

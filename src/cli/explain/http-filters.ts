@@ -60,6 +60,8 @@ export interface FilterSite {
   /** Undefined where no route matches. */
   readonly route: Route | undefined;
   readonly goOn: (trail: Trail) => Promise<Explanation>;
+  /** Chooses the route anew, and goes on with the filters from `next` on. */
+  readonly reroute: (trail: Trail, next: number) => Promise<Explanation>;
 }
 
 function scopeOf({ stop, listener, config }: FilterSite, name: string): FilterScope {
@@ -131,6 +133,7 @@ async function checkToken(site: FilterSite, index: number, trail: Trail): Promis
   const carried = tokenOf(message, stream, listener, stop.journey.world);
   if (carried?.isUnverifiable === true) {
     takeAsGood(carried, stream);
+    stream.isRouteStale = carried.provider?.clearRouteCache === true;
     trail.add('token', `${tokenText(carried)}: its keys are not here; taken to be good`, { source: carried.source });
     return undefined;
   }
@@ -212,7 +215,11 @@ async function abort(
 export async function passFilters(site: FilterSite, trail: Trail, index = 0): Promise<Explanation> {
   const filter = site.config.filters[index];
   if (filter === undefined) return site.goOn(trail);
-  const goOn = (onto: Trail): Promise<Explanation> => passFilters(site, onto, index + 1);
+  const goOn = (onto: Trail): Promise<Explanation> => {
+    if (!site.stream.isRouteStale) return passFilters(site, onto, index + 1);
+    site.stream.isRouteStale = false;
+    return site.reroute(onto, index + 1);
+  };
   const { choice, route } = site.stream;
   const switched = choice?.perFilter.get(filter.name) ?? route?.perFilter.get(filter.name);
   if (switched === undefined ? filter.isDisabled : switched === FILTER_DISABLED) return goOn(trail);

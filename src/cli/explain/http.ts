@@ -21,7 +21,7 @@ import { boundsOf, percent, type Share, sweep } from './chance.ts';
 import { type Explanation, type Note, Trail, verdict } from './explanation.ts';
 import { forward } from './forward.ts';
 import { copyRequest, HeldStream } from './held-stream.ts';
-import { passFilters } from './http-filters.ts';
+import { type FilterSite, passFilters } from './http-filters.ts';
 import type { Stop } from './journey.ts';
 import { changesOf, sourceOf } from './source-of.ts';
 import { tellTelemetry } from './telemetry.ts';
@@ -34,6 +34,9 @@ interface Taken {
   readonly hcm: HttpConnectionManager;
   readonly config: ReturnType<typeof readHcm>;
   readonly stream: HeldStream;
+  readonly routes: RouteConfiguration;
+  /** How many of the filters it has passed already. */
+  readonly passed: number;
 }
 
 function answered(stop: Stop, status: number, why: string, flag = '') {
@@ -151,26 +154,36 @@ function filtered(
 ): Promise<Explanation> {
   const { stop, entered, hcm, config, stream } = taken;
   stream.take(entry, choices[0]?.value);
-  return passFilters(
-    {
-      stop,
-      listener: entered.listener,
-      hcm,
-      config,
-      stream,
-      route,
-      goOn: async (onto) => {
-        if (entry === undefined) return onto.end(answered(stop, 404, 'no route matches the request', 'NR'));
-        const { action } = entry;
-        if (action.kind === 'direct') return onto.end(answered(stop, action.status, 'the route answers itself'));
-        if (action.kind === 'redirect') return onto.end(answered(stop, action.status, `a redirect to ${action.location(stream.request)}`));
-        return forkChoices(taken, choices, onto, (choice, own, branch) =>
-          forward({ stop, entry, action, choice, stream: own, route, isQuiet: config.isQuiet }, branch),
-        );
-      },
+  const site: FilterSite = {
+    stop,
+    listener: entered.listener,
+    hcm,
+    config,
+    stream,
+    route,
+    goOn: async (onto) => {
+      if (entry === undefined) return onto.end(answered(stop, 404, 'no route matches the request', 'NR'));
+      const { action } = entry;
+      if (action.kind === 'direct') return onto.end(answered(stop, action.status, 'the route answers itself'));
+      if (action.kind === 'redirect') return onto.end(answered(stop, action.status, `a redirect to ${action.location(stream.request)}`));
+      return forkChoices(taken, choices, onto, (choice, own, branch) =>
+        forward({ stop, entry, action, choice, stream: own, route, isQuiet: config.isQuiet }, branch),
+      );
     },
-    trail,
-  );
+    reroute(onto, next) {
+      const { routes: again } = explainRoutes(taken.routes, stream.request, stream.info);
+      // what chance has chosen stays chosen while it may be
+      if (again.some((each) => each.route === route && each.unmet.length === 0 && isFirst(each, again)))
+        return passFilters(site, onto, next);
+      return chooseRoute({ ...taken, passed: next }, onto);
+    },
+  };
+  return passFilters(site, trail, taken.passed);
+}
+
+/** True where no route before it is sure to take the request. */
+function isFirst(route: RouteExplanation, all: readonly RouteExplanation[]): boolean {
+  return !all.slice(0, all.indexOf(route)).some((each) => each.unmet.length === 0 && each.share >= 1);
 }
 
 /** Which routes chance may choose between, each with its explanation. */
@@ -184,7 +197,9 @@ function routed(table: BuiltRouteTable, taken: Taken, routes: readonly RouteExpl
   );
 }
 
-async function route(taken: Taken, routes: RouteConfiguration, trail: Trail): Promise<Explanation> {
+/** Chooses a route by what is known of the request, and goes on with it. */
+async function chooseRoute(taken: Taken, trail: Trail): Promise<Explanation> {
+  const { routes } = taken;
   const { request, info } = taken.stream;
   const explained = explainRoutes(routes, request, info);
   const { host } = explained;
@@ -223,6 +238,8 @@ function cleaned({ stream }: Taken): HeldStream {
   const own = new HeldStream(copyRequest(stream.request), stream.connection);
   own.isInternal = stream.isInternal;
   own.info.clientAddress = stream.info.clientAddress;
+  for (const [key, each] of stream.info.metadata) own.info.metadata.set(key, each);
+  own.info.filterState = stream.info.filterState;
   return own;
 }
 
@@ -240,5 +257,5 @@ export async function explainHttp(stop: Stop, entered: Entered, any: Any, reques
   const routes = routesOf(hcm, stop);
   tellTelemetry(stop, hcm, trail);
   if (routes === undefined) return trail.end(answered(stop, 404, 'it has no route table', 'NR'));
-  return route({ stop, entered, hcm, config, stream }, routes, trail);
+  return chooseRoute({ stop, entered, hcm, config, stream, routes, passed: 0 }, trail);
 }

@@ -4,11 +4,9 @@
  */
 import type { CidrRange } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { type Permission, type Policy, type Principal, type RBAC } from '../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
-import type { MetadataMatcher } from '../../xds/gen/envoy/type/matcher/v3/metadata_pb.ts';
-import type { ValueMatcher } from '../../xds/gen/envoy/type/matcher/v3/value_pb.ts';
 import { describeHeader, describeString } from '../router/describe-matchers.ts';
+import { describeMetadata } from '../router/describe-metadata.ts';
 import { headerReader } from '../router/matchers.ts';
-import { metadataAt } from '../telemetry/metadata-path.ts';
 import { type AuthzInput, type Condition, reduce } from './condition.ts';
 import { compilePermission } from './permission.ts';
 import { compilePrincipal } from './principal.ts';
@@ -49,29 +47,6 @@ function range({ addressPrefix, prefixLen }: CidrRange): string {
 
 function negated(failing: Failing): Failing {
   return { ...failing, wants: `not ${failing.wants}` };
-}
-
-/** What a value must be, all of the ways that it may. */
-function valueTexts({ matchPattern: pattern }: ValueMatcher): readonly string[] {
-  if (pattern.case === 'orMatch') return pattern.value.valueMatchers.flatMap(valueTexts);
-  if (pattern.case === 'stringMatch') return [describeString(pattern.value)];
-  // a list is as good as the item of it that matches
-  if (pattern.case === 'listMatch' && pattern.value.matchPattern.case === 'oneOf') return valueTexts(pattern.value.matchPattern.value);
-  return ['a value'];
-}
-
-const CLAIMS = 'envoy.filters.http.jwt_authn.payload.';
-
-/** A value that a filter has left, claims of tokens by their own names. */
-function describeMetadata({ filter, path, value }: MetadataMatcher, metadata: ReadonlyMap<string, unknown> | undefined): Failing {
-  const keys = path.map(({ segment }) => segment.value ?? '');
-  const name = [filter, ...keys].join('.');
-  const has = metadataAt(metadata?.get(filter), keys);
-  return {
-    what: name.startsWith(CLAIMS) ? `claim ${name.slice(CLAIMS.length)}` : `metadata ${name}`,
-    wants: value === undefined ? 'a value' : [...new Set(valueTexts(value))].join(' or '),
-    has: typeof has === 'string' || has === undefined ? has : JSON.stringify(has),
-  };
 }
 
 /** A leaf in words. */

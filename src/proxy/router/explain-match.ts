@@ -6,6 +6,7 @@ import type { RequestHead } from '../../wire/http/message.ts';
 import type { RouteMatch } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { cookieValue } from './cookies.ts';
 import { describeHeader, describeQuery, describeString } from './describe-matchers.ts';
+import { describeMetadata } from './describe-metadata.ts';
 import { fractionOf } from './fraction.ts';
 import { type MatchCondition, readConditions } from './match-conditions.ts';
 import { headerReader, queryParameter } from './matchers.ts';
@@ -66,8 +67,8 @@ function describe({ about }: MatchCondition, head: RequestHead, info: MatchInfo)
       return { what: `filter state ${about.key}`, wants, has: info.filterState?.get(about.key) };
     }
     case 'envoy.type.matcher.v3.MetadataMatcher': {
-      const value = info.metadata.get(about.filter);
-      return { what: `metadata ${about.filter}`, wants: 'a value', has: value === undefined ? undefined : JSON.stringify(value) };
+      const told = describeMetadata(about, info.metadata);
+      return about.invert ? { ...told, wants: `not ${told.wants}` } : told;
     }
     case 'envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions':
       return { what: 'content-type', wants: 'application/grpc', has: head.headers.get('content-type') };
