@@ -6,7 +6,7 @@ import type { SpanTags } from './telemetry.ts';
 /** What is done with the header that tells a server who its client's certificate is for. */
 export type ForwardClientCert = 'SANITIZE' | 'FORWARD_ONLY' | 'APPEND_FORWARD' | 'SANITIZE_SET' | 'ALWAYS_FORWARD_ONLY';
 
-export interface CertificateDetails {
+interface CertificateDetails {
   readonly subject: boolean;
   readonly cert: boolean;
   readonly chain: boolean;

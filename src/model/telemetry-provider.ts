@@ -80,11 +80,16 @@ export interface OtelAlsProvider extends LogService {
 }
 
 /** Fetches metrics from proxies. */
-export interface PrometheusProvider {
+interface PrometheusProvider {
   readonly kind: 'prometheus';
   readonly name: string;
 }
 
-export type TracingProvider = ZipkinProvider | OpenTelemetryProvider;
-export type LoggingProvider = FileLogProvider | HttpAlsProvider | TcpAlsProvider | OtelAlsProvider;
-export type TelemetryProvider = TracingProvider | LoggingProvider | PrometheusProvider;
+export type TelemetryProvider =
+  | ZipkinProvider
+  | OpenTelemetryProvider
+  | FileLogProvider
+  | HttpAlsProvider
+  | TcpAlsProvider
+  | OtelAlsProvider
+  | PrometheusProvider;

@@ -5,7 +5,6 @@
  */
 import { selects } from '../../model/match.ts';
 import type {
-  DefaultProviders,
   LoggingRule,
   MetricsOverride,
   MetricsRule,
@@ -195,20 +194,4 @@ export function metricsOf(telemetries: readonly Telemetry[], side: TelemetrySide
 
 function newCounting(): Counting {
   return { isDisabled: false, reportingIntervalMs: undefined, overrides: new Map() };
-}
-
-/** All that is told of one side. */
-export interface TelemetryOfSide {
-  readonly logging: readonly LoggingTo[];
-  readonly tracing: TracingTo | undefined;
-  readonly metrics: readonly MetricsTo[];
-}
-
-/** The rules of `telemetries` (less specific ones first) for one side. */
-export function telemetryOfSide(telemetries: readonly Telemetry[], side: TelemetrySide, defaults: DefaultProviders): TelemetryOfSide {
-  return {
-    logging: loggingOf(telemetries, side, defaults.accessLogging),
-    tracing: tracingOf(telemetries, side, defaults.tracing),
-    metrics: metricsOf(telemetries, side, defaults.metrics),
-  };
 }

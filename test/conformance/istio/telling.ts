@@ -42,7 +42,7 @@ function logOf(log: Json): JsonMap {
 }
 
 function tagOf(tag: Json): string {
-  const [[kind = '', value] = []] = entries(tag).filter(([key]) => key !== 'tag');
+  const [kind, value] = entries(tag).find(([key]) => key !== 'tag') ?? ['', undefined];
   const fallback = text(value, 'defaultValue');
   const path = items(value, 'metadataKey', 'path').map((part) => text(part, 'key'));
   const what = text(value, 'value') || text(value, 'name') || path.join('.') || text(value);
