@@ -39,9 +39,10 @@ import { memoised } from './memo.ts';
 import { type NamedCluster, statName, withMeshDefaults } from './mesh-defaults.ts';
 import { meshUpstreamSocket } from './mesh-tls.ts';
 import { meshSni, opaqueCluster, outboundCluster } from './names.ts';
+import { type Nearness, nearnessIn } from './nearness.ts';
 import { istioConfigPath, metadataOf } from './provenance.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
-import type { Scope } from './scope.ts';
+import type { Client, Scope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 
 const DISCOVERY = {
@@ -83,6 +84,8 @@ interface Target {
   /** The client carries HTTP/1.1 as HTTP/2, and TCP as tunnels, to other proxies of the mesh. */
   readonly isMultiplexing: boolean;
   readonly isIntercepted: boolean;
+  /** Which hosts of DNS the client prefers. */
+  readonly nearness: Nearness | undefined;
 }
 
 /**
@@ -101,12 +104,14 @@ const clustersOf = memoised(
     settings: MeshSettings,
     isIntercepted: boolean,
     isMultiplexing: boolean,
+    resolver: Client | undefined,
   ): readonly CompiledResource[] => {
     const resolution = resolutionFor(service, isIntercepted);
     return service.ports.flatMap((port) =>
       [undefined, ...(resolution === 'dynamic-dns' ? [] : effective.subsets)].flatMap((subset) => {
         const policy = withMeshDefaults(portPolicy(effective, subset, port.number), settings);
-        const target = { service, port, subset, effective, policy, settings, resolution, isMultiplexing, isIntercepted };
+        const nearness = resolver && nearnessIn({ client: resolver, settings }, policy);
+        const target = { service, port, subset, effective, policy, settings, resolution, isMultiplexing, isIntercepted, nearness };
         const clusters = [clusterOf(target, httpOf(target))];
         if (port.protocol === 'auto') clusters.push(clusterOf(target, 'opaque'));
         return clusters.map((cluster) => resourceOf(ClusterSchema, cluster.name, cluster));
@@ -114,6 +119,22 @@ const clustersOf = memoised(
     );
   },
 );
+
+/** Hosts of DNS stand in the cluster, so that it depends on where the client is; those of others come by EDS. */
+function isResolved({ resolution }: ServiceShape): boolean {
+  return resolution === 'dns' || resolution === 'dns-round-robin';
+}
+
+/** True where some port's policy asks how near hosts are. */
+function asksWhere({ ports }: ServiceShape, effective: EffectivePolicy, settings: MeshSettings): boolean {
+  return ports.some(({ number }) =>
+    [undefined, ...effective.subsets].some((subset) => {
+      const { outlierDetection, loadBalancer } = withMeshDefaults(portPolicy(effective, subset, number), settings);
+      const { isEnabled, distribute } = loadBalancer?.locality ?? settings.locality;
+      return isEnabled && (outlierDetection !== undefined || distribute.length > 0);
+    }),
+  );
+}
 
 /** Clusters of every service that `scope` sees. */
 export function outboundClusters(scope: Scope): CompiledResource[] {
@@ -125,6 +146,7 @@ export function outboundClusters(scope: Scope): CompiledResource[] {
       settings,
       client.isIntercepted,
       client.userAgent === 'tulle',
+      isResolved(service) && asksWhere(service, effectivePolicy(scope, service), settings) ? client : undefined,
     ),
   );
 }
@@ -201,7 +223,7 @@ function istioMetadata({ service, subset, effective }: Target): JsonObject {
   };
 }
 
-function setDiscovery(cluster: Cluster, { service, port, subset, resolution, settings }: Target, edsName: string): void {
+function setDiscovery(cluster: Cluster, { service, port, subset, resolution, nearness, settings }: Target, edsName: string): void {
   if (resolution === 'static') {
     cluster.edsClusterConfig = {
       $typeName: 'envoy.config.cluster.v3.Cluster.EdsClusterConfig',
@@ -209,7 +231,7 @@ function setDiscovery(cluster: Cluster, { service, port, subset, resolution, set
       serviceName: edsName,
     };
   } else if (resolution === 'dns' || resolution === 'dns-round-robin') {
-    const endpoints = localitiesOf(service.pinned, port, subset?.labels ?? {}, { takesMtls: () => true });
+    const endpoints = localitiesOf(service.pinned, port, subset?.labels ?? {}, { takesMtls: () => true }, nearness);
     cluster.loadAssignment = create(ClusterLoadAssignmentSchema, { clusterName: cluster.name, endpoints });
     cluster.dnsRefreshRate = duration(settings.dnsRefreshMs);
     cluster.respectDnsTtl = true;
