@@ -1,19 +1,29 @@
-/** `tulle explain`: what becomes of a request, decision by decision, before anybody sends it. */
+/** `tulle explain`: what becomes of a request, decision by decision, before anybody sends it, or beside what became of it. */
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import { Argument, Option } from 'commander';
 import { loadRe2 } from '../core/re2.ts';
+import { callControl } from './admin-client.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
+import { CliError, EXIT } from './errors.ts';
 import { type Asked, readHeader, readTarget, readWorkloadName } from './explain/asked.ts';
 import { explain } from './explain/explain.ts';
 import { readFolder, worldOf } from './explain/folder-world.ts';
+import { askedOfPast, findRequest, sentBy } from './explain/past-request.ts';
 import { explanationJson, renderExplanation } from './explain/render.ts';
+import { renderPast } from './explain/render-past.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
-import { findStateDir } from './state-dir.ts';
+import { rolloutText } from './history/held.ts';
+import { isObject, textOf } from './json.ts';
+import { findStateDir, type StateDir } from './state-dir.ts';
 
 interface Options {
   readonly from?: string;
   readonly gateway?: string;
-  readonly to: string;
+  readonly to?: string;
+  readonly requestId?: string;
+  readonly log: readonly string[];
   readonly method?: string;
   readonly header: readonly string[];
   readonly stateDir?: string;
@@ -21,6 +31,7 @@ interface Options {
 }
 
 function askedOf({ from, gateway, to, method, header }: Options): Asked {
+  if (to === undefined) throw new CliError('which request?', '--to names a URL, --request-id one that was', { exitCode: EXIT.usage });
   const target = readTarget(to);
   return {
     from: from === undefined || from === 'outside' ? from : readWorkloadName(from),
@@ -40,11 +51,51 @@ async function folderWorld(folder: string): Promise<World> {
   return world;
 }
 
-async function print(folder: string | undefined, options: Options): Promise<void> {
-  const asked = askedOf(options);
-  await loadRe2();
-  const world = folder === undefined ? await runningWorld(findStateDir(options.stateDir)) : await folderWorld(folder);
+/** Some proxies try another version than the one in force, by which is explained: that must be known. */
+async function noteRollout(state: StateDir): Promise<void> {
+  const answer = await callControl(state, '/api/rollout').catch(() => undefined);
+  const tried = isObject(answer) ? rolloutText(answer) : undefined;
+  if (tried !== undefined && isObject(answer))
+    process.stderr.write(`tulle: explained by version ${textOf(answer['version'])}, which is in force; ${tried}\n`);
+}
+
+async function worldBy(folder: string | undefined, stateDir: string | undefined): Promise<World> {
+  if (folder !== undefined) return folderWorld(folder);
+  const state = findStateDir(stateDir);
+  await noteRollout(state);
+  return runningWorld(state);
+}
+
+/** The access logs of a mesh. */
+function logsOf(state: StateDir): readonly string[] {
+  const names = existsSync(state.logs) ? readdirSync(state.logs) : [];
+  return names.filter((name) => name.endsWith('.log') && name !== 'control.log').map((name) => path.join(state.logs, name));
+}
+
+async function printPast(id: string, folder: string | undefined, options: Options): Promise<void> {
+  if (options.to !== undefined) throw new CliError('--to and --request-id exclude each other', '', { exitCode: EXIT.usage });
+  const passages = await findRequest(options.log.length > 0 ? options.log : logsOf(findStateDir(options.stateDir)), id);
+  const world = await worldBy(folder, options.stateDir);
+  const sent = sentBy(passages, options.from === undefined ? undefined : readWorkloadName(options.from));
+  const asked = askedOfPast(sent, world, options.header.map(readHeader));
   const explanation = await explain(world, asked);
+  const text =
+    options.output === 'json'
+      ? `${JSON.stringify({ id, was: passages, ...explanationJson(asked, explanation) }, undefined, 2)}\n`
+      : renderPast(id, passages, sent, explanation) + renderExplanation(asked, explanation);
+  process.stdout.write(text);
+}
+
+/** A request's id in place of a folder: ids are UUIDs, unless an application makes others. */
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+async function print(first: string | undefined, options: Options): Promise<void> {
+  const isId = first !== undefined && UUID.test(first) && !existsSync(first);
+  const [id, folder] = isId ? [first, undefined] : [options.requestId, first];
+  await loadRe2();
+  if (id !== undefined) return printPast(id, folder, options);
+  const asked = askedOf(options);
+  const explanation = await explain(await worldBy(folder, options.stateDir), asked);
   const text =
     options.output === 'json'
       ? `${JSON.stringify(explanationJson(asked, explanation), undefined, 2)}\n`
@@ -61,11 +112,18 @@ export async function run(args: readonly string[]): Promise<void> {
     ['... --to tcp://orders-db:5432', 'a connection of bytes'],
     ['tulle explain mesh --to http://shop.example:8080/', 'through a gateway'],
     ['tulle explain mesh --from outside --to http://pay:9090', 'by somebody without a proxy'],
+    ['tulle explain 40fe9504-77b8-455e-9dd7-0c31744cd4c2', 'what became of a request, and what would become of it now'],
   ])
-    .addArgument(new Argument('[folder]', 'a folder of YAML to explain by, in place of a running mesh'))
+    .addArgument(new Argument('[folder]', 'a folder of YAML to explain by, in place of a running mesh; or the id of a request that was'))
     .addOption(new Option('--from <workload>', 'who calls: namespace/name, or outside; without it the request comes through a gateway'))
     .addOption(new Option('--gateway <workload>', 'which gateway, where several have the port'))
-    .addOption(new Option('--to <url>', 'http, https, grpc or tcp URL as the client writes it').makeOptionMandatory())
+    .addOption(new Option('--to <url>', 'http, https, grpc or tcp URL as the client writes it'))
+    .addOption(new Option('--request-id <id>', 'a request that was: its x-request-id, found in access logs, in place of --to'))
+    .addOption(
+      new Option('--log <file>', "an access log to look for it in, in place of the mesh's; may be given several times")
+        .default([], 'those of the mesh')
+        .argParser((value: string, before: readonly string[]) => [...before, value]),
+    )
     .addOption(new Option('--method <method>', 'the method (default: GET, of grpc POST)'))
     .addOption(
       new Option('-H, --header <name:value>', 'a header; may be given several times')

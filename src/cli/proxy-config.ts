@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { messageOf } from '../core/errors.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError, EXIT } from './errors.ts';
-import type { JsonObject } from './json.ts';
+import { type JsonObject, objectAt } from './json.ts';
 import { formatRows, type OutputFormat } from './output.ts';
 import { proxyAt, readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
 import { clustersView } from './proxy-config/clusters.ts';
@@ -86,6 +86,15 @@ function printView(view: View, dump: Dump, options: Options): string {
   return formatRows(wanted.map(resourceJson), [], options.output);
 }
 
+/** Why a list may be empty that nobody has filtered. */
+function emptyHint(dump: Dump, what: string, options: Options): string {
+  const isOnDemand = objectAt(dump.bootstrap, 'node', 'metadata', 'TULLE')['onDemand'] === true;
+  if (!isOnDemand || options.output !== 'table' || dump.resources.some(({ kind }) => kind === what)) return '';
+  return what === 'clusters' || what === 'endpoints'
+    ? 'this proxy asks for clusters and their endpoints when traffic first needs them\n'
+    : '';
+}
+
 function checkFilters(what: string, options: Options): void {
   const known = VIEWS.find(({ kind }) => kind === what)?.filters ?? [];
   const strange = FILTERS.find((filter) => options[filter] !== undefined && !known.includes(filter));
@@ -127,7 +136,7 @@ async function print(what: string, name: string | undefined, options: Options): 
   const view = VIEWS.find(({ kind }) => kind === what);
   if (what === 'bootstrap') process.stdout.write(valueText(dump.bootstrap, options.output));
   else if (view === undefined) process.stdout.write(printAll(dump, options));
-  else process.stdout.write(printView(view, dump, options));
+  else process.stdout.write(printView(view, dump, options) + emptyHint(dump, what, options));
 }
 
 function parsePort(text: string): number {

@@ -20,6 +20,11 @@ spec: { ${more} }
 ---`;
 
 const meshOf = (http: string): string => `
+apiVersion: tulle.dev/v1
+kind: MeshConfig
+metadata: { name: mesh }
+spec: { accessLogFile: /dev/stdout, accessLogEncoding: JSON }
+---
 apiVersion: v1
 kind: Namespace
 metadata: { name: shop }
@@ -93,6 +98,16 @@ test('versions and proxies of a running mesh', async (t) => {
     ];
     const ran = await Promise.all(commands.map(([args]) => tulle(mesh, ...args)));
     for (const [index, [, code, ...wanted]] of commands.entries()) expect(ran[index] ?? { code: null, out: '' }, code, ...wanted);
+  });
+
+  await t.test('explain, of a request that was', async () => {
+    const id = await mesh.until('its line in the log', () => /"request_id":"([^"]+)"/.exec(mesh.log('client-0.shop'))?.[1]);
+    await mesh.until("the server's line", () => mesh.log('front-0.shop').includes(id));
+    const wanted = [
+      / client-0\.shop {2}GET .*: 200 .*\n.* front-0\.shop {2}GET /,
+      /\nwas {2}200 by (outbound\|8080\S+)\nnow {2}delivered .* by \1\n/,
+    ];
+    expect(await tulle(mesh, 'explain', id), 0, ...wanted, /\n {2}route .*\[VirtualService shop\/front, mesh\.yaml:\d+\]/);
   });
 
   await t.test('diff, history, rollback and release', async () => {

@@ -1,0 +1,177 @@
+/** A request that was, as access logs tell of it: each proxy on its way left a line with the same x-request-id. */
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { messageOf } from '../../core/errors.ts';
+import { CliError } from '../errors.ts';
+import { isObject, type JsonObject, textOf } from '../json.ts';
+import { type Asked, readTarget, type WorkloadName } from './asked.ts';
+import type { World } from './world.ts';
+
+/** One proxy's line. */
+export interface Passage {
+  /** The log's name without its end: `frontend-0.shop`. */
+  readonly proxy: string;
+  readonly startTime: string;
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly status: string;
+  readonly flags: string;
+  readonly details: string;
+  readonly durationMs: string;
+  readonly cluster: string;
+  readonly host: string;
+  readonly userAgent: string;
+  readonly route: string;
+}
+
+/** Keys of JSON lines, as Istio's usual format has them. */
+const KEYS = {
+  startTime: 'start_time',
+  method: 'method',
+  path: 'path',
+  authority: 'authority',
+  status: 'response_code',
+  flags: 'response_flags',
+  details: 'response_code_details',
+  durationMs: 'duration',
+  cluster: 'upstream_cluster',
+  host: 'upstream_host',
+  userAgent: 'user_agent',
+  route: 'route_name',
+} as const satisfies Record<Exclude<keyof Passage, 'proxy'>, string>;
+
+/** The fields of Istio's usual text, in order; the request line holds three. */
+const TEXT =
+  /^\[([^\]]*)\] "(\S+) (\S+) [^"]*" (\S+) (\S+) (\S+) \S+ "[^"]*" \S+ \S+ (\S+) \S+ "[^"]*" "([^"]*)" "([^"]*)" "([^"]*)" "([^"]*)" (\S+)(?: \S+){4} (\S+)/;
+
+function known(text: string): string {
+  return text === '-' ? '' : text;
+}
+
+function fromText(line: string, id: string, proxy: string): Passage | undefined {
+  const [
+    ,
+    startTime = '',
+    method = '',
+    target = '',
+    status = '',
+    flags = '',
+    details = '',
+    durationMs = '',
+    userAgent = '',
+    requestId,
+    authority = '',
+    host = '',
+    cluster = '',
+    route = '',
+  ] = TEXT.exec(line) ?? [];
+  if (requestId !== id) return undefined;
+  const rest = { details: known(details), cluster: known(cluster), host: known(host), userAgent: known(userAgent), route: known(route) };
+  return { proxy, startTime, method, path: target, authority, status, flags: known(flags), durationMs, ...rest };
+}
+
+function fromJson(line: string, id: string, proxy: string): Passage | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (!isObject(value) || !Object.values(value).includes(id)) return undefined;
+    const at = (key: keyof typeof KEYS): string => known(textOf((value satisfies JsonObject)[KEYS[key]]));
+    return {
+      proxy,
+      startTime: at('startTime'),
+      method: at('method'),
+      path: at('path'),
+      authority: at('authority'),
+      status: at('status'),
+      flags: at('flags'),
+      details: at('details'),
+      durationMs: at('durationMs'),
+      cluster: at('cluster'),
+      host: at('host'),
+      userAgent: at('userAgent'),
+      route: at('route'),
+    };
+  } catch {
+    return undefined; // an application's own line
+  }
+}
+
+/** A line of a log as a passage of the request `id`; undefined for any other line. */
+export function passageOf(line: string, id: string, proxy: string): Passage | undefined {
+  if (!line.includes(id)) return undefined;
+  return line.startsWith('{') ? fromJson(line, id, proxy) : fromText(line, id, proxy);
+}
+
+async function passagesIn(file: string, id: string): Promise<Passage[]> {
+  const found: Passage[] = [];
+  const proxy = path.basename(file).replace(/\.log$/, '');
+  try {
+    for await (const line of createInterface({ input: createReadStream(file) })) {
+      const passage = passageOf(line, id, proxy);
+      if (passage !== undefined) found.push(passage);
+    }
+  } catch (cause) {
+    throw new CliError(`${file} cannot be read: ${messageOf(cause)}`, '', { cause });
+  }
+  return found;
+}
+
+/** Where the request came in comes first: of two lines of one time the client's. */
+function order(a: Passage, b: Passage): number {
+  if (a.startTime !== b.startTime) return a.startTime < b.startTime ? -1 : 1;
+  return Number(a.cluster.startsWith('inbound|')) - Number(b.cluster.startsWith('inbound|'));
+}
+
+/** All lines of a request in the order of time. Throws CliError where there is none. */
+export async function findRequest(files: readonly string[], id: string): Promise<readonly Passage[]> {
+  const found = (await Promise.all(files.map((file) => passagesIn(file, id)))).flat();
+  if (found.length > 0) return found.toSorted(order);
+  throw new CliError(
+    `no access log has a request ${id}`,
+    `looked into ${files.length} ${files.length === 1 ? 'log' : 'logs'}; access logs are on with accessLogFile: /dev/stdout in MeshConfig, in Istio's format or with its key names`,
+  );
+}
+
+/** `frontend` in `shop` of `frontend-0.shop`. */
+function workloadOf(proxy: string): WorkloadName {
+  const at = proxy.lastIndexOf('.');
+  return { namespace: at === -1 ? undefined : proxy.slice(at + 1), name: (at === -1 ? proxy : proxy.slice(0, at)).replace(/-\d+$/, '') };
+}
+
+/** The passages from where `from` sent the request on: an application that calls others keeps its id. Throws CliError. */
+export function sentBy(passages: readonly Passage[], from: WorkloadName | undefined): readonly Passage[] {
+  if (from === undefined) return passages;
+  const at = passages.findIndex(({ proxy, cluster }) => {
+    const { name, namespace } = workloadOf(proxy);
+    return name === from.name && (from.namespace ?? namespace) === namespace && !cluster.startsWith('inbound|');
+  });
+  if (at !== -1) return passages.slice(at);
+  throw new CliError(
+    `${from.name} has not sent the request on`,
+    `it went through ${[...new Set(passages.map(({ proxy }) => proxy))].join(', ')}`,
+  );
+}
+
+/** The question to ask of the mesh as it is now: the same request from the same workload. */
+export function askedOfPast(passages: readonly Passage[], world: World, headers: Asked['headers']): Asked {
+  const [first] = passages;
+  if (first === undefined || first.authority === '' || first.path === '' || first.method === '')
+    throw new CliError(
+      'the access log does not say what the request was',
+      "its format needs the keys method, path and authority, as Istio's has them",
+    );
+  const who = workloadOf(first.proxy);
+  const isGateway = world.members.some(
+    ({ workload, namespace, proxy }) => workload === who.name && namespace === who.namespace && proxy?.role === 'router',
+  );
+  const isServer = first.cluster.startsWith('inbound|');
+  const agent = first.userAgent === '' || headers.some(([name]) => name === 'user-agent') ? [] : [['user-agent', first.userAgent] as const];
+  return {
+    from: isGateway ? undefined : isServer ? 'outside' : who,
+    via: isGateway ? who : undefined,
+    to: readTarget(`http://${first.authority}${first.path.startsWith('/') ? first.path : '/'}`),
+    method: first.method,
+    headers: [...agent, ...headers],
+  };
+}
