@@ -3,6 +3,12 @@ import { createRegistry } from '@bufbuild/protobuf';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { HealthCheckEventFileSinkSchema } from './gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.ts';
 import { FileAccessLogSchema } from './gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
+import { HttpGrpcAccessLogConfigSchema, TcpGrpcAccessLogConfigSchema } from './gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
+import { OpenTelemetryAccessLogConfigSchema } from './gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
+import { OpenTelemetryConfigSchema } from './gen/envoy/config/trace/v3/opentelemetry_pb.ts';
+import { ZipkinConfigSchema } from './gen/envoy/config/trace/v3/zipkin_pb.ts';
+import { EnvironmentResourceDetectorConfigSchema } from './gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.ts';
 import { StderrAccessLogSchema, StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { BrotliSchema } from './gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb.ts';
 import { BrotliSchema as UnbrotliSchema } from './gen/envoy/extensions/compression/brotli/decompressor/v3/brotli_pb.ts';
@@ -210,6 +216,13 @@ export const typeRegistry = createRegistry(
   SPIFFECertValidatorConfigSchema,
   UpstreamTlsContextSchema,
   HttpProtocolOptionsSchema,
+  ExpressionFilterSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+  OpenTelemetryAccessLogConfigSchema,
+  OpenTelemetryConfigSchema,
+  ZipkinConfigSchema,
+  EnvironmentResourceDetectorConfigSchema,
   UdpaTypedStructSchema,
   XdsTypedStructSchema,
 );
