@@ -13,8 +13,15 @@ export function newCommand(name: string, summary: string, examples: readonly (re
     .allowExcessArguments(false);
 }
 
+/** Who reads the output may have seen enough (`tulle history | head -1`): that is no error. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+}
+
 /** Parses `args` and runs the command's action. */
 export async function runCommand(command: Command, args: readonly string[]): Promise<void> {
+  process.stdout.once('error', onOutputError);
   try {
     await command.parseAsync([...args], { from: 'user' });
   } catch (error) {
