@@ -64,10 +64,11 @@ metadata: { name: client, namespace: shop }
 spec: { selector: { matchLabels: { app: client } }, metrics: [{ overrides: [{ disabled: true }] }] }
 `;
 
-/** Arguments and environment of a proxy's process. */
-function processOf(mesh: TestMesh, instance: string): string {
-  const all = execFileSync('ps', ['axeww', '-o', 'args'], { encoding: 'utf8', maxBuffer: 1 << 26 });
-  return all.split('\n').find((line) => line.includes(`${mesh.stateDir}/proxies/${instance}/bootstrap`)) ?? '';
+/** A proxy's process: its number, or its arguments and environment. */
+function processOf(mesh: TestMesh, instance: string, what: 'args' | 'pid' = 'args'): string {
+  const all = execFileSync('ps', ['axeww', '-o', 'pid,args'], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const line = all.split('\n').find((one) => one.includes(`${mesh.stateDir}/proxies/${instance}/bootstrap`)) ?? '';
+  return what === 'args' ? line : (line.trim().split(' ')[0] ?? '');
 }
 
 suite('Telemetry and ProxyConfig by workload', () => {
@@ -120,5 +121,18 @@ suite('Telemetry and ProxyConfig by workload', () => {
       await fetchThrough(mesh, 'client', 'http://quiet:8080/told-again', {});
       return mesh.log('quiet-0.shop').includes('LOGGED /told-again 200');
     });
+  });
+
+  test('settings that proxies are not started with change under way', async () => {
+    const instances = async () => (await mesh.instances()).map(({ id }) => id).toSorted();
+    const before = await instances();
+    const process = processOf(mesh, 'quiet-0.shop', 'pid');
+    mesh.write('mesh.yaml', MESH.replace('concurrency: 1,', 'concurrency: 1, tracing: { sampling: 7 },'));
+    await mesh.until('another share of traces', async () => {
+      const { text } = await mesh.proxy('quiet-0.shop', '/config_dump');
+      return /"random_sampling":\s*\{\s*"value":\s*7/.test(text);
+    });
+    assert.deepEqual(await instances(), before);
+    assert.equal(processOf(mesh, 'quiet-0.shop', 'pid'), process);
   });
 });

@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
+import { NO_PROXY_SETTINGS, type ProxySettings } from '../../model/proxy-settings.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { InstanceContext } from './instance.ts';
 import { Instance } from './instance.ts';
@@ -24,8 +25,13 @@ function keyOf(workload: Workload): string {
 
 /** Equal for two versions of a workload that the same process can serve. */
 function fingerprintOf(workload: Workload): string {
-  const { replicas: _, origin, ...rest } = workload;
-  return JSON.stringify([rest, origin.file]);
+  const { replicas: _, origin, proxy, ...rest } = workload;
+  return JSON.stringify([rest, origin.file, startOf(proxy)]);
+}
+
+/** What of a proxy's settings it is started with; the rest comes to it while it runs. */
+function startOf({ concurrency, drainMs, terminationDrainMs, environment }: ProxySettings = NO_PROXY_SETTINGS) {
+  return { concurrency, drainMs, terminationDrainMs, environment };
 }
 
 /** Keeps the instances of all workloads. */

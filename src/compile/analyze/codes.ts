@@ -181,7 +181,8 @@ export const analysisCodes = {
   IST0157: {
     severity: 'warning',
     name: 'InvalidTelemetryProvider',
-    title: 'A Telemetry names no provider where the mesh has no default one, or one that does not exist or takes something else: nothing is sent.',
+    title:
+      'A Telemetry names no provider where the mesh has no default one, or one that does not exist or takes something else: nothing is sent.',
     mend: 'Name an extensionProvider of MeshConfig that takes it.',
   },
   IST0159: {

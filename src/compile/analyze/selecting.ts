@@ -55,7 +55,11 @@ export function checkSelecting(what: Selecting, world: World, say: Say): void {
     const rival = targets.find((target) => owners.has(target));
     const owner = rival && owners.get(rival);
     if (owner !== undefined)
-      say(what.severalFor, field, `${place(owner)} selects workload ${rival?.namespace}/${rival?.name}, too: ${what.effectFor ?? what.effect}`);
+      say(
+        what.severalFor,
+        field,
+        `${place(owner)} selects workload ${rival?.namespace}/${rival?.name}, too: ${what.effectFor ?? what.effect}`,
+      );
     for (const target of targets) if (!owners.has(target)) owners.set(target, document);
   }
 }
