@@ -13,7 +13,7 @@ import { HttpConnectionManagerSchema } from '../src/xds/gen/envoy/extensions/fil
 import { DeltaDiscoveryRequestSchema } from '../src/xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '../src/xds/types.ts';
 import { addressOf, type MeshSize, namespaceOf } from './control-mesh.ts';
-import { anyValue, framed, messageReader, readResponse } from './control-wire.ts';
+import { anyValue, eachResource, framed, messageReader, readResponse } from './control-wire.ts';
 
 /** What control.ts asks for. */
 export type Command =
@@ -64,8 +64,8 @@ function referencesOf(typeUrl: string, name: string, any: Buffer): readonly stri
 
 let watching: { typeUrl: string; name: string; count: number; arrived: number[]; done: () => void } | undefined;
 
-function noteArrival(typeUrl: string, names: readonly string[]): void {
-  if (watching?.typeUrl !== typeUrl || !names.includes(watching.name)) return;
+function noteArrival(typeUrl: string, name: string): void {
+  if (watching?.typeUrl !== typeUrl || watching.name !== name) return;
   watching.arrived.push(nowMs());
   if (watching.arrived.length >= watching.count) watching.done();
 }
@@ -99,29 +99,30 @@ class Client {
 
   #receive(message: Buffer): void {
     const found = new Set<string>();
-    // its type comes behind the resources; which of the two may refer to others, their names tell
-    const resources: [string, Buffer][] = [];
-    const { typeUrl, nonce, names } = readResponse(message, (name, value) => resources.push([name, value]));
+    const { typeUrl, nonce, resources } = readResponse(message);
     const refers = typeUrl === CLUSTER_TYPE || typeUrl === LISTENER_TYPE;
-    if (refers) for (const [name, value] of resources) for (const to of referencesOf(typeUrl, name, value)) found.add(to);
-    noteArrival(typeUrl, names);
+    // of endpoints, which are most, nobody asks for names but while a change is awaited
+    if (refers || typeUrl === ROUTE_TYPE || watching?.typeUrl === typeUrl) {
+      eachResource(message, (name, value) => {
+        if (refers) for (const to of referencesOf(typeUrl, name, value)) found.add(to);
+        else this.#waitingForRoutes?.delete(name);
+        noteArrival(typeUrl, name);
+      });
+    }
     this.#send({ typeUrl, responseNonce: nonce });
-    this.resources += names.length;
-    this.#next(typeUrl, found, names);
+    this.resources += resources;
+    this.#next(typeUrl, found);
   }
 
   /** Asks for what came to be known; Envoy begins with listeners when clusters are warm. */
-  #next(typeUrl: string, found: ReadonlySet<string>, names: readonly string[]): void {
+  #next(typeUrl: string, found: ReadonlySet<string>): void {
     if (typeUrl === CLUSTER_TYPE && !this.#ask(ENDPOINT_TYPE, found)) this.#listen();
     if (typeUrl === ENDPOINT_TYPE) this.#listen();
     if (typeUrl === LISTENER_TYPE) {
       this.#waitingForRoutes ??= new Set(found);
       if (!this.#ask(ROUTE_TYPE, found)) this.#synced();
     }
-    if (typeUrl === ROUTE_TYPE) {
-      for (const name of names) this.#waitingForRoutes?.delete(name);
-      if (this.#waitingForRoutes?.size === 0) this.#synced();
-    }
+    if (typeUrl === ROUTE_TYPE && this.#waitingForRoutes?.size === 0) this.#synced();
   }
 
   #listen(): void {

@@ -5,8 +5,7 @@ import { Buffer } from 'node:buffer';
 export interface Response {
   readonly typeUrl: string;
   readonly nonce: string;
-  readonly names: readonly string[];
-  readonly removed: number;
+  readonly resources: number;
 }
 
 interface Cursor {
@@ -43,29 +42,33 @@ function eachField(bytes: Buffer, from: number, to: number, onField: (field: num
   }
 }
 
-/** Field numbers of DeltaDiscoveryResponse (discovery.proto): resources 2, type_url 4, nonce 5, removed_resources 6. */
-export function readResponse(bytes: Buffer, onResource: (name: string, value: Buffer) => void): Response {
+const RESOURCES_FIELD = 2;
+
+/** Field numbers of DeltaDiscoveryResponse (discovery.proto): resources 2, type_url 4, nonce 5. */
+export function readResponse(bytes: Buffer): Response {
   let typeUrl = '';
   let nonce = '';
-  let removed = 0;
-  const names: string[] = [];
+  let resources = 0;
   eachField(bytes, 0, bytes.length, (field, from, to) => {
     if (field === 4) typeUrl = bytes.toString('latin1', from, to);
     else if (field === 5) nonce = bytes.toString('latin1', from, to);
-    else if (field === 6) removed += 1;
-    else if (field === 2) {
-      let name = '';
-      let value = bytes.subarray(0, 0);
-      // Resource: resource (an Any) 2, name 3
-      eachField(bytes, from, to, (own, start, end) => {
-        if (own === 3) name = bytes.toString('latin1', start, end);
-        else if (own === 2) value = bytes.subarray(start, end);
-      });
-      names.push(name);
-      onResource(name, value);
-    }
+    else if (field === RESOURCES_FIELD) resources += 1;
   });
-  return { typeUrl, nonce, names, removed };
+  return { typeUrl, nonce, resources };
+}
+
+/** Calls `onResource` with the name (field 3 of Resource) and the Any (field 2) of each resource of a response. */
+export function eachResource(bytes: Buffer, onResource: (name: string, value: Buffer) => void): void {
+  eachField(bytes, 0, bytes.length, (field, from, to) => {
+    if (field !== RESOURCES_FIELD) return;
+    let name = '';
+    let value = bytes.subarray(0, 0);
+    eachField(bytes, from, to, (own, start, end) => {
+      if (own === 3) name = bytes.toString('latin1', start, end);
+      else if (own === 2) value = bytes.subarray(start, end);
+    });
+    onResource(name, value);
+  });
 }
 
 /** The value of an Any: its field 2. */

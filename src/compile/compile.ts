@@ -101,21 +101,24 @@ const joined = memoised((first: Part, second: Part, third: Part): ResourceMap =>
 const NO_NAMES: ResourceMap = new Map();
 
 /** All of a proxy's configuration that does not follow single endpoints, and what it is made of. */
-interface Frame extends Omit<Compiled, 'endpoints' | 'names'> {
+interface Frame extends Parts {
   readonly scope: Scope;
   readonly own: Sidecar | undefined;
 }
 
-const assembled = memoised(
-  (
-    listeners: ResourceMap,
-    routes: ResourceMap,
-    clusters: ResourceMap,
-    endpoints: ResourceMap,
-    secrets: ResourceMap,
-    names: ResourceMap,
-  ): Compiled => ({ listeners, routes, clusters, endpoints, secrets, names }),
-);
+type Parts = Omit<Compiled, 'endpoints' | 'names'>;
+
+/** Gives all of a configuration for endpoints and names: the same object while these stay. */
+type Assemble = (endpoints: ResourceMap, names: ResourceMap) => Compiled;
+
+/** One for proxies with equal parts, so that they share what is assembled. Endpoints come and go: only the last ones are kept. */
+const assembler = memoised((listeners: ResourceMap, routes: ResourceMap, clusters: ResourceMap, secrets: ResourceMap): Assemble => {
+  let last: Compiled | undefined;
+  return (endpoints, names) => {
+    if (last?.endpoints !== endpoints || last.names !== names) last = { listeners, routes, clusters, endpoints, secrets, names };
+    return last;
+  };
+});
 
 function serverKey(served: readonly Served[], proxy: ProxyNode, own: Sidecar | undefined): string {
   const { namespace, labels, userAgent } = proxy;
@@ -204,7 +207,10 @@ function frame(mesh: Still, proxy: ProxyNode, served: readonly Served[], tell?: 
 }
 
 /** `served` is what of the services' endpoints concerns the proxy itself: those at its own addresses. */
-const frameOf = memoised((mesh: Still, proxy: ProxyNode, served: readonly Served[]): Frame => frame(mesh, proxy, served));
+const frameOf = memoised((mesh: Still, proxy: ProxyNode, served: readonly Served[]): Frame & { readonly assemble: Assemble } => {
+  const made = frame(mesh, proxy, served);
+  return { ...made, assemble: assembler(made.listeners, made.routes, made.clusters, made.secrets) };
+});
 
 /** Tells of each patch of an EnvoyFilter that changes what `proxy` gets. */
 export function tellPatches(mesh: Mesh, proxy: ProxyNode, tell: TellPatch): void {
@@ -214,8 +220,7 @@ export function tellPatches(mesh: Mesh, proxy: ProxyNode, tell: TellPatch): void
 /** Compiles what `proxy` gets of `mesh`. Throws ConfigError naming a field that xDS cannot express. */
 export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {
   const { services, settings, peerAuthentications, authorizationPolicies } = mesh;
-  const frame = frameOf(stillOf(mesh), proxy, servedBy(services, proxy));
-  const { scope, own, listeners, routes, clusters, secrets } = frame;
+  const { scope, own, assemble } = frameOf(stillOf(mesh), proxy, servedBy(services, proxy));
   const endpoints = endpointMap(scope, services, peerAuthentications, serverNamePolicies(authorizationPolicies));
   const named = namedServices(services, settings);
   const names =
@@ -224,5 +229,5 @@ export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {
       : own === undefined
         ? namesFor(named, settings, proxy.namespace)
         : namesIn(scope.visible, named, settings);
-  return assembled(listeners, routes, clusters, endpoints, secrets, names);
+  return assemble(endpoints, names);
 }

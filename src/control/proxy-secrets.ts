@@ -34,8 +34,19 @@ function inline(pem: string): { specifier: { case: 'inlineString'; value: string
   return { specifier: { case: 'inlineString', value: pem } };
 }
 
-/** ROOTCA with the authority's root. */
+const roots = new Map<string, XdsResource>();
+
+/** ROOTCA with the authority's root: one for all proxies. */
 function rootSecret(authority: Authority): XdsResource {
+  const known = roots.get(authority.rootCertificate);
+  if (known !== undefined) return known;
+  const made = makeRoot(authority);
+  roots.clear();
+  roots.set(authority.rootCertificate, made);
+  return made;
+}
+
+function makeRoot(authority: Authority): XdsResource {
   const trustedCa = inline(authority.rootCertificate);
   return resourceOf(create(SecretSchema, { name: ROOT_SECRET, type: { case: 'validationContext', value: { trustedCa } } }));
 }
@@ -43,6 +54,15 @@ function rootSecret(authority: Authority): XdsResource {
 function workloadSecret(certificateChain: string, privateKey: string): XdsResource {
   const value = { certificateChain: inline(certificateChain), privateKey: inline(privateKey) };
   return resourceOf(create(SecretSchema, { name: WORKLOAD_SECRET, type: { case: 'tlsCertificate', value } }));
+}
+
+const lists = new WeakMap<XdsResource, readonly XdsResource[]>();
+
+/** The list of those who have nothing but the root: the same for all. */
+function onlyRoot(root: XdsResource): readonly XdsResource[] {
+  const list = lists.get(root) ?? [root];
+  lists.set(root, list);
+  return list;
 }
 
 /** Secrets of one stream. `identity` undefined: no certificate. `onRenewed` is called when `resources` became others. */
@@ -53,12 +73,12 @@ export function createProxySecrets(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): ProxySecrets {
   const root = rootSecret(authority);
-  let own: XdsResource | undefined;
+  let all: readonly XdsResource[] = onlyRoot(root);
   let timer: NodeJS.Timeout | undefined;
 
   const issue = (id: SpiffeId): void => {
     const { certificateChain, privateKey, expiresAtMs } = authority.issue(id);
-    own = workloadSecret(certificateChain, privateKey);
+    all = [root, workloadSecret(certificateChain, privateKey)];
     const lifeMs = expiresAtMs - clock.wallMs();
     // up to 5% earlier than half, so that a fleet started at once does not come at once
     const renewMs = lifeMs * (0.5 - 0.05 * random());
@@ -73,9 +93,9 @@ export function createProxySecrets(
   };
 
   return {
-    resources: () => (own === undefined ? [root] : [root, own]),
+    resources: () => all,
     request(names) {
-      if (own === undefined && identity !== undefined && names.includes(WORKLOAD_SECRET)) issue(identity);
+      if (all.length === 1 && identity !== undefined && names.includes(WORKLOAD_SECRET)) issue(identity);
     },
     close: () => clearTimeout(timer),
   };

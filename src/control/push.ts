@@ -7,7 +7,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Snapshot } from '../xds/server-core.ts';
-import type { XdsResource } from '../xds/subscription.ts';
+import type { TypeResources, XdsResource } from '../xds/subscription.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../xds/types.ts';
 import type { CompiledConfig, Compiler, ProxyNode } from './compiler.ts';
 import { debounce } from './debounce.ts';
@@ -44,15 +44,25 @@ export interface PushOptions {
   readonly metrics: Metrics;
 }
 
+const NO_SECRETS: TypeResources = new Map();
+const joinedSecrets = new WeakMap<TypeResources, WeakMap<readonly XdsResource[], TypeResources>>();
+
+/** Both kinds of secrets: the same map for the same ones, so that nothing seems to have changed. */
+function secretsOf(shared: TypeResources, own: readonly XdsResource[]): TypeResources {
+  const known = joinedSecrets.get(shared) ?? new WeakMap<readonly XdsResource[], TypeResources>();
+  joinedSecrets.set(shared, known);
+  const joined = known.get(own) ?? new Map([...shared, ...own.map((secret): [string, XdsResource] => [secret.name, secret])]);
+  known.set(own, joined);
+  return joined;
+}
+
 function snapshotOf(config: CompiledConfig, receiver: Receiver): Snapshot {
-  const secrets = new Map<string, XdsResource>(receiver.isTrusted ? config.secrets : []);
-  for (const secret of receiver.ownSecrets()) secrets.set(secret.name, secret);
-  return new Map<string, ReadonlyMap<string, XdsResource>>([
+  return new Map<string, TypeResources>([
     [CLUSTER_TYPE, config.clusters],
     [ENDPOINT_TYPE, config.endpoints],
     [LISTENER_TYPE, config.listeners],
     [ROUTE_TYPE, config.routes],
-    [SECRET_TYPE, secrets],
+    [SECRET_TYPE, secretsOf(receiver.isTrusted ? config.secrets : NO_SECRETS, receiver.ownSecrets())],
     [NAME_TABLE_TYPE, config.names],
   ]);
 }
@@ -187,6 +197,7 @@ export class Pusher {
     try {
       const state = this.stateFor(receiver.proxy);
       const config = this.#compiler.compile(state.mesh, receiver.proxy);
+      if (this.#receivers.get(receiver) === config) return;
       this.#receivers.set(receiver, config);
       receiver.take(snapshotOf(config, receiver), String(state.generation), changedAtMs);
     } catch (error) {

@@ -4,22 +4,30 @@
  */
 import { isTracing, noted, traceOf } from './trace.ts';
 
+/** A place in the tree of arguments; what it does not need it has not, for there are many and collectors look at each. */
 interface Node {
-  readonly objects: WeakMap<object, Node>;
-  readonly primitives: Map<unknown, Node>;
+  objects: WeakMap<object, Node> | undefined;
+  primitives: Map<unknown, Node> | undefined;
 }
 
 function emptyNode(): Node {
-  return { objects: new WeakMap(), primitives: new Map() };
+  return { objects: undefined, primitives: undefined };
 }
 
 function child(node: Node, argument: unknown): Node {
-  const isObject = typeof argument === 'object' && argument !== null;
-  const found = isObject ? node.objects.get(argument) : node.primitives.get(argument);
+  if (typeof argument === 'object' && argument !== null) {
+    node.objects ??= new WeakMap();
+    const found = node.objects.get(argument);
+    if (found !== undefined) return found;
+    const made = emptyNode();
+    node.objects.set(argument, made);
+    return made;
+  }
+  node.primitives ??= new Map();
+  const found = node.primitives.get(argument);
   if (found !== undefined) return found;
   const made = emptyNode();
-  if (isObject) node.objects.set(argument, made);
-  else node.primitives.set(argument, made);
+  node.primitives.set(argument, made);
   return made;
 }
 

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { FileTexts } from '../sources/files.ts';
+import { bulkDelay } from '../bulk-delay.ts';
 import { CAUSES, fileDigests, textDigest, type Version, VERSION_STATES } from './version.ts';
 
 const PRIVATE = { mode: 0o600 };
@@ -31,6 +32,7 @@ export class HistoryStore {
   #last: Promise<unknown> = Promise.resolve();
   /** Digests of texts that are on disk. */
   readonly #kept = new Set<string>();
+  readonly #closing = new AbortController();
 
   constructor(stateDir: string, log: Log) {
     this.#folder = path.join(stateDir, 'history');
@@ -51,6 +53,8 @@ export class HistoryStore {
   write(versions: readonly Version[], texts: FileTexts, state: unknown): void {
     this.#next('versions cannot be kept', async () => {
       const digests = fileDigests(texts);
+      const fresh = [...texts.keys()].filter((file) => !this.#kept.has(digests[file] ?? ''));
+      await bulkDelay(fresh.length, this.#closing.signal);
       for (const [file, text] of texts) await this.#putText(digests[file] ?? textDigest(text), text);
       for (const version of versions) await this.#put(`${version.number}.json`, JSON.stringify(version));
       await this.#put('state.json', JSON.stringify(state));
@@ -84,6 +88,7 @@ export class HistoryStore {
 
   /** Resolves once everything is on disk. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#last;
   }
 

@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { bulkDelay } from '../bulk-delay.ts';
 import type { KeptText, KeptTexts } from './last-good.ts';
 
 const FOLDER = 'last-good';
@@ -37,6 +38,7 @@ export class KeptStore {
   #written = new Map<string, string>();
   /** Texts of which it is known that they are on disk, by their file in the mesh. */
   readonly #settled = new Map<string, readonly KeptText[]>();
+  readonly #closing = new AbortController();
   #last: KeptTexts | undefined;
   #next: KeptTexts | undefined;
   #writing: Promise<void> | undefined;
@@ -77,6 +79,7 @@ export class KeptStore {
 
   /** Resolves once everything is on disk. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#writing;
   }
 
@@ -90,6 +93,8 @@ export class KeptStore {
   }
 
   async #write(kept: KeptTexts): Promise<void> {
+    const fresh = [...kept].filter(([file, texts]) => this.#settled.get(file) !== texts && !this.#written.has(nameOf(file)));
+    await bulkDelay(fresh.length, this.#closing.signal);
     for (const [file, texts] of kept) {
       if (this.#settled.get(file) === texts) continue;
       await this.#writeFile(nameOf(file), JSON.stringify({ file, texts }));
