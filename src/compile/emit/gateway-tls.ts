@@ -104,7 +104,10 @@ export function gatewayTlsSocket(
 ): TransportSocket | undefined {
   const alpnProtocols = speaksHttp ? ['h2', 'http/1.1'] : [];
   if (tls.mode === 'PASSTHROUGH') return undefined;
-  if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(speaksHttp ? alpnProtocols : ['istio-peer-exchange'], settings);
+  if (tls.mode === 'ISTIO_MUTUAL') {
+    const alpn = speaksHttp ? alpnProtocols : ['istio-peer-exchange'];
+    return meshDownstreamSocket(alpn, settings, subjectAltNames(tls.subjectAltNames).matchTypedSubjectAltNames);
+  }
   const { tlsDefaults: defaults } = settings;
   const commonTlsContext = create(CommonTlsContextSchema, {
     tlsParams: {

@@ -68,11 +68,15 @@ export function meshUpstreamSocket(alpn: readonly string[], identities: readonly
   return create(TransportSocketSchema, extension(TLS_SOCKET, UpstreamTlsContextSchema, { commonTlsContext, sni }));
 }
 
-/** The server's side: any client certificate of the trust domain, or of one of its aliases. */
-export function meshDownstreamSocket(alpn: readonly string[], settings: MeshSettings): TransportSocket {
+/** The server's side: `peers`, or where none is named any client certificate of the trust domain or one of its aliases. */
+export function meshDownstreamSocket(
+  alpn: readonly string[],
+  settings: MeshSettings,
+  peers: readonly SubjectAltNameMatcher[] = [],
+): TransportSocket {
   const commonTlsContext = meshTlsContext(
     alpn,
-    trustDomainsOf(settings).map((domain) => uriSan('prefix', `spiffe://${domain}/`)),
+    peers.length > 0 ? peers : trustDomainsOf(settings).map((domain) => uriSan('prefix', `spiffe://${domain}/`)),
     settings.meshTls,
   );
   return create(

@@ -30,6 +30,18 @@ export const DIFFERENCES = {
     tulle: 'offers `http/1.1`',
     why: 'a server that speaks several versions then knows which one comes',
   },
+  gatewayBytesAlpn: {
+    area: 'listeners',
+    istio: 'offers HTTP by ALPN where a gateway ends TLS and passes bytes on',
+    tulle: 'offers nothing',
+    why: 'a client would begin to speak HTTP/2 to what may be anything',
+  },
+  gatewayPeers: {
+    area: 'listeners',
+    istio: 'takes any certificate that the mesh’s CA has signed at a gateway with `ISTIO_MUTUAL`',
+    tulle: 'takes those of the trust domain and its aliases, as sidecars do',
+    why: 'a CA may sign for others too',
+  },
   joinsPolicies: {
     area: 'clusters',
     istio:
