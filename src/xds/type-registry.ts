@@ -68,6 +68,7 @@ import { ConfigSchema as DirectResponseSchema } from './gen/envoy/extensions/fil
 import { EchoSchema } from './gen/envoy/extensions/filters/network/echo/v3/echo_pb.ts';
 import { LocalRateLimitSchema as NetworkRateLimitSchema } from './gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { ConfigSchema as NetworkFilterStateSchema } from './gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
+import { ExtAuthzSchema as NetworkExtAuthzSchema } from './gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.ts';
 import { SniClusterSchema } from './gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.ts';
 import { ProxyProtocolUpstreamTransportSchema } from './gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import { HttpInspectorSchema } from './gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
@@ -170,6 +171,7 @@ export const typeRegistry = createRegistry(
   EchoSchema,
   NetworkRateLimitSchema,
   NetworkFilterStateSchema,
+  NetworkExtAuthzSchema,
   SniClusterSchema,
   ListenerRateLimitSchema,
   ProxyProtocolUpstreamTransportSchema,

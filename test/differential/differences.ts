@@ -46,7 +46,8 @@ export const DIFFERENCES = {
   },
   rbacBeforeData: {
     area: 'connections',
-    envoy: 'authorizes a TCP connection when its client first says something, after its server may have said something',
+    envoy:
+      'authorizes a TCP connection (`rbac`, `ext_authz`) when its client first says something, after its server may have said something',
     tulle: 'authorizes it before it connects to the server',
     why: 'a client that is denied learns nothing, not even a greeting',
   },
