@@ -19,8 +19,11 @@ const lazyDescriptors: Plugin = {
   },
 };
 
-/** Modules of Node's that cannot be in a start-up snapshot (Node 24): a program for one loads them when it uses them. */
-const LATE_MODULES = ['tls', 'http', 'https', 'http2'] as const;
+/**
+ * Modules of Node's that a program for a start-up snapshot loads when it uses them: the first four cannot be in one (Node
+ * 24), the others seldom have to.
+ */
+const LATE_MODULES = ['tls', 'http', 'https', 'http2', 'zlib', 'readline'] as const;
 
 /** Members of such a module are looked up when they are used; they may not be when a module of ours is evaluated. */
 const lateModules: Plugin = {

@@ -7,10 +7,12 @@ import { messageOf } from '../../core/errors.ts';
 import { newCommand, runCommand } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { PROXY_FLAGS } from '../lean-start.ts';
+import { keepCompiled } from './code-cache.ts';
 import { distOf, PROGRAM_VARIABLE, snapshotName, TRIAL, TRIAL_ANSWER, VARIABLES_WITHOUT } from './file.ts';
-import { withoutCodeCache } from './without-code-cache.ts';
 
 const TIMEOUT_MS = 60_000;
+/** Modules of Node's that a process loads by itself, for they cannot be in a snapshot; with those that they load. */
+const LOADED_LATER = /^(?:(?:_?tls|_http|https?$|http2|assert)|internal\/(?:tls|http|http2|js_stream_socket|freelist|assert))/;
 
 const EXAMPLES = [['tulle proxy snapshot', 'as npm does when the package is installed']] as const;
 
@@ -31,7 +33,7 @@ function buildSnapshot(dist: string, script: string): Buffer {
   for (const name of VARIABLES_WITHOUT) delete env[name];
   try {
     runNode(['--snapshot-blob', file, '--build-snapshot', path.join(dist, 'proxy-builder.cjs')], env);
-    const small = withoutCodeCache(readFileSync(file));
+    const small = keepCompiled(readFileSync(file), (name) => LOADED_LATER.test(name));
     if (small === undefined) throw new Error(`the snapshot of Node ${process.version} is laid out in an unknown way`);
     writeFileSync(file, small);
     const said = runNode(['--snapshot-blob', file, script, TRIAL], env);

@@ -13,6 +13,8 @@ export { prime, rehearse } from './rehearsal.ts';
 /** Runs `tulle proxy` with its arguments, in a process that began from the snapshot. */
 export async function run(args: readonly string[]): Promise<void> {
   await reported(() => {
+    // for the admin interface; what is loaded once flags of V8 have changed is compiled anew
+    process.getBuiltinModule('node:http');
     const onLive = startLean();
     return runProxy(args, { onLive, entry: undefined });
   });
