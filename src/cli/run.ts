@@ -65,8 +65,8 @@ async function groupOf(state: StateDir, { group, namespace }: RunOptions): Promi
   throw new CliError(`there is no WorkloadGroup ${namespace}/${group}`, known === '' ? 'the mesh has none' : `the mesh has ${known}`);
 }
 
-/** What is said on the command line goes before what the group says. */
-function workloadOf(options: RunOptions, name: string, command: readonly string[], group: Workload | undefined): Workload {
+/** The workload that a process is; what the command line says goes before what its group says. */
+export function workloadOf(options: RunOptions, name: string, command: readonly string[], group: Workload | undefined): Workload {
   const { namespace } = options;
   return {
     name,
