@@ -30,6 +30,8 @@ export interface PlaneFigures {
   /** Of a VirtualService that everybody sees. */
   readonly allRoutesP99Ms: number;
   readonly allRoutesCpuMs: number;
+  /** Arrivals of changes that were waited for in vain. */
+  readonly lost: number;
 }
 
 const SYNC_MS_MAX = 300_000;
@@ -83,20 +85,22 @@ interface ChangeFigures {
   readonly p50: number;
   readonly p99: number;
   readonly cpu: number;
+  readonly lost: number;
+}
+
+interface Measuring {
+  readonly plane: ChildProcess;
+  readonly clients: ChildProcess;
+  readonly debounceMs: number;
+  readonly settleMs: number;
 }
 
 /** Makes one change and waits for all whom it concerns. */
-async function measureChange(
-  plane: ChildProcess,
-  clients: ChildProcess,
-  change: Change,
-  variant: number,
-  debounceMs: number,
-): Promise<ChangeFigures> {
+async function measureChange({ plane, clients, debounceMs, settleMs }: Measuring, change: Change, variant: number): Promise<ChangeFigures> {
   const { typeUrl, name, count } = change;
-  await sleep(SETTLE_MS);
+  await sleep(settleMs);
   const idle = usage([plane]).cpu;
-  await sleep(SETTLE_MS);
+  await sleep(settleMs);
   const before = usage([plane]).cpu;
   const arriving = ask(clients, { watch: { typeUrl, name, count, withinMs: CHANGE_MS_MAX } }, 2 * CHANGE_MS_MAX);
   const changedMs = nowMs();
@@ -104,10 +108,10 @@ async function measureChange(
   const report = await arriving;
   const arrived = 'arrived' in report ? report.arrived.map((ms) => ms - changedMs - debounceMs).toSorted((a, b) => a - b) : [];
   if (arrived.length < count) console.log(`only ${arrived.length} of ${count} proxies got ${name}`);
-  await sleep(Math.max(0, SETTLE_MS - (nowMs() - changedMs)));
+  await sleep(Math.max(0, settleMs - (nowMs() - changedMs)));
   // what it does when nothing happens is not the change's
-  const cpu = usage([plane]).cpu - before - (before - idle) * ((nowMs() - changedMs) / SETTLE_MS);
-  return { p50: quantile(arrived, 0.5), p99: quantile(arrived, 0.99), cpu: cpu * 1000 };
+  const cpu = usage([plane]).cpu - before - (before - idle) * ((nowMs() - changedMs) / settleMs);
+  return { p50: quantile(arrived, 0.5), p99: quantile(arrived, 0.99), cpu: cpu * 1000, lost: count - arrived.length };
 }
 
 async function measureChanges(times: number, once: (variant: number) => Promise<ChangeFigures>): Promise<ChangeFigures> {
@@ -116,11 +120,17 @@ async function measureChanges(times: number, once: (variant: number) => Promise<
   for (let time = 0; time <= times; time++) all.push(await once(time + 1));
   const counted = all.slice(1);
   const median = (figure: keyof ChangeFigures): number => middle(counted.map((each) => each[figure]));
-  return { p50: median('p50'), p99: median('p99'), cpu: median('cpu') };
+  return { p50: median('p50'), p99: median('p99'), cpu: median('cpu'), lost: all.reduce((sum, { lost }) => sum + lost, 0) };
 }
 
 /** Starts `plane` over a mesh of `size` with `proxies` clients waiting for it, and changes things `changes` times. */
-export async function measurePlane(plane: Plane, size: MeshSize, proxies: number, changes: number): Promise<PlaneFigures> {
+export async function measurePlane(
+  plane: Plane,
+  size: MeshSize,
+  proxies: number,
+  changes: number,
+  settleMs = SETTLE_MS,
+): Promise<PlaneFigures> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'tulle-control-'));
   const mesh = path.join(folder, 'mesh');
   writeMesh(mesh, size);
@@ -128,7 +138,7 @@ export async function measurePlane(plane: Plane, size: MeshSize, proxies: number
   const [xdsPort = 0, ...otherPorts] = await freePorts(4);
   const clients = fork(path.join(import.meta.dirname, 'control-clients.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const syncing = ask(clients, { connect: { port: xdsPort, proxies, size } }, SYNC_MS_MAX);
-  await sleep(SETTLE_MS);
+  await sleep(settleMs);
   const startedMs = nowMs();
   const running = plane.start({ mesh, state: path.join(folder, 'state'), xdsPort, otherPorts, log });
   const exited = once(running, 'exit').then(() => Promise.reject(new Error(`${plane.name} ended`)));
@@ -158,8 +168,8 @@ export async function measurePlane(plane: Plane, size: MeshSize, proxies: number
       make: (variant) => writeRoutes(mesh, 0, size, variant),
     };
     const allRoutes: Change = { ...routes, count: proxies, make: (variant) => writeRoutes(mesh, service, size, variant) };
-    const measure = (change: Change) =>
-      measureChanges(changes, (variant) => measureChange(running, clients, change, variant, plane.debounceMs));
+    const measuring: Measuring = { plane: running, clients, debounceMs: plane.debounceMs, settleMs };
+    const measure = (change: Change) => measureChanges(changes, (variant) => measureChange(measuring, change, variant));
     const [ofEndpoint, ofRoutes, ofAll] = [await measure(endpoint), await measure(routes), await measure(allRoutes)];
     return {
       ...sync,
@@ -172,6 +182,7 @@ export async function measurePlane(plane: Plane, size: MeshSize, proxies: number
       routesCpuMs: ofRoutes.cpu,
       allRoutesP99Ms: ofAll.p99,
       allRoutesCpuMs: ofAll.cpu,
+      lost: ofEndpoint.lost + ofRoutes.lost + ofAll.lost,
     };
   } finally {
     clients.kill('SIGKILL');

@@ -28,7 +28,7 @@ export interface Plane {
 }
 
 /** A profile is to name our functions, and a test is not to need a build. */
-const isFromSources = process.env['TULLE_BENCH_SOURCES'] !== undefined || !isBuilt();
+const isFromSources = (): boolean => process.env['TULLE_BENCH_SOURCES'] !== undefined || !isBuilt();
 
 /** The folder's watcher waits 10 ms, the pusher 100 ms (src/control/main.ts). */
 const tulle: Plane = {
@@ -39,7 +39,7 @@ const tulle: Plane = {
     const args = ['control', mesh, '--state-dir', state, '--xds-address', `127.0.0.1:${xdsPort}`, '--log-level', 'warn'];
     const flags = (process.env['TULLE_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
     // what npm would install: in a clone the program runs its sources
-    const program = isFromSources ? path.join(root, 'bin/tulle') : installedLayout(path.dirname(mesh));
+    const program = isFromSources() ? path.join(root, 'bin/tulle') : installedLayout(path.dirname(mesh));
     return start(process.execPath, [...flags, `${program}.js`, ...args], log);
   },
 };

@@ -60,6 +60,8 @@ const rows: { readonly plane: string; readonly services: number; readonly proxie
 for (const size of sizes()) {
   for (const plane of present) {
     const figures = await measurePlane(plane, size, size.proxies, Number(values.changes));
+    const said = COLUMNS.map(([title, figure, digits]) => `${title} ${figures[figure].toFixed(digits)}`);
+    console.log(`${plane.name}, ${size.services} services: ${said.join(', ')}`);
     rows.push({ plane: plane.name, services: size.services, proxies: size.proxies, figures });
   }
 }

@@ -69,7 +69,8 @@ type Still = Omit<Mesh, 'services' | 'instances'> & { readonly shapes: readonly 
 const stills = new WeakMap<Mesh['settings'], Still>();
 
 /** The same object while only endpoints come and go. */
-const stillOf = memoised(({ services, instances: _, ...rest }: Mesh): Still => {
+const stillOf = memoised((mesh: Mesh): Still => {
+  const { services, instances: _, ...rest } = mesh;
   const { settings } = rest;
   const still = shareFields(stills.get(settings), { ...rest, shapes: shapesOf(services, settings) });
   stills.set(settings, still);
