@@ -150,7 +150,9 @@ export const systemResolver: NameResolver = {
     if (net.isIP(name) !== 0) return { addresses: [name], ttlMs: undefined };
     if (wantsTtl && name !== 'localhost') {
       // what is in no DNS that answers may still be in other sources of the machine
-      const answer = await dns().resolve(name, family, true).catch(() => NOTHING);
+      const answer = await dns()
+        .resolve(name, family, true)
+        .catch(() => NOTHING);
       if (answer.addresses.length > 0) return answer;
     }
     return await withSystem(name, family);
