@@ -39,12 +39,17 @@ export function watchSecretFile(
   onSecrets: (secrets: readonly Secret[]) => void,
   log: Log,
 ): () => void {
+  let told = '';
   const load = async (): Promise<void> => {
+    let wrong = '';
     try {
       onSecrets(secretsOf(await parse(file)));
     } catch (error) {
-      log.warn('secrets cannot be read', { file, error: messageOf(error) });
+      wrong = messageOf(error);
     }
+    // tried again at each change in the folder, since files that the secrets name may come later; told once
+    if (wrong !== '' && wrong !== told) log.warn('secrets cannot be read', { file, error: wrong });
+    told = wrong;
   };
   void load();
   try {

@@ -2,6 +2,7 @@
  * Secrets by SDS name, from whoever has them: the proxy's own identity, the bootstrap, files, or the server of ADS.
  * What uses one watches it; a name of ADS that nobody watches any more is not asked for any more.
  */
+import { toBinary } from '@bufbuild/protobuf';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { contextOptions, createTlsContext, DEFAULT_TLS_PARAMETERS } from '../../net/tls-context.ts';
 import type { AdsResource } from '../../xds/client.ts';
@@ -17,7 +18,7 @@ import { filesOfCertificate, readKeyPair } from '../tls/key-pair.ts';
 import { readTicketKeys } from '../tls/ticket-keys.ts';
 import { compileSanMatchers } from '../tls/san-matcher.ts';
 import { readValidation } from '../tls/validation.ts';
-import { foldersOf, watchFolders } from '../tls/watched-files.ts';
+import { contentsOf, foldersOf, watchFolders } from '../tls/watched-files.ts';
 import type { KeyPair, SecretStore, TicketKeys, TrustBundle, Watched } from './secret-store.ts';
 import { applyEach, sameBytes, type Subscriptions } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
@@ -47,6 +48,10 @@ interface Entry {
   isAskedFor: boolean;
   /** Stops watching the files that the secret names. */
   stopFiles: (() => void) | undefined;
+  /** The secret, with what its files held, that `value` is of. */
+  print: string | undefined;
+  /** The same of the last one that was refused. */
+  refused: string | undefined;
 }
 
 /** Makes a context of a secret alone: what OpenSSL refuses is the secret's fault, and its sender is to know. */
@@ -88,11 +93,21 @@ function readSecret(secret: Secret, path: string): SecretValue {
   }
 }
 
+function filesOfSecret({ type }: Secret): readonly string[] {
+  if (type.case === 'tlsCertificate') return filesOfCertificate(type.value);
+  return type.case === 'validationContext' ? filesOfTrust(type.value) : [];
+}
+
 /** The folders whose changes mean that a secret's files are to be read anew. */
-function foldersOfSecret({ type }: Secret): readonly string[] {
-  if (type.case === 'tlsCertificate') return foldersOf(filesOfCertificate(type.value), type.value.watchedDirectory?.path);
-  if (type.case === 'validationContext') return foldersOf(filesOfTrust(type.value), type.value.watchedDirectory?.path);
-  return [];
+function foldersOfSecret(secret: Secret): readonly string[] {
+  const { type } = secret;
+  const hasFolder = type.case === 'tlsCertificate' || type.case === 'validationContext';
+  return foldersOf(filesOfSecret(secret), hasFolder ? type.value.watchedDirectory?.path : undefined);
+}
+
+/** Another text for another secret, and for other contents of its files. */
+function printOf(secret: Secret): string {
+  return `${Buffer.from(toBinary(SecretSchema, secret)).toString('latin1')} ${contentsOf(filesOfSecret(secret))}`;
 }
 
 function fileOf(source: ConfigSource | undefined): string | undefined {
@@ -138,20 +153,31 @@ export class Secrets implements SecretStore {
 
   /** Takes a secret over, and reads it anew whenever files that it names change. Throws ConfigError. */
   #load(secret: Secret, path: string): void {
-    const value = readSecret(secret, path);
     const entry = this.#entry(secret.name);
+    const print = printOf(secret);
+    // whoever uses it would make a new context, with new keys of tickets, for the same certificate
+    if (entry.print === print) return;
+    const value = readSecret(secret, path);
     entry.stopFiles?.();
     entry.stopFiles = undefined;
+    entry.print = print;
     this.set(secret.name, value);
     const folders = foldersOfSecret(secret);
     if (folders.length > 0) entry.stopFiles = watchFolders(folders, () => this.#tryLoad(secret, path));
   }
 
   #tryLoad(secret: Secret, path: string): void {
+    const entry = this.#entry(secret.name);
+    const print = printOf(secret);
+    if (entry.print === print) return;
     try {
-      this.set(secret.name, readSecret(secret, path));
+      const value = readSecret(secret, path);
+      entry.print = print;
+      this.set(secret.name, value);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
+      if (entry.refused === print) return;
+      entry.refused = print;
       this.#options.onBadSecret?.(secret.name, messageOf(error));
     }
   }
@@ -180,8 +206,17 @@ export class Secrets implements SecretStore {
 
   #entry(name: string): Entry {
     let entry = this.#entries.get(name);
-    if (entry === undefined)
-      this.#entries.set(name, (entry = { value: {}, bytes: undefined, watchers: new Set(), isAskedFor: false, stopFiles: undefined }));
+    if (entry !== undefined) return entry;
+    entry = {
+      value: {},
+      bytes: undefined,
+      watchers: new Set(),
+      isAskedFor: false,
+      stopFiles: undefined,
+      print: undefined,
+      refused: undefined,
+    };
+    this.#entries.set(name, entry);
     return entry;
   }
 
@@ -222,6 +257,7 @@ export class Secrets implements SecretStore {
     if (!entry.isAskedFor) return;
     entry.isAskedFor = false;
     entry.bytes = undefined;
+    entry.print = undefined;
     entry.stopFiles?.();
     entry.stopFiles = undefined;
     this.#options.subscriptions.unsubscribe(SECRET_TYPE, [name]);

@@ -4,7 +4,7 @@ import type { CertificateValidationContext, TlsCertificate } from '../../xds/gen
 import type { KeyPair, Watched } from '../config/secret-store.ts';
 import { fileOf } from './data-source.ts';
 import { filesOfCertificate, readKeyPair } from './key-pair.ts';
-import { foldersOf, watchFolders } from './watched-files.ts';
+import { watchFiles } from './watched-files.ts';
 
 /** The files that a validation context reads. */
 export function filesOfTrust({ trustedCa, crl }: CertificateValidationContext): string[] {
@@ -15,7 +15,7 @@ export function filesOfTrust({ trustedCa, crl }: CertificateValidationContext): 
 export function watchedFiles(files: readonly string[], directory: string): Watched<true> {
   return {
     current: () => true,
-    watch: (callback) => watchFolders(foldersOf(files, directory), callback),
+    watch: (callback) => watchFiles(files, directory, callback),
   };
 }
 
@@ -28,7 +28,7 @@ export function staticKeyPair(certificate: TlsCertificate, path: string): Watche
     current: () => pair,
     watch(callback) {
       if (watchedDirectory === undefined) return () => {};
-      return watchFolders(foldersOf(files, watchedDirectory.path), () => {
+      return watchFiles(files, watchedDirectory.path, () => {
         try {
           pair = readKeyPair(certificate, path);
         } catch (error) {
