@@ -58,3 +58,35 @@ test('a certificate near its end, and one past it, are warned of once each', () 
   assert.match(lines[1] ?? '', /warn a certificate has expired name=own/);
   assert.ok(stats.gauge('seconds_until_first_ocsp_response_expiring').value > 0);
 });
+
+test('a certificate that is replaced is not warned of while those who use it change one after another', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate'] });
+  const lines: string[] = [];
+  const log = createLog(
+    (line) => lines.push(line),
+    () => 0,
+  );
+  const stats = createStats().scope('server');
+  const uses = new CertificateUses();
+  const [first, second] = [{}, {}];
+  const none = { ...use, chains: [], staples: [] };
+  const endMs = new X509Certificate(own.certificateChain).validToDate.getTime();
+  let nowMs = endMs - 1.9 * DAY_MS;
+  uses.watch(stats, log, () => nowMs);
+  uses.set(first, use);
+  uses.set(second, use);
+  t.mock.timers.tick(2000);
+  nowMs = endMs - 0.4 * DAY_MS;
+  uses.set(first, none);
+  t.mock.timers.tick(10);
+  uses.set(second, none);
+  t.mock.timers.tick(2000);
+  assert.deepEqual(
+    lines.filter((line) => line.includes('name=own')),
+    [],
+  );
+  uses.set(first, use);
+  t.mock.timers.tick(2000);
+  assert.equal(lines.filter((line) => line.includes('name=own')).length, 1);
+  uses.stop();
+});

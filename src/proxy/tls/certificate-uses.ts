@@ -35,6 +35,8 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 /** How much of its life may be left before a warning: renewals come at half of it, and something is wrong by then. */
 const WARN_SHARE = 1 / 4;
+/** So long after a change nobody is warned of: a renewed certificate reaches those who use it one after another. In milliseconds. */
+const SETTLE_MS = 1000;
 /** No warning while more than this is left, however long the life is. */
 const WARN_MS_MAX = 30 * DAY_MS;
 
@@ -74,8 +76,9 @@ export class CertificateUses {
   readonly #uses = new Map<object, CertificateUse>();
   readonly #warned = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  #look: (() => void) | undefined;
+  #look: ((warns: boolean) => void) | undefined;
   #isLookDue = false;
+  #warnTimer: NodeJS.Timeout | undefined;
 
   /** Tells what `user` uses from now on. */
   set(user: object, use: CertificateUse): void {
@@ -87,13 +90,16 @@ export class CertificateUses {
     if (this.#uses.delete(user)) this.#lookSoon();
   }
 
-  /** Once for all that changes in this turn of the event loop. */
+  /** Once for all that changes in this turn of the event loop; warnings only when changes are over. */
   #lookSoon(): void {
-    if (this.#isLookDue || this.#look === undefined) return;
+    if (this.#look === undefined) return;
+    clearTimeout(this.#warnTimer);
+    this.#warnTimer = setTimeout(() => this.#look?.(true), SETTLE_MS).unref();
+    if (this.#isLookDue) return;
     this.#isLookDue = true;
     setImmediate(() => {
       this.#isLookDue = false;
-      this.#look?.();
+      this.#look?.(false);
     });
   }
 
@@ -105,22 +111,29 @@ export class CertificateUses {
     return [...this.#uses.values()].flatMap(rowsOf);
   }
 
-  /** Keeps the gauges of Envoy's `server.*` and warns, now, when certificates change, and every hour. `nowMs` is Unix milliseconds. */
+  /**
+   * Keeps the gauges of Envoy's `server.*` and warns, now, when certificates have changed, and every hour. `nowMs` is Unix
+   * milliseconds.
+   */
   watch(stats: StatsScope, log: Log, nowMs: () => number): void {
-    const look = (): void => this.#lookNow(stats, log, nowMs());
+    const look = (warns: boolean): void => {
+      this.#count(stats, nowMs());
+      if (warns) for (const row of this.rows()) this.#warn(row, log, nowMs());
+    };
     this.#look = look;
     clearInterval(this.#timer);
-    this.#timer = setInterval(look, HOUR_MS).unref();
-    look();
+    this.#timer = setInterval(look, HOUR_MS, true).unref();
+    look(true);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#warnTimer);
     this.#timer = undefined;
     this.#look = undefined;
   }
 
-  #lookNow(stats: StatsScope, log: Log, nowMs: number): void {
+  #count(stats: StatsScope, nowMs: number): void {
     const rows = this.rows();
     const firstMs = Math.min(...rows.map(({ expiresMs }) => expiresMs));
     // Envoy's value where there is none
@@ -129,7 +142,6 @@ export class CertificateUses {
     const stapleMs = firstStapleEnd(this.#uses.values());
     if (stapleMs !== undefined)
       stats.gauge('seconds_until_first_ocsp_response_expiring').value = Math.max(0, Math.floor((stapleMs - nowMs) / 1000));
-    for (const row of rows) this.#warn(row, log, nowMs);
   }
 
   #warn(row: CertificateRow, log: Log, nowMs: number): void {
