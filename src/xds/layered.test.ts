@@ -69,13 +69,11 @@ test('bytes of a response say what was pushed, a set as a whole or a part of it'
     const response = fromBinary(DeltaDiscoveryResponseSchema, Buffer.concat(deltaBytes(push, all)));
     const { nonce, systemVersionInfo, removedResources } = response;
     assert.deepEqual([response.typeUrl, nonce, systemVersionInfo, removedResources], [typeUrl, '7', '3', removed]);
-    const got = response.resources.map(({ name, version, resource }) => [
-      name,
-      version,
-      resource?.typeUrl,
-      String(Buffer.from(resource?.value ?? [])),
-    ]);
-    const want = pushed.map(({ name, version, bytes }) => [name, version, typeUrl, String(Buffer.from(bytes))]);
-    assert.deepEqual(got.toSorted(), want.toSorted());
+    const got = response.resources.map(({ name, version, resource }) => {
+      return { name, version, typeUrl: resource?.typeUrl, text: String(Buffer.from(resource?.value ?? [])) };
+    });
+    const want = pushed.map(({ name, version, bytes }) => ({ name, version, typeUrl, text: String(Buffer.from(bytes)) }));
+    const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);
+    assert.deepEqual(got.toSorted(byName), want.toSorted(byName));
   }
 });
