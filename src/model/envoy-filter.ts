@@ -64,7 +64,7 @@ export interface ListenerMatch {
 }
 
 /** A virtual host, and a route in it; '' matches anything. */
-export interface VirtualHostMatch {
+interface VirtualHostMatch {
   readonly name: string;
   readonly domainName: string;
   readonly route: { readonly name: string; readonly action: 'ANY' | 'ROUTE' | 'REDIRECT' | 'DIRECT_RESPONSE' } | undefined;

@@ -7,7 +7,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { GrpcPeer } from './grpc-server.ts';
 
 /** One open stream, as its handler sees it. */
-export interface ByteStream {
+interface ByteStream {
   readonly peer: GrpcPeer;
   /** The caller's bearer token, if it has one. */
   readonly token: string | undefined;
@@ -16,7 +16,7 @@ export interface ByteStream {
 }
 
 /** What is told to a handler. */
-export interface ByteStreamOwner {
+interface ByteStreamOwner {
   /** A message came. What it throws ends the stream with that status. */
   receive(message: Buffer): void;
   /** The stream is over; `isGoodbye` where the client ended it in order. Called once. */

@@ -10,7 +10,7 @@ export interface ChangedServices {
 }
 
 /** From the one list to the other, by identity; remembered for both. */
-export const changedServices = memoised((before: readonly Service[], after: readonly Service[]): ChangedServices => {
+const changedServices = memoised((before: readonly Service[], after: readonly Service[]): ChangedServices => {
   const [was, is] = [new Set(before), new Set(after)];
   return { former: before.filter((service) => !is.has(service)), now: after.filter((service) => !was.has(service)) };
 });

@@ -60,7 +60,7 @@ function certificatesOf(
 }
 
 /** Ciphers and curves that the mesh asks for; nothing where it leaves them to proxies. */
-export function cipherParams({ cipherSuites, ecdhCurves }: TlsDefaults) {
+function cipherParams({ cipherSuites, ecdhCurves }: TlsDefaults) {
   if (cipherSuites.length === 0 && ecdhCurves.length === 0) return {};
   return { tlsParams: { cipherSuites: [...cipherSuites], ecdhCurves: [...ecdhCurves] } };
 }

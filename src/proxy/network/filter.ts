@@ -39,7 +39,7 @@ export interface NetworkScope {
 }
 
 /** A filter that has to wait before it knows whether a connection goes on; nobody reads the connection meanwhile. */
-export interface Undecided {
+interface Undecided {
   /** Calls `tell` once, later: true where the connection goes on, false where the filter has closed it. */
   whenDecided(tell: (goesOn: boolean) => void): void;
 }

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { at, entries, items, type Json, text } from './json.ts';
 
-export const FIELDS_FILE = fileURLToPath(new URL('crd-fields.txt', import.meta.url));
+const FIELDS_FILE = fileURLToPath(new URL('crd-fields.txt', import.meta.url));
 
 /** One field, as `a.b[].c`, with `.*` for the names of a map; no words where it may be anything. */
 export interface CrdField {
