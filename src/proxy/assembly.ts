@@ -148,7 +148,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   const overload = new OverloadManager(bootstrap.overloadManager, { stats, clock, log, loops: options.loops ?? 1 });
   const health = { isFailing: false, isSaid: false };
   const parts = {
-    node: localNodeOf(bootstrap),
+    node: localNodeOf(bootstrap, options.version),
     tulle,
     stats,
     logSink: createLogSink(stats, log, options.relayLines),

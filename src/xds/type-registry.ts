@@ -9,6 +9,8 @@ import { OpenTelemetryAccessLogConfigSchema } from './gen/envoy/extensions/acces
 import { OpenTelemetryConfigSchema } from './gen/envoy/config/trace/v3/opentelemetry_pb.ts';
 import { ZipkinConfigSchema } from './gen/envoy/config/trace/v3/zipkin_pb.ts';
 import { EnvironmentResourceDetectorConfigSchema } from './gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.ts';
+import { StaticConfigResourceDetectorConfigSchema } from './gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.ts';
+import { AlwaysOnSamplerConfigSchema } from './gen/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler_pb.ts';
 import { StderrAccessLogSchema, StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { BrotliSchema } from './gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb.ts';
 import { BrotliSchema as UnbrotliSchema } from './gen/envoy/extensions/compression/brotli/decompressor/v3/brotli_pb.ts';
@@ -225,6 +227,8 @@ export const typeRegistry = createRegistry(
   OpenTelemetryConfigSchema,
   ZipkinConfigSchema,
   EnvironmentResourceDetectorConfigSchema,
+  StaticConfigResourceDetectorConfigSchema,
+  AlwaysOnSamplerConfigSchema,
   UdpaTypedStructSchema,
   XdsTypedStructSchema,
 );

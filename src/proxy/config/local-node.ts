@@ -76,10 +76,33 @@ export function readTulleSettings(node: Node | undefined): TulleSettings {
   };
 }
 
-/** The node as the proxy's own parts see it. */
-export function localNodeOf(bootstrap: Bootstrap): LocalNode {
+/** Keys of a layer of the runtime, nested ones with dots between. */
+function flatten(layer: JsonObject, prefix: string, into: Record<string, JsonValue>): void {
+  for (const [key, value] of Object.entries(layer)) {
+    if (isObject(value)) flatten(value, `${prefix}${key}.`, into);
+    else into[prefix + key] = value;
+  }
+}
+
+function runtimeOf({ layeredRuntime }: Bootstrap): Readonly<Record<string, JsonValue>> {
+  const keys: Record<string, JsonValue> = {};
+  for (const { layerSpecifier } of layeredRuntime?.layers ?? []) {
+    if (layerSpecifier.case === 'staticLayer') flatten(layerSpecifier.value, '', keys);
+  }
+  return keys;
+}
+
+/** The node as the proxy's own parts see it; `version` is the program's. */
+export function localNodeOf(bootstrap: Bootstrap, version: string): LocalNode {
   const { node } = bootstrap;
-  return { id: node?.id ?? '', cluster: node?.cluster ?? '', metadata: node?.metadata ?? {} };
+  return {
+    id: node?.id ?? '',
+    cluster: node?.cluster ?? '',
+    metadata: node?.metadata ?? {},
+    zone: node?.locality?.zone ?? '',
+    version,
+    runtime: runtimeOf(bootstrap),
+  };
 }
 
 /** The node as servers see it: the bootstrap's, with the name of who speaks. */

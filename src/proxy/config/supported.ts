@@ -16,6 +16,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.HeaderValue': 'key value raw_value',
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
   'envoy.config.core.v3.HttpUri': 'uri cluster timeout',
+  'envoy.config.core.v3.HttpService': 'http_uri request_headers_to_add',
   'envoy.config.core.v3.RetryPolicy': 'retry_back_off num_retries',
   'envoy.config.core.v3.Locality': 'region zone sub_zone',
   'envoy.config.core.v3.Metadata': 'filter_metadata -typed_filter_metadata',
@@ -50,13 +51,14 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // bootstrap
   'envoy.config.bootstrap.v3.Bootstrap':
-    'node static_resources dynamic_resources admin bootstrap_extensions cluster_manager -stats_config -layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
+    'node static_resources dynamic_resources admin bootstrap_extensions cluster_manager -stats_config layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
   'envoy.config.bootstrap.v3.Admin': 'address access_log -access_log_path -profile_path -ignore_global_conn_limit -socket_options',
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters secrets',
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': 'lds_config cds_config ads_config',
   'envoy.config.bootstrap.v3.ClusterManager': 'local_cluster_name outlier_detection -enable_deferred_cluster_creation',
   'envoy.config.bootstrap.v3.ClusterManager.OutlierDetection': 'event_log_path',
-  'envoy.config.bootstrap.v3.LayeredRuntime': '-layers',
+  'envoy.config.bootstrap.v3.LayeredRuntime': 'layers',
+  'envoy.config.bootstrap.v3.RuntimeLayer': 'name static_layer -disk_layer -admin_layer -rtds_layer',
   'envoy.config.metrics.v3.StatsConfig': '-stats_tags -use_all_default_tags -stats_matcher -histogram_bucket_settings',
   'envoy.config.core.v3.ApiConfigSource':
     'api_type grpc_services -transport_api_version -set_node_on_first_message_only -request_timeout -refresh_delay -rate_limit_settings',
@@ -111,7 +113,20 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert chain dns uri',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing':
-    'client_sampling random_sampling overall_sampling -verbose -max_path_tag_length -custom_tags -spawn_upstream_span',
+    'client_sampling random_sampling overall_sampling verbose max_path_tag_length custom_tags spawn_upstream_span provider operation upstream_operation no_context_propagation',
+  'envoy.config.trace.v3.Tracing.Http': 'name typed_config',
+  'envoy.config.trace.v3.OpenTelemetryConfig':
+    'grpc_service http_service service_name resource_detectors sampler max_cache_size set_telemetry_sdk_resource_attributes set_service_name_resource_attribute set_instrumentation_scope',
+  'envoy.config.trace.v3.ZipkinConfig':
+    'collector_cluster collector_endpoint trace_id_128bit shared_span_context collector_endpoint_version collector_hostname split_spans_for_request trace_context_option collector_service',
+  'envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig': '',
+  'envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig': 'attributes',
+  'envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig': '',
+  'envoy.type.tracing.v3.CustomTag': 'tag literal environment request_header metadata value',
+  'envoy.type.tracing.v3.CustomTag.Literal': 'value',
+  'envoy.type.tracing.v3.CustomTag.Environment': 'name default_value',
+  'envoy.type.tracing.v3.CustomTag.Header': 'name default_value',
+  'envoy.type.tracing.v3.CustomTag.Metadata': 'kind metadata_key default_value',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': 'upgrade_type enabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig': 'mappers body_format',
   'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper':
@@ -314,9 +329,10 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.VirtualHost':
     'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata request_body_buffer_limit hedge_policy include_is_timeout_retry_header rate_limits -virtual_clusters',
   'envoy.config.route.v3.Route':
-    'name match route redirect direct_response metadata decorator typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix request_body_buffer_limit',
+    'name match route redirect direct_response metadata decorator tracing typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix request_body_buffer_limit',
   'envoy.config.route.v3.FilterConfig': 'config is_optional disabled',
-  'envoy.config.route.v3.Decorator': '-operation -propagate',
+  'envoy.config.route.v3.Decorator': 'operation propagate',
+  'envoy.config.route.v3.Tracing': 'client_sampling random_sampling overall_sampling custom_tags',
   'envoy.config.route.v3.RouteMatch':
     'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc connect_matcher path_match_policy cookies filter_state tls_context dynamic_metadata',
   'envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions': '',
@@ -487,7 +503,9 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
   'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport': 'passthrough_metadata transport_socket',
   'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport.MetadataValueSource': 'kind name',
-  'envoy.type.metadata.v3.MetadataKind': 'cluster host',
+  'envoy.type.metadata.v3.MetadataKind': 'request route cluster host',
+  'envoy.type.metadata.v3.MetadataKind.Request': '',
+  'envoy.type.metadata.v3.MetadataKind.Route': '',
   'envoy.type.metadata.v3.MetadataKind.Cluster': '',
   'envoy.type.metadata.v3.MetadataKind.Host': '',
   'envoy.extensions.bootstrap.internal_listener.v3.InternalListener': '-buffer_size_kb',

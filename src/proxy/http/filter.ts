@@ -145,6 +145,12 @@ export interface LocalNode {
   readonly cluster: string;
   /** The node's metadata as plain JSON. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** `locality.zone`; absent in tests. */
+  readonly zone?: string;
+  /** Of this program; absent in tests. */
+  readonly version?: string;
+  /** Keys of Envoy's runtime in the bootstrap's static layers, the last layer's word for each. */
+  readonly runtime?: Readonly<Record<string, unknown>>;
 }
 
 export interface HttpFilter<Schema extends DescMessage = DescMessage, Config = unknown> {

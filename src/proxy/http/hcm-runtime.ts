@@ -101,6 +101,10 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
       preservesExternalRequestId: config.preservesExternalRequestId,
       ...config.requestId,
       random,
+      // what tracers use
+      scope: { stats: scope.stats, clusters: scope.clusters, clock, node },
+      stats,
+      direction,
     }),
     requestFilters: requestOrder(handlers),
     responseFilters: responseOrder(handlers),

@@ -27,6 +27,7 @@ import { checkTarget, isUpgradeAllowed, type Refusal, upgradeOf } from './reques
 import { cleanRequest, nameProxy, underscored } from './request-hygiene.ts';
 import type { CodedStream, StreamCodec } from './stream-codec.ts';
 import { countStatus, countStream } from './stream-counts.ts';
+import type { RequestTrace } from '../tracing/request-trace.ts';
 import { flagBit, type ResponseFlag, type StreamInfo } from './stream-info.ts';
 import { newStreamInfo } from './stream-state.ts';
 import { StreamTimers, type TimedStream } from './stream-timers.ts';
@@ -60,6 +61,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   overrideHost: HttpStream['overrideHost'] = undefined;
   clusterWaitMs: number | undefined = undefined;
   upstream: Upstream | undefined = undefined;
+  trace: RequestTrace | undefined = undefined;
   routesTaken: readonly string[] | undefined = undefined;
   skipped: ReadonlySet<HttpFilterHandlers> | undefined = undefined;
   readonly #runtime: HcmRuntime;
@@ -120,8 +122,9 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   #proceed(isEdge: boolean): void {
     const { request } = this;
     const { config, tracing } = this.#runtime;
-    tracing.onRequest(request, this.info, isEdge);
+    tracing.onRequest(request, isEdge);
     this.#findRoute();
+    if (tracing.begin !== undefined) this.trace = tracing.begin(request, this.info);
     const upgrade = upgradeOf(request, config);
     if (upgrade !== '' && !this.#acceptUpgrade(upgrade)) return;
     this.#limitByRoute();
@@ -549,6 +552,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   /** What the connection manager itself puts into every response. */
   #finishHead({ headers, status }: Response): void {
     finishHead(headers, this.#runtime);
+    this.trace?.onResponse(headers);
     if (status < 200 || status === 204) headers.remove('content-length');
     if (!this.#runtime.config.answersRequestId) return;
     const requestId = this.request.headers.get('x-request-id');
@@ -570,7 +574,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   #complete(isReplaced = false): void {
     if (this.isOver) return;
     this.isOver = true;
-    const { stats, scope, tracing, accessLog, onComplete } = this.#runtime;
+    const { stats, scope, accessLog, onComplete } = this.#runtime;
     this.#requestGate.close();
     this.#responseGate.close();
     this.#timers.stop();
@@ -582,7 +586,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     info.responseTrailers = this.responseTrailers;
     countStream(stats, info, isReplaced);
     for (const filter of onComplete) if (this.skipped?.has(filter) !== true) filter.onComplete(this);
-    tracing.onComplete(info);
+    this.trace?.end();
     accessLog?.log(info);
     if (this.isTunnel) stats.downstream_cx_upgrades_active.value--;
   }

@@ -7,6 +7,7 @@ import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import type { ResponseReader, UpstreamStream } from '../cluster/http-upstream.ts';
 import { countedMs } from '../cluster/lb/peak-ewma.ts';
 import type { Timers, WheelTimer } from '../timers.ts';
+import type { AttemptTrace } from '../tracing/attempt-trace.ts';
 import type { ResetReason } from './retry-decision.ts';
 
 /** Where streams to a host come from. */
@@ -42,6 +43,8 @@ export class Attempt implements ResponseReader, PoolWaiter {
   wasSent = false;
   /** `Clock.monotonicMs` of that. */
   sentMs = 0;
+  /** Its span; undefined where attempts have none. */
+  trace: AttemptTrace | undefined = undefined;
   readonly #owner: AttemptOwner;
   readonly #limits: Limits;
   readonly #stats: ClusterHttpStats;
@@ -113,11 +116,13 @@ export class Attempt implements ResponseReader, PoolWaiter {
 
   /** Lets go of whatever it holds. The response of a host that is to be trusted with a rest is read to its end. */
   drop(): void {
+    this.#endTrace();
     this.#release()?.abandon();
   }
 
   /** As `drop`, and the stream is reset. */
   destroy(): void {
+    this.#endTrace();
     this.#release()?.destroy();
   }
 
@@ -140,6 +145,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
 
   onPoolFailure(reason: ResetReason, detail: string): void {
     this.#pool = undefined;
+    this.trace?.onReset(reason);
     this.#owner.onAttemptReset(this, reason, detail);
   }
 
@@ -150,6 +156,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
   onUpstreamReset(reason: ResetReason, detail: string): void {
     this.stream = undefined;
     this.#stats.upstream_rq_rx_reset.value++;
+    this.trace?.onReset(reason);
     this.#owner.onAttemptReset(this, reason, detail);
   }
 
@@ -160,6 +167,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
 
   onResponseHead(head: IncomingResponse, isEnd: boolean): void {
     this.#restartIdle();
+    this.trace?.onHead(head);
     this.#owner.onAttemptHead(this, head, isEnd);
   }
 
@@ -171,6 +179,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
   onResponseEnd(trailers: HeaderBlock | undefined): void {
     const { onEnd } = this.host;
     if (onEnd !== undefined) onEnd(trailers, this.#turn ?? 0);
+    this.trace?.onTrailers(trailers);
     this.#owner.onAttemptEnd(this, trailers);
   }
 
@@ -180,9 +189,15 @@ export class Attempt implements ResponseReader, PoolWaiter {
     this.#idle = this.#timers.after(this.#idleMs, () => this.#owner.onAttemptTimeout(this, true));
   }
 
+  /** It is broken off, unless nothing was under way any more. */
+  #endTrace(): void {
+    this.trace?.end(this.stream !== undefined || this.#pool !== undefined);
+  }
+
   /** Gives the stream, which is the caller's from here on. */
   #release(): UpstreamStream | undefined {
     const { stream } = this;
+    this.trace?.end(false);
     this.stream = undefined;
     this.stopTimers();
     this.#timers.cancel(this.#duration);

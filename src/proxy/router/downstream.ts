@@ -1,6 +1,7 @@
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingRequest, ResponseHead } from '../../wire/http/message.ts';
 import type { HttpStream } from '../http/filter.ts';
+import type { RequestTrace } from '../tracing/request-trace.ts';
 import type { ResponseFlag } from '../http/stream-info.ts';
 import type { ClusterChoice } from './route.ts';
 
@@ -16,6 +17,8 @@ export interface Downstream extends HttpStream {
   readonly isUpgrade: boolean;
   /** The cluster that the route chose; undefined where it forwards nothing. */
   readonly choice: ClusterChoice | undefined;
+  /** Undefined where no tracer follows requests. */
+  readonly trace?: RequestTrace | undefined;
   /** Says that the request comes from inside, so that its x-envoy-* fields count. */
   readonly isInternal: boolean;
   /** Names of the routes that the request took before, by redirects that the proxy followed; undefined before the first. */

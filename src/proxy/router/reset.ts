@@ -21,6 +21,15 @@ const MEANINGS: Readonly<Record<ResetReason, ResetMeaning>> = {
   'per-try timeout': { text: 'upstream request timeout', status: 504, flag: 'UT' },
 };
 
+/** A reset in Envoy's words. */
+export function resetText(reason: ResetReason): string {
+  return MEANINGS[reason].text;
+}
+
+export function resetFlag(reason: ResetReason): ResponseFlag {
+  return MEANINGS[reason].flag;
+}
+
 /** What outlier detection makes of a reset. */
 export function outcomeOf(reason: ResetReason): Outcome {
   if (reason === 'connection failure' || reason === 'connection timeout') return { kind: 'local-origin-failure', cause: 'connect-failure' };

@@ -8,6 +8,7 @@ import {
   type Route,
   type RouteMatch,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { compileRouteTrace } from '../tracing/route-trace.ts';
 import { isUnbudgeted } from '../cluster/retry-rate.ts';
 import type { HttpFilter } from '../http/filter.ts';
 import { compileBodyFormat } from '../telemetry/format-body.ts';
@@ -135,6 +136,7 @@ export function compileRoute(route: Route, scope: RouteScope, path: string): Com
   const { action, clusters } = compileAction(route, pathMatch, perFilter, own, scope, path);
   // a weighted cluster carries the whole chain, so that its own changes stand in their place in it
   const isWeighted = route.action.case === 'route' && route.action.value.clusterSpecifier.case === 'weightedClusters';
+  const trace = compileRouteTrace(route, path);
   const entry: RouteEntry = {
     name: route.name,
     virtualHostName: scope.virtualHostName,
@@ -147,6 +149,7 @@ export function compileRoute(route: Route, scope: RouteScope, path: string): Com
     sendsAttemptCount: scope.sendsAttemptCount,
     answersAttemptCount: scope.answersAttemptCount,
     sendsTimeoutRetry: scope.sendsTimeoutRetry,
+    ...(trace !== undefined && { trace }),
   };
   return { entry, path: pathMatch, matches: compileMatch(route.match, pathMatch, `${path}.match`), clusters };
 }

@@ -4,6 +4,7 @@ import type { Host } from '../cluster/cluster.ts';
 import type { Hash64 } from '../cluster/lb/hash64.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { BodyFormat } from '../telemetry/format-body.ts';
+import type { RouteTrace } from '../tracing/route-trace.ts';
 import type { RouteTimeouts } from './grpc-timeout.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
 import type { RateLimitPolicy } from './rate-limit-policy.ts';
@@ -161,6 +162,8 @@ export interface RouteEntry {
   readonly answersAttemptCount?: boolean;
   /** Sends `x-envoy-is-timeout-retry` with retries: `true` where the attempt before ran out of time. */
   readonly sendsTimeoutRetry?: boolean;
+  /** What it says of tracing; absent where nothing. */
+  readonly trace?: RouteTrace;
 }
 
 /** What a match was made of, to be given to somebody who asks why. */

@@ -361,6 +361,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     rewriteToEndpoint(request, host, this.#action, this.#clientAuthority, this.#scope.isQuiet);
     const idleMs = this.#attempts.retry?.policy.perTryIdleTimeoutMs ?? 0;
     const attempt = new Attempt(this, request.method === 'HEAD', limits, host, ownerStats, this.#timers, idleMs);
+    const { trace } = this.down;
+    if (trace !== undefined) attempt.trace = trace.startAttempt(owner.name, host.key, info.attempts - 1);
     this.#attempts.start(attempt);
     attempt.limitDuration(cluster.http.maxStreamDurationMs);
     attempt.begin(source);
@@ -377,6 +379,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     if (this.#scope.matchesScheme === true) request.scheme = stream.tls === undefined ? 'http' : 'https';
     if (this.#entry.sendsAttemptCount === true) request.headers.set('x-envoy-attempt-count', String(info.attempts));
     if (info.attempts > 1) this.#prepareRetry(attempt);
+    this.down.trace?.inject(request.headers, stream.protocol);
     const hasBody = !this.#isRequestDone || request.contentLength < 0 || (this.#body?.bytes ?? 0) > 0 || this.#trailers !== undefined;
     stream.sendHead(request, isUpgrade ? request.upgrade : '', !hasBody && !isUpgrade, attempt);
   }
@@ -475,6 +478,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   #complete(attempt: Attempt): void {
+    this.down.trace?.onUpstreamEnd();
     if (this.#stats !== undefined && !this.#isTunnel)
       observe(this.#stats.upstream_rq_time, this.#scope.clock.monotonicMs() - attempt.sentMs);
     attempt.end();

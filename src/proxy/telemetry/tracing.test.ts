@@ -5,16 +5,17 @@ import fc from 'fast-check';
 import { headersOf } from '../../wire/http/headers.ts';
 import { HttpConnectionManager_TracingSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { randomSpanId, randomTraceIds, randomUuid } from './ids.ts';
-import { fakeInfo, fakeRequest } from './testing/fake-stream.ts';
-import { readTrace, traceOf } from './trace-context.ts';
-import { createTracing, type Span } from './tracing.ts';
+import { fakeInfo, fakeRequest, fakeScope } from './testing/fake-stream.ts';
+import { readTrace, type TraceContext, traceOf } from './trace-context.ts';
+import { createTracing } from './tracing.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
 
 interface Run {
   readonly headers: Record<string, string>;
-  readonly spans: readonly Span[];
+  /** The contexts that are sampled. */
+  readonly spans: readonly TraceContext[];
 }
 
 /** One request through tracing; `config` undefined: none is configured. */
@@ -23,13 +24,16 @@ function run(
   incoming: Readonly<Record<string, string>>,
   more: { isEdge?: boolean; chance?: number } = {},
 ): Run {
-  const spans: Span[] = [];
   const request = fakeRequest({}, incoming);
   const info = fakeInfo({ request });
   const message = config && fromJson(HttpConnectionManager_TracingSchema, config);
-  const tracing = createTracing(message, 'tracing', { random: () => more.chance ?? 0.5, sink: { span: (span) => spans.push(span) } });
-  tracing.onRequest(request, info, more.isEdge ?? false);
-  tracing.onComplete(info);
+  const { stats, clusters, clock, node } = fakeScope();
+  const scope = { stats, clusters, clock, node };
+  const tracing = createTracing(message, 'tracing', { random: () => more.chance ?? 0.5, scope, stats, direction: 'inbound' });
+  tracing.onRequest(request, more.isEdge ?? false);
+  tracing.begin?.(request, info);
+  const context = traceOf(info);
+  const spans = context?.isSampled === true ? [context] : [];
   const headers: Record<string, string> = {};
   request.headers.forEach((name, value) => (headers[name.toLowerCase()] = value));
   return { headers, spans };
@@ -50,7 +54,7 @@ test('a trace is continued with a span of our own, and the caller decides', () =
   const { headers, spans } = run({ randomSampling: { value: 0 } }, { traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: 'a=b' });
   assert.match(headers['traceparent'] ?? '', new RegExp(`^00-${TRACE}-(?!${SPAN})[0-9a-f]{16}-01$`));
   assert.equal(headers['tracestate'], 'a=b');
-  assert.equal(spans[0]?.trace.parentSpanId, SPAN);
+  assert.equal(spans[0]?.parentSpanId, SPAN);
   assert.equal(headers['x-request-id']?.[14], '9');
 });
 
@@ -96,17 +100,19 @@ const SAMPLING: readonly { name: string; config: JsonObject; headers?: Record<st
 
 for (const { name, config, headers, chance, reason } of SAMPLING) {
   test(`sampling: ${name}`, () => {
-    const done = run(config, headers ?? {}, { chance });
+    // the first digits of an id are its chance
+    const id = `0000${(chance * 10_000).toString(16).padStart(4, '0')}-1111-4111-8111-111111111111`;
+    const done = run(config, { 'x-request-id': id, ...headers }, { chance });
     assert.equal(done.headers['x-request-id']?.[14], reason);
     assert.equal(done.spans.length, reason === '4' ? 0 : 1);
     assert.match(done.headers['traceparent'] ?? '', reason === '4' ? /-00$/ : /-01$/);
   });
 }
 
-test('a provider is refused by name', () => {
+test('a tracer that Tulle does not have is refused by name', () => {
   assert.throws(
-    () => run({ provider: { name: 'envoy.tracers.zipkin' } }, {}),
-    /tracing\.provider: envoy\.tracers\.zipkin is not supported/,
+    () => run({ provider: { name: 'envoy.tracers.skywalking' } }, {}),
+    /tracing\.provider: tracer envoy\.tracers\.skywalking is not supported/,
   );
 });
 

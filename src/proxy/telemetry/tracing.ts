@@ -1,86 +1,60 @@
 /**
- * `x-request-id` and trace propagation of a connection manager, once a request. Envoy's rules: a request keeps the id
- * it came with unless it comes from outside (an edge); the id's version digit carries the sampling decision through
- * proxies that see no trace headers; a caller's own decision wins over ours. Source: Envoy, "Tracing" and
- * "HTTP header manipulation", x-request-id.
+ * `x-request-id` and tracing of a connection manager, once a request. Envoy's rules: a request keeps the id it came with
+ * unless it comes from outside (an edge), and the id's version digit carries why it is traced to the proxies after us.
+ * Source: Envoy, "Tracing" and "HTTP header manipulation", x-request-id.
  *
- * Without a `tracing` block trace headers pass through untouched. Spans go to a sink; without one nothing is kept.
+ * With a `provider` its tracer makes spans. Without one trace contexts are continued all the same, or begun, so that logs
+ * of several proxies can be put together; the caller's own decision wins over ours then. Without a `tracing` block trace
+ * headers pass through untouched.
  */
-import { ConfigError } from '../../core/errors.ts';
 import type { Random } from '../../core/clock.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
 import type { HttpConnectionManager_Tracing } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import type { Percent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { compileTags } from '../tracing/custom-tags.ts';
+import { RequestTrace, type TraceOptions } from '../tracing/request-trace.ts';
+import {
+  decideTrace,
+  type IdRules,
+  markId,
+  NOT_TRACED,
+  readSampling,
+  SAMPLED,
+  type Sampling,
+  type TraceReason,
+} from '../tracing/sampling.ts';
+import { tracerFor, type TracerScope } from '../tracing/tracer-kinds.ts';
+import { compileFormat } from './format.ts';
 import { randomSpanId, randomTraceIds, randomUuid } from './ids.ts';
-import { type IncomingTrace, readDecision, readTrace, setTrace, type TraceContext, traceOf, writeTrace } from './trace-context.ts';
+import type { Counter, StatsScope } from './stats.ts';
+import { type IncomingTrace, readDecision, readTrace, setTrace, type TraceContext, writeTrace } from './trace-context.ts';
 
-/** A sampled request at its end. */
-export interface Span {
-  readonly trace: TraceContext;
-  readonly info: StreamInfo;
-}
-
-/** Takes spans; must not keep `info`, which may be used again. */
-interface SpanSink {
-  span(span: Span): void;
-}
-
-export interface TracingOptions {
+export interface TracingOptions extends Partial<IdRules> {
   /** HCM `generate_request_id`; true by default. */
   readonly generatesRequestId?: boolean;
   /** HCM `preserve_external_request_id`. */
   readonly preservesExternalRequestId?: boolean;
-  /** An id says whether its request is traced; true by default. */
-  readonly packsReason?: boolean;
-  /** What an id says of that counts; true by default. */
-  readonly decidesSampling?: boolean;
   readonly random: Random;
-  readonly sink?: SpanSink | undefined;
+  readonly scope: Omit<TracerScope, 'version'>;
+  /** The connection manager's own statistics. */
+  readonly stats: StatsScope;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
 }
 
 export interface Tracing {
-  /** Sets `x-request-id` and trace headers on the head. `isEdge`: the request comes from outside the mesh. */
-  onRequest(head: RequestHead, info: StreamInfo, isEdge: boolean): void;
-  /** Hands the span of a finished, sampled request to the sink. */
-  onComplete(info: StreamInfo): void;
+  /** Sets `x-request-id`. `isEdge`: the request comes from outside the mesh. */
+  onRequest(head: RequestHead, isEdge: boolean): void;
+  /** Begins the trace of a request that has its route; absent where nothing is traced. Gives what follows the request, where a tracer does. */
+  readonly begin?: (head: RequestHead, info: StreamInfo) => RequestTrace | undefined;
 }
 
-/** Why a request is traced, as the version digit of its id: not, sampled, forced, asked for by the client. */
-type Reason = '4' | '9' | 'a' | 'b';
+/** Counters by why a request is traced. */
+const REASON_COUNTERS = { '4': 'not_traceable', '9': 'random_sampling', a: 'service_forced', b: 'client_enabled' } as const;
 
-interface Sampling {
-  readonly client: number;
-  readonly random: number;
-  readonly overall: number;
-}
+type Decide = (head: RequestHead, info: StreamInfo) => TraceReason;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([49ab])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-function fraction(percent: Percent | undefined, path: string): number {
-  const value = percent?.value ?? 100;
-  if (!(value >= 0 && value <= 100)) throw new ConfigError(path, `${value} is not a percentage from 0 to 100`);
-  return value / 100;
-}
-
-function reasonOf(requestId: string): Reason | undefined {
-  const digit = UUID.exec(requestId)?.[1];
-  return digit === '4' || digit === '9' || digit === 'a' || digit === 'b' ? digit : undefined;
-}
-
-function decide(head: RequestHead, sampling: Sampling, random: Random): Reason {
-  const { headers } = head;
-  let reason: Reason = '4';
-  if (headers.has('x-client-trace-id') && random() < sampling.client) reason = 'b';
-  else if (headers.has('x-envoy-force-trace')) reason = 'a';
-  else if (random() < sampling.random) reason = '9';
-  return reason === '4' || random() < sampling.overall ? reason : '4';
-}
-
-/** Writes a decision into an id that has the form of a UUID; others stay as they are. */
-function mark(requestId: string, reason: Reason): string {
-  return reasonOf(requestId) === undefined ? requestId : `${requestId.slice(0, 14)}${reason}${requestId.slice(15)}`;
-}
+/** Envoy's longest path in a tag. */
+const MAX_PATH_CHARS = 256;
 
 function contextOf(incoming: IncomingTrace | undefined, isSampled: boolean): TraceContext {
   if (incoming !== undefined) {
@@ -90,18 +64,18 @@ function contextOf(incoming: IncomingTrace | undefined, isSampled: boolean): Tra
   return { traceId: ids.slice(0, 32), spanId: ids.slice(32), parentSpanId: '', isSampled };
 }
 
-function trace(head: RequestHead, info: StreamInfo, sampling: Sampling, options: TracingOptions): void {
+/** Continues a trace, or begins one, without anybody who takes spans. */
+function passOn(head: RequestHead, info: StreamInfo, decided: TraceReason, packsReason: boolean): void {
   const { headers } = head;
   const incoming = readTrace(headers);
   const asked = incoming === undefined ? readDecision(headers) : incoming.isSampled;
+  const isSampled = asked ?? decided !== NOT_TRACED;
   const requestId = headers.get('x-request-id');
-  const known = requestId === undefined || options.decidesSampling === false ? undefined : reasonOf(requestId);
-  let reason: Reason = known !== undefined && known !== '4' ? known : decide(head, sampling, options.random);
-  if (asked !== undefined) reason = asked ? (reason === '4' ? '9' : reason) : '4';
-  if (requestId !== undefined && known !== reason && options.packsReason !== false) headers.set('x-request-id', mark(requestId, reason));
+  if (isSampled !== (decided !== NOT_TRACED) && requestId !== undefined && packsReason)
+    headers.set('x-request-id', markId(requestId, isSampled ? SAMPLED : NOT_TRACED));
   // a state without its parent belongs to nobody (Trace Context, section 3.3)
   if (incoming?.form !== 'w3c') headers.remove('tracestate');
-  const context = contextOf(incoming, reason !== '4');
+  const context = contextOf(incoming, isSampled);
   writeTrace(headers, context);
   setTrace(info, context);
 }
@@ -113,27 +87,72 @@ function identify(head: RequestHead, isEdge: boolean, options: TracingOptions): 
   if (!isKept && options.generatesRequestId !== false) headers.set('x-request-id', randomUuid());
 }
 
+/** Decides about requests, and counts why they are traced. */
+function decider(sampling: Sampling, options: TracingOptions): Decide {
+  const { random, packsReason = true, decidesSampling = true } = options;
+  const scope = options.stats.scope('tracing');
+  scope.counter('health_check');
+  const counters = new Map<TraceReason, Counter>();
+  for (const reason of ['4', '9', 'a', 'b'] as const) counters.set(reason, scope.counter(REASON_COUNTERS[reason]));
+  return (head, info) => {
+    const reason = decideTrace(head, info.route?.trace?.sampling ?? sampling, { packsReason, decidesSampling }, random);
+    const counter = counters.get(reason);
+    if (counter !== undefined) counter.value++;
+    return reason;
+  };
+}
+
+function readOptions(
+  config: HttpConnectionManager_Tracing,
+  path: string,
+  { scope, direction }: TracingOptions,
+): Omit<TraceOptions, 'tracer'> {
+  const format = (text: string, name: string) => (text === '' ? undefined : compileFormat(text, `${path}.${name}`, { missing: '' }));
+  const zone = scope.node.zone ?? '';
+  return {
+    clock: scope.clock,
+    isEgress: direction === 'outbound',
+    hasAttemptSpans: config.spawnUpstreamSpan ?? false,
+    isVerbose: config.verbose,
+    maxPathChars: config.maxPathTagLength ?? MAX_PATH_CHARS,
+    tags: compileTags(config.customTags, `${path}.custom_tags`),
+    operation: format(config.operation, 'operation'),
+    upstreamOperation: format(config.upstreamOperation, 'upstream_operation'),
+    isPropagated: !config.noContextPropagation,
+    nodeId: scope.node.id,
+    zone,
+  };
+}
+
+/** Has a tracer follow requests. */
+function follow(options: TraceOptions, decide: Decide): NonNullable<Tracing['begin']> {
+  const { tracer, isEgress, hasAttemptSpans } = options;
+  const kind = isEgress && !hasAttemptSpans ? 'client' : 'server';
+  return (head, info) => {
+    const isSampled = decide(head, info) !== NOT_TRACED;
+    const name = isEgress ? `egress ${head.authority}` : 'ingress';
+    const span = tracer.begin(head.headers, head.authority, { name, kind, startMs: info.startWallMs, isSampled });
+    if (span === undefined) return undefined;
+    setTrace(info, { traceId: span.traceId, spanId: span.spanId, parentSpanId: span.parentId, isSampled });
+    const trace = new RequestTrace(options, info, span);
+    trace.name(head, info.route);
+    return trace;
+  };
+}
+
 /** Prepares tracing for a connection manager. `path` is that of its `tracing` field. */
 export function createTracing(config: HttpConnectionManager_Tracing | undefined, path: string, options: TracingOptions): Tracing {
-  if (config === undefined) return { onRequest: (head, _info, isEdge) => identify(head, isEdge, options), onComplete() {} };
-  if (config.provider !== undefined) {
-    throw new ConfigError(`${path}.provider`, `${config.provider.name} is not supported by Tulle: spans are not exported yet`);
+  const onRequest: Tracing['onRequest'] = (head, isEdge) => identify(head, isEdge, options);
+  if (config === undefined) return { onRequest };
+  const own = readOptions(config, path, options);
+  const decide = decider(readSampling(config, path), options);
+  if (config.provider === undefined) {
+    const { packsReason = true } = options;
+    const begin = (head: RequestHead, info: StreamInfo): undefined => {
+      passOn(head, info, decide(head, info), packsReason);
+    };
+    return { onRequest, begin };
   }
-  const sampling = {
-    client: fraction(config.clientSampling, `${path}.client_sampling`),
-    random: fraction(config.randomSampling, `${path}.random_sampling`),
-    overall: fraction(config.overallSampling, `${path}.overall_sampling`),
-  };
-  const { sink } = options;
-  return {
-    onRequest(head, info, isEdge) {
-      identify(head, isEdge, options);
-      trace(head, info, sampling, options);
-    },
-    onComplete(info) {
-      if (sink === undefined) return;
-      const context = traceOf(info);
-      if (context?.isSampled === true) sink.span({ trace: context, info });
-    },
-  };
+  const tracer = tracerFor(config.provider, `${path}.provider`, options.scope);
+  return { onRequest, begin: follow({ ...own, tracer }, decide) };
 }

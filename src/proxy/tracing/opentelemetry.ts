@@ -1,0 +1,194 @@
+/**
+ * The tracer `envoy.tracers.opentelemetry`: W3C Trace Context, and spans by OTLP over gRPC or HTTP. What encodes them is
+ * loaded with the first span. Source: Envoy, envoy.config.trace.v3.OpenTelemetryConfig.
+ */
+import { ConfigError } from '../../core/errors.ts';
+import { type OpenTelemetryConfig, OpenTelemetryConfigSchema } from '../../xds/gen/envoy/config/trace/v3/opentelemetry_pb.ts';
+import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
+import { EnvironmentResourceDetectorConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.ts';
+import { StaticConfigResourceDetectorConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.ts';
+import { AlwaysOnSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler_pb.ts';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
+import { randomSpanId, randomTraceIds } from '../telemetry/ids.ts';
+import { timersOf } from '../timers.ts';
+import { type GrpcTarget, type HttpTarget, readGrpcTarget, readHttpTarget } from './collector-target.ts';
+import { batchLimits } from './runtime-keys.ts';
+import type { Span, SpanStart, Tracer } from './span.ts';
+import { SpanBatch, type SendSpans } from './span-batch.ts';
+import type { TracerScope } from './tracer-kinds.ts';
+import { readW3c, traceparentOf } from './w3c-context.ts';
+
+/** What all spans of a tracer have in common, beside them. */
+export interface OtlpSource {
+  readonly target: GrpcTarget | HttpTarget;
+  /** Of the resource, by key. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** The instrumentation scope is told. */
+  readonly tellsScope: boolean;
+}
+
+interface Config extends OtlpSource {
+  readonly maxSpans: number;
+  /** `always_on`: every span is sampled, whatever anybody has decided. */
+  readonly isAlwaysOn: boolean;
+}
+
+const DEFAULT_SERVICE = 'unknown_service:envoy';
+const DEFAULT_CACHE_SPANS = 1024;
+
+/** `key=value,key=value` with values encoded as in baggage. Source: OpenTelemetry, OTEL_RESOURCE_ATTRIBUTES. */
+function fromEnvironment(path: string): Record<string, string> {
+  const pairs = (process.env['OTEL_RESOURCE_ATTRIBUTES'] ?? '').split(',').filter((pair) => pair !== '');
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const equals = pair.indexOf('=');
+      if (equals === -1) throw new ConfigError(path, `OTEL_RESOURCE_ATTRIBUTES has ${JSON.stringify(pair)}, which is no key=value`);
+      return [pair.slice(0, equals), pair.slice(equals + 1)];
+    }),
+  );
+}
+
+function detect({ name, typedConfig }: TypedExtensionConfig, path: string): Readonly<Record<string, string>> {
+  switch (typedConfig === undefined ? '' : typeNameOf(typedConfig)) {
+    case EnvironmentResourceDetectorConfigSchema.typeName:
+      return fromEnvironment(path);
+    case StaticConfigResourceDetectorConfigSchema.typeName:
+      return decodeTyped(typedConfig, StaticConfigResourceDetectorConfigSchema, `${path}.typed_config`).attributes;
+    default:
+      throw new ConfigError(path, `resource detector ${name} is not supported by Tulle; environment and static_config are`);
+  }
+}
+
+function resourceOf(config: OpenTelemetryConfig, version: string, path: string): Record<string, string> {
+  const isSet = (flag: boolean | undefined): boolean => flag ?? true;
+  return {
+    ...(isSet(config.setServiceNameResourceAttribute) && { 'service.name': config.serviceName || DEFAULT_SERVICE }),
+    ...(isSet(config.setTelemetrySdkResourceAttributes) && {
+      'telemetry.sdk.language': 'nodejs',
+      'telemetry.sdk.name': 'tulle',
+      'telemetry.sdk.version': version,
+    }),
+    ...Object.assign({}, ...config.resourceDetectors.map((each, i) => detect(each, `${path}.resource_detectors[${i}]`))),
+  };
+}
+
+function readSampler(sampler: TypedExtensionConfig | undefined, path: string): boolean {
+  if (sampler === undefined) return false;
+  const type = sampler.typedConfig === undefined ? '' : typeNameOf(sampler.typedConfig);
+  if (type !== AlwaysOnSamplerConfigSchema.typeName)
+    throw new ConfigError(path, `sampler ${sampler.name} is not supported by Tulle; always_on is`);
+  return true;
+}
+
+function readConfig(any: Any, version: string, path: string): Config {
+  const config = decodeTyped(any, OpenTelemetryConfigSchema, path);
+  if (config.grpcService !== undefined && config.httpService !== undefined)
+    throw new ConfigError(path, 'has both grpc_service and http_service');
+  return {
+    target:
+      config.httpService === undefined
+        ? readGrpcTarget(config.grpcService, `${path}.grpc_service`)
+        : readHttpTarget(config.httpService, `${path}.http_service`),
+    attributes: resourceOf(config, version, path),
+    tellsScope: config.setInstrumentationScope ?? true,
+    maxSpans: config.maxCacheSize ?? DEFAULT_CACHE_SPANS,
+    isAlwaysOn: readSampler(config.sampler, `${path}.sampler`),
+  };
+}
+
+/** Loads what encodes spans when the first ones are to be sent. */
+function lazySender(source: OtlpSource, scope: TracerScope): SendSpans {
+  let sender: Promise<SendSpans> | undefined;
+  return (spans, onDone) => {
+    sender ??= import('./otlp-spans.ts').then(({ otlpSender }) => otlpSender(source, scope));
+    void sender.then((send) => send(spans, onDone));
+  };
+}
+
+class OpenTelemetryTracer implements Tracer {
+  readonly #batch: SpanBatch;
+  readonly #isAlwaysOn: boolean;
+
+  constructor(batch: SpanBatch, isAlwaysOn: boolean) {
+    this.#batch = batch;
+    this.#isAlwaysOn = isAlwaysOn;
+  }
+
+  begin(headers: Parameters<Tracer['begin']>[0], _authority: string, start: SpanStart): Span | undefined {
+    const context = readW3c(headers);
+    if (context === 'broken') return undefined;
+    if (context !== undefined)
+      return this.#span(
+        start,
+        context.traceId,
+        context.spanId,
+        true,
+        context.isSampled && start.isSampled,
+        context.traceState,
+        randomSpanId(),
+      );
+    const ids = randomTraceIds();
+    return this.#span(start, ids.slice(0, 32), '', false, start.isSampled, '', ids.slice(32));
+  }
+
+  child(parent: Span, start: SpanStart): Span {
+    return this.#span(start, parent.traceId, parent.spanId, false, parent.isSampled, parent.traceState, randomSpanId());
+  }
+
+  inject({ traceId, spanId, isSampled, traceState }: Span, headers: Parameters<Tracer['inject']>[1]): void {
+    headers.set('traceparent', traceparentOf(traceId, spanId, isSampled));
+    headers.set('tracestate', traceState);
+  }
+
+  report(span: Span): void {
+    this.#batch.add(span);
+  }
+
+  #span(
+    { name, kind, startMs }: SpanStart,
+    traceId: string,
+    parentId: string,
+    isParentRemote: boolean,
+    isSampled: boolean,
+    traceState: string,
+    spanId: string,
+  ): Span {
+    return {
+      traceId,
+      spanId,
+      parentId,
+      isParentRemote,
+      isSampled: isSampled || this.#isAlwaysOn,
+      kind,
+      traceState,
+      isShared: false,
+      form: 'w3c',
+      name,
+      startMs,
+      endMs: 0,
+      tags: new Map(),
+      events: [],
+    };
+  }
+}
+
+/** Prepares the tracer. `any` is its `typed_config`, at `path`. */
+export function createOpenTelemetry(any: Any, path: string, scope: TracerScope): Tracer {
+  const config = readConfig(any, scope.version, path);
+  const stats = scope.stats.scope('tracing.opentelemetry');
+  const batch = new SpanBatch(
+    {
+      ...batchLimits(scope.node, 'opentelemetry'),
+      maxSpans: config.maxSpans,
+      timers: timersOf(scope.clock),
+      stats: {
+        spansSent: stats.counter('spans_sent'),
+        spansDropped: stats.counter('spans_dropped'),
+        timerFlushed: stats.counter('timer_flushed'),
+      },
+    },
+    lazySender(config, scope),
+  );
+  return new OpenTelemetryTracer(batch, config.isAlwaysOn);
+}

@@ -1,0 +1,166 @@
+/**
+ * The trace of one request through a connection manager with a tracer: its span, those of its attempts, what the
+ * upstream and the next proxy are told. Source: Envoy, connection manager and router; "Tracing".
+ *
+ * ```
+ *  begin ── startAttempt ─▶ AttemptTrace ── inject ── ... ── end
+ *    └────────────────────────────────────── onResponse ───── end ─▶ tracer
+ * ```
+ */
+import type { Clock } from '../../core/clock.ts';
+import type { HeaderMap, RequestHead } from '../../wire/http/message.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import type { RouteEntry } from '../router/route.ts';
+import { AttemptTrace } from './attempt-trace.ts';
+import type { TagSource } from './custom-tags.ts';
+import { nowOf, type Span, type SpanEvent, type Tracer, wallOf } from './span.ts';
+import { finishTags } from './span-tags.ts';
+
+/** What all requests of a connection manager have in common. */
+export interface TraceOptions {
+  readonly tracer: Tracer;
+  readonly clock: Clock;
+  /** The listener is of traffic that leaves the workload. */
+  readonly isEgress: boolean;
+  /** Attempts have spans of their own. */
+  readonly hasAttemptSpans: boolean;
+  readonly isVerbose: boolean;
+  readonly maxPathChars: number;
+  readonly tags: readonly TagSource[];
+  /** `operation`, `upstream_operation`: formats of spans' names; undefined for Envoy's. */
+  readonly operation: ((info: StreamInfo) => string) | undefined;
+  readonly upstreamOperation: ((info: StreamInfo) => string) | undefined;
+  /** The upstream is told of the trace. */
+  readonly isPropagated: boolean;
+  /** Who we are, as tags of every request's span. */
+  readonly nodeId: string;
+  readonly zone: string;
+}
+
+const DECORATOR = 'x-envoy-decorator-operation';
+
+export class RequestTrace {
+  readonly #options: TraceOptions;
+  readonly #info: StreamInfo;
+  readonly #span: Span;
+  /** The decorator's operation, for the response; '' where it is not told. */
+  #told = '';
+  #attempt: AttemptTrace | undefined = undefined;
+  #sentMs = 0;
+  #firstTxMs = 0;
+  #upstreamEndMs = 0;
+
+  constructor(options: TraceOptions, info: StreamInfo, span: Span) {
+    this.#options = options;
+    this.#info = info;
+    this.#span = span;
+  }
+
+  get span(): Span {
+    return this.#span;
+  }
+
+  /** Names the span, and tells the next proxy, or reads what the one before says. */
+  name(head: RequestHead, route: RouteEntry | undefined): void {
+    const { isEgress, operation } = this.#options;
+    const { trace } = route ?? {};
+    if (operation !== undefined) this.#span.name = operation(this.#info) || this.#span.name;
+    else if (trace !== undefined && trace.operation !== '') {
+      this.#span.name = trace.operation;
+      if (trace.isPropagated) this.#told = trace.operation;
+    }
+    if (isEgress) {
+      if (this.#told !== '') head.headers.set(DECORATOR, this.#told);
+      return;
+    }
+    const override = head.headers.get(DECORATOR);
+    if (override === undefined) return;
+    if (override !== '') {
+      this.#span.name = override;
+      this.#told = '';
+    }
+    head.headers.remove(DECORATOR);
+  }
+
+  /** An attempt begins at a host; undefined where attempts have no spans. */
+  startAttempt(clusterName: string, host: string, retries: number): AttemptTrace | undefined {
+    const { tracer, clock, hasAttemptSpans, isVerbose, upstreamOperation } = this.#options;
+    this.#attempt = undefined;
+    if (!hasAttemptSpans) return undefined;
+    const start = {
+      name: `router ${clusterName} egress`,
+      kind: 'client' as const,
+      startMs: nowOf(this.#info, clock),
+      isSampled: this.#span.isSampled,
+    };
+    const name = upstreamOperation === undefined ? start.name : upstreamOperation(this.#info) || start.name;
+    const span = tracer.child(this.#span, { ...start, name });
+    const options = { tracer, span, info: this.#info, clock, host, clusterName, retries, isVerbose, tags: this.#tags() };
+    return (this.#attempt = new AttemptTrace(options));
+  }
+
+  /** The head of an attempt is about to be sent. */
+  inject(headers: HeaderMap, protocol: string): void {
+    const { tracer, isPropagated, isVerbose, clock } = this.#options;
+    this.#attempt?.onSent(protocol);
+    if (isVerbose) this.#sentMs = nowOf(this.#info, clock);
+    if (isPropagated) tracer.inject(this.#attempt?.span ?? this.#span, headers);
+  }
+
+  /** The upstream's response is whole. */
+  onUpstreamEnd(): void {
+    if (this.#options.isVerbose) this.#upstreamEndMs = nowOf(this.#info, this.#options.clock);
+  }
+
+  /** A response is about to be written to the client. */
+  onResponse(headers: HeaderMap): void {
+    const { isEgress, isVerbose, clock } = this.#options;
+    if (isVerbose) this.#firstTxMs = nowOf(this.#info, clock);
+    if (!isEgress) {
+      if (this.#told !== '') headers.set(DECORATOR, this.#told);
+      return;
+    }
+    const override = headers.get(DECORATOR);
+    if (override === undefined) return;
+    if (override !== '') this.#span.name = override;
+    headers.remove(DECORATOR);
+  }
+
+  /** The request is over, its info complete. */
+  end(): void {
+    const span = this.#span;
+    if (!span.isSampled) return;
+    const { tracer, maxPathChars, isVerbose, nodeId, zone } = this.#options;
+    const info = this.#info;
+    span.endMs = wallOf(info, info.endMs);
+    span.tags.set('node_id', nodeId);
+    span.tags.set('zone', zone);
+    for (const { name, text } of this.#tags()) {
+      const value = text(info);
+      if (value !== undefined) span.tags.set(name, value);
+    }
+    finishTags(span.tags, info, maxPathChars);
+    if (isVerbose) span.events = this.#events();
+    tracer.report(span);
+  }
+
+  /** Those of the connection manager, where the route has none of the name. */
+  #tags(): readonly TagSource[] {
+    const own = this.#info.route?.trace?.tags ?? [];
+    return own.length === 0 ? this.#options.tags : [...this.#options.tags, ...own];
+  }
+
+  #events(): SpanEvent[] {
+    const info = this.#info;
+    const all: readonly SpanEvent[] = [
+      { name: 'last_downstream_rx_byte_received', atMs: info.requestEndMs === 0 ? 0 : wallOf(info, info.requestEndMs) },
+      { name: 'first_upstream_tx_byte_sent', atMs: this.#sentMs },
+      { name: 'last_upstream_tx_byte_sent', atMs: this.#sentMs },
+      { name: 'first_upstream_rx_byte_received', atMs: info.firstUpstreamByteMs === 0 ? 0 : wallOf(info, info.firstUpstreamByteMs) },
+      { name: 'last_upstream_rx_byte_received', atMs: this.#upstreamEndMs },
+      { name: 'first_downstream_tx_byte_sent', atMs: this.#firstTxMs },
+      { name: 'last_downstream_tx_byte_sent', atMs: wallOf(info, info.endMs) },
+    ];
+    return all.filter(({ atMs }) => atMs > 0);
+  }
+}

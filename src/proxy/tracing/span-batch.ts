@@ -1,0 +1,69 @@
+/**
+ * Spans on their way to a collector: sent so many at a time, or after a while. A collector that is slow or away costs
+ * spans, which are counted, never memory or traffic.
+ */
+import type { Counter } from '../telemetry/stats.ts';
+import type { Timers, WheelTimer } from '../timers.ts';
+import type { Span } from './span.ts';
+
+/** Sends spans; `onDone` is called once, whatever came of it. */
+export type SendSpans = (spans: readonly Span[], onDone: () => void) => void;
+
+export interface BatchOptions {
+  readonly flushIntervalMs: number;
+  /** Spans that wait when they are sent without waiting for the interval. */
+  readonly minFlushSpans: number;
+  /** Spans that wait above which further ones are dropped. */
+  readonly maxSpans: number;
+  readonly timers: Timers;
+  readonly stats: {
+    readonly spansSent: Counter;
+    readonly spansDropped: Counter;
+    readonly timerFlushed: Counter;
+  };
+}
+
+/** Requests to the collector under way above which spans wait. */
+const MAX_REQUESTS = 16;
+
+export class SpanBatch {
+  readonly #options: BatchOptions;
+  readonly #send: SendSpans;
+  #waiting: Span[] = [];
+  #requests = 0;
+  #timer: WheelTimer | undefined = undefined;
+
+  constructor(options: BatchOptions, send: SendSpans) {
+    this.#options = options;
+    this.#send = send;
+  }
+
+  add(span: Span): void {
+    const { stats, maxSpans, minFlushSpans, timers, flushIntervalMs } = this.#options;
+    if (this.#waiting.length >= maxSpans) {
+      stats.spansDropped.value++;
+      return;
+    }
+    this.#waiting.push(span);
+    if (this.#waiting.length >= minFlushSpans) return this.#flush();
+    this.#timer ??= timers.after(flushIntervalMs, () => {
+      this.#timer = undefined;
+      stats.timerFlushed.value++;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#waiting.length === 0 || this.#requests >= MAX_REQUESTS) return;
+    this.#options.timers.cancel(this.#timer);
+    this.#timer = undefined;
+    const spans = this.#waiting;
+    this.#waiting = [];
+    this.#requests++;
+    this.#options.stats.spansSent.value += spans.length;
+    this.#send(spans, () => {
+      this.#requests--;
+      this.#flush();
+    });
+  }
+}

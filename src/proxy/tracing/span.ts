@@ -1,0 +1,68 @@
+/** Spans as tracers of every kind keep them, and what a tracer can do. */
+import type { Clock } from '../../core/clock.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import type { HeaderMap } from '../../wire/http/message.ts';
+
+export type SpanKind = 'server' | 'client';
+
+/** Something that happened within a span. */
+export interface SpanEvent {
+  readonly name: string;
+  /** Wall clock, in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** One span; only its tracer makes them. */
+export interface Span {
+  /** Lower-case hex digits: 32, or of Zipkin's short ones 16. */
+  readonly traceId: string;
+  /** 16 lower-case hex digits. */
+  readonly spanId: string;
+  /** '' where the trace begins here. */
+  readonly parentId: string;
+  /** The parent is of another process. */
+  readonly isParentRemote: boolean;
+  readonly isSampled: boolean;
+  readonly kind: SpanKind;
+  /** W3C `tracestate`, as it came. */
+  readonly traceState: string;
+  /** It has the id of the caller's span: Zipkin's shared spans. */
+  readonly isShared: boolean;
+  /** The form in which the caller told its context, which the upstream is told in again. */
+  readonly form: 'w3c' | 'b3' | 'b3-multi';
+  name: string;
+  /** Wall clock, in milliseconds since 1970. */
+  readonly startMs: number;
+  endMs: number;
+  readonly tags: Map<string, string>;
+  events: readonly SpanEvent[];
+}
+
+/** What a span begins with. */
+export interface SpanStart {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly startMs: number;
+  /** Whether it is sampled where nobody before has decided. */
+  readonly isSampled: boolean;
+}
+
+/** Makes spans, tells those who come after of them, and takes them when they are over. */
+export interface Tracer {
+  /** The span of a request with these fields; undefined where what they say of a trace is broken, and is left alone. */
+  begin(headers: HeaderMap, authority: string, start: SpanStart): Span | undefined;
+  child(parent: Span, start: SpanStart): Span;
+  /** Writes the context of `span` into a request's fields. */
+  inject(span: Span, headers: HeaderMap): void;
+  /** Takes a span that has ended and is sampled. */
+  report(span: Span): void;
+}
+
+/** The wall clock's time of a moment of a stream's: spans of one request are measured by one clock. */
+export function wallOf({ startWallMs, startMs }: StreamInfo, monotonicMs: number): number {
+  return startWallMs + (monotonicMs - startMs);
+}
+
+export function nowOf(info: StreamInfo, clock: Clock): number {
+  return wallOf(info, clock.monotonicMs());
+}
