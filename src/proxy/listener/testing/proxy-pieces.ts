@@ -20,6 +20,7 @@ import { LocalRateLimitSchema } from '../../../xds/gen/envoy/extensions/filters/
 import { ConfigSchema as NetworkStateSchema } from '../../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
 import { SniClusterSchema } from '../../../xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.ts';
 import { TcpProxySchema } from '../../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import { ProxyProtocolUpstreamTransportSchema } from '../../../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { buildCluster, type MutableCluster } from '../../cluster/build-cluster.ts';
@@ -46,6 +47,7 @@ const registry = createRegistry(
   HttpInspectorSchema,
   OriginalDstSchema,
   ProxyProtocolSchema,
+  ProxyProtocolUpstreamTransportSchema,
   FileAccessLogSchema,
   HttpProtocolOptionsSchema,
 );
