@@ -88,6 +88,10 @@ class Client {
       this.bytes += chunk.length;
       read(chunk);
     });
+    this.#stream.on('response', (response) => {
+      if (response['grpc-status'] !== undefined)
+        console.error(`stream of ${id} refused:`, response['grpc-status'], response['grpc-message']);
+    });
     this.#stream.on('trailers', (trailers) => console.error(`stream of ${id} ended:`, trailers['grpc-status'], trailers['grpc-message']));
     this.#stream.on('error', (error) => console.error(`stream of ${id} failed:`, error.message));
     this.#send({ typeUrl: CLUSTER_TYPE, node: { id, metadata: node, userAgentName: 'envoy' } });

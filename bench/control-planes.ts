@@ -46,6 +46,9 @@ const tulle: Plane = {
 
 const ISTIOD = process.env['TULLE_ISTIOD'] ?? '';
 
+/** No certificates, and all proxies at once: by default it refuses those that come too fast, and they have to try again. */
+const ISTIOD_ENVIRONMENT = { ENABLE_CA_SERVER: 'false', PILOT_CERT_PROVIDER: 'none', PILOT_MAX_REQUESTS_PER_SECOND: '100000' };
+
 /** Istio's pilot-discovery over files, without Kubernetes; PILOT_DEBOUNCE_AFTER is 100 ms by default. */
 const istiod: Plane = {
   name: 'istiod',
@@ -64,7 +67,7 @@ const istiod: Plane = {
       '--monitoringAddr',
       `127.0.0.1:${monitoring}`,
     ];
-    const none = ['--log_output_level', 'default:warn', '--httpsAddr', '', '--secureGRPCAddr', '', '--ctrlz_port', '0', '--registries='];
+    const none = ['--log_output_level', 'all:warn', '--httpsAddr', '', '--secureGRPCAddr', '', '--ctrlz_port', '0', '--registries='];
     const args = [
       'discovery',
       '--configDir',
@@ -76,7 +79,7 @@ const istiod: Plane = {
       ...addresses,
       ...none,
     ];
-    return start(ISTIOD, args, log, { ...process.env, ENABLE_CA_SERVER: 'false', PILOT_CERT_PROVIDER: 'none' });
+    return start(ISTIOD, args, log, { ...process.env, ...ISTIOD_ENVIRONMENT });
   },
 };
 
