@@ -1,5 +1,8 @@
 /** Who changed a folder and why, where it is in a git repository and holds just what was committed last. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const TIMEOUT_MS = 3_000;
@@ -18,8 +21,17 @@ async function git(folder: string, args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+/** True where the folder may be in a repository: asking git costs a large process tens of milliseconds. */
+function isInRepository(folder: string): boolean {
+  const above = path.dirname(folder);
+  return existsSync(path.join(folder, '.git')) || (above !== folder && isInRepository(above));
+}
+
 /** The last commit that changed the folder; undefined where there is none, git is not there, or files were edited since. */
 export async function lastCommit(folder: string): Promise<Commit | undefined> {
+  // proxies get the change first
+  await nextTurn();
+  if (!isInRepository(path.resolve(folder))) return undefined;
   try {
     const status = await git(folder, ['status', '--porcelain', '--', '*.yaml', '*.yml']);
     if (status.trim() !== '') return undefined;
