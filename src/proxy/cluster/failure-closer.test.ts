@@ -6,8 +6,17 @@ import type { Transport, TransportHandlers } from './cluster.ts';
 import { FailureCloser } from './failure-closer.ts';
 import { fakeHost } from './testing/fake-hosts.ts';
 
+/** Why each was destroyed. */
+const reasons = new Map<Connection, string>();
+
 function connection(): Connection {
-  const made = idleConnection({ destroy: () => void Object.assign(made, { isClosed: true }) });
+  const made = idleConnection({
+    destroy(reason) {
+      Object.assign(made, { isClosed: true });
+      reasons.set(made, `${reasons.get(made) ?? ''}${reason ?? ''};`);
+      made.afterClose?.();
+    },
+  });
   return made;
 }
 
@@ -36,4 +45,19 @@ test('connections of bytes end with their host, and no others', () => {
     [true, false, false],
   );
   assert.ok(made.slice(3).every(({ isClosed }) => isClosed));
+});
+
+test('connections that have closed are forgotten, and who has one is told of its end', () => {
+  const made = connection();
+  let ends = 0;
+  const inner: Transport = { isTls: false, connect: (_host, _options, handlers) => handlers.onConnect(made) };
+  const closer = new FailureCloser();
+  const host = fakeHost('10.0.0.1:80');
+  const onConnect = (each: Connection): void => {
+    each.afterClose = () => ends++;
+  };
+  closer.watching(inner).connect(host, { timeoutMs: 0 }, { ...HANDLERS, onConnect });
+  made.destroy('peer left');
+  closer.hostFailed(host);
+  assert.deepEqual([reasons.get(made), ends], ['peer left;', 1]);
 });

@@ -1,26 +1,10 @@
+import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { Host, Transport } from './cluster.ts';
 
-/** Connections above which those that have closed are looked for. */
-const MANY = 32;
-
-/** The connections of one host; those that have closed are dropped now and then. */
-class Connections {
-  readonly #open = new Set<Connection>();
-  #prunesAt = MANY;
-
-  add(connection: Connection): void {
-    this.#open.add(connection);
-    if (this.#open.size < this.#prunesAt) return;
-    for (const each of this.#open) if (each.isClosed) this.#open.delete(each);
-    this.#prunesAt = Math.max(MANY, 2 * this.#open.size);
-  }
-
-  close(): void {
-    const connections = [...this.#open];
-    this.#open.clear();
-    for (const each of connections) each.destroy('host failed');
-  }
+/** A connection of a host. */
+interface Open extends Bagged {
+  readonly connection: Connection;
 }
 
 /**
@@ -28,7 +12,7 @@ class Connections {
  * their requests whatever the cluster says.
  */
 export class FailureCloser {
-  readonly #byHost = new WeakMap<Host, Connections>();
+  readonly #byHost = new WeakMap<Host, Bag<Open>>();
 
   /** The same transport, whose connections are known. */
   watching(inner: Transport): Transport {
@@ -41,21 +25,31 @@ export class FailureCloser {
         inner.connect(host, options, {
           ...handlers,
           onConnect: (connection, tls) => {
-            this.#connectionsOf(host).add(connection);
             handlers.onConnect(connection, tls);
+            // not before: whoever gets it says what happens after its end
+            if (!connection.isClosed) this.#watch(this.#connectionsOf(host), connection);
           },
         });
       },
     };
   }
 
-  #connectionsOf(host: Host): Connections {
+  #connectionsOf(host: Host): Bag<Open> {
     let connections = this.#byHost.get(host);
-    if (connections === undefined) this.#byHost.set(host, (connections = new Connections()));
+    if (connections === undefined) this.#byHost.set(host, (connections = new Bag()));
     return connections;
   }
 
+  #watch(connections: Bag<Open>, connection: Connection): void {
+    const open = connections.add({ connection, place: NOWHERE });
+    const { afterClose } = connection;
+    connection.afterClose = () => {
+      connections.delete(open);
+      afterClose?.();
+    };
+  }
+
   hostFailed(host: Host): void {
-    this.#byHost.get(host)?.close();
+    for (const { connection } of this.#byHost.get(host)?.values() ?? []) connection.destroy('host failed');
   }
 }

@@ -8,12 +8,14 @@
  *                                   closed ◀── last stream ── closing (GOAWAY with the last stream's number)
  * ```
  */
+import { NOWHERE } from '../../core/bag.ts';
 import type { ProtocolError } from '../../core/errors.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { IncomingRequest } from '../../wire/http/message.ts';
 import { Http2Connection } from '../../wire/http2/connection.ts';
 import { H2, type Http2Owner, type Http2Reader, type Http2Stream } from '../../wire/http2/types.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import type { Leaver } from '../listener/drain-state.ts';
 import type { WheelTimer } from '../timers.ts';
 import { isClosingForLoad } from './closing-for-load.ts';
 import type { ConnectionLife, LifeOwner } from './connection-life.ts';
@@ -50,7 +52,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   #closeTimer: WheelTimer | undefined = undefined;
   #headTimer: WheelTimer | undefined = undefined;
   #leaveTimer: WheelTimer | undefined = undefined;
-  readonly #onListenerDrain = (): void => this.#leaveSoon();
+  readonly #leaver: Leaver = { place: NOWHERE, leave: () => this.#leaveSoon() };
 
   constructor(connection: Connection, life: ConnectionLife, runtime: HcmRuntime) {
     this.#connection = connection;
@@ -61,7 +63,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     const { config, stats, timers, scope } = runtime;
     stats.downstream_cx_http2_total.value++;
     stats.downstream_cx_http2_active.value++;
-    scope.whenDraining?.add(this.#onListenerDrain);
+    scope.whenDraining?.add(this.#leaver);
     this.#http2 = new Http2Connection('server', config.http2.options, connection, this, scope.clock);
     connection.gatherWrites(() => this.#http2.endTurn());
     this.#http2.gather();
@@ -163,7 +165,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   onClose(error: string | undefined): void {
     const { timers, stats, scope } = this.#runtime;
     this.#isClosing = true;
-    scope.whenDraining?.delete(this.#onListenerDrain);
+    scope.whenDraining?.delete(this.#leaver);
     timers.cancel(this.#leaveTimer);
     this.#keepAlive?.stop();
     timers.cancel(this.#drainTimer);

@@ -1,3 +1,4 @@
+import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
 import type { Random } from '../../core/clock.ts';
 
 /** How a proxy's clients are asked to leave. */
@@ -14,10 +15,16 @@ interface DrainScope {
   readonly random: Random;
 }
 
+/** Somebody who wants to know when to leave. */
+export interface Leaver extends Bagged {
+  /** Called once. */
+  leave(): void;
+}
+
 /** Whether a filter chain drains, and whom that concerns by now. */
 export class DrainState {
-  /** Called once each, when the connection that it is of should leave. */
-  readonly whenDraining = new Set<() => void>();
+  /** Told once each, when the connection that it is of should leave; `NOWHERE` is the place of who has been told. */
+  readonly whenDraining = new Bag<Leaver>();
   readonly #scope: DrainScope;
   #sinceMs: number | undefined = undefined;
 
@@ -34,18 +41,17 @@ export class DrainState {
     if (this.#sinceMs !== undefined) return;
     const { options, nowMs, random } = this.#scope;
     this.#sinceMs = nowMs();
-    const tell = [...this.whenDraining];
-    if (options.strategy === 'immediate') {
-      this.whenDraining.clear();
-      for (const each of tell) each();
-      return;
+    for (const each of this.whenDraining.values()) {
+      if (options.strategy === 'immediate') this.#tell(each);
+      else setTimeout(() => this.#tell(each), random() * options.timeMs).unref();
     }
-    for (const each of tell) {
-      setTimeout(() => {
-        // a connection that has closed meanwhile has taken it away
-        if (this.whenDraining.delete(each)) each();
-      }, random() * options.timeMs).unref();
-    }
+  }
+
+  #tell(leaver: Leaver): void {
+    // a connection that has closed meanwhile has taken it away
+    if (leaver.place === NOWHERE) return;
+    this.whenDraining.delete(leaver);
+    leaver.leave();
   }
 
   /** Whether who asks now is to leave: with `gradual`, with a probability that grows. */

@@ -1,4 +1,5 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import type { Bag } from '../../core/bag.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Connection } from '../../net/connection.ts';
@@ -6,6 +7,7 @@ import type { ClusterManager } from '../cluster/cluster.ts';
 import type { LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import type { Leaver } from '../listener/drain-state.ts';
 import type { Overload } from '../overload/overload.ts';
 import type { RouteSource } from '../router/route.ts';
 import type { ScopeSource } from '../router/scoped-routes.ts';
@@ -32,8 +34,8 @@ export interface NetworkScope {
   scopes?(): ScopeSource;
   /** True while the listener drains: answers should ask clients to leave. */
   isDraining(): boolean;
-  /** Called when the listener begins to drain; absent where it never does. Whoever adds a call takes it away again. */
-  readonly whenDraining?: Set<() => void>;
+  /** Who is told when the listener begins to drain; absent where it never does. Whoever is added is taken away again. */
+  readonly whenDraining?: Bag<Leaver>;
   /** True since `/healthcheck/fail`, until `/healthcheck/ok`; absent: never. */
   isFailingHealthChecks?(): boolean;
 }
