@@ -56,7 +56,10 @@ function oneOfEachHost(shapes: Iterable<ServiceShape>, namespace: string): Map<s
   const services = new Map<string, ServiceShape>();
   for (const shape of shapes) {
     const former = services.get(shape.hostname);
-    if (former === undefined || isPreferred(shape, former, namespace)) services.set(shape.hostname, shape);
+    if (former !== undefined && !isPreferred(shape, former, namespace)) continue;
+    // in its own place, so that a service which nobody here sees moves nothing
+    services.delete(shape.hostname);
+    services.set(shape.hostname, shape);
   }
   return services;
 }
