@@ -7,12 +7,11 @@ import { FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_co
 import { type BoundServer, type MergedPort, mergePorts, servedHosts, serverHost } from './gateway-merge.ts';
 import { endsAsHttp, gatewayRoutes, plainRouteName, tlsRouteName } from './gateway-routes.ts';
 import { gatewayTlsSocket } from './gateway-tls.ts';
-import { type Guard, guardFilters, guardOf, guardOrigins } from './guard.ts';
+import { type Guard, guardFilters, guardOf, setGuardOrigins } from './guard.ts';
 import { httpConnectionManager } from './hcm.ts';
 import { filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
 import { ruleChains } from './opaque-chains.ts';
-import { metadataOf } from './provenance.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 import type { Security } from './security.ts';
 import { hostSpecificity } from './hosts.ts';
@@ -144,11 +143,7 @@ function portListener(site: Site, port: MergedPort): Listener | undefined {
     isBound: true,
     settings: site.scope.settings,
   });
-  const origins = guardOrigins(site.guard);
-  if (origins !== undefined) {
-    message.metadata = metadataOf(undefined);
-    message.metadata.filterMetadata['tulle'] = origins;
-  }
+  setGuardOrigins(message, site.guard);
   return message;
 }
 

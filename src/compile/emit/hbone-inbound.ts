@@ -41,8 +41,7 @@ import { anyIpv6, filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
 import { meshDownstreamSocket } from './mesh-tls.ts';
 import { HCM } from './names.ts';
-import { guardOrigins } from './guard.ts';
-import { metadataOf } from './provenance.ts';
+import { setGuardOrigins } from './guard.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 
 /** True where a policy asks for the server name of TLS, which is not known of what a tunnel carries. */
@@ -143,11 +142,7 @@ function mainInternal(server: Server, site: InboundSite, ports: readonly Inbound
     trafficDirection: TrafficDirection.INBOUND,
     accessLog: [...listenerAccessLogsOf(site.settings, 'server')],
   });
-  const origins = guardOrigins(site.guard);
-  if (origins !== undefined) {
-    message.metadata = metadataOf(undefined);
-    message.metadata.filterMetadata['tulle'] = origins;
-  }
+  setGuardOrigins(message, site.guard);
   return resourceOf(ListenerSchema, MAIN_INTERNAL, message);
 }
 

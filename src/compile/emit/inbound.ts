@@ -17,7 +17,7 @@ import {
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { address, duration } from './any.ts';
 import { httpOptionsOf, thresholdsOf, upstreamHttp } from './cluster-policy.ts';
-import { guardOf, guardOrigins } from './guard.ts';
+import { guardOf, setGuardOrigins } from './guard.ts';
 import { tunnelEnd } from './hbone-inbound.ts';
 import { type InboundSite, portChains } from './inbound-filters.ts';
 import type { InboundPort } from './inbound-ports.ts';
@@ -115,11 +115,7 @@ function exceptFor(filter: ListenerFilter, ports: readonly number[]): ListenerFi
 }
 
 function withOrigins(message: Listener, { guard }: InboundSite): CompiledResource {
-  const origins = guardOrigins(guard);
-  if (origins !== undefined) {
-    message.metadata = metadataOf(undefined);
-    message.metadata.filterMetadata['tulle'] = origins;
-  }
+  setGuardOrigins(message, guard);
   return resourceOf(ListenerSchema, message.name, message);
 }
 

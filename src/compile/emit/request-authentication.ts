@@ -29,13 +29,13 @@ const KEYS_CACHE_MS = 300_000;
 const SPACE_DELIMITED = ['permission', 'scope'];
 
 /** A rule with its policy. */
-interface OwnedRule {
+export interface OwnedRule {
   readonly rule: TokenRule;
   readonly policy: RequestAuthentication;
 }
 
 /** Rules for a workload: of its namespace, then of the root namespace, each by age, and then all by issuer. */
-function tokenRulesFor({ requestAuthentications, settings }: Security, workload: WorkloadIdentity): readonly OwnedRule[] {
+export function tokenRulesFor({ requestAuthentications, settings }: Security, workload: WorkloadIdentity): readonly OwnedRule[] {
   const own = requestAuthentications.filter((policy) => isFor(policy, settings.rootNamespace, workload));
   const isNear = ({ namespace }: RequestAuthentication): boolean => namespace === workload.namespace;
   const sorted = [...own.filter(isNear), ...own.filter((policy) => !isNear(policy))];
@@ -102,9 +102,8 @@ function requirementOf(names: readonly string[]): JwtRequirement {
   return any([...names.map(named), requirement({ case: 'requiresAll', value: { requirements: orNone } })]);
 }
 
-/** The filter that checks the tokens of requests to a workload, where there is something to check. */
-export function tokenFilters(security: Security, workload: WorkloadIdentity, isGateway: boolean): readonly Extension[] {
-  const rules = tokenRulesFor(security, workload);
+/** The filter that checks tokens by the rules of a workload, where there is something to check. */
+export function tokenFilters(security: Security, rules: readonly OwnedRule[], isGateway: boolean): readonly Extension[] {
   if (rules.length === 0) return [];
   const names = rules.map((_, index) => `origins-${index}`);
   const providers = Object.fromEntries(rules.map(({ rule }, index) => [names[index] ?? '', providerOf(rule, security, isGateway)]));
@@ -123,9 +122,9 @@ export function tokenFilters(security: Security, workload: WorkloadIdentity, isG
 }
 
 /** Where each provider of the filter was written: the `tokens` of a listener's `tulle` metadata. */
-export function tokenOrigins(security: Security, workload: WorkloadIdentity): JsonObject {
+export function tokenOrigins(rules: readonly OwnedRule[]): JsonObject {
   const origins: JsonObject = {};
-  for (const [index, { rule }] of tokenRulesFor(security, workload).entries()) {
+  for (const [index, { rule }] of rules.entries()) {
     const { namespace, name, file, line, field } = rule.origin;
     origins[`origins-${index}`] = { namespace, name, file, line, field };
   }
