@@ -89,6 +89,9 @@ export interface ClusterMatch {
   readonly portNumber: number;
 }
 
+/** Istio does not compile a longer `version`, and lets it match nothing. */
+export const VERSION_LENGTH_MAX = 1_024;
+
 /** Which proxies a patch is for. */
 export interface ProxyMatch {
   /** RE2 that is found in the node's `ISTIO_VERSION`; '' is any proxy. */

@@ -1,23 +1,20 @@
 /** Which of Envoy's objects an EnvoyFilter's patch is about. */
-import type {
-  ApplyTo,
-  ClusterMatch,
-  ConfigPatch,
-  FilterChainMatch,
-  ListenerMatch,
-  ProxyMatch,
-  RouteConfigurationMatch,
+import {
+  type ApplyTo,
+  type ClusterMatch,
+  type ConfigPatch,
+  type FilterChainMatch,
+  type ListenerMatch,
+  type ProxyMatch,
+  type RouteConfigurationMatch,
+  VERSION_LENGTH_MAX,
 } from '../../../model/envoy-filter.ts';
 import { presentName } from '../../envoy/instead.ts';
-import type { Located } from '../../schema/located.ts';
-import { PLACE } from '../../schema/located.ts';
+import { type Located, PLACE } from '../../schema/located.ts';
 import { defaulted, int, map, object, oneOf, optional, string, unsupported, type Infer } from '../../schema/schema.ts';
 import type { Lowering } from '../dialect.ts';
 
 const HCM = 'envoy.filters.network.http_connection_manager';
-
-/** Longer ones Istio does not compile, and lets match nothing. */
-const VERSION_LENGTH_MAX = 1_024;
 
 const portNumber = defaulted(int(0, 65_535), 0, 'Port; any where absent.');
 const text = (description: string) => defaulted(string({ mayBeEmpty: true }), '', `${description}; any where absent.`);
@@ -188,6 +185,13 @@ function lowerProxy(written: Infer<typeof proxySchema>, lowering: Lowering): Pro
   return { version: proxyVersion, metadata };
 }
 
+/** Names of ports and gateways are in names of gateways' route configurations only. */
+function checkGatewayOnly(written: Infer<typeof routeConfigurationSchema>, lowering: Lowering): void {
+  if (written.portName === '' && written.gateway === '') return;
+  const field = written[PLACE].fields.has('gateway') ? 'gateway' : 'portName';
+  lowering.warning('TUL020', written, field, `${field} is looked at on gateways only (context GATEWAY)`);
+}
+
 /** What a patch matches; everything where nothing is written. */
 export function lowerMatch(
   written: Match | undefined,
@@ -197,12 +201,7 @@ export function lowerMatch(
   if (written === undefined) return { context: 'ANY', proxy: undefined, listener: undefined, route: undefined, cluster: undefined };
   checkObject(written, applyTo, lowering);
   const { context, proxy, listener, routeConfiguration, cluster } = written;
-  if (context === 'GATEWAY' || routeConfiguration === undefined) {
-    // names of ports and gateways are in names of gateways' route configurations only
-  } else if (routeConfiguration.portName !== '' || routeConfiguration.gateway !== '') {
-    const field = routeConfiguration[PLACE].fields.has('gateway') ? 'gateway' : 'portName';
-    lowering.warning('TUL020', routeConfiguration, field, `${field} is looked at on gateways only (context GATEWAY)`);
-  }
+  if (context !== 'GATEWAY' && routeConfiguration !== undefined) checkGatewayOnly(routeConfiguration, lowering);
   return {
     context,
     proxy: proxy === undefined ? undefined : lowerProxy(proxy, lowering),

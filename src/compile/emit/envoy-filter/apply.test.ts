@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isMessage } from '@bufbuild/protobuf';
+import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { HttpConnectionManagerSchema } from '../../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
@@ -8,7 +9,6 @@ import { compile, type Compiled, type ProxyNode } from '../../compile.ts';
 import { buildMesh } from '../../dialects/build-mesh.ts';
 import { parseDocuments } from '../../dialects/load.ts';
 import { sidecarOf } from '../../testing/mesh.ts';
-import { unpack } from './typed-config.ts';
 
 const WEB = `
 apiVersion: v1
@@ -59,7 +59,7 @@ function httpFilters({ listeners }: Compiled, name: string): readonly string[] {
   if (!isMessage(message, ListenerSchema)) return [];
   return message.filterChains.flatMap(({ filters }) =>
     filters.flatMap(({ configType }) => {
-      const manager = configType.case === 'typedConfig' ? unpack(configType.value, HttpConnectionManagerSchema) : undefined;
+      const manager = configType.case === 'typedConfig' ? anyUnpack(configType.value, HttpConnectionManagerSchema) : undefined;
       return manager?.httpFilters.map((one) => one.name) ?? [];
     }),
   );

@@ -2,7 +2,7 @@
  * EnvoyFilters applied to what a proxy gets, after all else is made. Everything is memoised by resource, patches and
  * side: what no patch changes stays the same resource, and without patches the same list.
  */
-import type { ConfigPatch, EnvoyFilter, PatchContext } from '../../../model/envoy-filter.ts';
+import type { EnvoyFilter, PatchContext } from '../../../model/envoy-filter.ts';
 import { memoised } from '../memo.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import type { CompiledResource } from '../resource.ts';
@@ -10,7 +10,7 @@ import { addedClusters, patchedCluster } from './clusters.ts';
 import { addedListeners, patchedListener } from './listeners.ts';
 import { patchesFor, type PatchSet } from './patches.ts';
 import { patchedRoutes } from './routes.ts';
-import type { Site } from './site.ts';
+import type { Site, TellPatch } from './site.ts';
 
 type Part = readonly CompiledResource[];
 
@@ -66,24 +66,6 @@ export function openedPorts(opened: Readonly<Record<number, number>>): Ports {
   return { declared: {}, servicePorts };
 }
 
-/** Told of each patch that changes something. */
-export type TellPatch = (patch: ConfigPatch) => void;
-
-/** The same without memory, so that each patch is told. */
-function toldPatcher(site: (context: PatchContext) => Site): Patcher {
-  return {
-    listeners: (part, context) => [
-      ...part.flatMap((resource) => patchedListener(resource, site(context)) ?? []),
-      ...addedListeners(site(context)),
-    ],
-    routes: (part, context) => part.map((resource) => patchedRoutes(resource, site(context))),
-    clusters: (part, context) => [
-      ...part.flatMap((resource) => patchedCluster(resource, site(context)) ?? []),
-      ...addedClusters(site(context)),
-    ],
-  };
-}
-
 /** What EnvoyFilters make of a proxy's resources; `tell` is for whoever wants to know which of them do something. */
 export function patcherFor(
   filters: readonly EnvoyFilter[],
@@ -96,9 +78,10 @@ export function patcherFor(
   if (patches === undefined) return UNCHANGED;
   const isExplicit = proxy.interception === 'NONE';
   const ports = portsOf();
-  if (tell !== undefined) return toldPatcher((context) => ({ patches, context, isExplicit, ...ports, tell }));
   const key = JSON.stringify(ports);
-  const site = (context: PatchContext) => siteOf(patches, context, isExplicit, key);
+  // what is told is never remembered: each time it is another site
+  const site = (context: PatchContext): Site =>
+    tell === undefined ? siteOf(patches, context, isExplicit, key) : { patches, context, isExplicit, ...ports, tell };
   return {
     listeners: (part, context) => listenersAt(part, site(context)),
     routes: (part, context) => routesAt(part, site(context)),

@@ -5,11 +5,11 @@ import { type Cluster, ClusterSchema } from '../../../xds/gen/envoy/config/clust
 import type { TransportSocket } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { isAdd, isMerge } from '../../envoy/operations.ts';
 import { type CompiledResource, resourceOf } from '../resource.ts';
-import { mergeInto } from './merge.ts';
+import { listsOf, mergeInto } from './merge.ts';
 import { markAdded, markChanged } from './origin.ts';
 import { valueOf } from './patches.ts';
 import { patchesAt, type Site } from './site.ts';
-import { mergedAny } from './typed-config.ts';
+import { mergeConfig } from './typed-config.ts';
 
 /** What a cluster's name says: `outbound|80|v1|web.shop.svc.cluster.local`. */
 interface Parts {
@@ -70,18 +70,14 @@ function mergeSocket(cluster: Cluster, added: TransportSocket): boolean {
     cluster.transportSocket = added;
     return true;
   }
-  if (socket.configType.case !== 'typedConfig' || added.configType.case !== 'typedConfig') return false;
-  const merged = mergedAny(socket.configType.value, added.configType.value);
-  if (merged === undefined) return false;
-  socket.configType = { case: 'typedConfig', value: merged };
-  return true;
+  return mergeConfig(socket, added);
 }
 
 function mergeCluster(cluster: Cluster, patch: ConfigPatch): boolean {
   const value = valueOf(patch, ClusterSchema);
   if (value === undefined) return false;
   if (value.transportSocket !== undefined) return mergeSocket(cluster, value.transportSocket);
-  mergeInto(ClusterSchema, cluster, value, patch.operation === 'MERGE' ? 'append' : 'replace');
+  mergeInto(ClusterSchema, cluster, value, listsOf(patch.operation));
   return true;
 }
 

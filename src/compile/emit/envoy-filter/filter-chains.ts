@@ -1,4 +1,5 @@
 /** Patches of filter chains, and of the network filters in them. */
+import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
 import type { ConfigPatch } from '../../../model/envoy-filter.ts';
 import {
   type Filter,
@@ -14,14 +15,11 @@ import { editedFilters } from './edit-list.ts';
 import { fillIn } from './extension-configs.ts';
 import { mergedFilter, patchHttpFilters } from './http-filters.ts';
 import { isForChain, isForFilter, isForListener } from './match-listener.ts';
-import { mergeInto } from './merge.ts';
+import { listsOf, mergeInto } from './merge.ts';
 import { valueOf } from './patches.ts';
 import { patchRouteConfiguration } from './routes.ts';
-import { patchesAt, type Site } from './site.ts';
-import { mergedAny, packed, unpack } from './typed-config.ts';
-
-/** Told of each patch that changed the chain. */
-type Tell = (patch: ConfigPatch) => void;
+import { patchesAt, type Site, type TellPatch } from './site.ts';
+import { mergeConfig } from './typed-config.ts';
 
 /** Where both have a transport socket of one name, that alone is merged, and the rest of the patch does not count. */
 function mergeChain(chain: FilterChain, patch: ConfigPatch): void {
@@ -29,16 +27,14 @@ function mergeChain(chain: FilterChain, patch: ConfigPatch): void {
   if (value === undefined) return;
   const [own, added] = [chain.transportSocket, value.transportSocket];
   if (own === undefined || added === undefined || own.name !== added.name) {
-    mergeInto(FilterChainSchema, chain, value, patch.operation === 'MERGE' ? 'append' : 'replace');
+    mergeInto(FilterChainSchema, chain, value, listsOf(patch.operation));
     return;
   }
-  if (own.configType.case !== 'typedConfig' || added.configType.case !== 'typedConfig') return;
-  const merged = mergedAny(own.configType.value, added.configType.value);
-  if (merged !== undefined) own.configType = { case: 'typedConfig', value: merged };
+  mergeConfig(own, added);
 }
 
 /** Applies patches of the chain itself; false where it is removed. */
-function patchChain(chain: FilterChain, patches: readonly ConfigPatch[], tell: Tell): boolean {
+function patchChain(chain: FilterChain, patches: readonly ConfigPatch[], tell: TellPatch): boolean {
   for (const patch of patches) {
     if (patch.operation === 'REMOVE') {
       tell(patch);
@@ -51,7 +47,7 @@ function patchChain(chain: FilterChain, patches: readonly ConfigPatch[], tell: T
   return true;
 }
 
-function editFilters(chain: FilterChain, patches: readonly ConfigPatch[], tell: Tell): void {
+function editFilters(chain: FilterChain, patches: readonly ConfigPatch[], tell: TellPatch): void {
   for (const patch of patches) {
     const filters = editedFilters<Filter>(chain.filters, {
       operation: patch.operation,
@@ -66,28 +62,34 @@ function editFilters(chain: FilterChain, patches: readonly ConfigPatch[], tell: 
 }
 
 /** What is in a connection manager: its own routes, of inbound ports, and its filters. */
-function patchManager(filter: Filter, patches: readonly ConfigPatch[], site: Site, tell: Tell): void {
+function patchManager(filter: Filter, patches: readonly ConfigPatch[], site: Site, tell: TellPatch): void {
   if (filter.configType.case !== 'typedConfig') return;
-  const manager = unpack(filter.configType.value, HttpConnectionManagerSchema);
+  const manager = anyUnpack(filter.configType.value, HttpConnectionManagerSchema);
   if (manager === undefined) return;
   const changing = patchHttpFilters(manager, patches);
   for (const patch of changing) tell(patch);
   const isFilled = manager.httpFilters.map((inner) => fillIn(inner, site)).includes(true);
-  if (changing.length > 0 || isFilled) filter.configType = { case: 'typedConfig', value: packed(HttpConnectionManagerSchema, manager) };
+  if (changing.length > 0 || isFilled) filter.configType = { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) };
 }
 
 /** Routes that stand in the listener are patched before the listener is. */
-function patchOwnRoutes(chain: FilterChain, site: Site, tell: Tell): void {
+function patchOwnRoutes(chain: FilterChain, site: Site, tell: TellPatch): void {
   for (const filter of chain.filters) {
     if (filter.name !== HCM || filter.configType.case !== 'typedConfig') continue;
-    const manager = unpack(filter.configType.value, HttpConnectionManagerSchema);
+    const manager = anyUnpack(filter.configType.value, HttpConnectionManagerSchema);
     if (manager?.routeSpecifier.case !== 'routeConfig') continue;
     if (!patchRouteConfiguration(manager.routeSpecifier.value, site, tell)) continue;
-    filter.configType = { case: 'typedConfig', value: packed(HttpConnectionManagerSchema, manager) };
+    filter.configType = { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) };
   }
 }
 
-function patchFilters(chain: FilterChain, network: readonly ConfigPatch[], http: readonly ConfigPatch[], site: Site, tell: Tell): void {
+function patchFilters(
+  chain: FilterChain,
+  network: readonly ConfigPatch[],
+  http: readonly ConfigPatch[],
+  site: Site,
+  tell: TellPatch,
+): void {
   editFilters(chain, network, tell);
   const merges = network.filter(({ operation }) => operation === 'MERGE');
   for (const filter of chain.filters) {
@@ -101,7 +103,7 @@ function patchFilters(chain: FilterChain, network: readonly ConfigPatch[], http:
 }
 
 /** Applies everything that is about a chain of the listener; undefined where the chain is removed. */
-export function patchedChain(listener: Listener, chain: FilterChain, site: Site, tell: Tell): FilterChain | undefined {
+export function patchedChain(listener: Listener, chain: FilterChain, site: Site, tell: TellPatch): FilterChain | undefined {
   patchOwnRoutes(chain, site, tell);
   const forChain = (patches: readonly ConfigPatch[]) =>
     patches.filter((patch) => isForListener(listener, patch, site) && isForChain(listener, chain, patch, site));

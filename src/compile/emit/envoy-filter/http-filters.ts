@@ -8,18 +8,14 @@ import {
 import { editedFilters } from './edit-list.ts';
 import { isForHttpFilter } from './match-listener.ts';
 import { valueOf } from './patches.ts';
-import { type Configured, mergedAny } from './typed-config.ts';
+import { type Configured, mergeConfig } from './typed-config.ts';
 
 /** A filter with another merged in: its name, and the configuration where both are of one type. False where nothing changed. */
 export function mergedFilter(filter: Configured, added: Configured | undefined): boolean {
   if (filter.configType.case !== 'typedConfig' || added === undefined) return false;
   const isRenamed = added.name !== '' && added.name !== filter.name;
   if (isRenamed) filter.name = added.name;
-  if (added.configType.case !== 'typedConfig') return isRenamed;
-  const merged = mergedAny(filter.configType.value, added.configType.value);
-  if (merged === undefined) return isRenamed;
-  filter.configType = { case: 'typedConfig', value: merged };
-  return true;
+  return mergeConfig(filter, added) || isRenamed;
 }
 
 function edited(filters: readonly HttpFilter[], patch: ConfigPatch): HttpFilter[] | undefined {

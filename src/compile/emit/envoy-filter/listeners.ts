@@ -16,20 +16,18 @@ import { fillIn } from './extension-configs.ts';
 import { patchedChain } from './filter-chains.ts';
 import { mergedFilter } from './http-filters.ts';
 import { isForListener } from './match-listener.ts';
-import { mergeInto } from './merge.ts';
+import { listsOf, mergeInto } from './merge.ts';
 import { markAdded, markChanged } from './origin.ts';
 import { valueOf } from './patches.ts';
-import { patchesAt, type Site } from './site.ts';
+import { patchesAt, type Site, type TellPatch } from './site.ts';
 
 /** Tulle's own tunnels between proxies: what goes through them is patched where it comes out. */
 function isTunnel(name: string): boolean {
   return name === CONNECT_TERMINATE || name.startsWith(CONNECT_ORIGINATE);
 }
 
-type Tell = (patch: ConfigPatch) => void;
-
 /** Applies patches of the listener itself; false where it is removed. */
-function patchSelf(listener: Listener, site: Site, tell: Tell): boolean {
+function patchSelf(listener: Listener, site: Site, tell: TellPatch): boolean {
   for (const patch of patchesAt(site, 'LISTENER')) {
     const { operation } = patch;
     if (isAdd(operation) || !isForListener(listener, patch, site)) continue;
@@ -39,13 +37,13 @@ function patchSelf(listener: Listener, site: Site, tell: Tell): boolean {
     }
     const value = isMerge(operation) ? valueOf(patch, ListenerSchema) : undefined;
     if (value === undefined) continue;
-    mergeInto(ListenerSchema, listener, value, operation === 'MERGE' ? 'append' : 'replace');
+    mergeInto(ListenerSchema, listener, value, listsOf(operation));
     tell(patch);
   }
   return true;
 }
 
-function patchListenerFilters(listener: Listener, site: Site, tell: Tell): void {
+function patchListenerFilters(listener: Listener, site: Site, tell: TellPatch): void {
   for (const patch of patchesAt(site, 'LISTENER_FILTER')) {
     if (!isForListener(listener, patch, site)) continue;
     const name = patch.listener?.listenerFilter ?? '';
@@ -72,7 +70,7 @@ function mergeListenerFilter(filter: ListenerFilter, patch: ConfigPatch): boolea
   return value !== undefined && mergedFilter(filter, { ...value, name: '' });
 }
 
-function patchedChains(listener: Listener, chains: readonly FilterChain[], site: Site, tell: Tell): FilterChain[] {
+function patchedChains(listener: Listener, chains: readonly FilterChain[], site: Site, tell: TellPatch): FilterChain[] {
   return chains.flatMap((chain) => {
     const changing: ConfigPatch[] = [];
     const patched = patchedChain(listener, chain, site, (patch) => changing.push(patch));
@@ -84,7 +82,7 @@ function patchedChains(listener: Listener, chains: readonly FilterChain[], site:
   });
 }
 
-function addChains(listener: Listener, site: Site, tell: Tell): void {
+function addChains(listener: Listener, site: Site, tell: TellPatch): void {
   for (const patch of patchesAt(site, 'FILTER_CHAIN')) {
     if (!isAdd(patch.operation) || !isForListener(listener, patch, site)) continue;
     const chain = valueOf(patch, FilterChainSchema);

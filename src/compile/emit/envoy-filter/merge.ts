@@ -5,10 +5,16 @@
  * its own type is no Any here. Durations are replaced, which is Istio's own exception.
  */
 import { clone, type DescField, type DescMessage, isFieldSet, type Message } from '@bufbuild/protobuf';
+import type { PatchOperation } from '../../../model/envoy-filter.ts';
 import { isUnwrapped } from '../../../xds/codec/plan.ts';
 
 /** What becomes of a list that both have. */
 export type Lists = 'append' | 'replace';
+
+/** What either form of MERGE makes of lists. */
+export function listsOf(operation: PatchOperation): Lists {
+  return operation === 'MERGE' ? 'append' : 'replace';
+}
 
 const REPLACED: ReadonlySet<string> = new Set(['google.protobuf.Duration']);
 

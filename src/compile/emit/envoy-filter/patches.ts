@@ -1,7 +1,7 @@
 /** Which patches a proxy gets, in which order. */
 import { clone, type DescMessage, isMessage, type Message, type MessageShape } from '@bufbuild/protobuf';
 import { compileRe2, Re2Missing } from '../../../core/re2.ts';
-import type { ApplyTo, ConfigPatch, EnvoyFilter, PatchContext, ProxyMatch } from '../../../model/envoy-filter.ts';
+import { type ApplyTo, type ConfigPatch, type EnvoyFilter, type ProxyMatch, VERSION_LENGTH_MAX } from '../../../model/envoy-filter.ts';
 import { selects } from '../../../model/match.ts';
 import { readPatchValue } from '../../envoy/patch-value.ts';
 import { memoised } from '../memo.ts';
@@ -12,7 +12,6 @@ export interface PatchSet {
   readonly byKind: ReadonlyMap<ApplyTo, readonly ConfigPatch[]>;
 }
 
-const VERSION_LENGTH_MAX = 1_024;
 const NODE_VERSION_LENGTH_MAX = 64;
 const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 
@@ -75,11 +74,6 @@ export function patchesFor(filters: readonly EnvoyFilter[], root: string, node: 
     .flatMap(({ patches }) => patches)
     .filter(({ proxy }) => proxy === undefined || isForProxy(proxy, node));
   return first === undefined ? undefined : setOf(first, ...others);
-}
-
-/** The patches of one kind that are for one side. */
-export function patchesOf(set: PatchSet, applyTo: ApplyTo, context: PatchContext): readonly ConfigPatch[] {
-  return (set.byKind.get(applyTo) ?? []).filter((patch) => patch.context === 'ANY' || patch.context === context);
 }
 
 const messages = new WeakMap<ConfigPatch, Message>();

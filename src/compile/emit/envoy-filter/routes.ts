@@ -12,19 +12,13 @@ import { isAdd, isMerge } from '../../envoy/operations.ts';
 import { type CompiledResource, resourceOf } from '../resource.ts';
 import { editedRoutes } from './edit-list.ts';
 import { isForRoute, isForRoutes, isForVirtualHost } from './match-routes.ts';
-import { mergeInto } from './merge.ts';
+import { listsOf, mergeInto } from './merge.ts';
 import { markAdded, markChanged } from './origin.ts';
 import { valueOf } from './patches.ts';
-import { patchesAt, type Site } from './site.ts';
-
-type Tell = (patch: ConfigPatch) => void;
-
-function listsOf({ operation }: ConfigPatch): 'append' | 'replace' {
-  return operation === 'MERGE' ? 'append' : 'replace';
-}
+import { patchesAt, type Site, type TellPatch } from './site.ts';
 
 /** Removes and merges; false where the route is removed. */
-function patchRoute(route: Route, patches: readonly ConfigPatch[], tell: Tell): boolean {
+function patchRoute(route: Route, patches: readonly ConfigPatch[], tell: TellPatch): boolean {
   for (const patch of patches) {
     if (!isForRoute(route, patch)) continue;
     if (patch.operation === 'REMOVE') {
@@ -33,14 +27,14 @@ function patchRoute(route: Route, patches: readonly ConfigPatch[], tell: Tell): 
     }
     const value = isMerge(patch.operation) ? valueOf(patch, RouteSchema) : undefined;
     if (value === undefined) continue;
-    mergeInto(RouteSchema, route, value, listsOf(patch));
+    mergeInto(RouteSchema, route, value, listsOf(patch.operation));
     markChanged(route, patch);
     tell(patch);
   }
   return true;
 }
 
-function addRoutes(host: VirtualHost, patches: readonly ConfigPatch[], tell: Tell): void {
+function addRoutes(host: VirtualHost, patches: readonly ConfigPatch[], tell: TellPatch): void {
   for (const patch of patches) {
     const routes = editedRoutes<Route>(host.routes, {
       operation: patch.operation,
@@ -58,7 +52,7 @@ function addRoutes(host: VirtualHost, patches: readonly ConfigPatch[], tell: Tel
   }
 }
 
-function patchRoutes(name: string, host: VirtualHost, site: Site, tell: Tell): void {
+function patchRoutes(name: string, host: VirtualHost, site: Site, tell: TellPatch): void {
   const patches = patchesAt(site, 'HTTP_ROUTE').filter(
     (patch) => isForRoutes(name, patch, site) && isForVirtualHost(name, host, patch, site),
   );
@@ -67,7 +61,7 @@ function patchRoutes(name: string, host: VirtualHost, site: Site, tell: Tell): v
 }
 
 /** The virtual host with its patches; undefined where it is removed. */
-function patchedHost(name: string, host: VirtualHost, site: Site, tell: Tell): VirtualHost | undefined {
+function patchedHost(name: string, host: VirtualHost, site: Site, tell: TellPatch): VirtualHost | undefined {
   let current = host;
   for (const patch of patchesAt(site, 'VIRTUAL_HOST')) {
     const { operation } = patch;
@@ -80,7 +74,7 @@ function patchedHost(name: string, host: VirtualHost, site: Site, tell: Tell): V
       current = value;
       markAdded(current, patch);
     } else {
-      mergeInto(VirtualHostSchema, current, value, listsOf(patch));
+      mergeInto(VirtualHostSchema, current, value, listsOf(patch.operation));
       markChanged(current, patch);
     }
   }
@@ -88,7 +82,7 @@ function patchedHost(name: string, host: VirtualHost, site: Site, tell: Tell): V
   return current;
 }
 
-function addedHosts(name: string, site: Site, tell: Tell): VirtualHost[] {
+function addedHosts(name: string, site: Site, tell: TellPatch): VirtualHost[] {
   return patchesAt(site, 'VIRTUAL_HOST').flatMap((patch) => {
     if (!isAdd(patch.operation) || !isForRoutes(name, patch, site)) return [];
     const host = valueOf(patch, VirtualHostSchema);
@@ -100,9 +94,9 @@ function addedHosts(name: string, site: Site, tell: Tell): VirtualHost[] {
 }
 
 /** Applies everything that is about a route configuration to it; true where something changed. */
-export function patchRouteConfiguration(config: RouteConfiguration, site: Site, tell: Tell): boolean {
+export function patchRouteConfiguration(config: RouteConfiguration, site: Site, tell: TellPatch): boolean {
   let isChanged = false;
-  const told: Tell = (patch) => {
+  const told: TellPatch = (patch) => {
     isChanged = true;
     tell(patch);
   };
@@ -110,7 +104,7 @@ export function patchRouteConfiguration(config: RouteConfiguration, site: Site, 
     if (!isMerge(patch.operation) || !isForRoutes(config.name, patch, site)) continue;
     const value = valueOf(patch, RouteConfigurationSchema);
     if (value === undefined) continue;
-    mergeInto(RouteConfigurationSchema, config, value, listsOf(patch));
+    mergeInto(RouteConfigurationSchema, config, value, listsOf(patch.operation));
     told(patch);
   }
   const removed = new Set<string>();

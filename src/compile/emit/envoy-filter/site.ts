@@ -1,6 +1,9 @@
 /** Where patches are applied: which side of which proxy, and what its ports are called. */
-import type { ConfigPatch, PatchContext } from '../../../model/envoy-filter.ts';
-import { patchesOf, type PatchSet } from './patches.ts';
+import type { ApplyTo, ConfigPatch, PatchContext } from '../../../model/envoy-filter.ts';
+import type { PatchSet } from './patches.ts';
+
+/** Told of each patch that changes something. */
+export type TellPatch = (patch: ConfigPatch) => void;
 
 export interface Site {
   readonly patches: PatchSet;
@@ -14,11 +17,10 @@ export interface Site {
   readonly isExplicit: boolean;
   /** Ports of Services by the port that a gateway opens for them. */
   readonly servicePorts: Readonly<Record<number, readonly number[]>>;
-  /** Told of each patch that changed something. */
-  readonly tell?: (patch: ConfigPatch) => void;
+  readonly tell?: TellPatch;
 }
 
 /** The patches of a kind that are for the site. */
-export function patchesAt({ patches, context }: Site, applyTo: ConfigPatch['applyTo']): readonly ConfigPatch[] {
-  return patchesOf(patches, applyTo, context);
+export function patchesAt({ patches, context }: Site, applyTo: ApplyTo): readonly ConfigPatch[] {
+  return (patches.byKind.get(applyTo) ?? []).filter((patch) => patch.context === 'ANY' || patch.context === context);
 }

@@ -1,6 +1,6 @@
-/** Messages in Anys: read, changed, and packed again. */
-import { type DescMessage, fromBinary, isMessage, type Message, type MessageShape, toBinary } from '@bufbuild/protobuf';
-import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+/** Configurations of extensions, which are in Anys: merged by their type. */
+import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { typeRegistry } from '../../../xds/type-registry.ts';
 import { typeNameOf } from '../../envoy/patch-value.ts';
 import { mergeInto } from './merge.ts';
@@ -11,27 +11,21 @@ export interface Configured {
   configType: { case: 'typedConfig'; value: Any } | { case: 'configDiscovery'; value: unknown } | { case: undefined; value?: undefined };
 }
 
-/** The message in an Any where it is one of `desc`. */
-export function unpack<Desc extends DescMessage>(any: Any, desc: Desc): MessageShape<Desc> | undefined {
-  if (typeNameOf(any.typeUrl) !== desc.typeName) return undefined;
-  const message = fromBinary(desc, any.value);
-  return isMessage(message, desc) ? message : undefined;
-}
-
-/** An Any that holds `message`. */
-export function packed<Desc extends DescMessage>(desc: Desc, message: MessageShape<Desc>): Any {
-  return anyPack(desc, message);
-}
-
-/**
- * `target` with `source` merged in, by their type. Where they are of two types, or of one that is not ours, there is
- * nothing to merge: undefined.
- */
-export function mergedAny(target: Any, source: Any): Any | undefined {
+/** `target` with `source` merged in, by their type; undefined where they are of two types, or of one that is not ours. */
+function mergedAny(target: Any, source: Any): Any | undefined {
   const typeName = typeNameOf(target.typeUrl);
   const desc = typeRegistry.getMessage(typeName);
   if (desc === undefined || typeNameOf(source.typeUrl) !== typeName) return undefined;
   const message: Message = fromBinary(desc, target.value);
   mergeInto(desc, message, fromBinary(desc, source.value), 'append');
   return { ...target, value: toBinary(desc, message) };
+}
+
+/** Merges the configuration of `added` into that of `target`; false where there is nothing that could be merged. */
+export function mergeConfig(target: Pick<Configured, 'configType'>, added: Pick<Configured, 'configType'>): boolean {
+  if (target.configType.case !== 'typedConfig' || added.configType.case !== 'typedConfig') return false;
+  const merged = mergedAny(target.configType.value, added.configType.value);
+  if (merged === undefined) return false;
+  target.configType = { case: 'typedConfig', value: merged };
+  return true;
 }
