@@ -18,7 +18,10 @@ export const readinessProbeSchema = object(
   {
     httpGet: optional(httpGetSchema, 'Ready where the answer is 200 to 399.'),
     tcpSocket: optional(
-      object({ port: required(intOrString, 'Port of the workload, by number or name.') }),
+      object({
+        port: required(intOrString, 'Port of the workload, by number or name.'),
+        host: unsupported('error', 'Another host to connect to.'),
+      }),
       'Ready where the port accepts connections.',
     ),
     exec: optional(object({ command: required(list(string(), 1), 'Program and arguments.') }), 'Ready where the program ends with 0.'),
