@@ -21,6 +21,8 @@ const COUNTERS = [
   'upstream_cx_destroy_local_with_active_rq',
   'upstream_cx_destroy_remote_with_active_rq',
   'upstream_cx_none_healthy',
+  'upstream_cx_rx_bytes_total',
+  'upstream_cx_tx_bytes_total',
   'upstream_rq_total',
   'upstream_rq_completed',
   'upstream_rq_pending_total',

@@ -19,10 +19,13 @@ class LateConnection implements Connection {
   read(handlers: ConnectionHandlers): void {
     this.handlers = handlers;
   }
-  writeText(): boolean {
+  written = '';
+  writeText(text: string): boolean {
+    this.written += text;
     return true;
   }
-  writeBytes(): boolean {
+  writeBytes(bytes: Uint8Array): boolean {
+    this.written += Buffer.from(bytes).toString('latin1');
     return true;
   }
   gatherWrites(): void {}
@@ -47,19 +50,20 @@ const reader: ResponseReader = {
 const HTTP1 = { maxHeadBytes: 8192, maxHeaders: 100, passesTrailers: true };
 const GET = { method: 'GET', path: '/', authority: 'a', scheme: 'http', headers: headersOf([]), contentLength: 0 };
 
-function served(): { connection: LateConnection; client: Http1Client; idle: PoolMember[] } {
+function served() {
   const connection = new LateConnection();
   const idle: PoolMember[] = [];
+  const stats = clusterHttpStats(createStats());
   const client = new Http1Client(
     connection,
     undefined,
-    { stats: clusterHttpStats(createStats()), onRoom: (each) => idle.push(each), onStreamLimit() {}, onClosed() {} },
+    { stats, onRoom: (each) => idle.push(each), onStreamLimit() {}, onClosed() {} },
     HTTP1,
   );
   client.open();
   client.sendHead(GET, '', true, reader);
   connection.handlers?.onData(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
-  return { connection, client, idle };
+  return { connection, client, idle, stats };
 }
 
 test('a connection that the host ended is retired at once, before its socket has closed', () => {
@@ -73,4 +77,15 @@ test('bytes that nobody asked for retire a connection at once', () => {
   const { connection, client } = served();
   connection.handlers?.onData(Buffer.from('HTTP/1.1 200 OK\r\n'));
   assert.deepEqual([connection.isDestroyed, client.isRetired], [true, true]);
+});
+
+test('bytes of both ways are counted, heads and chunks too', () => {
+  const { connection, client, stats } = served();
+  assert.equal(stats.upstream_cx_rx_bytes_total.value, 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'.length);
+  client.open();
+  client.sendHead({ ...GET, method: 'POST', headers: headersOf([]), contentLength: -1 }, '', false, reader);
+  client.sendData(Buffer.from('hello'));
+  client.sendEnd(undefined);
+  assert.match(connection.written, /\r\n5\r\nhello\r\n0\r\n\r\n$/);
+  assert.equal(stats.upstream_cx_tx_bytes_total.value, connection.written.length);
 });

@@ -98,23 +98,30 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
     this.#decoder.next();
     if (isEnd && !BODILESS_METHODS.has(method) && !headers.has('content-length')) headers.set('content-length', '0');
     const target = this.#isConnect ? request.authority : request.path;
-    this.connection.writeText(requestHeadText(method, target, request.authority, headers, this.#isChunked, '', upgrade));
+    this.#write(requestHeadText(method, target, request.authority, headers, this.#isChunked, '', upgrade));
   }
 
   /** Sends a borrowed piece of the body; false: wait for `onUpstreamDrain`. */
   sendData(view: Uint8Array): boolean {
     if (view.length === 0) return true;
+    this.#owner.stats.upstream_cx_tx_bytes_total.value += view.length;
     if (!this.#isChunked) return this.connection.writeBytes(view, true);
-    this.connection.writeText(chunkStart(view.length));
+    this.#write(chunkStart(view.length));
     this.connection.writeBytes(view, true);
-    return this.connection.writeText(CHUNK_END);
+    return this.#write(CHUNK_END);
+  }
+
+  /** Writes a latin1 string. */
+  #write(text: string): boolean {
+    this.#owner.stats.upstream_cx_tx_bytes_total.value += text.length;
+    return this.connection.writeText(text);
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
     if (this.#isRequestDone) return;
     this.#isRequestDone = true;
     if (this.#isTunnel) this.connection.end();
-    else if (this.#isChunked) this.connection.writeText(lastChunk(this.#passesTrailers ? trailers : undefined));
+    else if (this.#isChunked) this.#write(lastChunk(this.#passesTrailers ? trailers : undefined));
     if (this.#isResponseDone) this.#settle();
   }
 
@@ -150,6 +157,7 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
   }
 
   onData(bytes: Uint8Array): void {
+    this.#owner.stats.upstream_cx_rx_bytes_total.value += bytes.length;
     let at = 0;
     while (at < bytes.length && !this.#isTunnel && !this.isClosed) {
       if (this.#isResponseDone) return this.#broken('bytes that nobody asked for');

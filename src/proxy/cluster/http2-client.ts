@@ -10,6 +10,7 @@ import type { Http2Settings } from '../http/http2-options.ts';
 import { countBreach, type Http2Stats } from '../http/http2-stats.ts';
 import { timersOf } from '../timers.ts';
 import type { UpstreamTls } from './cluster.ts';
+import { countingSink } from './counting-sink.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import type { UpstreamStream } from './http-upstream.ts';
@@ -75,7 +76,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
     this.#limit = options.maxConcurrentStreams;
     this.#firstLimit = Math.min(this.#limit, Math.max(1, hostStreams));
     this.#lastActivityMs = clock.monotonicMs();
-    this.#codec = new Http2Connection('client', options, connection, this, clock);
+    this.#codec = new Http2Connection('client', options, countingSink(connection, owner.stats.upstream_cx_tx_bytes_total), this, clock);
     connection.gatherWrites(() => this.#codec.endTurn());
     this.#codec.gather();
     this.#idleIntervalMs = keepAlive?.idleIntervalMs ?? 0;
@@ -134,6 +135,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   }
 
   onData(bytes: Uint8Array): void {
+    this.#owner.stats.upstream_cx_rx_bytes_total.value += bytes.length;
     if (this.#idleIntervalMs > 0) this.#lastActivityMs = this.#clock.monotonicMs();
     this.#codec.feed(bytes);
   }

@@ -82,6 +82,17 @@ test('bodies and trailers pass both ways', async (t) => {
   assert.match(text, /\r\n262144 9\r\n0\r\ngrpc-status: 0\r\n\r\n$/);
 });
 
+test('bytes of both ways are counted, with what frames take', async (t) => {
+  const { ask, proxy } = await setUp2(t, (stream) => {
+    stream.resume().on('end', () => respond(stream, 200, 'x'.repeat(5000)));
+  });
+  const body = 'y'.repeat(20_000);
+  await ask(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  const [sent, received] = ['tx', 'rx'].map((way) => counter(proxy, 'cluster.c', `upstream_cx_${way}_bytes_total`));
+  assert.ok(sent !== undefined && sent > 20_000 && sent < 21_000, `${sent}`);
+  assert.ok(received !== undefined && received > 5000 && received < 6000, `${received}`);
+});
+
 test('HEAD, 204 and trailers without a body leave the client connection usable', async (t) => {
   const { dial, proxy } = await setUp2(t, (stream, headers) => {
     if (headers[':method'] === 'HEAD') stream.respond({ ':status': 200, 'content-length': '99' }, { endStream: true });
