@@ -6,8 +6,7 @@ import { SECURITY } from './api-versions.ts';
 import { conditionSchema, lowerCondition } from './authorization-condition.ts';
 import { lowerOperation, operationSchema } from './authorization-operation.ts';
 import { lowerSource, sourceSchema } from './authorization-source.ts';
-import { selectorSchema } from './selector.ts';
-import { lowerTarget, TARGET_RULE, targetReferenceSchema } from './target-reference.ts';
+import { lowerTarget, TARGET_RULE, targetFields } from './target-reference.ts';
 
 const DRY_RUN = 'istio.io/dry-run';
 
@@ -19,12 +18,7 @@ const ruleSchema = object({
 
 const specSchema = object(
   {
-    selector: optional(
-      selectorSchema,
-      'Workloads that it is for; all of the namespace where absent, all of the mesh in the root namespace.',
-    ),
-    targetRefs: defaulted(list(targetReferenceSchema), [], 'Gateways that it is for.'),
-    targetRef: optional(targetReferenceSchema, 'Gateway that it is for.'),
+    ...targetFields,
     action: defaulted(
       oneOf(['ALLOW', 'DENY', 'AUDIT', 'CUSTOM']),
       'ALLOW',

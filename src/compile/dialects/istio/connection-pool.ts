@@ -45,17 +45,20 @@ export const connectionPoolSchema = object({
   http: optional(httpSchema, 'Limits of requests.'),
 });
 
+/** The probes in the model. */
+export function lowerTcpKeepalive(written: Infer<typeof tcpKeepaliveSchema> | undefined): ConnectionPool['tcpKeepalive'] {
+  return written && { probes: written.probes, timeMs: written.time, intervalMs: written.interval };
+}
+
 /** The limits in the model. */
 export function lowerConnectionPool(written: Infer<typeof connectionPoolSchema> | undefined): ConnectionPool | undefined {
   if (written === undefined) return undefined;
   const { tcp, http } = written;
-  const keepalive = tcp?.tcpKeepalive;
   const pings = http?.http2KeepAlive;
   return {
     maxConnections: tcp?.maxConnections,
     connectTimeoutMs: tcp?.connectTimeout,
-    tcpKeepalive:
-      keepalive === undefined ? undefined : { probes: keepalive.probes, timeMs: keepalive.time, intervalMs: keepalive.interval },
+    tcpKeepalive: lowerTcpKeepalive(tcp?.tcpKeepalive),
     maxConnectionDurationMs: tcp?.maxConnectionDuration,
     tcpIdleTimeoutMs: tcp?.idleTimeout,
     http1MaxPendingRequests: http?.http1MaxPendingRequests,

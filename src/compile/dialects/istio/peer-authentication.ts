@@ -1,7 +1,7 @@
 import { defaulted, map, object, oneOf, optional, required, type Infer } from '../../schema/schema.ts';
 import { defineDialect } from '../dialect.ts';
 import { SECURITY } from './api-versions.ts';
-import { lowerSelector, selectorSchema } from './selector.ts';
+import { lowerSelector, selectorField } from './selector.ts';
 
 const mtlsSchema = object({
   mode: defaulted(
@@ -12,7 +12,7 @@ const mtlsSchema = object({
 });
 
 const specSchema = object({
-  selector: optional(selectorSchema, 'Workloads that it is for; all of the namespace where absent, all of the mesh in the root namespace.'),
+  selector: selectorField,
   mtls: optional(mtlsSchema, 'What the workloads accept.'),
   portLevelMtls: defaulted(map(mtlsSchema, 'port-number'), {}, "What single ports accept, by the workload's own port."),
 });

@@ -1,10 +1,10 @@
 import { NO_PROXY_SETTINGS } from '../../../model/proxy-settings.ts';
 import { defaulted, int, map, object, optional, required, string, unsupported } from '../../schema/schema.ts';
 import { defineDialect } from '../dialect.ts';
-import { lowerSelector, selectorSchema } from './selector.ts';
+import { lowerSelector, selectorField } from './selector.ts';
 
 const specSchema = object({
-  selector: optional(selectorSchema, 'Workloads that it is for; all of the namespace where absent, all of the mesh in the root namespace.'),
+  selector: selectorField,
   concurrency: optional(int(0, 1_024), 'Event loops of a proxy; 0: one for every core.'),
   environmentVariables: defaulted(map(string({ mayBeEmpty: true })), {}, "Variables of the proxies' environment."),
   image: unsupported('none', 'Image of proxies: how they run on Kubernetes.'),

@@ -3,8 +3,7 @@ import { isKeySet, privateKeysIn } from '../../schema/key-set-text.ts';
 import { bool, defaulted, duration, list, object, optional, required, string, unsupported, type Infer } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
 import { SECURITY } from './api-versions.ts';
-import { selectorSchema } from './selector.ts';
-import { lowerTarget, TARGET_RULE, targetReferenceSchema } from './target-reference.ts';
+import { lowerTarget, TARGET_RULE, targetFields } from './target-reference.ts';
 
 const KEYS_TIMEOUT_MS = 5_000;
 
@@ -39,12 +38,7 @@ const ruleSchema = object(
 
 const specSchema = object(
   {
-    selector: optional(
-      selectorSchema,
-      'Workloads that it is for; all of the namespace where absent, all of the mesh in the root namespace.',
-    ),
-    targetRefs: defaulted(list(targetReferenceSchema), [], 'Gateways that it is for.'),
-    targetRef: optional(targetReferenceSchema, 'Gateway that it is for.'),
+    ...targetFields,
     jwtRules: defaulted(list(ruleSchema), [], 'Issuers whose tokens are taken; those of others, and bad ones, are answered with 401.'),
   },
   [TARGET_RULE],

@@ -108,7 +108,8 @@ function lowerHost(written: string): EgressHost {
   return { namespace, host: host.toLowerCase(), isExcluded };
 }
 
-function checkEgressPort({ port: at, bind, captureMode: mode }: WrittenEgress, written: WrittenEgress, lowering: Lowering): void {
+function checkEgressPort(written: WrittenEgress, lowering: Lowering): void {
+  const { port: at, bind, captureMode: mode } = written;
   const isSocket = bind.startsWith('unix:');
   if (at === undefined || (at.number === 0) === isSocket) {
     if (at === undefined && isSocket) lowering.error('TUL015', written, 'bind', 'a Unix socket needs a port with number 0 and a protocol');
@@ -124,7 +125,7 @@ function checkEgress(egress: readonly WrittenEgress[], lowering: Lowering): void
   const seen = new Set<string>();
   for (const [index, listener] of egress.entries()) {
     const { port: at, bind } = listener;
-    checkEgressPort(listener, listener, lowering);
+    checkEgressPort(listener, lowering);
     if (at === undefined && index < egress.length - 1)
       lowering.error('TUL021', listener, '', 'a listener without port takes all ports that are left: there is one, and it is the last');
     const key = at === undefined ? '' : at.number === 0 ? bind : String(at.number);

@@ -1,11 +1,11 @@
 import type { PolicyTarget } from '../../../model/security.ts';
 import type { Located } from '../../schema/located.ts';
-import { defaulted, object, required, string, unsupported, type Infer } from '../../schema/schema.ts';
+import { defaulted, list, object, optional, required, string, unsupported, type Infer } from '../../schema/schema.ts';
 import type { Lowering } from '../dialect.ts';
-import { lowerSelector, type selectorSchema } from './selector.ts';
+import { lowerSelector, selectorField, type selectorSchema } from './selector.ts';
 
 /** Something that a policy is for, by name. */
-export const targetReferenceSchema = object({
+const targetReferenceSchema = object({
   group: defaulted(string({ mayBeEmpty: true }), '', 'Group of its kind, such as gateway.networking.k8s.io; empty for a Service.'),
   kind: required(string(), 'Its kind: Gateway, Service, ServiceEntry or GatewayClass.'),
   name: required(string({ format: 'name' }), 'Its name, in the namespace of the policy.'),
@@ -14,7 +14,14 @@ export const targetReferenceSchema = object({
 
 type Reference = Infer<typeof targetReferenceSchema>;
 
-/** How a policy says what it is for; one way only. */
+/** The ways in which a policy says what it is for. */
+export const targetFields = {
+  selector: selectorField,
+  targetRefs: defaulted(list(targetReferenceSchema), [], 'Gateways that it is for.'),
+  targetRef: optional(targetReferenceSchema, 'Gateway that it is for.'),
+};
+
+/** A policy says it in one way only. */
 export const TARGET_RULE = { kind: 'at-most-one', fields: ['selector', 'targetRefs', 'targetRef'] } as const;
 
 const GATEWAY = 'gateway.networking.k8s.io/Gateway';

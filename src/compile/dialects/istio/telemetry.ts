@@ -16,7 +16,7 @@ import {
 } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
 import { TELEMETRY } from './api-versions.ts';
-import { lowerSelector, selectorSchema } from './selector.ts';
+import { lowerSelector, selectorField } from './selector.ts';
 import { lowerSpanTags, spanTagsSchema } from './span-tags.ts';
 
 const mode = defaulted(
@@ -102,7 +102,7 @@ const accessLoggingSchema = object({
 });
 
 const specSchema = object({
-  selector: optional(selectorSchema, 'Workloads that it is for; all of the namespace where absent, all of the mesh in the root namespace.'),
+  selector: selectorField,
   targetRef: unsupported('error', 'A gateway of the Gateway API, or a waypoint; write a selector'),
   targetRefs: unsupported('error', 'Gateways of the Gateway API, or waypoints; write a selector'),
   tracing: defaulted(list(tracingSchema), [], 'Spans.'),

@@ -15,7 +15,7 @@ import {
   type Infer,
 } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
-import { connectionPoolSchema, lowerConnectionPool, tcpKeepaliveSchema } from '../istio/connection-pool.ts';
+import { connectionPoolSchema, lowerConnectionPool, lowerTcpKeepalive, tcpKeepaliveSchema } from '../istio/connection-pool.ts';
 import { extensionProviderSchema, lowerExtensionProviders } from '../istio/extension-provider.ts';
 import { localitySettingSchema, lowerLocalitySetting } from '../istio/locality-setting.ts';
 import { lowerOutlierDetection, outlierDetectionSchema } from '../istio/outlier-detection.ts';
@@ -227,14 +227,13 @@ function lowerTls(spec: Spec): Pick<MeshSettings, 'meshTls' | 'tlsDefaults'> {
 /** How proxies talk to the network. */
 function lowerTraffic(spec: Spec, lowering: Lowering) {
   const normalization = spec.pathNormalization?.normalization ?? 'DEFAULT';
-  const keepalive = spec.tcpKeepalive;
   return {
     outboundTrafficPolicy: spec.outboundTrafficPolicy?.mode ?? base.outboundTrafficPolicy,
     inboundTrafficPolicy: spec.inboundTrafficPolicy?.mode ?? base.inboundTrafficPolicy,
     isAutoMtlsEnabled: spec.enableAutoMtls,
     ...lowerTls(spec),
     connectTimeoutMs: spec.connectTimeout,
-    tcpKeepalive: keepalive && { probes: keepalive.probes, timeMs: keepalive.time, intervalMs: keepalive.interval },
+    tcpKeepalive: lowerTcpKeepalive(spec.tcpKeepalive),
     h2UpgradePolicy: spec.h2UpgradePolicy,
     protocolDetectionTimeoutMs: spec.protocolDetectionTimeout,
     dnsRefreshMs: spec.dnsRefreshRate,
