@@ -8,7 +8,7 @@ import type { View } from './imports.ts';
 import { listKeeper, memoised } from './memo.ts';
 import { hasOwnAddress, type NamedService, nameTableOf } from './name-table.ts';
 import { byName, resourceOf, type ResourceMap } from './resource.ts';
-import { serviceKey } from './service-key.ts';
+import { serviceKey, servicesByKey } from './service-key.ts';
 
 /** What names need of the services of a lineage of meshes: the same objects while it is the same. */
 interface Lineage {
@@ -48,11 +48,9 @@ export const namesFor = memoised((services: readonly NamedService[], settings: M
   ),
 );
 
-const byKey = memoised((services: readonly NamedService[]) => new Map(services.toReversed().map((each) => [serviceKey(each), each])));
-
 /** The table of those who see `visible`, which a Sidecar says. */
 export const namesIn = memoised((visible: View, services: readonly NamedService[], settings: MeshSettings): ResourceMap => {
-  const known = byKey(services);
+  const known = servicesByKey(services);
   return tableOf(
     [...visible.called.values()].map((shape) => known.get(serviceKey(shape))).filter((service) => service !== undefined),
     settings,
