@@ -16,14 +16,15 @@ import { DnsCacheConfigSchema } from '../../xds/gen/envoy/extensions/common/dyna
 import { FilterConfigSchema as HttpConfigSchema } from '../../xds/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.ts';
 import { FilterConfigSchema as SniConfigSchema } from '../../xds/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.ts';
 import { type Extension, extension } from './any.ts';
-import type { Scope } from './scope.ts';
+import type { View } from './imports.ts';
+import { memoised } from './memo.ts';
 
 const CACHE = create(DnsCacheConfigSchema, { name: 'dynamic_dns', dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED });
 
-/** True where an application may call hosts that are looked up then. */
-export function hasDynamicHosts({ visible }: Pick<Scope, 'visible'>): boolean {
-  return [...visible.called.values()].some(({ resolution }) => resolution === 'dynamic-dns');
-}
+/** True where an application that may call what `visible` shows may call hosts that are looked up then. */
+export const hasDynamicHosts = memoised((visible: View): boolean =>
+  [...visible.called.values()].some(({ resolution }) => resolution === 'dynamic-dns'),
+);
 
 /** Makes a cluster look up the host that is called; `isLax` where TLS does not hold the certificate to it. */
 export function lookUpCalled(cluster: Cluster, isLax: boolean): void {

@@ -34,8 +34,15 @@ export function httpChain(
   origin: Provenance | undefined,
 ): FilterChain {
   const { settings, client } = scope;
-  const dynamic = hasDynamicHosts(scope) ? { hasDynamicHosts: true } : {};
-  const hcm = httpConnectionManager({ settings, client, side: 'client', statPrefix, routes: routeName, authorization: [], ...dynamic });
+  const hcm = httpConnectionManager({
+    settings,
+    client,
+    side: 'client',
+    statPrefix,
+    routes: routeName,
+    hasDynamicHosts: hasDynamicHosts(scope.visible),
+    authorization: [],
+  });
   return filterChain({ filters: [hcm], origin, ...(sniffed && { match: PLAIN_HTTP }) });
 }
 
