@@ -4,8 +4,6 @@
  */
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
-import type { ConnectionPool } from '../../model/traffic-policy.ts';
-import { CircuitBreakersSchema } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { type Cluster, Cluster_DiscoveryType, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import {
@@ -16,6 +14,7 @@ import {
 } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { address, duration } from './any.ts';
+import { setLimits } from './cluster-limits.ts';
 import { httpOptionsOf, thresholdsOf, upstreamHttp } from './cluster-policy.ts';
 import { guardOf, setGuardOrigins } from './guard.ts';
 import { tunnelEnd } from './hbone-inbound.ts';
@@ -26,7 +25,6 @@ import { memoised } from './memo.ts';
 import { type NamedCluster, poolIn, statName } from './mesh-defaults.ts';
 import { BLACK_HOLE, inboundCluster, VIRTUAL_INBOUND_PORT } from './names.ts';
 import { mtlsModeOf, portsOfPolicy } from './peer-authentication.ts';
-import { setKeepalive } from './keepalive.ts';
 import { metadataOf } from './provenance.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
@@ -64,7 +62,7 @@ function portCluster(port: InboundPort, server: Server, settings: MeshSettings):
   const cluster = endpoint === undefined ? originalDestination(name, settings) : endpointCluster(name, endpoint, settings);
   if (server.isIntercepted && !isLoopback(endpoint?.address)) bindToInbound(cluster, server.hasIpv6);
   const limits = poolIn(settings, pool);
-  if (limits !== undefined) setLimits(cluster, limits);
+  setLimits(cluster, limits);
   cluster.typedExtensionProtocolOptions = httpOptionsOf(upstreamHttp(protocol, limits, 'DO_NOT_UPGRADE'), limits);
   const services = service === undefined ? [] : [{ host: service.host, name: service.name, namespace: service.namespace }];
   cluster.metadata = metadataOf(origin, { services });
@@ -82,12 +80,6 @@ const LOOPBACK = '127.0.0.1';
 
 function isLoopback(address: string | undefined): boolean {
   return address === LOOPBACK || address === '::1' || address?.startsWith('unix:') === true;
-}
-
-function setLimits(cluster: Cluster, pool: ConnectionPool): void {
-  cluster.circuitBreakers = create(CircuitBreakersSchema, { thresholds: [thresholdsOf(pool, undefined)] });
-  if (pool.connectTimeoutMs !== undefined) cluster.connectTimeout = duration(pool.connectTimeoutMs);
-  setKeepalive(cluster, pool);
 }
 
 function endpointCluster(name: string, endpoint: NonNullable<InboundPort['endpoint']>, settings: MeshSettings): Cluster {

@@ -34,7 +34,7 @@ import { defaultRetryBudget, RETRY_BUDGET_NAMESPACE } from './retry-budget.ts';
 import { internalSocket, ORIGINAL_DST, TUNNEL_MATCH } from './hbone.ts';
 import { identitiesOf, originateListener, takesAutoMtls } from './hbone-outbound.ts';
 import { lookUpCalled } from './dynamic-dns.ts';
-import { setKeepalive } from './keepalive.ts';
+import { setKeepalive } from './cluster-limits.ts';
 import { memoised } from './memo.ts';
 import { type NamedCluster, statName, withMeshDefaults } from './mesh-defaults.ts';
 import { meshUpstreamSocket } from './mesh-tls.ts';

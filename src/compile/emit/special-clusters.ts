@@ -1,12 +1,11 @@
 /** Clusters that every sidecar has: the way through for what the mesh does not know, and the way to nowhere. */
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
-import { CircuitBreakersSchema } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { type Cluster, Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { BindConfigSchema, type SocketAddress, SocketAddressSchema } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { duration } from './any.ts';
+import { setLimits } from './cluster-limits.ts';
 import { httpOptionsOf, thresholdsOf } from './cluster-policy.ts';
-import { setKeepalive } from './keepalive.ts';
 import { memoised } from './memo.ts';
 import { poolIn } from './mesh-defaults.ts';
 import { BLACK_HOLE, INBOUND_PASSTHROUGH, PASSTHROUGH } from './names.ts';
@@ -69,12 +68,7 @@ export const blackHole = memoised((settings: MeshSettings): CompiledResource => 
 /** Outgoing connections to where the application dialled. */
 export const outboundPassthrough = memoised((settings: MeshSettings): CompiledResource => {
   const cluster = originalDestination(PASSTHROUGH, settings);
-  const limits = poolIn(settings, undefined);
-  if (limits !== undefined) {
-    cluster.circuitBreakers = create(CircuitBreakersSchema, { thresholds: [thresholdsOf(limits, undefined)] });
-    if (limits.connectTimeoutMs !== undefined) cluster.connectTimeout = duration(limits.connectTimeoutMs);
-    setKeepalive(cluster, limits);
-  }
+  setLimits(cluster, poolIn(settings, undefined));
   cluster.typedExtensionProtocolOptions = PASSTHROUGH_OPTIONS;
   return resourceOf(ClusterSchema, PASSTHROUGH, cluster);
 });
