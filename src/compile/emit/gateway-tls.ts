@@ -24,7 +24,7 @@ import {
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { extension } from './any.ts';
 import { caSecretName } from './client-tls.ts';
-import { meshDownstreamSocket, sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
+import { meshDownstreamSocket, minimumVersion, sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
 
 const VERSIONS: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
   TLS_AUTO: TlsParameters_TlsProtocol.TLS_AUTO,
@@ -111,11 +111,7 @@ export function gatewayTlsSocket(
   const { tlsDefaults: defaults } = settings;
   const commonTlsContext = create(CommonTlsContextSchema, {
     tlsParams: {
-      tlsMinimumProtocolVersion: versionOf(
-        tls.minProtocolVersion,
-        defaults.minVersion === 'TLSV1_3' ? TlsParameters_TlsProtocol.TLSv1_3 : TlsParameters_TlsProtocol.TLSv1_2,
-        `${origin.field}.tls.minProtocolVersion`,
-      ),
+      tlsMinimumProtocolVersion: versionOf(tls.minProtocolVersion, minimumVersion(defaults), `${origin.field}.tls.minProtocolVersion`),
       tlsMaximumProtocolVersion: versionOf(
         tls.maxProtocolVersion,
         TlsParameters_TlsProtocol.TLS_AUTO,

@@ -34,11 +34,16 @@ function uriSan(kind: 'exact' | 'prefix', value: string): SubjectAltNameMatcher 
   });
 }
 
+/** The lowest version of TLS that MeshConfig allows; 1.2 where it leaves it open. */
+export function minimumVersion({ minVersion }: TlsDefaults): TlsParameters_TlsProtocol {
+  return minVersion === 'TLSV1_3' ? TlsParameters_TlsProtocol.TLSv1_3 : TlsParameters_TlsProtocol.TLSv1_2;
+}
+
 /** Certificate, trust and ALPN that the mesh's mTLS has on either side. */
 function meshTlsContext(alpnProtocols: readonly string[], peers: readonly SubjectAltNameMatcher[], tls: TlsDefaults): CommonTlsContext {
   return create(CommonTlsContextSchema, {
     tlsParams: {
-      tlsMinimumProtocolVersion: tls.minVersion === 'TLSV1_3' ? TlsParameters_TlsProtocol.TLSv1_3 : TlsParameters_TlsProtocol.TLSv1_2,
+      tlsMinimumProtocolVersion: minimumVersion(tls),
       tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
       cipherSuites: [...tls.cipherSuites],
       ecdhCurves: [...tls.ecdhCurves],
