@@ -48,7 +48,9 @@ export async function readAdmin({ name, admin }: RunningProxy, call: string): Pr
     return { status: response.status, body: await response.text() };
   };
   const { status, body } = await answer().catch((cause: unknown) => {
-    throw new CliError(`the admin interface of ${name} does not answer: ${messageOf(cause)}`, 'is it running?', { cause });
+    // fetch says only that it has failed
+    const reason = messageOf(cause instanceof TypeError && cause.cause !== undefined ? cause.cause : cause);
+    throw new CliError(`the admin interface of ${name} does not answer: ${reason}`, 'is it running?', { cause });
   });
   if (status !== 200) throw new CliError(`the admin interface of ${name} answered ${status} to ${call}: ${body.trim().slice(0, 200)}`);
   return body;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CliError } from './errors.ts';
 import { formatRows } from './output.ts';
-import { certificateColumns, certificateRows } from './proxy-certs.ts';
+import { proxyAt, readAdmin } from './proxy-admin.ts';
+import { certificateColumns, certificateRows, run } from './proxy-certs.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const certificate = (serial: string, end: string): object => ({
@@ -47,3 +49,15 @@ for (const [end, text, colour] of ends) {
     assert.ok(formatRows(rows, certificateColumns(NOW_MS, true), 'table').includes(colour));
   });
 }
+
+test('where there is no mesh, it is said how a proxy by itself is asked', async () => {
+  await assert.rejects(run(['--state-dir', '/nonexistent/.tulle']), (error) => {
+    assert.ok(error instanceof CliError);
+    assert.match(`${error.message}; ${error.hint}`, /nonexistent.* does not exist.*--admin/);
+    return true;
+  });
+});
+
+test('why an admin interface does not answer is said', async () => {
+  await assert.rejects(readAdmin(proxyAt('127.0.0.1:1'), '/certs'), /of 127\.0\.0\.1:1 does not answer: .*(ECONNREFUSED|bad port)/);
+});

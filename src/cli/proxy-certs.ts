@@ -1,5 +1,6 @@
 /** `tulle proxy certs`: the certificates that running proxies use, and until when they hold. */
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
+import { CliError } from './errors.ts';
 import { isObject, type JsonObject, objectsOf, textOf } from './json.ts';
 import { type Column, formatAge, formatRows, type OutputFormat } from './output.ts';
 import { proxyAt, readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
@@ -82,8 +83,19 @@ interface Flags {
   readonly output: OutputFormat;
 }
 
+/** Whom to ask. Throws CliError where no proxy of a mesh is there, which says how others are asked. */
+function proxiesOf(flags: Flags, workload: string | undefined): readonly RunningProxy[] {
+  if (flags.admin !== undefined) return [proxyAt(flags.admin)];
+  try {
+    return runningProxies(flags.stateDir, workload);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    throw new CliError(error.message, `${error.hint}; a proxy that runs by itself is asked with --admin <address>`, { cause: error });
+  }
+}
+
 async function certs(workload: string | undefined, flags: Flags): Promise<void> {
-  const proxies = flags.admin === undefined ? runningProxies(flags.stateDir, workload) : [proxyAt(flags.admin)];
+  const proxies = proxiesOf(flags, workload);
   const answers = await Promise.all(proxies.map(async (proxy) => certificateRows(proxy.name, await fetchCerts(proxy))));
   const hasColours = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
   process.stdout.write(formatRows(answers.flat(), certificateColumns(Date.now(), hasColours), flags.output));
