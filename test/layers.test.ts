@@ -34,7 +34,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   proxy: {
     may: ['core', 'wire', 'net', 'xds'],
     node: '*',
-    packages: ['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node', 'jose', 'js-yaml'],
+    packages: ['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node', '@marcbachmann/cel-js', 'jose', 'js-yaml'],
     why: 'either half can be replaced: it obeys any xDS server',
   },
   cli: {

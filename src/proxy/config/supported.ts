@@ -520,7 +520,12 @@ const ROWS: Readonly<Record<string, string>> = {
   // access logs
   'envoy.config.accesslog.v3.AccessLog': 'name filter typed_config',
   'envoy.config.accesslog.v3.AccessLogFilter':
-    'status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter',
+    'status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter extension_filter metadata_filter log_type_filter',
+  'envoy.config.accesslog.v3.GrpcStatusFilter': 'statuses exclude',
+  'envoy.config.accesslog.v3.MetadataFilter': 'matcher match_if_key_not_found',
+  'envoy.config.accesslog.v3.LogTypeFilter': 'types exclude',
+  'envoy.config.accesslog.v3.ExtensionFilter': 'name typed_config',
+  'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter': 'expression',
   'envoy.config.accesslog.v3.AndFilter': 'filters',
   'envoy.config.accesslog.v3.OrFilter': 'filters',
   'envoy.config.accesslog.v3.ComparisonFilter': 'op value',
@@ -534,6 +539,17 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path format json_format typed_json_format log_format',
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': 'log_format',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog': 'log_format',
+  'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig':
+    'common_config additional_request_headers_to_log additional_response_headers_to_log additional_response_trailers_to_log',
+  'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig': 'common_config',
+  'envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig':
+    'log_name grpc_service transport_api_version buffer_flush_interval buffer_size_bytes filter_state_objects_to_log custom_tags',
+  'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig':
+    'common_config http_service grpc_service log_name buffer_flush_interval buffer_size_bytes filter_state_objects_to_log custom_tags disable_builtin_labels resource_attributes body attributes stat_prefix formatters',
+  'opentelemetry.proto.common.v1.AnyValue': 'string_value array_value kvlist_value',
+  'opentelemetry.proto.common.v1.ArrayValue': 'values',
+  'opentelemetry.proto.common.v1.KeyValueList': 'values',
+  'opentelemetry.proto.common.v1.KeyValue': 'key value',
   'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery': '',
 };
 

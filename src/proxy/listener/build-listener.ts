@@ -104,7 +104,11 @@ export function buildListener(config: ListenerProto, path: string, scope: Listen
       ),
       chains: parsed,
       defaultChain: fallback,
-      accessLog: createAccessLogs(config.accessLog, `${path}.access_log`, scope.logSink, scope.random),
+      accessLog: createAccessLogs(config.accessLog, `${path}.access_log`, scope.logSink, scope.random, {
+        ...scope,
+        direction: DIRECTIONS.get(config.trafficDirection) ?? 'unspecified',
+        listenerMetadata: config.metadata?.filterMetadata ?? {},
+      }),
     };
     return new BoundListener(settings, { ...scope, listenerStats: stats });
   } catch (error) {

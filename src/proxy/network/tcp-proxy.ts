@@ -22,7 +22,7 @@ export const tcpProxy: NetworkFilter<typeof TcpProxySchema, TcpProxyConfig> = {
       random,
       isDraining: () => network.isDraining(),
       connector: config.tunneling === undefined ? directConnector : tunnelConnector(config.tunneling, clock),
-      accessLog: createAccessLogs(config.accessLog, `${config.path}.access_log`, logSink, random),
+      accessLog: createAccessLogs(config.accessLog, `${config.path}.access_log`, logSink, random, network),
       stats: tcpStats(stats.scope(`tcp.${config.statPrefix}`), config.onDemandMs !== undefined),
     };
     const handler: NetworkHandler = (connection, downstream, info) => {

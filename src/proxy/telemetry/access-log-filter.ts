@@ -5,13 +5,29 @@ import {
   type AccessLogFilter,
   type ComparisonFilter,
   ComparisonFilter_Op,
+  type GrpcStatusFilter,
+  type LogTypeFilter,
+  type MetadataFilter,
   type ResponseFlagFilter,
   type RuntimeFilter,
 } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { type FractionalPercent, FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import { RESPONSE_FLAGS, type StreamInfo } from '../http/stream-info.ts';
 import { compileHeaderMatcher } from '../router/matchers.ts';
+import { decodeTyped } from '../config/typed-config.ts';
+import { compileMetadataMatcher } from '../authz/metadata-matcher.ts';
+import { grpcStatusOf } from '../http/local-reply.ts';
+import { AccessLogType } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
+import { ExpressionFilterSchema } from '../../xds/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
+import type { AttributeScope } from './cel/attributes.ts';
+import { compileExpression } from './cel/expression.ts';
+import { logTypeOf } from './format-connection.ts';
+import { grpcStatusCommand } from './format-request.ts';
+import { metadataAt } from './metadata-path.ts';
 import { traceOf } from './trace-context.ts';
+
+/** What expressions know beside the stream. */
+type CelScope = Omit<AttributeScope, 'duration'>;
 
 export type LogFilter = (info: StreamInfo) => boolean;
 
@@ -71,12 +87,49 @@ function any(filters: readonly LogFilter[]): LogFilter {
   return (info) => filters.some((passes) => passes(info));
 }
 
+const NOWHERE: CelScope = { node: { id: '', cluster: '', metadata: {} }, direction: 'unspecified', listenerMetadata: {} };
+
+const GRPC_UNKNOWN = 2;
+const statusOf = grpcStatusCommand('NUMBER', '');
+
+/** By the status of a gRPC call, else by what an HTTP status stands for; without either it is unknown. */
+function grpcStatus({ statuses, exclude }: GrpcStatusFilter, path: string): LogFilter {
+  if (statuses.length === 0) throw new ConfigError(`${path}.statuses`, 'is empty');
+  const wanted = new Set<unknown>(statuses);
+  return (info) => {
+    const text = info.responseTrailers?.get('grpc-status') ?? info.response?.headers.get('grpc-status');
+    const status =
+      text === undefined ? (statusOf(info) ?? (info.responseCode === 0 ? GRPC_UNKNOWN : grpcStatusOf(info.responseCode))) : Number(text);
+    return wanted.has(status) !== exclude;
+  };
+}
+
+/** By what filters left; `match_if_key_not_found` where they left nothing. */
+function metadata({ matcher, matchIfKeyNotFound }: MetadataFilter, path: string): LogFilter {
+  if (matcher === undefined) return () => matchIfKeyNotFound ?? true;
+  const matches = compileMetadataMatcher(matcher, `${path}.matcher`);
+  const keys = matcher.path.map(({ segment }) => segment.value ?? '');
+  return (info) => {
+    const left = info.metadata.get(matcher.filter);
+    return metadataAt(left, keys) === undefined ? (matchIfKeyNotFound ?? true) : matches(left);
+  };
+}
+
+function logType({ types, exclude }: LogTypeFilter, path: string): LogFilter {
+  const names = types.map((type) => {
+    const name = Object.entries(AccessLogType).find(([, value]) => value === type)?.[0];
+    if (name === undefined) throw new ConfigError(`${path}.types`, `${type} is unknown`);
+    return name;
+  });
+  return (info) => names.includes(logTypeOf(info)) !== exclude;
+}
+
 /** Prepares a filter; none lets everything pass. Throws ConfigError for one that Tulle does not have. */
-export function compileLogFilter(config: AccessLogFilter | undefined, path: string, random: Random): LogFilter {
+export function compileLogFilter(config: AccessLogFilter | undefined, path: string, random: Random, scope: CelScope = NOWHERE): LogFilter {
   if (config === undefined) return () => true;
   const { filterSpecifier: filter } = config;
   const each = (filters: readonly AccessLogFilter[], name: string): readonly LogFilter[] =>
-    filters.map((inner, i) => compileLogFilter(inner, `${path}.${name}.filters[${i}]`, random));
+    filters.map((inner, i) => compileLogFilter(inner, `${path}.${name}.filters[${i}]`, random, scope));
   switch (filter.case) {
     case 'statusCodeFilter':
       return compare(filter.value.comparison, (info) => info.responseCode, `${path}.status_code_filter`);
@@ -94,6 +147,18 @@ export function compileLogFilter(config: AccessLogFilter | undefined, path: stri
       if (filter.value.header === undefined) throw new ConfigError(`${path}.header_filter.header`, 'is missing');
       const matches = compileHeaderMatcher(filter.value.header, `${path}.header_filter.header`);
       return ({ request }) => request !== undefined && matches(request);
+    }
+    case 'grpcStatusFilter':
+      return grpcStatus(filter.value, `${path}.grpc_status_filter`);
+    case 'metadataFilter':
+      return metadata(filter.value, `${path}.metadata_filter`);
+    case 'logTypeFilter':
+      return logType(filter.value, `${path}.log_type_filter`);
+    case 'extensionFilter': {
+      const at = `${path}.extension_filter.typed_config`;
+      const { expression } = decodeTyped(filter.value.configType.value, ExpressionFilterSchema, at);
+      const evaluate = compileExpression(expression, `${at}.expression`, scope);
+      return (info) => evaluate(info) === true;
     }
     case 'andFilter':
       return all(each(filter.value.filters, 'and_filter'));

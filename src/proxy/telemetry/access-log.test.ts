@@ -121,7 +121,7 @@ const REFUSED: readonly [name: string, log: AccessLog, message: RegExp][] = [
   ['no path', fileLog({}), /access_log\[0\]\.typed_config\.path: is empty/],
   ['unknown command', fileLog({ path: '/x', format: '%NOPE%' }), /access_log\[0\]\.typed_config\.format: formatter command %NOPE%/],
   ['unknown flag', fileLog({ path: '/x' }, { responseFlagFilter: { flags: ['ZZ'] } }), /filter\.response_flag_filter\.flags\[0\]: ZZ/],
-  ['unknown filter', fileLog({ path: '/x' }, { grpcStatusFilter: {} }), /grpcStatusFilter is not supported/],
+  ['no statuses', fileLog({ path: '/x' }, { grpcStatusFilter: {} }), /grpc_status_filter\.statuses: is empty/],
   ['no logger', create(AccessLogSchema, { name: 'als' }), /access logger als is not supported/],
 ];
 

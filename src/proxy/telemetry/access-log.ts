@@ -10,6 +10,16 @@ import {
   type StdoutAccessLog,
   StdoutAccessLogSchema,
 } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '../../xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
+import { OpenTelemetryAccessLogConfigSchema } from '../../xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
+import { httpAls, tcpAls } from './log-service/als.ts';
+import type { WriteEntry } from './log-service/lazy-logger.ts';
+import { otelLogger } from './log-service/otel.ts';
+import type { LogScope } from './log-service/settings.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { compileLogFilter } from './access-log-filter.ts';
@@ -29,10 +39,8 @@ export interface AccessLogger {
 const DEFAULT_FORMAT =
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
 
-interface Destination {
-  readonly path: string;
-  readonly line: WriteText;
-}
+/** A file's lines, or entries for a service. */
+type Destination = { readonly path: string; readonly line: WriteText } | { readonly path: undefined; readonly write: WriteEntry };
 
 function compileLogFormat(config: SubstitutionFormatString | undefined, path: string): WriteText {
   return config === undefined ? compileFormat(DEFAULT_FORMAT, path) : compileFormatString(config, path, DEFAULT_FORMAT);
@@ -56,7 +64,7 @@ function streamFormat(config: StdoutAccessLog | StderrAccessLog, path: string): 
   return compileLogFormat(config.accessLogFormat.value, `${path}.log_format`);
 }
 
-function destinationOf(config: AccessLog, path: string): Destination {
+function destinationOf(config: AccessLog, path: string, scope: LogScope | undefined): Destination {
   const any = config.configType.value;
   const at = `${path}.typed_config`;
   switch (any === undefined ? '' : typeNameOf(any)) {
@@ -69,26 +77,50 @@ function destinationOf(config: AccessLog, path: string): Destination {
       if (file.path === '') throw new ConfigError(`${at}.path`, 'is empty; a file is needed');
       return { path: file.path, line: compileFileFormat(file, at) };
     }
-    default:
-      throw new ConfigError(at, `access logger ${config.name} is not supported by Tulle; file, stdout and stderr are`);
+    default: {
+      const create = any === undefined || scope === undefined ? undefined : SERVICES.get(typeNameOf(any));
+      if (create !== undefined && scope !== undefined) return { path: undefined, write: create(any, at, scope) };
+      throw new ConfigError(
+        at,
+        `access logger ${config.name} is not supported by Tulle; file, stdout, stderr, http_grpc, tcp_grpc and open_telemetry are`,
+      );
+    }
   }
 }
 
+/** Loggers that send to a service, by the message that configures them. */
+const SERVICES: ReadonlyMap<string, (any: Any | undefined, path: string, scope: LogScope) => WriteEntry> = new Map([
+  [HttpGrpcAccessLogConfigSchema.typeName, httpAls],
+  [TcpGrpcAccessLogConfigSchema.typeName, tcpAls],
+  [OpenTelemetryAccessLogConfigSchema.typeName, otelLogger],
+]);
+
 /**
  * Prepares access logs. `path` is that of the list (`access_log`); lines go to `sink`. `random` decides samples of
- * requests without a request id. Throws ConfigError for a logger, filter or formatter command that Tulle does not have.
+ * requests without a request id; `scope` is what loggers that send to a service need. Throws ConfigError for a logger, filter or formatter command that Tulle does not have.
  */
-export function createAccessLogs(configs: readonly AccessLog[], path: string, sink: LogSink, random: Random = Math.random): AccessLogger {
+export function createAccessLogs(
+  configs: readonly AccessLog[],
+  path: string,
+  sink: LogSink,
+  random: Random = Math.random,
+  scope?: LogScope,
+): AccessLogger {
   const loggers = configs.map((config, i) => {
-    const { path: file, line } = destinationOf(config, `${path}[${i}]`);
-    const passes = compileLogFilter(config.filter, `${path}[${i}].filter`, random);
-    return { passes, line, file };
+    const to = destinationOf(config, `${path}[${i}]`, scope);
+    const passes = compileLogFilter(config.filter, `${path}[${i}].filter`, random, scope);
+    return { passes, to };
   });
   // files are opened last: a configuration that is refused must leave none behind
-  const writers = loggers.map(({ passes, line, file }) => ({ passes, line, target: sink.target(file) }));
+  const writers = loggers.map(({ passes, to }) => {
+    if (to.path === undefined) return { passes, write: to.write };
+    const target = sink.target(to.path);
+    const { line } = to;
+    return { passes, write: (info: StreamInfo) => target.write(line(info)) };
+  });
   return {
     log(info) {
-      for (const { passes, line, target } of writers) if (passes(info)) target.write(line(info));
+      for (const { passes, write } of writers) if (passes(info)) write(info);
     },
   };
 }

@@ -50,7 +50,7 @@ function flagsOf({ flags, protocol }: StreamInfo, column: 0 | 1): string {
 }
 
 /** %ACCESS_LOG_TYPE%. */
-function logType({ logKind, protocol }: StreamInfo): string {
+export function logTypeOf({ logKind, protocol }: StreamInfo): string {
   return logKind ?? (protocol === undefined ? 'NotSet' : 'DownstreamEnd');
 }
 
@@ -63,7 +63,7 @@ function upstreamRemote({ upstream, protocol, upstreamLocalAddress }: StreamInfo
 export const connectionCommands: readonly (readonly [string, CompileCommand])[] = [
   ['RESPONSE_FLAGS', plain((info) => flagsOf(info, 0))],
   ['RESPONSE_FLAGS_LONG', plain((info) => flagsOf(info, 1))],
-  ['ACCESS_LOG_TYPE', plain(logType)],
+  ['ACCESS_LOG_TYPE', plain(logTypeOf)],
   ['UPSTREAM_REMOTE_ADDRESS', plain((info) => whole(upstreamRemote(info)))],
   ['UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', plain((info) => upstreamRemote(info)?.host)],
   ['UPSTREAM_REMOTE_PORT', plain((info) => upstreamRemote(info)?.port)],

@@ -6,7 +6,7 @@ import type { GrpcService } from '../../xds/gen/envoy/config/core/v3/grpc_servic
 import { HeaderValueOption_HeaderAppendAction as Action } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HttpService } from '../../xds/gen/envoy/config/core/v3/http_service_pb.ts';
 import { durationMs } from '../config/durations.ts';
-import { callUnary } from '../router/grpc-unary.ts';
+import { callUnary, frameMessage } from '../router/grpc-unary.ts';
 import { sendAside, type SideScope } from '../router/side-request.ts';
 import { parseFormat } from '../telemetry/format.ts';
 
@@ -131,4 +131,32 @@ export function sendExport(target: GrpcTarget | HttpTarget, data: Export, scope:
   sendAside(target.cluster, request, scope, (result) =>
     onExported(result.kind === 'answer' ? result.status : 0, result.kind === 'answer' ? '' : result.reason),
   );
+}
+
+/** Sends one message of a stream of gRPC, and ends the stream; what is answered has no meaning but its status. */
+export function sendStream(
+  target: GrpcTarget,
+  method: string,
+  message: Uint8Array,
+  scope: SideScope,
+  onDone: (isTaken: boolean) => void,
+): void {
+  const headers = new HeaderBlock();
+  headers.add('te', 'trailers');
+  headers.add('content-type', 'application/grpc');
+  for (const [name, value] of target.metadata) headers.set(name, value);
+  const request = {
+    method: 'POST',
+    path: method,
+    authority: target.authority,
+    scheme: 'http',
+    headers,
+    body: [frameMessage(message)],
+    timeoutMs: target.timeoutMs,
+    maxBodyBytes: MAX_ANSWER_BYTES,
+  };
+  sendAside(target.cluster, request, scope, (result) => {
+    const status = result.kind === 'answer' ? (result.trailers?.get('grpc-status') ?? result.headers.get('grpc-status')) : undefined;
+    onDone(status === '0');
+  });
 }

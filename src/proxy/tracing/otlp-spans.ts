@@ -2,8 +2,6 @@
 import { Buffer } from 'node:buffer';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { ExportTraceServiceRequestSchema } from '../../xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.ts';
-import type { KeyValue } from '../../xds/gen/opentelemetry/proto/common/v1/common_pb.ts';
-import { KeyValueSchema } from '../../xds/gen/opentelemetry/proto/common/v1/common_pb.ts';
 import { ResourceSchema } from '../../xds/gen/opentelemetry/proto/resource/v1/resource_pb.ts';
 import {
   type Span as OtlpSpan,
@@ -12,6 +10,7 @@ import {
   Status_StatusCode as StatusCode,
 } from '../../xds/gen/opentelemetry/proto/trace/v1/trace_pb.ts';
 import { sendExport } from './collector-target.ts';
+import { attribute, nanosOf } from './otlp-attributes.ts';
 import type { OtlpSource } from './opentelemetry.ts';
 import type { Span } from './span.ts';
 import { GRPC_ERRORS } from './span-tags.ts';
@@ -23,17 +22,6 @@ const METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 const SAMPLED = 0x1;
 const HAS_IS_REMOTE = 0x100;
 const IS_REMOTE = 0x200;
-
-/** Nanoseconds since 1970. */
-export function nanosOf(ms: number): bigint {
-  const whole = Math.floor(ms);
-  return BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1_000_000));
-}
-
-/** An attribute with text. */
-export function attribute(key: string, text: string): KeyValue {
-  return create(KeyValueSchema, { key, value: { value: { case: 'stringValue', value: text } } });
-}
 
 function isError({ kind, tags }: Span): boolean {
   const status = Number(tags.get('http.status_code') ?? '0');

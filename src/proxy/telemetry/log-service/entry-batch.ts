@@ -1,0 +1,68 @@
+/**
+ * Entries of access logs on their way to a service: sent when so many bytes have come, or after a while. A service that
+ * is slow or away costs entries, which are counted, never memory or traffic.
+ */
+import type { Counter } from '../stats.ts';
+import type { Timers, WheelTimer } from '../../timers.ts';
+
+interface BatchOptions {
+  readonly flushIntervalMs: number;
+  /** Bytes above which entries are sent at once; 0: each by itself. */
+  readonly bufferBytes: number;
+  readonly timers: Timers;
+  readonly written: Counter;
+  readonly dropped: Counter;
+}
+
+/** Sends entries; `onDone` is called once: whether the service took them. */
+export type SendEntries = (entries: readonly Uint8Array[], onDone: (isTaken: boolean) => void) => void;
+
+/** Bytes that wait above which entries are dropped. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+/** Requests under way above which entries wait. */
+const MAX_REQUESTS = 8;
+
+export class EntryBatch {
+  readonly #options: BatchOptions;
+  readonly #send: SendEntries;
+  #waiting: Uint8Array[] = [];
+  #bytes = 0;
+  #requests = 0;
+  #timer: WheelTimer | undefined = undefined;
+
+  constructor(options: BatchOptions, send: SendEntries) {
+    this.#options = options;
+    this.#send = send;
+  }
+
+  add(entry: Uint8Array): void {
+    const { bufferBytes, dropped, timers, flushIntervalMs } = this.#options;
+    if (this.#bytes + entry.length > MAX_WAITING_BYTES) {
+      dropped.value++;
+      return;
+    }
+    this.#waiting.push(entry);
+    this.#bytes += entry.length;
+    if (this.#bytes >= bufferBytes) return this.#flush();
+    this.#timer ??= timers.after(flushIntervalMs, () => {
+      this.#timer = undefined;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#waiting.length === 0 || this.#requests >= MAX_REQUESTS) return;
+    const { timers, written, dropped } = this.#options;
+    timers.cancel(this.#timer);
+    this.#timer = undefined;
+    const entries = this.#waiting;
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#requests++;
+    this.#send(entries, (isTaken) => {
+      this.#requests--;
+      (isTaken ? written : dropped).value += entries.length;
+      this.#flush();
+    });
+  }
+}
