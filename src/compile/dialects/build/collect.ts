@@ -13,7 +13,7 @@ import type { Resource } from '../dialect.ts';
 import type { DelegatingPart, EndpointsPart, MatchGroupPart, Part, ServicePart, SplitPart, WorkloadEntryPart } from '../part.ts';
 import { expandDelegates } from './delegates.ts';
 import { nameOf, type Findings } from './findings.ts';
-import { withinMesh, withVisibility } from './mesh-scope.ts';
+import { visibilityIn, withinMesh } from './mesh-scope.ts';
 import { expandSplit } from './splits.ts';
 
 /** Resources of the mesh before, by key. */
@@ -109,7 +109,8 @@ export function collect(sorted: readonly Resource[], findings: Findings): Collec
     authorizationPolicies: [],
   };
   const { settings } = collected;
-  const parts = withinMesh(sorted, settings).map((resource) => withVisibility(resource.part(settings.domainSuffix), settings));
+  const seen = visibilityIn(settings);
+  const parts = withinMesh(sorted, settings).map((resource) => seen(resource.part(settings.domainSuffix)));
   // Splits name groups, which may stand behind them.
   for (const { kind, value } of parts) if (kind === 'match-group') collected.matchGroups.set(`${value.namespace}/${value.name}`, value);
   for (const { kind, value } of parts)

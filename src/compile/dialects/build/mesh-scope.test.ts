@@ -46,6 +46,13 @@ suite('namespaces that belong to the mesh', () => {
   }
 });
 
+test('what the mesh says of who sees it leaves services the same objects from mesh to mesh', () => {
+  const { resources } = parseDocuments('in.yaml', [mesh('defaultServiceExportTo: ["."]'), ...WORLD].join('---\n'));
+  const [first, second] = [buildMesh(resources, []).mesh.services, buildMesh(resources, []).mesh.services];
+  assert.ok(first.length > 0);
+  for (const [index, one] of first.entries()) assert.equal(second[index], one);
+});
+
 test('who sees what does not say is what the mesh says', () => {
   const { services } = built('defaultServiceExportTo: ["."]');
   assert.deepEqual(new Set(services.map(({ exportTo }) => exportTo.join())), new Set(['.']));
