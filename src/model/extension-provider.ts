@@ -1,15 +1,6 @@
 /** Services that proxies ask or tell something, by the names that policies use: MeshConfig's `extensionProviders`. */
 import type { Provenance } from './provenance.ts';
-import type { TelemetryProvider } from './telemetry-provider.ts';
-
-/** What every provider that is a service of the mesh has. */
-interface ServiceProvider {
-  readonly name: string;
-  /** `[<namespace>/]<host name>`, as written. */
-  readonly service: string;
-  readonly port: number;
-  readonly origin: Provenance;
-}
+import type { ServiceProvider, TelemetryProvider } from './telemetry-provider.ts';
 
 /** The body of a request, as far as it is sent along. */
 export interface CheckedBody {
@@ -21,6 +12,7 @@ export interface CheckedBody {
 }
 
 interface ExternalAuthorization extends ServiceProvider {
+  readonly origin: Provenance;
   readonly timeoutMs: number;
   /** True: requests pass while the service cannot be asked. */
   readonly failsOpen: boolean;

@@ -1,7 +1,7 @@
 /** Who is told of traffic: the kinds of MeshConfig's `extensionProviders` that take spans, access logs and metrics. */
 
 /** What every provider that is a service of the mesh has. */
-interface ServiceProvider {
+export interface ServiceProvider {
   readonly name: string;
   /** `[<namespace>/]<host name>`, as written. */
   readonly service: string;

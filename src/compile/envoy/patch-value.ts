@@ -49,7 +49,8 @@ export interface UnknownType {
   readonly typeName: string;
 }
 
-function isObject(json: JsonValue | undefined): json is JsonObject {
+/** True for a JSON object. */
+export function isObject(json: JsonValue | undefined): json is JsonObject {
   return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 

@@ -1,14 +1,12 @@
 /** Values without a schema of ours: JSON, and where each part of it stood. */
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { DiagnosticCode } from './codes.ts';
 import { PLACE, type Located, type Position } from './located.ts';
 import { type Entry, entriesOf, MAX_DEPTH, positionOfNode, type Source, type Value, valueOf } from './yaml-node.ts';
 
-/** JSON as it is written. */
-type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
-
 /** A decoded map of anything. */
 export interface FreeForm extends Located {
-  readonly json: { [key: string]: Json };
+  readonly json: JsonObject;
   /** Where `path` below it (`a.b[0]`) stands; the deepest part on the way where it does not. */
   locate(path: string): Located;
 }
@@ -40,8 +38,8 @@ function child(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
 }
 
-function readMap(reading: Reading, entries: readonly Entry[], path: string, depth: number): { [key: string]: Json } {
-  const json: [string, Json][] = [];
+function readMap(reading: Reading, entries: readonly Entry[], path: string, depth: number): JsonObject {
+  const json: [string, JsonValue][] = [];
   for (const { name, key, value } of entries) {
     const at = child(path, name);
     reading.positions.set(at, positionOfNode(reading.source, key));
@@ -50,7 +48,7 @@ function readMap(reading: Reading, entries: readonly Entry[], path: string, dept
   return Object.fromEntries(json);
 }
 
-function readScalar(reading: Reading, value: Extract<Value, { kind: 'scalar' }>, path: string): Json {
+function readScalar(reading: Reading, value: Extract<Value, { kind: 'scalar' }>, path: string): JsonValue {
   const scalar = value.value;
   if (typeof scalar === 'string' || typeof scalar === 'boolean' || (typeof scalar === 'number' && Number.isFinite(scalar))) return scalar;
   throw new FreeFormError(
@@ -61,7 +59,7 @@ function readScalar(reading: Reading, value: Extract<Value, { kind: 'scalar' }>,
   );
 }
 
-function readValue(reading: Reading, value: Value, path: string, depth: number): Json {
+function readValue(reading: Reading, value: Value, path: string, depth: number): JsonValue {
   reading.count();
   if (depth > MAX_DEPTH) {
     const at = positionOfNode(reading.source, value.kind === 'null' ? undefined : value.node);

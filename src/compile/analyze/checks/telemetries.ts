@@ -1,7 +1,7 @@
 /** Telemetry resources of which only one can count, and those that send nowhere. */
+import { providerService } from '../../../model/provider-service.ts';
 import type { Telemetry } from '../../../model/telemetry.ts';
-import { providerHosts, providerNamed } from '../../emit/providers.ts';
-import { shapesOf } from '../../emit/shape.ts';
+import { providerNamed } from '../../emit/providers.ts';
 import type { Check, Say } from '../finding.ts';
 import { checkSelecting } from '../selecting.ts';
 import type { World } from '../world.ts';
@@ -20,9 +20,7 @@ function trouble({ mesh }: World, what: What, name: string): string | undefined 
   const provider = providerNamed(mesh.settings, name);
   if (provider === undefined) return `there is no extensionProvider "${name}" in MeshConfig`;
   if (!kinds.includes(provider.kind)) return `the extensionProvider "${name}" takes no ${words}`;
-  const hosts: unknown = JSON.parse(providerHosts(shapesOf(mesh.services, mesh.settings), mesh.settings));
-  const isKnown = typeof hosts === 'object' && hosts !== null && provider.name in hosts;
-  return 'service' in provider && !isKnown
+  return 'service' in provider && typeof providerService(provider.service, mesh.services) === 'string'
     ? `there is no service "${provider.service}", which the extensionProvider "${name}" is`
     : undefined;
 }

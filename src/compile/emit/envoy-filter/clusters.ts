@@ -1,9 +1,10 @@
 /** Patches of clusters. */
-import { clone, isMessage, type JsonValue } from '@bufbuild/protobuf';
+import { clone, isMessage } from '@bufbuild/protobuf';
 import type { ConfigPatch } from '../../../model/envoy-filter.ts';
 import { type Cluster, ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { TransportSocket } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { isAdd, isMerge } from '../../envoy/operations.ts';
+import { isObject } from '../../envoy/patch-value.ts';
 import { type CompiledResource, resourceOf } from '../resource.ts';
 import { listsOf, mergeInto } from './merge.ts';
 import { markAdded, markChanged } from './origin.ts';
@@ -27,10 +28,6 @@ function partsOf(name: string): Parts {
 /** Bytes to a port that is sniffed have a twin of its cluster, which a patch means as well. */
 function nameWithoutTwin(name: string): string {
   return name.startsWith('outbound|') && name.endsWith('|tcp') ? name.slice(0, -'|tcp'.length) : name;
-}
-
-function isObject(value: JsonValue | undefined): value is { [key: string]: JsonValue } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Hosts of the services that lead to a port of the proxy's own. */
