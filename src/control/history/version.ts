@@ -1,6 +1,7 @@
 /** One version of what was applied, and what became of it. */
 import { createHash } from 'node:crypto';
 import type { ResourceChange } from '../../compile/changes/resource-changes.ts';
+import { memoised } from '../../compile/emit/memo.ts';
 import type { FileTexts } from '../sources/files.ts';
 
 /**
@@ -55,11 +56,11 @@ function fileDigest(file: string, text: string): string {
 }
 
 /** What each file holds, by digest. */
-export function fileDigests(texts: FileTexts): Readonly<Record<string, string>> {
-  return Object.fromEntries([...texts].map(([file, text]) => [file, fileDigest(file, text)]));
-}
+export const fileDigests = memoised((texts: FileTexts): Readonly<Record<string, string>> =>
+  Object.fromEntries([...texts].map(([file, text]) => [file, fileDigest(file, text)])),
+);
 
 /** One digest for the content of a folder. */
-export function folderDigest(files: Readonly<Record<string, string>>): string {
-  return textDigest(JSON.stringify(Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1))));
-}
+export const folderDigest = memoised((files: Readonly<Record<string, string>>): string =>
+  textDigest(JSON.stringify(Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1)))),
+);
