@@ -3,6 +3,7 @@
  * showed who it is and cannot make its own, renewed at half its life.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
+import { memoised } from '../compile/emit/memo.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import type { SpiffeId } from '../core/spiffe.ts';
 import { contentVersion } from '../xds/content-version.ts';
@@ -34,35 +35,18 @@ function inline(pem: string): { specifier: { case: 'inlineString'; value: string
   return { specifier: { case: 'inlineString', value: pem } };
 }
 
-const roots = new Map<string, XdsResource>();
-
-/** ROOTCA with the authority's root: one for all proxies. */
-function rootSecret(authority: Authority): XdsResource {
-  const known = roots.get(authority.rootCertificate);
-  if (known !== undefined) return known;
-  const made = makeRoot(authority);
-  roots.clear();
-  roots.set(authority.rootCertificate, made);
-  return made;
+/** ROOTCA with the authority's root. */
+function rootSecret({ rootCertificate }: Authority): XdsResource {
+  const value = { trustedCa: inline(rootCertificate) };
+  return resourceOf(create(SecretSchema, { name: ROOT_SECRET, type: { case: 'validationContext', value } }));
 }
 
-function makeRoot(authority: Authority): XdsResource {
-  const trustedCa = inline(authority.rootCertificate);
-  return resourceOf(create(SecretSchema, { name: ROOT_SECRET, type: { case: 'validationContext', value: { trustedCa } } }));
-}
+/** What those have who have nothing but the root: one list for all proxies. */
+const onlyRoot = memoised((authority: Authority): readonly [root: XdsResource] => [rootSecret(authority)]);
 
 function workloadSecret(certificateChain: string, privateKey: string): XdsResource {
   const value = { certificateChain: inline(certificateChain), privateKey: inline(privateKey) };
   return resourceOf(create(SecretSchema, { name: WORKLOAD_SECRET, type: { case: 'tlsCertificate', value } }));
-}
-
-const lists = new WeakMap<XdsResource, readonly XdsResource[]>();
-
-/** The list of those who have nothing but the root: the same for all. */
-function onlyRoot(root: XdsResource): readonly XdsResource[] {
-  const list = lists.get(root) ?? [root];
-  lists.set(root, list);
-  return list;
 }
 
 /** Secrets of one stream. `identity` undefined: no certificate. `onRenewed` is called when `resources` became others. */
@@ -72,13 +56,13 @@ export function createProxySecrets(
   onRenewed: () => void,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): ProxySecrets {
-  const root = rootSecret(authority);
-  let all: readonly XdsResource[] = onlyRoot(root);
+  const roots = onlyRoot(authority);
+  let all: readonly XdsResource[] = roots;
   let timer: NodeJS.Timeout | undefined;
 
   const issue = (id: SpiffeId): void => {
     const { certificateChain, privateKey, expiresAtMs } = authority.issue(id);
-    all = [root, workloadSecret(certificateChain, privateKey)];
+    all = [...roots, workloadSecret(certificateChain, privateKey)];
     const lifeMs = expiresAtMs - clock.wallMs();
     // up to 5% earlier than half, so that a fleet started at once does not come at once
     const renewMs = lifeMs * (0.5 - 0.05 * random());
@@ -95,7 +79,7 @@ export function createProxySecrets(
   return {
     resources: () => all,
     request(names) {
-      if (all.length === 1 && identity !== undefined && names.includes(WORKLOAD_SECRET)) issue(identity);
+      if (all === roots && identity !== undefined && names.includes(WORKLOAD_SECRET)) issue(identity);
     },
     close: () => clearTimeout(timer),
   };
