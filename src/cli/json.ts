@@ -1,10 +1,9 @@
 /** Reading what an admin interface sent, without trusting its shape. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { isObject } from '../core/object.ts';
 
-/** True for a JSON object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+export { isObject } from '../core/object.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The objects of a list; anything else is left out. */
 export function objectsOf(value: unknown): readonly JsonObject[] {

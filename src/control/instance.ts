@@ -2,13 +2,10 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { parseIp } from '../core/cidr.ts';
 import { ConfigError } from '../core/errors.ts';
+import { isObject } from '../core/object.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { ProxyNode } from './compiler.ts';
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function objectAt(parent: JsonObject | undefined, key: string): JsonObject | undefined {
   const value: JsonValue | undefined = parent?.[key];

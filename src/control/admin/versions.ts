@@ -1,10 +1,11 @@
 /** The admin API's calls about versions: what was applied, and what people wish of it. Changes over the Unix socket only. */
 import { messageOf, ProtocolError } from '../../core/errors.ts';
+import { isObject } from '../../core/object.ts';
 import { defaultRolloutPolicy } from '../../model/rollout.ts';
 import type { Version } from '../history/version.ts';
 import { readPolicy } from '../rollout/policy-json.ts';
 import { rollbackTarget } from '../rollout/timeline.ts';
-import type { Wish } from '../rollout/versioned-model.ts';
+import type { VersionedModel, Wish } from '../rollout/versioned-model.ts';
 import { viewHistory, viewRollout } from '../rollout/view.ts';
 import type { FileTexts } from '../sources/files.ts';
 import { checkPrivate, type Exchange, readBody } from './exchange.ts';
@@ -13,10 +14,6 @@ import { checkPrivate, type Exchange, readBody } from './exchange.ts';
 const FOLDER_BYTES_MAX = 64 * 1024 * 1024;
 
 type Body = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 async function bodyOf(exchange: Exchange): Promise<Body> {
   checkPrivate(exchange, 'versions are changed');
@@ -74,11 +71,15 @@ export async function rollBack(exchange: Exchange): Promise<object> {
   return { target: number, ...entered(model.rollback(texts, { by, message: said }), exchange) };
 }
 
+function triedNumber({ candidate }: VersionedModel): number {
+  if (candidate === undefined) throw new ProtocolError('no_rollout', 409, 'no rollout is under way');
+  return candidate.number;
+}
+
 function endRollout(exchange: Exchange, body: Body): object {
   const { model } = exchange.state.versions;
   const { by, message } = wishOf(body);
-  const number = model.candidate?.number;
-  if (number === undefined) throw new ProtocolError('no_rollout', 409, 'no rollout is under way');
+  const number = triedNumber(model);
   model.revert('withdrawn', message === '' ? 'ended by hand' : message, by);
   return { withdrawn: number, ...viewRollout(model) };
 }
@@ -113,8 +114,7 @@ export async function applyFiles(exchange: Exchange): Promise<object> {
 export async function promoteNow(exchange: Exchange): Promise<object> {
   await bodyOf(exchange);
   const { model } = exchange.state.versions;
-  const number = model.candidate?.number;
-  if (number === undefined) throw new ProtocolError('no_rollout', 409, 'no rollout is under way');
+  const number = triedNumber(model);
   model.promote();
   return { promoted: number, ...viewRollout(model) };
 }

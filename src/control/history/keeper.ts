@@ -1,4 +1,5 @@
 /** Brings what was decided to disk, and back after a restart. */
+import { isObject } from '../../core/object.ts';
 import type { RolloutPolicy } from '../../model/rollout.ts';
 import type { Candidate, Hold, Timeline } from '../rollout/timeline.ts';
 import type { TimelineKeeper } from '../rollout/versioned-model.ts';
@@ -9,10 +10,6 @@ import type { Version } from './version.ts';
 type Kept = Pick<Timeline, 'stable' | 'folder' | 'hold' | 'candidate'>;
 
 const KINDS = ['rollback', 'applied', 'reverted', 'withdrawn'] as const satisfies readonly Hold['kind'][];
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function isHold(value: unknown): value is Hold {
   if (!isObject(value) || typeof value['sinceMs'] !== 'number' || !KINDS.some((kind) => kind === value['kind'])) return false;

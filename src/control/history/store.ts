@@ -6,15 +6,12 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { isObject } from '../../core/object.ts';
 import type { FileTexts } from '../sources/files.ts';
 import { bulkDelay } from '../bulk-delay.ts';
 import { CAUSES, fileDigests, textDigest, type Version, VERSION_STATES } from './version.ts';
 
 const PRIVATE = { mode: 0o600 };
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** True for what `JSON.stringify` wrote of a version. */
 function isVersion(value: unknown): value is Version {

@@ -1,12 +1,9 @@
 /** A rollout's policy as the admin API takes it: fields that are not there are as in `base`. */
 import { ProtocolError } from '../../core/errors.ts';
+import { isObject } from '../../core/object.ts';
 import type { RolloutPolicy, RolloutStep } from '../../model/rollout.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function bad(field: string, want: string, value: unknown): ProtocolError {
   return new ProtocolError('bad_field', 400, `"policy.${field}" must be ${want}, not ${JSON.stringify(value)}`);
