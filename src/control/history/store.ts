@@ -2,16 +2,15 @@
  * Versions of what was applied on disk, in `<stateDir>/history`: a record each, and every text once under its digest,
  * since most files are the same from version to version. Only the owner may read them: Secrets are among the texts.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { isObject } from '../../core/object.ts';
 import type { FileTexts } from '../sources/files.ts';
 import { bulkDelay } from '../bulk-delay.ts';
+import { writePrivate } from '../private-file.ts';
 import { CAUSES, fileDigests, textDigest, type Version, VERSION_STATES } from './version.ts';
-
-const PRIVATE = { mode: 0o600 };
 
 /** True for what `JSON.stringify` wrote of a version. */
 function isVersion(value: unknown): value is Version {
@@ -101,9 +100,7 @@ export class HistoryStore {
   }
 
   async #put(name: string, body: string): Promise<void> {
-    const target = path.join(this.#folder, name);
-    await writeFile(`${target}.new`, body, PRIVATE);
-    await rename(`${target}.new`, target);
+    await writePrivate(path.join(this.#folder, name), body);
   }
 
   async #json(name: string): Promise<unknown> {

@@ -2,12 +2,14 @@
  * Keys of token issuers, fetched again and again, so that issuers can change them. What was fetched last stays until there
  * is something newer, over restarts too: an issuer that cannot be reached is no reason to refuse its tokens.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { isObject } from '../../core/object.ts';
 import type { KeySet, KeySource } from '../../model/key-set.ts';
 import type { Metrics } from '../metrics.ts';
+import { writePrivate } from '../private-file.ts';
 import { fetchKeys } from './fetch-keys.ts';
 
 /** As often as istiod. */
@@ -35,14 +37,7 @@ interface Entry {
 }
 
 function isKept(value: unknown): value is { readonly url: string; readonly jwks: string } {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'url' in value &&
-    'jwks' in value &&
-    typeof value.url === 'string' &&
-    typeof value.jwks === 'string'
-  );
+  return isObject(value) && typeof value['url'] === 'string' && typeof value['jwks'] === 'string';
 }
 
 /** How long after the last attempt the next one is made. */
@@ -172,8 +167,7 @@ export class KeyStore {
     const body = JSON.stringify([...this.#kept].map(([url, jwks]) => ({ url, jwks })));
     this.#writing = this.#writing.then(async () => {
       try {
-        await writeFile(`${this.#file}.new`, body, { mode: 0o600 });
-        await rename(`${this.#file}.new`, this.#file);
+        await writePrivate(this.#file, body);
       } catch (error) {
         this.#options.log.warn('keys of token issuers cannot be kept', { file: this.#file, error: messageOf(error) });
       }
