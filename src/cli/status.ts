@@ -1,4 +1,5 @@
 /** `tulle status`: what each connected proxy has, as istioctl's proxy-status shows it. */
+import { proxyNameOf } from '../core/node-id.ts';
 import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { EXIT } from './errors.ts';
@@ -38,7 +39,7 @@ export function refusals(row: JsonObject): string[] {
 
 /** `payments-v1-0.shop` of a node id. */
 export function proxyName(row: JsonObject): string {
-  return textOf(row['id']).split('~')[2] ?? textOf(row['id']);
+  return proxyNameOf(textOf(row['id']));
 }
 
 const COLUMNS: readonly Column[] = [

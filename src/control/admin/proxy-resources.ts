@@ -1,8 +1,8 @@
 /** What one proxy should have now, as it goes over the wire: `tulle proxy-status <proxy>` holds the proxy's own dump to it. */
 import { ProtocolError } from '../../core/errors.ts';
+import { proxyNameOf } from '../../core/node-id.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '../../xds/types.ts';
 import type { CompiledConfig } from '../compiler.ts';
-import type { ControlState } from '../control-state.ts';
 import type { Exchange } from './exchange.ts';
 
 const TYPES = [
@@ -12,13 +12,11 @@ const TYPES = [
   [ENDPOINT_TYPE, 'endpoints'],
 ] as const satisfies readonly (readonly [string, keyof CompiledConfig])[];
 
-/** The name that a node id has for people: `web-0.shop`. */
-function shortName(id: string): string {
-  return id.split('~')[2] ?? id;
-}
-
-function viewResources(state: ControlState, name: string): object {
-  const found = [...state.connections].find(({ proxy }) => proxy.id === name || shortName(proxy.id) === name);
+/** `GET /api/proxies/<name>/resources`: listeners, routes, clusters and endpoints, encoded, in base64. Throws 404. */
+export function proxyResources({ pathname, state }: Exchange): object {
+  const [, , , encoded = ''] = pathname.split('/');
+  const name = decodeURIComponent(encoded);
+  const found = [...state.connections].find(({ proxy }) => proxy.id === name || proxyNameOf(proxy.id) === name);
   if (found === undefined) throw new ProtocolError('no_proxy', 404, `no proxy ${name} is connected`);
   const config = state.compiler.compile(state.pusher.stateFor(found.proxy).mesh, found.proxy);
   const resources = TYPES.flatMap(([typeUrl, key]) =>
@@ -31,10 +29,4 @@ function viewResources(state: ControlState, name: string): object {
     })),
   );
   return { id: found.proxy.id, isOnDemand: found.proxy.isOnDemand, resources };
-}
-
-/** `GET /api/proxies/<name>/resources`: listeners, routes, clusters and endpoints, encoded, in base64. Throws 404. */
-export function proxyResources({ pathname, state }: Exchange): object {
-  const [, , , name = ''] = pathname.split('/');
-  return viewResources(state, decodeURIComponent(name));
 }

@@ -1,5 +1,6 @@
 /** Takes a version from step to step: looks at the proxies that have it, and lets `canary.ts` decide. */
 import type { Log } from '../../core/log.ts';
+import { proxyNameOf } from '../../core/node-id.ts';
 import type { ConnectedProxy } from '../control-state.ts';
 import type { Metrics } from '../metrics.ts';
 import { beginStep, observe, type Observation, type Traffic } from './canary.ts';
@@ -113,7 +114,7 @@ export class RolloutRunner {
     const rejection = status.findLast((each) => each.rejection !== undefined)?.rejection;
     return {
       id,
-      name: id.split('~')[2] ?? id,
+      name: proxyNameOf(id),
       connectedAtMs: connection.connectedAtMs,
       isSettled: status.every(({ isOutstanding }) => !isOutstanding),
       rejections: status.reduce((total, each) => total + each.rejectionsTotal, 0),

@@ -1,0 +1,6 @@
+/** Ids of proxies, in Istio's form: `sidecar~10.0.0.1~web-0.shop~shop.svc.cluster.local`. */
+
+/** The name that an id has for people: `web-0.shop`; the whole id where it is of another form. */
+export function proxyNameOf(id: string): string {
+  return id.split('~')[2] ?? id;
+}
