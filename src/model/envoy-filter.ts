@@ -1,6 +1,6 @@
 /** Changes to what proxies are sent, in Envoy's own words: Istio's EnvoyFilter. */
-import type { LabelSelector } from './match.ts';
 import type { Provenance } from './provenance.ts';
+import type { PolicyTarget } from './security.ts';
 
 /** JSON as it was written: a patch's value before it is read as one of Envoy's messages. */
 type Json = string | number | boolean | null | Json[] | JsonObject;
@@ -114,15 +114,9 @@ export interface ConfigPatch {
   readonly origin: Provenance;
 }
 
-export interface EnvoyFilter {
-  readonly name: string;
-  readonly namespace: string;
+export interface EnvoyFilter extends PolicyTarget {
   /** Lower ones first. */
   readonly priority: number;
-  /** Undefined: every workload of the namespace, in the root namespace of the mesh. */
-  readonly selector: LabelSelector | undefined;
-  /** Gateways of the Gateway API, by name; where there are some nothing else is meant. */
-  readonly targets: readonly string[];
   readonly patches: readonly ConfigPatch[];
   readonly createdAt: number;
   readonly origin: Provenance;

@@ -97,7 +97,7 @@ export const envoyFilters: Check = {
     if (mesh.envoyFilters.length === 0) return;
     const found = targets.length === 0 ? undefined : effective(world);
     for (const filter of mesh.envoyFilters) {
-      const isForSome = filter.targets.length > 0 || world.targetsOf(filter.namespace, filter.selector).length > 0;
+      const isForSome = filter.gateways !== undefined || world.targetsOf(filter.namespace, filter.selector).length > 0;
       if (targets.length > 0 && !isForSome) say('IST0127', world.documents.placeOf(filter.origin, 'spec.workloadSelector'), NOBODY);
       for (const patch of filter.patches) {
         checkOperation(filter, patch, say);

@@ -110,7 +110,7 @@ export const envoyFilter = defineDialect({
         namespace,
         priority: spec.priority,
         selector: Object.keys(labels).length === 0 ? undefined : labels,
-        targets: spec.targetRefs.map((target) => target.name),
+        gateways: spec.targetRefs.length === 0 ? undefined : spec.targetRefs.map((target) => target.name),
         patches: spec.configPatches.map((patch) => lowerPatch(patch, lowering)),
         createdAt,
         origin,

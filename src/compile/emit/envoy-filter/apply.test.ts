@@ -123,6 +123,23 @@ describe('where traffic is not intercepted', () => {
   }
 });
 
+describe('targetRefs mean the proxies of a gateway of their namespace', () => {
+  const { mesh } = meshOf(
+    filter(
+      `{ applyTo: CLUSTER, patch: { operation: ADD, value: { name: mine, type: STATIC } } }`,
+      ', targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]',
+    ),
+  );
+  const label = (name: string) => ({ 'gateway.networking.k8s.io/gateway-name': name });
+  const PROXIES: readonly { name: string; parts: Partial<ProxyNode>; want: boolean }[] = [
+    { name: 'its own', parts: { labels: label('edge') }, want: true },
+    { name: 'those of another gateway', parts: { labels: label('other') }, want: false },
+    { name: 'those of none', parts: {}, want: false },
+    { name: 'those of a gateway of another namespace', parts: { labels: label('edge'), namespace: 'else' }, want: false },
+  ];
+  for (const { name, parts, want } of PROXIES) test(name, () => assert.equal(compile(mesh, sidecarOf(parts)).clusters.has('mine'), want));
+});
+
 describe('types that Tulle does not have', () => {
   const lua = (match: string) =>
     filter(

@@ -2,7 +2,7 @@
 import { clone, type DescMessage, isMessage, type Message, type MessageShape } from '@bufbuild/protobuf';
 import { compileRe2, Re2Missing } from '../../../core/re2.ts';
 import { type ApplyTo, type ConfigPatch, type EnvoyFilter, type ProxyMatch, VERSION_LENGTH_MAX } from '../../../model/envoy-filter.ts';
-import { selects } from '../../../model/match.ts';
+import { isFor } from '../../../model/security.ts';
 import { readPatchValue } from '../../envoy/patch-value.ts';
 import { memoised } from '../memo.ts';
 import type { ProxyNode } from '../proxy-node.ts';
@@ -13,7 +13,6 @@ export interface PatchSet {
 }
 
 const NODE_VERSION_LENGTH_MAX = 64;
-const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 
 /** True where the expression is found in the text. */
 function isFoundIn(pattern: string, text: string): boolean {
@@ -40,14 +39,7 @@ function isForProxy({ version, metadata }: ProxyMatch, node: Pick<ProxyNode, 'me
   return Object.entries(metadata).every(([key, value]) => node.metadata[key] === value);
 }
 
-type Node = Pick<ProxyNode, 'role' | 'namespace' | 'labels' | 'metadata'>;
-
-/** Proxies of a gateway of the Gateway API are meant by `targetRefs` or selectors, others by selectors only. */
-function isForWorkload(filter: EnvoyFilter, node: Node): boolean {
-  if (filter.targets.length === 0) return filter.selector === undefined || selects(filter.selector, node.labels);
-  const gateway = node.labels[GATEWAY_NAME];
-  return gateway !== undefined && filter.namespace === node.namespace && filter.targets.includes(gateway);
-}
+type Node = Pick<ProxyNode, 'namespace' | 'labels' | 'metadata'>;
 
 function compare(a: EnvoyFilter, b: EnvoyFilter, root: string): number {
   if (a.priority !== b.priority) return a.priority - b.priority;
@@ -70,7 +62,7 @@ const setOf = memoised((...patches: [ConfigPatch, ...ConfigPatch[]]): PatchSet =
 export function patchesFor(filters: readonly EnvoyFilter[], root: string, node: Node): PatchSet | undefined {
   if (filters.length === 0) return undefined;
   const [first, ...others] = ordered(filters, root)
-    .filter((filter) => (filter.namespace === root || filter.namespace === node.namespace) && isForWorkload(filter, node))
+    .filter((filter) => isFor(filter, root, node))
     .flatMap(({ patches }) => patches)
     .filter(({ proxy }) => proxy === undefined || isForProxy(proxy, node));
   return first === undefined ? undefined : setOf(first, ...others);
