@@ -55,7 +55,8 @@ function policies({ listeners }: Sent, address: string, port: number): Json {
 
 /**
  * The answer to `question`: `connect <address>:<port> http|bytes|tls [<sni>]`, `inbound <port>`, `policies <port>`, `routes <name>
- * [<virtual host or domain>]`, `cluster <name>`, `clusters <part of the name>`, `endpoints <cluster>`, `listeners`, `filters <listener> [<chain>]`.
+ * [<virtual host or domain>]`, `cluster <name>`, `clusters <part of the name>`, `endpoints <cluster>`, `listeners`, `filters <listener> [<chain>]`,
+ * `tls <listener or cluster>`, `headers inbound|outbound|gateway`, `statistics <cluster>`, `tells inbound|outbound|gateway logs|metrics|traces`.
  */
 export function answer(sent: Sent, question: string, address: string): Json {
   const [verb = '', first = '', second = '', third = ''] = question.split(' ');

@@ -166,9 +166,16 @@ const MESH_CLIENTS: Readonly<Record<string, Pick<Connection, 'kind' | 'sni' | 'a
   'TLS of others': { kind: 'tls', sni: 'web.example', alpn: ['h2', 'http/1.1'] },
 };
 
+const isInbound = (listener: Json): boolean => text(listener, 'name') === 'virtualInbound';
+
+/** The listeners of a side: `inbound`, or all others. */
+export function onSide(listeners: readonly Json[], side: string): readonly Json[] {
+  return listeners.filter((listener) => isInbound(listener) === (side === 'inbound'));
+}
+
 /** What becomes of each kind of connection to a port of the proxy's own workload; kinds with one answer stand together. */
 export function inbound(listeners: readonly Json[], address: string, port: number): Json {
-  const found = listeners.find((listener) => text(listener, 'name') === 'virtualInbound');
+  const found = listeners.find(isInbound);
   if (found === undefined) return 'no listener';
   const answers = new Map<string, { readonly kinds: string[]; readonly answer: Json }>();
   for (const [kind, client] of Object.entries(MESH_CLIENTS)) {

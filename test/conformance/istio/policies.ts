@@ -133,7 +133,7 @@ function tokensOf(config: Json | undefined): Json {
 }
 
 function names(list: Json | undefined): Json {
-  return items(list, 'patterns').map((pattern) => `${stringText(pattern)}${at(pattern, 'ignoreCase') === true ? ' in any case' : ''}`);
+  return items(list, 'patterns').map(stringText);
 }
 
 /** Who is asked about requests, and about which. */

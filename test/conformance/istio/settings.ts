@@ -1,5 +1,6 @@
 /** What MeshConfig alone decides: TLS parameters, headers that proxies add, names of statistics. */
 import { at, entries, items, type Json, said, text } from './json.ts';
+import { onSide } from './listeners.ts';
 
 function paramsOf(socket: Json | undefined): Json {
   const params = at(socket, 'typedConfig', 'commonTlsContext', 'tlsParams');
@@ -21,8 +22,7 @@ export function tlsParams(listeners: readonly Json[], clusters: readonly Json[],
 
 /** Headers that the first HTTP connection manager of `side` adds or believes. */
 export function headers(listeners: readonly Json[], routes: readonly Json[], side: string): Json {
-  const isInbound = (listener: Json) => text(listener, 'name') === 'virtualInbound';
-  const all = listeners.filter((listener) => isInbound(listener) === (side === 'inbound'));
+  const all = onSide(listeners, side);
   const last = all
     .flatMap((listener) => items(listener, 'filterChains').map((chain) => ({ listener, filter: items(chain, 'filters').at(-1) })))
     .find(({ filter }) => text(filter, 'name').endsWith('http_connection_manager'));

@@ -1,5 +1,6 @@
 /** What proxies tell of traffic: access loggers, tracers and `istio.stats`, in words. */
 import { at, count, entries, items, type Json, type JsonMap, said, text } from './json.ts';
+import { onSide } from './listeners.ts';
 
 function formOf(config: Json | undefined): Json | undefined {
   const format = at(config, 'logFormat');
@@ -134,8 +135,7 @@ function chainWith(listeners: readonly Json[], type: string): Found {
 
 /** Of `side` (inbound, outbound, or gateway) what is told to `whom`: logs, traces or metrics. */
 export function telling(listeners: readonly Json[], side: string, whom: string): Json {
-  const isInbound = (listener: Json) => text(listener, 'name') === 'virtualInbound';
-  const all = listeners.filter((listener) => isInbound(listener) === (side === 'inbound'));
+  const all = onSide(listeners, side);
   const http = chainWith(all, 'http_connection_manager');
   const bytes = chainWith(all, 'tcp_proxy');
   if (whom === 'traces') return tracingOf(http.config);
