@@ -1,12 +1,14 @@
 /** `tulle diff`: resources of a folder, or of a version, beside what is in force. */
 import { Argument, Option } from 'commander';
 import { callControl } from './admin-client.ts';
+import { CHANGE_MARKS } from './change-marks.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { type ResourceDiff, resourceDiffs } from './diff/resource-diff.ts';
 import { CliError, EXIT } from './errors.ts';
 import { readFolder } from './explain/folder-world.ts';
 import { parseVersion } from './history.ts';
 import { isObject, textOf } from './json.ts';
+import { readTexts } from './read-texts.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 
 interface Options {
@@ -22,21 +24,14 @@ interface Side {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-const MARKS = { added: '+', changed: '~', removed: '-' } as const;
-
-function filesIn(answer: unknown): ReadonlyMap<string, string> {
-  const files = isObject(answer) && isObject(answer['files']) ? answer['files'] : {};
-  return new Map(Object.entries(files).flatMap(([file, text]) => (typeof text === 'string' ? [[file, text]] : [])));
-}
-
 async function versionSide(state: StateDir, version: number): Promise<Side> {
-  return { name: `version ${version}`, texts: filesIn(await callControl(state, `/api/history/${version}`)) };
+  return { name: `version ${version}`, texts: await readTexts(state, `/api/history/${version}`) };
 }
 
 async function applied(state: StateDir): Promise<Side> {
   const answer = await callControl(state, '/api/rollout');
   const version = isObject(answer) ? textOf(answer['version']) : '';
-  return { name: `applied (version ${version})`, texts: filesIn(await callControl(state, '/api/sources')) };
+  return { name: `applied (version ${version})`, texts: await readTexts(state, '/api/sources') };
 }
 
 async function folderSide(folder: string | undefined, state: StateDir): Promise<Side> {
@@ -59,7 +54,7 @@ async function sides(folder: string | undefined, { version, against, stateDir }:
 
 function textOfDiffs(diffs: readonly ResourceDiff[], { stat, output }: Options): string {
   if (output === 'json') return `${JSON.stringify(diffs, undefined, 2)}\n`;
-  if (stat === true) return diffs.map(({ change, resource, file }) => `${MARKS[change]} ${resource}  [${file}]\n`).join('');
+  if (stat === true) return diffs.map(({ change, resource, file }) => `${CHANGE_MARKS[change]} ${resource}  [${file}]\n`).join('');
   return diffs.map(({ diff }) => diff).join('');
 }
 

@@ -1,6 +1,7 @@
 /** `tulle history`: the versions of what was applied, and what became of them. */
 import { Argument, InvalidArgumentError } from 'commander';
 import { callControl } from './admin-client.ts';
+import { CHANGE_MARKS } from './change-marks.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
 import { heldText, rolloutText } from './history/held.ts';
@@ -13,7 +14,7 @@ interface Options {
   readonly output: OutputFormat;
 }
 
-const MARKS: Readonly<Record<string, string>> = { added: '+', changed: '~', removed: '-' };
+const MARKS: Readonly<Record<string, string>> = CHANGE_MARKS;
 
 /** `+2 ~1`; the number of each kind of change. */
 function counts(row: JsonObject): string {

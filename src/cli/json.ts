@@ -21,3 +21,11 @@ export function objectAt(value: unknown, ...keys: readonly string[]): JsonObject
   for (const key of keys) found = isObject(found) ? found[key] : undefined;
   return isObject(found) ? found : {};
 }
+
+/** The value with the keys of its objects in order, so that texts of it can be compared. */
+export function keysSorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(keysSorted);
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).map(([key, each]) => [key, keysSorted(each)] as const);
+  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}

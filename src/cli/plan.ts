@@ -5,19 +5,18 @@ import { buildMesh } from '../compile/dialects/build-mesh.ts';
 import { parseDocuments } from '../compile/dialects/load.ts';
 import { messageOf } from '../core/errors.ts';
 import { loadRe2 } from '../core/re2.ts';
-import { callControl } from './admin-client.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
 import { readFolder, worldOf } from './explain/folder-world.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
-import { isObject } from './json.ts';
 import { touchedProxies } from './plan/proxy-changes.ts';
 import { readRequests, requestChanges } from './plan/request-changes.ts';
 import { type Plan, renderPlan } from './plan/render.ts';
 import { resourceChanges, type Texts } from '../compile/changes/resource-changes.ts';
 import { textsAt } from './plan/revision.ts';
-import { findStateDir, type StateDir } from './state-dir.ts';
+import { readTexts } from './read-texts.ts';
+import { findStateDir } from './state-dir.ts';
 
 interface Options {
   readonly against?: string;
@@ -33,12 +32,6 @@ interface Sides {
   readonly worlds: readonly [before: World, after: World];
 }
 
-async function runningTexts(state: StateDir): Promise<Texts> {
-  const answer = await callControl(state, '/api/sources');
-  const files = isObject(answer) && isObject(answer['files']) ? answer['files'] : {};
-  return new Map(Object.entries(files).flatMap(([file, text]) => (typeof text === 'string' ? [[file, text]] : [])));
-}
-
 /** The running mesh with other resources: whoever runs goes on running. */
 function edited(running: World, texts: Texts): World {
   const resources = [...texts].flatMap(([file, text]) => parseDocuments(file, text).resources);
@@ -51,7 +44,7 @@ async function sidesOf(folder: string, { against, revision, stateDir }: Options)
   if (against === undefined && revision === undefined) {
     const state = findStateDir(stateDir);
     const running = await runningWorld(state);
-    return { texts: [await runningTexts(state), after], worlds: [running, edited(running, after)] };
+    return { texts: [await readTexts(state, '/api/sources'), after], worlds: [running, edited(running, after)] };
   }
   const before = revision === undefined ? await readFolder(against ?? folder) : textsAt(against ?? folder, revision);
   const former = worldOf(before);

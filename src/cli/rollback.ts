@@ -9,6 +9,7 @@ import { person } from './history/person.ts';
 import { writeBack } from './history/write-back.ts';
 import { parseVersion } from './history.ts';
 import { isObject, type JsonObject, textOf } from './json.ts';
+import { readTexts } from './read-texts.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 
 interface Options {
@@ -27,16 +28,10 @@ async function post(state: StateDir, path: string, body: JsonObject): Promise<Js
   return isObject(answer) ? answer : {};
 }
 
-async function textsOf(state: StateDir, version: string): Promise<ReadonlyMap<string, string>> {
-  const answer = await callControl(state, `/api/history/${version}`);
-  const files = isObject(answer) && isObject(answer['files']) ? answer['files'] : {};
-  return new Map(Object.entries(files).flatMap(([file, text]) => (typeof text === 'string' ? [[file, text]] : [])));
-}
-
 async function restore(state: StateDir, version: string): Promise<void> {
   const answer = await callControl(state, '/api/rollout');
   const folder = isObject(answer) ? textOf(answer['folder']) : '';
-  const lines = writeBack(folder, await readFolder(folder), await textsOf(state, version));
+  const lines = writeBack(folder, await readFolder(folder), await readTexts(state, `/api/history/${version}`));
   for (const line of lines) say(line);
   if (lines.length === 0) say('the files say so already');
 }

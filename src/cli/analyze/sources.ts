@@ -7,6 +7,7 @@ import type { WorkloadInstance } from '../../model/workload.ts';
 import { callControl } from '../admin-client.ts';
 import { CliError } from '../errors.ts';
 import { isObject, objectsOf, textOf, type JsonObject } from '../json.ts';
+import { readTexts } from '../read-texts.ts';
 import type { StateDir } from '../state-dir.ts';
 
 /** What is analysed. */
@@ -87,8 +88,7 @@ function instanceOf(row: JsonObject): WorkloadInstance {
 
 /** What a running control plane reads, and what is registered with it. Throws CliError where it does not answer. */
 export async function readMesh(state: StateDir): Promise<Sources> {
-  const [sources, registered] = await Promise.all([callControl(state, '/api/sources'), callControl(state, '/api/instances')]);
-  const texts = textMap(isObject(sources) ? sources['files'] : undefined);
+  const [texts, registered] = await Promise.all([readTexts(state, '/api/sources'), callControl(state, '/api/instances')]);
   const instances = objectsOf(isObject(registered) ? registered['instances'] : undefined);
-  return { texts: new Map(Object.entries(texts)), instances: instances.map(instanceOf) };
+  return { texts, instances: instances.map(instanceOf) };
 }

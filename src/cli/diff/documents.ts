@@ -2,7 +2,7 @@
 import { parseAllDocuments, stringify } from 'yaml';
 import { resourceKey } from '../../compile/dialects/dialect.ts';
 import { dialects } from '../../compile/dialects/index.ts';
-import { isObject, objectAt, objectsOf, textOf } from '../json.ts';
+import { isObject, keysSorted, objectAt, objectsOf, textOf } from '../json.ts';
 
 export interface DocumentText {
   /** `VirtualService shop/reviews`, or the name of a file that is no YAML. */
@@ -12,13 +12,6 @@ export interface DocumentText {
 }
 
 const SECRET_FIELDS = ['data', 'stringData'] as const;
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isObject(value)) return value;
-  const entries = Object.entries(value).map(([key, each]) => [key, sorted(each)] as const);
-  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
 
 function keyOf(document: unknown): string {
   const kind = textOf(objectAt({ document }, 'document')['kind']);
@@ -40,7 +33,7 @@ function documentsIn(file: string, text: string): DocumentText[] {
   const isBroken = 'empty' in parsed || parsed.some(({ errors }) => errors.length > 0);
   if (isBroken) return text.trim() === '' ? [] : [{ key: `file ${file}`, file, text }];
   const values = parsed.flatMap((document): readonly unknown[] => flat(document.toJS({ maxAliasCount: 1000 })));
-  return values.filter(isObject).map((value) => ({ key: keyOf(value), file, text: stringify(sorted(value), { lineWidth: 0 }) }));
+  return values.filter(isObject).map((value) => ({ key: keyOf(value), file, text: stringify(keysSorted(value), { lineWidth: 0 }) }));
 }
 
 /** Every resource by its key; of two with one key the later one. */

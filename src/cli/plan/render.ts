@@ -1,4 +1,5 @@
 /** A plan for people. */
+import { CHANGE_MARKS } from '../change-marks.ts';
 import type { TouchedProxy } from './proxy-changes.ts';
 import type { RequestChange } from './request-changes.ts';
 import type { ResourceChange } from '../../compile/changes/resource-changes.ts';
@@ -11,13 +12,12 @@ export interface Plan {
   readonly requests: readonly RequestChange[];
 }
 
-const MARKS = { added: '+', changed: '~', removed: '-' } as const;
 const NAMES_MAX = 5;
 
 function proxyLine({ workload, changes }: TouchedProxy): string {
   const byType = Map.groupBy(changes, ({ type }) => type);
   const parts = [...byType].map(([type, own]) => {
-    const names = own.slice(0, NAMES_MAX).map(({ change, name }) => `${MARKS[change]}${name}`);
+    const names = own.slice(0, NAMES_MAX).map(({ change, name }) => `${CHANGE_MARKS[change]}${name}`);
     return `${type} ${names.join(' ')}${own.length > NAMES_MAX ? ` and ${own.length - NAMES_MAX} more` : ''}`;
   });
   return `  ${workload}: ${parts.join('; ')}`;
@@ -36,7 +36,7 @@ export function renderPlan({ resources, proxies, asked, requests }: Plan): strin
   if (resources.length === 0 && proxies.length === 0 && requests.length === 0) return 'nothing would change\n';
   const lines = [
     counted(resources.length, 'resource', 'resources'),
-    ...resources.map(({ change, resource, file, line }) => `  ${MARKS[change]} ${resource}  [${file}:${line}]`),
+    ...resources.map(({ change, resource, file, line }) => `  ${CHANGE_MARKS[change]} ${resource}  [${file}:${line}]`),
     '',
     `${counted(proxies.length, 'proxy', 'proxies')} would get other configuration`,
     ...proxies.map(proxyLine),

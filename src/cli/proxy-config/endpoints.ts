@@ -1,21 +1,9 @@
 /** Endpoints in a table: of every cluster's assignment those that the proxy has, with their health as the control plane said it. */
 import { type JsonObject, objectAt, objectsOf, textOf } from '../json.ts';
+import { addressOf } from './address.ts';
 import { clusterNameOf } from './cluster-name.ts';
 import type { Dumped } from './dump.ts';
 import { isAsked, textColumn, type View } from './view.ts';
-
-interface Address {
-  readonly address: string;
-  readonly port: string;
-}
-
-function addressOf(endpoint: JsonObject): Address {
-  const { address, port_value: port } = objectAt(endpoint, 'address', 'socket_address');
-  if (textOf(address) !== '') return { address: textOf(address), port: textOf(port) };
-  const { server_listener_name: listener, endpoint_id: id } = objectAt(endpoint, 'address', 'envoy_internal_address');
-  if (textOf(listener) !== '') return { address: `${textOf(listener)}/${textOf(id)}`, port: '' };
-  return { address: textOf(objectAt(endpoint, 'address', 'pipe')['path']), port: '' };
-}
 
 function localityOf({ region, zone, sub_zone: subZone }: JsonObject): string {
   return [region, zone, subZone].map(textOf).join('/').replace(/\/+$/, '');
@@ -24,7 +12,7 @@ function localityOf({ region, zone, sub_zone: subZone }: JsonObject): string {
 function rowsOf({ name, body }: Dumped): JsonObject[] {
   return objectsOf(body['endpoints']).flatMap((group) =>
     objectsOf(group['lb_endpoints']).map((each) => {
-      const { address, port } = addressOf(objectAt(each, 'endpoint'));
+      const { address, port } = addressOf(objectAt(each, 'endpoint', 'address'));
       return {
         endpoint: port === '' ? address : `${address}:${port}`,
         address,

@@ -1,19 +1,9 @@
 /** Listeners in a table: a row for each filter chain, with what it matches and where it leads. */
 import { isObject, type JsonObject, objectAt, objectsOf, textOf } from '../json.ts';
+import { type Address, addressOf } from './address.ts';
 import type { Dumped } from './dump.ts';
 import { matchOf } from './routes.ts';
 import { isAsked, textColumn, type View } from './view.ts';
-
-interface Address {
-  readonly address: string;
-  readonly port: string;
-}
-
-function addressOf(value: unknown): Address {
-  const { address, port_value: port } = objectAt(value, 'socket_address');
-  if (textOf(address) !== '') return { address: textOf(address), port: textOf(port) };
-  return { address: textOf(objectAt(value, 'pipe')['path']), port: '' };
-}
 
 function addressesOf(listener: JsonObject): Address[] {
   if (isObject(listener['internal_listener'])) return [{ address: 'internal', port: '' }];

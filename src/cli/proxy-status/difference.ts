@@ -6,7 +6,7 @@ import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { typeRegistry } from '../../xds/type-registry.ts';
 import { unifiedDiff } from '../diff/unified.ts';
-import { isObject, type JsonObject, objectsOf, textOf } from '../json.ts';
+import { isObject, type JsonObject, keysSorted, objectsOf, textOf } from '../json.ts';
 import type { Dump, Dumped } from '../proxy-config/dump.ts';
 import { endpointsView } from '../proxy-config/endpoints.ts';
 
@@ -51,14 +51,6 @@ export function readIntended(answer: unknown): Intended[] {
   });
 }
 
-/** Keys in order, so that texts can be compared; the type that a dump adds to a message is left out at the top. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isObject(value)) return value;
-  const entries = Object.entries(value).map(([key, each]) => [key, sorted(each)] as const);
-  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
 /** Envoy dumps endpoints as it holds them, with defaults filled in, so that only what they say is compared. */
 function endpointsText(name: string, body: JsonObject): string {
   const rows = endpointsView.rows({ kind: 'endpoints', name, state: 'active', version: '', error: '', body }, {});
@@ -68,8 +60,9 @@ function endpointsText(name: string, body: JsonObject): string {
 
 function textOfMessage({ kind, name }: Intended, json: JsonObject): string {
   if (kind === 'endpoints') return endpointsText(name, json);
+  // a dump adds its type to a message
   const { '@type': _, ...fields } = json;
-  return `${JSON.stringify(sorted(fields), undefined, 2)}\n`;
+  return `${JSON.stringify(keysSorted(fields), undefined, 2)}\n`;
 }
 
 function compare(intended: Intended, actual: Dumped | undefined, isOnDemand: boolean): Difference[] {
