@@ -1,12 +1,10 @@
 /** Services that are asked whether requests or connections may pass: who is asked, and whether at all. */
+import { CUSTOM_PREFIX } from '../../compile/emit/ext-authz.ts';
 import { compileMetadataMatcher } from '../../proxy/authz/metadata-matcher.ts';
 import type { StreamInfo } from '../../proxy/http/stream-info.ts';
 import type { ExtAuthz as HttpExtAuthz } from '../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import type { ExtAuthz as NetworkExtAuthz } from '../../xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.ts';
 import type { GrpcService } from '../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts';
-
-/** Before the names under which the RBAC filter notes what is asked about. */
-export const CUSTOM_PREFIX = 'istio_ext_authz_';
 
 /** What the filter `rbac` leaves for a policy that matches. */
 export function notedPolicy(policy: string | undefined): Readonly<Record<string, string>> {

@@ -1,4 +1,5 @@
 /** The network filters of a chain: authorization of connections, then HTTP or bytes. */
+import { CUSTOM_PREFIX } from '../../compile/emit/ext-authz.ts';
 import { readTcpProxy } from '../../proxy/network/tcp-proxy-config.ts';
 import { decodeTyped, typeNameOf } from '../../proxy/config/typed-config.ts';
 import { ExtAuthzSchema } from '../../xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.ts';
@@ -6,7 +7,7 @@ import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/
 import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { type TcpProxy, TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import type { Entered } from './arrival.ts';
-import { askedService, CUSTOM_PREFIX, notedPolicy } from './asked-service.ts';
+import { askedService, notedPolicy } from './asked-service.ts';
 import { boundsOf, percent, sweep } from './chance.ts';
 import { type Explanation, Trail, verdict } from './explanation.ts';
 import { explainHttp } from './http.ts';

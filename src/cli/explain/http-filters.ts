@@ -1,6 +1,8 @@
 /** HTTP filters in their order: those that decide by the request alone are run, the others are named. */
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { setTimeout as delay } from 'node:timers/promises';
+import { CUSTOM_PREFIX } from '../../compile/emit/ext-authz.ts';
+import { JWT_AUTHN } from '../../compile/emit/request-authentication.ts';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { decodeTyped } from '../../proxy/config/typed-config.ts';
@@ -15,7 +17,7 @@ import { JwtAuthenticationSchema } from '../../xds/gen/envoy/extensions/filters/
 import { RBACPerRouteSchema, RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import type { HttpConnectionManager } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Route } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import { askedService, CUSTOM_PREFIX, notedPolicy } from './asked-service.ts';
+import { askedService, notedPolicy } from './asked-service.ts';
 import { percent } from './chance.ts';
 import { type Explanation, Trail, verdict } from './explanation.ts';
 import type { HeldStream } from './held-stream.ts';
@@ -225,7 +227,7 @@ export async function passFilters(site: FilterSite, trail: Trail, index = 0): Pr
   if (switched === undefined ? filter.isDisabled : switched === FILTER_DISABLED) return goOn(trail);
   const kind = filter.filter.name;
   if (kind === RBAC) return authorize(site, index, trail) ?? goOn(trail);
-  if (kind === 'envoy.filters.http.jwt_authn') return (await checkToken(site, index, trail)) ?? goOn(trail);
+  if (kind === JWT_AUTHN) return (await checkToken(site, index, trail)) ?? goOn(trail);
   if (kind === 'envoy.filters.http.ext_authz') askAbout(site, index, trail);
   const fault = kind === 'envoy.filters.http.fault' ? faultOf(site, filter) : undefined;
   if (fault !== undefined) {

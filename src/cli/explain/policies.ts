@@ -1,4 +1,5 @@
 /** What authorization makes of a request, in words: which rule decided, and what kept the others from matching. */
+import { BAD_CUSTOM } from '../../compile/emit/authorization.ts';
 import type { AuthzInput } from '../../proxy/authz/condition.ts';
 import { compileEngine, type Verdict as Decision } from '../../proxy/authz/engine.ts';
 import { type Alternative, explainPolicies, type Failing, type PolicyExplanation } from '../../proxy/authz/explain.ts';
@@ -8,8 +9,6 @@ import { isObject } from '../json.ts';
 import type { Note, Source, Trail } from './explanation.ts';
 
 const NAME = /^(?:istio-ext-authz-[-a-z0-9]+?-)?ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[(\d+)\](?:-deny-due-to-bad-CUSTOM-action)?$/;
-/** Ends the names of policies that deny since who is to be asked cannot be. */
-const BAD_CUSTOM = '-deny-due-to-bad-CUSTOM-action';
 
 const ACTIONS: Readonly<Record<number, 'ALLOW' | 'DENY' | 'AUDIT'>> = {
   [RBAC_Action.ALLOW]: 'ALLOW',

@@ -1,5 +1,6 @@
 /** What becomes of a request's token: whose it is, which RequestAuthentication takes it, and why one is refused. */
 import { NOBODYS_KEYS } from '../../compile/emit/nobodys-keys.ts';
+import { JWT_AUTHN } from '../../compile/emit/request-authentication.ts';
 import { createExtractor } from '../../proxy/http/filters/jwt-authn/extract.ts';
 import { isStatus, type Jwt, parseJwt } from '../../proxy/http/filters/jwt-authn/jwt.ts';
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
@@ -8,8 +9,6 @@ import { isObject } from '../json.ts';
 import type { Source } from './explanation.ts';
 import type { HeldStream } from './held-stream.ts';
 import type { World } from './world.ts';
-
-const JWT_AUTHN = 'envoy.filters.http.jwt_authn';
 
 /** A request's token, and which provider of the filter takes its issuer's. */
 export interface Carried {

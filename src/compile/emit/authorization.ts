@@ -85,9 +85,12 @@ export function authorizationFilters(policies: readonly AuthorizationPolicy[], s
   });
 }
 
+/** Ends the names of policies that deny since who is to be asked cannot be. */
+export const BAD_CUSTOM = '-deny-due-to-bad-CUSTOM-action';
+
 /** Denies what the rules match, under names that say why. */
 function denied(rules: RBAC): RBAC {
-  const policies = Object.entries(rules.policies).map(([name, policy]) => [`${name}-deny-due-to-bad-CUSTOM-action`, policy] as const);
+  const policies = Object.entries(rules.policies).map(([name, policy]) => [`${name}${BAD_CUSTOM}`, policy] as const);
   return create(RBACSchema, { action: RBAC_Action.DENY, policies: Object.fromEntries(policies) });
 }
 
