@@ -144,7 +144,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   if (tulle.tokenFile !== undefined && adsSettings === undefined)
     throw new ConfigError('node.metadata.TULLE.identity', 'needs dynamic_resources.ads_config: the CA is behind it');
   const subscriptions = new LateSubscriptions();
-  const stats = createStats();
+  const stats = createStats(tulle.metricSeriesMax);
   const overload = new OverloadManager(bootstrap.overloadManager, { stats, clock, log, loops: options.loops ?? 1 });
   const health = { isFailing: false, isSaid: false };
   const parts = {

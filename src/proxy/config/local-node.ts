@@ -20,6 +20,8 @@ export interface TulleSettings {
   /** Clusters are asked for by name, as traffic needs them. */
   readonly isOnDemand: boolean;
   readonly dns: DnsSettings | undefined;
+  /** Label sets of one metric above which the rest is counted as `overflow`; undefined for the default. */
+  readonly metricSeriesMax: number | undefined;
 }
 
 const PATH = 'node.metadata.TULLE';
@@ -63,6 +65,13 @@ function readDns(value: JsonValue | undefined): DnsSettings | undefined {
   };
 }
 
+function readSeriesMax(value: JsonValue | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1)
+    throw new ConfigError(`${PATH}.metricSeriesMax`, 'is no number above 0');
+  return value;
+}
+
 /** Reads `TULLE` of the node's metadata. Throws ConfigError. */
 export function readTulleSettings(node: Node | undefined): TulleSettings {
   const tulle = node?.metadata?.['TULLE'];
@@ -73,6 +82,7 @@ export function readTulleSettings(node: Node | undefined): TulleSettings {
     tokenFile: identity === undefined ? undefined : textAt(identity['tokenFile'], `${PATH}.identity.tokenFile`),
     isOnDemand: tulle?.['onDemand'] === true,
     dns: readDns(tulle?.['dns']),
+    metricSeriesMax: readSeriesMax(tulle?.['metricSeriesMax']),
   };
 }
 

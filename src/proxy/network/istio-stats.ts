@@ -2,7 +2,8 @@
 import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
 import { formatTcpFlags } from '../telemetry/format-connection.ts';
 import { createEdges, reporterOf } from '../telemetry/istio-edges.ts';
-import { type IstioStatsConfig, labelsFor, type MetricName, parseIstioStats } from '../telemetry/istio-config.ts';
+import { type IstioStatsConfig, type MetricName, parseIstioStats } from '../telemetry/istio-config.ts';
+import { createOverrides, keptIn, type Overrides, type Values } from '../telemetry/istio-overrides.ts';
 import type { Counter, Labels, StatsScope } from '../telemetry/stats.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { NetworkFilter } from './filter.ts';
@@ -23,10 +24,10 @@ interface Open extends Bagged {
   received: number;
 }
 
-function createSeries(stats: StatsScope, config: IstioStatsConfig, labels: Labels): Series {
+function createSeries(stats: StatsScope, overrides: Overrides, labels: Labels, values: Values): Series {
   const counter = (metric: MetricName): Counter | undefined => {
-    if (config.dropped.has(metric)) return undefined;
-    return stats.labelledCounter(`istio_${metric}`, labelsFor(metric, labels, config));
+    const own = overrides.labels(metric, labels, values);
+    return own && stats.labelledCounter(`istio_${metric}`, own);
   };
   return {
     opened: counter('tcp_connections_opened_total'),
@@ -84,16 +85,21 @@ export const istioStats = {
   structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
   isTerminal: false,
   parse: parseIstioStats,
-  create(config, { node, direction, stats }) {
-    const edgeOf = createEdges<Map<number, Series>>({ ...config, node, reporter: reporterOf(direction), series: () => new Map() });
+  create(config, { node, direction, stats, listenerMetadata }) {
+    const side = config.isServerGateway ? 'destination' : reporterOf(direction);
+    const edgeOf = createEdges<Map<number | string, Series>>({ ...config, node, reporter: side, series: () => new Map() });
+    const overrides = createOverrides(config, { node, direction, listenerMetadata });
     const reporter = new Reporter(config.tcpReportingMs);
     const open = (info: StreamInfo): Open => {
       const edge = edgeOf(info);
-      let series = edge.series.get(info.flags);
-      if (series === undefined) {
-        const labels = { ...edge.labels, request_protocol: 'tcp', response_flags: formatTcpFlags(info.flags, 0) || '-' };
-        edge.series.set(info.flags, (series = createSeries(stats, config, labels)));
-      }
+      const values = overrides.evaluate(info);
+      const key = values.length === 0 ? info.flags : `${info.flags} ${values.join('\u0001')}`;
+      const series =
+        edge.series.get(key) ??
+        keptIn(edge.series, key, () => {
+          const labels = { ...edge.labels, request_protocol: 'tcp', response_flags: formatTcpFlags(info.flags, 0) || '-' };
+          return createSeries(stats, overrides, labels, values);
+        });
       add(series.opened, 1);
       return { info, series, sent: 0, received: 0, place: NOWHERE };
     };

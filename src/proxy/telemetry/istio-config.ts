@@ -1,6 +1,6 @@
 /** The configuration of `istio.stats` (stats.PluginConfig), the same for HTTP and TCP. */
 import { ConfigError } from '../../core/errors.ts';
-import type { Labels } from './stats.ts';
+import { compileExpression } from './cel/expression.ts';
 
 /** Istio's standard metrics, by their names in configuration. */
 const METRICS = [
@@ -8,6 +8,8 @@ const METRICS = [
   'request_duration_milliseconds',
   'request_bytes',
   'response_bytes',
+  'request_messages_total',
+  'response_messages_total',
   'tcp_connections_opened_total',
   'tcp_connections_closed_total',
   'tcp_sent_bytes_total',
@@ -21,9 +23,22 @@ export interface IstioStatsConfig {
   readonly ignoresHostHeader: boolean;
   /** How often open TCP connections are counted. */
   readonly tcpReportingMs: number;
-  readonly dropped: ReadonlySet<MetricName>;
-  /** Labels left out, by metric. */
-  readonly removedLabels: ReadonlyMap<MetricName, ReadonlySet<string>>;
+  readonly overrides: readonly MetricOverride[];
+  /** `reporter: SERVER_GATEWAY`: whatever the listener's direction, the destination's side reports. */
+  readonly isServerGateway: boolean;
+}
+
+/** A change of metrics. Source: stats.MetricConfig. */
+export interface MetricOverride {
+  /** Where it stands. */
+  readonly path: string;
+  readonly metrics: readonly MetricName[];
+  readonly isDropped: boolean;
+  readonly removedLabels: ReadonlySet<string>;
+  /** Labels whose values are expressions. */
+  readonly dimensions: readonly (readonly [label: string, expression: string])[];
+  /** The expression that must hold; '' for none. */
+  readonly match: string;
 }
 
 const DEFAULT_TCP_REPORTING_MS = 5000;
@@ -53,46 +68,48 @@ function durationMs(value: unknown, path: string): number {
   return Number(match[1]) * 1000;
 }
 
-/** Metrics that an override is about: the one it names, or all. */
-function metricsOf(name: unknown, path: string): readonly MetricName[] {
-  if (name === undefined || name === '') return METRICS;
-  const found = METRICS.filter((metric) => metric === name);
-  if (found.length === 0) throw new ConfigError(path, `${JSON.stringify(name)} is not one of ${METRICS.join(', ')}`);
-  return found;
+/** Metrics that an override is about: the one it names, or all. One that nobody counts is none, as in Istio. */
+function metricsOf(name: unknown): readonly MetricName[] {
+  return name === undefined || name === '' ? METRICS : METRICS.filter((metric) => metric === name);
 }
 
-function readOverride(value: unknown, path: string, dropped: Set<MetricName>, removed: Map<MetricName, Set<string>>): void {
+/** Expressions are read once for their mistakes; whoever counts prepares them with what they may name. */
+function checkExpression(text: unknown, path: string): string {
+  if (typeof text !== 'string') throw new ConfigError(path, 'is no text');
+  compileExpression(text, path, { node: { id: '', cluster: '', metadata: {} }, direction: 'unspecified', listenerMetadata: {} });
+  return text;
+}
+
+const OVERRIDE_FIELDS = ['name', 'drop', 'tags_to_remove', 'dimensions', 'match'];
+
+function readOverride(value: unknown, path: string): MetricOverride {
   const override = fieldsOf(value, path);
-  refuseOthers(override, ['name', 'drop', 'tags_to_remove'], path);
-  const tags = listOf(override['tags_to_remove'], `${path}.tags_to_remove`).map(String);
-  for (const metric of metricsOf(override['name'], `${path}.name`)) {
-    if (override['drop'] === true) dropped.add(metric);
-    const labels = removed.get(metric) ?? new Set();
-    for (const tag of tags) labels.add(tag);
-    removed.set(metric, labels);
-  }
-}
-
-/** Reads the JSON of a PluginConfig. Labels computed by expressions and metrics of one's own are refused by name. */
-export function parseIstioStats(value: unknown, path: string): IstioStatsConfig {
-  const config = fieldsOf(value ?? {}, path);
-  refuseOthers(config, ['disable_host_header_fallback', 'tcp_reporting_duration', 'metrics'], path);
-  const dropped = new Set<MetricName>();
-  const removedLabels = new Map<MetricName, Set<string>>();
-  for (const [i, item] of listOf(config['metrics'], `${path}.metrics`).entries()) {
-    readOverride(item, `${path}.metrics[${i}]`, dropped, removedLabels);
-  }
+  refuseOthers(override, OVERRIDE_FIELDS, path);
+  const dimensions = Object.entries(fieldsOf(override['dimensions'] ?? {}, `${path}.dimensions`));
+  const match = override['match'] ?? '';
   return {
-    ignoresHostHeader: config['disable_host_header_fallback'] === true,
-    tcpReportingMs: durationMs(config['tcp_reporting_duration'], `${path}.tcp_reporting_duration`),
-    dropped,
-    removedLabels,
+    path,
+    metrics: metricsOf(override['name']),
+    isDropped: override['drop'] === true,
+    removedLabels: new Set(listOf(override['tags_to_remove'], `${path}.tags_to_remove`).map(String)),
+    dimensions: dimensions.map(([label, text]) => [label, checkExpression(text, `${path}.dimensions[${label}]`)] as const),
+    match: match === '' ? '' : checkExpression(match, `${path}.match`),
   };
 }
 
-/** Leaves out the labels that the configuration removes from a metric. */
-export function labelsFor(metric: MetricName, labels: Labels, { removedLabels }: IstioStatsConfig): Labels {
-  const removed = removedLabels.get(metric);
-  if (removed === undefined || removed.size === 0) return labels;
-  return Object.fromEntries(Object.entries(labels).filter(([name]) => !removed.has(name)));
+const REPORTERS: readonly unknown[] = [undefined, 'UNSPECIFIED', 0, 'SERVER_GATEWAY', 1];
+
+/** Reads the JSON of a PluginConfig. Metrics of one's own, and metrics that are forgotten after a while, are refused by name. */
+export function parseIstioStats(value: unknown, path: string): IstioStatsConfig {
+  const config = fieldsOf(value ?? {}, path);
+  refuseOthers(config, ['disable_host_header_fallback', 'tcp_reporting_duration', 'metrics', 'reporter'], path);
+  const { reporter } = config;
+  if (!REPORTERS.includes(reporter))
+    throw new ConfigError(`${path}.reporter`, `${JSON.stringify(reporter)} is not UNSPECIFIED or SERVER_GATEWAY`);
+  return {
+    ignoresHostHeader: config['disable_host_header_fallback'] === true,
+    tcpReportingMs: durationMs(config['tcp_reporting_duration'], `${path}.tcp_reporting_duration`),
+    overrides: listOf(config['metrics'], `${path}.metrics`).map((item, i) => readOverride(item, `${path}.metrics[${i}]`)),
+    isServerGateway: reporter === 'SERVER_GATEWAY' || reporter === 1,
+  };
 }

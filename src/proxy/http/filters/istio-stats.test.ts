@@ -235,10 +235,67 @@ test('metrics and labels can be left out', () => {
   assert.equal('response_flags' in (seriesOf(scope.stats, 'istio_requests_total')[0]?.labels ?? {}), false);
 });
 
+test('labels are what expressions say, where an override matches', () => {
+  const config = istioStats.parse(
+    {
+      metrics: [
+        {
+          name: 'requests_total',
+          dimensions: { path: 'request.url_path', from: "request.headers['x-from']", reporter: "'me'", code: 'response.code' },
+        },
+        { name: 'requests_total', match: "request.url_path == '/secret'", drop: true },
+      ],
+    },
+    'f',
+  );
+  const scope = fakeScope({ node: NODE });
+  const filter: HttpFilterHandlers = istioStats.create(config, scope);
+  for (const path of ['/a?x', '/a?y', '/b', '/secret']) {
+    const info = fakeInfo({ request: fakeRequest({ path }, { 'x-from': 'web' }) });
+    info.responseCode = 200;
+    filter.onComplete?.(fakeStream({ info }));
+  }
+  const counted = seriesOf(scope.stats, 'istio_requests_total').map(({ labels, value }) => [
+    labels['path'],
+    labels['from'],
+    labels['reporter'],
+    labels['code'],
+    value,
+  ]);
+  assert.deepEqual(counted, [
+    ['/a', 'web', 'me', '200', 2],
+    ['/b', 'web', 'me', '200', 1],
+  ]);
+  assert.deepEqual(
+    seriesOf(scope.stats, 'istio_request_bytes').map(({ value }) => value),
+    [4],
+  );
+});
+
+test('what an expression cannot find is unknown', () => {
+  const config = istioStats.parse({ metrics: [{ dimensions: { gone: "request.headers['absent']" } }] }, 'f');
+  const scope = fakeScope({ node: NODE });
+  const filter: HttpFilterHandlers = istioStats.create(config, scope);
+  filter.onComplete?.(fakeStream());
+  assert.equal(seriesOf(scope.stats, 'istio_requests_total')[0]?.labels['gone'], 'unknown');
+});
+
+test('messages of gRPC are counted where a filter before has', () => {
+  const scope = fakeScope({ node: NODE });
+  const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);
+  const info = fakeInfo({ request: fakeRequest({}, { 'content-type': 'application/grpc' }) });
+  info.filterState = new Map([['envoy.filters.http.grpc_stats', '2,3']]);
+  filter.onComplete?.(fakeStream({ info }));
+  assert.equal(seriesOf(scope.stats, 'istio_request_messages_total')[0]?.value, 2);
+  assert.equal(seriesOf(scope.stats, 'istio_response_messages_total')[0]?.value, 3);
+});
+
 const REFUSED: readonly [config: unknown, message: RegExp][] = [
   [{ definitions: [] }, /f\.definitions: is not supported/],
-  [{ metrics: [{ dimensions: { a: 'b' } }] }, /f\.metrics\[0\]\.dimensions: is not supported/],
-  [{ metrics: [{ name: 'x', drop: true }] }, /"x" is not one of requests_total/],
+  [{ rotation_interval: '60s' }, /f\.rotation_interval: is not supported/],
+  [{ reporter: 'NOBODY' }, /f\.reporter: "NOBODY" is not UNSPECIFIED or SERVER_GATEWAY/],
+  [{ metrics: [{ dimensions: { a: 'request.' } }] }, /f\.metrics\[0\]\.dimensions\[a\]: "request\." is no CEL expression/],
+  [{ metrics: [{ match: '==' }] }, /f\.metrics\[0\]\.match: "==" is no CEL expression/],
   [{ tcp_reporting_duration: 5 }, /tcp_reporting_duration: 5 is not a duration/],
 ];
 for (const [config, message] of REFUSED) {

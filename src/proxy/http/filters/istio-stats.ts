@@ -4,7 +4,8 @@
  */
 import { formatFlags } from '../../telemetry/format-connection.ts';
 import { createEdges, reporterOf } from '../../telemetry/istio-edges.ts';
-import { type IstioStatsConfig, labelsFor, type MetricName, parseIstioStats } from '../../telemetry/istio-config.ts';
+import { type IstioStatsConfig, type MetricName, parseIstioStats } from '../../telemetry/istio-config.ts';
+import { createOverrides, keptIn, type Overrides, type Values } from '../../telemetry/istio-overrides.ts';
 import { createExchange } from '../../telemetry/peer-exchange.ts';
 import { DEFAULT_BOUNDS } from '../../telemetry/registry.ts';
 import { type Counter, type Histogram, type Labels, observe, type StatsScope } from '../../telemetry/stats.ts';
@@ -16,10 +17,16 @@ interface Series {
   readonly duration: Histogram | undefined;
   readonly requestBytes: Histogram | undefined;
   readonly responseBytes: Histogram | undefined;
+  /** Of gRPC alone. */
+  readonly requestMessages: Counter | undefined;
+  readonly responseMessages: Counter | undefined;
 }
 
-/** An edge's series by what its requests came to: see `seriesKey`. */
-type SeriesByKey = Map<number, Series>;
+/** An edge's series by what its requests came to, and where expressions make labels, by these: see `seriesKey`. */
+type SeriesByKey = Map<number | string, Series>;
+
+/** Where the filter `grpc_stats` leaves `<request messages>,<response messages>`. */
+const GRPC_STATE = 'envoy.filters.http.grpc_stats';
 
 function isGrpc({ request }: StreamInfo): boolean {
   const type = request?.headers.get('content-type');
@@ -48,24 +55,40 @@ function requestLabels(edge: Labels, info: StreamInfo, grpc: boolean): Labels {
   };
 }
 
-function createSeries(stats: StatsScope, config: IstioStatsConfig, labels: Labels): Series {
-  const histogram = (metric: MetricName): Histogram | undefined =>
-    config.dropped.has(metric) ? undefined : stats.labelledHistogram(`istio_${metric}`, labelsFor(metric, labels, config), DEFAULT_BOUNDS);
+function createSeries(stats: StatsScope, overrides: Overrides, labels: Labels, values: Values): Series {
+  const histogram = (metric: MetricName): Histogram | undefined => {
+    const own = overrides.labels(metric, labels, values);
+    return own && stats.labelledHistogram(`istio_${metric}`, own, DEFAULT_BOUNDS);
+  };
+  const counter = (metric: MetricName): Counter | undefined => {
+    const own = overrides.labels(metric, labels, values);
+    return own && stats.labelledCounter(`istio_${metric}`, own);
+  };
+  const grpc = labels['request_protocol'] === 'grpc';
   return {
-    requests: config.dropped.has('requests_total')
-      ? undefined
-      : stats.labelledCounter('istio_requests_total', labelsFor('requests_total', labels, config)),
+    requests: counter('requests_total'),
     duration: histogram('request_duration_milliseconds'),
     requestBytes: histogram('request_bytes'),
     responseBytes: histogram('response_bytes'),
+    requestMessages: grpc ? counter('request_messages_total') : undefined,
+    responseMessages: grpc ? counter('response_messages_total') : undefined,
   };
 }
 
-function count({ requests, duration, requestBytes, responseBytes }: Series, info: StreamInfo): void {
+/** Messages of a call, where a filter before has counted them. */
+function countMessages({ requestMessages, responseMessages }: Series, info: StreamInfo): void {
+  const [requests = 0, responses = 0] = (info.filterState?.get(GRPC_STATE) ?? '').split(',').map(Number);
+  if (requestMessages !== undefined) requestMessages.value += requests;
+  if (responseMessages !== undefined) responseMessages.value += responses;
+}
+
+function count(series: Series, info: StreamInfo): void {
+  const { requests, duration, requestBytes, responseBytes } = series;
   if (requests !== undefined) requests.value++;
   if (duration !== undefined) observe(duration, info.endMs - info.startMs);
   if (requestBytes !== undefined) observe(requestBytes, info.bytesReceived);
   if (responseBytes !== undefined) observe(responseBytes, info.bytesSent);
+  if (series.requestMessages !== undefined || series.responseMessages !== undefined) countMessages(series, info);
 }
 
 /** Counts every request once, when it is over. */
@@ -74,8 +97,9 @@ export const istioStats = {
   schema: undefined,
   structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
   parse: parseIstioStats,
-  create(config, { node, direction, stats }) {
-    const reporter = reporterOf(direction);
+  create(config, { node, direction, stats, listenerMetadata }) {
+    const reporter = config.isServerGateway ? 'destination' : reporterOf(direction);
+    const overrides = createOverrides(config, { node, direction, listenerMetadata });
     const isSource = reporter === 'source';
     const exchange = createExchange(node, {
       readsRequest: !isSource,
@@ -95,12 +119,13 @@ export const istioStats = {
       },
       onComplete({ info }) {
         const grpc = isGrpc(info);
-        const key = seriesKey(info, grpc);
+        const values = overrides.evaluate(info);
+        const result = seriesKey(info, grpc);
+        const key = values.length === 0 ? result : `${result} ${values.join('\u0001')}`;
         const edge = edgeOf(info);
-        let series = edge.series.get(key);
-        if (series === undefined) {
-          edge.series.set(key, (series = createSeries(stats, config, requestLabels(edge.labels, info, grpc))));
-        }
+        const series =
+          edge.series.get(key) ??
+          keptIn(edge.series, key, () => createSeries(stats, overrides, requestLabels(edge.labels, info, grpc), values));
         count(series, info);
       },
     };
