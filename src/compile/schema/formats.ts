@@ -13,6 +13,8 @@ const HOST_LABEL = /^[a-z0-9_]([-_a-z0-9]{0,61}[a-z0-9_])?$/i;
 const NAME = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
 const LABEL = /^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
 const CLAIM = /^@request\.auth\.claims(?:(?:\.[^.]+)+|(?:\[[^[\]]+\])+)$/i;
+/** The path of a Unix socket, or `@` and an abstract name. */
+const UNIX = /^unix:(\/\/)?[/@]/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 function isHostname(text: string): boolean {
@@ -57,20 +59,19 @@ const FORMATS = {
   },
   'bind-address': {
     allows: 'an IPv4 or IPv6 address, or unix:///path',
-    accepts: (text) => (text.startsWith('unix:') ? /^unix:(\/\/)?[/@]/.test(text) : parseIp(text) !== undefined),
+    accepts: (text) => UNIX.test(text) || parseIp(text) !== undefined,
   },
   'sidecar-endpoint': {
     allows: '127.0.0.1:port, 0.0.0.0:port, [::1]:port, [::]:port, :port or unix:///path',
     accepts: (text) =>
-      text.startsWith('unix:')
-        ? /^unix:(\/\/)?[/@]/.test(text)
-        : /^(?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\])?:[1-9]\d{0,4}$/.test(text) && Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535,
+      UNIX.test(text) ||
+      (/^(?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\])?:[1-9]\d{0,4}$/.test(text) && Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535),
   },
   ip: { allows: 'an IPv4 or IPv6 address', accepts: (text) => parseIp(text) !== undefined },
   cidr: { allows: 'an IP address or a block such as 10.0.0.0/8', accepts: (text) => parseCidr(text) !== undefined },
   'endpoint-address': {
     allows: 'an IP address, a DNS name, or unix:///path',
-    accepts: (text) => (text.startsWith('unix:') ? /^unix:(\/\/)?[/@]/.test(text) : isHost(text) && !text.includes('*')),
+    accepts: (text) => UNIX.test(text) || (isHost(text) && !text.includes('*')),
   },
   regex: {
     allows: 'an RE2 regular expression (no look-around, no back-references), at most 1024 characters',

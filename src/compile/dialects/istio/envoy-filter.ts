@@ -59,9 +59,9 @@ function checkValue({ applyTo, match, patch }: WrittenPatch, lowering: Lowering)
   if (value === undefined) return;
   try {
     const { unknown } = readPatchValue(applyTo, value.json);
+    // a patch that names its proxies may be for Envoys that have the type
+    if (match?.proxy !== undefined) return;
     for (const { path, typeName } of unknown) {
-      // a patch that names its proxies may be for Envoys that have the type
-      if (match?.proxy !== undefined) continue;
       const advice = adviceFor(typeName);
       const other = 'only other Envoys may have it, for which match.proxy has to say that they are meant';
       lowering.error('TUL016', value.locate(path), '', `Tulle does not have ${typeName}: ${advice === '' ? other : `${advice}; ${other}`}`);
