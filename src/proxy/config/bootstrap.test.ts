@@ -99,12 +99,17 @@ test('where ADS is, and by which token', () => {
 test("what the node's metadata says to Tulle", () => {
   const settings = (tulle: object) =>
     readTulleSettings(parseBootstrap({ node: { metadata: { TULLE: JSON.parse(JSON.stringify(tulle)) } } }).node);
-  assert.deepEqual(settings({}), { tokenFile: undefined, isOnDemand: false, dns: undefined });
-  assert.deepEqual(settings({ onDemand: true, identity: { tokenFile: '/t' }, dns: { address: '127.0.0.1', port: 53 } }), {
-    tokenFile: '/t',
-    isOnDemand: true,
-    dns: { addresses: ['127.0.0.1'], port: 53, upstreams: [], searchDomains: [] },
-  });
+  assert.deepEqual(settings({}), { tokenFile: undefined, isOnDemand: false, dns: undefined, metricSeriesMax: undefined });
+  assert.deepEqual(
+    settings({ onDemand: true, identity: { tokenFile: '/t' }, dns: { address: '127.0.0.1', port: 53 }, metricSeriesMax: 500 }),
+    {
+      tokenFile: '/t',
+      isOnDemand: true,
+      dns: { addresses: ['127.0.0.1'], port: 53, upstreams: [], searchDomains: [] },
+      metricSeriesMax: 500,
+    },
+  );
+  assert.throws(() => settings({ metricSeriesMax: 0 }), /TULLE\.metricSeriesMax: is no number above 0/);
   assert.throws(() => settings({ dns: { addresses: ['::1'], port: 'x' } }), /TULLE\.dns\.port: is not a port/);
   assert.throws(() => settings({ identity: {} }), /TULLE\.identity\.tokenFile: is not a text/);
 });

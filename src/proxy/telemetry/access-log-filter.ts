@@ -17,7 +17,6 @@ import { compileHeaderMatcher } from '../router/matchers.ts';
 import { decodeTyped } from '../config/typed-config.ts';
 import { compileMetadataMatcher } from '../authz/metadata-matcher.ts';
 import { grpcStatusOf } from '../http/local-reply.ts';
-import { AccessLogType } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import { ExpressionFilterSchema } from '../../xds/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
 import type { AttributeScope } from './cel/attributes.ts';
 import { compileExpression } from './cel/expression.ts';
@@ -115,9 +114,28 @@ function metadata({ matcher, matchIfKeyNotFound }: MetadataFilter, path: string)
   };
 }
 
+/** Envoy's kinds of logs by their numbers (envoy.data.accesslog.v3.AccessLogType), whose module only those need who send entries. */
+const LOG_TYPES: readonly string[] = [
+  'NotSet',
+  'TcpUpstreamConnected',
+  'TcpPeriodic',
+  'TcpConnectionEnd',
+  'DownstreamStart',
+  'DownstreamPeriodic',
+  'DownstreamEnd',
+  'UpstreamPoolReady',
+  'UpstreamPeriodic',
+  'UpstreamEnd',
+  'DownstreamTunnelSuccessfullyEstablished',
+  'UdpTunnelUpstreamConnected',
+  'UdpPeriodic',
+  'UdpSessionEnd',
+  'TcpConnectionStart',
+];
+
 function logType({ types, exclude }: LogTypeFilter, path: string): LogFilter {
   const names = types.map((type) => {
-    const name = Object.entries(AccessLogType).find(([, value]) => value === type)?.[0];
+    const name = LOG_TYPES[type];
     if (name === undefined) throw new ConfigError(`${path}.types`, `${type} is unknown`);
     return name;
   });

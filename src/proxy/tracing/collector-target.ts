@@ -62,7 +62,7 @@ export function readGrpcTarget(service: GrpcService | undefined, path: string): 
 }
 
 /** Host and path of `[scheme://]host[/path]`, as Envoy splits it. */
-export function splitUri(uri: string): { readonly host: string; readonly path: string } {
+function splitUri(uri: string): { readonly host: string; readonly path: string } {
   const start = uri.indexOf('://') === -1 ? 0 : uri.indexOf('://') + 3;
   const slash = uri.indexOf('/', start);
   return slash === -1 ? { host: uri.slice(start), path: '/' } : { host: uri.slice(start, slash), path: uri.slice(slash) };

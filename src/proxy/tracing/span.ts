@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 
-export type SpanKind = 'server' | 'client';
+type SpanKind = 'server' | 'client';
 
 /** Something that happened within a span. */
 export interface SpanEvent {

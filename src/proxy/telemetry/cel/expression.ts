@@ -29,7 +29,7 @@ function library(): Library {
 }
 
 /** A duration of the language's. */
-export function celDuration(ms: number): Duration {
+function celDuration(ms: number): Duration {
   const { Duration: OfTime } = library();
   const seconds = Math.floor(ms / 1000);
   return new OfTime(BigInt(seconds), Math.round((ms - seconds * 1000) * 1e6));

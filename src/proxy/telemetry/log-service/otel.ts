@@ -16,7 +16,7 @@ import { lazyLogger, type WriteEntry } from './lazy-logger.ts';
 import { DEFAULT_BATCH, type LogScope, readCommon } from './settings.ts';
 
 /** A value of OTLP for a stream, as JSON of protobuf. */
-export type Value = (info: StreamInfo) => object;
+type Value = (info: StreamInfo) => object;
 
 export interface OtelLogSettings {
   readonly target: GrpcTarget | HttpTarget;
