@@ -70,6 +70,7 @@ const assignmentsIn = memoised(
       return portsOf(service, shape).flatMap((port) =>
         assignments.flatMap(({ port: number, subset, policy, originate }) => {
           if (number !== port.number) return [];
+          // without the mesh's own outlier detection, which istiod does not ask for the places of endpoints
           const nearness = nearnessIn({ client, settings }, policy);
           return [endpointsOf(service, port, subset, peerAuthentications, settings, policies, originate, nearness)];
         }),

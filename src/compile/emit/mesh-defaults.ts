@@ -2,7 +2,6 @@
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { ConnectionPool } from '../../model/traffic-policy.ts';
 import type { PortPolicy } from './destination-policy.ts';
-import { memoised } from './memo.ts';
 
 const NO_LIMITS: ConnectionPool = {
   maxConnections: undefined,
@@ -37,12 +36,12 @@ export function poolIn({ defaultPool, tcpKeepalive }: MeshSettings, pool: Connec
 }
 
 /** `policy` with the blocks that it lacks; the same object where the mesh adds nothing. */
-export const withMeshDefaults = memoised((policy: PortPolicy, settings: MeshSettings): PortPolicy => {
+export function withMeshDefaults(policy: PortPolicy, settings: MeshSettings): PortPolicy {
   const connectionPool = poolIn(settings, policy.connectionPool);
   const outlierDetection = policy.outlierDetection ?? settings.defaultOutlierDetection;
   const isSame = connectionPool === policy.connectionPool && outlierDetection === policy.outlierDetection;
   return isSame ? policy : { ...policy, connectionPool, outlierDetection };
-});
+}
 
 /** Who a cluster is for, as patterns of names may tell. */
 export interface NamedCluster {
