@@ -95,7 +95,9 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
       onDemandMs: scope.clusters.onDemandMs ?? 0,
     },
     accessLog:
-      config.accessLog.length === 0 ? undefined : createAccessLogs(config.accessLog, `${config.path}.access_log`, scope.logSink, random, scope),
+      config.accessLog.length === 0
+        ? undefined
+        : createAccessLogs(config.accessLog, `${config.path}.access_log`, scope.logSink, random, scope),
     tracing: createTracing(config.tracing, `${config.path}.tracing`, {
       generatesRequestId: config.generatesRequestId,
       preservesExternalRequestId: config.preservesExternalRequestId,
