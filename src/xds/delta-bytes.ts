@@ -19,36 +19,75 @@ function text(writer: BinaryWriter, field: number, value: string): void {
   if (value !== '') writer.tag(field, LENGTH_DELIMITED).string(value);
 }
 
-/** Field 2 of a response: Resource { name = 3, version = 1, resource = 2 }. */
-function encode(typeUrl: string, resource: XdsResource): Uint8Array {
-  const writer = new BinaryWriter();
-  writer.tag(2, LENGTH_DELIMITED).fork();
-  text(writer, 1, resource.version);
-  writer.tag(2, LENGTH_DELIMITED).fork();
-  text(writer, 1, typeUrl);
-  if (resource.bytes.length > 0) writer.tag(2, LENGTH_DELIMITED).bytes(resource.bytes);
-  writer.join();
-  text(writer, 3, resource.name);
-  writer.join();
-  return writer.finish();
+function varintLength(value: number): number {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
+}
+
+/** Bytes of a field with a tag of one byte. */
+function fieldLength(length: number): number {
+  return length === 0 ? 0 : 1 + varintLength(length) + length;
+}
+
+/** A resource whose texts are bytes, and how long its Any and all of it are. */
+interface Measured {
+  readonly name: Uint8Array;
+  readonly version: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly anyLength: number;
+  readonly length: number;
+}
+
+const utf8 = new TextEncoder();
+
+function measure(type: Uint8Array, { name: text, version: hash, bytes }: XdsResource): Measured {
+  const [name, version] = [utf8.encode(text), utf8.encode(hash)];
+  const anyLength = fieldLength(type.length) + fieldLength(bytes.length);
+  return { name, version, bytes, anyLength, length: fieldLength(version.length) + fieldLength(anyLength) + fieldLength(name.length) };
+}
+
+/** Writes `field` and its length; returns where its content goes. */
+function putHead(into: Uint8Array, at: number, field: number, length: number): number {
+  let end = at;
+  into[end++] = (field << 3) | LENGTH_DELIMITED;
+  let rest = length;
+  for (; rest >= 0x80; rest >>>= 7) into[end++] = (rest & 0x7f) | 0x80;
+  into[end++] = rest;
+  return end;
+}
+
+function putBytes(into: Uint8Array, at: number, field: number, value: Uint8Array): number {
+  if (value.length === 0) return at;
+  const start = putHead(into, at, field, value.length);
+  into.set(value, start);
+  return start + value.length;
+}
+
+/** Field 2 of a response: Resource { name = 3, version = 1, resource = 2 }. Returns where it ends. */
+function put(into: Uint8Array, at: number, type: Uint8Array, { name, version, bytes, anyLength, length }: Measured): number {
+  let end = putHead(into, at, 2, length);
+  end = putBytes(into, end, 1, version);
+  end = putHead(into, end, 2, anyLength);
+  end = putBytes(into, end, 1, type);
+  end = putBytes(into, end, 2, bytes);
+  return putBytes(into, end, 3, name);
+}
+
+/** Written by hand into memory of the right size: a cold start encodes every resource for every kind of client. */
+function encode(typeUrl: string, resources: readonly XdsResource[]): Uint8Array {
+  const type = utf8.encode(typeUrl);
+  const measured = resources.map((resource) => measure(type, resource));
+  const bytes = new Uint8Array(measured.reduce((sum, { length }) => sum + fieldLength(length), 0));
+  let at = 0;
+  for (const each of measured) at = put(bytes, at, type, each);
+  return bytes;
 }
 
 /** A resource on its own, encoded once. */
 function resourceBytes(typeUrl: string, resource: XdsResource): Uint8Array {
   const known = encoded.get(resource);
   if (known !== undefined) return known;
-  const bytes = encode(typeUrl, resource);
+  const bytes = encode(typeUrl, [resource]);
   encoded.set(resource, bytes);
-  return bytes;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
   return bytes;
 }
 
@@ -56,7 +95,7 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
 function joinedBytes(typeUrl: string, resources: TypeResources): Uint8Array {
   const known = joined.get(resources);
   if (known !== undefined) return known;
-  const bytes = join([...resources.values()].map((resource) => encode(typeUrl, resource)));
+  const bytes = encode(typeUrl, [...resources.values()]);
   joined.set(resources, bytes);
   return bytes;
 }

@@ -55,7 +55,8 @@ test('bytes of a response say what was pushed, a set as a whole or a part of it'
   const resources = Array.from({ length: 20 }, (_, i): XdsResource => ({
     name: `r${i + 10}`,
     version: `v${i}`,
-    bytes: Buffer.from(`body ${i}`),
+    // of lengths that take one to three bytes to say
+    bytes: Buffer.from(`bödy ${i}`.padEnd(3 ** (i % 11), 'ä')),
   }));
   const own = new Map([['own', { name: 'own', version: '', bytes: new Uint8Array() }]]);
   const all = layered(new Map(resources.map((each) => [each.name, each])), own);
