@@ -12,12 +12,15 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
+  type HttpFilter,
+  HttpFilterSchema,
   RequestIDExtensionSchema,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
 import { accessLogsOf } from './access-log.ts';
 import { duration, type Extension, extension, overAds, pack } from './any.ts';
 import { dynamicHostFilter } from './dynamic-dns.ts';
+import { memoised } from './memo.ts';
 import { HCM } from './names.ts';
 import { headersOf, setProxyHeaders } from './proxy-headers.ts';
 import { CORS, FAULT } from './route-filters.ts';
@@ -38,18 +41,28 @@ export interface HcmOptions {
   readonly authorization: readonly Extension[];
 }
 
+/** What requests go through before and behind what decides whether they may pass: the same messages for all listeners of a kind. */
+const commonFilters = memoised((settings: MeshSettings, userAgent: Client['userAgent'], side: Side) => {
+  const messages = (extensions: readonly Extension[]) => extensions.map((each) => create(HttpFilterSchema, each));
+  const debugs = headersOf(settings).hasDebugHeaders;
+  return {
+    peers: messages(peerFilters(settings, userAgent, side)),
+    acting: messages([extension(FAULT, HTTPFaultSchema, {}), extension(CORS, CorsSchema, {}), ...statsFilters(settings, userAgent, side)]),
+    router: messages([extension('envoy.filters.http.router', RouterSchema, debugs ? {} : { suppressEnvoyHeaders: true })]),
+  };
+});
+
 /** The order is Istio's: who is it, may it, then what is done to it, metrics, and the router last. */
-function httpFilters({ settings, client, side, authorization, hasDynamicHosts = false }: HcmOptions): Extension[] {
+function httpFilters({ settings, client, side, authorization, hasDynamicHosts = false }: HcmOptions): (HttpFilter | Extension)[] {
   const onDemand = client.isOnDemand && side !== 'server';
+  const { peers, acting, router } = commonFilters(settings, client.userAgent, side);
   return [
-    ...peerFilters(settings, client.userAgent, side),
+    ...peers,
     ...authorization,
     ...(onDemand ? [extension('envoy.filters.http.on_demand', OnDemandSchema, { odcds: { source: overAds() } })] : []),
-    extension(FAULT, HTTPFaultSchema, {}),
-    extension(CORS, CorsSchema, {}),
-    ...statsFilters(settings, client.userAgent, side),
+    ...acting,
     ...(hasDynamicHosts ? [dynamicHostFilter()] : []),
-    extension('envoy.filters.http.router', RouterSchema, headersOf(settings).hasDebugHeaders ? {} : { suppressEnvoyHeaders: true }),
+    ...router,
   ];
 }
 

@@ -2,7 +2,12 @@
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { CidrRange } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
-import { type Filter, type FilterChain, FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import {
+  type Filter,
+  type FilterChain,
+  FilterChainSchema,
+  FilterSchema,
+} from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { RouteSchema, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { duration } from './any.ts';
@@ -11,14 +16,18 @@ import { httpConnectionManager } from './hcm.ts';
 import { type ChainKind, chainKinds } from './inbound-chains.ts';
 import type { InboundPort } from './inbound-ports.ts';
 import { filterChain } from './listener.ts';
+import { memoised } from './memo.ts';
 import { meshDownstreamSocket } from './mesh-tls.ts';
 import { INBOUND_PASSTHROUGH, inboundCluster } from './names.ts';
 import { routeConfiguration } from './outbound-routes.ts';
 import type { EffectiveMode } from './peer-authentication.ts';
+import type { ProxyNode } from './proxy-node.ts';
+import { type EncodedPart, partOf } from './resource.ts';
 import { inboundRetryPolicy } from './retry-policy.ts';
 import { matchAll } from './route-match.ts';
 import { metadataOf } from './provenance.ts';
 import type { Client } from './scope.ts';
+import type { Security } from './security.ts';
 import { tcpFilters } from './tcp-proxy.ts';
 
 export interface InboundSite {
@@ -102,8 +111,11 @@ export function tunnelledChain(site: InboundSite, port: InboundPort, prefixRange
 /** The chains of `port`; undefined: of port `number` that no service names, or of every such port. */
 export function portChains(site: InboundSite, port: InboundPort | undefined, number = port?.number): FilterChain[] {
   const cluster = port === undefined ? INBOUND_PASSTHROUGH : inboundCluster(port.number);
+  const known = new Map<ChainKind['speaks'], Filter[]>();
   return chainKinds(port?.protocol ?? 'auto', site.modeOf(number)).map((kind) => {
     const { transportProtocol, applicationProtocols, endsMtls, speaks } = kind;
+    const filters = known.get(speaks) ?? filtersOf(site, kind, cluster, port);
+    known.set(speaks, filters);
     return filterChain({
       name: chainName(kind, number),
       match: {
@@ -112,9 +124,40 @@ export function portChains(site: InboundSite, port: InboundPort | undefined, num
         // explicit listeners have one port each
         ...(number !== undefined && site.isIntercepted && { destinationPort: number }),
       },
-      filters: filtersOf(site, kind, cluster, port),
+      filters,
       origin: port?.origin,
       transportSocket: endsMtls ? meshDownstreamSocket(SERVER_ALPN[speaks], site.settings) : undefined,
     });
   });
+}
+
+/** `filter_chains` of Listener (listener.proto). */
+const FILTER_CHAINS_FIELD = 3;
+
+/** A chain as a listener holds it. */
+export function encodedChain(chain: FilterChain): EncodedPart {
+  return partOf(FilterChainSchema, FILTER_CHAINS_FIELD, chain);
+}
+
+/** Those of workloads that nothing guards, which are most: encoded once for all of them. */
+const unguardedChains = memoised(
+  (
+    settings: MeshSettings,
+    security: Security,
+    userAgent: ProxyNode['userAgent'],
+    isIntercepted: boolean,
+    mode: EffectiveMode,
+  ): readonly EncodedPart[] => {
+    const guard: Guard = { security, policies: [], tokenRules: [] };
+    const client = { userAgent, isOnDemand: false };
+    const site: InboundSite = { settings, client, isIntercepted, guard, modeOf: () => mode, listenPort: (port) => port };
+    return portChains(site, undefined).map(encodedChain);
+  },
+);
+
+/** The chains of every port that no service names. */
+export function unknownPortChains(site: InboundSite): readonly EncodedPart[] {
+  const { settings, client, isIntercepted, guard, modeOf } = site;
+  if (guard.policies.length > 0 || guard.tokenRules.length > 0) return portChains(site, undefined).map(encodedChain);
+  return unguardedChains(settings, guard.security, client.userAgent, isIntercepted, modeOf(undefined));
 }

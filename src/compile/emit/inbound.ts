@@ -7,7 +7,6 @@ import type { MeshSettings } from '../../model/mesh.ts';
 import { type Cluster, Cluster_DiscoveryType, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import {
-  type FilterChain,
   type ListenerFilter,
   type ListenerFilterChainMatchPredicate,
   ListenerFilterChainMatchPredicateSchema,
@@ -18,7 +17,7 @@ import { setLimits } from './cluster-limits.ts';
 import { httpOptionsOf, thresholdsOf, upstreamHttp } from './cluster-policy.ts';
 import { guardOf, setGuardOrigins } from './guard.ts';
 import { tunnelEnd } from './hbone-inbound.ts';
-import { type InboundSite, portChains } from './inbound-filters.ts';
+import { encodedChain, type InboundSite, portChains, unknownPortChains } from './inbound-filters.ts';
 import type { InboundPort } from './inbound-ports.ts';
 import { anyIpv6, filterChain, inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
@@ -27,7 +26,7 @@ import { BLACK_HOLE, inboundCluster, VIRTUAL_INBOUND_PORT } from './names.ts';
 import { mtlsModeOf, portsOfPolicy } from './peer-authentication.ts';
 import { metadataOf } from './provenance.ts';
 import type { ProxyNode } from './proxy-node.ts';
-import { type CompiledResource, resourceOf } from './resource.ts';
+import { type CompiledResource, type EncodedPart, resourceOf, resourceWith } from './resource.ts';
 import type { Security } from './security.ts';
 import { bindToInbound, inboundPassthrough, originalDestination } from './special-clusters.ts';
 import { tcpFilters } from './tcp-proxy.ts';
@@ -111,17 +110,23 @@ function withOrigins(message: Listener, { guard }: InboundSite): CompiledResourc
   return resourceOf(ListenerSchema, message.name, message);
 }
 
+/** Takes what was meant for the listener itself, which would call itself without end. */
+const loopChain = memoised((settings: MeshSettings, userAgent: ProxyNode['userAgent']): EncodedPart =>
+  encodedChain(
+    filterChain({
+      name: 'virtualInbound-blackhole',
+      match: { destinationPort: VIRTUAL_INBOUND_PORT },
+      filters: tcpFilters([{ name: BLACK_HOLE, weight: 1 }], { settings, client: { userAgent, isOnDemand: false }, side: 'server' }),
+    }),
+  ),
+);
+
 /** The listener on 15006; `otherPorts` are those without a service that have an mTLS mode of their own. */
 function virtualInbound(server: Server, site: InboundSite, otherPorts: readonly number[]): CompiledResource {
   const { settings, client, modeOf } = site;
-  const loop = filterChain({
-    name: 'virtualInbound-blackhole',
-    match: { destinationPort: VIRTUAL_INBOUND_PORT },
-    filters: tcpFilters([{ name: BLACK_HOLE, weight: 1 }], { settings, client, side: 'server' }),
-  });
-  const unknown = portChains(site, undefined);
   const modes = otherPorts.flatMap((number) => portChains(site, undefined, number));
-  const chains: FilterChain[] = [loop, ...unknown, ...modes, ...server.ports.flatMap((port) => portChains(site, port))];
+  const own = [...modes, ...server.ports.flatMap((port) => portChains(site, port))].map(encodedChain);
+  const chains = [loopChain(settings, client.userAgent), ...unknownPortChains(site), ...own];
   const declared = server.ports.filter(({ protocol }) => protocol !== 'auto').map(({ number }) => number);
   const isPlain = server.ports.filter(({ number }) => modeOf(number) === 'DISABLE').map(({ number }) => number);
   const message = listener({
@@ -130,7 +135,7 @@ function virtualInbound(server: Server, site: InboundSite, otherPorts: readonly 
     otherHosts: anyIpv6(server.hasIpv6),
     port: VIRTUAL_INBOUND_PORT,
     direction: 'inbound',
-    chains,
+    chains: [],
     listenerFilters: [
       inspectors.originalDst(),
       exceptFor(inspectors.tls(), [VIRTUAL_INBOUND_PORT, ...isPlain]),
@@ -139,7 +144,8 @@ function virtualInbound(server: Server, site: InboundSite, otherPorts: readonly 
     isBound: true,
     settings,
   });
-  return withOrigins(message, site);
+  setGuardOrigins(message, site.guard);
+  return resourceWith(ListenerSchema, message.name, message, chains);
 }
 
 /** The listener of one port in explicit mode: at the address that peers know, so that the application may have loopback. */

@@ -17,6 +17,7 @@ import {
 import { SdsSecretConfigSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { MeshSettings, TlsDefaults } from '../../model/mesh.ts';
 import { extension, overAds } from './any.ts';
+import { memoised } from './memo.ts';
 import { trustDomainsOf } from './trust-domains.ts';
 
 export const TLS_SOCKET = 'envoy.transport_sockets.tls';
@@ -79,6 +80,13 @@ export function meshDownstreamSocket(
   settings: MeshSettings,
   peers: readonly SubjectAltNameMatcher[] = [],
 ): TransportSocket {
+  return peers.length === 0 ? usualDownstreamSocket(settings, alpn.join(',')) : downstreamSocket(settings, alpn, peers);
+}
+
+/** One message for all listeners: nobody changes it. */
+const usualDownstreamSocket = memoised((settings: MeshSettings, alpn: string) => downstreamSocket(settings, alpn.split(','), []));
+
+function downstreamSocket(settings: MeshSettings, alpn: readonly string[], peers: readonly SubjectAltNameMatcher[]): TransportSocket {
   const commonTlsContext = meshTlsContext(
     alpn,
     peers.length > 0 ? peers : trustDomainsOf(settings).map((domain) => uriSan('prefix', `spiffe://${domain}/`)),
