@@ -4,8 +4,10 @@ import { TLSSocket } from 'node:tls';
 import type { NetAddress } from './address.ts';
 import type { Duct, DuctOwner } from './duct.ts';
 import { releaseSlabs } from './slabs.ts';
+import { describeTlsError, isTlsError } from './tls-error.ts';
 
 function errorCode(error: Error): string {
+  if (isTlsError(error)) return `TLS_error:|${describeTlsError(error)}`;
   const code: unknown = Reflect.get(error, 'code');
   return typeof code === 'string' && code.startsWith('E') && !code.startsWith('ERR_') ? code : error.message;
 }

@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import tls, { type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls';
-import { describeTlsError } from './tls-dial.ts';
+import { describeTlsError } from './tls-error.ts';
 
 /** What a handshake goes by. */
 export interface TlsAcceptOptions {

@@ -146,3 +146,14 @@ for (const mode of ['onread', 'data']) {
     await close();
   });
 }
+
+test('an alert after the handshake is told in few words', async () => {
+  let socket: TLSSocket | undefined;
+  const { server, close } = await connect((each) => (socket = each));
+  const closed = new Promise((resolve) => server.read({ onData() {}, onEnd() {}, onDrain() {}, onClose: resolve }));
+  const reason = 'tlsv13 alert certificate required';
+  const code = 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED';
+  socket?.destroy(Object.assign(new Error(`400D4B5E:error:0A00045C:SSL routines:ssl3_read_bytes:${reason}`), { code, reason }));
+  assert.equal(await closed, `TLS_error:|SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:${reason}`);
+  await close();
+});

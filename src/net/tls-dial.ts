@@ -2,9 +2,9 @@
 import net from 'node:net';
 import tls, { type SecureContext, type TLSSocket } from 'node:tls';
 import type { Buffer } from 'node:buffer';
-import { messageOf } from '../core/errors.ts';
 import type { NetAddress } from './address.ts';
 import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
+import { describeTlsError } from './tls-error.ts';
 
 export interface TlsDialOptions {
   readonly address: NetAddress;
@@ -32,14 +32,6 @@ export interface TlsDialHandlers {
   onFailure(kind: 'connect' | 'handshake' | 'timeout', reason: string): void;
   /** A session that may be resumed later; after `onSecure`, perhaps many times. */
   onSession(session: Buffer): void;
-}
-
-/** OpenSSL's and Node's codes without their common prefix, with the text: `SSL_WRONG_VERSION_NUMBER:wrong version number`. */
-export function describeTlsError(error: Error): string {
-  const code: unknown = Reflect.get(error, 'code');
-  const reason: unknown = Reflect.get(error, 'reason');
-  const text = typeof reason === 'string' ? reason : messageOf(error);
-  return typeof code === 'string' ? `${code.replace(/^ERR_/, '')}:${text}` : text;
 }
 
 /** OpenSSL's verdict on the peer's chain (`CERT_HAS_EXPIRED`); undefined where it holds. */
