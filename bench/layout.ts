@@ -1,6 +1,6 @@
 /** Tulle as a user has it: `bin/` and `dist/` in a folder of their own, with a start-up snapshot and a compile cache. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
 export const root = path.resolve(import.meta.dirname, '..');
@@ -14,6 +14,7 @@ export function installedLayout(folder: string): string {
   if (existsSync(program)) return program;
   mkdirSync(path.join(target, 'bin'), { recursive: true });
   for (const part of ['bin', 'dist', 'package.json']) cpSync(path.join(root, part), path.join(target, part), { recursive: true });
+  symlinkSync(path.join(root, 'node_modules'), path.join(target, 'node_modules'));
   // as npm does when it installs the package
   execFileSync(program, ['proxy', 'snapshot'], { env: { ...process.env, TULLE_NODE: process.execPath }, stdio: 'ignore' });
   return program;

@@ -56,8 +56,11 @@ function collectAll(): void {
   v8.setFlagsFromString('--no-expose-gc');
 }
 
-/** Makes the process lean; to be called before anything large is imported. Call the result once requests may come. */
-export function startLean(): () => void {
+/**
+ * Makes the process lean; to be called before anything large is imported. Call the result once requests may come;
+ * `onCollected` is called when what the start left behind has been collected.
+ */
+export function startLean(onCollected?: () => void): () => void {
   for (const name of NODE_MODULES) process.getBuiltinModule(`node:${name}`);
   for (const flag of [...FOR_LIFE, ...WHILE_STARTING]) v8.setFlagsFromString(flag);
   let isStarting = true;
@@ -66,7 +69,10 @@ export function startLean(): () => void {
     isStarting = false;
     clearTimeout(timer);
     for (const flag of ONCE_STARTED) v8.setFlagsFromString(flag);
-    setTimeout(collectAll, COLLECT_AFTER_MS).unref();
+    setTimeout(() => {
+      collectAll();
+      onCollected?.();
+    }, COLLECT_AFTER_MS).unref();
   };
   const timer = setTimeout(compile, LEAN_MS_MAX);
   timer.unref();

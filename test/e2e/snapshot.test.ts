@@ -31,6 +31,7 @@ import {
   type StaticProxy,
   tcpListener,
   typed,
+  until,
   wholeFile,
 } from './static-proxy.ts';
 
@@ -83,6 +84,15 @@ test('a proxy that begins from the snapshot serves, and draws random bytes of it
   assert.notEqual(ids[0], ids[1]);
 });
 
+test('a proxy gives the memory back that Node keeps of the snapshot', async (t) => {
+  const { pid } = await startStaticProxy(t, () => ({ listeners: [], clusters: [] }), { program });
+  const mapped = (): string | undefined => /^.* \S+\.memory$/m.exec(readFileSync(`/proc/${pid}/maps`, 'latin1'))?.[0];
+  await until(() => mapped() !== undefined);
+  const [from = 0, to = 0] = (mapped() ?? '').split(/[- ]/, 2).map((text) => Number.parseInt(text, 16));
+  const memory = readFileSync(blob.replace(/blob$/, 'memory'));
+  assert.equal(to - from, (Math.floor(memory.length / 4096) - 1) * 4096, 'all whole pages but the first');
+});
+
 test('TLS, which cannot be in the snapshot, is there', async (t) => {
   const ca = createTestCa('snapshot');
   const pair = ca.issue('URI:spiffe://cluster.local/ns/shop/sa/echo');
@@ -133,7 +143,7 @@ test('a snapshot of another Node, of another program, or that is not whole, is p
   assert.equal(begins(), false, 'a broken snapshot');
   execFileSync(program, ['proxy', 'snapshot'], { env });
   assert.equal(begins(), true, 'made again');
-  assert.equal(globSync('proxy-*.blob*', { cwd: dist }).length, 1);
+  assert.equal(globSync('proxy-*.{blob,memory}*', { cwd: dist }).length, 2);
 });
 
 test('a clone, which runs its sources, gets no snapshot', () => {

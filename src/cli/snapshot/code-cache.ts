@@ -49,20 +49,27 @@ function compiledAt(blob: Buffer, at: number): readonly Compiled[] | undefined {
   return start === blob.length ? all : undefined;
 }
 
-/** Where V8's heap ends, or -1 where the blob is not laid out as expected. */
-function heapEndOf(blob: Buffer): number {
+/** Where V8's heap begins, or -1 where the blob is not laid out as expected. */
+function heapStartOf(blob: Buffer): number {
   if (blob.length < 64 || blob.readUInt32LE(0) !== MAGIC) return -1;
   // after the type, one byte: Node's version, architecture and platform; then flags
   let at = 5;
   for (let texts = 0; texts < 3 && at >= 0; texts++) at = endOf(blob, at);
-  return at < 0 || at + 8 > blob.length ? -1 : at + 8 + blob.readUInt32LE(at + 4);
+  return at < 0 || at + 8 > blob.length ? -1 : at + 8;
+}
+
+/** V8's heap: what Node hands over to V8. Undefined where the snapshot is not laid out as expected. */
+export function heapOf(blob: Buffer): Buffer | undefined {
+  const start = heapStartOf(blob);
+  const end = start < 0 ? -1 : start + blob.readUInt32LE(start - 4);
+  return start < 0 || end > blob.length ? undefined : blob.subarray(start, end);
 }
 
 /** The snapshot with the compiled code of those modules only; undefined where it is not laid out as expected. */
 export function keepCompiled(blob: Buffer, isKept: (name: string) => boolean): Buffer | undefined {
-  const heapEnd = heapEndOf(blob);
-  if (heapEnd < 0) return undefined;
-  for (let start = heapEnd; start < blob.length - LENGTH_BYTES; start++) {
+  const heap = heapOf(blob);
+  if (heap === undefined) return undefined;
+  for (let start = heapStartOf(blob) + heap.length; start < blob.length - LENGTH_BYTES; start++) {
     const all = compiledAt(blob, start);
     if (all === undefined) continue;
     const kept = all.filter(({ name }) => isKept(name));

@@ -30,6 +30,15 @@ export function snapshotName(node: string, dist: string, bytes: number): string 
   return `proxy-${identityOf(node)}-${identityOf(path.join(dist, 'proxy.cjs'))}-${bytes}.blob`;
 }
 
+/** Beside a snapshot: what processes keep of it in memory (`give-back.ts`). */
+export const memoryFile = (snapshot: string): string => snapshot.replace(/\.blob$/, '.memory');
+
+/** The snapshot that this process began from, if it did. */
+export function ownSnapshot(): string | undefined {
+  const flag = process.execArgv.indexOf('--snapshot-blob');
+  return flag < 0 ? undefined : process.execArgv[flag + 1];
+}
+
 /** How a proxy is to be started. */
 interface Start {
   readonly node: string;

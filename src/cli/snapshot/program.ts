@@ -7,6 +7,8 @@ import '../../proxy/config/yaml.ts';
 import { startLean } from '../lean-start.ts';
 import { runProxy } from '../proxy.ts';
 import { reported } from '../report.ts';
+import { memoryFile, ownSnapshot } from './file.ts';
+import { giveBack } from './give-back.ts';
 
 export { prime, rehearse } from './rehearsal.ts';
 
@@ -15,7 +17,7 @@ export async function run(args: readonly string[]): Promise<void> {
   await reported(() => {
     // for the admin interface; what is loaded once flags of V8 have changed is compiled anew
     process.getBuiltinModule('node:http');
-    const onLive = startLean();
+    const onLive = startLean(() => void giveBack(memoryFile(ownSnapshot() ?? '')));
     return runProxy(args, { onLive, entry: undefined });
   });
 }
