@@ -324,6 +324,27 @@ for (const { name, make } of variants) {
       assert.deepEqual(h.recorder.take(), ['+LDS l=1', '+LDS l=4']);
     });
 
+    test('what was given up before a reconnect is had again after it', () => {
+      const h = make();
+      h.client.subscribe(CLUSTER_TYPE, '*');
+      h.client.subscribe(ENDPOINT_TYPE, ['a']);
+      const both = snapshot({ [CLUSTER_TYPE]: { a: '1' }, [ENDPOINT_TYPE]: { a: '1', b: '1' } });
+      h.connect(both, '1');
+      h.run();
+      h.client.unsubscribe(ENDPOINT_TYPE, ['a']);
+      h.run();
+      h.recorder.take();
+      h.connect(both, '1');
+      h.run();
+      h.client.subscribe(ENDPOINT_TYPE, ['a']);
+      h.client.subscribe(ENDPOINT_TYPE, ['b']);
+      h.run();
+      assert.deepEqual(
+        h.recorder.take().filter((line) => line.includes('EDS')),
+        ['+EDS a=1', '+EDS b=1'],
+      );
+    });
+
     test('whatever happens, in the end the client has exactly the newest snapshot', () => {
       const contents = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('1', '2'));
       const state = fc.record({ clusters: contents, route: fc.constantFrom('1', '2'), listeners: fc.boolean() });

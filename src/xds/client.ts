@@ -82,6 +82,11 @@ function wants(interest: Interest, name: string): boolean {
   return interest.typeUrl === VIRTUAL_HOST_TYPE && interest.names.has(name.slice(0, Math.max(0, name.lastIndexOf('/'))));
 }
 
+/** Everything that is wanted by name is there, so that the last version may be said to be held. */
+function holdsAll({ isWildcard, names, known }: Interest): boolean {
+  return isWildcard || (names.size > 0 && [...names].every((name) => known.has(name)));
+}
+
 function wantsOne(interest: Interest, name: string, aliases: readonly string[] = []): boolean {
   return wants(interest, name) || aliases.some((alias) => wants(interest, alias));
 }
@@ -125,6 +130,10 @@ class Interests {
       this.#byType.set(typeUrl, interest);
     }
     return interest;
+  }
+
+  all(): Iterable<Interest> {
+    return this.#byType.values();
   }
 
   /** Types of which something is wanted. */
@@ -314,10 +323,12 @@ export class SotwAdsClient implements AdsSession<DiscoveryRequest, DiscoveryResp
     this.#outbox.restart();
     // first, so that a workload which was ready is so without a gap
     if (this.#health !== undefined) this.#queueHealth(this.#health);
-    for (const interest of this.#interests.active()) {
+    // also those of which nothing is wanted now: they may be before this stream ends
+    for (const interest of this.#interests.all()) {
       interest.nonce = '';
-      this.#ask(interest);
+      if (!holdsAll(interest)) interest.version = '';
     }
+    for (const interest of this.#interests.active()) this.#ask(interest);
     return this.drain();
   }
 
