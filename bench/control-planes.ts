@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { CONTROL_FLAGS } from '../src/cli/control-flags.ts';
 import { installedLayout, isBuilt, root } from './layout.ts';
 import { start } from './processes.ts';
 
@@ -40,7 +41,7 @@ const tulle: Plane = {
     const flags = (process.env['TULLE_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
     // what npm would install: in a clone the program runs its sources
     const program = isFromSources() ? path.join(root, 'bin/tulle') : installedLayout(path.dirname(mesh));
-    return start(process.execPath, [...flags, `${program}.js`, ...args], log);
+    return start(process.execPath, [...CONTROL_FLAGS, ...flags, `${program}.js`, ...args], log);
   },
 };
 

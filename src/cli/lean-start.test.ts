@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { CONTROL_FLAGS } from './control-flags.ts';
 import { PROXY_ENV, PROXY_FLAGS } from './lean-start.ts';
 
 const launcher = path.resolve(import.meta.dirname, '../../bin/tulle');
@@ -12,9 +13,10 @@ const launcher = path.resolve(import.meta.dirname, '../../bin/tulle');
 const runs = (file: string, ...args: string[]): string =>
   execFileSync(file, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', TULLE_NODE: '/bin/echo' } }).trim();
 
-test('the launcher begins a proxy with the flags of one, and all else without', () => {
+test('the launcher begins a proxy and a control plane with their flags, and all else without', () => {
   const program = `${path.dirname(launcher)}/tulle.js`;
   assert.equal(runs(launcher, 'proxy', '-c', 'a b'), `${PROXY_FLAGS.join(' ')} ${program} proxy -c a b`);
+  assert.equal(runs(launcher, 'control', 'a b'), `${CONTROL_FLAGS.join(' ')} ${program} control a b`);
   assert.equal(runs(launcher, 'status'), `${program} status`);
   const text = readFileSync(launcher, 'utf8');
   for (const [name, value] of Object.entries(PROXY_ENV)) assert.ok(text.includes(`export ${name}="\${${name}:-${value}}"`), name);

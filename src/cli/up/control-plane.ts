@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isOk } from '../admin-client.ts';
+import { CONTROL_FLAGS } from '../control-flags.ts';
 import { CliError } from '../errors.ts';
 import type { StateDir } from '../state-dir.ts';
 import { keepRunning } from './child.ts';
@@ -42,6 +43,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<(
   const child = keepRunning({
     command: [
       node,
+      ...CONTROL_FLAGS,
       script,
       'control',
       folder,
