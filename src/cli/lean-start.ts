@@ -58,9 +58,9 @@ function collectAll(): void {
 
 /**
  * Makes the process lean; to be called before anything large is imported. Call the result once requests may come;
- * `onCollected` is called when what the start left behind has been collected.
+ * `beforeCollection` is awaited before what the start has left behind is collected.
  */
-export function startLean(onCollected?: () => void): () => void {
+export function startLean(beforeCollection: () => Promise<unknown> = () => Promise.resolve()): () => void {
   for (const name of NODE_MODULES) process.getBuiltinModule(`node:${name}`);
   for (const flag of [...FOR_LIFE, ...WHILE_STARTING]) v8.setFlagsFromString(flag);
   let isStarting = true;
@@ -69,10 +69,7 @@ export function startLean(onCollected?: () => void): () => void {
     isStarting = false;
     clearTimeout(timer);
     for (const flag of ONCE_STARTED) v8.setFlagsFromString(flag);
-    setTimeout(() => {
-      collectAll();
-      onCollected?.();
-    }, COLLECT_AFTER_MS).unref();
+    setTimeout(() => void beforeCollection().then(collectAll), COLLECT_AFTER_MS).unref();
   };
   const timer = setTimeout(compile, LEAN_MS_MAX);
   timer.unref();

@@ -11,13 +11,12 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 /** What stands before a large piece of memory that glibc gives. */
 export const BEFORE_BYTES = 16;
 
 const PAGE_BYTES = 4096;
-const SLICE_BYTES = 1 << 18;
+const SLICE_BYTES = 1 << 16;
 const PROBE_BYTES = 64;
 const READ_WRITE = 1 | 2;
 const MAP_PRIVATE_FIXED = 0x02 | 0x10;
@@ -35,7 +34,7 @@ function isLoader(value: unknown): value is { load(file: null): Library } {
 /** koffi's native part, in the nearest folder of packages: to ask Node for it by name takes 7 MiB of Node's own pages. */
 function nativeFile(): string | undefined {
   const file = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
-  let folder = path.dirname(fileURLToPath(import.meta.url));
+  let folder = path.dirname(path.resolve(process.argv[1] ?? ''));
   while (!existsSync(path.join(folder, file))) {
     if (folder === path.dirname(folder)) return undefined;
     folder = path.dirname(folder);
@@ -72,11 +71,14 @@ function find(file: number, memory: number, bytes: number): number | undefined {
   return undefined;
 }
 
-/** Whether whole pages of a file are what is in memory at `place`; lets others work between slices. */
+/**
+ * Whether whole pages of a file are what is in memory at `place`; lets others work between slices. With two buffers: what
+ * it left behind would stay.
+ */
 async function isSame(file: number, memory: number, place: number, bytes: number): Promise<boolean> {
+  const buffers = [Buffer.allocUnsafeSlow(SLICE_BYTES), Buffer.allocUnsafeSlow(SLICE_BYTES)] as const;
   for (let at = PAGE_BYTES; at < bytes; at += SLICE_BYTES) {
-    const expected = Buffer.allocUnsafe(Math.min(SLICE_BYTES, bytes - at));
-    const there = Buffer.allocUnsafe(expected.length);
+    const [expected, there] = [buffers[0].subarray(0, bytes - at), buffers[1].subarray(0, bytes - at)];
     if (!reads(file, expected, at) || !reads(memory, there, place + at) || !there.equals(expected)) return false;
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -17,7 +17,7 @@ export async function run(args: readonly string[]): Promise<void> {
   await reported(() => {
     // for the admin interface; what is loaded once flags of V8 have changed is compiled anew
     process.getBuiltinModule('node:http');
-    const onLive = startLean(() => void giveBack(memoryFile(ownSnapshot() ?? '')));
+    const onLive = startLean(() => giveBack(memoryFile(ownSnapshot() ?? '')));
     return runProxy(args, { onLive, entry: undefined });
   });
 }
