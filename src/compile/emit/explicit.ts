@@ -34,7 +34,8 @@ function serviceCalled(scope: Scope, host: string): ServiceShape | undefined {
 function upstreamListener(scope: Scope, service: ServiceShape, port: ServicePort, localPort: number): Listener {
   const isSniffed = port.protocol === 'auto';
   const name = `${LOOPBACK}_${localPort}`;
-  const http = httpChain(scope, serviceRoute(service.hostname, port.number), `outbound_${name}`, isSniffed, service.origin);
+  const isGrpcWeb = port.protocol === 'grpc-web';
+  const http = httpChain(scope, serviceRoute(service.hostname, port.number), `outbound_${name}`, isSniffed, service.origin, isGrpcWeb);
   const opaque = isHttp(port.protocol) ? [] : opaqueChains(scope, service, port, { isAddressed: true });
   const isConditional = opaque.filter(({ filterChainMatch: match }) => match !== undefined && match.serverNames.length > 0);
   const fallback = opaque.find((chain) => !isConditional.includes(chain));

@@ -38,12 +38,21 @@ interface Site {
   readonly router: Router;
 }
 
-function httpFilters({ scope, guard, router }: Site, routes: string, port: number) {
+function httpFilters({ scope, guard, router }: Site, routes: string, port: number, servers: readonly BoundServer[]) {
   const { settings, client } = scope;
   const listenPort = (number: number) => router.ports[number] ?? number;
   const authorization = guardFilters(guard, { isHttp: true, listenPort, isGateway: true });
+  const isGrpcWeb = servers.some(({ server }) => server.port.protocol === 'GRPC-WEB');
   return [
-    httpConnectionManager({ settings, client, side: 'gateway', statPrefix: `outbound_${router.host}_${port}`, routes, authorization }),
+    httpConnectionManager({
+      settings,
+      client,
+      side: 'gateway',
+      statPrefix: `outbound_${router.host}_${port}`,
+      routes,
+      isGrpcWeb,
+      authorization,
+    }),
   ];
 }
 
@@ -102,7 +111,12 @@ function tlsChains(site: Site, bound: BoundServer): FilterChain[] {
   if (transportSocket === undefined) return passthroughChains(site, bound);
   if (isHttp)
     return [
-      filterChain({ match, filters: httpFilters(site, tlsRouteName(bound), server.port.number), origin: server.origin, transportSocket }),
+      filterChain({
+        match,
+        filters: httpFilters(site, tlsRouteName(bound), server.port.number, [bound]),
+        origin: server.origin,
+        transportSocket,
+      }),
     ];
   return tcpChains(site, bound).map((chain) => filterChain({ match, filters: chain.filters, origin: server.origin, transportSocket }));
 }
@@ -110,7 +124,8 @@ function tlsChains(site: Site, bound: BoundServer): FilterChain[] {
 function chainsOf(site: Site, { family, number, servers }: MergedPort): FilterChain[] {
   const [first] = servers;
   if (first === undefined) return [];
-  if (family === 'http') return [filterChain({ filters: httpFilters(site, plainRouteName(number), number), origin: first.server.origin })];
+  if (family === 'http')
+    return [filterChain({ filters: httpFilters(site, plainRouteName(number), number, servers), origin: first.server.origin })];
   return servers.flatMap((bound) => (family === 'tls' ? tlsChains(site, bound) : tcpChains(site, bound)));
 }
 

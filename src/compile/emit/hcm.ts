@@ -5,6 +5,8 @@ import { type Filter, FilterSchema } from '../../xds/gen/envoy/config/listener/v
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { CorsSchema } from '../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { FilterConfigSchema as GrpcStatsSchema } from '../../xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
+import { GrpcWebSchema } from '../../xds/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
 import { OnDemandSchema } from '../../xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import {
@@ -37,9 +39,17 @@ export interface HcmOptions {
   readonly routes: string | RouteConfiguration;
   /** True where routes lead to hosts that are looked up when they are called. */
   readonly hasDynamicHosts?: boolean;
+  /** True where clients of gRPC-Web come. */
+  readonly isGrpcWeb?: boolean;
   /** Filters that decide whether a request may pass, before all that act on it. */
   readonly authorization: readonly Extension[];
 }
+
+/** Counts messages, which `istio.stats` reads from the state of the stream. */
+const GRPC_STATS = extension('envoy.filters.http.grpc_stats', GrpcStatsSchema, {
+  emitFilterState: true,
+  perMethodStatSpecifier: { case: 'statsForAllMethods', value: {} },
+});
 
 /** What requests go through before and behind what decides whether they may pass: the same messages for all listeners of a kind. */
 const commonFilters = memoised((settings: MeshSettings, userAgent: Client['userAgent'], side: Side) => {
@@ -47,19 +57,33 @@ const commonFilters = memoised((settings: MeshSettings, userAgent: Client['userA
   const debugs = headersOf(settings).hasDebugHeaders;
   return {
     peers: messages(peerFilters(settings, userAgent, side)),
-    acting: messages([extension(FAULT, HTTPFaultSchema, {}), extension(CORS, CorsSchema, {}), ...statsFilters(settings, userAgent, side)]),
+    grpcWeb: messages([extension('envoy.filters.http.grpc_web', GrpcWebSchema, {})]),
+    acting: messages([
+      GRPC_STATS,
+      extension(FAULT, HTTPFaultSchema, {}),
+      extension(CORS, CorsSchema, {}),
+      ...statsFilters(settings, userAgent, side),
+    ]),
     router: messages([extension('envoy.filters.http.router', RouterSchema, debugs ? {} : { suppressEnvoyHeaders: true })]),
   };
 });
 
 /** The order is Istio's: who is it, may it, then what is done to it, metrics, and the router last. */
-function httpFilters({ settings, client, side, authorization, hasDynamicHosts = false }: HcmOptions): (HttpFilter | Extension)[] {
+function httpFilters({
+  settings,
+  client,
+  side,
+  authorization,
+  hasDynamicHosts = false,
+  isGrpcWeb = false,
+}: HcmOptions): (HttpFilter | Extension)[] {
   const onDemand = client.isOnDemand && side !== 'server';
-  const { peers, acting, router } = commonFilters(settings, client.userAgent, side);
+  const { peers, grpcWeb, acting, router } = commonFilters(settings, client.userAgent, side);
   return [
     ...peers,
     ...authorization,
     ...(onDemand ? [extension('envoy.filters.http.on_demand', OnDemandSchema, { odcds: { source: overAds() } })] : []),
+    ...(isGrpcWeb ? grpcWeb : []),
     ...acting,
     ...(hasDynamicHosts ? [dynamicHostFilter()] : []),
     ...router,

@@ -81,7 +81,9 @@ function filtersOf(site: InboundSite, kind: ChainKind, cluster: string, port: In
   const authorization = guardFilters(guard, { isHttp: kind.speaks === 'http', isTunnelled, listenPort, isGateway: false });
   if (kind.speaks === 'http') {
     const statPrefix = port === undefined ? INBOUND_PASSTHROUGH : `inbound_0.0.0.0_${port.number}`;
-    return [httpConnectionManager({ settings, client, side: 'server', statPrefix, routes: inboundRoutes(cluster, port), authorization })];
+    const isGrpcWeb = port?.protocol === 'grpc-web';
+    const routes = inboundRoutes(cluster, port);
+    return [httpConnectionManager({ settings, client, side: 'server', statPrefix, routes, isGrpcWeb, authorization })];
   }
   return [
     ...authorization.map((filter) => create(FilterSchema, filter)),

@@ -32,6 +32,7 @@ export function httpChain(
   statPrefix: string,
   sniffed: boolean,
   origin: Provenance | undefined,
+  isGrpcWeb = false,
 ): FilterChain {
   const { settings, client } = scope;
   const hcm = httpConnectionManager({
@@ -41,6 +42,7 @@ export function httpChain(
     statPrefix,
     routes: routeName,
     hasDynamicHosts: hasDynamicHosts(scope.visible),
+    isGrpcWeb,
     authorization: [],
   });
   return filterChain({ filters: [hcm], origin, ...(sniffed && { match: PLAIN_HTTP }) });
@@ -87,6 +89,7 @@ interface Wildcard {
   readonly port: number;
   httpOrigin: Provenance | undefined;
   hasHttp: boolean;
+  isGrpcWeb: boolean;
   readonly opaque: FilterChain[];
 }
 
@@ -96,8 +99,8 @@ function isUnconditional({ filterChainMatch: match }: FilterChain): boolean {
 }
 
 /** The listener of every service on a port that has no address of its own: HTTP by host, TLS by SNI, CIDRs, the rest. */
-function wildcardListener(scope: Scope, { port, hasHttp, httpOrigin, opaque }: Wildcard): Listener {
-  const http = hasHttp ? [httpChain(scope, String(port), `outbound_${ANY}_${port}`, true, httpOrigin)] : [];
+function wildcardListener(scope: Scope, { port, hasHttp, httpOrigin, isGrpcWeb, opaque }: Wildcard): Listener {
+  const http = hasHttp ? [httpChain(scope, String(port), `outbound_${ANY}_${port}`, true, httpOrigin, isGrpcWeb)] : [];
   const fallback = opaque.find(isUnconditional);
   const chains = [...http, ...distinct(opaque.filter((chain) => !isUnconditional(chain)))];
   const otherwise = fallback ?? unknownChain(scope, 'PassthroughFilterChain');
@@ -165,13 +168,14 @@ function wildcards(scope: Scope): Iterable<Wildcard> {
   const at = (port: number): Wildcard => {
     const known = found.get(port);
     if (known !== undefined) return known;
-    const made = { port, hasHttp: false, httpOrigin: undefined, opaque: [] };
+    const made = { port, hasHttp: false, httpOrigin: undefined, isGrpcWeb: false, opaque: [] };
     found.set(port, made);
     return made;
   };
   for (const [number, members] of httpPorts(scope)) {
     const wildcard = at(number);
     wildcard.hasHttp = true;
+    wildcard.isGrpcWeb = members.some(({ port }) => port.protocol === 'grpc-web');
     wildcard.httpOrigin = members[0]?.service.origin;
   }
   for (const service of scope.called.values()) {
@@ -193,7 +197,8 @@ function serviceListeners(scope: Scope): Listener[] {
 /** The chains of one address that all services of a port share: HTTP by host, bytes to the oldest, or by SNI. */
 function sharedChains({ listener: at, scope }: PortScope, statPrefix: string): FilterChain[] {
   const { protocol } = at.port;
-  if (protocol === 'http-proxy' || isHttp(protocol)) return [httpChain(scope, egressRoute(at), statPrefix, false, at.origin)];
+  if (protocol === 'http-proxy' || isHttp(protocol))
+    return [httpChain(scope, egressRoute(at), statPrefix, false, at.origin, protocol === 'grpc-web')];
   const opaque = [...scope.called.values()].flatMap((service) =>
     service.ports
       .filter((port) => !isHttp(port.protocol))
