@@ -43,6 +43,9 @@ const FROM_ORIGIN: Case[] = [
   ask2('2 to HTTP 1 that was meant for HTTP 2', '/wrong'),
 ];
 
+/** Within it a request is at its origin, on a busy machine too. */
+const ARRIVAL_MS = 150;
+
 /** The client resets its stream within the answer. */
 function leaving(code: string): Case {
   const name = `client resets by ${code}`;
@@ -66,7 +69,7 @@ function leavingItsBody(code: string): Case {
     async (client) => {
       const stream = client.request(head(name, '/h2', { method: 'POST' }), false);
       stream.data('abc');
-      await wait(30);
+      await wait(ARRIVAL_MS);
       stream.reset(codeOf(code));
       await wait(20);
     },
@@ -78,7 +81,7 @@ const FROM_CLIENT: Case[] = [
   ...['CANCEL', 'INTERNAL_ERROR'].flatMap((code) => [leaving(code), leavingItsBody(code)]),
   on2('client resets before an answer of HTTP 1', async (client) => {
     const stream = client.request(head('client resets before an answer of HTTP 1', '/h1', { wish: 'delay=1000' }));
-    await wait(30);
+    await wait(ARRIVAL_MS);
     stream.reset(codeOf('CANCEL'));
     await wait(20);
   }),
