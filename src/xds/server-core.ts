@@ -223,7 +223,7 @@ export class ServerCore {
 
   #push(subscription: Subscription, changed: readonly XdsResource[], gone: readonly string[]): void {
     const { typeUrl } = subscription;
-    subscription.noteDelivered(changed, gone);
+    subscription.noteDelivered(changed, gone, this.resources(typeUrl));
     const isWhole = this.#variant.isStateOfTheWorld && resourceType(typeUrl)?.isWildcard === true;
     const resources = isWhole ? this.#whole(subscription) : changed;
     // state of the world has no word for a missing route or endpoint: silence says it
@@ -231,8 +231,7 @@ export class ServerCore {
     const version = this.#variant.version(subscription, this.#generation);
     this.#nonce += 1;
     const nonce = String(this.#nonce);
-    const names = [...resources.map(({ name }) => name), ...gone];
-    subscription.noteSent(nonce, version, names, this.#variant.isStateOfTheWorld);
+    subscription.noteSent({ nonce, version, resources, removed: gone }, this.#variant.isStateOfTheWorld);
     this.#pushes.push({ typeUrl, nonce, version, resources, removed: gone });
   }
 

@@ -105,7 +105,9 @@ function applyDeltaNames(
   resources: TypeResources,
 ): Set<string> {
   const again = new Set<string>();
-  for (const name of request.resourceNamesUnsubscribe) {
+  const { resourceNamesSubscribe: subscribed, resourceNamesUnsubscribe: unsubscribed } = request;
+  if (isFirst && unsubscribed.length === 0 && !subscribed.includes('*') && subscription.askFirst(subscribed)) return again;
+  for (const name of unsubscribed) {
     if (name === '*') subscription.isWildcard = false;
     else if (subscription.isWildcard) {
       // the wildcard may still cover it: the client must learn whether the resource is its own
@@ -114,12 +116,12 @@ function applyDeltaNames(
       again.add(name);
     } else subscription.forget(name);
   }
-  for (const asked of request.resourceNamesSubscribe) {
+  for (const asked of subscribed) {
     // thousands of clients ask for the same names: one string is kept for all
     const name = resources.get(asked)?.name ?? asked;
     if (name === '*') subscription.isWildcard = true;
     else {
-      subscription.names.add(name);
+      subscription.names.set(name, true);
       subscription.absent.delete(name);
       if (!isFirst) again.add(name);
     }
@@ -182,7 +184,7 @@ const stateOfTheWorld: Variant = {
   version: (subscription) => versionOf(subscription.sent),
 };
 
-function versionOf(sent: ReadonlyMap<string, string>): string {
+function versionOf(sent: Iterable<readonly [name: string, version: string]>): string {
   return setVersion([...sent].map(([name, version]) => ({ name, version })));
 }
 
@@ -194,10 +196,10 @@ function applyNames(subscription: Subscription, request: DiscoveryRequest, isFir
   const isWildcard = names.delete('*') || (canBeWildcard && names.size === 0 && (isFirst || subscription.isWildcard));
   let isNew = isWildcard && !subscription.isWildcard;
   subscription.isWildcard = isWildcard;
-  for (const name of subscription.names) if (!names.has(name)) subscription.forget(name);
+  for (const name of subscription.names.keys()) if (!names.has(name)) subscription.forget(name);
   for (const name of names) {
     if (subscription.names.has(name)) continue;
-    subscription.names.add(name);
+    subscription.names.set(name, true);
     isNew = true;
   }
   return isNew;
@@ -208,7 +210,7 @@ function resume(core: ServerCore, subscription: Subscription, version: string): 
   if (version === '') return false;
   const wanted: XdsResource[] = [...core.resources(subscription.typeUrl).values()].filter(({ name }) => subscription.wants(name));
   if (setVersion(wanted) !== version) return false;
-  subscription.noteDelivered(wanted, []);
+  subscription.noteDelivered(wanted, [], core.resources(subscription.typeUrl));
   subscription.sentVersion = version;
   subscription.ackedVersion = version;
   return true;

@@ -1,5 +1,7 @@
 /** What one client has asked for of one type, has been sent, and has said to it. No order, no messages. */
 import { differenceOf } from './difference.ts';
+import { layersOf } from './layered.ts';
+import { OverlaidMap } from './overlaid.ts';
 
 /** A resource ready to be sent. */
 export interface XdsResource {
@@ -22,16 +24,65 @@ export interface Rejection {
 interface Outstanding {
   readonly nonce: string;
   readonly version: string;
-  readonly resources: readonly string[];
+  readonly resources: readonly XdsResource[];
+  readonly removed: readonly string[];
+}
+
+/** Fewer than these are not worth sharing between clients. */
+const SHARED_MIN = 32;
+
+const versions = new WeakMap<TypeResources, ReadonlyMap<string, string>>();
+
+/** The version of each resource of a set, kept while the set lives. */
+function versionsOf(resources: TypeResources): ReadonlyMap<string, string> {
+  const known = versions.get(resources);
+  if (known !== undefined) return known;
+  const made = new Map([...resources].map(([name, { version }]) => [name, version]));
+  versions.set(resources, made);
+  return made;
+}
+
+type Names = ReadonlyMap<string, true>;
+
+/** Of names that clients ask for, what there is of a set, and which names are not in it. */
+interface Asked {
+  readonly there: readonly XdsResource[];
+  readonly missing: readonly string[];
+}
+
+const asked = new WeakMap<Names, WeakMap<TypeResources, Asked>>();
+
+/** What names stand for, found once for all clients that ask for the same of the same. */
+function askedOf(names: Names, resources: TypeResources): Asked {
+  const byResources = asked.get(names) ?? new WeakMap<TypeResources, Asked>();
+  asked.set(names, byResources);
+  const known = byResources.get(resources);
+  if (known !== undefined) return known;
+  const all = [...names.keys()];
+  const made = { there: all.flatMap((name) => resources.get(name) ?? []), missing: all.filter((name) => !resources.has(name)) };
+  byResources.set(resources, made);
+  return made;
+}
+
+const listed = new WeakMap<readonly string[], Names>();
+
+/** A list of names as keys, the same map for the same list. */
+function namesOf(list: readonly string[]): Names {
+  const known = listed.get(list);
+  if (known !== undefined) return known;
+  const made = new Map(list.map((name): [string, true] => [name, true]));
+  listed.set(list, made);
+  return made;
 }
 
 /** State of one type on one stream. */
 export class Subscription {
   readonly typeUrl: string;
   isWildcard = false;
-  readonly names = new Set<string>();
+  /** What it asked for by name. */
+  readonly names = new OverlaidMap<true>();
   /** Version of each resource that the client has, as far as we sent it or it said so. */
-  readonly sent = new Map<string, string>();
+  readonly sent = new OverlaidMap<string>();
   /** Names the client was told do not exist. */
   readonly absent = new Set<string>();
   sentVersion = '';
@@ -56,17 +107,24 @@ export class Subscription {
     return this.isWildcard || this.names.has(name);
   }
 
+  /** Takes the first names over that the client asks for. False where there are too few to be shared, or it has asked before. */
+  askFirst(names: readonly string[]): boolean {
+    if (names.length < SHARED_MIN || this.names.size > 0 || this.absent.size > 0) return false;
+    this.names.adopt(namesOf(names));
+    return true;
+  }
+
   /** True while the client owes an answer. */
   get isOutstanding(): boolean {
     return this.#outstanding.length > 0;
   }
 
   /** Notes a response; one that is `isReplacing` (state of the world) makes answers to those before it stale. */
-  noteSent(nonce: string, version: string, resources: readonly string[], isReplacing: boolean): void {
+  noteSent(response: Outstanding, isReplacing: boolean): void {
     if (isReplacing) this.#outstanding = [];
-    this.#outstanding.push({ nonce, version, resources });
-    this.sentVersion = version;
-    this.lastNonce = nonce;
+    this.#outstanding.push(response);
+    this.sentVersion = response.version;
+    this.lastNonce = response.nonce;
   }
 
   /**
@@ -82,7 +140,7 @@ export class Subscription {
       this.ackedVersion = open.version;
       this.rejection = undefined;
     } else {
-      this.rejection = { message: error, resources: open.resources };
+      this.rejection = { message: error, resources: [...open.resources.map(({ name }) => name), ...open.removed] };
       this.rejectionsTotal += 1;
     }
     return true;
@@ -110,18 +168,34 @@ export class Subscription {
    * Resources that the client wants and does not have in this version, by name; `again` are sent regardless. Takes time
    * by what changed since `noteFresh`, not by what there is.
    */
-  changed(resources: TypeResources, again: ReadonlySet<string>): XdsResource[] {
+  changed(resources: TypeResources, again: ReadonlySet<string>): readonly XdsResource[] {
     const lacks = (resource: XdsResource): boolean => again.has(resource.name) || this.sent.get(resource.name) !== resource.version;
-    if (this.#fresh === undefined) return this.#wanted(resources).filter(lacks);
+    if (this.#fresh === undefined) return this.sent.size === 0 ? this.#wanted(resources) : this.#wanted(resources).filter(lacks);
     if (this.#fresh === resources && again.size === 0) return [];
     const candidates = differenceOf(this.#fresh, resources).changed.filter(({ name }) => this.wants(name) && !again.has(name));
     const repeated = [...again].flatMap((name) => (this.wants(name) ? (resources.get(name) ?? []) : []));
     return [...candidates.filter(lacks), ...repeated];
   }
 
-  #wanted(resources: TypeResources): XdsResource[] {
+  #wanted(resources: TypeResources): readonly XdsResource[] {
     if (this.isWildcard) return [...resources.values()];
-    return [...this.names].flatMap((name) => resources.get(name) ?? []);
+    const { base, isUntouched } = this.names;
+    if (base !== undefined && isUntouched) return askedOf(base, resources).there;
+    return [...this.names.keys()].flatMap((name) => resources.get(name) ?? []);
+  }
+
+  /** Names asked for that do not exist. */
+  #missing(resources: TypeResources): readonly string[] {
+    const { base, isUntouched } = this.names;
+    if (base !== undefined && isUntouched) return askedOf(base, resources).missing;
+    return [...this.names.keys()].filter((name) => !resources.has(name));
+  }
+
+  /** Names that the client has and that may not exist: all but those it took over from a layer of the set. */
+  #doubtful(resources: TypeResources): Iterable<string> {
+    const { base } = this.sent;
+    const isOfSet = base !== undefined && layersOf(resources).some((layer) => versions.get(layer) === base);
+    return isOfSet ? this.sent.ownKeys() : this.sent.keys();
   }
 
   /** Names the client has, or asked for and was not told about, that do not exist. Takes time as `changed` does. */
@@ -133,13 +207,15 @@ export class Subscription {
       return [...left, ...later];
     }
     const gone: string[] = [];
-    for (const name of this.sent.keys()) if (!resources.has(name)) gone.push(name);
-    for (const name of this.names) if (!resources.has(name) && !this.sent.has(name) && isMissed(name)) gone.push(name);
+    for (const name of this.#doubtful(resources)) if (!resources.has(name)) gone.push(name);
+    for (const name of this.#missing(resources)) if (!this.sent.has(name) && isMissed(name)) gone.push(name);
     return gone;
   }
 
-  noteDelivered(resources: readonly XdsResource[], removed: readonly string[]): void {
-    for (const { name, version } of resources) {
+  /** Notes what was sent of the set `all`. */
+  noteDelivered(resources: readonly XdsResource[], removed: readonly string[], all: TypeResources): void {
+    const own = resources.length === all.size ? this.#adopt(all) : undefined;
+    for (const { name, version } of own ?? resources) {
       this.sent.set(name, version);
       this.absent.delete(name);
       if (this.#pruned?.has(name) === false) this.#unpruned.add(name);
@@ -148,6 +224,15 @@ export class Subscription {
       this.sent.delete(name);
       if (this.names.has(name)) this.absent.add(name);
     }
+  }
+
+  /** Where the client has nothing yet and gets all: takes its largest layer over, and returns the rest. */
+  #adopt(all: TypeResources): readonly XdsResource[] | undefined {
+    if (this.sent.size > 0 || this.absent.size > 0 || this.#pruned !== undefined || all.size < SHARED_MIN) return undefined;
+    const layers = layersOf(all);
+    const largest = layers.reduce((most, layer) => (layer.size > most.size ? layer : most));
+    this.sent.adopt(versionsOf(largest));
+    return layers.flatMap((layer) => (layer === largest ? [] : [...layer.values()]));
   }
 
   forget(name: string): void {
