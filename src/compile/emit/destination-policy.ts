@@ -3,6 +3,7 @@ import { selects } from '../../model/match.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import type { DestinationPolicy, Subset, TrafficPolicy } from '../../model/traffic-policy.ts';
 import { hostSpecificity, isExported } from './hosts.ts';
+import { memoised } from './memo.ts';
 import type { Scope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 import { queried } from './trace.ts';
@@ -22,7 +23,7 @@ export type PortPolicy = Pick<
 
 const NONE: EffectivePolicy = { policy: undefined, subsets: [], origin: undefined };
 
-/** Policies of `namespace` for the most specific host pattern that names `host`. */
+/** Of `policies` those for the most specific host pattern that names `host`. */
 function best(policies: readonly DestinationPolicy[], host: string): DestinationPolicy[] {
   let specificity = -1;
   let found: DestinationPolicy[] = [];
@@ -67,15 +68,38 @@ export const effectivePolicy = queried((scope: Scope, service: ServiceShape): Ef
   return found;
 });
 
+/** Policies of one namespace: those for a host outright, and those for patterns. */
+interface Level {
+  readonly exact: ReadonlyMap<string, readonly DestinationPolicy[]>;
+  readonly patterns: readonly DestinationPolicy[];
+}
+
+/** Policies by namespace: services are many, and so are policies. */
+const levelsOf = memoised((policies: readonly DestinationPolicy[]): ReadonlyMap<string, Level> => {
+  const levels = new Map<string, Level>();
+  for (const [namespace, own] of Map.groupBy(policies, (policy) => policy.namespace)) {
+    const [patterns, named] = [own.filter(({ host }) => host.startsWith('*')), own.filter(({ host }) => !host.startsWith('*'))];
+    levels.set(namespace, { exact: Map.groupBy(named, ({ host }) => host), patterns });
+  }
+  return levels;
+});
+
+/** Those that apply to `host`: for it outright, else for the most specific pattern. */
+function bestOf({ exact, patterns }: Level, host: string, applies: (policy: DestinationPolicy) => boolean): readonly DestinationPolicy[] {
+  const own = (exact.get(host) ?? []).filter(applies);
+  return own.length > 0 ? own : best(patterns.filter(applies), host);
+}
+
 function lookUp(scope: Scope, service: ServiceShape): EffectivePolicy {
   const { client, settings } = scope;
   const applies = ({ namespace, exportTo, workloadSelector }: DestinationPolicy) =>
     isExported(exportTo, namespace, client.namespace) &&
     (Object.keys(workloadSelector).length === 0 || (namespace === client.namespace && selects(workloadSelector, client.labels)));
   const levels = [client.namespace === settings.rootNamespace ? undefined : client.namespace, service.namespace, settings.rootNamespace];
-  for (const level of levels) {
-    const own = scope.destinationPolicies.filter((policy) => policy.namespace === level && applies(policy));
-    const found = best(own, service.hostname);
+  const known = levelsOf(scope.destinationPolicies);
+  for (const namespace of levels) {
+    const level = namespace === undefined ? undefined : known.get(namespace);
+    const found = level === undefined ? [] : bestOf(level, service.hostname, applies);
     if (found.length > 0) return merge(found);
   }
   return NONE;
