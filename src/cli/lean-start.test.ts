@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { CONTROL_FLAGS } from './control-flags.ts';
-import { PROXY_ENV, PROXY_FLAGS } from './lean-start.ts';
+import { FOR_LIFE, PROXY_ENV, PROXY_FLAGS } from './lean-start.ts';
 
 const launcher = path.resolve(import.meta.dirname, '../../bin/tulle');
 
@@ -19,6 +19,7 @@ test('the launcher begins a proxy and a control plane with their flags, and all 
   assert.equal(runs(launcher, 'control', 'a b'), `${CONTROL_FLAGS.join(' ')} ${program} control a b`);
   assert.equal(runs(launcher, 'status'), `${program} status`);
   const text = readFileSync(launcher, 'utf8');
+  assert.ok(text.includes(`life='${FOR_LIFE.join(' ')}'`), 'what a snapshot begins with');
   for (const [name, value] of Object.entries(PROXY_ENV)) assert.ok(text.includes(`export ${name}="\${${name}:-${value}}"`), name);
 });
 

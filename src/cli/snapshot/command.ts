@@ -6,7 +6,7 @@ import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { newCommand, runCommand } from '../command.ts';
 import { CliError } from '../errors.ts';
-import { PROXY_FLAGS } from '../lean-start.ts';
+import { FOR_LIFE, PROXY_FLAGS } from '../lean-start.ts';
 import { heapOf, keepCompiled } from './code-cache.ts';
 import { distOf, memoryFile, PROGRAM_VARIABLE, snapshotName, TRIAL, TRIAL_ANSWER, VARIABLES_WITHOUT } from './file.ts';
 import { BEFORE_BYTES } from './give-back.ts';
@@ -18,7 +18,7 @@ const LOADED_LATER = /^(?:(?:_?tls|_http|https?$|http2|assert)|internal\/(?:tls|
 const EXAMPLES = [['tulle proxy snapshot', 'as npm does when the package is installed']] as const;
 
 function runNode(args: readonly string[], env: NodeJS.ProcessEnv): string {
-  return execFileSync(process.execPath, [...PROXY_FLAGS, ...args], {
+  return execFileSync(process.execPath, [...PROXY_FLAGS, ...FOR_LIFE, ...args], {
     encoding: 'utf8',
     env,
     timeout: TIMEOUT_MS,

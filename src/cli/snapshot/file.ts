@@ -4,6 +4,7 @@
  */
 import { globSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { FOR_LIFE } from '../lean-start.ts';
 
 /** The environment variable by which the builder is told which program to run. */
 export const PROGRAM_VARIABLE = 'TULLE_SNAPSHOT_PROGRAM';
@@ -55,14 +56,14 @@ function fits({ args, env }: Start): boolean {
   return !args.some((arg, i) => /^--concurrency=(?!1$)/.test(arg) || (args[i - 1] === '--concurrency' && arg !== '1'));
 }
 
-/** The flags by which a proxy begins from the package's snapshot; none where it cannot. */
+/** The flags by which a proxy begins from the package's snapshot, beside those of any proxy; none where it cannot. */
 export function snapshotFlags(start: Start): readonly string[] {
   if (!fits(start)) return [];
   const dist = distOf(start.script);
   try {
     const found = globSync('proxy-*.blob', { cwd: dist });
     const right = found.find((name) => name === snapshotName(start.node, dist, statSync(path.join(dist, name)).size));
-    return right === undefined ? [] : ['--snapshot-blob', path.join(dist, right)];
+    return right === undefined ? [] : [...FOR_LIFE, '--snapshot-blob', path.join(dist, right)];
   } catch {
     return [];
   }
