@@ -1,0 +1,75 @@
+/**
+ * Flow records: one for each request or connection that a proxy tells of. Both proxies on the way may tell of the same
+ * one: `reporter` says which it was, `id` joins them.
+ */
+import type { Provenance } from './provenance.ts';
+
+/** What became of it. */
+export type Verdict =
+  /** The other side answered, whatever its status, or bytes went through. */
+  | 'forwarded'
+  /** A policy said no: authorization, a token, an external authorizer, a rate limit. */
+  | 'denied'
+  /** No answer of the other side: a proxy answered instead, or the connection broke. */
+  | 'failed';
+
+export type Reporter = 'source' | 'destination' | 'gateway';
+
+/** One end of a flow; a text is empty where the proxy that tells of it cannot know. */
+export interface FlowEnd {
+  readonly namespace: string;
+  readonly workload: string;
+  /** Address as the proxy saw it, `ip:port`. */
+  readonly address: string;
+  /** SPIFFE ID by mTLS. */
+  readonly principal: string;
+}
+
+/** Of a request; connections have none. */
+export interface FlowRequest {
+  readonly method: string;
+  readonly authority: string;
+  /** With its query, which `redacted` may have taken the values of. */
+  readonly path: string;
+  /** 0 where there was no answer. */
+  readonly status: number;
+  /** `grpc-status`, where it is gRPC. */
+  readonly grpcStatus?: number;
+  /** Those that a tap asked for, lower-case names; what is secret reads `[redacted]`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Flow {
+  /** `x-request-id` of a request, a connection's number otherwise; unique together with `proxy`. */
+  readonly id: string;
+  /** Node id of the proxy that tells. */
+  readonly proxy: string;
+  readonly reporter: Reporter;
+  /** When it began, ms since 1970. */
+  readonly startMs: number;
+  readonly durationMs: number;
+  /** Of that, until the other side's first byte; absent where none came. */
+  readonly upstreamMs?: number;
+  readonly protocol: 'http' | 'grpc' | 'tcp';
+  readonly source: FlowEnd;
+  readonly destination: FlowEnd;
+  /** Host of the service that was called, e.g. `payments.shop.svc.cluster.local`; empty for a pass-through. */
+  readonly service: string;
+  /** Cluster as proxies name it, empty where none was chosen. */
+  readonly cluster: string;
+  readonly verdict: Verdict;
+  /** Response flags and details as access logs have them, e.g. `UF` and `upstream_reset_before_response_started{…}`. */
+  readonly flags: readonly string[];
+  readonly details: string;
+  /** The policy that said no, or that would have in a dry run. */
+  readonly policy?: Provenance;
+  /** Route that was taken, by its name, and where it was written. */
+  readonly route: string;
+  readonly routeOrigin?: Provenance;
+  readonly isMutualTls: boolean;
+  /** Bytes of bodies, or of a connection. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly traceId: string;
+  readonly request?: FlowRequest;
+}

@@ -1,0 +1,49 @@
+/** Golden signals, as the control plane sums them up from what proxies count (nothing of it is sampled). */
+
+/** What a row is of; absent where it is summed over. */
+export interface SignalKey {
+  /** `namespace/workload` that calls. */
+  readonly source?: string;
+  /** `namespace/workload` that is called. */
+  readonly destination?: string;
+  /** Host of the service that is called. */
+  readonly service?: string;
+  /** Route's name. */
+  readonly route?: string;
+}
+
+export type SignalGrouping = 'edge' | 'workload' | 'service' | 'route';
+
+/** What happened within a window. */
+export interface SignalRow extends SignalKey {
+  readonly protocol: 'http' | 'grpc' | 'tcp';
+  readonly requestsPerSecond: number;
+  /** Share (0 to 1) of requests that failed: a status of 5xx, a gRPC status that is the server's fault, or none. */
+  readonly failureRatio: number;
+  /** Share (0 to 1) that a policy denied. */
+  readonly deniedRatio: number;
+  /** Interpolated in the histogram's buckets; absent without requests. */
+  readonly p50Ms?: number;
+  readonly p95Ms?: number;
+  readonly p99Ms?: number;
+  /** Share (0 to 1) of requests and connections over mTLS. */
+  readonly mutualTlsRatio: number;
+  /** SPIFFE IDs that were seen at both ends, of rows by `edge`. */
+  readonly sourcePrincipal?: string;
+  readonly destinationPrincipal?: string;
+  readonly connectionsPerSecond: number;
+  readonly bytesSentPerSecond: number;
+  readonly bytesReceivedPerSecond: number;
+}
+
+/** One row over time; each array has a value a step, the last one is the newest. */
+export interface SignalSeries extends SignalKey {
+  readonly stepMs: number;
+  /** End of the last step, ms since 1970. */
+  readonly endMs: number;
+  readonly requestsPerSecond: readonly number[];
+  readonly failureRatio: readonly number[];
+  readonly p50Ms: readonly (number | null)[];
+  readonly p95Ms: readonly (number | null)[];
+  readonly p99Ms: readonly (number | null)[];
+}
