@@ -19,6 +19,12 @@ export const DIFFERENCES = {
     tulle: 'closes the connection after the answer',
     why: 'that is what the answer says (RFC 9112 section 9.6), and what sheds load from clients that do not listen',
   },
+  shedFlag: {
+    area: 'access log',
+    envoy: 'logs no response flag for a request that `stop_accepting_requests` refuses',
+    tulle: 'logs `UO`, with the same details `overload`',
+    why: 'without a flag the 503 looks like the application’s',
+  },
   hashToDegraded: {
     area: 'routing',
     envoy: 'sends no hashed request to degraded hosts, and answers 503 where a priority has no others',

@@ -74,7 +74,7 @@ const REPLIES = {
   },
 };
 
-const REFUSED: Case[] = [
+const SHEDS: Case[] = [
   ask('plain', '/x', {}, { expects: SHED }),
   ask('HEAD', '/x', { method: 'HEAD' }, { expects: { 'answers.0.body': '' } }),
   ask('with a body', '/x', { method: 'POST', body: 'hello' }, { expects: SHED }),
@@ -88,9 +88,7 @@ const REFUSED: Case[] = [
   ask('with an id', '/x', { fields: ['x-request-id: mine', 'x-forwarded-for: 10.0.0.1'] }, { expects: SHED }),
   ask('that wants to go on', '/x', { method: 'POST', fields: ['expect: 100-continue'], body: 'hello' }, { expects: SHED }),
   ask('to be upgraded', '/x', { fields: ['connection: upgrade', 'upgrade: websocket'] }),
-  of('two, one after the other', bytes('/x') + bytes('/x')),
   ask('of a mapped reply', '/x', {}, { listener: 'replies', expects: { 'answers.0.line': 'HTTP/1.1 500 Internal Server Error' } }),
-  ask('of a listener that bypasses', '/x', {}, { listener: 'bypass', expects: { 'answers.0.line': 'HTTP/1.1 200 OK' } }),
   ask2('of HTTP/2', '/x', {}, { expects: SHED2 }),
   ask2('of HTTP/2 with a body', '/x', { method: 'POST', body: 'hello' }, { expects: SHED2 }),
   ask2(
@@ -99,6 +97,14 @@ const REFUSED: Case[] = [
     { method: 'POST', fields: ['content-type: application/grpc'] },
     { expects: { 'answers.0.line': 'HTTP/2 200' } },
   ),
+];
+
+const FLAGGED = { 'log.0.flags': DIFFERENCES.shedFlag };
+
+const REFUSED: Case[] = [
+  ...SHEDS.map((each) => ({ ...each, differs: FLAGGED })),
+  of('two, one after the other', bytes('/x') + bytes('/x'), { differs: { ...FLAGGED, 'log.1.flags': DIFFERENCES.shedFlag } }),
+  ask('of a listener that bypasses', '/x', {}, { listener: 'bypass', expects: { 'answers.0.line': 'HTTP/1.1 200 OK' } }),
   ask2('of HTTP/2 to a listener that bypasses', '/x', {}, { listener: 'bypass', expects: { 'answers.0.line': 'HTTP/2 200' } }),
 ];
 

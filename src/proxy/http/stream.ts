@@ -115,6 +115,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     stats.downstream_rq_overload_close.value++;
     this.skipped = allFilters;
     this.isLast ||= upgradeOf(this.request, config) !== '';
+    this.setFlag('UO');
     this.reply({ status: 503, body: 'envoy overloaded', details: 'overload' });
   }
 
