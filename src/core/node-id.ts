@@ -4,3 +4,6 @@
 export function proxyNameOf(id: string): string {
   return id.split('~')[2] ?? id;
 }
+
+/** The cluster that workloads are in where there is but one, as Istio names it: in metrics, tunnels and node metadata. */
+export const CLUSTER_ID = 'Kubernetes';

@@ -65,7 +65,7 @@ test('the node says what the contract asks for', () => {
     },
     SERVICE_ACCOUNT: 'payments',
     INSTANCE_IPS: '10.127.0.2,fd74::2',
-    CLUSTER_ID: 'tulle',
+    CLUSTER_ID: 'Kubernetes',
     MESH_ID: 'cluster.local',
     INTERCEPTION_MODE: 'REDIRECT',
   });

@@ -1,6 +1,7 @@
 /** Endpoint assignments: a service's ready and unready addresses by locality. */
 import { create, type JsonObject } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
+import { CLUSTER_ID } from '../../core/node-id.ts';
 import { type LabelSelector, selects } from '../../model/match.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
@@ -32,7 +33,7 @@ export function endpointPort(endpoint: Endpoint, port: ServicePort): number {
 function workloadText({ workload, namespace, labels }: Endpoint): string {
   const name = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? workload;
   const revision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest';
-  return `${workload};${namespace};${name};${revision};Kubernetes`;
+  return `${workload};${namespace};${name};${revision};${CLUSTER_ID}`;
 }
 
 /** How endpoints may be reached. */

@@ -1,6 +1,7 @@
 /** The client's side of tunnels between proxies: which ports go through them, and where they begin. */
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
+import { CLUSTER_ID } from '../../core/node-id.ts';
 import { parseSpiffeId } from '../../core/spiffe.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import { isOpaque, type ServicePort } from '../../model/service.ts';
@@ -96,7 +97,7 @@ function baggageOf({ namespace, workload, labels }: Pick<ProxyNode, 'namespace' 
   const name = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? workload;
   const revision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest';
   const parts = [
-    ['k8s.cluster.name', 'Kubernetes'],
+    ['k8s.cluster.name', CLUSTER_ID],
     ['k8s.namespace.name', namespace],
     ['k8s.deployment.name', workload],
     ['service.name', name],
