@@ -11,11 +11,10 @@ import { AlwaysOnSamplerConfigSchema } from '../../xds/gen/envoy/extensions/trac
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import { randomSpanId, randomTraceIds } from '../telemetry/ids.ts';
-import { timersOf } from '../timers.ts';
 import { type GrpcTarget, type HttpTarget, readGrpcTarget, readHttpTarget } from './collector-target.ts';
-import { batchLimits } from './runtime-keys.ts';
-import type { Span, SpanStart, Tracer } from './span.ts';
-import { SpanBatch, type SendSpans } from './span-batch.ts';
+import { newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
+import type { SpanBatch } from './span-batch.ts';
+import { exportBatch } from './span-export.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 import { readW3c, traceparentOf } from './w3c-context.ts';
 
@@ -97,15 +96,6 @@ function readConfig(any: Any, version: string, path: string): Config {
   };
 }
 
-/** Loads what encodes spans when the first ones are to be sent. */
-function lazySender(source: OtlpSource, scope: TracerScope): SendSpans {
-  let sender: Promise<SendSpans> | undefined;
-  return (spans, onDone) => {
-    sender ??= import('./otlp-spans.ts').then(({ otlpSender }) => otlpSender(source, scope));
-    void sender.then((send) => send(spans, onDone));
-  };
-}
-
 class OpenTelemetryTracer implements Tracer {
   readonly #batch: SpanBatch;
   readonly #isAlwaysOn: boolean;
@@ -115,25 +105,24 @@ class OpenTelemetryTracer implements Tracer {
     this.#isAlwaysOn = isAlwaysOn;
   }
 
-  begin(headers: Parameters<Tracer['begin']>[0], _authority: string, start: SpanStart): Span | undefined {
+  begin(
+    headers: Parameters<Tracer['begin']>[0],
+    _authority: string,
+    start: SpanStart,
+    infer?: Parameters<Tracer['begin']>[3],
+  ): Span | undefined {
     const context = readW3c(headers);
     if (context === 'broken') return undefined;
-    if (context !== undefined)
-      return this.#span(
-        start,
-        context.traceId,
-        context.spanId,
-        true,
-        context.isSampled && start.isSampled,
-        context.traceState,
-        randomSpanId(),
-      );
+    if (context !== undefined) return this.#below(start, context, context.isSampled && start.isSampled, true);
+    const parent = infer?.();
+    if (parent !== undefined) return this.#below(start, { ...parent, traceId: parent.traceId.padStart(32, '0') }, parent.isSampled, false);
     const ids = randomTraceIds();
-    return this.#span(start, ids.slice(0, 32), '', false, start.isSampled, '', ids.slice(32));
+    const isSampled = start.isSampled || this.#isAlwaysOn;
+    return newSpan(start, { traceId: ids.slice(0, 32), spanId: ids.slice(32), parentId: '', form: 'w3c', isSampled });
   }
 
   child(parent: Span, start: SpanStart): Span {
-    return this.#span(start, parent.traceId, parent.spanId, false, parent.isSampled, parent.traceState, randomSpanId());
+    return this.#below(start, parent, parent.isSampled, false);
   }
 
   inject({ traceId, spanId, isSampled, traceState }: Span, headers: Parameters<Tracer['inject']>[1]): void {
@@ -145,50 +134,16 @@ class OpenTelemetryTracer implements Tracer {
     this.#batch.add(span);
   }
 
-  #span(
-    { name, kind, startMs }: SpanStart,
-    traceId: string,
-    parentId: string,
-    isParentRemote: boolean,
-    isSampled: boolean,
-    traceState: string,
-    spanId: string,
-  ): Span {
-    return {
-      traceId,
-      spanId,
-      parentId,
-      isParentRemote,
-      isSampled: isSampled || this.#isAlwaysOn,
-      kind,
-      traceState,
-      isShared: false,
-      form: 'w3c',
-      name,
-      startMs,
-      endMs: 0,
-      tags: new Map(),
-      events: [],
-    };
+  #below(start: SpanStart, parent: Pick<Span, 'traceId' | 'spanId' | 'traceState'>, isSampled: boolean, isParentRemote: boolean): Span {
+    const { traceId, spanId: parentId, traceState } = parent;
+    const context = { traceId, parentId, traceState, isParentRemote, form: 'w3c' as const };
+    return newSpan(start, { ...context, spanId: randomSpanId(), isSampled: isSampled || this.#isAlwaysOn });
   }
 }
 
 /** Prepares the tracer. `any` is its `typed_config`, at `path`. */
 export function createOpenTelemetry(any: Any, path: string, scope: TracerScope): Tracer {
   const config = readConfig(any, scope.version, path);
-  const stats = scope.stats.scope('tracing.opentelemetry');
-  const batch = new SpanBatch(
-    {
-      ...batchLimits(scope.node, 'opentelemetry'),
-      maxSpans: config.maxSpans,
-      timers: timersOf(scope.clock),
-      stats: {
-        spansSent: stats.counter('spans_sent'),
-        spansDropped: stats.counter('spans_dropped'),
-        timerFlushed: stats.counter('timer_flushed'),
-      },
-    },
-    lazySender(config, scope),
-  );
-  return new OpenTelemetryTracer(batch, config.isAlwaysOn);
+  const load = async () => (await import('./otlp-spans.ts')).otlpSender(config, scope);
+  return new OpenTelemetryTracer(exportBatch('opentelemetry', config.maxSpans, scope, load), config.isAlwaysOn);
 }

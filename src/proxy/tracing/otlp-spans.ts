@@ -57,8 +57,9 @@ export function otlpSender(source: OtlpSource, scope: TracerScope): SendSpans {
     });
     const body = toBinary(ExportTraceServiceRequestSchema, request);
     sendExport(source.target, { method: METHOD, body, contentType: 'application/x-protobuf', userAgent }, scope, (status) => {
-      if (status < 200 || status > 299) failed.value++;
-      onDone();
+      const isTaken = status >= 200 && status <= 299;
+      if (!isTaken) failed.value++;
+      onDone(isTaken);
     });
   };
 }

@@ -6,8 +6,8 @@ import type { Counter } from '../telemetry/stats.ts';
 import type { Timers, WheelTimer } from '../timers.ts';
 import type { Span } from './span.ts';
 
-/** Sends spans; `onDone` is called once, whatever came of it. */
-export type SendSpans = (spans: readonly Span[], onDone: () => void) => void;
+/** Sends spans; `onDone` is called once: whether the collector took them. */
+export type SendSpans = (spans: readonly Span[], onDone: (isTaken: boolean) => void) => void;
 
 export interface BatchOptions {
   readonly flushIntervalMs: number;
@@ -18,7 +18,10 @@ export interface BatchOptions {
   readonly timers: Timers;
   readonly stats: {
     readonly spansSent: Counter;
+    /** Never sent, for too many waited. */
     readonly spansDropped: Counter;
+    /** Sent to a collector that did not take them. */
+    readonly spansLost: Counter;
     readonly timerFlushed: Counter;
   };
 }
@@ -61,8 +64,9 @@ export class SpanBatch {
     this.#waiting = [];
     this.#requests++;
     this.#options.stats.spansSent.value += spans.length;
-    this.#send(spans, () => {
+    this.#send(spans, (isTaken) => {
       this.#requests--;
+      if (!isTaken) this.#options.stats.spansLost.value += spans.length;
       this.#flush();
     });
   }

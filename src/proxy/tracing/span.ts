@@ -47,10 +47,41 @@ export interface SpanStart {
   readonly isSampled: boolean;
 }
 
+/** What a span's place is in its trace. */
+export type SpanContext = Pick<Span, 'traceId' | 'spanId' | 'parentId' | 'form' | 'isSampled'> &
+  Partial<Pick<Span, 'isParentRemote' | 'traceState' | 'isShared'>>;
+
+/** A span that begins. */
+export function newSpan({ name, kind, startMs }: SpanStart, context: SpanContext): Span {
+  const { traceId, spanId, parentId, form, isSampled, isParentRemote = false, traceState = '', isShared = false } = context;
+  return {
+    traceId,
+    spanId,
+    parentId,
+    isParentRemote,
+    isSampled,
+    kind,
+    traceState,
+    isShared,
+    form,
+    name,
+    startMs,
+    endMs: 0,
+    tags: new Map(),
+    events: [],
+  };
+}
+
+/** The span that a request belongs to whose own fields do not say. */
+export type InferredParent = Pick<Span, 'traceId' | 'spanId' | 'traceState' | 'isSampled'>;
+
 /** Makes spans, tells those who come after of them, and takes them when they are over. */
 export interface Tracer {
-  /** The span of a request with these fields; undefined where what they say of a trace is broken, and is left alone. */
-  begin(headers: HeaderMap, authority: string, start: SpanStart): Span | undefined;
+  /**
+   * The span of a request with these fields; undefined where what they say of a trace is broken, and is left alone.
+   * `infer` is asked where they say nothing of any.
+   */
+  begin(headers: HeaderMap, authority: string, start: SpanStart, infer?: () => InferredParent | undefined): Span | undefined;
   child(parent: Span, start: SpanStart): Span;
   /** Writes the context of `span` into a request's fields. */
   inject(span: Span, headers: HeaderMap): void;

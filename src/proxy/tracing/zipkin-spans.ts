@@ -51,7 +51,7 @@ function encode(span: Span, localEndpoint: Endpoint): object {
 }
 
 /** Sends spans to a Zipkin. */
-export function zipkinSender(target: HttpTarget, _sharesContext: boolean, scope: TracerScope): SendSpans {
+export function zipkinSender(target: HttpTarget, scope: TracerScope): SendSpans {
   const stats = scope.stats.scope('tracing.zipkin');
   const [sent, dropped, failed] = ['reports_sent', 'reports_dropped', 'reports_failed'].map((name) => stats.counter(name));
   const skipped = stats.counter('reports_skipped_no_cluster');
@@ -66,7 +66,7 @@ export function zipkinSender(target: HttpTarget, _sharesContext: boolean, scope:
     sendExport(target, { method: '', body, contentType: 'application/json', userAgent: '' }, scope, (status, reason) => {
       const counter = reason === 'no cluster' ? skipped : status === 0 ? failed : status === ACCEPTED ? sent : dropped;
       if (counter !== undefined) counter.value++;
-      onDone();
+      onDone(status === ACCEPTED);
     });
   };
 }

@@ -13,12 +13,11 @@ import {
 } from '../../xds/gen/envoy/config/trace/v3/zipkin_pb.ts';
 import { decodeTyped } from '../config/typed-config.ts';
 import { randomSpanId } from '../telemetry/ids.ts';
-import { timersOf } from '../timers.ts';
 import { type B3Context, readB3, readB3Decision, writeB3 } from './b3-context.ts';
 import { type HttpTarget, readHttpTarget } from './collector-target.ts';
-import { batchLimits } from './runtime-keys.ts';
-import type { Span, SpanStart, Tracer } from './span.ts';
-import { SpanBatch, type SendSpans } from './span-batch.ts';
+import { newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
+import type { SpanBatch } from './span-batch.ts';
+import { exportBatch } from './span-export.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 import { readW3c, traceparentOf } from './w3c-context.ts';
 
@@ -64,14 +63,6 @@ function readConfig(any: Any, path: string): Config {
   };
 }
 
-function lazySender(target: HttpTarget, sharesContext: boolean, scope: TracerScope): SendSpans {
-  let sender: Promise<SendSpans> | undefined;
-  return (spans, onDone) => {
-    sender ??= import('./zipkin-spans.ts').then(({ zipkinSender }) => zipkinSender(target, sharesContext, scope));
-    void sender.then((send) => send(spans, onDone));
-  };
-}
-
 class ZipkinTracer implements Tracer {
   readonly #config: Config;
   readonly #batch: SpanBatch;
@@ -81,7 +72,7 @@ class ZipkinTracer implements Tracer {
     this.#batch = batch;
   }
 
-  begin(headers: HeaderMap, authority: string, start: SpanStart): Span | undefined {
+  begin(headers: HeaderMap, authority: string, start: SpanStart, infer?: Parameters<Tracer['begin']>[3]): Span | undefined {
     const own: SpanStart = { ...start, name: authority, ...(this.#config.splitsSpans && { kind: 'server' }) };
     const b3 = readB3(headers);
     if (b3 === 'broken') return undefined;
@@ -93,15 +84,19 @@ class ZipkinTracer implements Tracer {
       const { traceId, spanId, isSampled } = w3c;
       return this.#follow(own, { traceId, spanId, parentId: '', form: 'b3-multi' }, isSampled);
     }
-    const spanId = randomSpanId();
-    const traceId = this.#config.has128BitIds ? randomSpanId() + spanId : spanId;
     const form = headers.has('b3') ? 'b3' : 'b3-multi';
-    return newSpan(own, { traceId, spanId, parentId: '', form }, decided ?? start.isSampled, this.#config.sharesContext);
+    const spanId = randomSpanId();
+    const parent = infer?.();
+    if (parent !== undefined)
+      return newSpan(own, { traceId: parent.traceId, spanId, parentId: parent.spanId, form, isSampled: decided ?? parent.isSampled });
+    const traceId = this.#config.has128BitIds ? randomSpanId() + spanId : spanId;
+    const isShared = this.#config.sharesContext && own.kind === 'server';
+    return newSpan(own, { traceId, spanId, parentId: '', form, isSampled: decided ?? start.isSampled, isShared });
   }
 
   child(parent: Span, start: SpanStart): Span {
-    const { traceId, form } = parent;
-    return newSpan(start, { traceId, spanId: randomSpanId(), parentId: parent.spanId, form }, parent.isSampled, false);
+    const { traceId, form, isSampled } = parent;
+    return newSpan(start, { traceId, spanId: randomSpanId(), parentId: parent.spanId, form, isSampled });
   }
 
   inject(span: Span, headers: HeaderMap): void {
@@ -115,49 +110,14 @@ class ZipkinTracer implements Tracer {
 
   /** A server shares its client's span where so configured; else spans are children of the caller's. */
   #follow(start: SpanStart, context: B3Context, isSampled: boolean): Span {
-    if (start.kind === 'server' && this.#config.sharesContext) return newSpan(start, context, isSampled, true);
-    return newSpan(start, { ...context, spanId: randomSpanId(), parentId: context.spanId }, isSampled, false);
+    if (start.kind === 'server' && this.#config.sharesContext) return newSpan(start, { ...context, isSampled, isShared: true });
+    return newSpan(start, { ...context, spanId: randomSpanId(), parentId: context.spanId, isSampled });
   }
-}
-
-function newSpan(
-  start: SpanStart,
-  context: Pick<Span, 'traceId' | 'spanId' | 'parentId' | 'form'>,
-  isSampled: boolean,
-  isShared: boolean,
-): Span {
-  const { name, kind, startMs } = start;
-  return {
-    ...context,
-    isParentRemote: false,
-    isSampled,
-    kind,
-    traceState: '',
-    isShared: isShared && kind === 'server',
-    name,
-    startMs,
-    endMs: 0,
-    tags: new Map(),
-    events: [],
-  };
 }
 
 /** Prepares the tracer. `any` is its `typed_config`, at `path`. */
 export function createZipkin(any: Any, path: string, scope: TracerScope): Tracer {
   const config = readConfig(any, path);
-  const stats = scope.stats.scope('tracing.zipkin');
-  const batch = new SpanBatch(
-    {
-      ...batchLimits(scope.node, 'zipkin'),
-      maxSpans: MAX_SPANS,
-      timers: timersOf(scope.clock),
-      stats: {
-        spansSent: stats.counter('spans_sent'),
-        spansDropped: stats.counter('spans_dropped'),
-        timerFlushed: stats.counter('timer_flushed'),
-      },
-    },
-    lazySender(config.target, config.sharesContext, scope),
-  );
-  return new ZipkinTracer(config, batch);
+  const load = async () => (await import('./zipkin-spans.ts')).zipkinSender(config.target, scope);
+  return new ZipkinTracer(config, exportBatch('zipkin', MAX_SPANS, scope, load));
 }
