@@ -6,14 +6,21 @@ import type { Provenance } from './provenance.ts';
 
 /** What became of it. */
 export type Verdict =
-  /** The other side answered, whatever its status, or bytes went through. */
+  /** The other side answered, whatever its status, or bytes went through; or a route itself says what to answer. */
   | 'forwarded'
   /** A policy said no: authorization, a token, an external authorizer, a rate limit. */
   | 'denied'
   /** No answer of the other side: a proxy answered instead, or the connection broke. */
   | 'failed';
 
+/** All of them, as filters name them. */
+export const VERDICTS = ['forwarded', 'denied', 'failed'] as const satisfies readonly Verdict[];
+
 export type Reporter = 'source' | 'destination' | 'gateway';
+
+export const REPORTERS = ['source', 'destination', 'gateway'] as const satisfies readonly Reporter[];
+
+export const FLOW_PROTOCOLS = ['http', 'grpc', 'tcp'] as const satisfies readonly Flow['protocol'][];
 
 /** One end of a flow; a text is empty where the proxy that tells of it cannot know. */
 export interface FlowEnd {
@@ -45,8 +52,10 @@ export interface Flow {
   /** Node id of the proxy that tells. */
   readonly proxy: string;
   readonly reporter: Reporter;
-  /** When it began, ms since 1970. */
+  /** When it began, ms since 1970, by the clock of the proxy. */
   readonly startMs: number;
+  /** When the control plane got it, ms since 1970, by its own clock: what flows are ordered and asked for by. */
+  readonly receivedMs: number;
   readonly durationMs: number;
   /** Of that, until the other side's first byte; absent where none came. */
   readonly upstreamMs?: number;
@@ -72,4 +81,28 @@ export interface Flow {
   readonly bytesReceived: number;
   readonly traceId: string;
   readonly request?: FlowRequest;
+}
+
+/** What was not kept of all flows, counted since the control plane started. */
+export interface LostFlows {
+  /** Given up by proxies, because they had more than they may send or the control plane did not take them. */
+  readonly byProxies: number;
+  /** Entries that could not be read. */
+  readonly unreadable: number;
+  /** Pushed out by newer ones. */
+  readonly aged: number;
+}
+
+/** How much is kept, and in what bound. */
+export interface KeptFlows {
+  readonly flows: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** `receivedMs` of the oldest by verdict; absent where none is kept. Each verdict has its own share of the bound. */
+  readonly oldestMs: Readonly<Partial<Record<Verdict, number>>>;
+}
+
+/** A line of a watched answer beside those that are flows: so many were left out because their reader was slow. */
+export interface LostLine {
+  readonly lost: number;
 }
