@@ -7,10 +7,13 @@ import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { Authority } from './ca/authority.ts';
 import type { Tokens } from './ca/tokens.ts';
 import type { Compiler, ProxyNode } from './compiler.ts';
+import type { DashboardPlace } from './dashboard/open.ts';
+import type { OpenFlows } from './flows/open.ts';
 import type { Metrics } from './metrics.ts';
 import type { Pusher } from './push.ts';
 import type { Registry } from './registry.ts';
 import type { OpenVersions } from './rollout/open.ts';
+import type { Signals } from './signals/signals.ts';
 import type { FileTexts } from './sources/files.ts';
 
 /** A connected proxy, to be looked at. */
@@ -46,8 +49,13 @@ export interface ControlState {
   readonly folder: string;
   readonly pusher: Pusher;
   readonly connections: Set<ConnectedProxy>;
+  readonly dashboard: DashboardPlace;
   readonly stats: StreamStats;
+  /** Requests and connections as proxies told of them. */
+  readonly flows: OpenFlows;
   readonly metrics: Metrics;
+  /** What proxies push of what they count. */
+  readonly signals: Signals;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -11,6 +11,9 @@ import { type Authority, openAuthority } from './ca/authority.ts';
 import { openTokens } from './ca/tokens.ts';
 import type { Compiler } from './compiler.ts';
 import type { ConnectedProxy, ControlState, StreamStats } from './control-state.ts';
+import type { DashboardSetup } from './dashboard/open.ts';
+import type { Dashboard } from './dashboard/server.ts';
+import { openFlows } from './flows/open.ts';
 import { openKeys } from './keys/open-keys.ts';
 import { Metrics } from './metrics.ts';
 import type { MeshState } from './model.ts';
@@ -19,6 +22,7 @@ import { Registry } from './registry.ts';
 import { byteMethods, serviceRoutes } from './services.ts';
 import { addRolloutGauges } from './rollout/view.ts';
 import { openVersions } from './rollout/open.ts';
+import { createSignals } from './signals/signals.ts';
 import { KeptStore } from './sources/kept-store.ts';
 import { watchFolder } from './sources/files.ts';
 
@@ -38,6 +42,10 @@ export interface ControlPlaneOptions {
   readonly xdsTlsAddress?: string | undefined;
   /** `host:port` for the admin API beside its socket, on loopback. */
   readonly adminAddress?: string | undefined;
+  /** Absent: no dashboard. */
+  readonly dashboard?: DashboardSetup | undefined;
+  /** Memory for flow records. Default 32 MiB. */
+  readonly flowBytesMax?: number;
   /** Life of a workload's certificate. Default 24 h. */
   readonly certTtlMs?: number;
   /** Quiet time that ends a burst of edits (default 100), and the longest wait (default 10 s). */
@@ -55,6 +63,8 @@ export interface ControlPlane {
   readonly xdsAddress: string | undefined;
   readonly xdsTlsAddress: string | undefined;
   readonly adminAddress: string | undefined;
+  /** Where the dashboard is served. */
+  readonly dashboardUrl: string | undefined;
   readonly rootCertificate: string;
   close(): Promise<void>;
 }
@@ -137,6 +147,7 @@ function createReporter(log: Log): (state: MeshState) => void {
 interface Listening {
   readonly grpc: readonly GrpcServer[];
   readonly admin: readonly AdminServer[];
+  readonly dashboard: Dashboard | undefined;
   readonly timer: NodeJS.Timeout | undefined;
 }
 
@@ -144,6 +155,16 @@ function serverTls(authority: Authority, host: string): { cert: string; key: str
   const names = new Set(['localhost', '127.0.0.1', 'istiod.istio-system.svc', host].filter((name) => name !== '0.0.0.0' && name !== '::'));
   const { certificateChain, privateKey } = authority.issueServer([...names]);
   return { cert: certificateChain, key: privateKey, ca: authority.rootCertificate };
+}
+
+/** Loaded only where it is asked for: few control planes of a fleet have a dashboard. */
+async function listenDashboard(
+  { dashboard, stateDir, version = '' }: ControlPlaneOptions,
+  state: ControlState,
+): Promise<Dashboard | undefined> {
+  if (dashboard === undefined) return undefined;
+  const { openDashboard } = await import('./dashboard/open.ts');
+  return openDashboard(dashboard, state, { version, stateDir, certificate: (host) => serverTls(state.authority, host) });
 }
 
 /** Opens everything that was asked for; closes what is open already where one cannot be. */
@@ -155,17 +176,19 @@ async function listen(options: ControlPlaneOptions, state: ControlState): Promis
   if (secure !== undefined) at.push({ ...secure, tls: serverTls(state.authority, secure.host) });
   const grpc: GrpcServer[] = [];
   const admin: AdminServer[] = [];
+  let dashboard: Dashboard | undefined;
   try {
     for (const each of at) grpc.push(await serveGrpc(each, serviceRoutes(state), log, byteMethods(state)));
     admin.push(await serveAdmin({ path: path.join(stateDir, 'admin.sock') }, state, version));
     if (adminAddress !== undefined) admin.push(await serveAdmin(loopback(adminAddress, '--admin-address'), state, version));
+    dashboard = await listenDashboard(options, state);
   } catch (error) {
     await Promise.all([...grpc, ...admin].map((server) => server.close()));
     throw error;
   }
-  if (secure === undefined) return { grpc, admin, timer: undefined };
+  if (secure === undefined) return { grpc, admin, dashboard, timer: undefined };
   const renew = (): void => grpc.at(-1)?.setTls(serverTls(state.authority, secure.host));
-  return { grpc, admin, timer: setInterval(renew, SERVER_RENEWAL_MS).unref() };
+  return { grpc, admin, dashboard, timer: setInterval(renew, SERVER_RENEWAL_MS).unref() };
 }
 
 /** Restores what was known and reads the folder, so that the first stream gets the whole truth. */
@@ -216,8 +239,11 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
     folder: path.resolve(folder),
     pusher,
     connections,
+    dashboard: { served: undefined },
     stats: streamStats(metrics),
+    flows: openFlows(options.flowBytesMax, systemClock, metrics),
     metrics,
+    signals: createSignals(systemClock, metrics),
     clock: systemClock,
     random: Math.random,
     log,
@@ -253,11 +279,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     xdsAddress: xdsAddress === undefined ? undefined : tcp[0]?.address,
     xdsTlsAddress: xdsTlsAddress === undefined ? undefined : tcp.at(-1)?.address,
     adminAddress: listening.admin[1]?.address,
+    dashboardUrl: listening.dashboard?.url,
     rootCertificate: state.authority.rootCertificate,
     async close() {
       clearInterval(listening.timer);
       await stop();
       await Promise.all([...listening.grpc, ...listening.admin].map((server) => server.close()));
+      await listening.dashboard?.close();
     },
   };
 }

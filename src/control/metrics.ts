@@ -50,6 +50,11 @@ export class Metrics {
     this.#families.push({ name, help, type: 'gauge', rows });
   }
 
+  /** A counter that is read when somebody asks. */
+  total(name: string, help: string, read: () => number): void {
+    this.#families.push({ name, help, type: 'counter', rows: () => [['', '', read()]] });
+  }
+
   histogram(name: string, help: string, bounds: readonly number[]): Histogram {
     const buckets = bounds.map(() => 0);
     let count = 0;

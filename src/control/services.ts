@@ -16,7 +16,9 @@ import { type IstioCertificateRequest, IstioCertificateService } from '../xds/ge
 import { createDeltaByteSession, createSotwSession, type EncodedResponse } from '../xds/server.ts';
 import { type AnyRequest, type ConnectionVariant, ProxyConnection } from './connection.ts';
 import type { ControlState } from './control-state.ts';
+import { FLOW_METHOD, flowReceiver, type FlowReceiverScope } from './flows/receiver.ts';
 import { type Caller, identify } from './identity.ts';
+import { serveMetrics, STREAM_METRICS } from './signals/signals.ts';
 
 const delta: ConnectionVariant<DeltaDiscoveryRequest, EncodedResponse> = {
   name: 'delta',
@@ -124,10 +126,19 @@ function createCertificate(state: ControlState, request: IstioCertificateRequest
   }
 }
 
+function flowScope({ flows, tokens, compiler, pusher }: ControlState): FlowReceiverScope {
+  return { store: flows.store, nowMs: flows.nowMs, tokens, proxyNodeOf: compiler.proxyNodeOf, mesh: () => pusher.state().mesh };
+}
+
 /** Methods of the gRPC server that deal in bytes. */
 export function byteMethods(state: ControlState): ByteMethods {
   const { parent, name } = AggregatedDiscoveryService.method.deltaAggregatedResources;
-  return new Map([[`/${parent.typeName}/${name}`, serveDelta(state)]]);
+  const { signals, compiler, tokens } = state;
+  return new Map([
+    [`/${parent.typeName}/${name}`, serveDelta(state)],
+    [FLOW_METHOD, flowReceiver(flowScope(state))],
+    [STREAM_METRICS, serveMetrics({ signals, compiler, identify: (caller) => identify(caller, tokens) })],
+  ]);
 }
 
 /** Routes of the gRPC server. */

@@ -2,7 +2,7 @@
 
 /** What a row is of; absent where it is summed over. */
 export interface SignalKey {
-  /** `namespace/workload` that calls. */
+  /** `namespace/workload` that calls; `unknown/unknown` where no proxy says who it is. */
   readonly source?: string;
   /** `namespace/workload` that is called. */
   readonly destination?: string;
@@ -12,7 +12,30 @@ export interface SignalKey {
   readonly route?: string;
 }
 
-export type SignalGrouping = 'edge' | 'workload' | 'service' | 'route';
+/**
+ * What rows are of: an `edge` is one workload calling another, by one service's name; a `workload` is what it serves,
+ * whoever calls; a `service` what is called by its name; a `route` what its callers' routes took.
+ */
+export const SIGNAL_GROUPINGS = ['edge', 'workload', 'service', 'route'] as const;
+
+export type SignalGrouping = (typeof SIGNAL_GROUPINGS)[number];
+
+/**
+ * The key of a row in `/api/signals/history`: `source>destination` of an edge (all its services and protocols together),
+ * `namespace/workload`, a host, `host>route`.
+ */
+export function signalKeyText(by: SignalGrouping, { source = '', destination = '', service = '', route = '' }: SignalKey): string {
+  switch (by) {
+    case 'edge':
+      return `${source}>${destination}`;
+    case 'workload':
+      return destination;
+    case 'service':
+      return service;
+    case 'route':
+      return `${service}>${route}`;
+  }
+}
 
 /** What happened within a window. */
 export interface SignalRow extends SignalKey {
@@ -38,11 +61,15 @@ export interface SignalRow extends SignalKey {
 
 /** One row over time; each array has a value a step, the last one is the newest. */
 export interface SignalSeries extends SignalKey {
+  /** As `signalKeyText` makes it. */
+  readonly key: string;
   readonly stepMs: number;
   /** End of the last step, ms since 1970. */
   readonly endMs: number;
   readonly requestsPerSecond: readonly number[];
   readonly failureRatio: readonly number[];
+  readonly deniedRatio: readonly number[];
+  readonly bytesPerSecond: readonly number[];
   readonly p50Ms: readonly (number | null)[];
   readonly p95Ms: readonly (number | null)[];
   readonly p99Ms: readonly (number | null)[];

@@ -9,7 +9,9 @@ import path from 'node:path';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import type { MeshState } from '../model.ts';
 import type { ControlState } from '../control-state.ts';
+import { viewSignalHistory, viewSignals } from '../signals/view.ts';
 import { checkPrivate, type Exchange, nameIn, readBody } from './exchange.ts';
+import { getFlow, getFlows } from './flows.ts';
 import { deleteInstance, putInstance } from './held-instances.ts';
 import { proxyResources } from './proxy-resources.ts';
 import { viewProxySettings } from './proxy-settings.ts';
@@ -52,7 +54,7 @@ function watchWorkloads({ response, state }: Exchange): void {
 }
 
 /** Answers with a value, or with undefined where it wrote the response itself. */
-type Route = (exchange: Exchange) => object | undefined | Promise<object>;
+export type Route = (exchange: Exchange) => object | undefined | Promise<object>;
 
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /ready': ({ state }) => ({ ready: true, generation: state.pusher.state().generation }),
@@ -91,6 +93,11 @@ const ROUTES: Readonly<Record<string, Route>> = {
     return viewSnapshot(exchange.state);
   },
   'GET /api/ca': ({ state }) => viewAuthority(state),
+  'GET /api/dashboard': ({ state }) => ({ dashboard: state.dashboard.served ?? null }),
+  'GET /api/signals': viewSignals,
+  'GET /api/signals/history': viewSignalHistory,
+  'GET /api/flows': getFlows,
+  'GET /api/flows/<id>': getFlow,
   'GET /metrics': ({ response, state }) => {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
     response.end(state.metrics.text());
@@ -108,15 +115,21 @@ const TEMPLATES = [
   [/^\/api\/instances\/[^/]+\/[^/]+$/, '/api/instances/<namespace>/<id>'],
   [/^\/api\/proxies\/[^/]+\/resources$/, '/api/proxies/<name>/resources'],
   [/^\/api\/history\/\d+$/, '/api/history/<version>'],
+  [/^\/api\/flows\/[^/]+$/, '/api/flows/<id>'],
 ] as const;
 
 function templateOf(pathname: string): string {
   return TEMPLATES.find(([pattern]) => pattern.test(pathname))?.[1] ?? pathname;
 }
 
+/** What answers a call; undefined where there is none of that name. */
+export function adminRoute(method: string, pathname: string): Route | undefined {
+  return ROUTES[`${method} ${templateOf(pathname)}`];
+}
+
 async function answer(exchange: Exchange): Promise<void> {
   const { request, response, state, pathname } = exchange;
-  const route = ROUTES[`${request.method} ${templateOf(pathname)}`];
+  const route = adminRoute(request.method ?? '', pathname);
   if (route === undefined) {
     reply(response, 404, { error: `there is no ${request.method} ${pathname}; there are ${Object.keys(ROUTES).join(', ')}` });
     return;

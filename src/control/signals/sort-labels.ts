@@ -1,0 +1,78 @@
+/** What a series of Istio's metrics counts for: whose word it is, between whom, and whether it went well. */
+import type { CellKey, Teller } from './cells.ts';
+
+/** What labels come to. */
+export interface SeriesMeaning {
+  readonly key: CellKey;
+  readonly isFailure: boolean;
+  /** A policy said no, as far as labels tell it. */
+  readonly isDenied: boolean;
+  readonly isMutual: boolean;
+  readonly sourcePrincipal: string;
+  readonly destinationPrincipal: string;
+}
+
+type Labels = ReadonlyMap<string, string>;
+
+/** Flags of requests that the calling proxy did not pass on: nobody else counts them. Source: Envoy, response flags. */
+const UNSENT: ReadonlySet<string> = new Set(['NR', 'UH', 'UF', 'UO', 'NC', 'FI', 'RL', 'RLSE', 'UAEX', 'IH', 'DF', 'NFCF', 'DPE', 'DO']);
+/** Flags of denials, and statuses that are denials with one of these. */
+const DENIED: ReadonlySet<string> = new Set(['UAEX', 'RL', 'RLSE']);
+const DENIALS: ReadonlySet<string> = new Set(['401', '403', '429']);
+/** Statuses of gRPC that are the server's fault: those that google.rpc.Code maps to 5xx. */
+const GRPC_FAULTS: ReadonlySet<string> = new Set(['2', '4', '12', '13', '14', '15']);
+/** What the metrics say where something is not known. */
+const UNKNOWN = 'unknown';
+
+function endOf(labels: Labels, side: 'source' | 'destination'): string {
+  return `${labels.get(`${side}_workload_namespace`) ?? UNKNOWN}/${labels.get(`${side}_workload`) ?? UNKNOWN}`;
+}
+
+function protocolOf(labels: Labels): CellKey['protocol'] {
+  const protocol = labels.get('request_protocol');
+  return protocol === 'tcp' || protocol === 'grpc' ? protocol : 'http';
+}
+
+/** A principal without its scheme, which clients of Istio's metrics leave out now and then; '' where not known. */
+function principalOf(labels: Labels, name: string): string {
+  const principal = labels.get(name) ?? '';
+  return principal === UNKNOWN || principal === '' ? '' : principal.startsWith('spiffe://') ? principal : `spiffe://${principal}`;
+}
+
+function failed(labels: Labels, protocol: CellKey['protocol'], flags: readonly string[]): boolean {
+  if (protocol === 'tcp') return flags.some((flag) => UNSENT.has(flag));
+  const code = labels.get('response_code') ?? '';
+  // 0: there was no answer
+  if (code === '0' || /^5\d\d$/.test(code)) return true;
+  return protocol === 'grpc' && GRPC_FAULTS.has(labels.get('grpc_response_status') ?? '');
+}
+
+function tellerOf(labels: Labels, flags: readonly string[]): Teller {
+  if (labels.get('reporter') === 'destination') return 'destination';
+  return flags.some((flag) => UNSENT.has(flag)) ? 'unsent' : 'source';
+}
+
+/** Reads the labels of an `istio_` or `tulle_` series. */
+export function meaningOf(labels: Labels): SeriesMeaning {
+  const flags = (labels.get('response_flags') ?? '').split(',');
+  const protocol = protocolOf(labels);
+  const sourcePrincipal = principalOf(labels, 'source_principal');
+  const destinationPrincipal = principalOf(labels, 'destination_principal');
+  const policy = labels.get('connection_security_policy');
+  return {
+    key: {
+      teller: tellerOf(labels, flags),
+      source: endOf(labels, 'source'),
+      destination: endOf(labels, 'destination'),
+      service: labels.get('destination_service') ?? UNKNOWN,
+      route: labels.get('route') ?? '',
+      protocol,
+    },
+    isFailure: failed(labels, protocol, flags),
+    isDenied: flags.some((flag) => DENIED.has(flag)) && (protocol === 'tcp' || DENIALS.has(labels.get('response_code') ?? '')),
+    // who calls cannot see the policy, but both identities are proven by one handshake
+    isMutual: policy === 'mutual_tls' || (policy !== 'none' && sourcePrincipal !== '' && destinationPrincipal !== ''),
+    sourcePrincipal,
+    destinationPrincipal,
+  };
+}
