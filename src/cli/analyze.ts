@@ -14,6 +14,7 @@ import { refusedByProxy } from './analyze/refused-by-proxy.ts';
 import { readMesh, readPaths, type Sources } from './analyze/sources.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { CliError, EXIT } from './errors.ts';
+import { hasColours } from './output.ts';
 import { packageVersion } from './package-version.ts';
 import { findStateDir } from './state-dir.ts';
 
@@ -53,7 +54,7 @@ function formatted(findings: readonly Finding[], format: Format, files: number):
   if (format === 'json') return `${JSON.stringify(findings, undefined, 2)}\n`;
   if (format === 'sarif') return formatSarif(findings, packageVersion());
   if (format === 'github') return formatGithub(findings);
-  return formatText(findings, files, process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '');
+  return formatText(findings, files, hasColours());
 }
 
 async function analyzeSources(paths: readonly string[], options: Options): Promise<void> {

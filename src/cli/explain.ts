@@ -1,6 +1,5 @@
 /** `tulle explain`: what becomes of a request, decision by decision, before anybody sends it, or beside what became of it. */
-import { existsSync, readdirSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync } from 'node:fs';
 import { Argument, Option } from 'commander';
 import { loadRe2 } from '../core/re2.ts';
 import { callControl } from './admin-client.ts';
@@ -16,6 +15,7 @@ import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
 import { rolloutText } from './history/held.ts';
 import { isObject, textOf } from './json.ts';
+import { logsOf } from './mesh-logs.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 
 interface Options {
@@ -64,12 +64,6 @@ async function worldBy(folder: string | undefined, stateDir: string | undefined)
   const state = findStateDir(stateDir);
   await noteRollout(state);
   return runningWorld(state);
-}
-
-/** The access logs of a mesh. */
-function logsOf(state: StateDir): readonly string[] {
-  const names = existsSync(state.logs) ? readdirSync(state.logs) : [];
-  return names.filter((name) => name.endsWith('.log') && name !== 'control.log').map((name) => path.join(state.logs, name));
 }
 
 async function printPast(id: string, folder: string | undefined, options: Options): Promise<void> {

@@ -23,6 +23,19 @@ function table(rows: readonly JsonObject[], columns: readonly Column[]): string 
     .join('\n');
 }
 
+/** Whether what goes to the terminal may have colours (https://no-color.org). */
+export function hasColours(): boolean {
+  return process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
+}
+
+/** Columns where nobody says how wide the terminal is: a pipe, a file. */
+const WIDTH = 100;
+
+/** Columns of the terminal. */
+export function terminalWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns : WIDTH;
+}
+
 /** The text of a list: `columns` are for tables, the other formats hold whole rows. Ends with a newline. */
 export function formatRows(rows: readonly JsonObject[], columns: readonly Column[], format: OutputFormat): string {
   if (format === 'json') return `${JSON.stringify(rows, undefined, 2)}\n`;

@@ -2,7 +2,7 @@
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
 import { isObject, type JsonObject, objectsOf, textOf } from './json.ts';
-import { type Column, formatAge, formatRows, type OutputFormat } from './output.ts';
+import { type Column, formatAge, formatRows, hasColours, type OutputFormat } from './output.ts';
 import { proxyAt, readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
 
 const DAY_MS = 86_400_000;
@@ -50,11 +50,11 @@ export function certificateRows(proxy: string, entries: readonly JsonObject[]): 
 }
 
 /** How long a certificate still holds, in a colour that says how urgent that is. */
-function expiry(row: JsonObject, nowMs: number, hasColours: boolean): string {
+function expiry(row: JsonObject, nowMs: number, isColoured: boolean): string {
   const notAfter = textOf(row['notAfter']);
   const leftMs = Date.parse(notAfter) - nowMs;
   const text = leftMs < 0 ? `${notAfter} (expired ${formatAge(-leftMs)} ago)` : `${notAfter} (in ${formatAge(leftMs)})`;
-  if (!hasColours || leftMs > WARN_MS) return text;
+  if (!isColoured || leftMs > WARN_MS) return text;
   return `${leftMs < 0 ? RED : YELLOW}${text}${PLAIN}`;
 }
 
@@ -65,7 +65,7 @@ function users(row: JsonObject): string {
 }
 
 /** The table's columns; the last may have colours, which would spoil the others' widths. */
-export function certificateColumns(nowMs: number, hasColours: boolean): readonly Column[] {
+export function certificateColumns(nowMs: number, isColoured: boolean): readonly Column[] {
   const column = (title: string, field: string): Column => ({ title, cell: (row) => textOf(row[field]) || '-' });
   return [
     column('PROXY', 'proxy'),
@@ -73,7 +73,7 @@ export function certificateColumns(nowMs: number, hasColours: boolean): readonly
     column('NAMES', 'names'),
     column('SERIAL', 'serial'),
     { title: 'IN USE BY', cell: users },
-    { title: 'NOT AFTER', cell: (row) => expiry(row, nowMs, hasColours) },
+    { title: 'NOT AFTER', cell: (row) => expiry(row, nowMs, isColoured) },
   ];
 }
 
@@ -97,8 +97,7 @@ function proxiesOf(flags: Flags, workload: string | undefined): readonly Running
 async function certs(workload: string | undefined, flags: Flags): Promise<void> {
   const proxies = proxiesOf(flags, workload);
   const answers = await Promise.all(proxies.map(async (proxy) => certificateRows(proxy.name, await fetchCerts(proxy))));
-  const hasColours = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
-  process.stdout.write(formatRows(answers.flat(), certificateColumns(Date.now(), hasColours), flags.output));
+  process.stdout.write(formatRows(answers.flat(), certificateColumns(Date.now(), hasColours()), flags.output));
 }
 
 const EXAMPLES = [

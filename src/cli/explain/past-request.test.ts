@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { buildMesh } from '../../compile/dialects/build-mesh.ts';
-import { askedOfPast, findRequest, passageOf, sentBy } from './past-request.ts';
+import { passageOf } from './log-line.ts';
+import { askedOfPast, findRequest, sentBy } from './past-request.ts';
 import type { World } from './world.ts';
 
 const ID = '40fe9504-77b8-455e-9dd7-0c31744cd4c2';
@@ -15,6 +16,7 @@ const json = (more: object): string =>
 test("lines of Istio's text and of JSON are read alike", () => {
   assert.deepEqual(passageOf(TEXT, ID, 'web-0.shop'), {
     proxy: 'web-0.shop',
+    requestId: ID,
     startTime: '2026-11-21T21:55:59.449Z',
     method: 'GET',
     path: '/products/1?x=1',

@@ -4,104 +4,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { messageOf } from '../../core/errors.ts';
 import { CliError } from '../errors.ts';
-import { isObject, type JsonObject, textOf } from '../json.ts';
 import { type Asked, readTarget, type WorkloadName } from './asked.ts';
+import { type Passage, passageOf } from './log-line.ts';
 import type { World } from './world.ts';
-
-/** One proxy's line. */
-export interface Passage {
-  /** The log's name without its end: `frontend-0.shop`. */
-  readonly proxy: string;
-  readonly startTime: string;
-  readonly method: string;
-  readonly path: string;
-  readonly authority: string;
-  readonly status: string;
-  readonly flags: string;
-  readonly details: string;
-  readonly durationMs: string;
-  readonly cluster: string;
-  readonly host: string;
-  readonly userAgent: string;
-  readonly route: string;
-}
-
-/** Keys of JSON lines, as Istio's usual format has them. */
-const KEYS = {
-  startTime: 'start_time',
-  method: 'method',
-  path: 'path',
-  authority: 'authority',
-  status: 'response_code',
-  flags: 'response_flags',
-  details: 'response_code_details',
-  durationMs: 'duration',
-  cluster: 'upstream_cluster',
-  host: 'upstream_host',
-  userAgent: 'user_agent',
-  route: 'route_name',
-} as const satisfies Record<Exclude<keyof Passage, 'proxy'>, string>;
-
-/** The fields of Istio's usual text, in order; the request line holds three. */
-const TEXT =
-  /^\[([^\]]*)\] "(\S+) (\S+) [^"]*" (\S+) (\S+) (\S+) \S+ "[^"]*" \S+ \S+ (\S+) \S+ "[^"]*" "([^"]*)" "([^"]*)" "([^"]*)" "([^"]*)" (\S+)(?: \S+){4} (\S+)/;
-
-function known(text: string): string {
-  return text === '-' ? '' : text;
-}
-
-function fromText(line: string, id: string, proxy: string): Passage | undefined {
-  const [
-    ,
-    startTime = '',
-    method = '',
-    target = '',
-    status = '',
-    flags = '',
-    details = '',
-    durationMs = '',
-    userAgent = '',
-    requestId,
-    authority = '',
-    host = '',
-    cluster = '',
-    route = '',
-  ] = TEXT.exec(line) ?? [];
-  if (requestId !== id) return undefined;
-  const rest = { details: known(details), cluster: known(cluster), host: known(host), userAgent: known(userAgent), route: known(route) };
-  return { proxy, startTime, method, path: target, authority, status, flags: known(flags), durationMs, ...rest };
-}
-
-function fromJson(line: string, id: string, proxy: string): Passage | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (!isObject(value) || !Object.values(value).includes(id)) return undefined;
-    const at = (key: keyof typeof KEYS): string => known(textOf((value satisfies JsonObject)[KEYS[key]]));
-    return {
-      proxy,
-      startTime: at('startTime'),
-      method: at('method'),
-      path: at('path'),
-      authority: at('authority'),
-      status: at('status'),
-      flags: at('flags'),
-      details: at('details'),
-      durationMs: at('durationMs'),
-      cluster: at('cluster'),
-      host: at('host'),
-      userAgent: at('userAgent'),
-      route: at('route'),
-    };
-  } catch {
-    return undefined; // an application's own line
-  }
-}
-
-/** A line of a log as a passage of the request `id`; undefined for any other line. */
-export function passageOf(line: string, id: string, proxy: string): Passage | undefined {
-  if (!line.includes(id)) return undefined;
-  return line.startsWith('{') ? fromJson(line, id, proxy) : fromText(line, id, proxy);
-}
 
 async function passagesIn(file: string, id: string): Promise<Passage[]> {
   const found: Passage[] = [];
@@ -134,7 +39,7 @@ export async function findRequest(files: readonly string[], id: string): Promise
 }
 
 /** `frontend` in `shop` of `frontend-0.shop`. */
-function workloadOf(proxy: string): WorkloadName {
+export function workloadOf(proxy: string): WorkloadName {
   const at = proxy.lastIndexOf('.');
   return { namespace: at === -1 ? undefined : proxy.slice(at + 1), name: (at === -1 ? proxy : proxy.slice(0, at)).replace(/-\d+$/, '') };
 }

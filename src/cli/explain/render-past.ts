@@ -1,7 +1,7 @@
 /** What became of a request that was, beside what would become of it now. */
 import { percent } from './chance.ts';
 import { type Explanation, outcomes } from './explanation.ts';
-import type { Passage } from './past-request.ts';
+import type { Passage } from './log-line.ts';
 
 function passageLine({ proxy, startTime, method, path, authority, status, flags, details, durationMs, cluster, host }: Passage): string {
   const to = cluster === '' ? '' : `, ${cluster}${host === '' ? '' : ` at ${host}`}`;

@@ -1,0 +1,383 @@
+/**
+ * What response flags and details mean for the question who has failed. A table: the first row that fits a proxy's word
+ * decides. Source: Envoy's response flags and details, as `docs/why-a-503.md` explains them.
+ */
+import type { Provenance } from '../../model/provenance.ts';
+import type { Facts } from './facts.ts';
+import type { Hop } from './hop.ts';
+
+/** The five places where a call can fail. */
+export type Place = 'the calling application' | 'its proxy' | 'the network' | 'the called proxy' | 'the called application';
+
+/** What is known of a call when a cause is looked for. */
+export interface Scene {
+  /** The proxy whose word is read. */
+  readonly hop: Hop;
+  /** Names for people: `shop/frontend`, or `the caller`. */
+  readonly caller: string;
+  readonly called: string;
+  /** `after 12 ms`, or nothing where the line does not say. */
+  readonly after: string;
+  /** True where the called proxy tells of the call as well. */
+  readonly hasArrived: boolean;
+  readonly facts: Facts;
+}
+
+export interface Cause {
+  readonly place: Place;
+  /** What happened, as a sentence without its full stop. */
+  readonly text: string;
+  /** What to look at or to do. */
+  readonly mend: string;
+}
+
+interface Row {
+  readonly when: (scene: Scene) => boolean;
+  readonly cause: (scene: Scene) => Cause;
+}
+
+function at({ kind, namespace, name, file, line }: Provenance): string {
+  return `${kind} ${namespace}/${name}${file === '' ? '' : `, ${file}:${line}`}`;
+}
+
+const flag =
+  (...flags: readonly string[]) =>
+  ({ hop }: Scene): boolean =>
+    flags.some((each) => hop.flags.includes(each));
+
+const details =
+  (pattern: RegExp) =>
+  ({ hop }: Scene): boolean =>
+    pattern.test(hop.details);
+
+const both =
+  (...all: readonly ((scene: Scene) => boolean)[]) =>
+  (scene: Scene): boolean =>
+    all.every((each) => each(scene));
+
+const isServer = ({ hop }: Scene): boolean => hop.side === 'server';
+
+/** The proxy that speaks. */
+function own({ hop }: Scene): Place {
+  return hop.side === 'server' ? 'the called proxy' : 'its proxy';
+}
+
+/** The one whose request the speaking proxy got. */
+const sender: Place = 'the calling application';
+
+function says(place: Place | ((scene: Scene) => Place), text: (scene: Scene) => string, mend: (scene: Scene) => string): Row['cause'] {
+  return (scene) => ({ place: typeof place === 'function' ? place(scene) : place, text: text(scene), mend: mend(scene) });
+}
+
+/** `, by ServiceX a/b, file:3`; nothing where nobody wrote it. */
+function byRoute({ hop }: Scene): string {
+  return hop.routeOrigin === undefined ? '' : `, by ${at(hop.routeOrigin)}`;
+}
+
+function policyName({ hop }: Scene): string {
+  if (hop.policy !== undefined) return at(hop.policy);
+  const [, matched = ''] = /matched_policy\[(.*)\]$/.exec(hop.details) ?? [];
+  const [, namespace, name] = /ns\[([^\]]+)\]-policy\[([^\]]+)\]/.exec(matched) ?? [];
+  if (name !== undefined) return `AuthorizationPolicy ${namespace}/${name}`;
+  return matched === 'none' || matched === '' ? 'no ALLOW policy fits' : matched;
+}
+
+function endpointsText({ hop, facts, called }: Scene): string {
+  const count = facts.endpoints(hop.service);
+  if (count === undefined) return '';
+  if (count.all === 0) return `; ${called} has no endpoints now`;
+  return `; now ${count.ready} of ${count.all} endpoints ${count.ready === 1 ? 'is' : 'are'} ready`;
+}
+
+/** Who does not take connections: a proxy that should be there, or an application without one. */
+function refuser({ hop, facts }: Scene): Place {
+  if (hop.side === 'server') return 'the called application';
+  return facts.hasProxy(hop.destination) === true ? 'the called proxy' : 'the called application';
+}
+
+const REFUSED = /refused|ECONNREFUSED|\b111\b/i;
+const TLS = /TLS_error|SSL|certificate/i;
+const TIMED_OUT = /timeout|timed out|ETIMEDOUT/i;
+
+const ROWS: readonly Row[] = [
+  {
+    when: flag('DPE', 'IH'),
+    cause: says(
+      sender,
+      ({ caller, hop }) => `${caller} sent a request that breaks HTTP or one of the proxy's limits (${hop.details || hop.flags.join(',')})`,
+      () => 'the details say which rule: docs/http.md, "What is refused"',
+    ),
+  },
+  {
+    when: both(isServer, flag('DC', 'DR')),
+    cause: says(
+      'the called application',
+      ({ called, after }) => `${called} had not answered ${after}, when its caller's side gave up and went away`,
+      () => 'what the application did meanwhile (its log, its trace), or a longer timeout at the caller',
+    ),
+  },
+  {
+    when: flag('DC', 'DR'),
+    cause: says(
+      sender,
+      ({ caller, after, called }) => `${caller} went away ${after}, before ${called} had answered`,
+      () => "the caller's own timeout, shorter than the answer takes, or its crash",
+    ),
+  },
+  {
+    when: details(/^rbac_access_denied/),
+    cause: says(
+      own,
+      (scene) => `a policy denied it: ${policyName(scene)}`,
+      ({ caller, hop }) =>
+        `if ${caller} may do ${hop.what}: an ALLOW rule with its identity; tulle explain shows each policy that was looked at`,
+    ),
+  },
+  {
+    when: details(/^jwt_authn_access_denied/),
+    cause: says(
+      own,
+      ({ hop }) => `the token was not accepted: ${/\{(.*)\}/.exec(hop.details)?.[1] ?? hop.details}`,
+      () => 'the token that the caller sends, or the RequestAuthentication',
+    ),
+  },
+  {
+    when: flag('UAEX'),
+    cause: says(
+      own,
+      ({ hop }) => `the external authorizer ${hop.details.includes('error') ? 'could not be asked' : 'denied it'} (${hop.details})`,
+      () => "the authorizer's log; MeshConfig extensionProviders says which it is",
+    ),
+  },
+  {
+    when: flag('RL', 'RLSE'),
+    cause: says(
+      own,
+      () => 'a rate limit refused it',
+      () => 'the limit, or fewer requests: http_local_rate_limit in /stats of this proxy',
+    ),
+  },
+  {
+    when: flag('FI'),
+    cause: says(
+      own,
+      (scene) => `a fault was injected on purpose${byRoute(scene)}`,
+      () => 'the fault of the VirtualService',
+    ),
+  },
+  {
+    when: both(flag('UO'), details(/^overload$/)),
+    cause: says(
+      own,
+      ({ hop }) => `the proxy ${hop.proxy} was overloaded and shed load`,
+      () => 'its memory and connections: /stats?filter=overload, docs/operations.md, "At its limits"',
+    ),
+  },
+  {
+    when: flag('UO'),
+    cause: says(
+      own,
+      (scene) => `a limit on what may go to ${isServer(scene) ? 'the application' : scene.called} at once was reached`,
+      (scene) =>
+        isServer(scene)
+          ? 'inboundConnectionPool of the Sidecar'
+          : 'connectionPool of the DestinationRule; whether what is called has become slow',
+    ),
+  },
+  {
+    when: flag('UDO'),
+    cause: says(
+      own,
+      () => 'the assignment of endpoints says to drop a share of the requests',
+      () => 'whoever writes the load assignment (drop_overloads)',
+    ),
+  },
+  {
+    when: both(flag('NR'), details(/filter_chain_not_found/)),
+    cause: says(
+      'the called proxy',
+      ({ called }) =>
+        `the proxy of ${called} takes no connection of this kind: plaintext where mTLS is STRICT, or TLS for a name that it does not have`,
+      () => 'tulle mtls; the PeerAuthentication, and the tls mode of the DestinationRule',
+    ),
+  },
+  {
+    when: flag('NR'),
+    cause: says(
+      own,
+      ({ hop }) => `no route fits ${hop.what}`,
+      () => 'host, path, method and headers: tulle explain says for each route why not',
+    ),
+  },
+  {
+    when: flag('NC'),
+    cause: says(
+      own,
+      (scene) => `the route's destination ${scene.hop.cluster || scene.called} does not exist${byRoute(scene)}`,
+      () => 'the spelling of host and subset: tulle analyze',
+    ),
+  },
+  {
+    when: flag('LH'),
+    cause: says(
+      own,
+      ({ hop }) => `the proxy ${hop.proxy} was told to fail its health check`,
+      () => '/healthcheck/ok on its admin interface',
+    ),
+  },
+  {
+    when: flag('DF'),
+    cause: says(
+      'the network',
+      ({ called }) => `the name ${called} has no address in DNS`,
+      () => 'the name, and the resolvers of the machine',
+    ),
+  },
+  {
+    when: both(isServer, flag('UT')),
+    cause: says(
+      'the called application',
+      ({ called, after }) => `${called} had not answered ${after}, when the time for it was over`,
+      () => 'what the application did meanwhile, or the timeout',
+    ),
+  },
+  {
+    when: both(flag('UT', 'UMSDR', 'DT'), ({ hasArrived }) => hasArrived),
+    cause: says(
+      'the called application',
+      (scene) => `${scene.called} got the request and had not answered ${scene.after}, when the time for it was over${byRoute(scene)}`,
+      () => 'what the application did meanwhile, or the timeout of the route',
+    ),
+  },
+  {
+    when: flag('UT', 'UMSDR', 'DT'),
+    cause: says(
+      'the called application',
+      (scene) =>
+        `no answer came from ${scene.called} ${scene.after}, when the time for it was over${byRoute(scene)}; its proxy tells nothing of the request`,
+      () => 'whether it arrived there (access log of the called workload), then what the application did; or the timeout of the route',
+    ),
+  },
+  {
+    when: flag('SI'),
+    cause: says(
+      ({ hop }) => (hop.status === 408 ? 'the calling application' : 'the called application'),
+      ({ hop, caller, called, after }) =>
+        `nothing moved any more, and the stream was closed ${after}: ${hop.status === 408 ? `${caller} did not finish its request` : `${called} did not answer`}`,
+      () => 'stream_idle_timeout, for streams that are meant to be silent',
+    ),
+  },
+  {
+    when: flag('UH'),
+    cause: says(
+      'the called application',
+      (scene) => `no instance of ${scene.called} could be used: none is ready, or all are ejected${endpointsText(scene)}`,
+      ({ called }) => `tulle check; the log and the readiness probe of ${called}; outlier detection in docs/health.md`,
+    ),
+  },
+  {
+    when: both(flag('UF'), details(TLS)),
+    cause: says(
+      ({ hop }) => (/VERIFY|unknown ca|self.signed|expired/i.test(hop.details) ? 'its proxy' : 'the called proxy'),
+      ({ hop, called }) => `${called} at ${hop.host || 'its address'} and the caller's proxy could not agree on TLS (${hop.details})`,
+      () =>
+        'certificates (tulle proxy certs), and whether both sides mean the same: DestinationRule tls.mode beside PeerAuthentication, tulle mtls',
+    ),
+  },
+  {
+    when: both(flag('UF'), details(REFUSED)),
+    cause: says(
+      refuser,
+      (scene) =>
+        isServer(scene)
+          ? `${scene.called} does not listen at its port: its proxy was refused the connection`
+          : `nobody listens at ${scene.hop.host || scene.called}: the connection was refused${endpointsText(scene)}`,
+      (scene) =>
+        isServer(scene)
+          ? 'whether the application runs, and on which port and address it listens'
+          : 'whether that instance runs: tulle status; a readiness probe keeps traffic from instances that are not there',
+    ),
+  },
+  {
+    when: both(flag('UF'), details(TIMED_OUT)),
+    cause: says(
+      (scene) => (isServer(scene) ? 'the called application' : 'the network'),
+      (scene) =>
+        `no connection to ${scene.hop.host || scene.called} came about ${scene.after}: packets go nowhere, or the machine does not answer`,
+      () => 'firewalls and routes between the two, whether the instance still exists; connectTimeout of the DestinationRule',
+    ),
+  },
+  {
+    when: flag('UF'),
+    cause: says(
+      (scene) => (isServer(scene) ? 'the called application' : 'the network'),
+      (scene) =>
+        `no connection to ${scene.hop.host || scene.called} could be made${scene.hop.details === '' ? '' : ` (${scene.hop.details})`}${endpointsText(scene)}`,
+      () => 'whether the instance runs and can be reached: tulle status',
+    ),
+  },
+  {
+    when: both(isServer, flag('UC', 'UR')),
+    cause: says(
+      'the called application',
+      ({ called, after, hop }) =>
+        `${called} ${hop.flags.includes('UR') ? 'reset' : 'closed'} the connection ${after}, before it had answered`,
+      () => "the application's log (a crash?), and its keep-alive timeout, which should be longer than the proxy's idle timeout",
+    ),
+  },
+  {
+    when: both(isServer, flag('UPE')),
+    cause: says(
+      'the called application',
+      ({ called, hop }) => `${called} answered with something that is not HTTP as its port says (${hop.details})`,
+      () => 'the name or appProtocol of the port: HTTP/1.1, HTTP/2 or gRPC',
+    ),
+  },
+  {
+    when: flag('UC', 'UR', 'UPE'),
+    cause: says(
+      ({ hop, facts }) => (facts.hasProxy(hop.destination) === false ? 'the called application' : 'the called proxy'),
+      ({ hop, called, after }) =>
+        `the connection to ${called} at ${hop.host || 'its address'} broke ${after}, before an answer (${hop.details || hop.flags.join(',')}), and its proxy tells nothing of the request`,
+      ({ called }) => `whether the instance of ${called} was stopped or crashed just then: tulle status, its log`,
+    ),
+  },
+  {
+    when: (scene) => isServer(scene) && details(/^via_upstream|^$/)(scene),
+    cause: says(
+      'the called application',
+      ({ called, hop, after }) => `${called} itself answered ${statusText(hop)} ${after}; no proxy had a part in it`,
+      ({ called }) => `the log of ${called}, at the time and with the request id of this request`,
+    ),
+  },
+  {
+    when: both(({ hasArrived }) => !hasArrived, details(/^via_upstream|^$/)),
+    cause: says(
+      'the called application',
+      ({ called, hop, after, facts }) =>
+        `${called} at ${hop.host || 'its address'} answered ${statusText(hop)} ${after}${facts.hasProxy(hop.destination) === true ? ', and its proxy tells nothing of the request' : ''}`,
+      ({ called }) => `the log of ${called}; if its proxy made the answer, that proxy's access log has the flag`,
+    ),
+  },
+  {
+    when: () => true,
+    cause: says(
+      own,
+      ({ hop }) =>
+        `the proxy ${hop.proxy} answered ${statusText(hop)} itself (${[...hop.flags, hop.details].filter((text) => text !== '').join(' ')})`,
+      () => 'docs/why-a-503.md lists flags and details',
+    ),
+  },
+];
+
+/** `503`, `gRPC status 14`. */
+export function statusText({ status, grpcStatus }: Hop): string {
+  return grpcStatus > 0 ? `gRPC status ${grpcStatus}` : String(status);
+}
+
+/** Why a proxy saw a call fail, as far as its word goes. */
+export function causeOf(scene: Scene): Cause {
+  const row = ROWS.find(({ when }) => when(scene));
+  if (row === undefined) throw new Error('the last row fits everything');
+  return row.cause(scene);
+}

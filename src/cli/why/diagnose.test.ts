@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Flow } from '../../model/flow.ts';
+import { passageIn } from '../explain/log-line.ts';
+import { diagnose } from './diagnose.ts';
+import { type Facts, factsOf, NO_FACTS } from './facts.ts';
+import { type Hop, hopOfFlow, hopOfPassage, isFailure } from './hop.ts';
+
+const START = Date.parse('2026-11-22T00:00:00Z');
+
+function hop(side: Hop['side'], source: string, destination: string, more: Partial<Hop>): Hop {
+  const workload = side === 'server' ? destination : source;
+  const [namespace, name] = workload.split('/');
+  return {
+    proxy: `${name}-0.${namespace}`,
+    side,
+    startMs: START,
+    durationMs: 10,
+    what: `GET ${destination.split('/')[1]}:8080/x`,
+    status: 503,
+    grpcStatus: 0,
+    flags: [],
+    details: 'via_upstream',
+    cluster: '',
+    host: side === 'server' ? '' : '10.0.0.9:8080',
+    source,
+    destination,
+    service: `${destination.split('/')[1]}.shop.svc.cluster.local`,
+    ...more,
+  };
+}
+
+const client = (more: Partial<Hop>): Hop => hop('client', 'shop/web', 'shop/cart', more);
+const server = (more: Partial<Hop>): Hop => hop('server', 'shop/web', 'shop/cart', more);
+const WITH_PROXY: Facts = { ...NO_FACTS, hasProxy: () => true, endpoints: () => ({ ready: 0, all: 2 }) };
+
+const CASES: readonly {
+  readonly name: string;
+  readonly hops: readonly Hop[];
+  readonly facts?: Facts;
+  readonly place: string;
+  readonly text: RegExp;
+}[] = [
+  {
+    name: 'the application answered with an error of its own',
+    hops: [client({}), server({ durationMs: 7 })],
+    place: 'the called application',
+    text: /shop\/cart itself answered 503 after 7 ms/,
+  },
+  {
+    name: 'the application does not listen',
+    hops: [client({}), server({ flags: ['UF'], details: 'upstream_reset_before_response_started{connection_failure|Connection_refused}' })],
+    place: 'the called application',
+    text: /does not listen at its port/,
+  },
+  {
+    name: 'the application crashed',
+    hops: [client({}), server({ flags: ['UC'], details: 'upstream_reset_before_response_started{connection_termination}' })],
+    place: 'the called application',
+    text: /closed the connection after 10 ms/,
+  },
+  {
+    name: 'a policy of the called one',
+    hops: [
+      client({ status: 403 }),
+      server({ status: 403, details: 'rbac_access_denied_matched_policy[ns[shop]-policy[deny-web]-rule[0]]' }),
+    ],
+    place: 'the called proxy',
+    text: /AuthorizationPolicy shop\/deny-web/,
+  },
+  {
+    name: 'a policy whose file is known',
+    hops: [
+      server({
+        status: 403,
+        details: 'rbac_access_denied_matched_policy[x]',
+        policy: { kind: 'AuthorizationPolicy', namespace: 'shop', name: 'a', file: 'p.yaml', line: 4, field: '' },
+      }),
+    ],
+    place: 'the called proxy',
+    text: /AuthorizationPolicy shop\/a, p\.yaml:4/,
+  },
+  {
+    name: 'no route',
+    hops: [client({ status: 404, flags: ['NR'], details: 'route_not_found' })],
+    place: 'its proxy',
+    text: /no route fits/,
+  },
+  {
+    name: 'nobody ready',
+    hops: [client({ flags: ['UH'] })],
+    facts: WITH_PROXY,
+    place: 'the called application',
+    text: /0 of 2 endpoints are ready/,
+  },
+  {
+    name: 'a proxy that is not there',
+    hops: [client({ flags: ['UF'], details: 'upstream_reset_before_response_started{remote_connection_failure|Connection_refused}' })],
+    facts: WITH_PROXY,
+    place: 'the called proxy',
+    text: /nobody listens at 10\.0\.0\.9:8080/,
+  },
+  {
+    name: 'a network that swallows packets',
+    hops: [client({ flags: ['UF'], details: 'upstream_reset_before_response_started{connection_timeout}' })],
+    place: 'the network',
+    text: /packets go nowhere/,
+  },
+  {
+    name: 'a certificate that is not trusted',
+    hops: [
+      client({
+        flags: ['UF'],
+        details: 'upstream_reset_before_response_started{TLS_error:|268435581:SSL routines:CERTIFICATE_VERIFY_FAILED}',
+      }),
+    ],
+    place: 'its proxy',
+    text: /could not agree on TLS/,
+  },
+  {
+    name: 'a timeout, while the application worked',
+    hops: [
+      client({ status: 504, flags: ['UT'], details: 'response_timeout' }),
+      server({ status: 0, flags: ['DC'], details: 'downstream_remote_disconnect' }),
+    ],
+    place: 'the called application',
+    text: /had not answered after 10 ms/,
+  },
+  {
+    name: 'a client that left',
+    hops: [
+      client({ status: 0, flags: ['DC'], details: 'downstream_remote_disconnect' }),
+      server({ status: 0, flags: ['DR'], details: 'http2.remote_reset' }),
+    ],
+    place: 'the calling application',
+    text: /shop\/web went away after 10 ms/,
+  },
+  {
+    name: 'what is no HTTP',
+    hops: [client({ status: 400, flags: ['DPE'], details: 'http1.codec_error' })],
+    place: 'the calling application',
+    text: /breaks HTTP/,
+  },
+  {
+    name: 'a circuit breaker',
+    hops: [client({ flags: ['UO'], details: 'overflow' })],
+    place: 'its proxy',
+    text: /a limit on what may go to shop\/cart/,
+  },
+  {
+    name: 'a proxy that sheds',
+    hops: [client({}), server({ flags: ['UO'], details: 'overload' })],
+    place: 'the called proxy',
+    text: /was overloaded/,
+  },
+  { name: 'an injected fault', hops: [client({ flags: ['FI'], details: 'fault_filter_abort' })], place: 'its proxy', text: /on purpose/ },
+  {
+    name: 'gRPC: the status says it',
+    hops: [client({ status: 200, grpcStatus: 14, flags: [] }), server({ status: 200, grpcStatus: 14 })],
+    place: 'the called application',
+    text: /answered gRPC status 14/,
+  },
+  {
+    name: 'a connection that came without mTLS',
+    hops: [server({ what: 'a connection to cart', status: 0, flags: ['NR'], details: 'filter_chain_not_found' })],
+    place: 'the called proxy',
+    text: /plaintext where mTLS is STRICT/,
+  },
+];
+
+for (const { name, hops, facts = NO_FACTS, place, text } of CASES) {
+  test(name, () => {
+    const diagnosis = diagnose(hops, facts);
+    assert.equal(diagnosis.place, place, diagnosis.paragraph);
+    assert.match(diagnosis.paragraph, text);
+    assert.ok(!/ {2}|undefined| \./.test(diagnosis.paragraph), diagnosis.paragraph);
+  });
+}
+
+test('the cause is the deepest call that failed, and the way up is told', () => {
+  const inner = { startMs: START + 2, durationMs: 3 };
+  const hops = [
+    client({ status: 500 }),
+    server({ status: 500, startMs: START + 1 }),
+    hop('client', 'shop/cart', 'shop/db', { ...inner, flags: ['UH'], details: 'no_healthy_upstream' }),
+    hop('client', 'shop/cart', 'shop/prices', { ...inner, status: 200 }),
+  ];
+  const { place, paragraph } = diagnose(hops, NO_FACTS);
+  assert.equal(place, 'the called application');
+  assert.match(paragraph, /no instance of shop\/db could be used.*Shop\/cart passed it on as 500 to shop\/web/);
+});
+
+test('what proxies refuse now is told beside', () => {
+  const proxies = [{ namespace: 'shop', workload: 'web', types: { LDS: { nack: { message: 'no such filter' } } } }];
+  const services = [{ hostname: 'cart.shop.svc.cluster.local', name: 'cart', namespace: 'shop', endpoints: [{ isReady: true }] }];
+  const facts = factsOf(services, proxies);
+  assert.deepEqual(facts.endpoints('cart.shop:8080'), { ready: 1, all: 1 });
+  assert.equal(facts.endpoints('cart.other'), undefined);
+  assert.match(diagnose([client({ flags: ['NC'] })], facts).paragraph, /Moreover, its proxy refuses LDS: no such filter\./);
+});
+
+test('where nothing failed, that is said', () => {
+  assert.match(diagnose([client({ status: 200 })], NO_FACTS).paragraph, /Nothing failed.*200 after 10 ms/);
+  assert.equal(isFailure(client({ status: 0, what: 'a connection to db' })), false);
+  assert.equal(diagnose([], NO_FACTS).place, undefined);
+});
+
+test('a line of an access log is a hop, and so is a flow record', () => {
+  const line =
+    '[2026-11-22T00:00:00.000Z] "GET /x HTTP/1.1" 503 URX,UF upstream_reset - "-" 0 91 3 2 "-" "curl/8" "id-1" "cart:8080" "10.0.0.9:8080" outbound|8080||cart.shop.svc.cluster.local - 10.0.0.1:1 10.0.0.2:2 - default';
+  const passage = passageIn(line, 'web-1.shop');
+  assert.ok(passage);
+  const read = hopOfPassage(passage);
+  assert.deepEqual([read.source, read.flags, read.durationMs, read.service], ['shop/web', ['URX', 'UF'], 3, 'cart.shop.svc.cluster.local']);
+  const flow: Flow = {
+    id: 'id-1',
+    proxy: 'sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local',
+    reporter: 'source',
+    receivedMs: START,
+    startMs: START,
+    durationMs: 3,
+    protocol: 'http',
+    source: { namespace: 'shop', workload: 'web', address: '10.0.0.1:1', principal: '' },
+    destination: { namespace: 'shop', workload: 'cart', address: '10.0.0.9:8080', principal: '' },
+    service: 'cart.shop.svc.cluster.local',
+    cluster: read.cluster,
+    verdict: 'failed',
+    flags: ['URX', 'UF'],
+    details: 'upstream_reset',
+    route: 'default',
+    isMutualTls: true,
+    bytesSent: 0,
+    bytesReceived: 0,
+    traceId: '',
+    request: { method: 'GET', authority: 'cart:8080', path: '/x', status: 503 },
+  };
+  assert.deepEqual({ ...hopOfFlow(flow), destination: '' }, read);
+});

@@ -1,0 +1,60 @@
+/** What the control plane knows now about those concerned. */
+import { callControl } from '../admin-client.ts';
+import { isObject, type JsonObject, objectsOf, textOf } from '../json.ts';
+import type { StateDir } from '../state-dir.ts';
+
+export interface Facts {
+  /** Endpoints of a service by host, or by its short name; undefined where it is none of the mesh's. */
+  endpoints(host: string): { readonly ready: number; readonly all: number } | undefined;
+  /** What is wrong with a workload's proxies now, in words; empty where all is well or nothing is known. */
+  proxyTrouble(workload: string): string;
+  /** True where a workload (`namespace/name`) has a proxy that is connected; undefined where nobody can say. */
+  hasProxy(workload: string): boolean | undefined;
+}
+
+/** Where no control plane answers. */
+export const NO_FACTS: Facts = { endpoints: () => undefined, proxyTrouble: () => '', hasProxy: () => undefined };
+
+function listAt(answer: unknown, key: string): readonly JsonObject[] {
+  return objectsOf(isObject(answer) ? answer[key] : undefined);
+}
+
+function isCalled({ hostname, name, namespace }: JsonObject, host: string): boolean {
+  const [first = '', second] = host.replace(/:\d+$/, '').split('.');
+  if (textOf(hostname) === host.replace(/:\d+$/, '')) return true;
+  return textOf(name) === first && (second === undefined || textOf(namespace) === second);
+}
+
+function refusalsOf(proxy: JsonObject): string[] {
+  const types = isObject(proxy['types']) ? Object.entries(proxy['types']) : [];
+  return types.flatMap(([type, value]) => {
+    const nack = isObject(value) ? value['nack'] : undefined;
+    return isObject(nack) ? [`its proxy refuses ${type}: ${textOf(nack['message'])}`] : [];
+  });
+}
+
+/** Facts out of the answers to `GET /api/services` and `GET /api/proxies`. Pure. */
+export function factsOf(services: readonly JsonObject[], proxies: readonly JsonObject[]): Facts {
+  const ofWorkload = (workload: string): readonly JsonObject[] =>
+    proxies.filter((proxy) => `${textOf(proxy['namespace'])}/${textOf(proxy['workload'])}` === workload);
+  return {
+    endpoints(host) {
+      const service = services.find((each) => isCalled(each, host));
+      if (service === undefined) return undefined;
+      const all = objectsOf(service['endpoints']);
+      return { ready: all.filter((each) => each['isReady'] === true).length, all: all.length };
+    },
+    proxyTrouble: (workload) => ofWorkload(workload).flatMap(refusalsOf).join('; '),
+    hasProxy: (workload) => (workload === '' ? undefined : ofWorkload(workload).length > 0),
+  };
+}
+
+/** Asks the control plane of a mesh; `NO_FACTS` where none answers. */
+export async function fetchFacts(state: StateDir): Promise<Facts> {
+  try {
+    const [services, proxies] = await Promise.all([callControl(state, '/api/services'), callControl(state, '/api/proxies')]);
+    return factsOf(listAt(services, 'services'), listAt(proxies, 'proxies'));
+  } catch {
+    return NO_FACTS;
+  }
+}
