@@ -1,0 +1,54 @@
+/** `/api/flows`: what is kept, what comes, and all that is known of one request. */
+import { setImmediate } from 'node:timers/promises';
+import type { Flow } from '../../model/flow.ts';
+import { matches, readFilter, readQuery } from '../flows/query.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Bytes that wait for a slow reader, above which it gets no more until it has read them. */
+const WAITING_BYTES_MAX = 1024 * 1024;
+
+/** Lines for one reader. */
+function createWriter({ response, state }: Exchange): (flow: Flow) => void {
+  let lost = 0;
+  response.on('drain', () => {
+    if (lost > 0) response.write(`${JSON.stringify({ lost })}\n`);
+    lost = 0;
+  });
+  return (flow) => {
+    if (lost === 0 && response.writableLength < WAITING_BYTES_MAX) {
+      response.write(`${JSON.stringify(flow)}\n`);
+      return;
+    }
+    lost++;
+    state.flows.missed++;
+  };
+}
+
+function watch(exchange: Exchange): undefined {
+  const { response, state, query } = exchange;
+  const filter = readFilter(query);
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.flushHeaders();
+  const write = createWriter(exchange);
+  const stop = state.flows.store.watch((flow) => {
+    if (matches(flow, filter)) write(flow);
+  });
+  response.on('close', stop);
+}
+
+async function kept({ state: { flows }, query }: Exchange): Promise<object> {
+  const found = await flows.store.query(readQuery(query, flows.nowMs()), () => setImmediate());
+  return { flows: found, kept: flows.store.kept(), lost: flows.store.lostSoFar() };
+}
+
+/** `GET /api/flows`; with `watch=true` a line of JSON a flow, until the caller leaves. */
+export function getFlows(exchange: Exchange): Promise<object> | undefined {
+  return exchange.query.get('watch') === 'true' ? watch(exchange) : kept(exchange);
+}
+
+/** `GET /api/flows/<id>`: a request as each proxy on the way saw it, in the order in which it came to them. */
+export async function getFlow({ state: { flows }, pathname }: Exchange): Promise<object> {
+  const id = decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1));
+  const found = await flows.store.query(readQuery(new URLSearchParams({ id }), flows.nowMs()), () => setImmediate());
+  return { flows: found.toSorted((a, b) => a.startMs - b.startMs) };
+}
