@@ -29,7 +29,9 @@ type Sequence = readonly Node[];
 class OutsideSubset extends Error {}
 
 function charsOf(test: (code: number) => boolean): Chars {
-  return Uint8Array.from({ length: CELLS }, (_, code) => (test(code) ? 1 : 0));
+  const chars = new Uint8Array(CELLS);
+  for (let code = 0; code < CELLS; code++) if (test(code)) chars[code] = 1;
+  return chars;
 }
 
 function isDigit(code: number): boolean {
@@ -158,7 +160,10 @@ class Parser {
 function literal(c: string): Chars {
   const code = c.charCodeAt(0);
   if (code >= OTHERS) throw new OutsideSubset();
-  return charsOf((other) => other === code);
+  // most of what configurations have: not worth looking at the other characters
+  const chars = new Uint8Array(CELLS);
+  chars[code] = 1;
+  return chars;
 }
 
 function one(c: string): Chars {
@@ -222,11 +227,15 @@ function addCost(sequence: Sequence, follow: Chars, cost: Cost): Chars {
   return next;
 }
 
+const sourceOfChar = (code: number): string => `\\x${code.toString(16).padStart(2, '0')}`;
+
 function sourceOfChars(chars: Chars): string {
+  const first = chars.indexOf(1);
+  if (first >= 0 && first < OTHERS && first === chars.lastIndexOf(1)) return sourceOfChar(first);
   const isNegated = chars[OTHERS] === 1;
   let source = '';
   for (let code = 0; code < OTHERS; code++) {
-    if ((chars[code] === 1) !== isNegated) source += `\\x${code.toString(16).padStart(2, '0')}`;
+    if ((chars[code] === 1) !== isNegated) source += sourceOfChar(code);
   }
   return `[${isNegated ? '^' : ''}${source}]`;
 }

@@ -3,12 +3,20 @@ import { type DescField, type DescMessage, isFieldSet, type Message } from '@buf
 import { ConfigError } from '../../core/errors.ts';
 import { nameOfUnknown, supportedFields } from './supported.ts';
 
+/** A field that has to be looked at where it is set. */
+interface Watched {
+  readonly field: DescField;
+  /** What its messages are; undefined: the field is refused. */
+  readonly desc: DescMessage | undefined;
+  /** Its place among them: those that are refused come first. */
+  readonly order: number;
+}
+
 /** What to look at in messages of one type. */
 interface Check {
   readonly isSupported: boolean;
-  readonly refused: readonly DescField[];
-  /** Supported fields with messages in them, which are looked into. */
-  readonly nested: readonly { readonly field: DescField; readonly desc: DescMessage }[];
+  /** By the property that they stand under: a few of a type's many fields are set. */
+  readonly watched: ReadonlyMap<string, readonly Watched[]>;
 }
 
 const checks = new WeakMap<DescMessage, Check>();
@@ -20,18 +28,27 @@ function messageOfField(field: DescField): DescMessage | undefined {
 
 function prepare(desc: DescMessage): Check {
   const names = supportedFields(desc.typeName);
-  const refused: DescField[] = [];
-  const nested: { field: DescField; desc: DescMessage }[] = [];
-  for (const field of desc.fields) {
-    if (names?.has(field.name) !== true) {
-      refused.push(field);
-      continue;
-    }
-    const message = messageOfField(field);
+  const watched = new Map<string, Watched[]>();
+  desc.fields.forEach((field, index) => {
+    const isSupported = names?.has(field.name) === true;
+    const message = isSupported ? messageOfField(field) : undefined;
     // what an Any holds is checked by who decodes it
-    if (message !== undefined && !message.typeName.startsWith('google.protobuf.')) nested.push({ field, desc: message });
+    if (isSupported && (message === undefined || message.typeName.startsWith('google.protobuf.'))) return;
+    const property = field.oneof?.localName ?? field.localName;
+    const order = isSupported ? desc.fields.length + index : index;
+    watched.set(property, [...(watched.get(property) ?? []), { field, desc: message, order }]);
+  });
+  return { isSupported: names !== undefined, watched };
+}
+
+function watchedFieldsOf(message: Message, { watched }: Check): Watched[] {
+  const found: Watched[] = [];
+  for (const [property, value] of Object.entries(message)) {
+    // quickly past what is not set; the rest is looked up
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
+    for (const one of watched.get(property) ?? []) if (isFieldSet(message, one.field)) found.push(one);
   }
-  return { isSupported: names !== undefined, refused, nested };
+  return found.length > 1 ? found.sort((a, b) => a.order - b.order) : found;
 }
 
 function isMessage(value: unknown): value is Message {
@@ -77,10 +94,8 @@ export function checkSupported(desc: DescMessage, message: Message, path: string
     if (name !== undefined) throw new ConfigError(join(path, name), 'field is not supported by Tulle');
     throw new ConfigError(path, `field number ${unknown.no} of ${desc.typeName} is not supported by Tulle`);
   }
-  for (const field of check.refused) {
-    if (isFieldSet(message, field)) throw new ConfigError(join(path, field.name), 'field is not supported by Tulle');
-  }
-  for (const { field, desc: inner } of check.nested) {
-    if (isFieldSet(message, field)) checkField(field, inner, valueOf(message, field), join(path, field.name));
+  for (const { field, desc: inner } of watchedFieldsOf(message, check)) {
+    if (inner === undefined) throw new ConfigError(join(path, field.name), 'field is not supported by Tulle');
+    checkField(field, inner, valueOf(message, field), join(path, field.name));
   }
 }

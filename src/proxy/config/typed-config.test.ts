@@ -10,6 +10,8 @@ import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/t
 import { TypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
 import { decodeResource, decodeStruct, decodeTyped } from './typed-config.ts';
 
+// as JSON gives them: in the order of the text
+const REFUSED = { enableMptcp: true, transparent: false };
 const PATH = 'filter_chains[0].filters[1].typed_config';
 
 test('a supported message is decoded', () => {
@@ -39,6 +41,11 @@ test('what is wrong is named by its path', () => {
       'a field below a oneof',
       () => decodeTyped(anyPack(RouteConfigurationSchema, inOneof), RouteConfigurationSchema, 'p'),
       /^p\.virtual_hosts\[0\]\.routes\[0\]\.route\.retry_policy_typed_config: field/,
+    ],
+    [
+      'the first of two, in the order of their type, though a wrapper of zero',
+      () => decodeResource(toBinary(ListenerSchema, create(ListenerSchema, REFUSED)), ListenerSchema, ''),
+      /^transparent: field/,
     ],
     ['an unknown field', () => decodeResource(unknown, RouterSchema, 'p'), /^p: field number 2047 of \S+Router is not supported/],
     [
