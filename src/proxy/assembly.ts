@@ -23,6 +23,8 @@ import { OverloadManager } from './overload/manager.ts';
 import { createStores, dispatch } from './stores.ts';
 import { createLogSink, type FileLogSink, type RelayLines } from './telemetry/log-sink.ts';
 import { createStats, type StatsRegistry } from './telemetry/registry.ts';
+import { timersOf } from './timers.ts';
+import { LocalWork, WorkInFlight, type WorkStore } from './tracing/work.ts';
 
 export interface AssemblyOptions {
   readonly bootstrap: Bootstrap;
@@ -42,6 +44,8 @@ export interface AssemblyOptions {
   readonly relayLines?: RelayLines;
   /** Event loops that share the proxy's work; 1 where this one does all of it. */
   readonly loops?: number;
+  /** Where the application's work is noted that several loops know of; this loop's own where absent. */
+  readonly work?: WorkStore;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -69,6 +73,8 @@ export interface Assembly {
   receive: AdsHandler['onResources'];
   readonly clock: Clock;
   readonly random: Random;
+  /** What the workload's application is at. */
+  readonly work: WorkInFlight;
   /** Static listeners, each with when it accepts. */
   readonly staticListeners: readonly Promise<void>[];
   /** Lets listeners start: clusters are there. */
@@ -156,6 +162,7 @@ export function assemble(options: AssemblyOptions): Assembly {
     subscriptions,
     clock,
     random,
+    work: new WorkInFlight(options.work ?? new LocalWork(), timersOf(clock)),
   };
   const isFailingHealthChecks = (): boolean => health.isFailing;
   const stores = createStores({ ...parts, bootstrap, log, sockets, drain, overload: overload.state, isFailingHealthChecks });

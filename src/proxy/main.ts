@@ -207,17 +207,25 @@ class WholeProxy implements RunningProxy {
   async #replace(): Promise<void> {
     const { predecessor, predecessorEndsWithinMs, log } = this.#options;
     if (predecessor === undefined) return;
-    const { stats } = this.#assembly;
+    const { stats, work } = this.#assembly;
     await this.#startAdmin();
     this.#sockets.closeRest();
     this.#sockets.ownsFiles = true;
-    predecessor.ready(predecessorEndsWithinMs, (counters) => stats.absorb(counters));
+    // of its work we do not know
+    const itsWork = work.enter(undefined);
+    predecessor.ready(
+      predecessorEndsWithinMs,
+      (counters) => stats.absorb(counters),
+      () => work.leave(itsWork),
+    );
     log.info('took over', { from: predecessor.pid });
     this.#names = await inheritNames(this.#assembly, log);
   }
 
   /** A successor serves: what only one of us can have is its own from now on. */
   #stepDown(endsWithinMs: number): void {
+    // of its work we do not know
+    this.#assembly.work.enter(undefined);
     this.#sockets.ownsFiles = false;
     this.#identity?.stop();
     this.#assembly.ads?.close();

@@ -43,6 +43,7 @@ import { networkFilters } from './network/index.ts';
 import { buildRouteTable } from './router/route-table.ts';
 import type { FileLogSink } from './telemetry/log-sink.ts';
 import type { StatsRegistry } from './telemetry/registry.ts';
+import type { WorkInFlight } from './tracing/work.ts';
 
 /** How long connections go on whose filter chain has changed or gone, at least. Istio: `drainDuration`. */
 const CHANGED_CHAIN_DRAIN_MS = 45_000;
@@ -66,6 +67,7 @@ export interface StoreParts {
   readonly overload: Overload;
   readonly sockets: ListenSockets;
   readonly drain: DrainOptions;
+  readonly work: WorkInFlight;
   isFailingHealthChecks(): boolean;
 }
 

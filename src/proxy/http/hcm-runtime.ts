@@ -107,6 +107,8 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
       scope: { stats: scope.stats, clusters: scope.clusters, clock, node },
       stats,
       direction,
+      listenerMetadata,
+      work: scope.work,
     }),
     requestFilters: requestOrder(handlers),
     responseFilters: responseOrder(handlers),

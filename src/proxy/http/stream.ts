@@ -123,9 +123,9 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   #proceed(isEdge: boolean): void {
     const { request } = this;
     const { config, tracing } = this.#runtime;
-    tracing.onRequest(request, isEdge);
+    const hasOwnId = tracing.onRequest(request, isEdge);
     this.#findRoute();
-    if (tracing.begin !== undefined) this.trace = tracing.begin(request, this.info);
+    if (tracing.begin !== undefined) this.trace = tracing.begin(request, this.info, hasOwnId);
     const upgrade = upgradeOf(request, config);
     if (upgrade !== '' && !this.#acceptUpgrade(upgrade)) return;
     this.#limitByRoute();

@@ -13,6 +13,7 @@ import type { RouteSource } from '../router/route.ts';
 import type { ScopeSource } from '../router/scoped-routes.ts';
 import type { LogSink } from '../telemetry/log-sink.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
+import type { WorkInFlight } from '../tracing/work.ts';
 
 /** What network filters are created with: the parts of the running proxy that they may use. */
 export interface NetworkScope {
@@ -28,6 +29,8 @@ export interface NetworkScope {
   readonly listenerMetadata: Readonly<Record<string, unknown>>;
   /** What is not done while the proxy is overloaded; absent for a listener that does everything. */
   readonly overload?: Overload | undefined;
+  /** What the workload's application is at; absent where nobody knows. */
+  readonly work?: WorkInFlight;
   /** A route table by RDS name; subscribes to it on first use. */
   routes(name: string): RouteSource;
   /** All scopes of SRDS; subscribes to them on first use. Absent where there is no server. */

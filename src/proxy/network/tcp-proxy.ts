@@ -2,6 +2,7 @@ import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/t
 import { createAccessLogs } from '../telemetry/access-log.ts';
 import type { NetworkFilter, NetworkHandler } from './filter.ts';
 import { readTcpProxy, type TcpProxyConfig } from './tcp-proxy-config.ts';
+import { observeTcp } from './tcp-observer.ts';
 import { TcpSession } from './tcp-session.ts';
 import { tcpStats } from './tcp-stats.ts';
 import { directConnector } from './tcp-upstream.ts';
@@ -25,7 +26,13 @@ export const tcpProxy: NetworkFilter<typeof TcpProxySchema, TcpProxyConfig> = {
       accessLog: createAccessLogs(config.accessLog, `${config.path}.access_log`, logSink, random, network),
       stats: tcpStats(stats.scope(`tcp.${config.statPrefix}`), config.onDemandMs !== undefined),
     };
+    // bytes that come for the application are work of which nobody knows what calls are a part of it
+    const inbound = network.direction === 'inbound' ? network.work : undefined;
     const handler: NetworkHandler = (connection, downstream, info) => {
+      if (inbound !== undefined) {
+        const work = inbound.enter(undefined);
+        observeTcp(downstream, { onClose: () => inbound.leave(work) });
+      }
       new TcpSession(scope, connection, downstream, info).start();
       return true;
     };

@@ -22,8 +22,11 @@ export interface Predecessor {
   readonly pid: number;
   readonly sockets: readonly PassedSocket[];
   readonly health: WorkloadHealth;
-  /** This proxy serves: the other is to leave within that time. `onCounters` gets what it has counted, and counts until it ends. */
-  ready(endsWithinMs: number | undefined, onCounters: (counters: readonly CountedElsewhere[]) => void): void;
+  /**
+   * This proxy serves: the other is to leave within that time. `onCounters` gets what it has counted, and counts until it
+   * ends, which `onEnd` is told.
+   */
+  ready(endsWithinMs: number | undefined, onCounters: (counters: readonly CountedElsewhere[]) => void, onEnd: () => void): void;
   /** Leaves the other as it is. */
   close(): void;
 }
@@ -90,7 +93,8 @@ async function accept(socket: net.Socket): Promise<Predecessor> {
     pid: passing.pid,
     health: passing.health,
     sockets: passing.keys.map((key, i) => ({ key, descriptor: descriptors[i] ?? -1 })),
-    ready(endsWithinMs, onCounters) {
+    ready(endsWithinMs, onCounters, onEnd) {
+      socket.once('close', onEnd);
       lines.onLine = (line) => onCounters((JSON.parse(line) as Counters).counters);
       socket.unref();
       const message: Ready = { event: 'ready', endsWithinMs };

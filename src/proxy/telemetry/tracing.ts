@@ -8,10 +8,11 @@
  * headers pass through untouched.
  */
 import type { Random } from '../../core/clock.ts';
-import type { RequestHead } from '../../wire/http/message.ts';
+import type { HeaderMap, RequestHead } from '../../wire/http/message.ts';
 import type { HttpConnectionManager_Tracing } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { compileTags } from '../tracing/custom-tags.ts';
+import { BrokenPaths, INFERRED_TAG, type Inference, readMending } from '../tracing/broken-paths.ts';
 import { RequestTrace, type TraceOptions } from '../tracing/request-trace.ts';
 import {
   decideTrace,
@@ -24,6 +25,7 @@ import {
   type TraceReason,
 } from '../tracing/sampling.ts';
 import { tracerFor, type TracerScope } from '../tracing/tracer-kinds.ts';
+import type { WorkInFlight } from '../tracing/work.ts';
 import { compileFormat } from './format.ts';
 import { randomSpanId, randomTraceIds, randomUuid } from './ids.ts';
 import type { Counter, StatsScope } from './stats.ts';
@@ -39,13 +41,19 @@ export interface TracingOptions extends Partial<IdRules> {
   /** The connection manager's own statistics. */
   readonly stats: StatsScope;
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  readonly listenerMetadata: Readonly<Record<string, unknown>>;
+  /** What the workload's application is at; absent where nobody knows. */
+  readonly work?: WorkInFlight | undefined;
 }
 
 export interface Tracing {
-  /** Sets `x-request-id`. `isEdge`: the request comes from outside the mesh. */
-  onRequest(head: RequestHead, isEdge: boolean): void;
-  /** Begins the trace of a request that has its route; absent where nothing is traced. Gives what follows the request, where a tracer does. */
-  readonly begin?: (head: RequestHead, info: StreamInfo) => RequestTrace | undefined;
+  /** Sets `x-request-id`; true where the request came with the one it has. `isEdge`: it comes from outside the mesh. */
+  onRequest(head: RequestHead, isEdge: boolean): boolean;
+  /**
+   * Begins the trace of a request that has its route; absent where nothing is traced. Gives what follows the request, where
+   * a tracer does. `hasOwnId` is what `onRequest` said.
+   */
+  readonly begin?: (head: RequestHead, info: StreamInfo, hasOwnId: boolean) => RequestTrace | undefined;
 }
 
 /** Counters by why a request is traced. */
@@ -64,15 +72,19 @@ function contextOf(incoming: IncomingTrace | undefined, isSampled: boolean): Tra
   return { traceId: ids.slice(0, 32), spanId: ids.slice(32), parentSpanId: '', isSampled };
 }
 
+/** Writes another decision than the first one into a request's id. */
+function remark(headers: HeaderMap, isSampled: boolean): void {
+  const requestId = headers.get('x-request-id');
+  if (requestId !== undefined) headers.set('x-request-id', markId(requestId, isSampled ? SAMPLED : NOT_TRACED));
+}
+
 /** Continues a trace, or begins one, without anybody who takes spans. */
 function passOn(head: RequestHead, info: StreamInfo, decided: TraceReason, packsReason: boolean): void {
   const { headers } = head;
   const incoming = readTrace(headers);
   const asked = incoming === undefined ? readDecision(headers) : incoming.isSampled;
   const isSampled = asked ?? decided !== NOT_TRACED;
-  const requestId = headers.get('x-request-id');
-  if (isSampled !== (decided !== NOT_TRACED) && requestId !== undefined && packsReason)
-    headers.set('x-request-id', markId(requestId, isSampled ? SAMPLED : NOT_TRACED));
+  if (packsReason && isSampled !== (decided !== NOT_TRACED)) remark(headers, isSampled);
   // a state without its parent belongs to nobody (Trace Context, section 3.3)
   if (incoming?.form !== 'w3c') headers.remove('tracestate');
   const context = contextOf(incoming, isSampled);
@@ -81,10 +93,11 @@ function passOn(head: RequestHead, info: StreamInfo, decided: TraceReason, packs
 }
 
 /** The id: kept, made, or, where it comes from outside and is not to be trusted, made anew. */
-function identify(head: RequestHead, isEdge: boolean, options: TracingOptions): void {
+function identify(head: RequestHead, isEdge: boolean, options: TracingOptions): boolean {
   const { headers } = head;
   const isKept = headers.has('x-request-id') && !(isEdge && options.preservesExternalRequestId !== true);
   if (!isKept && options.generatesRequestId !== false) headers.set('x-request-id', randomUuid());
+  return isKept;
 }
 
 /** Decides about requests, and counts why they are traced. */
@@ -106,7 +119,7 @@ function readOptions(
   config: HttpConnectionManager_Tracing,
   path: string,
   { scope, direction }: TracingOptions,
-): Omit<TraceOptions, 'tracer'> {
+): Omit<TraceOptions, 'tracer' | 'work'> {
   const format = (text: string, name: string) => (text === '' ? undefined : compileFormat(text, `${path}.${name}`, { missing: '' }));
   const zone = scope.node.zone ?? '';
   return {
@@ -124,16 +137,31 @@ function readOptions(
   };
 }
 
-/** Has a tracer follow requests. */
-function follow(options: TraceOptions, decide: Decide): NonNullable<Tracing['begin']> {
+/** Has a tracer follow requests. `broken` says what calls are a part of that say of no trace. */
+function follow(
+  options: TraceOptions,
+  decide: Decide,
+  broken: BrokenPaths | undefined,
+  packsReason: boolean,
+): NonNullable<Tracing['begin']> {
   const { tracer, isEgress, hasAttemptSpans } = options;
   const kind = isEgress && !hasAttemptSpans ? 'client' : 'server';
-  return (head, info) => {
+  return (head, info, hasOwnId) => {
+    const { headers, authority } = head;
+    const requestId = hasOwnId ? headers.get('x-request-id') : undefined;
     const isSampled = decide(head, info) !== NOT_TRACED;
-    const name = isEgress ? `egress ${head.authority}` : 'ingress';
-    const span = tracer.begin(head.headers, head.authority, { name, kind, startMs: info.startWallMs, isSampled });
+    const name = isEgress ? `egress ${authority}` : 'ingress';
+    const start = { name, kind, startMs: info.startWallMs, isSampled } as const;
+    let found: Inference | undefined;
+    const infer = broken && (() => (found = broken.infer(requestId))?.parent);
+    const span = tracer.begin(headers, authority, start, infer);
     if (span === undefined) return undefined;
-    setTrace(info, { traceId: span.traceId, spanId: span.spanId, parentSpanId: span.parentId, isSampled });
+    if (found !== undefined) {
+      span.tags.set(INFERRED_TAG, found.by);
+      if (packsReason && span.isSampled !== isSampled) remark(headers, span.isSampled);
+    }
+    const isLogged = found === undefined ? isSampled : span.isSampled;
+    setTrace(info, { traceId: span.traceId, spanId: span.spanId, parentSpanId: span.parentId, isSampled: isLogged });
     const trace = new RequestTrace(options, info, span);
     trace.name(head, info.route);
     return trace;
@@ -153,6 +181,14 @@ export function createTracing(config: HttpConnectionManager_Tracing | undefined,
     };
     return { onRequest, begin };
   }
-  const tracer = tracerFor(config.provider, `${path}.provider`, options.scope);
-  return { onRequest, begin: follow({ ...own, tracer }, decide) };
+  const { packsReason = true, direction, work, listenerMetadata, scope } = options;
+  const tracer = tracerFor(config.provider, `${path}.provider`, scope);
+  const mending = readMending(listenerMetadata);
+  const known = mending === 'OFF' ? undefined : work;
+  const broken =
+    known === undefined || mending === 'OFF' || direction !== 'outbound'
+      ? undefined
+      : new BrokenPaths(known, mending, scope.stats, scope.node);
+  const followed = { ...own, tracer, work: direction === 'inbound' ? known : undefined };
+  return { onRequest, begin: follow(followed, decide, broken, packsReason) };
 }

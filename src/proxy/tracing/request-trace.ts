@@ -15,6 +15,7 @@ import { AttemptTrace } from './attempt-trace.ts';
 import type { TagSource } from './custom-tags.ts';
 import { nowOf, type Span, type SpanEvent, type Tracer, wallOf } from './span.ts';
 import { finishTags } from './span-tags.ts';
+import type { InboundRequest, Work, WorkInFlight } from './work.ts';
 
 /** What all requests of a connection manager have in common. */
 export interface TraceOptions {
@@ -35,6 +36,8 @@ export interface TraceOptions {
   /** Who we are, as tags of every request's span. */
   readonly nodeId: string;
   readonly zone: string;
+  /** Where requests that go to the application are noted; undefined for those that do not, and where nothing is mended. */
+  readonly work: WorkInFlight | undefined;
 }
 
 const DECORATOR = 'x-envoy-decorator-operation';
@@ -49,6 +52,8 @@ export class RequestTrace {
   #sentMs = 0;
   #firstTxMs = 0;
   #upstreamEndMs = 0;
+  #work: Work | undefined = undefined;
+  #isAnswered = false;
 
   constructor(options: TraceOptions, info: StreamInfo, span: Span) {
     this.#options = options;
@@ -101,14 +106,23 @@ export class RequestTrace {
 
   /** The head of an attempt is about to be sent. */
   inject(headers: HeaderMap, protocol: string): void {
-    const { tracer, isPropagated, isVerbose, clock } = this.#options;
+    const { tracer, isPropagated, isVerbose, clock, work } = this.#options;
+    const span = this.#attempt?.span ?? this.#span;
     this.#attempt?.onSent(protocol);
     if (isVerbose) this.#sentMs = nowOf(this.#info, clock);
-    if (isPropagated) tracer.inject(this.#attempt?.span ?? this.#span, headers);
+    if (isPropagated) tracer.inject(span, headers);
+    if (work !== undefined && this.#work === undefined) this.#work = work.enter(this.#asWork(span, headers));
+  }
+
+  /** Calls of the application can be a part of it, unless it is a connection in a request's clothes. */
+  #asWork({ traceId, spanId, isSampled, traceState }: Span, headers: HeaderMap): InboundRequest | undefined {
+    if (this.#info.request?.method === 'CONNECT' || headers.has('upgrade')) return undefined;
+    return { requestId: headers.get('x-request-id') ?? '', traceId, spanId, isSampled, traceState };
   }
 
   /** The upstream's response is whole. */
   onUpstreamEnd(): void {
+    this.#isAnswered = true;
     if (this.#options.isVerbose) this.#upstreamEndMs = nowOf(this.#info, this.#options.clock);
   }
 
@@ -129,6 +143,7 @@ export class RequestTrace {
   /** The request is over, its info complete. */
   end(): void {
     const span = this.#span;
+    if (this.#work !== undefined) this.#endWork(this.#work);
     if (!span.isSampled) return;
     const { tracer, maxPathChars, isVerbose, nodeId, zone } = this.#options;
     const info = this.#info;
@@ -142,6 +157,11 @@ export class RequestTrace {
     finishTags(span.tags, info, maxPathChars);
     if (isVerbose) span.events = this.#events();
     tracer.report(span);
+  }
+
+  #endWork(work: Work): void {
+    if (this.#isAnswered) this.#options.work?.leave(work);
+    else this.#options.work?.abandon(work);
   }
 
   /** Those of the connection manager, where the route has none of the name. */

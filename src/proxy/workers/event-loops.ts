@@ -7,6 +7,7 @@ import type { SecretValue } from '../config/secrets.ts';
 import type { DrainOptions } from '../listener/drain-state.ts';
 import type { MainSockets } from '../listener/main-sockets.ts';
 import { counterReader } from '../restart/counters.ts';
+import { SharedWork, sharedWorkMemory } from '../tracing/shared-work.ts';
 import type { CountedElsewhere, StatsReader } from '../telemetry/registry.ts';
 import { WorkerPool } from './pool.ts';
 import type { ToWorker } from './protocol.ts';
@@ -33,6 +34,7 @@ interface Parts {
 export class EventLoops {
   readonly #options: LoopOptions | undefined;
   readonly #parts: Parts;
+  readonly #work: SharedArrayBuffer;
   #assembly: Assembly | undefined = undefined;
   #pool: WorkerPool | undefined = undefined;
   #configuration: SharedConfiguration | undefined = undefined;
@@ -44,13 +46,15 @@ export class EventLoops {
   constructor(options: LoopOptions | undefined, parts: Parts) {
     this.#options = options !== undefined && options.count > 1 ? options : undefined;
     this.#parts = parts;
+    this.#work = sharedWorkMemory(this.#options?.count ?? 0);
     this.isLive = this.#options === undefined;
   }
 
   /** What the main loop's parts are built with so that the others learn what comes. */
-  get hooks(): Pick<AssemblyOptions, 'share' | 'onResources'> {
+  get hooks(): Pick<AssemblyOptions, 'share' | 'onResources' | 'work'> {
     if (this.#options === undefined) return {};
     return {
+      work: new SharedWork(this.#work, 0),
       share: (subscriptions) => {
         this.#configuration = new SharedConfiguration({
           subscriptions,
@@ -79,7 +83,7 @@ export class EventLoops {
     const { bootstrap, version, drain, sockets, log } = this.#parts;
     const { count, entry } = this.#options;
     this.#pool = new WorkerPool({
-      start: { loops: count, bootstrap: toBinary(BootstrapSchema, bootstrap), version, logLevel: log.level, drain },
+      start: { loops: count, bootstrap: toBinary(BootstrapSchema, bootstrap), version, logLevel: log.level, work: this.#work, drain },
       entry,
       sockets,
       configuration: () => this.#configuration,

@@ -16,6 +16,8 @@ export interface WorkerStart {
   readonly bootstrap: Uint8Array;
   readonly version: string;
   readonly logLevel: LogLevel;
+  /** Of `SharedWork`. */
+  readonly work: SharedArrayBuffer;
   readonly drain: DrainOptions;
 }
 

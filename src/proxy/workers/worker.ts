@@ -14,6 +14,7 @@ import type { AdsConnection } from '../config/ads-connection.ts';
 import { assembleWhole } from '../assemble-whole.ts';
 import { activeConnections, initialize, surviveBugs } from '../initialize.ts';
 import type { Listening, ListenSockets, ListenSource } from '../listener/listen-sockets.ts';
+import { SharedWork } from '../tracing/shared-work.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
 import { takeSnapshot } from './stats-snapshot.ts';
 
@@ -152,7 +153,17 @@ export async function runWorker(): Promise<void> {
   const { version, drain: drainOptions, loops } = start;
   const relayLines = (path: string, lines: string): void => post({ kind: 'lines', path, lines });
   // messages wait until then
-  const assembly = await assembleWhole({ bootstrap, log, version, drain: drainOptions, loops, sockets, relay, relayLines });
+  const assembly = await assembleWhole({
+    bootstrap,
+    log,
+    version,
+    drain: drainOptions,
+    loops,
+    work: new SharedWork(start.work, start.loop),
+    sockets,
+    relay,
+    relayLines,
+  });
   surviveBugs(assembly, log);
   port.on('message', (message: ToWorker) => onMessage({ loop: start.loop, assembly, handler, sockets, log, post }, message));
   try {
