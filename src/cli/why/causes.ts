@@ -25,6 +25,8 @@ export interface Scene {
 
 export interface Cause {
   readonly place: Place;
+  /** True where a policy said no, which is no failure of anything. */
+  readonly isDenial: boolean;
   /** What happened, as a sentence without its full stop. */
   readonly text: string;
   /** What to look at or to do. */
@@ -66,7 +68,17 @@ function own({ hop }: Scene): Place {
 const sender: Place = 'the calling application';
 
 function says(place: Place | ((scene: Scene) => Place), text: (scene: Scene) => string, mend: (scene: Scene) => string): Row['cause'] {
-  return (scene) => ({ place: typeof place === 'function' ? place(scene) : place, text: text(scene), mend: mend(scene) });
+  return (scene) => ({
+    place: typeof place === 'function' ? place(scene) : place,
+    isDenial: false,
+    text: text(scene),
+    mend: mend(scene),
+  });
+}
+
+/** What the speaking proxy was told to refuse. */
+function denial(text: (scene: Scene) => string, mend: (scene: Scene) => string): Row['cause'] {
+  return (scene) => ({ place: own(scene), isDenial: true, text: text(scene), mend: mend(scene) });
 }
 
 /** `, by ServiceX a/b, file:3`; nothing where nobody wrote it. */
@@ -120,14 +132,14 @@ const ROWS: readonly Row[] = [
     when: flag('DC', 'DR'),
     cause: says(
       sender,
-      ({ caller, after, called }) => `${caller} went away ${after}, before ${called} had answered`,
+      ({ caller, after, called, hasArrived }) =>
+        `${caller} went away ${after}, before ${called}${hasArrived ? ', which had got the request,' : ''} had answered`,
       () => "the caller's own timeout, shorter than the answer takes, or its crash",
     ),
   },
   {
     when: details(/^rbac_access_denied/),
-    cause: says(
-      own,
+    cause: denial(
       (scene) => `a policy denied it: ${policyName(scene)}`,
       ({ caller, hop }) =>
         `if ${caller} may do ${hop.what}: an ALLOW rule with its identity; tulle explain shows each policy that was looked at`,
@@ -135,32 +147,28 @@ const ROWS: readonly Row[] = [
   },
   {
     when: details(/^jwt_authn_access_denied/),
-    cause: says(
-      own,
+    cause: denial(
       ({ hop }) => `the token was not accepted: ${/\{(.*)\}/.exec(hop.details)?.[1] ?? hop.details}`,
       () => 'the token that the caller sends, or the RequestAuthentication',
     ),
   },
   {
     when: flag('UAEX'),
-    cause: says(
-      own,
+    cause: denial(
       ({ hop }) => `the external authorizer ${hop.details.includes('error') ? 'could not be asked' : 'denied it'} (${hop.details})`,
       () => "the authorizer's log; MeshConfig extensionProviders says which it is",
     ),
   },
   {
     when: flag('RL', 'RLSE'),
-    cause: says(
-      own,
+    cause: denial(
       () => 'a rate limit refused it',
       () => 'the limit, or fewer requests: http_local_rate_limit in /stats of this proxy',
     ),
   },
   {
     when: flag('FI'),
-    cause: says(
-      own,
+    cause: denial(
       (scene) => `a fault was injected on purpose${byRoute(scene)}`,
       () => 'the fault of the VirtualService',
     ),
@@ -355,8 +363,8 @@ const ROWS: readonly Row[] = [
     cause: says(
       'the called application',
       ({ called, hop, after, facts }) =>
-        `${called} at ${hop.host || 'its address'} answered ${statusText(hop)} ${after}${facts.hasProxy(hop.destination) === true ? ', and its proxy tells nothing of the request' : ''}`,
-      ({ called }) => `the log of ${called}; if its proxy made the answer, that proxy's access log has the flag`,
+        `${called} at ${hop.host || 'its address'} answered ${statusText(hop)} ${after}${facts.hasProxy(hop.destination) === true ? ', and its proxy tells nothing of the request' : ''}; whether it made that answer itself or its proxy did, only that proxy's log says`,
+      ({ called }) => `the access log of the proxy of ${called}, if it has one, then its own log`,
     ),
   },
   {

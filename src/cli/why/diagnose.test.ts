@@ -66,7 +66,7 @@ const CASES: readonly {
       server({ status: 403, details: 'rbac_access_denied_matched_policy[ns[shop]-policy[deny-web]-rule[0]]' }),
     ],
     place: 'the called proxy',
-    text: /AuthorizationPolicy shop\/deny-web/,
+    text: /said no: .*AuthorizationPolicy shop\/deny-web/,
   },
   {
     name: 'a policy whose file is known',

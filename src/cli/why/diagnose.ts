@@ -69,15 +69,15 @@ export function diagnose(hops: readonly Hop[], facts: Facts): Diagnosis {
     return { paragraph: tidy(`Nothing failed, as far as proxies tell.${status}`), evidence };
   }
   const scene = sceneOf(root, hop, facts);
-  const { place, text, mend } = causeOf(scene);
+  const { place, isDenial, text, mend } = causeOf(scene);
   const trouble = facts.proxyTrouble(place === 'its proxy' ? scene.caller : scene.called);
   const up = passedOn(chain);
   const sentences = [
-    `${placeText(place, scene)} failed: ${text}.`,
+    `${placeText(place, scene)} ${isDenial ? 'said no' : 'failed'}: ${text}.`,
     ...(up === '' ? [] : [`${capital(up)}.`]),
     ...(trouble === '' ? [] : [`Moreover, ${trouble}.`]),
   ];
-  return { place, text: tidy(text), mend, paragraph: tidy(sentences.join(' ')), evidence };
+  return { place, isDenial, text: tidy(text), mend, paragraph: tidy(sentences.join(' ')), evidence };
 }
 
 function placeText(place: Cause['place'], { caller, called, hop }: Scene): string {

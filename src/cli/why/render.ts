@@ -38,12 +38,12 @@ function wrap(text: string, width: number): string {
 /** The text for a terminal. Ends with a newline. */
 export function renderDiagnosis({ paragraph, mend, evidence }: Diagnosis, width: number, hasColours: boolean): string {
   const text = wrap(paragraph, width);
-  return [
+  const lines = [
     hasColours ? `${BOLD}${text}${PLAIN}` : text,
     ...(mend === undefined ? [] : ['', wrap(`Look at: ${mend}.`, width)]),
     '',
     'What proxies said:',
     ...evidence.map(line),
-    '',
-  ].join('\n');
+  ];
+  return `${lines.join('\n')}\n`;
 }
