@@ -1,0 +1,126 @@
+/** `tulle mtls`: who still speaks plaintext to whom, and whether STRICT would break anybody. */
+import { Option } from 'commander';
+import { mtlsModeOf } from '../compile/emit/peer-authentication.ts';
+import type { Flow } from '../model/flow.ts';
+import type { SignalRow } from '../model/signals.ts';
+import { callControl } from './admin-client.ts';
+import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
+import { runningWorld } from './explain/running-world.ts';
+import type { World } from './explain/world.ts';
+import { isObject, textOf } from './json.ts';
+import { callerText, type MtlsReport, mtlsReport, type NamespaceReport, type PlaintextEdge, type WorkloadMode } from './mtls/report.ts';
+import { type Column, formatRows, type OutputFormat } from './output.ts';
+import { findStateDir } from './state-dir.ts';
+
+interface Options {
+  readonly namespace?: string;
+  readonly window: string;
+  readonly stateDir?: string;
+  readonly output: OutputFormat;
+}
+
+/** Workloads with the mode of each port that differs as a row of its own. */
+function modesOf({ mesh, members }: World): WorkloadMode[] {
+  const { peerAuthentications, settings } = mesh;
+  return members
+    .filter(({ proxy }) => proxy?.role !== 'router')
+    .flatMap(({ namespace, workload, proxy, instance }) => {
+      const identity = { namespace, labels: proxy?.labels ?? instance?.labels ?? {} };
+      const ports = (instance?.ports ?? []).map(({ number }) => number);
+      const modes = [undefined, ...ports].map((port) => mtlsModeOf(peerAuthentications, settings.rootNamespace, identity, port));
+      return [...new Set(modes)].map((mode) => ({ namespace, workload, hasProxy: proxy !== undefined, mode }));
+    });
+}
+
+function isRow(value: unknown): value is SignalRow {
+  return isObject(value) && typeof value['mutualTlsRatio'] === 'number' && typeof value['protocol'] === 'string';
+}
+
+function isFlow(value: unknown): value is Flow {
+  return isObject(value) && isObject(value['source']) && isObject(value['destination']);
+}
+
+function listOf<T>(answer: unknown, key: string, is: (value: unknown) => value is T): T[] {
+  const list: unknown = isObject(answer) ? answer[key] : undefined;
+  return Array.isArray(list) ? list.filter(is) : [];
+}
+
+const percent = (ratio: number | undefined): string => (ratio === undefined ? '-' : `${(ratio * 100).toFixed(ratio === 1 ? 0 : 1)} %`);
+const rate = (perSecond: number): string => `${perSecond.toFixed(perSecond < 10 ? 2 : 0)}/s`;
+const modesText = (modes: NamespaceReport['modes']): string =>
+  Object.entries(modes)
+    .map(([mode, count]) => `${count} ${mode}`)
+    .join(', ');
+
+const NAMESPACE_COLUMNS: readonly Column[] = [
+  { title: 'NAMESPACE', cell: (row) => textOf(row['namespace']) },
+  { title: 'WORKLOADS', cell: (row) => textOf(row['modes']) },
+  { title: 'CALLS', cell: (row) => textOf(row['rate']) },
+  { title: 'MTLS', cell: (row) => textOf(row['mtls']) },
+  { title: 'STRICT', cell: (row) => textOf(row['verdict']) },
+];
+
+const EDGE_COLUMNS: readonly Column[] = [
+  { title: 'CALLER', cell: (row) => textOf(row['caller']) },
+  { title: 'CALLED', cell: (row) => textOf(row['destination']) },
+  { title: 'SERVICE', cell: (row) => textOf(row['service']) },
+  { title: 'PLAINTEXT', cell: (row) => textOf(row['rate']) },
+  { title: 'MODE', cell: (row) => textOf(row['mode']) },
+  { title: 'WITH STRICT', cell: (row) => textOf(row['underStrict']) },
+];
+
+function namespaceRow({ namespace, modes, perSecond, mutualTlsRatio, verdict }: NamespaceReport): Record<string, string> {
+  return { namespace, modes: modesText(modes), rate: rate(perSecond), mtls: percent(mutualTlsRatio), verdict };
+}
+
+function edgeRow(edge: PlaintextEdge): Record<string, string> {
+  const { destination, service, protocol, perSecond, mode, underStrict } = edge;
+  return { caller: callerText(edge), destination, service: `${service} (${protocol})`, rate: rate(perSecond), mode, underStrict };
+}
+
+/** The report as two tables. Ends with a newline. */
+function renderReport({ namespaces, plaintext }: MtlsReport, window: string): string {
+  const head = formatRows(namespaces.map(namespaceRow), NAMESPACE_COLUMNS, 'table');
+  if (plaintext.length === 0) return `${head}\nNobody spoke plaintext to a workload with a proxy in the last ${window}.\n`;
+  return `${head}\nPlaintext in the last ${window}:\n${formatRows(plaintext.map(edgeRow), EDGE_COLUMNS, 'table')}`;
+}
+
+async function mtls(options: Options): Promise<void> {
+  const state = findStateDir(options.stateDir);
+  const window = encodeURIComponent(options.window);
+  const [signals, flows, world] = await Promise.all([
+    callControl(state, `/api/signals?by=edge&window=${window}`),
+    callControl(state, `/api/flows?since=${window}&reporter=destination&limit=100000`),
+    runningWorld(state),
+  ]);
+  const wanted = modesOf(world).filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace);
+  const known = new Set(wanted.map(({ namespace, workload }) => `${namespace}/${workload}`));
+  // callers may be of other namespaces: whether they have a proxy counts as well
+  const report = mtlsReport(listOf(signals, 'rows', isRow), modesOf(world), listOf(flows, 'flows', isFlow));
+  const shown: MtlsReport = {
+    namespaces: report.namespaces.filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace),
+    plaintext: report.plaintext.filter(({ destination }) => known.has(destination)),
+  };
+  const text =
+    options.output === 'table'
+      ? renderReport(shown, options.window)
+      : formatRows([{ window: options.window, ...shown }], [], options.output);
+  process.stdout.write(text);
+}
+
+const EXAMPLES = [
+  ['tulle mtls', 'all namespaces, over the last 15 minutes'],
+  ['tulle mtls -n shop --window 5m', 'one of them, over a shorter time'],
+  ['tulle mtls -o json', 'for programs'],
+] as const;
+
+/** Runs the command. */
+export async function run(args: readonly string[]): Promise<void> {
+  const command = newCommand('mtls', 'Says who still speaks plaintext to whom, and whether STRICT would refuse anybody.', EXAMPLES)
+    .addOption(new Option('-n, --namespace <namespace>', 'calls to workloads of this one'))
+    .addOption(new Option('--window <time>', 'how far to look back').default('15m'))
+    .addOption(stateDirOption())
+    .addOption(outputOption())
+    .action(mtls);
+  await runCommand(command, args);
+}

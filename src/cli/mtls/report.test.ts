@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SignalRow } from '../../model/signals.ts';
+import { type MtlsReport, mtlsReport, UNKNOWN, type WorkloadMode } from './report.ts';
+
+const row = (source: string, destination: string, mutualTlsRatio: number, more: Partial<SignalRow> = {}): SignalRow => ({
+  source,
+  destination,
+  service: `${destination.split('/')[1]}.svc`,
+  protocol: 'http',
+  requestsPerSecond: 10,
+  failureRatio: 0,
+  deniedRatio: 0,
+  mutualTlsRatio,
+  connectionsPerSecond: 0,
+  bytesSentPerSecond: 0,
+  bytesReceivedPerSecond: 0,
+  ...more,
+});
+
+const workload = (name: string, mode: WorkloadMode['mode'], hasProxy = true): WorkloadMode => {
+  const [namespace = '', own = ''] = name.split('/');
+  return { namespace, workload: own, hasProxy, mode };
+};
+
+const verdicts = ({ namespaces }: MtlsReport): Record<string, string> =>
+  Object.fromEntries(namespaces.map(({ namespace, verdict }) => [namespace, verdict]));
+
+test('a namespace where all is encrypted could be STRICT', () => {
+  const report = mtlsReport([row('a/web', 'a/cart', 1)], [workload('a/web', 'PERMISSIVE'), workload('a/cart', 'PERMISSIVE')], []);
+  assert.deepEqual(report.plaintext, []);
+  assert.deepEqual(verdicts(report), { a: 'STRICT would refuse nobody seen' });
+  assert.equal(report.namespaces[0]?.mutualTlsRatio, 1);
+});
+
+test('callers without a proxy would be refused, and are named by their addresses', () => {
+  const flows = [
+    {
+      id: '1',
+      proxy: 'p',
+      reporter: 'destination',
+      startMs: 0,
+      receivedMs: 0,
+      durationMs: 1,
+      protocol: 'http',
+      source: { namespace: '', workload: '', address: '10.0.0.7:4444', principal: '' },
+      destination: { namespace: 'a', workload: 'cart', address: '10.0.0.1:80', principal: '' },
+      service: '',
+      cluster: '',
+      verdict: 'forwarded',
+      flags: [],
+      details: '',
+      route: '',
+      isMutualTls: false,
+      bytesSent: 0,
+      bytesReceived: 0,
+      traceId: '',
+    } as const,
+  ];
+  const report = mtlsReport([row(UNKNOWN, 'a/cart', 0), row('a/web', 'a/cart', 1)], [workload('a/cart', 'PERMISSIVE')], flows);
+  assert.deepEqual(report.plaintext[0]?.addresses, ['10.0.0.7']);
+  assert.deepEqual(verdicts(report), { a: 'STRICT would refuse somebody without a proxy (10.0.0.7)' });
+  assert.equal(report.namespaces[0]?.mutualTlsRatio, 0.5);
+});
+
+test('where mTLS is off, proxies would begin it; where a rule turns it off, they would be refused', () => {
+  const workloads = [workload('a/web', 'PERMISSIVE'), workload('b/off', 'DISABLE'), workload('c/on', 'PERMISSIVE')];
+  const report = mtlsReport([row('a/web', 'b/off', 0), row('a/web', 'c/on', 0.9)], workloads, []);
+  assert.deepEqual(verdicts(report), {
+    a: 'nothing was called: STRICT cannot be judged',
+    b: 'STRICT would refuse nobody seen',
+    c: 'STRICT would refuse a/web',
+  });
+  assert.deepEqual(
+    report.plaintext.map(({ destination, underStrict, perSecond }) => [destination, underStrict, Math.round(perSecond)]),
+    [
+      ['b/off', 'changes to mTLS', 10],
+      ['c/on', 'refused', 1],
+    ],
+  );
+});
+
+test('workloads without a proxy are no part of it, and STRICT ones say whom they refuse', () => {
+  const report = mtlsReport(
+    [row('a/web', 'out/side', 0), row(UNKNOWN, 'a/db', 0, { protocol: 'tcp', connectionsPerSecond: 2, requestsPerSecond: 0 })],
+    [workload('out/side', 'PERMISSIVE', false), workload('a/db', 'STRICT')],
+    [],
+  );
+  assert.deepEqual(verdicts(report), { a: 'is STRICT, and refuses somebody without a proxy' });
+  assert.equal(report.plaintext[0]?.perSecond, 2);
+});

@@ -1,0 +1,153 @@
+/** Who speaks plaintext to whom, and whom STRICT would refuse: out of what proxies count, flow records and policies. Pure. */
+import type { Flow } from '../../model/flow.ts';
+import type { SignalRow } from '../../model/signals.ts';
+
+export type Mode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
+
+/** A workload of the mesh and the PeerAuthentication that is in force for it. */
+export interface WorkloadMode {
+  readonly namespace: string;
+  readonly workload: string;
+  readonly hasProxy: boolean;
+  readonly mode: Mode;
+}
+
+export interface PlaintextEdge {
+  /** `namespace/workload`; `unknown/unknown` for somebody without a proxy. */
+  readonly source: string;
+  /** Where such callers are, as far as flow records tell. */
+  readonly addresses: readonly string[];
+  readonly destination: string;
+  readonly service: string;
+  readonly protocol: string;
+  /** Requests, or connections, a second. */
+  readonly perSecond: number;
+  /** The called workload's. */
+  readonly mode: Mode;
+  /** What STRICT would mean for it. */
+  readonly underStrict: 'refused' | 'changes to mTLS';
+}
+
+export interface NamespaceReport {
+  readonly namespace: string;
+  /** Workloads with a proxy, by mode. */
+  readonly modes: Readonly<Partial<Record<Mode, number>>>;
+  readonly perSecond: number;
+  /** Share (0 to 1); undefined without traffic. */
+  readonly mutualTlsRatio: number | undefined;
+  /** Callers that STRICT would refuse. */
+  readonly refused: readonly string[];
+  readonly verdict: string;
+}
+
+export interface MtlsReport {
+  readonly namespaces: readonly NamespaceReport[];
+  readonly plaintext: readonly PlaintextEdge[];
+}
+
+export const UNKNOWN = 'unknown/unknown';
+
+function rateOf({ requestsPerSecond, connectionsPerSecond, protocol }: SignalRow): number {
+  return protocol === 'tcp' ? connectionsPerSecond : requestsPerSecond;
+}
+
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '');
+}
+
+/** Addresses of those who call a workload in plaintext and say nothing of themselves. */
+function addressesOf(flows: readonly Flow[], destination: string): readonly string[] {
+  const found = flows.filter(
+    (flow) =>
+      !flow.isMutualTls &&
+      flow.reporter === 'destination' &&
+      `${flow.destination.namespace}/${flow.destination.workload}` === destination &&
+      (flow.source.workload === '' || flow.source.workload === 'unknown'),
+  );
+  return [...new Set(found.map(({ source }) => hostOf(source.address)))].toSorted();
+}
+
+/** Of several modes the one that lets most in. */
+function widest(modes: readonly Mode[]): Mode {
+  return modes.find((mode) => mode === 'DISABLE') ?? modes.find((mode) => mode === 'PERMISSIVE') ?? 'STRICT';
+}
+
+function edgesOf(rows: readonly SignalRow[], workloads: readonly WorkloadMode[], flows: readonly Flow[]): PlaintextEdge[] {
+  const withProxy = new Map<string, Mode[]>();
+  for (const { namespace, workload, hasProxy, mode } of workloads) {
+    const name = `${namespace}/${workload}`;
+    if (hasProxy) withProxy.set(name, [...(withProxy.get(name) ?? []), mode]);
+  }
+  return rows.flatMap((row) => {
+    const { source = UNKNOWN, destination = '', service = '', protocol, mutualTlsRatio } = row;
+    const modes = withProxy.get(destination);
+    const perSecond = rateOf(row) * (1 - mutualTlsRatio);
+    // without a proxy nobody there could take mTLS
+    if (modes === undefined || perSecond <= 0) return [];
+    const mode = widest(modes);
+    // where it is off, proxies leave it off by themselves, and begin once it is on
+    const underStrict = mode === 'DISABLE' && withProxy.has(source) ? 'changes to mTLS' : 'refused';
+    const addresses = source === UNKNOWN ? addressesOf(flows, destination) : [];
+    return [{ source, addresses, destination, service, protocol, perSecond, mode, underStrict }];
+  });
+}
+
+/** What a caller is called: its name, or where it is. */
+export function callerText({ source, addresses }: Pick<PlaintextEdge, 'source' | 'addresses'>): string {
+  if (source !== UNKNOWN) return source;
+  return addresses.length === 0 ? 'somebody without a proxy' : `somebody without a proxy (${addresses.join(', ')})`;
+}
+
+function verdictOf(modes: NamespaceReport['modes'], perSecond: number, refused: readonly string[]): string {
+  if (modes.PERMISSIVE === undefined && modes.DISABLE === undefined) {
+    return refused.length === 0 ? 'is STRICT' : `is STRICT, and refuses ${refused.join(', ')}`;
+  }
+  if (refused.length > 0) return `STRICT would refuse ${refused.join(', ')}`;
+  return perSecond === 0 ? 'nothing was called: STRICT cannot be judged' : 'STRICT would refuse nobody seen';
+}
+
+function namespaceReport(
+  namespace: string,
+  workloads: readonly WorkloadMode[],
+  rows: readonly SignalRow[],
+  edges: readonly PlaintextEdge[],
+): NamespaceReport {
+  const modes: Partial<Record<Mode, number>> = {};
+  for (const { mode } of workloads) modes[mode] = (modes[mode] ?? 0) + 1;
+  const names = new Set(workloads.map(({ workload }) => `${namespace}/${workload}`));
+  const own = rows.filter(({ destination = '' }) => names.has(destination));
+  const perSecond = own.reduce((sum, row) => sum + rateOf(row), 0);
+  const encrypted = own.reduce((sum, row) => sum + rateOf(row) * row.mutualTlsRatio, 0);
+  const refused = [...new Set(edges.filter((edge) => names.has(edge.destination) && edge.underStrict === 'refused').map(callerText))];
+  return {
+    namespace,
+    modes,
+    perSecond,
+    mutualTlsRatio: perSecond === 0 ? undefined : encrypted / perSecond,
+    refused,
+    verdict: verdictOf(modes, perSecond, refused),
+  };
+}
+
+/**
+ * The report of all namespaces that have proxies.
+ *
+ * @param rows of a window, by edge
+ * @param flows sampled, of the same time: they only say where callers without a proxy are
+ */
+export function mtlsReport(rows: readonly SignalRow[], workloads: readonly WorkloadMode[], flows: readonly Flow[]): MtlsReport {
+  const plaintext = edgesOf(rows, workloads, flows).toSorted((a, b) => b.perSecond - a.perSecond);
+  const proxied = workloads.filter(({ hasProxy }) => hasProxy);
+  const namespaces = [...new Set(proxied.map(({ namespace }) => namespace))].toSorted();
+  return {
+    namespaces: namespaces.map((namespace) =>
+      namespaceReport(
+        namespace,
+        proxied.filter((each) => each.namespace === namespace),
+        rows,
+        plaintext,
+      ),
+    ),
+    plaintext,
+  };
+}
