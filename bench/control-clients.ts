@@ -1,19 +1,17 @@
 /**
  * Many proxies in one process: each a connection with one delta ADS stream that asks as Envoy does (clusters, their
  * endpoints, listeners, their routes) and answers everything. Started by control.ts, which speaks to it by messages.
+ *
+ * They share two cores with the control plane that is measured, where real proxies have their own: so they speak HTTP/2
+ * by our codec, and read of a response what tells them what to ask for next.
  */
-import http2 from 'node:http2';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { create, fromBinary, type JsonObject, toBinary } from '@bufbuild/protobuf';
-import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import { Cluster_DiscoveryType, ClusterSchema } from '../src/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import { ListenerSchema } from '../src/xds/gen/envoy/config/listener/v3/listener_pb.ts';
-import { HttpConnectionManagerSchema } from '../src/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import { DeltaDiscoveryRequestSchema } from '../src/xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '../src/xds/types.ts';
 import { addressOf, type MeshSize, namespaceOf } from './control-mesh.ts';
-import { anyValue, eachResource, framed, messageReader, readResponse } from './control-wire.ts';
+import { type Known, knownOf, nameSet } from './control-references.ts';
+import { DeltaStream, type Request } from './control-stream.ts';
 
 /** What control.ts asks for. */
 export type Command =
@@ -26,100 +24,62 @@ export type Report =
   | { readonly synced: { readonly firstMs: number; readonly lastMs: number; readonly bytes: number; readonly resources: number } }
   | { readonly arrived: readonly number[] };
 
-const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
-const WINDOW_BYTES = 16 << 20;
-
 const nowMs = (): number => performance.timeOrigin + performance.now();
-
-/** What a cluster or listener leads to, read once for all proxies: by type, name and content. */
-const references = new Map<string, { readonly value: Buffer; readonly names: readonly string[] }>();
-
-function clusterReferences(value: Buffer): string[] {
-  const { name, clusterDiscoveryType, edsClusterConfig } = fromBinary(ClusterSchema, value);
-  const isEds = clusterDiscoveryType.case === 'type' && clusterDiscoveryType.value === Cluster_DiscoveryType.EDS;
-  return isEds ? [edsClusterConfig?.serviceName || name] : [];
-}
-
-function listenerReferences(value: Buffer): string[] {
-  const { filterChains, defaultFilterChain } = fromBinary(ListenerSchema, value);
-  const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
-  return chains
-    .flatMap(({ filters }) => filters)
-    .flatMap(({ configType }) => {
-      if (configType.case !== 'typedConfig') return [];
-      const manager = anyUnpack(configType.value, HttpConnectionManagerSchema);
-      return manager?.routeSpecifier.case === 'rds' ? [manager.routeSpecifier.value.routeConfigName] : [];
-    });
-}
-
-function referencesOf(typeUrl: string, name: string, any: Buffer): readonly string[] {
-  const key = `${typeUrl} ${name}`;
-  const known = references.get(key);
-  if (known?.value.equals(any) === true) return known.names;
-  const value = anyValue(any);
-  const names = typeUrl === CLUSTER_TYPE ? clusterReferences(value) : listenerReferences(value);
-  references.set(key, { value: Buffer.from(any), names });
-  return names;
-}
 
 let watching: { typeUrl: string; name: string; count: number; arrived: number[]; done: () => void } | undefined;
 
-function noteArrival(typeUrl: string, name: string): void {
+function noteArrival({ typeUrl, name }: Known): void {
   if (watching?.typeUrl !== typeUrl || watching.name !== name) return;
   watching.arrived.push(nowMs());
   if (watching.arrived.length >= watching.count) watching.done();
 }
 
-/** One proxy's stream. */
+/** One proxy. */
 class Client {
-  bytes = 0;
   resources = 0;
-  readonly #stream: http2.ClientHttp2Stream;
-  readonly #asked = new Map<string, Set<string>>();
+  readonly stream: DeltaStream;
+  readonly #asked = new Map<string, ReadonlySet<string>>();
   readonly #onSynced: () => void;
+  /** The resource of this response that came last, and names that its resources lead to. */
+  #last: Known | undefined;
+  #found: string[] = [];
   #waitingForRoutes: Set<string> | undefined;
+  #isSynced = false;
 
-  constructor(session: http2.ClientHttp2Session, node: JsonObject, id: string, onSynced: () => void) {
+  constructor(port: number, node: JsonObject, id: string, onSynced: () => void) {
     this.#onSynced = onSynced;
-    const headers = { ':method': 'POST', ':path': PATH, te: 'trailers', 'content-type': 'application/grpc' };
-    this.#stream = session.request(headers, { endStream: false });
-    const read = messageReader((message) => this.#receive(message));
-    this.#stream.on('data', (chunk: Buffer) => {
-      this.bytes += chunk.length;
-      read(chunk);
-    });
-    this.#stream.on('response', (response) => {
-      if (response['grpc-status'] !== undefined)
-        console.error(`stream of ${id} refused:`, response['grpc-status'], response['grpc-message']);
-    });
-    this.#stream.on('trailers', (trailers) => console.error(`stream of ${id} ended:`, trailers['grpc-status'], trailers['grpc-message']));
-    this.#stream.on('error', (error) => console.error(`stream of ${id} failed:`, error.message));
+    this.stream = new DeltaStream(port, id, this);
     this.#send({ typeUrl: CLUSTER_TYPE, node: { id, metadata: node, userAgentName: 'envoy' } });
   }
 
-  #send(request: Parameters<typeof create<typeof DeltaDiscoveryRequestSchema>>[1]): void {
-    this.#stream.write(framed(toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, request))));
+  /** Of endpoints, which are most, nobody asks for names but while a change is awaited. */
+  wantsResources(typeUrl: string): boolean {
+    return typeUrl !== ENDPOINT_TYPE || watching?.typeUrl === ENDPOINT_TYPE;
   }
 
-  #receive(message: Buffer): void {
-    const found = new Set<string>();
-    const { typeUrl, nonce, resources } = readResponse(message);
-    const refers = typeUrl === CLUSTER_TYPE || typeUrl === LISTENER_TYPE;
-    // of endpoints, which are most, nobody asks for names but while a change is awaited
-    if (refers || typeUrl === ROUTE_TYPE || watching?.typeUrl === typeUrl) {
-      eachResource(message, (name, value) => {
-        if (refers) for (const to of referencesOf(typeUrl, name, value)) found.add(to);
-        else this.#waitingForRoutes?.delete(name);
-        noteArrival(typeUrl, name);
-      });
-    }
+  onResource(bytes: Uint8Array): void {
+    const known = knownOf(bytes, this.#last);
+    this.#last = known;
+    if (known.refersTo.length > 0) this.#found.push(...known.refersTo);
+    if (known.typeUrl === ROUTE_TYPE) this.#waitingForRoutes?.delete(known.name);
+    if (watching !== undefined) noteArrival(known);
+  }
+
+  onResponse(typeUrl: string, nonce: string, resources: number): void {
+    this.#last = undefined;
     this.#send({ typeUrl, responseNonce: nonce });
     this.resources += resources;
+    const found = this.#found;
+    this.#found = [];
     this.#next(typeUrl, found);
   }
 
+  #send(request: Request): void {
+    this.stream.send(request);
+  }
+
   /** Asks for what came to be known; Envoy begins with listeners when clusters are warm. */
-  #next(typeUrl: string, found: ReadonlySet<string>): void {
+  #next(typeUrl: string, found: readonly string[]): void {
     if (typeUrl === CLUSTER_TYPE && !this.#ask(ENDPOINT_TYPE, found)) this.#listen();
     if (typeUrl === ENDPOINT_TYPE) this.#listen();
     if (typeUrl === LISTENER_TYPE) {
@@ -136,16 +96,14 @@ class Client {
   }
 
   /** False where there is nothing new to ask for. */
-  #ask(typeUrl: string, found: ReadonlySet<string>): boolean {
-    const asked = this.#asked.get(typeUrl) ?? new Set();
-    const fresh = [...found].filter((name) => !asked.has(name));
-    for (const name of fresh) asked.add(name);
-    this.#asked.set(typeUrl, asked);
-    if (fresh.length > 0) this.#send({ typeUrl, resourceNamesSubscribe: fresh });
-    return fresh.length > 0;
+  #ask(typeUrl: string, found: readonly string[]): boolean {
+    const asked = this.#asked.get(typeUrl);
+    const fresh = nameSet(asked === undefined ? found : found.filter((name) => !asked.has(name)));
+    if (fresh.size === 0) return false;
+    this.#asked.set(typeUrl, asked === undefined ? fresh : new Set([...asked, ...fresh]));
+    this.stream.ask(typeUrl, fresh);
+    return true;
   }
-
-  #isSynced = false;
 
   #synced(): void {
     if (!this.#isSynced) this.#onSynced();
@@ -172,9 +130,6 @@ async function connectAll(port: number, proxies: number, size: MeshSize): Promis
     if (times.length === proxies) resolve();
   };
   const clients = Array.from({ length: proxies }, (_, number) => {
-    const session = http2.connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: WINDOW_BYTES } });
-    session.on('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
-    session.on('error', (error) => console.error('a connection failed:', error.message));
     const namespace = namespaceOf(number, size);
     // the first endpoint of a service each, as long as there are services
     const ip = number < size.services ? addressOf(number, 0, 0) : `10.200.${number >> 8}.${number & 255}`;
@@ -186,12 +141,12 @@ async function connectAll(port: number, proxies: number, size: MeshSize): Promis
       WORKLOAD_NAME: `client-${number}`,
       CLUSTER_ID: 'Kubernetes',
     };
-    return new Client(session, node, id, onSynced);
+    return new Client(port, node, id, onSynced);
   });
   await promise;
   const sum = (figure: (client: Client) => number): number => clients.reduce((total, client) => total + figure(client), 0);
   const resources = sum((client) => client.resources);
-  return { synced: { firstMs: Math.min(...times), lastMs: Math.max(...times), bytes: sum((client) => client.bytes), resources } };
+  return { synced: { firstMs: Math.min(...times), lastMs: Math.max(...times), bytes: sum(({ stream }) => stream.bytes), resources } };
 }
 
 async function watchFor({ withinMs, ...what }: Extract<Command, { watch: unknown }>['watch']): Promise<Report> {
