@@ -7,11 +7,12 @@ import { startControlPlane } from '../control/main.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createLog, type LogLevel } from '../core/log.ts';
 import { newCommand, runCommand } from './command.ts';
+import { dashboardFlags, type DashboardOptions, dashboardSetup } from './dashboard-flags.ts';
 import { CliError } from './errors.ts';
 import { checkSocketPath, defaultStateDir, stateDirAt } from './state-dir.ts';
 import { packageVersion } from './package-version.ts';
 
-interface ControlOptions {
+interface ControlOptions extends DashboardOptions {
   readonly stateDir?: string;
   readonly xdsAddress?: string;
   readonly xdsTlsAddress?: string;
@@ -41,7 +42,8 @@ async function serve(folder: string, options: ControlOptions): Promise<void> {
   checkSocketPath(xdsSocket);
   const log = createLog((line) => process.stderr.write(line), Date.now, options.logLevel);
   const { xdsAddress, xdsTlsAddress, adminAddress, certTtl } = options;
-  const rest = { xdsAddress, xdsTlsAddress, adminAddress, ...(certTtl === undefined ? {} : { certTtlMs: certTtl }) };
+  const dashboard = dashboardSetup(options);
+  const rest = { xdsAddress, xdsTlsAddress, adminAddress, dashboard, ...(certTtl === undefined ? {} : { certTtlMs: certTtl }) };
   const asked = untilAsked();
   const plane = await startControlPlane({ folder, stateDir: root, log, version: packageVersion(), ...rest }).catch(asCliError);
   await asked;
@@ -54,6 +56,7 @@ export const controlCommand = newCommand('control', 'Runs the control plane by i
   ['tulle control examples/shop/mesh', "sockets in the folder's .tulle"],
   ['tulle control mesh --xds-address 127.0.0.1:15010', 'for an Envoy on this machine'],
   ['tulle control mesh --xds-tls-address 0.0.0.0:15012', 'for proxies on other machines'],
+  ['tulle control mesh --dashboard-address 127.0.0.1:15080', 'with the dashboard'],
 ])
   .argument('<folder>', 'folder of YAML files, watched')
   .option('--state-dir <dir>', 'where keys, instances and sockets are kept (default: <folder>/.tulle)')
@@ -65,6 +68,7 @@ export const controlCommand = newCommand('control', 'Runs the control plane by i
     new Option('--log-level <level>', 'least level that is logged').choices(['debug', 'info', 'warn', 'error', 'off']).default('info'),
   )
   .action(serve);
+for (const flag of dashboardFlags('off')) controlCommand.addOption(flag);
 
 /** Runs the control plane until SIGINT or SIGTERM. */
 export async function run(args: readonly string[]): Promise<void> {

@@ -60,6 +60,7 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'history', summary: 'list the versions of what was applied', load: () => import('./history.ts') },
   { name: 'rollback', summary: 'put a former version into force', load: () => import('./rollback.ts') },
   { name: 'get', summary: 'list services, routes, policies or workloads', load: () => import('./get.ts') },
+  { name: 'dashboard', summary: 'say where the dashboard of the running mesh is, and open it', load: () => import('./dashboard.ts') },
   { name: 'token', summary: 'create a token by which a proxy proves its identity', load: () => import('./token.ts') },
   { name: 'demo', summary: 'bring up the example shop and check what a mesh promises on it', load: loadDemo },
   { name: 'control', summary: 'run the control plane by itself', load: () => import('./control.ts') },

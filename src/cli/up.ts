@@ -8,6 +8,8 @@ import { watchControl } from './admin-client.ts';
 import { newCommand, runCommand } from './command.ts';
 import { CliError } from './errors.ts';
 import { certTtlOption } from './cert-ttl.ts';
+import { findDashboard } from './dashboard.ts';
+import { dashboardArguments, dashboardFlags, type DashboardOptions, isDashboardBuilt } from './dashboard-flags.ts';
 import type { StateDir } from './state-dir.ts';
 import { checkSocketPath, defaultStateDir, stateDirAt } from './state-dir.ts';
 import { startControlPlane } from './up/control-plane.ts';
@@ -29,7 +31,7 @@ const JOINED_GRACE_MS = 15_000;
 const SECOND_SIGNAL_MS = 1_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-interface UpOptions {
+interface UpOptions extends DashboardOptions {
   readonly stateDir?: string;
   readonly mode: (typeof MODES)[number];
   readonly certTtl?: number;
@@ -129,6 +131,13 @@ async function endJoined(state: StateDir): Promise<void> {
   await cleanLeftovers(state.runs);
 }
 
+/** Where the dashboard is, or why there is none though one was asked for. */
+async function sayDashboard(state: StateDir): Promise<void> {
+  const found = await findDashboard(state);
+  if (found === undefined) return;
+  say(isDashboardBuilt() ? `the dashboard is at ${found.url}` : 'the dashboard is not built: npm run build does it');
+}
+
 async function serve(folder: string, state: StateDir, options: UpOptions, record: RunRecord, ended: Promise<unknown>): Promise<void> {
   const self = [process.execPath, path.resolve(process.argv[1] ?? '')] as const;
   const { env } = process;
@@ -137,7 +146,18 @@ async function serve(folder: string, state: StateDir, options: UpOptions, record
   say(`Tulle ${packageVersion()}, ${says}`);
   say(`state is in ${state.root}`);
   const { certTtl, verbose } = options;
-  const stopControl = await startControlPlane({ folder, state, self, env, record, say, certTtlMs: certTtl, isVerbose: verbose === true });
+  const stopControl = await startControlPlane({
+    folder,
+    state,
+    self,
+    env,
+    record,
+    say,
+    certTtlMs: certTtl,
+    isVerbose: verbose === true,
+    more: dashboardArguments(options),
+  });
+  await sayDashboard(state);
   const context: InstanceContext = {
     state,
     ground,
@@ -196,5 +216,6 @@ export async function run(args: readonly string[]): Promise<void> {
     .addOption(certTtlOption())
     .option('-v, --verbose', 'print the output of all processes')
     .action(up);
+  for (const flag of dashboardFlags('auto')) command.addOption(flag);
   await runCommand(command, args);
 }

@@ -24,6 +24,8 @@ export interface ControlPlaneOptions {
   readonly isVerbose: boolean;
   /** Life of workloads' certificates; undefined: the control plane's own. */
   readonly certTtlMs: number | undefined;
+  /** Further arguments of `tulle control`. */
+  readonly more: readonly string[];
 }
 
 /** A log line as people read it who see it at once. */
@@ -33,7 +35,7 @@ function withoutTime(line: string): string {
 
 /** Starts the control plane and waits until it is ready; rejects with its last words where it ends before. Resolves with how to stop it. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<() => Promise<void>> {
-  const { folder, state, self, env, record, say, isVerbose, certTtlMs } = options;
+  const { folder, state, self, env, record, say, isVerbose, certTtlMs, more } = options;
   const [node, script] = self;
   const last: string[] = [];
   /** What is wrong with the folder at the start; told once it is clear that the start succeeds. */
@@ -50,6 +52,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<(
       '--state-dir',
       state.root,
       ...(certTtlMs === undefined ? [] : ['--cert-ttl', `${certTtlMs}ms`]),
+      ...more,
     ],
     env,
     cwd: process.cwd(),

@@ -7,6 +7,7 @@ import { ConfigError } from '../../core/errors.ts';
 import { formatSpiffeId, type SpiffeId } from '../../core/spiffe.ts';
 import { type Issuer, signCertificate, type SubjectAltName } from './certificate.ts';
 import { readSigningRequest } from './csr.ts';
+import { createIssuedList, type IssuedCertificate } from './issued-list.ts';
 import { toPem } from './pem.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -31,6 +32,8 @@ export interface Authority {
   readonly rootExpiresAtMs: number;
   /** Certificates signed since the start. */
   issuedTotal(): number;
+  /** The newest certificate of each identity that was signed since the start and is good still. */
+  issued(): readonly IssuedCertificate[];
   /**
    * Signs a PEM request for `identity`; returns leaf and root, PEM each. `ttlMs` is cut to the authority's longest.
    * Throws ProtocolError where the request is refused.
@@ -106,6 +109,7 @@ export async function openAuthority(stateDir: string, leafTtlMs: number, clock: 
   const commonName = /CN=(.*)/.exec(root.certificate.subject)?.[1] ?? ROOT_NAME;
   const issuer: Issuer = { commonName, privateKey: root.privateKey, spki: spkiOf(createPublicKey(root.privateKey)) };
   let issued = 0;
+  const newest = createIssuedList();
 
   const signLeaf = (spki: Uint8Array, subjectAltNames: readonly SubjectAltName[], ttlMs: number): { pem: string; expiresAtMs: number } => {
     const now = clock.wallMs();
@@ -126,11 +130,20 @@ export async function openAuthority(stateDir: string, leafTtlMs: number, clock: 
     rootCertificate: rootPem,
     rootExpiresAtMs,
     issuedTotal: () => issued,
+    issued: () => newest.at(clock.wallMs()),
     sign(csr, identity, ttlMs = leafTtlMs) {
       const { spki } = readSigningRequest(csr);
-      return [signLeaf(spki, [{ uri: formatSpiffeId(identity) }], Math.min(ttlMs, leafTtlMs)).pem, rootPem];
+      const uri = formatSpiffeId(identity);
+      const { pem, expiresAtMs } = signLeaf(spki, [{ uri }], Math.min(ttlMs, leafTtlMs));
+      newest.add({ identity: uri, issuedAtMs: clock.wallMs(), expiresAtMs });
+      return [pem, rootPem];
     },
-    issue: (identity) => withFreshKey([{ uri: formatSpiffeId(identity) }], leafTtlMs),
+    issue(identity) {
+      const uri = formatSpiffeId(identity);
+      const made = withFreshKey([{ uri }], leafTtlMs);
+      newest.add({ identity: uri, issuedAtMs: clock.wallMs(), expiresAtMs: made.expiresAtMs });
+      return made;
+    },
     issueServer: (hosts) => withFreshKey(hosts.map(subjectAltName), SERVER_TTL_MS),
   };
 }

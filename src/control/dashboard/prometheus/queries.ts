@@ -1,0 +1,66 @@
+/** PromQL for golden signals over time, by Istio's metrics: what a SignalSeries holds, from a Prometheus that has more past. */
+import type { SignalGrouping, SignalKey } from '../../../model/signals.ts';
+
+export interface SeriesQueries {
+  readonly requestsPerSecond: string;
+  readonly failureRatio: string;
+  readonly deniedRatio: string;
+  readonly bytesPerSecond: string;
+  readonly p50Ms: string;
+  readonly p95Ms: string;
+  readonly p99Ms: string;
+}
+
+/** gRPC statuses that are the server's fault: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const GRPC_FAULTS = '2|4|12|13|14|15';
+/** Statuses that policies answer with: no token or a bad one, forbidden, too many. */
+const DENIALS = '401|403|429';
+/** A rate needs two scrapes, which are a minute apart at most by Prometheus's default. */
+const RATE_WINDOW_S_MIN = 120;
+
+/** A label's matcher, with what a string of PromQL escapes. */
+export function matcher(label: string, value: string): string {
+  return `${label}="${value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`;
+}
+
+function workloadMatchers(end: 'source' | 'destination', key: string): string[] {
+  const [namespace = '', name = ''] = key.split('/');
+  return [matcher(`${end}_workload_namespace`, namespace), matcher(`${end}_workload`, name)];
+}
+
+/** Who counts: the called side knows a workload's requests, the calling side also those that never arrived. */
+function reporterOf(by: SignalGrouping): string {
+  return by === 'workload' ? 'destination' : 'source';
+}
+
+function matchersOf(by: SignalGrouping, { source, destination, service }: SignalKey): string {
+  const parts = [
+    matcher('reporter', reporterOf(by)),
+    ...(source === undefined ? [] : workloadMatchers('source', source)),
+    ...(destination === undefined ? [] : workloadMatchers('destination', destination)),
+    ...(service === undefined ? [] : [matcher('destination_service', service)]),
+  ];
+  return parts.join(',');
+}
+
+/** Queries for one row's series with a value each `stepMs`. */
+export function seriesQueries(by: SignalGrouping, key: SignalKey, stepMs: number): SeriesQueries {
+  const labels = matchersOf(by, key);
+  const window = `${Math.max(RATE_WINDOW_S_MIN, Math.ceil(stepMs / 1000))}s`;
+  const requests = (more = ''): string => `sum(rate(istio_requests_total{${labels}${more}}[${window}]))`;
+  const failed = [requests(',response_code=~"5..|0"'), requests(`,response_code!~"5..|0",grpc_response_status=~"${GRPC_FAULTS}"`)].map(
+    (query) => `(${query} or vector(0))`,
+  );
+  const quantile = (share: number): string =>
+    `histogram_quantile(${share}, sum by (le) (rate(istio_request_duration_milliseconds_bucket{${labels}}[${window}])))`;
+  const bytes = (what: string): string => `sum(rate(istio_${what}_bytes_sum{${labels}}[${window}]))`;
+  return {
+    requestsPerSecond: requests(),
+    failureRatio: `(${failed.join(' + ')}) / ${requests()}`,
+    deniedRatio: `(${requests(`,response_code=~"${DENIALS}"`)} or vector(0)) / ${requests()}`,
+    bytesPerSecond: `(${bytes('request')} or vector(0)) + (${bytes('response')} or vector(0))`,
+    p50Ms: quantile(0.5),
+    p95Ms: quantile(0.95),
+    p99Ms: quantile(0.99),
+  };
+}
