@@ -10,6 +10,7 @@ import { endpointMap } from './emit/endpoint-map.ts';
 import { declaredPorts, openedPorts, patcherFor } from './emit/envoy-filter/apply.ts';
 import type { TellPatch } from './emit/envoy-filter/site.ts';
 import { explicitOutbound } from './emit/explicit.ts';
+import { withFlows } from './emit/flow-log.ts';
 import { gatewayOf, type Router } from './emit/gateway.ts';
 import { serverNamePolicies } from './emit/hbone-inbound.ts';
 import { originateClusters, originateListeners } from './emit/hbone-outbound.ts';
@@ -80,7 +81,7 @@ const stillOf = memoised((mesh: Mesh): Still => {
 
 /** `scope` as its proxy's listeners have it, which Telemetries say more of than of clusters and routes. */
 function listeningScope(mesh: Still, proxy: ProxyNode, scope: Scope): Scope {
-  const settings = settingsInForce(scope.settings, mesh, mesh.shapes, proxy);
+  const settings = withFlows(settingsInForce(scope.settings, mesh, mesh.shapes, proxy), proxy);
   return settings === scope.settings ? scope : withSettings(scope, settings);
 }
 

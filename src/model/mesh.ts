@@ -1,5 +1,6 @@
 import type { ExtensionProvider } from './extension-provider.ts';
 import type { EnvoyFilter } from './envoy-filter.ts';
+import { DEFAULT_FLOW_SETTINGS, type FlowSettings } from './flow-settings.ts';
 import type { Gateway } from './gateway.ts';
 import type { KeySet } from './key-set.ts';
 import type { LabelSelector } from './match.ts';
@@ -88,6 +89,10 @@ export interface MeshSettings {
   /** Patterns of statistics' names of clusters; '' is Envoy's own. */
   readonly inboundStatName: string;
   readonly outboundStatName: string;
+  /** What proxies tell of single requests and connections. */
+  readonly flows: FlowSettings;
+  /** Where one proxy tells of them; absent in the mesh's own settings, and for proxies that do not. */
+  readonly flowsTo?: { readonly cluster: string; readonly isOwnProxy: boolean };
   /** How new versions of the mesh go to proxies; undefined: to all at once. */
   readonly rollout?: RolloutPolicy;
   /** What Telemetries say of one proxy; absent in the mesh's own settings. */
@@ -126,6 +131,7 @@ export const defaultMeshSettings: MeshSettings = {
   dnsRefreshMs: 60_000,
   inboundStatName: '',
   outboundStatName: '',
+  flows: DEFAULT_FLOW_SETTINGS,
 };
 
 export interface Namespace {

@@ -22,6 +22,7 @@ import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/reques
 import { accessLogsOf } from './access-log.ts';
 import { duration, type Extension, extension, overAds, pack } from './any.ts';
 import { dynamicHostFilter } from './dynamic-dns.ts';
+import { flowLogsOf } from './flow-log.ts';
 import { memoised } from './memo.ts';
 import { HCM } from './names.ts';
 import { headersOf, setProxyHeaders } from './proxy-headers.ts';
@@ -135,7 +136,7 @@ export function httpConnectionManager(options: HcmOptions): Filter {
         ? { case: 'rds', value: { configSource: overAds(), routeConfigName: routes } }
         : { case: 'routeConfig', value: routes },
     httpFilters: httpFilters(options),
-    accessLog: [...accessLogsOf(settings, side)],
+    accessLog: [...accessLogsOf(settings, side), ...flowLogsOf(settings, side, 'http')],
     streamIdleTimeout: duration(0),
     proxy100Continue: true,
     upgradeConfigs: [{ upgradeType: 'websocket' }],

@@ -30,6 +30,8 @@ export interface ProxyNode {
   readonly clusterId?: string;
   /** What of the node's metadata is text, by its names. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The cluster of its bootstrap by which it tells the control plane of flows (metadata `TULLE.flows`); absent: it does not. */
+  readonly flowCluster?: string;
   /** Asks for clusters as traffic needs them (metadata `TULLE.onDemand`). */
   readonly isOnDemand: boolean;
 }
@@ -81,6 +83,10 @@ function portsOf(register: JsonObject): ProxyNode['ports'] {
 
 function hbonePortOf({ hbonePort }: JsonObject): Pick<ProxyNode, 'hbonePort'> {
   return hbonePort === undefined ? {} : { hbonePort: portNumber(hbonePort, 'node.metadata.TULLE.register.hbonePort') };
+}
+
+function flowClusterOf({ flows }: JsonObject): Pick<ProxyNode, 'flowCluster'> {
+  return text(flows) === '' ? {} : { flowCluster: text(flows) };
 }
 
 function explicitOf(value: JsonValue | undefined): ProxyNode['explicit'] {
@@ -152,5 +158,6 @@ export function proxyNodeOf(node: Node): ProxyNode {
     ...hbonePortOf(object(tulle['register'])),
     explicit,
     isOnDemand: tulle['onDemand'] === true,
+    ...flowClusterOf(tulle),
   };
 }

@@ -6,6 +6,7 @@ import { type Filter, FilterSchema } from '../../xds/gen/envoy/config/listener/v
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { accessLogsOf } from './access-log.ts';
 import { duration, extension, overAds } from './any.ts';
+import { flowLogsOf } from './flow-log.ts';
 import type { Client } from './scope.ts';
 import { TCP_PROXY } from './names.ts';
 import { type Side, statsFilters } from './telemetry-filters.ts';
@@ -44,7 +45,7 @@ function tcpProxy(clusters: readonly WeightedCluster[], options: TcpProxyOptions
               case: 'weightedClusters',
               value: { clusters: clusters.filter(({ weight }) => weight > 0).map((cluster) => ({ ...cluster })) },
             },
-      accessLog: [...accessLogsOf(settings, side)],
+      accessLog: [...accessLogsOf(settings, side), ...flowLogsOf(settings, side, 'tcp')],
       ...(pool?.tcpIdleTimeoutMs !== undefined && { idleTimeout: duration(pool.tcpIdleTimeoutMs) }),
       ...(pool?.maxConnectionDurationMs !== undefined && { maxDownstreamConnectionDuration: duration(pool.maxConnectionDurationMs) }),
       ...(tunnel && { tunnelingConfig: { hostname: `${tunnel.host}:${tunnel.port}`, usePost: tunnel.method === 'POST' } }),

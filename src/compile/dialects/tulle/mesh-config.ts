@@ -1,10 +1,12 @@
 import { messageOf } from '../../../core/errors.ts';
+import type { FlowSettings } from '../../../model/flow-settings.ts';
 import { defaultMeshSettings, type MeshSettings, type NamespaceSelector } from '../../../model/mesh.ts';
 import { NO_PROXY_SETTINGS } from '../../../model/proxy-settings.ts';
 import {
   bool,
   defaulted,
   duration,
+  int,
   list,
   object,
   oneOf,
@@ -30,6 +32,8 @@ const exportTo = (what: string, fallback: readonly string[]) =>
   defaulted(list(string({ format: 'visibility' })), fallback, `Who sees ${what} that do not say: "." their own namespace, "*" all.`);
 
 const names = (what: string, fallback: readonly string[]) => defaulted(list(string()), fallback, what);
+
+const perSecond = (fallback: number, what: string) => defaulted(int(0, 100_000), fallback, what);
 
 const tlsFields = {
   minProtocolVersion: defaulted(
@@ -143,6 +147,15 @@ const specSchema = object({
   accessLogEncoding: defaulted(oneOf(['TEXT', 'JSON']), base.accessLogEncoding, 'Form of access logs.'),
   accessLogFormat: defaulted(string({ mayBeEmpty: true }), base.accessLogFormat, "Format of access logs; empty: Istio's."),
   disableEnvoyListenerLog: defaulted(bool, false, 'Whether connections that no filter chain takes are left out of access logs.'),
+  flows: optional(
+    object({
+      enabled: defaulted(bool, base.flows.isEnabled, 'Whether proxies tell the control plane of single requests and connections.'),
+      perSecond: perSecond(base.flows.perSecond, 'Of those that went well, how many each proxy tells of at most.'),
+      failedPerSecond: perSecond(base.flows.failedPerSecond, 'The same of those that were denied or failed.'),
+      tappedPerSecond: perSecond(base.flows.tappedPerSecond, 'The same of all while somebody taps.'),
+    }),
+    'Flow records: what tulle flows, tap, why and plan look at.',
+  ),
   enableTracing: defaulted(bool, base.isTracingEnabled, 'Whether requests are sampled for traces, where no Telemetry says.'),
   extensionProviders: defaulted(
     list(extensionProviderSchema),
@@ -245,6 +258,12 @@ function lowerTraffic(spec: Spec, lowering: Lowering) {
   };
 }
 
+function lowerFlows({ flows }: Spec): FlowSettings {
+  if (flows === undefined) return base.flows;
+  const { enabled, perSecond: each, failedPerSecond, tappedPerSecond } = flows;
+  return { isEnabled: enabled, perSecond: each, failedPerSecond, tappedPerSecond };
+}
+
 /** What proxies tell of traffic. */
 function lowerTelling(spec: Spec) {
   const { tracing, metrics, accessLogging } = spec.defaultProviders ?? base.defaultProviders;
@@ -254,6 +273,7 @@ function lowerTelling(spec: Spec) {
     accessLogFormat: spec.accessLogFormat,
     hasListenerLogs: !spec.disableEnvoyListenerLog,
     isTracingEnabled: spec.enableTracing,
+    flows: lowerFlows(spec),
     defaultProviders: { tracing, metrics, accessLogging },
     inboundStatName: spec.inboundClusterStatName,
     outboundStatName: spec.outboundClusterStatName,
