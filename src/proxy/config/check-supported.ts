@@ -43,7 +43,8 @@ function prepare(desc: DescMessage): Check {
 
 function watchedFieldsOf(message: Message, { watched }: Check): Watched[] {
   const found: Watched[] = [];
-  for (const [property, value] of Object.entries(message)) {
+  for (const property of Object.keys(message)) {
+    const value: unknown = Reflect.get(message, property);
     // quickly past what is not set; the rest is looked up
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     for (const one of watched.get(property) ?? []) if (isFieldSet(message, one.field)) found.push(one);

@@ -10,7 +10,9 @@ import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 const NOT_PLAIN = new Error('not plain YAML');
 
 const FOREIGN = /[^\n -~]/;
-const KEY = /"([^"\\\n]+)": *|'([^'\n]+)': *|([A-Za-z_][\w./-]*(?:\[[^\n"'#:]*\])?): */y;
+const NOT_SPACE = /[^ ]/g;
+/** A key, in front of its colon. */
+const KEY = /^(?:"[^"\\]+"|'[^']+'|[A-Za-z_][\w./-]*(?:\[[^"'#:]*\])?)$/;
 /** YAML's own limit for a key on the line of its value. */
 const KEY_LENGTH_MAX = 1000;
 const WORD_WITH_MEANING = /^(?:null|true|false)$/i;
@@ -27,6 +29,9 @@ class Lines {
   end = -1;
   /** Columns before it; -1 after the last line. */
   column = 0;
+  /** What was read before: a configuration says the same many times. */
+  readonly keys = new Map<string, string>();
+  readonly scalars = new Map<string, JsonValue>();
 
   constructor(text: string) {
     this.text = text;
@@ -44,9 +49,9 @@ class Lines {
       }
       const newline = text.indexOf('\n', start);
       this.end = newline < 0 ? text.length : newline;
-      let at = start;
-      while (at < this.end && text.charCodeAt(at) === SPACE) at++;
-      if (at === this.end || text.charCodeAt(at) === HASH) continue;
+      NOT_SPACE.lastIndex = start;
+      const at = NOT_SPACE.test(text) ? NOT_SPACE.lastIndex - 1 : this.end;
+      if (at >= this.end || text.charCodeAt(at) === HASH) continue;
       // an end in white space, and marks of documents, are rare
       if (text.charCodeAt(this.end - 1) === SPACE || (at === start && /^(?:---|\.\.\.)/.test(text.slice(at, at + 3)))) throw NOT_PLAIN;
       this.at = at;
@@ -92,26 +97,45 @@ function scalarOf(text: string): JsonValue {
 
 /** The scalar that the rest of the line is. */
 function readScalar(lines: Lines, column: number): JsonValue {
-  const value = scalarOf(lines.text.slice(lines.at, lines.end));
+  const text = lines.text.slice(lines.at, lines.end);
+  let value = lines.scalars.get(text);
+  if (value === undefined) {
+    value = scalarOf(text);
+    // an object is one value's own
+    if (typeof value !== 'object') lines.scalars.set(text, value);
+  }
   lines.next();
   // a scalar that goes on
   if (lines.column > column) throw NOT_PLAIN;
   return value;
 }
 
-function matchKey(lines: Lines): string | undefined {
-  KEY.lastIndex = lines.at;
-  const match = KEY.exec(lines.text);
+/** What a text in front of a colon is as a key; undefined: none that is read here. */
+function keyOf(text: string): string | undefined {
+  if (text.length > KEY_LENGTH_MAX || !KEY.test(text)) return undefined;
+  return text.startsWith('"') || text.startsWith("'") ? text.slice(1, -1) : text;
+}
+
+/** The key that begins here, if one does; goes on to its value, or the end of the line. */
+function takeKey(lines: Lines): string | undefined {
+  const { text, at, end } = lines;
+  const quote = text.charCodeAt(at);
+  const from = quote === 0x22 || quote === 0x27 ? text.indexOf(text.charAt(at), at + 1) : at;
+  const colon = from < 0 ? -1 : text.indexOf(':', from);
   // after the colon stands a space or the end of the line
-  const past = KEY.lastIndex;
-  if (
-    match === null ||
-    match[0].length > KEY_LENGTH_MAX ||
-    past > lines.end ||
-    (past < lines.end && lines.text.charCodeAt(past - 1) !== SPACE)
-  )
-    return undefined;
-  return match[1] ?? match[2] ?? match[3];
+  if (colon < 0 || colon >= end || (colon + 1 < end && text.charCodeAt(colon + 1) !== SPACE)) return undefined;
+  const written = text.slice(at, colon);
+  let key = lines.keys.get(written);
+  if (key === undefined) {
+    key = keyOf(written);
+    if (key === undefined) return undefined;
+    if (WORD_WITH_MEANING.test(key) || key === '__proto__') throw NOT_PLAIN;
+    lines.keys.set(written, key);
+  }
+  let next = colon + 1;
+  while (next < end && text.charCodeAt(next) === SPACE) next++;
+  lines.at = next;
+  return key;
 }
 
 /** The value of a key that ends its line, in a mapping at `column`. */
@@ -122,16 +146,17 @@ function readBelow(lines: Lines, column: number): JsonValue {
   throw NOT_PLAIN;
 }
 
-function readMapping(lines: Lines): JsonObject {
+/** Reads a mapping whose first key has been taken. */
+function readMapping(lines: Lines, first: string): JsonObject {
   const { column } = lines;
   const mapping: JsonObject = {};
-  while (lines.column === column) {
-    const key = matchKey(lines);
-    if (key === undefined || WORD_WITH_MEANING.test(key) || Object.hasOwn(mapping, key) || key === '__proto__') throw NOT_PLAIN;
-    lines.at = KEY.lastIndex;
+  let key: string | undefined = first;
+  for (;;) {
+    if (key === undefined || Object.hasOwn(mapping, key)) throw NOT_PLAIN;
     mapping[key] = lines.at === lines.end ? readBelow(lines, column) : readScalar(lines, column);
     // the sequence of a key may stand in the column of the key
-    if (lines.column === column && lines.isEntry) break;
+    if (lines.column !== column || lines.isEntry) break;
+    key = takeKey(lines);
   }
   if (lines.column > column) throw NOT_PLAIN;
   return mapping;
@@ -150,7 +175,8 @@ function readSequence(lines: Lines): JsonValue[] {
 
 function readBlock(lines: Lines): JsonValue {
   if (lines.isEntry) return readSequence(lines);
-  return matchKey(lines) === undefined ? readScalar(lines, lines.column - 1) : readMapping(lines);
+  const key = takeKey(lines);
+  return key === undefined ? readScalar(lines, lines.column - 1) : readMapping(lines, key);
 }
 
 /** The value of a document of plain YAML; undefined where it is none, which says nothing against it. */

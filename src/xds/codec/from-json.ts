@@ -38,8 +38,8 @@ interface FieldPlan {
 
 interface Reading {
   readonly registry: Registry;
-  /** Steps to where the reader is: `.field`, `[0]`. */
-  readonly path: string[];
+  /** Steps to where the reader is: `field`, `[key]`, and numbers of lists. */
+  readonly path: (string | number)[];
 }
 
 const plans = new WeakMap<DescMessage, Map<string, FieldPlan>>();
@@ -56,8 +56,13 @@ function planOf(desc: DescMessage): Map<string, FieldPlan> {
   return plan;
 }
 
+function stepOf(step: string | number): string {
+  if (typeof step === 'number') return `[${step}]`;
+  return step.startsWith('[') ? step : `.${step}`;
+}
+
 function fail({ path }: Reading, reason: string, cause?: unknown): never {
-  const text = path.join('');
+  const text = path.map(stepOf).join('');
   throw new ConfigError(text.startsWith('.') ? text.slice(1) : text, reason, cause === undefined ? undefined : { cause });
 }
 
@@ -130,7 +135,7 @@ function listReader(read: Read): Read {
     if (!Array.isArray(json)) return NOT_PLAIN;
     const list: unknown[] = [];
     for (let i = 0; i < json.length; i++) {
-      reading.path.push(`[${i}]`);
+      reading.path.push(i);
       const value = read(json[i] ?? null, reading);
       reading.path.pop();
       if (value === NOT_PLAIN) return NOT_PLAIN;
@@ -192,16 +197,16 @@ function readMessage(desc: DescMessage, json: JsonValue, reading: Reading, skipp
   if (reading.path.length > DEPTH_MAX) fail(reading, 'is nested too deeply');
   const plan = planOf(desc);
   const message = emptyMessage(desc);
-  let seen: Set<string> | undefined;
+  const seen: string[] = [];
   for (const key of Object.keys(json)) {
     if (key === skipped) continue;
-    reading.path.push(`.${key}`);
+    reading.path.push(key);
     const one = plan.get(key);
     if (one === undefined) fail(reading, `no such field in ${desc.typeName}`);
     const slot = one.group ?? one.property;
-    if (seen?.has(slot) === true) fail(reading, one.group === undefined ? 'is set twice' : `another of ${one.group} is set too`);
+    if (seen.includes(slot)) fail(reading, one.group === undefined ? 'is set twice' : `another of ${one.group} is set too`);
     const value = json[key] ?? null;
-    if (value !== null) (seen ??= new Set()).add(slot);
+    if (value !== null) seen.push(slot);
     readField(desc, one, value, message, reading);
     reading.path.pop();
   }
