@@ -33,10 +33,10 @@ const lateModules: Plugin = {
     build.onResolve({ filter }, ({ path: name }) => ({ path: name.replace('node:', ''), namespace: 'late' }));
     build.onLoad({ filter: /^/, namespace: 'late' }, ({ path: name }) => {
       const members = Object.keys(createRequire(import.meta.url)(`node:${name}`));
-      const contents = `const load = () => process.getBuiltinModule('node:${name}');
+      const contents = `const { loadCompiled } = require('./src/cli/lean-start.ts');
         for (const name of ${JSON.stringify(members)})
-          Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] });`;
-      return { contents, loader: 'js' };
+          Object.defineProperty(exports, name, { enumerable: true, get: () => loadCompiled('node:${name}')[name] });`;
+      return { contents, loader: 'js', resolveDir: root };
     });
   },
 };

@@ -14,8 +14,9 @@
  * - What the start itself leaves behind is collected a second after it is over, in the one way that gives pages back at
  *   once: 8 of 83 MiB, for 10 to 30 ms. Not before: the first requests would wait for it.
  * - V8 takes Node's own modules ready compiled, from Node's binary or from a start-up snapshot, only as long as its flags
- *   are those under which they were compiled. So they are loaded before any flag is set, 10 ms of a start of 200; and
- *   where a process begins from a snapshot, that is made under what holds for life, which is said before the process begins.
+ *   are those under which they were compiled. So they are loaded before any flag is set, 10 ms of a start of 200. Where a
+ *   process begins from a snapshot, that is made under what holds for life, which is said before the process begins; and
+ *   what cannot be in it is loaded when it is used, with the flags as they were for as long.
  *
  * `node bench/memory.ts` repeats the figures.
  */
@@ -59,22 +60,44 @@ function collectAll(): void {
   v8.setFlagsFromString('--no-expose-gc');
 }
 
+function setFlags(flags: readonly string[]): void {
+  for (const flag of flags) v8.setFlagsFromString(flag);
+}
+
+let isStarting = false;
+
+/** Loads one of Node's own modules while the flags are those under which it was compiled. */
+export function loadCompiled(name: string): unknown {
+  if (!isStarting) return process.getBuiltinModule(name);
+  setFlags(ONCE_STARTED);
+  try {
+    return process.getBuiltinModule(name);
+  } finally {
+    setFlags(WHILE_STARTING);
+  }
+}
+
 /**
- * Makes the process lean; to be called before anything large is imported. Call the result once requests may come;
+ * Makes a process lean that began from a snapshot, which has its modules. Call the result once requests may come;
  * `beforeCollection` is awaited before what the start has left behind is collected.
  */
-export function startLean(beforeCollection: () => Promise<unknown> = () => Promise.resolve()): () => void {
-  for (const name of NODE_MODULES) process.getBuiltinModule(`node:${name}`);
-  for (const flag of [...FOR_LIFE, ...WHILE_STARTING]) v8.setFlagsFromString(flag);
-  let isStarting = true;
+export function startLeanFromSnapshot(beforeCollection: () => Promise<unknown>): () => void {
+  setFlags([...FOR_LIFE, ...WHILE_STARTING]);
+  isStarting = true;
   const compile = (): void => {
     if (!isStarting) return;
     isStarting = false;
     clearTimeout(timer);
-    for (const flag of ONCE_STARTED) v8.setFlagsFromString(flag);
+    setFlags(ONCE_STARTED);
     setTimeout(() => void beforeCollection().then(collectAll), COLLECT_AFTER_MS).unref();
   };
   const timer = setTimeout(compile, LEAN_MS_MAX);
   timer.unref();
   return compile;
+}
+
+/** Makes a process lean; to be called before anything large is imported. Call the result once requests may come. */
+export function startLean(): () => void {
+  for (const name of NODE_MODULES) process.getBuiltinModule(`node:${name}`);
+  return startLeanFromSnapshot(() => Promise.resolve());
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isObject, textOf } from './json.ts';
 
-/** The version in the package's manifest, which stands above both `src/` and `dist/`. */
-export function packageVersion(): string {
+let known: string | undefined;
+
+function readVersion(): string {
   for (const relative of ['../package.json', '../../package.json']) {
     try {
       const manifest: unknown = JSON.parse(readFileSync(new URL(relative, import.meta.url), 'utf8'));
@@ -13,3 +14,6 @@ export function packageVersion(): string {
   }
   return 'unknown';
 }
+
+/** The version in the package's manifest, which stands above both `src/` and `dist/`. */
+export const packageVersion = (): string => (known ??= readVersion());

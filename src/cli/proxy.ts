@@ -1,7 +1,7 @@
 /** `tulle proxy`: one proxy by itself, from an Envoy v3 bootstrap file. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import { createLog, type LeveledLog, type LogLevel } from '../core/log.ts';
 import { loadBootstrap, type LoadedBootstrap } from '../proxy/config/bootstrap.ts';
@@ -136,9 +136,8 @@ async function act(flags: ProxyFlags, options: RunOptions): Promise<void> {
   return undefined;
 }
 
-/** Runs the command; returns when the proxy has ended. */
-export async function runProxy(args: readonly string[], options: RunOptions): Promise<void> {
-  const command = newCommand('proxy', 'Runs a proxy from an Envoy v3 bootstrap file (YAML or JSON).', EXAMPLES)
+function newProxyCommand(): Command {
+  return newCommand('proxy', 'Runs a proxy from an Envoy v3 bootstrap file (YAML or JSON).', EXAMPLES)
     .addHelpText(
       'after',
       '\nCommands:\n  certs    list the certificates that running proxies use\n  snapshot make the start-up snapshot of an installed package',
@@ -154,7 +153,20 @@ export async function runProxy(args: readonly string[], options: RunOptions): Pr
         .default('immediate'),
     )
     .option('--parent-shutdown-time-s <seconds>', 'how long a proxy that was taken over from may drain at most')
-    .addOption(new Option('--mode <mode>', 'serve, or only check the bootstrap').choices(['serve', 'validate']).default('serve'))
-    .action((flags: ProxyFlags) => act(flags, options));
+    .addOption(new Option('--mode <mode>', 'serve, or only check the bootstrap').choices(['serve', 'validate']).default('serve'));
+}
+
+let prepared: Command | undefined;
+
+/** Makes all of the command that its arguments have no part in. */
+export function prepareProxy(): void {
+  prepared = newProxyCommand();
+  packageVersion();
+}
+
+/** Runs the command; returns when the proxy has ended. */
+export async function runProxy(args: readonly string[], options: RunOptions): Promise<void> {
+  const command = prepared ?? newProxyCommand();
+  command.action((flags: ProxyFlags) => act(flags, options));
   await runCommand(command, args);
 }

@@ -1,6 +1,5 @@
 import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import type { NetAddress } from './address.ts';
 import type { Duct, DuctOwner } from './duct.ts';
 import { releaseSlabs } from './slabs.ts';
@@ -76,8 +75,8 @@ export class SocketDuct implements Duct {
   }
 
   reset(): void {
-    // only a bare TCP socket has something to reset: Node throws for TLS and for Unix sockets
-    if (this.#socket instanceof TLSSocket || this.#socket.remoteAddress === undefined) this.#socket.destroy();
+    // only a bare TCP socket has something to reset: Node throws for TLS and for Unix sockets. A TLSSocket is `encrypted`
+    if ('encrypted' in this.#socket || this.#socket.remoteAddress === undefined) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 }

@@ -4,7 +4,7 @@
  */
 import '../../proxy/admin/server.ts';
 import '../../proxy/config/yaml.ts';
-import { startLean } from '../lean-start.ts';
+import { startLeanFromSnapshot } from '../lean-start.ts';
 import { runProxy } from '../proxy.ts';
 import { reported } from '../report.ts';
 import { memoryFile, ownSnapshot } from './file.ts';
@@ -15,9 +15,7 @@ export { prime, rehearse } from './rehearsal.ts';
 /** Runs `tulle proxy` with its arguments, in a process that began from the snapshot. */
 export async function run(args: readonly string[]): Promise<void> {
   await reported(() => {
-    // for the admin interface; what is loaded once flags of V8 have changed is compiled anew
-    process.getBuiltinModule('node:http');
-    const onLive = startLean(() => giveBack(memoryFile(ownSnapshot() ?? '')));
+    const onLive = startLeanFromSnapshot(() => giveBack(memoryFile(ownSnapshot() ?? '')));
     return runProxy(args, { onLive, entry: undefined });
   });
 }

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { createLog } from '../../core/log.ts';
 import { readBootstrap } from '../../proxy/config/bootstrap.ts';
 import { type RunningProxy, startProxy } from '../../proxy/main.ts';
-import { runProxy } from '../proxy.ts';
+import { prepareProxy, runProxy } from '../proxy.ts';
 import { sampleBootstrap } from './sample.ts';
 
 const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok';
@@ -47,8 +47,9 @@ function portOf(proxy: RunningProxy): number {
   return listener?.addresses[0]?.port ?? 0;
 }
 
-/** Decodes the sample: what stays of it is what the types of configuration are known by. */
+/** Decodes the sample: what stays of it is what the types of configuration are known by. And the command stands ready. */
 export async function prime(): Promise<void> {
+  prepareProxy();
   await readBootstrap(sampleBootstrap(1, 0), FILE);
 }
 
