@@ -1,5 +1,9 @@
 /** Lines of access logs: Istio's usual text, and JSON with its usual keys. */
+import { comparableRequestId } from '../../core/request-id.ts';
 import { isObject, type JsonObject, textOf } from '../json.ts';
+
+/** Characters at the end of an id that proxies never change. */
+const UNCHANGED = 12;
 
 /** One proxy's line. */
 export interface Passage {
@@ -127,7 +131,9 @@ export function passageIn(line: string, proxy: string): Passage | undefined {
 
 /** A line of a log as a passage of the request `id`, whatever key has it; undefined for any other line. */
 export function passageOf(line: string, id: string, proxy: string): Passage | undefined {
-  if (!line.includes(id)) return undefined;
+  const wanted = comparableRequestId(id);
+  // most lines are others: what does not hold the id's end needs no reading
+  if (!line.includes(id.slice(-UNCHANGED))) return undefined;
   const found = read(line, proxy);
-  return found?.ids.includes(id) === true ? found.passage : undefined;
+  return found?.ids.some((each) => typeof each === 'string' && comparableRequestId(each) === wanted) === true ? found.passage : undefined;
 }

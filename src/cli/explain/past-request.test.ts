@@ -31,6 +31,7 @@ test("lines of Istio's text and of JSON are read alike", () => {
     route: 'default',
   });
   assert.equal(passageOf(json({ upstream_cluster: null, response_flags: '-' }), ID, 'a')?.status, '200');
+  assert.equal(passageOf(TEXT.replace('-455e-', '-955e-'), ID, 'a')?.status, '503', 'traced');
   for (const other of [`app says ${ID}`, `{ "half": "${ID}"`, json({ request_id: 'other' }), TEXT.replace(ID, 'x'), '']) {
     assert.equal(passageOf(other, ID, 'a'), undefined, other);
   }

@@ -1,5 +1,6 @@
 /** What is asked of the flows: the filters of `/api/flows` (ARCHITECTURE.md) and whether a flow passes them. */
 import { ProtocolError } from '../../core/errors.ts';
+import { comparableRequestId } from '../../core/request-id.ts';
 import { type Flow, FLOW_PROTOCOLS, type FlowEnd, REPORTERS, type Reporter, type Verdict, VERDICTS } from '../../model/flow.ts';
 
 /** Undefined: any. */
@@ -17,6 +18,7 @@ export interface FlowFilter {
   readonly method: string | undefined;
   /** Begins with it, where it ends in `*`. */
   readonly path: string | undefined;
+  /** Comparable (`src/core/request-id.ts`). */
   readonly id: string | undefined;
   /** Of those that a tap asks for: name, and value or undefined for any. */
   readonly header: { readonly name: string; readonly value: string | undefined } | undefined;
@@ -103,6 +105,10 @@ function headerOf(text: string | undefined): FlowFilter['header'] {
   return { name: name.trim().toLowerCase(), value };
 }
 
+function idOf(id: string | undefined): string | undefined {
+  return id === undefined ? undefined : comparableRequestId(id);
+}
+
 /** Reads the filters of a query. Throws ProtocolError naming what cannot be read. */
 export function readFilter(params: URLSearchParams): FlowFilter {
   const text = (key: string): string | undefined => params.get(key) || undefined;
@@ -118,7 +124,7 @@ export function readFilter(params: URLSearchParams): FlowFilter {
     reporter: oneOf(text('reporter'), 'reporter', REPORTERS),
     method: text('method')?.toUpperCase(),
     path: text('path'),
-    id: text('id'),
+    id: idOf(text('id')),
     header: headerOf(text('header')),
   };
 }
@@ -169,7 +175,7 @@ function matchesRequest({ request }: Flow, { status, method, path, header }: Flo
 export function matches(flow: Flow, filter: FlowFilter): boolean {
   const { verdicts, source, destination, workload, service, route, protocol, reporter, id } = filter;
   if (verdicts !== undefined && !verdicts.includes(flow.verdict)) return false;
-  if (id !== undefined && flow.id !== id) return false;
+  if (id !== undefined && comparableRequestId(flow.id) !== id) return false;
   if (protocol !== undefined && flow.protocol !== protocol) return false;
   if (reporter !== undefined && flow.reporter !== reporter) return false;
   if (source !== undefined && !isEnd(flow.source, source)) return false;
