@@ -21,7 +21,7 @@ const out = path.join(root, 'src/xds/gen');
 
 /** Files that nothing we generate needs: Envoy's second API, annotations, and what imports protos that are not packed. */
 const SKIPPED =
-  /\/v2(alpha)?\d?\/|annotations|google\/(?!rpc\/|api\/expr\/v1alpha1\/)|opencensus|stat_sinks\/open_telemetry|trace\/v3\/trace\.proto|service\/(metrics|trace)\//;
+  /(?<!alpn)\/v2(alpha)?\d?\/|annotations|google\/(?!rpc\/|api\/expr\/v1alpha1\/)|opencensus|trace\/v3\/trace\.proto|service\/(metrics|trace)\//;
 
 /** The index just past the bracket that closes the one at `open`; strings are skipped. */
 function closing(text: string, open: number): number {

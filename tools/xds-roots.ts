@@ -100,6 +100,11 @@ export const ROOTS = [
   'envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig',
   'opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest',
   'opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse',
+  'envoy.config.metrics.v3.MetricsServiceConfig',
+  'envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig',
+  'envoy.service.metrics.v3.MetricsService',
+  'opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest',
+  'opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceResponse',
   'opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest',
   'opentelemetry.proto.collector.logs.v1.ExportLogsServiceResponse',
   'envoy.service.accesslog.v3.StreamAccessLogsMessage',
@@ -340,3 +345,10 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   },
   'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
 };
+  'envoy/config/metrics/v3/metrics_service.proto': { 'message MetricsServiceConfig {': 'uint32 batch_size = 6;' },
+  'envoy/extensions/stat_sinks/open_telemetry/v3/open_telemetry.proto': {
+    'import "envoy/config/core/v3/grpc_service.proto";':
+      'import "envoy/config/core/v3/extension.proto"; import "envoy/config/core/v3/http_service.proto";',
+    'message SinkConfig {': 'repeated config.core.v3.TypedExtensionConfig resource_detectors = 7; uint32 max_data_points_per_request = 10;',
+    'oneof protocol_specifier {': 'config.core.v3.HttpService http_service = 9;',
+  },

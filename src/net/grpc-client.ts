@@ -5,7 +5,14 @@
  * Nothing is retried here: whoever opened a stream decides when to open the next one.
  */
 import net from 'node:net';
-import type { DescMessage, DescMethodBiDiStreaming, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
 import { Code, ConnectError, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { createMessageQueue } from './grpc-queue.ts';
@@ -36,6 +43,8 @@ export interface GrpcOptions {
 export interface GrpcStream<Request, Response> {
   /** Queues a message; messages after `end` or `abort` are dropped. */
   send(request: Request): void;
+  /** Messages queued that are not on their way yet: a server that is slow has us wait. */
+  readonly waiting: number;
   /** The server's messages. Ends when the server ends the stream; throws where it fails (`grpcError` tells why). */
   readonly responses: AsyncIterable<Response>;
   /** Says that no more requests follow: an orderly goodbye. */
@@ -89,12 +98,12 @@ function headers(options: GrpcOptions): Record<string, string> {
 }
 
 /**
- * Opens a bidirectional stream on a connection of its own. Returns at once; a failure to connect is thrown by
+ * Opens a stream of requests on a connection of its own. Returns at once; a failure to connect is thrown by
  * `responses`.
  */
 export function openStream<I extends DescMessage, O extends DescMessage>(
   target: GrpcTarget,
-  method: DescMethodBiDiStreaming<I, O>,
+  method: DescMethodBiDiStreaming<I, O> | DescMethodClientStreaming<I, O>,
   options: GrpcOptions = {},
 ): GrpcStream<MessageInitShape<I>, MessageShape<O>> {
   const connection = connect(target, options);
@@ -113,7 +122,15 @@ export function openStream<I extends DescMessage, O extends DescMessage>(
       stop();
     }
   }
-  return { send: (request) => requests.push(request), responses: read(), end: () => requests.close(), abort: stop };
+  return {
+    send: (request) => requests.push(request),
+    get waiting() {
+      return requests.size;
+    },
+    responses: read(),
+    end: () => requests.close(),
+    abort: stop,
+  };
 }
 
 /** One call on a connection of its own. Rejects with what `grpcError` reads. `timeoutMs` bounds the whole. */

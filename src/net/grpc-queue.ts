@@ -2,6 +2,8 @@
 
 /** A queue between code that has messages and a stream that takes them one after the other. */
 export interface MessageQueue<T> extends AsyncIterable<T> {
+  /** Messages that were put in and that nobody has taken yet. */
+  readonly size: number;
   /** Adds a message; dropped after `close`. */
   push(message: T): void;
   /** Ends the sequence after the messages already put in. */
@@ -11,6 +13,7 @@ export interface MessageQueue<T> extends AsyncIterable<T> {
 /** An empty, open queue. It may be read once. */
 export function createMessageQueue<T>(): MessageQueue<T> {
   let waiting: T[] = [];
+  let size = 0;
   let isClosed = false;
   let wake: (() => void) | undefined;
   const signal = (): void => {
@@ -18,8 +21,12 @@ export function createMessageQueue<T>(): MessageQueue<T> {
     wake = undefined;
   };
   return {
+    get size() {
+      return size;
+    },
     push(message) {
       if (isClosed) return;
+      size++;
       waiting.push(message);
       signal();
     },
@@ -31,7 +38,10 @@ export function createMessageQueue<T>(): MessageQueue<T> {
       for (;;) {
         const batch = waiting;
         waiting = [];
-        yield* batch;
+        for (const message of batch) {
+          size--;
+          yield message;
+        }
         if (waiting.length > 0) continue;
         if (isClosed) return;
         const { promise, resolve } = Promise.withResolvers<void>();

@@ -16,10 +16,12 @@ import type { AdminServer } from './admin/server.ts';
 import type { ListenerStatus, ServerState } from './admin/view.ts';
 import { assembleWhole } from './assemble-whole.ts';
 import type { Assembly } from './assembly.ts';
+import { announcedNode } from './config/local-node.ts';
 import type { NameService } from './config/name-service.ts';
 import { activeConnections, initialize, surviveBugs } from './initialize.ts';
 import type { DrainOptions } from './listener/drain-state.ts';
 import { MainSockets } from './listener/main-sockets.ts';
+import type { MetricsPush } from './metrics-push/push.ts';
 import { createIdentity } from './own-identity.ts';
 import { HandOver } from './restart/hand-over.ts';
 import type { Predecessor } from './restart/take-over.ts';
@@ -89,6 +91,29 @@ async function inheritNames(assembly: Assembly, log: LeveledLog): Promise<NameSe
   }
 }
 
+/** What pushes metrics, where the bootstrap says so. Rejects with ConfigError. */
+async function openPush(
+  { bootstrap, version, log }: Pick<ProxyOptions, 'bootstrap' | 'version' | 'log'>,
+  { clusters, clock, stats, adsSettings, tulle }: Assembly,
+  loops?: EventLoops,
+): Promise<MetricsPush | undefined> {
+  if (bootstrap.statsSinks.length === 0) return undefined;
+  const { createMetricsPush } = await import('./metrics-push/push.ts');
+  return createMetricsPush({
+    bootstrap,
+    node: announcedNode(bootstrap, version),
+    version,
+    ads: adsSettings,
+    pushesSignals: tulle.pushesSignals,
+    clusters,
+    clock,
+    stats,
+    reader: () => loops?.stats ?? stats,
+    refresh: loops?.refresh,
+    log,
+  });
+}
+
 /** The running proxy, as one thing. */
 class WholeProxy implements RunningProxy {
   readonly #ready = Promise.withResolvers<void>();
@@ -98,12 +123,14 @@ class WholeProxy implements RunningProxy {
   readonly #loops: EventLoops;
   readonly #handOver: HandOver;
   readonly #identity: ReturnType<typeof createIdentity>;
+  readonly #push: MetricsPush | undefined;
   #admin: AdminServer | undefined;
   #names: NameService | undefined;
   #state: ServerState = 'PRE_INITIALIZING';
 
-  constructor(options: ProxyOptions, assembly: Assembly, sockets: MainSockets, loops: EventLoops) {
+  constructor(options: ProxyOptions, assembly: Assembly, sockets: MainSockets, loops: EventLoops, push: MetricsPush | undefined) {
     const { log } = options;
+    this.#push = push;
     this.#options = options;
     this.#assembly = assembly;
     this.#sockets = sockets;
@@ -160,6 +187,8 @@ class WholeProxy implements RunningProxy {
   async close(): Promise<void> {
     const { ads, listeners, clusters, logSink, overload } = this.#assembly;
     overload.stop();
+    await this.#push?.flush();
+    this.#push?.close();
     this.#identity?.stop();
     ads?.close();
     await this.#handOver.end();
@@ -176,6 +205,7 @@ class WholeProxy implements RunningProxy {
     const { ads, node } = this.#assembly;
     this.#identity?.start();
     this.#takeHealth();
+    this.#push?.start();
     ads?.start();
     await initialize(this.#assembly, bootstrap, (next) => this.#onState(next));
     await this.#loops.whenLive();
@@ -215,7 +245,11 @@ class WholeProxy implements RunningProxy {
     const itsWork = work.enter(undefined);
     predecessor.ready(
       predecessorEndsWithinMs,
-      (counters) => stats.absorb(counters),
+      (counters) => {
+        stats.absorb(counters);
+        // it has pushed them
+        this.#push?.absorbed(counters);
+      },
       () => work.leave(itsWork),
     );
     log.info('took over', { from: predecessor.pid });
@@ -276,7 +310,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   });
   surviveBugs(assembly, log);
   loops.attach(assembly);
-  const proxy = new WholeProxy(options, assembly, sockets, loops);
+  const push = await openPush(options, assembly, loops);
+  const proxy = new WholeProxy(options, assembly, sockets, loops, push);
   // whoever does not ask learns from the log
   proxy.ready.catch((error: unknown) => log.error('proxy cannot serve', { error: messageOf(error) }));
   await proxy.show();
@@ -288,6 +323,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
 export async function validateBootstrap(bootstrap: Bootstrap, log: LeveledLog): Promise<void> {
   const assembly = await assembleWhole({ bootstrap, log, version: '', drain: { strategy: 'immediate', timeMs: 0 } });
   await assembly.listeners.close();
+  (await openPush({ bootstrap, log, version: '' }, assembly))?.close();
   assembly.clusters.close();
   assembly.logSink.close();
 }

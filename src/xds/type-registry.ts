@@ -6,6 +6,8 @@ import { FileAccessLogSchema } from './gen/envoy/extensions/access_loggers/file/
 import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
 import { HttpGrpcAccessLogConfigSchema, TcpGrpcAccessLogConfigSchema } from './gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import { OpenTelemetryAccessLogConfigSchema } from './gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
+import { MetricsServiceConfigSchema } from './gen/envoy/config/metrics/v3/metrics_service_pb.ts';
+import { SinkConfigSchema } from './gen/envoy/extensions/stat_sinks/open_telemetry/v3/open_telemetry_pb.ts';
 import { OpenTelemetryConfigSchema } from './gen/envoy/config/trace/v3/opentelemetry_pb.ts';
 import { ZipkinConfigSchema } from './gen/envoy/config/trace/v3/zipkin_pb.ts';
 import { EnvironmentResourceDetectorConfigSchema } from './gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.ts';
@@ -225,6 +227,8 @@ export const typeRegistry = createRegistry(
   TcpGrpcAccessLogConfigSchema,
   OpenTelemetryAccessLogConfigSchema,
   OpenTelemetryConfigSchema,
+  MetricsServiceConfigSchema,
+  SinkConfigSchema,
   ZipkinConfigSchema,
   EnvironmentResourceDetectorConfigSchema,
   StaticConfigResourceDetectorConfigSchema,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { fromJson } from '@bufbuild/protobuf';
 import type { Workload } from '../../model/workload.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { MetricsServiceConfigSchema } from '../../xds/gen/envoy/config/metrics/v3/metrics_service_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { createRegistry } from '@bufbuild/protobuf';
 import { bootstrapOf } from './bootstrap.ts';
@@ -42,7 +43,7 @@ const input = {
 } as const;
 
 test('the bootstrap is one of Envoy v3', () => {
-  const registry = createRegistry(HttpProtocolOptionsSchema);
+  const registry = createRegistry(HttpProtocolOptionsSchema, MetricsServiceConfigSchema);
   const bootstrap = fromJson(BootstrapSchema, bootstrapOf(input), { registry });
   assert.equal(bootstrap.node?.id, 'sidecar~10.127.0.2~payments-v1-0.shop~shop.svc.cluster.local');
   assert.equal(bootstrap.node?.cluster, 'payments.shop');
@@ -78,6 +79,7 @@ test('the node says what the contract asks for', () => {
     },
     identity: { tokenFile: '/s/token' },
     onDemand: true,
+    signals: true,
     dns: { port: 15053 },
   });
 });

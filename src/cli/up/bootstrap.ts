@@ -64,7 +64,25 @@ function nodeOf(input: BootstrapInput): JsonObject {
       CLUSTER_ID,
       MESH_ID: 'cluster.local',
       ...place.metadata,
-      TULLE: { register: registration(input), identity: { tokenFile }, onDemand: true, ...place.tulleMetadata },
+      TULLE: { register: registration(input), identity: { tokenFile }, onDemand: true, flows: XDS_CLUSTER, signals: true, ...place.tulleMetadata },
+    },
+  };
+}
+
+/** Pushes what is counted to the control plane, which knows golden signals from it. */
+function metricsSink({ token }: BootstrapInput): JsonObject {
+  return {
+    name: 'envoy.stat_sinks.metrics_service',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.config.metrics.v3.MetricsServiceConfig',
+      transport_api_version: 'V3',
+      grpc_service: {
+        envoy_grpc: { cluster_name: XDS_CLUSTER },
+        initial_metadata: [{ key: 'authorization', value: `Bearer ${token}` }],
+      },
+      report_counters_as_deltas: true,
+      emit_tags_as_labels: true,
+      histogram_emit_mode: 'HISTOGRAM',
     },
   };
 }
@@ -108,6 +126,10 @@ export function bootstrapOf(input: BootstrapInput): JsonObject {
       lds_config: ads,
       cds_config: ads,
     },
+    // what the control plane asks for while somebody looks on
+    layered_runtime: { layers: [{ name: 'tulle', rtds_layer: { name: 'tulle', rtds_config: ads } }] },
     static_resources: { clusters: [xdsCluster(input.xdsSocket)] },
+    stats_sinks: [metricsSink(input)],
+    stats_flush_interval: '5s',
   };
 }

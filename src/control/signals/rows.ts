@@ -21,7 +21,7 @@ import {
   STEPS,
   WIDTH,
 } from './cells.ts';
-import { quantileOf } from './quantile.ts';
+import { quantileOf } from '../../core/quantile.ts';
 
 /** How often proxies push: what a cell has counted first happened up to that long before. */
 const PUSH_MS = 5000;

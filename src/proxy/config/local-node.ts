@@ -22,6 +22,8 @@ export interface TulleSettings {
   readonly dns: DnsSettings | undefined;
   /** Label sets of one metric above which the rest is counted as `overflow`; undefined for the default. */
   readonly metricSeriesMax: number | undefined;
+  /** Sinks towards the server of ADS are told of Istio's and Tulle's metrics alone. */
+  readonly pushesSignals: boolean;
 }
 
 const PATH = 'node.metadata.TULLE';
@@ -83,6 +85,7 @@ export function readTulleSettings(node: Node | undefined): TulleSettings {
     isOnDemand: tulle?.['onDemand'] === true,
     dns: readDns(tulle?.['dns']),
     metricSeriesMax: readSeriesMax(tulle?.['metricSeriesMax']),
+    pushesSignals: tulle?.['signals'] === true,
   };
 }
 

@@ -51,14 +51,21 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // bootstrap
   'envoy.config.bootstrap.v3.Bootstrap':
-    'node static_resources dynamic_resources admin bootstrap_extensions cluster_manager -stats_config layered_runtime -node_context_params -stats_flush_interval -flags_path -watchdogs -watchdog overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
+    'node static_resources dynamic_resources admin bootstrap_extensions cluster_manager -stats_config stats_sinks layered_runtime -node_context_params stats_flush_interval -flags_path -watchdogs -watchdog overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
   'envoy.config.bootstrap.v3.Admin': 'address access_log -access_log_path -profile_path -ignore_global_conn_limit -socket_options',
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters secrets',
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': 'lds_config cds_config ads_config',
   'envoy.config.bootstrap.v3.ClusterManager': 'local_cluster_name outlier_detection -enable_deferred_cluster_creation',
   'envoy.config.bootstrap.v3.ClusterManager.OutlierDetection': 'event_log_path',
   'envoy.config.bootstrap.v3.LayeredRuntime': 'layers',
-  'envoy.config.bootstrap.v3.RuntimeLayer': 'name static_layer -disk_layer -admin_layer -rtds_layer',
+  'envoy.config.bootstrap.v3.RuntimeLayer': 'name static_layer -disk_layer -admin_layer rtds_layer',
+  'envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer': 'name rtds_config',
+  'envoy.service.runtime.v3.Runtime': 'name layer',
+  'envoy.config.metrics.v3.StatsSink': 'name typed_config',
+  'envoy.config.metrics.v3.MetricsServiceConfig':
+    'grpc_service -transport_api_version report_counters_as_deltas emit_tags_as_labels histogram_emit_mode batch_size',
+  'envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig':
+    'grpc_service http_service resource_detectors report_counters_as_deltas report_histograms_as_deltas emit_tags_as_attributes use_tag_extracted_name prefix max_data_points_per_request',
   'envoy.config.metrics.v3.StatsConfig': '-stats_tags -use_all_default_tags -stats_matcher -histogram_bucket_settings',
   'envoy.config.core.v3.ApiConfigSource':
     'api_type grpc_services -transport_api_version -set_node_on_first_message_only -request_timeout -refresh_delay -rate_limit_settings',

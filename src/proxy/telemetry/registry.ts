@@ -35,10 +35,16 @@ type StatValue =
   | { readonly kind: 'gauge'; readonly gauge: Gauge }
   | { readonly kind: 'histogram'; readonly histogram: Histogram };
 
+/** True where somebody has counted something. */
+export function isUsed({ value }: Pick<Stat, 'value'>): boolean {
+  if (value.kind === 'histogram') return value.histogram.count > 0;
+  return value.kind === 'counter' ? value.counter.value !== 0 : value.gauge.value !== 0;
+}
+
 /** Whoever reads all statistics. */
 export interface StatsReader {
-  /** Every statistic, in no order. */
-  forEach(visit: (stat: Stat) => void): void;
+  /** Every statistic, in no order; those with labels alone where the rest is not asked for. */
+  forEach(visit: (stat: Stat) => void, which?: 'all' | 'labelled'): void;
 }
 
 /** What a counter has counted elsewhere, by its place. */
@@ -174,12 +180,16 @@ function handleOf(state: State, node: Node): StatsScope {
   };
 }
 
-function visitAll(state: State, visit: (stat: Stat) => void): void {
-  for (const { prefix, prefixes, stats } of state.nodes.values()) {
+function visitNodes({ nodes }: State, visit: (stat: Stat) => void): void {
+  for (const { prefix, prefixes, stats } of nodes.values()) {
     for (const [leaf, value] of stats) {
       visit({ name: prefix === '' ? leaf : `${prefix}.${leaf}`, prefixes, leaf, labels: undefined, value });
     }
   }
+}
+
+function visitAll(state: State, visit: (stat: Stat) => void, which: 'all' | 'labelled'): void {
+  if (which === 'all') visitNodes(state, visit);
   for (const [name, { series }] of state.families) {
     for (const { labels, value } of series.values()) visit({ name, prefixes: [], leaf: name, labels, value });
   }
@@ -203,7 +213,7 @@ export function createStats(maxSeries: number = MAX_SERIES): StatsRegistry {
   const root = openNode(state, undefined, '');
   return {
     ...handleOf(state, root),
-    forEach: (visit) => visitAll(state, visit),
+    forEach: (visit, which = 'all') => visitAll(state, visit, which),
     absorb: (counters) => absorb(state, root, counters),
   };
 }

@@ -5,13 +5,12 @@
 import { ConfigError } from '../../core/errors.ts';
 import { type OpenTelemetryConfig, OpenTelemetryConfigSchema } from '../../xds/gen/envoy/config/trace/v3/opentelemetry_pb.ts';
 import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
-import { EnvironmentResourceDetectorConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.ts';
-import { StaticConfigResourceDetectorConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.ts';
 import { AlwaysOnSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler_pb.ts';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import { randomSpanId, randomTraceIds } from '../telemetry/ids.ts';
 import { type GrpcTarget, type HttpTarget, readGrpcTarget, readHttpTarget } from './collector-target.ts';
+import { detectResource } from './resource-detectors.ts';
 import { newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
 import type { SpanBatch } from './span-batch.ts';
 import { exportBatch } from './span-export.ts';
@@ -36,29 +35,6 @@ interface Config extends OtlpSource {
 const DEFAULT_SERVICE = 'unknown_service:envoy';
 const DEFAULT_CACHE_SPANS = 1024;
 
-/** `key=value,key=value` with values encoded as in baggage. Source: OpenTelemetry, OTEL_RESOURCE_ATTRIBUTES. */
-function fromEnvironment(path: string): Record<string, string> {
-  const pairs = (process.env['OTEL_RESOURCE_ATTRIBUTES'] ?? '').split(',').filter((pair) => pair !== '');
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const equals = pair.indexOf('=');
-      if (equals === -1) throw new ConfigError(path, `OTEL_RESOURCE_ATTRIBUTES has ${JSON.stringify(pair)}, which is no key=value`);
-      return [pair.slice(0, equals), pair.slice(equals + 1)];
-    }),
-  );
-}
-
-function detect({ name, typedConfig }: TypedExtensionConfig, path: string): Readonly<Record<string, string>> {
-  switch (typedConfig === undefined ? '' : typeNameOf(typedConfig)) {
-    case EnvironmentResourceDetectorConfigSchema.typeName:
-      return fromEnvironment(path);
-    case StaticConfigResourceDetectorConfigSchema.typeName:
-      return decodeTyped(typedConfig, StaticConfigResourceDetectorConfigSchema, `${path}.typed_config`).attributes;
-    default:
-      throw new ConfigError(path, `resource detector ${name} is not supported by Tulle; environment and static_config are`);
-  }
-}
-
 function resourceOf(config: OpenTelemetryConfig, version: string, path: string): Record<string, string> {
   const isSet = (flag: boolean | undefined): boolean => flag ?? true;
   return {
@@ -68,7 +44,7 @@ function resourceOf(config: OpenTelemetryConfig, version: string, path: string):
       'telemetry.sdk.name': 'tulle',
       'telemetry.sdk.version': version,
     }),
-    ...Object.assign({}, ...config.resourceDetectors.map((each, i) => detect(each, `${path}.resource_detectors[${i}]`))),
+    ...detectResource(config.resourceDetectors, `${path}.resource_detectors`),
   };
 }
 

@@ -72,7 +72,7 @@ export class EventLoops {
   /** Says what the main loop is made of. */
   attach(assembly: Assembly): void {
     this.#assembly = assembly;
-    this.#readCounters = counterReader({ forEach: (visit) => this.stats.forEach(visit) });
+    this.#readCounters = counterReader({ forEach: (visit, which) => this.stats.forEach(visit, which) });
     assembly.stats.gauge('server.concurrency').value = this.#options?.count ?? 1;
   }
 

@@ -63,7 +63,7 @@ function ofLoop(stat: Stat, loop: number): Stat | undefined {
 /** One loop's statistics with those of others added. Nothing of them changes. */
 export function mergeStats(own: StatsReader, others: readonly StatsSnapshot[]): StatsReader {
   return {
-    forEach(visit) {
+    forEach(visit, which = 'all') {
       const all = new Map<string, Stat>();
       const put = (stat: Stat, loop: number): void => {
         const part = ofLoop(stat, loop);
@@ -72,9 +72,10 @@ export function mergeStats(own: StatsReader, others: readonly StatsSnapshot[]): 
       own.forEach((stat) => {
         all.set(keyOf(stat), structuredClone(stat));
         put(stat, 0);
-      });
+      }, which);
       for (const { loop, stats } of others) {
         for (const stat of stats) {
+          if (which === 'labelled' && stat.labels === undefined) continue;
           put(stat, loop);
           const known = all.get(keyOf(stat));
           if (known === undefined) all.set(keyOf(stat), structuredClone(stat));

@@ -1,24 +1,14 @@
+import { quantileOf } from '../../../core/quantile.ts';
 import type { Histogram } from '../../telemetry/stats.ts';
-import { formatLabels, isUsed, renderPrometheus } from '../../telemetry/prometheus.ts';
-import type { Stat, StatsReader } from '../../telemetry/registry.ts';
+import { formatLabels, renderPrometheus } from '../../telemetry/prometheus.ts';
+import { isUsed, type Stat, type StatsReader } from '../../telemetry/registry.ts';
 import { type AdminAnswer, type AdminEndpoint, json, regexParameter, text } from '../endpoint.ts';
 
 const QUANTILES = [0, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 100] as const;
 
-/** A quantile (0 to 100) by linear interpolation inside its bucket; NaN without observations. */
-function quantile({ bounds, counts, count }: Histogram, percent: number): number {
-  if (count === 0) return Number.NaN;
-  const rank = (percent / 100) * count;
-  let below = 0;
-  for (const [i, inBucket] of counts.entries()) {
-    if (inBucket > 0 && below + inBucket >= rank) {
-      const low = i === 0 ? 0 : (bounds[i - 1] ?? 0);
-      const high = bounds[i] ?? low;
-      return low + (high - low) * Math.max(0, (rank - below) / inBucket);
-    }
-    below += inBucket;
-  }
-  return bounds.at(-1) ?? 0;
+/** A quantile (0 to 100); NaN without observations. */
+function quantile({ bounds, counts }: Histogram, percent: number): number {
+  return quantileOf(bounds, counts, percent / 100) ?? Number.NaN;
 }
 
 function nameOf(stat: Stat): string {

@@ -1,0 +1,80 @@
+/**
+ * A stream of requests to the server of ADS beside ADS itself. It is opened with the first message, and again with a
+ * later one where it has broken; what waits then is lost, and counted.
+ */
+import type { DescMessage, DescMethodClientStreaming, MessageInitShape } from '@bufbuild/protobuf';
+import type { Log } from '../../core/log.ts';
+import type { GrpcStream } from '../../net/grpc-client.ts';
+import type { AdsSettings } from '../config/ads-target.ts';
+import type { Counter } from '../telemetry/stats.ts';
+
+export interface AdsStreamOptions<I extends DescMessage, O extends DescMessage> {
+  readonly ads: AdsSettings;
+  readonly method: DescMethodClientStreaming<I, O>;
+  /** The message with the node in it, for the first of a stream. */
+  readonly identify: (message: MessageInitShape<I>) => MessageInitShape<I>;
+  /** Messages that may wait. */
+  readonly maxWaiting: number;
+  readonly counters: { readonly sent: Counter; readonly lost: Counter };
+  readonly log: Log;
+}
+
+type Stream<I extends DescMessage> = Pick<GrpcStream<MessageInitShape<I>, unknown>, 'send' | 'waiting' | 'end' | 'abort'>;
+
+export class AdsStream<I extends DescMessage, O extends DescMessage> {
+  readonly #options: AdsStreamOptions<I, O>;
+  #stream: Stream<I> | undefined = undefined;
+  #isOpening = false;
+  #isClosed = false;
+
+  constructor(options: AdsStreamOptions<I, O>) {
+    this.#options = options;
+  }
+
+  send(message: MessageInitShape<I>): void {
+    const { counters, maxWaiting } = this.#options;
+    if (this.#stream === undefined) {
+      if (this.#isOpening) counters.lost.value++;
+      else void this.#open(message);
+      return;
+    }
+    if (this.#stream.waiting >= maxWaiting) {
+      counters.lost.value++;
+      return;
+    }
+    this.#stream.send(message);
+    counters.sent.value++;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    const stream = this.#stream;
+    stream?.end();
+    setTimeout(() => stream?.abort(), 200).unref();
+  }
+
+  async #open(first: MessageInitShape<I>): Promise<void> {
+    const { ads, method, identify, counters, log } = this.#options;
+    this.#isOpening = true;
+    try {
+      const { openStream } = await import('../../net/grpc-client.ts');
+      if (this.#isClosed) return;
+      const stream = openStream(ads.target, method, ads.options);
+      this.#stream = stream;
+      this.#isOpening = false;
+      stream.send(identify(first));
+      counters.sent.value++;
+      for await (const _ of stream.responses);
+      throw new Error('the server ended the stream');
+    } catch (error) {
+      if (this.#isClosed) return;
+      // what waited, and what was on its way: at least one
+      counters.lost.value += 1 + (this.#stream?.waiting ?? 0);
+      log.debug('no stream of metrics to the control plane', { error: error instanceof Error ? error.message : String(error) });
+    } finally {
+      this.#stream?.abort();
+      this.#stream = undefined;
+      this.#isOpening = false;
+    }
+  }
+}
