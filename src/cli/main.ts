@@ -53,6 +53,7 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'explain', summary: 'say what would become of a request, and why', load: () => import('./explain.ts') },
   { name: 'why', summary: 'say who failed: an application, a proxy or the network', load: () => import('./why.ts') },
   { name: 'mtls', summary: 'say who speaks plaintext, and whom STRICT would refuse', load: () => import('./mtls.ts') },
+  { name: 'tax', summary: 'say what the mesh adds here: latency, CPU, memory', load: () => import('./tax.ts') },
   { name: 'plan', summary: 'say what an edit would change, before it is applied', load: () => import('./plan.ts') },
   { name: 'diff', summary: 'show what differs between a folder or version and what is in force', load: () => import('./diff.ts') },
   { name: 'apply', summary: 'put a folder into force in a running mesh, at once or step by step', load: () => import('./apply.ts') },

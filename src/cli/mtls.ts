@@ -1,12 +1,12 @@
 /** `tulle mtls`: who still speaks plaintext to whom, and whether STRICT would break anybody. */
 import { Option } from 'commander';
 import { mtlsModeOf } from '../compile/emit/peer-authentication.ts';
-import type { Flow } from '../model/flow.ts';
 import type { SignalRow } from '../model/signals.ts';
 import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
+import { fetchFlows } from './fetch-flows.ts';
 import { isObject, textOf } from './json.ts';
 import { callerText, type MtlsReport, mtlsReport, type NamespaceReport, type PlaintextEdge, type WorkloadMode } from './mtls/report.ts';
 import { type Column, formatRows, type OutputFormat } from './output.ts';
@@ -36,13 +36,9 @@ function isRow(value: unknown): value is SignalRow {
   return isObject(value) && typeof value['mutualTlsRatio'] === 'number' && typeof value['protocol'] === 'string';
 }
 
-function isFlow(value: unknown): value is Flow {
-  return isObject(value) && isObject(value['source']) && isObject(value['destination']);
-}
-
-function listOf<T>(answer: unknown, key: string, is: (value: unknown) => value is T): T[] {
-  const list: unknown = isObject(answer) ? answer[key] : undefined;
-  return Array.isArray(list) ? list.filter(is) : [];
+function rowsOf(answer: unknown): SignalRow[] {
+  const rows: unknown = isObject(answer) ? answer['rows'] : undefined;
+  return Array.isArray(rows) ? rows.filter(isRow) : [];
 }
 
 const percent = (ratio: number | undefined): string => (ratio === undefined ? '-' : `${(ratio * 100).toFixed(ratio === 1 ? 0 : 1)} %`);
@@ -90,13 +86,13 @@ async function mtls(options: Options): Promise<void> {
   const window = encodeURIComponent(options.window);
   const [signals, flows, world] = await Promise.all([
     callControl(state, `/api/signals?by=edge&window=${window}`),
-    callControl(state, `/api/flows?since=${window}&reporter=destination&limit=100000`),
+    fetchFlows(state, `since=${window}&reporter=destination`),
     runningWorld(state),
   ]);
   const wanted = modesOf(world).filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace);
   const known = new Set(wanted.map(({ namespace, workload }) => `${namespace}/${workload}`));
   // callers may be of other namespaces: whether they have a proxy counts as well
-  const report = mtlsReport(listOf(signals, 'rows', isRow), modesOf(world), listOf(flows, 'flows', isFlow));
+  const report = mtlsReport(rowsOf(signals), modesOf(world), flows);
   const shown: MtlsReport = {
     namespaces: report.namespaces.filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace),
     plaintext: report.plaintext.filter(({ destination }) => known.has(destination)),

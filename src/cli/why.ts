@@ -1,13 +1,12 @@
 /** `tulle why`: who failed, of the five places where a call can fail, with the evidence. */
 import { existsSync } from 'node:fs';
 import { Option } from 'commander';
-import type { Flow } from '../model/flow.ts';
 import { callControl } from './admin-client.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { CliError, EXIT } from './errors.ts';
 import { passageIn } from './explain/log-line.ts';
 import { findRequest } from './explain/past-request.ts';
-import { isObject } from './json.ts';
+import { flowsOf } from './fetch-flows.ts';
 import { logsOf } from './mesh-logs.ts';
 import { hasColours, terminalWidth } from './output.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
@@ -32,16 +31,11 @@ function stateIn(stateDir: string | undefined): StateDir | undefined {
   }
 }
 
-function isFlow(value: unknown): value is Flow {
-  return isObject(value) && typeof value['proxy'] === 'string' && isObject(value['source']) && isObject(value['destination']);
-}
-
 /** What the control plane has kept of a request; nothing where none answers. */
 async function keptHops(state: StateDir | undefined, id: string): Promise<readonly Hop[]> {
   if (state === undefined || !existsSync(state.adminSocket)) return [];
   const answer: unknown = await callControl(state, `/api/flows/${encodeURIComponent(id)}`).catch(() => undefined);
-  const flows: unknown = isObject(answer) ? answer['flows'] : undefined;
-  return Array.isArray(flows) ? flows.filter(isFlow).map(hopOfFlow) : [];
+  return flowsOf(answer).map(hopOfFlow);
 }
 
 /** What access logs have of a request. */

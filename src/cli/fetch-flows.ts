@@ -1,0 +1,22 @@
+/** Flow records that the control plane has kept. */
+import type { Flow } from '../model/flow.ts';
+import { callControl } from './admin-client.ts';
+import { isObject } from './json.ts';
+import type { StateDir } from './state-dir.ts';
+
+const LIMIT = 100_000;
+
+function isFlow(value: unknown): value is Flow {
+  return isObject(value) && typeof value['proxy'] === 'string' && isObject(value['source']) && isObject(value['destination']);
+}
+
+/** The flows in an answer of the admin API. */
+export function flowsOf(answer: unknown): readonly Flow[] {
+  const flows: unknown = isObject(answer) ? answer['flows'] : undefined;
+  return Array.isArray(flows) ? flows.filter(isFlow) : [];
+}
+
+/** All kept flows that pass `filters`, a query of `GET /api/flows`. Throws CliError. */
+export async function fetchFlows(state: StateDir, filters: string): Promise<readonly Flow[]> {
+  return flowsOf(await callControl(state, `/api/flows?limit=${LIMIT}&${filters}`));
+}
