@@ -36,6 +36,16 @@ export interface NamespaceSelector {
 
 const TLS_DEFAULTS: TlsDefaults = { minVersion: 'TLS_AUTO', cipherSuites: [], ecdhCurves: [] };
 
+/** Which requests access logs have where not all: a share, and every one of these. */
+export interface LogSampling {
+  /** Of the rest, in percent. */
+  readonly percent: number;
+  /** Responses with this status or a higher one, besides failures of proxies and of gRPC. */
+  readonly errorsFrom: number;
+  /** What lasts so long. */
+  readonly slowerThanMs: number | undefined;
+}
+
 /** Mesh-wide settings with Istio's names and defaults. */
 export interface MeshSettings {
   readonly trustDomain: string;
@@ -56,12 +66,18 @@ export interface MeshSettings {
   readonly accessLogFile: string;
   readonly accessLogEncoding: 'TEXT' | 'JSON';
   readonly accessLogFormat: string;
+  /** Istio's form of lines says at the end which resource decided, and where it is written. */
+  readonly hasLogOrigins: boolean;
+  /** Undefined: everything is logged. */
+  readonly logSampling: LogSampling | undefined;
   /** Where a DestinationRule does not say. */
   readonly locality: LocalityPreference;
   /** False: listeners themselves log nothing, such as connections that no chain takes. */
   readonly hasListenerLogs: boolean;
   readonly defaultProviders: DefaultProviders;
   readonly isTracingEnabled: boolean;
+  /** By what proxies of ours mend traces that applications do not pass on. */
+  readonly traceMending: 'OFF' | 'REQUEST_ID' | 'IN_FLIGHT';
   /** Of all proxies, where nothing more specific says otherwise. */
   readonly proxy: ProxySettings;
   /** Where servers' proxies hand connections on: to the address that was dialled, or to loopback. */
@@ -114,10 +130,13 @@ export const defaultMeshSettings: MeshSettings = {
   accessLogFile: '',
   accessLogEncoding: 'TEXT',
   accessLogFormat: '',
+  hasLogOrigins: false,
+  logSampling: undefined,
   locality: { isEnabled: true, distribute: [], failover: [], failoverPriority: [] },
   hasListenerLogs: true,
   defaultProviders: { tracing: [], metrics: ['prometheus'], accessLogging: [] },
   isTracingEnabled: true,
+  traceMending: 'IN_FLIGHT',
   proxy: NO_PROXY_SETTINGS,
   inboundTrafficPolicy: 'PASSTHROUGH',
   tcpKeepalive: undefined,

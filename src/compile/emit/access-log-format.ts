@@ -41,6 +41,9 @@ const FIELDS = [
 
 const QUOTED = new Set(['upstream_transport_failure_reason', 'x_forwarded_for', 'user_agent', 'request_id', 'authority', 'upstream_host']);
 
+/** Which resource decided, and where it is written: only our proxy knows, others leave a dash. */
+const DECIDED_BY = '%DYNAMIC_METADATA(tulle:decided_by)%';
+
 /** Istio's usual text, with its newline. */
 export function defaultText(): string {
   const [start, method, path, protocol, ...rest] = FIELDS.map(([key, operator]) => (QUOTED.has(key) ? `"${operator}"` : operator));
@@ -78,9 +81,11 @@ function parsed(format: string): JsonObject {
 }
 
 /** The form that MeshConfig says. */
-export function meshForm({ accessLogEncoding, accessLogFormat }: MeshSettings): SubstitutionFormatString {
-  if (accessLogEncoding === 'TEXT') return textForm(accessLogFormat);
-  return jsonForm(accessLogFormat === '' ? Object.fromEntries(FIELDS) : parsed(accessLogFormat));
+export function meshForm({ accessLogEncoding, accessLogFormat, hasLogOrigins }: MeshSettings): SubstitutionFormatString {
+  const origins = hasLogOrigins && accessLogFormat === '';
+  if (accessLogEncoding === 'TEXT') return textForm(origins ? `${defaultText().trimEnd()} "${DECIDED_BY}"\n` : accessLogFormat);
+  const fields = accessLogFormat === '' ? Object.fromEntries(FIELDS) : parsed(accessLogFormat);
+  return jsonForm(origins ? { ...fields, decided_by: DECIDED_BY } : fields);
 }
 
 /** The form that a provider says. */

@@ -11,7 +11,8 @@ import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_logge
 import { ExpressionFilterSchema } from '../../xds/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
 import { meshForm } from './access-log-format.ts';
 import { loggerOf } from './access-loggers.ts';
-import { extension } from './any.ts';
+import { type Extension, extension } from './any.ts';
+import { allOf, sampleFilter } from './access-log-sampling.ts';
 import { memoised } from './memo.ts';
 import { providerNamed } from './providers.ts';
 import { type Side, sideOf } from './telemetry-filters.ts';
@@ -20,10 +21,20 @@ import { loggingOf } from './telemetry-rules.ts';
 const FILE = 'envoy.access_loggers.file';
 const CEL = 'envoy.access_loggers.extension_filters.cel';
 
+/** An access log of those that `expression` is true of, and of them only a sample where the mesh says so. */
+function logged(log: Extension, { logSampling }: MeshSettings, expression: string | undefined): AccessLog {
+  const filters = [
+    ...(expression === undefined ? [] : [celFilter(expression)]),
+    ...(logSampling === undefined ? [] : [sampleFilter(logSampling)]),
+  ];
+  const filter = filters.length > 1 ? allOf(filters) : filters[0];
+  return create(AccessLogSchema, { ...log, ...(filter !== undefined && { filter }) });
+}
+
 function meshFile(settings: MeshSettings): AccessLog[] {
   if (settings.accessLogFile === '') return [];
   const config = { path: settings.accessLogFile, accessLogFormat: { case: 'logFormat' as const, value: meshForm(settings) } };
-  return [create(AccessLogSchema, extension(FILE, FileAccessLogSchema, config))];
+  return [logged(extension(FILE, FileAccessLogSchema, config), settings, undefined)];
 }
 
 function celFilter(expression: string): AccessLogFilter {
@@ -43,16 +54,14 @@ export const accessLogsOf = memoised((settings: MeshSettings, side: Side): reado
     return log === undefined ? [] : [{ log, isDisabled, filter }];
   });
   if (known.length === 0) return meshFile(settings);
-  return known
-    .filter(({ isDisabled }) => !isDisabled)
-    .map(({ log, filter }) => create(AccessLogSchema, { ...log, ...(filter !== undefined && { filter: celFilter(filter) }) }));
+  return known.filter(({ isDisabled }) => !isDisabled).map(({ log, filter }) => logged(log, settings, filter));
 });
 
 const NO_CHAIN = create(AccessLogFilterSchema, { filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['NR'] } } });
 
 function withNoChain(filter: AccessLogFilter | undefined): AccessLogFilter {
   if (filter === undefined) return NO_CHAIN;
-  return create(AccessLogFilterSchema, { filterSpecifier: { case: 'andFilter', value: { filters: [NO_CHAIN, filter] } } });
+  return allOf([NO_CHAIN, filter]);
 }
 
 /** Access logs of listeners themselves: only connections that no filter chain takes. */

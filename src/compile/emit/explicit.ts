@@ -1,7 +1,5 @@
 /** Explicit mode: a loopback listener for each named upstream, and an HTTP proxy for all services. */
-import { create } from '@bufbuild/protobuf';
 import { isHttp, type ServicePort } from '../../model/service.ts';
-import { MetadataSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { inspectors, listener } from './listener.ts';
 import { memoised } from './memo.ts';
@@ -13,6 +11,7 @@ import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 import { type Scope, wholeScope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
+import { tellMore } from './provenance.ts';
 
 type Explicit = NonNullable<ProxyNode['explicit']>;
 
@@ -67,7 +66,7 @@ export const explicitOutbound = memoised((scope: Scope, explicitKey: string): Ex
     isBound: true,
     settings: scope.settings,
   });
-  proxy.metadata = create(MetadataSchema, { filterMetadata: { tulle: { httpProxy: true } } });
+  tellMore(proxy, { httpProxy: true });
   const listeners = [proxy, ...egressListeners(scope, false)].map((message) => resourceOf(ListenerSchema, message.name, message));
   const routes = [httpProxyRoute(scope), ...scope.ports.flatMap(egressRoutes)];
   const whole = wholeScope(scope);

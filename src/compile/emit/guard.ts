@@ -2,13 +2,12 @@
  * Everything that decides whether a request or connection may come in to a workload, in the order in which it decides:
  * CUSTOM policies, tokens, and then AUDIT, DENY and ALLOW.
  */
-import type { JsonObject } from '@bufbuild/protobuf';
 import type { AuthorizationPolicy } from '../../model/security.ts';
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { Extension } from './any.ts';
 import { authorizationFilters, customFilters, type GuardSite, policiesFor, policyOrigins } from './authorization.ts';
 import type { WorkloadIdentity } from './peer-authentication.ts';
-import { metadataOf } from './provenance.ts';
+import { tellMore } from './provenance.ts';
 import { type OwnedRule, tokenFilters, tokenOrigins, tokenRulesFor } from './request-authentication.ts';
 import type { Security } from './security.ts';
 
@@ -40,10 +39,8 @@ export function guardFilters({ security, policies, tokenRules }: Guard, site: Gu
 /** Says on a listener where all of it was written: `policies` and `tokens` of its `tulle` metadata. */
 export function setGuardOrigins(message: Listener, { policies, tokenRules }: Guard): void {
   if (policies.length === 0 && tokenRules.length === 0) return;
-  const origins: JsonObject = {
+  tellMore(message, {
     ...(policies.length > 0 && { policies: policyOrigins(policies) }),
     ...(tokenRules.length > 0 && { tokens: tokenOrigins(tokenRules) }),
-  };
-  message.metadata = metadataOf(undefined);
-  message.metadata.filterMetadata['tulle'] = origins;
+  });
 }

@@ -18,7 +18,7 @@ import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/list
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { listenerAccessLogsOf } from './access-log.ts';
 import { address, duration, extension } from './any.ts';
-import { metadataOf } from './provenance.ts';
+import { metadataOf, tellMore } from './provenance.ts';
 
 /** What http_inspector reports of plain HTTP: requests of 1.0 match as 1.1 does where Istio lets them. */
 export const PLAIN_HTTP = { transportProtocol: 'raw_buffer', applicationProtocols: ['http/1.1', 'h2c'] };
@@ -87,5 +87,7 @@ export function listener(parts: ListenerParts): Listener {
     ...(otherwise && { defaultFilterChain: otherwise }),
   });
   if (!parts.isBound) message.bindToPort = false;
+  // what proxies do by themselves need not be said
+  if (settings.traceMending !== 'IN_FLIGHT') tellMore(message, { traceMending: settings.traceMending });
   return message;
 }

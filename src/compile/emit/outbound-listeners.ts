@@ -6,8 +6,6 @@ import type { Provenance } from '../../model/provenance.ts';
 import { isHttp, type ServicePort } from '../../model/service.ts';
 import type { FilterChain, ListenerFilter } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
-import { create } from '@bufbuild/protobuf';
-import { MetadataSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { isIp } from './any.ts';
 import { endpointPort } from './endpoints.ts';
 import { hasDynamicHosts } from './dynamic-dns.ts';
@@ -21,6 +19,7 @@ import type { PortScope, Scope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 import { tcpFilters } from './tcp-proxy.ts';
 import { unknownCluster } from './unknown-cluster.ts';
+import { tellMore } from './provenance.ts';
 
 const ANY = '0.0.0.0';
 const LOOPBACK = '127.0.0.1';
@@ -225,7 +224,7 @@ function sharedListener(port: PortScope, host: string, isBound: boolean): Listen
     isBound,
     settings: scope.settings,
   });
-  if (protocol === 'http-proxy') message.metadata = create(MetadataSchema, { filterMetadata: { tulle: { httpProxy: true } } });
+  if (protocol === 'http-proxy') tellMore(message, { httpProxy: true });
   return [message];
 }
 

@@ -21,6 +21,13 @@ export function metadataOf(
   return create(MetadataSchema, { filterMetadata });
 }
 
+/** Says more in the `tulle` metadata of what has some. */
+export function tellMore(message: { metadata?: Metadata | undefined }, fields: JsonObject): void {
+  message.metadata ??= metadataOf(undefined);
+  const { filterMetadata } = message.metadata;
+  filterMetadata['tulle'] = { ...filterMetadata['tulle'], ...fields };
+}
+
 const KINDS: Readonly<Record<string, string>> = { VirtualService: 'virtual-service', DestinationRule: 'destination-rule' };
 
 /** Istio's own reference to a resource, which its tools show; undefined for kinds that have none. */

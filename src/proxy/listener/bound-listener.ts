@@ -104,6 +104,7 @@ export class BoundListener implements RuntimeListener, AcceptTarget {
     this.#runner = new ConnectionRunner({
       fingerprints: settings.filters.fingerprints,
       listenerName: settings.name,
+      listenerMetadata: settings.metadata,
       bufferLimitBytes: settings.bufferLimitBytes,
       direction: settings.direction,
       clock: scope.clock,

@@ -21,6 +21,7 @@ import type { AcceptedSocket } from './listener-scope.ts';
 
 export interface RunnerScope {
   readonly listenerName: string;
+  readonly listenerMetadata: Readonly<Record<string, unknown>>;
   /** `per_connection_buffer_limit_bytes`. */
   readonly bufferLimitBytes?: number | undefined;
   readonly direction: DownstreamConnection['direction'];
@@ -158,6 +159,7 @@ export class ConnectionRunner {
       direction: this.#scope.direction,
       listenerName: this.#scope.listenerName,
       filterChainName,
+      listenerMetadata: this.#scope.listenerMetadata,
       metadata: accepted.metadata,
       proxyTlvs: accepted.proxyTlvs,
       directLocal: accepted.directLocal,

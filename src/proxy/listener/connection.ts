@@ -52,6 +52,8 @@ export interface DownstreamConnection {
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   readonly listenerName: string;
   readonly filterChainName: string;
+  /** `filter_metadata` of its listener; absent in tests. */
+  readonly listenerMetadata?: Readonly<Record<string, unknown>>;
   /** What listener filters left, by namespace; Envoy's dynamic metadata of a connection, which its requests do not inherit. */
   readonly metadata?: ReadonlyMap<string, unknown> | undefined;
   /** Filter state as it came from within the process, and as network filters have set it; every stream begins with it. */

@@ -6,6 +6,7 @@ import { ConfigError } from '../../core/errors.ts';
 import { formatAddress, type NetAddress } from '../../net/address.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { DECISION_NAMESPACE, decisionOf } from './decided-by.ts';
 import type { Extract } from './format.ts';
 import { connectionCommands } from './format-connection.ts';
 import { commonDuration, grpcStatusCommand, pathCommand, queryParameter, queryParameters } from './format-request.ts';
@@ -120,13 +121,17 @@ function metadata(read: (info: StreamInfo, namespace: string) => unknown): Compi
 const fromRoute = metadata((info, namespace) => info.route?.metadata[namespace]);
 const fromCluster = metadata((info, namespace) => info.cluster?.metadata[namespace]);
 const fromHost = metadata((info, namespace) => info.upstream?.metadata[namespace]);
-const fromFilters = metadata((info, namespace) => info.metadata.get(namespace));
+const fromListener = metadata(({ connection }, namespace) => connection.listenerMetadata?.[namespace]);
+const fromFilters = metadata(
+  (info, namespace) => info.metadata.get(namespace) ?? (namespace === DECISION_NAMESPACE ? decisionOf(info) : undefined),
+);
 
 const METADATA_KINDS: Readonly<Record<string, CompileCommand>> = {
   ROUTE: fromRoute,
   CLUSTER: fromCluster,
   UPSTREAM_HOST: fromHost,
   DYNAMIC: fromFilters,
+  LISTENER: fromListener,
 };
 
 /** `METADATA(KIND:NAMESPACE:KEY)`. */

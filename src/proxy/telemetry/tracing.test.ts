@@ -29,7 +29,13 @@ function run(
   const message = config && fromJson(HttpConnectionManager_TracingSchema, config);
   const { stats, clusters, clock, node } = fakeScope();
   const scope = { stats, clusters, clock, node };
-  const tracing = createTracing(message, 'tracing', { random: () => more.chance ?? 0.5, scope, stats, direction: 'inbound', listenerMetadata: {} });
+  const tracing = createTracing(message, 'tracing', {
+    random: () => more.chance ?? 0.5,
+    scope,
+    stats,
+    direction: 'inbound',
+    listenerMetadata: {},
+  });
   const hasOwnId = tracing.onRequest(request, more.isEdge ?? false);
   tracing.begin?.(request, info, hasOwnId);
   const context = traceOf(info);

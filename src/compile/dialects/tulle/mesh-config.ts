@@ -8,6 +8,7 @@ import {
   duration,
   int,
   list,
+  number,
   object,
   oneOf,
   optional,
@@ -146,6 +147,23 @@ const specSchema = object({
   accessLogFile: defaulted(string({ mayBeEmpty: true }), base.accessLogFile, 'Where access logs go, such as /dev/stdout; empty: nowhere.'),
   accessLogEncoding: defaulted(oneOf(['TEXT', 'JSON']), base.accessLogEncoding, 'Form of access logs.'),
   accessLogFormat: defaulted(string({ mayBeEmpty: true }), base.accessLogFormat, "Format of access logs; empty: Istio's."),
+  accessLogOrigins: defaulted(
+    bool,
+    base.hasLogOrigins,
+    "Whether lines in Istio's form say at the end which resource decided about the request, and its file and line.",
+  ),
+  accessLogSampling: optional(
+    object({
+      percentage: required(number(0, 100), 'Share of requests that are logged, in percent; their id decides, on all proxies alike.'),
+      errorsFrom: defaulted(
+        int(100, 600),
+        400,
+        'Responses with this status or a higher one are all logged, and so are failures that a proxy reports and those of gRPC.',
+      ),
+      slowerThan: optional(duration(1), 'Requests, and connections of TCP, that last so long are all logged.'),
+    }),
+    'Which requests access logs have; all where absent.',
+  ),
   disableEnvoyListenerLog: defaulted(bool, false, 'Whether connections that no filter chain takes are left out of access logs.'),
   flows: optional(
     object({
@@ -157,6 +175,11 @@ const specSchema = object({
     'Flow records: what tulle flows, tap, why and plan look at.',
   ),
   enableTracing: defaulted(bool, base.isTracingEnabled, 'Whether requests are sampled for traces, where no Telemetry says.'),
+  traceMending: defaulted(
+    oneOf(['OFF', 'REQUEST_ID', 'IN_FLIGHT']),
+    base.traceMending,
+    'By what an outbound call that says of no trace joins one: the x-request-id that it carries, or that the workload is at work on one request only as well.',
+  ),
   extensionProviders: defaulted(
     list(extensionProviderSchema),
     [],
@@ -271,9 +294,16 @@ function lowerTelling(spec: Spec) {
     accessLogFile: spec.accessLogFile,
     accessLogEncoding: spec.accessLogEncoding,
     accessLogFormat: spec.accessLogFormat,
+    hasLogOrigins: spec.accessLogOrigins,
+    logSampling: spec.accessLogSampling && {
+      percent: spec.accessLogSampling.percentage,
+      errorsFrom: spec.accessLogSampling.errorsFrom,
+      slowerThanMs: spec.accessLogSampling.slowerThan,
+    },
     hasListenerLogs: !spec.disableEnvoyListenerLog,
     isTracingEnabled: spec.enableTracing,
     flows: lowerFlows(spec),
+    traceMending: spec.traceMending,
     defaultProviders: { tracing, metrics, accessLogging },
     inboundStatName: spec.inboundClusterStatName,
     outboundStatName: spec.outboundClusterStatName,
