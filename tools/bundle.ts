@@ -1,7 +1,7 @@
 /** How programs of ours become JavaScript: `dist/`, and what benchmarks measure in parts. */
-import { createRequire } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import path from 'node:path';
-import type { BuildOptions, Plugin } from 'esbuild';
+import type { BuildOptions, OnLoadResult, Plugin } from 'esbuild';
 import { root } from './run.ts';
 
 /**
@@ -26,18 +26,37 @@ const lazyDescriptors: Plugin = {
 const LATE_MODULES = ['tls', 'http', 'https', 'http2', 'zlib', 'readline'] as const;
 
 /** Members of such a module are looked up when they are used; they may not be when a module of ours is evaluated. */
-const lateModules: Plugin = {
-  name: 'late-modules',
+const lateModule = (name: string): OnLoadResult => ({
+  contents: `const { loadCompiled } = require('./src/cli/lean-start.ts');
+    let loaded;
+    const get = (_, member) => (member === '__esModule' ? undefined : (loaded ??= loadCompiled('node:${name}'))[member]);
+    module.exports = Object.create(new Proxy({}, { get }));`,
+  loader: 'js',
+  resolveDir: root,
+});
+
+/**
+ * Another module of Node's, once for all that import it: esbuild would make each of them an object with a getter for
+ * every member, 3,000 functions in all. What is behind a getter of Node's, and loads more, has to be asked of the default.
+ */
+function sharedModule(name: string): OnLoadResult {
+  const members = Object.getOwnPropertyDescriptors(createRequire(import.meta.url)(`node:${name}`));
+  const names = Object.keys(members).filter((member) => members[member]?.get === undefined && /^[A-Za-z_]\w*$/.test(member));
+  const contents = `const builtin = require('node:${name}'); export default builtin; export const { ${names.join(', ')} } = builtin;`;
+  return { contents, loader: 'js' };
+}
+
+const nodeModules: Plugin = {
+  name: 'node-modules',
   setup(build) {
-    const filter = new RegExp(`^(?:node:)?(?:${LATE_MODULES.join('|')})$`);
-    build.onResolve({ filter }, ({ path: name }) => ({ path: name.replace('node:', ''), namespace: 'late' }));
-    build.onLoad({ filter: /^/, namespace: 'late' }, ({ path: name }) => {
-      const members = Object.keys(createRequire(import.meta.url)(`node:${name}`));
-      const contents = `const { loadCompiled } = require('./src/cli/lean-start.ts');
-        for (const name of ${JSON.stringify(members)})
-          Object.defineProperty(exports, name, { enumerable: true, get: () => loadCompiled('node:${name}')[name] });`;
-      return { contents, loader: 'js', resolveDir: root };
+    const late = new Set<string>(LATE_MODULES);
+    build.onResolve({ filter: new RegExp(`^(?:node:)?(?:${builtinModules.join('|')})$`) }, ({ path: asked, kind }) => {
+      const name = asked.replace('node:', '');
+      if (late.has(name)) return { path: name, namespace: 'late' };
+      return kind === 'import-statement' ? { path: name, namespace: 'shared' } : { path: `node:${name}`, external: true };
     });
+    build.onLoad({ filter: /^/, namespace: 'late' }, ({ path: name }) => lateModule(name));
+    build.onLoad({ filter: /^/, namespace: 'shared' }, ({ path: name }) => sharedModule(name));
   },
 };
 
@@ -69,5 +88,5 @@ export const SNAPSHOT_BUNDLE = {
   banner: {},
   // the builder defines it; what it says is known when a process runs
   define: { 'import.meta.url': 'tulleModuleUrl' },
-  plugins: [lazyDescriptors, lateModules],
+  plugins: [lazyDescriptors, nodeModules],
 } satisfies BuildOptions;

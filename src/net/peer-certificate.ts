@@ -1,6 +1,6 @@
 /** What a peer's certificate says of it, read once per connection. */
 import { createHash, type X509Certificate } from 'node:crypto';
-import { SocketAddress } from 'node:net';
+import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type OtherName, otherNamesOf } from '../wire/x509/certificate.ts';
 
@@ -43,7 +43,7 @@ function unquote(value: string): string {
 
 /** An address as everybody writes it: OpenSSL gives all of an IPv6 address's zeros. */
 function plainAddress(text: string): string {
-  return text.includes(':') ? new SocketAddress({ address: text, family: 'ipv6' }).address : text;
+  return text.includes(':') ? new net.SocketAddress({ address: text, family: 'ipv6' }).address : text;
 }
 
 /** Reads the text that `X509Certificate.subjectAltName` gives; names of type otherName are not in it. */

@@ -82,8 +82,12 @@ async function prepare(script: vm.Script, kept: Program): Promise<void> {
   await rehearse(script);
   forgetListeners(before);
   await kept.prime();
+  Error.stackTraceLimit = stackTraceLimit;
 }
 
+// errors that modules make once and throw many times need no stack, and a snapshot would keep what theirs hold: 0.9 MB
+const { stackTraceLimit } = Error;
+Error.stackTraceLimit = 0;
 const file = process.env[PROGRAM_VARIABLE] ?? '';
 Object.defineProperty(globalThis, 'tulleModuleUrl', { get: moduleUrl });
 const script = new vm.Script(`(function (exports, require, module, setTimeout, setInterval) {${readFileSync(file, 'latin1')}\n})`, {
