@@ -83,7 +83,7 @@ export class LazyFile implements DescFile, TypeHolder {
   /** No file of ours extends messages of another. */
   readonly extensions: DescExtension[] = [];
   readonly dependencies: DescFile[];
-  #encoded: string;
+  #encoded: string | (() => string);
   #scope: string | undefined;
   #outline: Outline | undefined;
   readonly #messages: LazyMessage[] = [];
@@ -91,7 +91,7 @@ export class LazyFile implements DescFile, TypeHolder {
   readonly #services: LazyService[] = [];
 
   /** `encoded` is a FileDescriptorProto in base64; types are looked for in `dependencies` too. */
-  constructor(encoded: string, dependencies: DescFile[]) {
+  constructor(encoded: string | (() => string), dependencies: DescFile[]) {
     this.#encoded = encoded;
     this.dependencies = dependencies;
   }
@@ -166,7 +166,7 @@ export class LazyFile implements DescFile, TypeHolder {
 
   #read(): Outline {
     if (this.#outline !== undefined) return this.#outline;
-    this.#outline = parseOutline(this.#encoded);
+    this.#outline = parseOutline(typeof this.#encoded === 'string' ? this.#encoded : this.#encoded());
     this.#encoded = '';
     return this.#outline;
   }

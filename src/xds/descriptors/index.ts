@@ -23,8 +23,8 @@ function enumAt(file: DescFile, path: readonly number[]): LazyEnum {
   return path.length === 1 ? lazy(file).enum(last) : messageAt(file, path.slice(0, -1)).nestedEnum(last);
 }
 
-/** A file, from a FileDescriptorProto in base64 and the files that it imports. */
-export function fileDesc(encoded: string, imports: DescFile[] = []): GenFile {
+/** A file, from a FileDescriptorProto in base64, or what gives it, and the files that it imports. */
+export function fileDesc(encoded: string | (() => string), imports: DescFile[] = []): GenFile {
   return new LazyFile(encoded, imports);
 }
 
