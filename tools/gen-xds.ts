@@ -19,7 +19,7 @@ const require = createRequire(import.meta.url);
 const packed = path.join(path.dirname(require.resolve('@grpc/grpc-js-xds/package.json')), 'deps');
 const out = path.join(root, 'src/xds/gen');
 
-/** Files that nothing we generate needs: Envoy's second API, annotations, and what imports protos that are not packed. */
+/** Files that nothing we generate needs: Envoy's second API (Istio's `alpn` is none of it), annotations, and what imports protos that are not packed. */
 const SKIPPED =
   /(?<!alpn)\/v2(alpha)?\d?\/|annotations|google\/(?!rpc\/|api\/expr\/v1alpha1\/)|opencensus|trace\/v3\/trace\.proto|service\/(metrics|trace)\//;
 

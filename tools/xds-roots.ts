@@ -135,6 +135,9 @@ export const ROOTS = [
   'istio.v1.auth.IstioCertificateService',
   'istio.networking.nds.v1.NameTable',
 ];
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig',
+  'stats.PluginConfig',
+  'envoy.service.secret.v3.SecretDiscoveryService',
 
 /** Left out with every field that has their type: what no part of Tulle reads or writes. */
 export const EXCLUDED = [

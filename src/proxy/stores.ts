@@ -12,7 +12,7 @@ import {
   SECRET_TYPE,
   VIRTUAL_HOST_TYPE,
 } from '../xds/types.ts';
-import type { AdsHandler } from '../xds/client.ts';
+import type { AdsHandler, AdsResource } from '../xds/client.ts';
 import type { Bootstrap } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { buildCluster } from './cluster/build-cluster.ts';
@@ -23,7 +23,7 @@ import { localZoneOf } from './cluster/local-zone.ts';
 import { ClusterStore, type ClusterStoreOptions } from './config/cluster-store.ts';
 import { EndpointStore } from './config/endpoint-store.ts';
 import { type BuiltListener, ListenerStore } from './config/listener-store.ts';
-import type { TulleSettings } from './config/local-node.ts';
+import { announcedNode, type TulleSettings } from './config/local-node.ts';
 import type { NameService } from './config/name-service.ts';
 import type { ResourceLog } from './config/resource-log.ts';
 import { RouteStore, type RouteStoreOptions } from './config/route-store.ts';
@@ -31,6 +31,7 @@ import { ScopeStore } from './config/scope-store.ts';
 import { watchSecretFile } from './config/sds-file.ts';
 import { Secrets } from './config/secrets.ts';
 import type { Subscriptions } from './config/subscriptions.ts';
+import { createSecretSources } from './config/secret-sources.ts';
 import { httpFilters } from './http/filters/index.ts';
 import type { LocalNode } from './http/filter.ts';
 import { buildListener } from './listener/build-listener.ts';
@@ -168,8 +169,10 @@ function clusterMode({ dynamicResources: dynamic }: Bootstrap, tulle: TulleSetti
   return tulle.isOnDemand ? 'on-demand' : 'wildcard';
 }
 
-function createSecrets({ tulle, subscriptions, stats, clock, log }: StoreParts): Secrets {
-  const secrets = new Secrets({
+function createSecrets({ bootstrap, node, tulle, subscriptions, stats, clock, random, log }: StoreParts): Secrets {
+  const announced = announcedNode(bootstrap, node.version ?? '');
+  const receive = (resources: readonly AdsResource[]): void => secrets.receive(resources);
+  const secrets: Secrets = new Secrets({
     subscriptions,
     ownNames: new Set(tulle.tokenFile === undefined ? [] : [OWN_KEY_PAIR, OWN_TRUST]),
     watchFile: (file, directory, onSecrets) => void watchSecretFile(file, directory, onSecrets, log),
@@ -177,6 +180,7 @@ function createSecrets({ tulle, subscriptions, stats, clock, log }: StoreParts):
   });
   secrets.uses.watch(stats.scope('server'), log, () => clock.wallMs());
   return secrets;
+    readSource: createSecretSources({ bootstrap, node: announced, random, log, stats, receive }),
 }
 
 function createClusters(parts: StoreParts, secrets: Secrets, endpoints: EndpointStore, directory: ListenerDirectory): ClusterStore {
@@ -202,6 +206,7 @@ function createClusters(parts: StoreParts, secrets: Secrets, endpoints: Endpoint
   const clusters: ClusterStore = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, scope),
+    node: parts.node,
     subscriptions,
     endpoints,
     resources,

@@ -18,7 +18,8 @@ import { sendAside, type SideResult } from '../router/side-request.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { testClusters } from '../testing/http-harness.ts';
 import { buildCluster } from './build-cluster.ts';
-import { drainPool } from './host-pools.ts';
+import type { HttpProtocol } from '../../wire/http/message.ts';
+import { drainPool, poolOf } from './host-pools.ts';
 import { noSecrets } from './testing/no-secrets.ts';
 
 let ca: TestCa;
@@ -55,7 +56,7 @@ async function serve(t: TestContext, kind: Kind): Promise<number> {
   return address.port;
 }
 
-function clusterTo(t: TestContext, port: number, options: JsonObject, alpnProtocols: readonly string[] = []) {
+function clusterTo(t: TestContext, port: number, options: JsonObject, alpnProtocols: readonly string[] = [], metadata: JsonObject = {}) {
   const stats = createStats();
   const context = fromJson(UpstreamTlsContextSchema, {
     sni: 'a.example',
@@ -63,6 +64,7 @@ function clusterTo(t: TestContext, port: number, options: JsonObject, alpnProtoc
   });
   const config = fromJson(ClusterSchema, {
     name: 'c',
+    metadata,
     loadAssignment: {
       clusterName: 'c',
       endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: port } } } }] }],
@@ -103,7 +105,7 @@ function clusterTo(t: TestContext, port: number, options: JsonObject, alpnProtoc
         resolve(result.kind === 'answer' ? Buffer.from(result.body).toString() : result.reason),
       );
     });
-  return { ask, stat: (name: string) => stats.scope('cluster.c').counter(name).value };
+  return { cluster, ask, stat: (name: string) => stats.scope('cluster.c').counter(name).value };
 }
 
 const CASES: readonly (readonly [kind: Kind, options: JsonObject, alpn: readonly string[], want: string])[] = [
@@ -121,6 +123,49 @@ for (const [kind, options, alpnProtocols, want] of CASES) {
     const { ask, stat } = clusterTo(t, await serve(t, kind), options, alpnProtocols);
     assert.equal(await ask(), want);
     assert.equal(stat(want.startsWith('2') ? 'upstream_cx_http2_total' : 'upstream_cx_http1_total'), 1);
+  });
+}
+
+const OFFERS = { http10: ['istio-http/1.0'], http1: ['istio-http/1.1', 'istio', 'http/1.1'], http2: ['istio-h2', 'istio', 'h2'] };
+const H2 = { explicitHttpConfig: { http2ProtocolOptions: {} } };
+const CLIENTS = { useDownstreamProtocolConfig: { http2ProtocolOptions: {} } };
+
+/** What a filter says of ALPN, for what clusters, by the client's version: what a server is offered. */
+const OFFERED: readonly (readonly [name: string, options: JsonObject, client: HttpProtocol, istio: JsonObject, want: string])[] = [
+  ['by default', {}, 'HTTP/1.1', {}, 'istio-http/1.1,istio,http/1.1'],
+  ['HTTP/2', H2, 'HTTP/1.1', {}, 'istio-h2,istio,h2'],
+  ["the client's HTTP/1.1", CLIENTS, 'HTTP/1.1', {}, 'istio-http/1.1,istio,http/1.1'],
+  ["the client's HTTP/1.0", CLIENTS, 'HTTP/1.0', {}, 'istio-http/1.0'],
+  ["the client's HTTP/2", CLIENTS, 'HTTP/2', {}, 'istio-h2,istio,h2'],
+  ['a cluster that wants none of it', {}, 'HTTP/1.1', { alpn_override: 'false' }, 'own'],
+];
+for (const [name, options, client, istio, want] of OFFERED) {
+  test(`a filter's ALPN: ${name}`, async (t) => {
+    const offered = Promise.withResolvers<string>();
+    const server = tls.createServer({
+      key: pair.privateKey,
+      cert: pair.certificateChain,
+      ALPNCallback: ({ protocols }) => {
+        offered.resolve(protocols.join());
+        return protocols[0];
+      },
+    });
+    server.on('secureConnection', (socket) => socket.destroy());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const address = server.address();
+    assert(address !== null && typeof address === 'object');
+    const { cluster } = clusterTo(t, address.port, options, ['own'], { filterMetadata: { istio } });
+    const host = cluster.pick({ hash: undefined, avoid: [], avoidAttempts: 0, originalDestination: undefined });
+    assert(host !== undefined);
+    const request = { protocol: client, isTunnel: false, sni: '', limits: cluster.limits };
+    const pool = poolOf(cluster, host, systemClock, { ...request, info: { alpnOffers: OFFERS } });
+    assert.notEqual(poolOf(cluster, host, systemClock, request), want === 'own' ? undefined : pool);
+    assert.equal(poolOf(cluster, host, systemClock, { ...request, info: { alpnOffers: OFFERS } }), pool);
+    pool.acquire({ onPoolReady() {}, onPoolFailure() {} });
+    assert.equal(await offered.promise, want);
+    drainPool(host);
   });
 }
 

@@ -72,6 +72,14 @@ test('a STATIC cluster is warm at once and takes turns', () => {
   assert.deepEqual([stat('membership_total'), stat('membership_healthy')], [2, 2]);
 });
 
+test('EDS comes from the server of ADS alone', () => {
+  const source = { apiConfigSource: { apiType: 'GRPC', grpcServices: [{ envoyGrpc: { clusterName: 'x' } }] } };
+  assert.throws(
+    () => build({ type: 'EDS', edsClusterConfig: { edsConfig: source } }),
+    /eds_cluster_config\.eds_config: only ads is supported/,
+  );
+});
+
 test('an EDS cluster is warm when its endpoints have come, even if there are none', () => {
   const { cluster } = build(EDS);
   let warmed = 0;

@@ -17,6 +17,7 @@ import { systemResolver } from './dns/resolver.ts';
 import { readRetryRate, RetryRate } from './retry-rate.ts';
 import { readSourceAddresses } from './source-address.ts';
 import { buildTransports, type Transports } from './transports.ts';
+import { readUpstreamFilters } from './upstream-exchange.ts';
 
 export type { ClusterScope, MutableCluster } from './mutable-cluster.ts';
 
@@ -69,7 +70,14 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
   try {
     const rate = readRetryRate(settings.metadata, path);
     const limits = readLimits(config.circuitBreakers, path, stats, rate && new RetryRate(rate));
-    transports = buildTransports(config, path, { stats, secrets: scope.secrets, findInternal: scope.findInternal, ...http });
+    const { secrets, findInternal } = scope;
+    transports = buildTransports(config, path, {
+      stats,
+      secrets,
+      findInternal,
+      ...http,
+      wrap: readUpstreamFilters(config.filters, path, scope),
+    });
     return new RuntimeCluster({ ...settings, limits }, transports, { ...scope, stats, resolver: scope.resolver ?? systemResolver });
   } catch (error) {
     transports?.close();

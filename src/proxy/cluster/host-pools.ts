@@ -4,7 +4,8 @@ import type { HttpProtocol } from '../../wire/http/message.ts';
 import type { Cluster, Host, Limits } from './cluster.ts';
 import { HttpPool, type PoolProtocol } from './http-pool.ts';
 import { type SharedState, sharedStateOf } from '../http/shared-state.ts';
-import type { StreamInfo } from '../http/stream-info.ts';
+import type { AlpnOffers, StreamInfo } from '../http/stream-info.ts';
+import { metadataAt } from '../telemetry/metadata-path.ts';
 import { clusterHttpStats } from './http-stats.ts';
 
 /** What a pool must know of a request. */
@@ -18,7 +19,7 @@ export interface PoolRequest {
   /** The caps of its priority. */
   readonly limits: Limits;
   /** Of the request, whose filter state connections may take along; absent where it has none. */
-  readonly info?: Pick<StreamInfo, 'filterState' | 'sharing'>;
+  readonly info?: Pick<StreamInfo, 'filterState' | 'sharing' | 'alpnOffers'>;
 }
 
 /** Pools beyond which empty ones are looked for and dropped: clients may ask for any server name. */
@@ -29,17 +30,33 @@ function stateKey({ values, transitive }: SharedState): string {
   return JSON.stringify([[...values].toSorted(([a], [b]) => (a < b ? -1 : 1)), [...transitive].toSorted()]);
 }
 
+/** What a connection for a request offers by ALPN, where a filter has a say; undefined for what the cluster says. */
+function offerFor(
+  cluster: Cluster,
+  protocol: PoolProtocol,
+  { protocol: client }: PoolRequest,
+  offers: AlpnOffers,
+): readonly string[] | undefined {
+  if (metadataAt(cluster.metadata, ['istio', 'alpn_override']) === 'false') return undefined;
+  const isOld = client === 'HTTP/1.0' && cluster.http.upstreamProtocol === 'client';
+  const offer = isOld ? offers.http10 : protocol === 'http1' ? offers.http1 : offers.http2;
+  return offer.length === 0 ? undefined : offer;
+}
+
 class HostPools {
   readonly #byKey = new Map<string, HttpPool>();
   /** The one used last, which is nearly always the only one. */
   #last: HttpPool | undefined = undefined;
 
-  find(cluster: Cluster, host: Host, clock: Clock, protocol: PoolProtocol, { sni, limits, info }: PoolRequest): HttpPool | undefined {
+  find(cluster: Cluster, host: Host, clock: Clock, protocol: PoolProtocol, request: PoolRequest): HttpPool | undefined {
+    const { sni, limits, info } = request;
     const shared = host.transport.passesState === true && info !== undefined ? sharedStateOf(info) : undefined;
+    const alpn = info?.alpnOffers === undefined ? undefined : offerFor(cluster, protocol, request, info.alpnOffers);
     const last = this.#last;
-    if (shared === undefined && last?.protocol === protocol && last.sni === sni && last.limits === limits && last.shared === undefined)
-      return last;
-    const key = `${protocol} ${limits === cluster.limits ? '' : 'high'} ${sni}${shared === undefined ? '' : ` ${stateKey(shared)}`}`;
+    const isLast = last?.protocol === protocol && last.sni === sni && last.limits === limits && last.alpn === alpn;
+    if (isLast && shared === undefined && last.shared === undefined) return last;
+    const state = shared === undefined ? '' : ` ${stateKey(shared)}`;
+    const key = `${protocol} ${limits === cluster.limits ? '' : 'high'} ${sni} ${alpn?.join(',') ?? ''}${state}`;
     let pool = this.#byKey.get(key);
     if (pool === undefined) {
       const isFull = limits.pools.value >= limits.maxPools;
@@ -49,7 +66,7 @@ class HostPools {
         return undefined;
       }
       limits.pools.value++;
-      this.#byKey.set(key, (pool = new HttpPool(cluster, host, clock, limits, protocol, sni, shared)));
+      this.#byKey.set(key, (pool = new HttpPool(cluster, host, clock, limits, protocol, { sni, alpn, shared })));
     }
     this.#last = pool;
     return pool;
@@ -99,7 +116,7 @@ export function findPool(cluster: Cluster, host: Host, clock: Clock, request: Po
 /** As `findPool`, for the proxy's own requests, which have a pool in any case. */
 export function poolOf(cluster: Cluster, host: Host, clock: Clock, request: PoolRequest): HttpPool {
   const pool = findPool(cluster, host, clock, request);
-  return pool ?? new HttpPool(cluster, host, clock, request.limits, protocolFor(cluster.http, request), request.sni);
+  return pool ?? new HttpPool(cluster, host, clock, request.limits, protocolFor(cluster.http, request), { sni: request.sni });
 }
 
 /** The host has left its cluster: its connections close as soon as nothing runs on them. */

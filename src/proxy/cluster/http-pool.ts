@@ -29,6 +29,16 @@ export interface PoolWaiter {
 /** What a pool's connections speak: one version, or what ALPN comes to. */
 export type PoolProtocol = 'http1' | 'http2' | 'auto';
 
+/** What a pool's connections have in common besides their protocol. */
+export interface PoolKind {
+  /** Server name to ask for; '' for what the transport is configured to send. */
+  readonly sni: string;
+  /** What is offered by ALPN, whatever the transport is configured to; absent for that. */
+  readonly alpn?: readonly string[] | undefined;
+  /** Filter state that they take along. */
+  readonly shared?: SharedState | undefined;
+}
+
 /** What is offered by ALPN where the TLS context says nothing. */
 const OFFERS: Readonly<Record<PoolProtocol, readonly string[]>> = {
   http1: ['http/1.1'],
@@ -46,6 +56,8 @@ export class HttpPool implements MemberOwner {
   readonly protocol: PoolProtocol;
   /** '' for what the transport is configured to send. */
   readonly sni: string;
+  /** What its connections offer by ALPN, where a filter says so. */
+  readonly alpn: readonly string[] | undefined;
   readonly limits: Limits;
   /** Filter state that its connections take along. */
   readonly shared: SharedState | undefined;
@@ -67,10 +79,11 @@ export class HttpPool implements MemberOwner {
   #isClosing = false;
   #sweeper: WheelTimer | undefined = undefined;
 
-  constructor(cluster: Cluster, host: Host, clock: Clock, limits: Limits, protocol: PoolProtocol, sni: string, shared?: SharedState) {
+  constructor(cluster: Cluster, host: Host, clock: Clock, limits: Limits, protocol: PoolProtocol, { sni, alpn, shared }: PoolKind) {
     this.shared = shared;
     this.protocol = protocol;
     this.sni = sni;
+    this.alpn = alpn;
     this.limits = limits;
     this.#cluster = cluster;
     this.#host = host;
@@ -235,6 +248,7 @@ export class HttpPool implements MemberOwner {
       isHttp1Only: this.#protocol === 'http1',
       ...(bind === undefined ? {} : { bind }),
       ...(this.sni === '' ? {} : { sni: this.sni }),
+      ...(this.alpn === undefined ? {} : { alpn: this.alpn }),
       ...(this.shared === undefined ? {} : { shared: this.shared }),
     };
     this.#host.transport.connect(this.#host, options, {

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { SecretStore } from '../config/secret-store.ts';
+import type { LocalNode } from '../http/filter.ts';
 import type { LogSink } from '../telemetry/log-sink.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { Cluster, Host } from './cluster.ts';
@@ -26,6 +27,8 @@ export interface ClusterScope {
   readonly resolver?: NameResolver;
   /** Finds the proxy's own internal listeners; absent: there are none. */
   readonly findInternal?: FindInternal;
+  /** The proxy's own node, whose workload its filters tell of; absent in tests. */
+  readonly node?: LocalNode;
   /** Where the proxy stands, for zone-aware routing; absent where it has no local cluster. */
   readonly zone?: LocalZone | undefined;
   /** Names that dynamic hosts are made of; absent: there are none. */

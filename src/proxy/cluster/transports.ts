@@ -23,6 +23,7 @@ import { connectInternal, type FindInternal, NOTHING_PASSED } from './internal-d
 import { internalUpstream } from './internal-upstream.ts';
 import { proxyProtocolUpstream } from './proxy-protocol-upstream.ts';
 import { chooseTransport, type TransportMatch } from './transport-match.ts';
+import type { WrapTransport } from './upstream-exchange.ts';
 
 interface TransportScope {
   /** The cluster's. */
@@ -34,6 +35,8 @@ interface TransportScope {
   readonly checksSni: boolean;
   /** Where connections to internal listeners go; absent: there are none. */
   readonly findInternal?: FindInternal | undefined;
+  /** What the cluster's network filters make of each way; absent: it has none. */
+  readonly wrap?: WrapTransport;
 }
 
 /** All ways to the hosts of a cluster. */
@@ -105,6 +108,7 @@ function readKeepAlive(config: ClusterProto): KeepAlive | undefined {
 function limitedTo(bytes: number, inner: Transport): Transport {
   return {
     isTls: inner.isTls,
+    passesState: inner.passesState,
     connect(host, options, handlers) {
       inner.connect(host, options, {
         onConnect(connection, tls) {
@@ -187,7 +191,8 @@ export function buildTransports(config: ClusterProto, path: string, scope: Trans
   const closer = config.closeConnectionsOnHostHealthFailure ? new FailureCloser() : undefined;
   const limitBytes = config.perConnectionBufferLimitBytes;
   const outer = (inner: Transport): Transport => {
-    const limited = limitBytes === undefined ? inner : limitedTo(limitBytes, inner);
+    const filtered = scope.wrap?.(inner) ?? inner;
+    const limited = limitBytes === undefined ? filtered : limitedTo(limitBytes, filtered);
     return closer?.watching(tryingAll(limited)) ?? tryingAll(limited);
   };
   const trying = new Map([fallback, ...matches.map(({ transport }) => transport)].map((inner) => [inner, outer(inner)]));

@@ -1,18 +1,41 @@
 /**
- * The stream to the server of ADS, kept alive: whenever it ends a new one is opened after a jittered back-off, which
+ * The stream to a server of xDS, kept alive: whenever it ends a new one is opened after a jittered back-off, which
  * says what is known already. In between the last good configuration stands.
  */
+import type { DescMethodBiDiStreaming } from '@bufbuild/protobuf';
 import type { Random } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { loadRe2, Re2Missing } from '../../core/re2.ts';
 import type { GrpcOptions, GrpcStream, GrpcTarget } from '../../net/grpc-client.ts';
 import { type AdsHandler, type AdsSession, AdsClient, SotwAdsClient } from '../../xds/client.ts';
 import type { Node } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type {
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+} from '../../xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { AggregatedDiscoveryService } from '../../xds/gen/envoy/service/discovery/v3/ads_pb.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
+/** A discovery service: all types in one stream, or one service's own. */
+interface DiscoveryService {
+  readonly stream: DescMethodBiDiStreaming<typeof DiscoveryRequestSchema, typeof DiscoveryResponseSchema>;
+  readonly delta: DescMethodBiDiStreaming<typeof DeltaDiscoveryRequestSchema, typeof DeltaDiscoveryResponseSchema>;
+}
+
+/** Everything in one stream. */
+export const AGGREGATED: DiscoveryService = {
+  stream: AggregatedDiscoveryService.method.streamAggregatedResources,
+  delta: AggregatedDiscoveryService.method.deltaAggregatedResources,
+};
+
 export interface AdsConnectionOptions {
+  /** What is asked; ADS where absent. */
+  readonly service?: DiscoveryService;
+  /** Who is at the other end, in log lines; `the control plane` where absent. */
+  readonly peer?: string;
   readonly isDelta: boolean;
   readonly target: GrpcTarget;
   readonly options: GrpcOptions;
@@ -52,6 +75,10 @@ class Connection<Request, Response> implements AdsConnection {
   constructor(variant: Variant<Request, Response>, options: AdsConnectionOptions) {
     this.#variant = variant;
     this.#options = options;
+  }
+
+  get #peer(): string {
+    return this.#options.peer ?? 'the control plane';
   }
 
   start(): void {
@@ -106,7 +133,7 @@ class Connection<Request, Response> implements AdsConnection {
       this.#stream = stream;
       for (const request of this.#variant.session.connected()) stream.send(request);
       for await (const response of stream.responses) {
-        if (connected.value === 0) log.info('connected to the control plane');
+        if (connected.value === 0) log.info(`connected to ${this.#peer}`);
         connected.value = 1;
         this.#failures = 0;
         await this.#receive(response);
@@ -138,19 +165,18 @@ class Connection<Request, Response> implements AdsConnection {
     const ceiling = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS * 2 ** this.#failures);
     this.#failures++;
     const delayMs = Math.round(random() * ceiling);
-    log.warn('no connection to the control plane; the last configuration stands', { error: why, retryMs: delayMs });
+    log.warn(`no connection to ${this.#peer}; the last configuration stands`, { error: why, retryMs: delayMs });
     this.#timer = setTimeout(() => void this.#run(), delayMs);
   }
 }
 
 /** Prepares the connection; nothing is sent before `start`. gRPC is loaded with the first stream. */
 export function createAdsConnection(options: AdsConnectionOptions): AdsConnection {
-  const { node, handler, target } = options;
-  const { streamAggregatedResources, deltaAggregatedResources } = AggregatedDiscoveryService.method;
+  const { node, handler, target, service = AGGREGATED } = options;
   if (options.isDelta) {
-    const open = async () => (await import('../../net/grpc-client.ts')).openStream(target, deltaAggregatedResources, options.options);
+    const open = async () => (await import('../../net/grpc-client.ts')).openStream(target, service.delta, options.options);
     return new Connection({ session: new AdsClient(node, handler), open }, options);
   }
-  const open = async () => (await import('../../net/grpc-client.ts')).openStream(target, streamAggregatedResources, options.options);
+  const open = async () => (await import('../../net/grpc-client.ts')).openStream(target, service.stream, options.options);
   return new Connection({ session: new SotwAdsClient(node, handler), open }, options);
 }

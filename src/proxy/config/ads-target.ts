@@ -1,4 +1,4 @@
-/** Where the server of ADS is, from the bootstrap: the static cluster that `ads_config` names, and how to call it. */
+/** Where servers of xDS are, from the bootstrap: the static cluster that `ads_config`, or another source, names, and how to call it. */
 import { readFileSync } from 'node:fs';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import type { GrpcOptions, GrpcTarget, GrpcTls } from '../../net/grpc-client.ts';
@@ -19,6 +19,8 @@ export interface AdsSettings {
 }
 
 const ADS_PATH = 'dynamic_resources.ads_config';
+
+const isGrpc = (type: ApiType): boolean => type === ApiType.GRPC || type === ApiType.DELTA_GRPC;
 
 function targetOf(address: Address | undefined, tls: GrpcTls | undefined, path: string): GrpcTarget {
   const specifier = address?.address;
@@ -53,13 +55,13 @@ function tlsOf(cluster: Cluster, path: string): GrpcTls | undefined {
 }
 
 /** A bearer token from `initial_metadata`; nothing else can be sent there. */
-function metadataToken(source: ApiConfigSource): string | undefined {
+function metadataToken(source: ApiConfigSource, path: string): string | undefined {
   let token: string | undefined;
   source.grpcServices[0]?.initialMetadata.forEach(({ key, value }, i) => {
     const bearer = /^Bearer (.+)$/i.exec(value)?.[1];
     if (key.toLowerCase() !== 'authorization' || bearer === undefined) {
       throw new ConfigError(
-        `${ADS_PATH}.grpc_services[0].initial_metadata[${i}]`,
+        `${path}.grpc_services[0].initial_metadata[${i}]`,
         'only an authorization with a bearer token is supported by Tulle',
       );
     }
@@ -77,28 +79,31 @@ export function readToken(file: string): string | undefined {
   }
 }
 
-function clusterOf(bootstrap: Bootstrap, name: string): { cluster: Cluster; path: string } {
+function clusterOf(bootstrap: Bootstrap, name: string, sourcePath: string): { cluster: Cluster; path: string } {
   const clusters = bootstrap.staticResources?.clusters ?? [];
   const index = clusters.findIndex((candidate) => candidate.name === name);
   const cluster = clusters[index];
   if (cluster === undefined)
-    throw new ConfigError(`${ADS_PATH}.grpc_services[0].envoy_grpc.cluster_name`, `there is no static cluster "${name}"`);
+    throw new ConfigError(`${sourcePath}.grpc_services[0].envoy_grpc.cluster_name`, `there is no static cluster "${name}"`);
   return { cluster, path: `static_resources.clusters[${index}]` };
 }
 
 /** How to reach ADS, or undefined where the bootstrap names none. `tokenFile` is the identity's, sent to ADS too. */
 export function readAdsSettings(bootstrap: Bootstrap, tokenFile: string | undefined): AdsSettings | undefined {
   const source = bootstrap.dynamicResources?.adsConfig;
-  if (source === undefined) return undefined;
-  if (source.apiType !== ApiType.GRPC && source.apiType !== ApiType.DELTA_GRPC)
-    throw new ConfigError(`${ADS_PATH}.api_type`, 'is neither GRPC nor DELTA_GRPC');
+  return source && readApiSource(source, ADS_PATH, bootstrap, tokenFile);
+}
+
+/** How to reach the server of a source at `sourcePath`, by a static cluster. Throws ConfigError. */
+export function readApiSource(source: ApiConfigSource, sourcePath: string, bootstrap: Bootstrap, tokenFile?: string): AdsSettings {
+  if (!isGrpc(source.apiType)) throw new ConfigError(`${sourcePath}.api_type`, 'is neither GRPC nor DELTA_GRPC');
   const [service] = source.grpcServices;
   const specifier = service?.targetSpecifier;
-  if (specifier?.case !== 'envoyGrpc') throw new ConfigError(`${ADS_PATH}.grpc_services`, 'an envoy_grpc service is needed');
-  const { cluster, path } = clusterOf(bootstrap, specifier.value.clusterName);
+  if (specifier?.case !== 'envoyGrpc') throw new ConfigError(`${sourcePath}.grpc_services`, 'an envoy_grpc service is needed');
+  const { cluster, path } = clusterOf(bootstrap, specifier.value.clusterName, sourcePath);
   const endpoint = cluster.loadAssignment?.endpoints[0]?.lbEndpoints[0]?.hostIdentifier;
   if (endpoint?.case !== 'endpoint') throw new ConfigError(`${path}.load_assignment`, 'an endpoint is needed');
-  const fixed = metadataToken(source);
+  const fixed = metadataToken(source, sourcePath);
   try {
     return {
       isDelta: source.apiType === ApiType.DELTA_GRPC,

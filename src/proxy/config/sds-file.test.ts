@@ -9,6 +9,7 @@ import { createLog } from '../../core/log.ts';
 import { createAuthority } from '../../net/testing/authority.ts';
 import { ConfigSourceSchema } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import { watchSecretFile } from './sds-file.ts';
+import { noSources } from './testing/no-sources.ts';
 import { Secrets } from './secrets.ts';
 
 /** Longer than a watched folder takes to settle, in milliseconds. */
@@ -33,6 +34,7 @@ function folder(t: TestContext) {
   const secrets = new Secrets({
     subscriptions: { subscribe() {}, unsubscribe() {} },
     ownNames: new Set(),
+    readSource: noSources,
     watchFile: (file, directory, onSecrets) => void stops.push(watchSecretFile(file, directory, onSecrets, log)),
     onBadSecret: (name, reason) => void warnings.push(`${name}: ${reason}`),
   });

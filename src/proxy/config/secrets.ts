@@ -1,6 +1,6 @@
 /**
- * Secrets by SDS name, from whoever has them: the proxy's own identity, the bootstrap, files, or the server of ADS.
- * What uses one watches it; a name of ADS that nobody watches any more is not asked for any more.
+ * Secrets by SDS name, from whoever has them: the proxy's own identity, the bootstrap, files, the server of ADS, or one
+ * of SDS alone. What uses one watches it; a name that nobody watches any more is not asked for any more.
  */
 import { toBinary } from '@bufbuild/protobuf';
 import { ConfigError, messageOf } from '../../core/errors.ts';
@@ -19,6 +19,8 @@ import { readTicketKeys } from '../tls/ticket-keys.ts';
 import { compileSanMatchers } from '../tls/san-matcher.ts';
 import { readValidation } from '../tls/validation.ts';
 import { contentsOf, foldersOf, watchFolders } from '../tls/watched-files.ts';
+import { mountedSecret } from './mounted-secret.ts';
+import type { ReadSecretSource } from './secret-sources.ts';
 import type { KeyPair, SecretStore, TicketKeys, TrustBundle, Watched } from './secret-store.ts';
 import { applyEach, sameBytes, type Subscriptions } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
@@ -31,6 +33,8 @@ export interface SecretsOptions {
   /** Names that the proxy answers itself; their values come by `set`. */
   readonly ownNames: ReadonlySet<string>;
   readonly watchFile: WatchSecretFile;
+  /** Reads a server of SDS. */
+  readonly readSource: ReadSecretSource;
   /** Told of a secret that changed on disk, and cannot be used: the former one stays. */
   onBadSecret?(name: string, reason: string): void;
 }
@@ -45,7 +49,8 @@ interface Entry {
   value: SecretValue;
   bytes: Uint8Array | undefined;
   readonly watchers: Set<() => void>;
-  isAskedFor: boolean;
+  /** Gives the name up with the server that it was asked for. */
+  stopAsking: (() => void) | undefined;
   /** Stops watching the files that the secret names. */
   stopFiles: (() => void) | undefined;
   /** The secret, with what its files held, that `value` is of. */
@@ -211,7 +216,7 @@ export class Secrets implements SecretStore {
       value: {},
       bytes: undefined,
       watchers: new Set(),
-      isAskedFor: false,
+      stopAsking: undefined,
       stopFiles: undefined,
       print: undefined,
       refused: undefined,
@@ -221,11 +226,10 @@ export class Secrets implements SecretStore {
   }
 
   #ask(name: string, entry: Entry, source: ConfigSource | undefined): void {
-    if (this.#options.ownNames.has(name) || this.#statics.has(name) || entry.isAskedFor) return;
+    if (this.#options.ownNames.has(name) || this.#statics.has(name) || entry.stopAsking !== undefined) return;
     const file = fileOf(source);
     if (file === undefined) {
-      entry.isAskedFor = true;
-      this.#options.subscriptions.subscribe(SECRET_TYPE, [name]);
+      entry.stopAsking = this.#askServer(name, source);
       return;
     }
     if (this.#files.has(file)) return;
@@ -233,6 +237,23 @@ export class Secrets implements SecretStore {
     this.#options.watchFile(file, folderOf(source), (secrets) => {
       for (const secret of secrets) this.#load(secret, secret.name);
     });
+  }
+
+  #askServer(name: string, source: ConfigSource | undefined): () => void {
+    const { subscriptions, readSource } = this.#options;
+    const specifier = source?.configSourceSpecifier;
+    if (specifier?.case !== 'apiConfigSource') {
+      subscriptions.subscribe(SECRET_TYPE, [name]);
+      return () => subscriptions.unsubscribe(SECRET_TYPE, [name]);
+    }
+    try {
+      return readSource(specifier.value, 'sds_config.api_config_source').ask(name);
+    } catch (error) {
+      const mounted = mountedSecret(name);
+      if (!(error instanceof ConfigError) || mounted === undefined) throw error;
+      this.#load(mounted, '');
+      return () => {};
+    }
   }
 
   #watched<Value>(name: string, source: ConfigSource | undefined, read: (value: SecretValue) => Value | undefined): Watched<Value> {
@@ -247,19 +268,20 @@ export class Secrets implements SecretStore {
         entry.watchers.add(own);
         return () => {
           entry.watchers.delete(own);
-          if (entry.watchers.size === 0) this.#leave(name, entry);
+          if (entry.watchers.size === 0) this.#leave(entry);
         };
       },
     };
   }
 
-  #leave(name: string, entry: Entry): void {
-    if (!entry.isAskedFor) return;
-    entry.isAskedFor = false;
+  #leave(entry: Entry): void {
+    const { stopAsking } = entry;
+    if (stopAsking === undefined) return;
+    entry.stopAsking = undefined;
     entry.bytes = undefined;
     entry.print = undefined;
     entry.stopFiles?.();
     entry.stopFiles = undefined;
-    this.#options.subscriptions.unsubscribe(SECRET_TYPE, [name]);
+    stopAsking();
   }
 }

@@ -19,6 +19,7 @@ import { ListenerStore, type ManagedListener } from './listener-store.ts';
 import { createResourceLog } from './resource-log.ts';
 import { RouteStore } from './route-store.ts';
 import { Secrets } from './secrets.ts';
+import { noSources } from './testing/no-sources.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 function resource(schema: DescMessage, name: string, json: JsonObject, version = '1'): AdsResource {
@@ -34,7 +35,7 @@ function stores(mode: ClusterStoreOptions['mode'] = 'wildcard') {
   };
   const stats = createStats();
   const resources = createResourceLog(systemClock);
-  const secrets = new Secrets({ subscriptions, ownNames: new Set(), watchFile() {} });
+  const secrets = new Secrets({ subscriptions, ownNames: new Set(), watchFile() {}, readSource: noSources });
   const endpoints = new EndpointStore(subscriptions, resources);
   const scope = { stats, clock: systemClock, random: () => 0, secrets, log: silentLog };
   const clusters = new ClusterStore({

@@ -23,7 +23,9 @@ test('every field that is said to have an effect is read', () => {
     (file) => !file.endsWith('.test.ts') && !file.endsWith('supported.ts'),
   );
   const words = new Set(sources.flatMap((file) => readFileSync(path.join(proxy, file), 'utf8').match(/[A-Za-z_$][\w$]*/g) ?? []));
-  const unread = effectiveFields().filter(([type, field]) => !words.has(localName(field)) && !LAST_MEMBERS.has(`${type}.${field}`));
+  // Istio's are read as the JSON that they mostly come as
+  const read = (type: string, field: string): boolean => words.has(type.startsWith('stats.') ? field : localName(field));
+  const unread = effectiveFields().filter(([type, field]) => !read(type, field) && !LAST_MEMBERS.has(`${type}.${field}`));
   assert.deepEqual(
     unread.map(([type, field]) => `${type}.${field}`),
     [],

@@ -11,7 +11,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.AggregatedConfigSource': '',
   'envoy.config.core.v3.EnvoyInternalAddress': 'server_listener_name endpoint_id',
   'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
-  'envoy.config.core.v3.ConfigSource': 'ads path path_config_source initial_fetch_timeout -resource_api_version',
+  'envoy.config.core.v3.ConfigSource': 'ads path path_config_source api_config_source initial_fetch_timeout -resource_api_version',
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
   'envoy.config.core.v3.HeaderValue': 'key value raw_value',
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
@@ -289,6 +289,10 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.compression.zstd.compressor.v3.Zstd': 'compression_level enable_checksum strategy -chunk_size',
   'envoy.extensions.compression.zstd.decompressor.v3.Zstd': '-chunk_size',
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': '',
+  'stats.PluginConfig': 'disable_host_header_fallback tcp_reporting_duration metrics reporter',
+  'stats.MetricConfig': 'dimensions name tags_to_remove match drop',
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': 'alpn_override',
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig.AlpnOverride': 'upstream_protocol alpn_override',
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz':
     'grpc_service http_service transport_api_version failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error validate_mutations metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable include_peer_certificate stat_prefix bootstrap_metadata_labels_key allowed_headers disallowed_headers include_tls_session charge_cluster_response_stats encode_raw_headers enable_dynamic_metadata_ingestion',
   'envoy.extensions.filters.http.ext_authz.v3.BufferSettings': 'max_request_bytes allow_partial_message pack_as_bytes',
@@ -392,7 +396,8 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config health_checks transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl dns_jitter dns_failure_refresh_rate typed_dns_resolver_config dns_resolution_config cluster_type cleanup_interval per_connection_buffer_limit_bytes -alt_stat_name -wait_for_warm_on_init round_robin_lb_config lb_subset_config -track_timeout_budgets -track_cluster_stats ignore_health_on_host_removal close_connections_on_host_health_failure http2_protocol_options protocol_selection upstream_http_protocol_options -use_tcp_for_dns_lookups -preconnect_policy',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config common_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config original_dst_lb_config health_checks transport_socket transport_socket_matches metadata upstream_connection_options load_balancing_policy respect_dns_ttl dns_jitter dns_failure_refresh_rate typed_dns_resolver_config dns_resolution_config cluster_type cleanup_interval per_connection_buffer_limit_bytes -alt_stat_name -wait_for_warm_on_init round_robin_lb_config lb_subset_config -track_timeout_budgets -track_cluster_stats ignore_health_on_host_removal close_connections_on_host_health_failure filters http2_protocol_options protocol_selection upstream_http_protocol_options -use_tcp_for_dns_lookups -preconnect_policy',
+  'envoy.config.cluster.v3.Filter': 'name typed_config',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
     'healthy_panic_threshold locality_weighted_lb_config zone_aware_lb_config consistent_hashing_lb_config override_host_status -update_merge_window close_connections_on_host_set_change ignore_new_hosts_until_first_hc',

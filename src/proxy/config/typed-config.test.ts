@@ -8,7 +8,8 @@ import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_com
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { TypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
-import { decodeResource, decodeStruct, decodeTyped } from './typed-config.ts';
+import { MetricConfigSchema, PluginConfigSchema } from '../../xds/gen/stats/config_pb.ts';
+import { decodeResource, decodeStruct, decodeStructOr, decodeTyped } from './typed-config.ts';
 
 // as JSON gives them: in the order of the text
 const REFUSED = { enableMptcp: true, transparent: false };
@@ -17,6 +18,22 @@ const PATH = 'filter_chains[0].filters[1].typed_config';
 test('a supported message is decoded', () => {
   const any = anyPack(TcpProxySchema, create(TcpProxySchema, { statPrefix: 'a', clusterSpecifier: { case: 'cluster', value: 'b' } }));
   assert.equal(decodeTyped(any, TcpProxySchema, PATH).statPrefix, 'a');
+});
+
+test('what is configured by a struct may come as its message', () => {
+  const url = 'type.googleapis.com/stats.PluginConfig';
+  const metrics = [create(MetricConfigSchema, { name: 'requests_total', tagsToRemove: ['a'] })];
+  const message = create(PluginConfigSchema, { disableHostHeaderFallback: true, tcpReportingDuration: { seconds: 5n }, metrics });
+  const want = {
+    disable_host_header_fallback: true,
+    tcp_reporting_duration: '5s',
+    metrics: [{ name: 'requests_total', tags_to_remove: ['a'] }],
+  };
+  assert.deepEqual(decodeStructOr(anyPack(PluginConfigSchema, message), PluginConfigSchema, url, PATH), want);
+  const struct = anyPack(TypedStructSchema, create(TypedStructSchema, { typeUrl: url, value: want }));
+  assert.deepEqual(decodeStructOr(struct, PluginConfigSchema, url, PATH), want);
+  const other = anyPack(PluginConfigSchema, create(PluginConfigSchema, { debug: true }));
+  assert.throws(() => decodeStructOr(other, PluginConfigSchema, url, PATH), /debug: field is not supported by Tulle$/);
 });
 
 test('what is wrong is named by its path', () => {

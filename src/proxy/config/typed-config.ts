@@ -1,5 +1,5 @@
 /** Decodes resources and `typed_config` fields, and refuses what Tulle does not obey. */
-import { type DescMessage, fromBinary, isMessage, type JsonObject, type MessageShape } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, isMessage, type JsonObject, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { messageIn } from '../../xds/codec/any.ts';
@@ -44,6 +44,12 @@ export function decodeStruct(any: Any | undefined, typeUrl: string, path: string
   const struct = decodeTyped(any, schema, path);
   if (struct.typeUrl !== typeUrl) throw new ConfigError(`${path}.type_url`, `is ${struct.typeUrl}; ${typeUrl} is needed`);
   return struct.value ?? {};
+}
+
+/** As `decodeStruct`, or what the message itself says as such a struct would, where it comes as one of `schema`. */
+export function decodeStructOr(any: Any, schema: DescMessage | undefined, typeUrl: string, path: string): JsonValue {
+  if (schema === undefined || typeNameOf(any) !== schema.typeName) return decodeStruct(any, typeUrl, path);
+  return toJson(schema, decodeTyped(any, schema, path), { useProtoFieldName: true });
 }
 
 /** A message that a table of types has unpacked, as one of `schema`. Throws ConfigError where it is another. */

@@ -160,6 +160,8 @@ export interface HttpFilter<Schema extends DescMessage = DescMessage, Config = u
   readonly schema: Schema | undefined;
   /** For TypedStruct filters: the type URL in it. */
   readonly structTypeUrl?: string;
+  /** For those that come as their message too: it is parsed as the struct that it stands for. */
+  readonly structSchema?: DescMessage;
   parse(message: MessageShape<Schema>, path: string): Config;
   /** Message of the per-route configuration, where the filter has one. */
   readonly routeSchema?: DescMessage;

@@ -22,7 +22,7 @@ import { UuidRequestIdConfigSchema } from '../../xds/gen/envoy/extensions/reques
 import { TypedStructSchema as UdpaTypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
 import { TypedStructSchema as XdsTypedStructSchema } from '../../xds/gen/xds/type/v3/typed_struct_pb.ts';
 import { durationMs } from '../config/durations.ts';
-import { decodeStruct, decodeTyped, typeNameOf } from '../config/typed-config.ts';
+import { decodeStructOr, decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import { buildRouteTable } from '../router/route-table.ts';
 import type { TextTest } from '../router/matchers.ts';
 import type { RouteTable } from '../router/route.ts';
@@ -116,29 +116,31 @@ const ROUTER = RouterSchema.typeName;
 const FIVE_MINUTES_MS = 300_000;
 const HOUR_MS = 3_600_000;
 
-/** Type of a filter's configuration: the message's, or for a TypedStruct the type it stands for. */
-function filterByType(any: Any): HttpFilter | undefined {
-  const typeName = typeNameOf(any);
-  return httpFilters.find(({ schema }) => schema?.typeName === typeName);
-}
+const STRUCTS = [UdpaTypedStructSchema, XdsTypedStructSchema];
 
-function isStruct(any: Any): boolean {
+/** The filter of a configuration's type: the message's, or for a TypedStruct the type that it stands for. */
+function filterByType(any: Any, path: string): HttpFilter | undefined {
   const typeName = typeNameOf(any);
-  return typeName === UdpaTypedStructSchema.typeName || typeName === XdsTypedStructSchema.typeName;
+  const struct = STRUCTS.find((schema) => schema.typeName === typeName);
+  if (struct === undefined) return httpFilters.find(({ schema, structSchema }) => (schema ?? structSchema)?.typeName === typeName);
+  const { typeUrl } = decodeTyped(any, struct, path);
+  return httpFilters.find(({ structTypeUrl }) => structTypeUrl === typeUrl);
 }
 
 function readFilter(proto: HttpFilterProto, path: string): ConfiguredFilter | undefined {
   if (proto.configType.case !== 'typedConfig') throw new ConfigError(path, `filter ${proto.name} has no typed_config`);
   const any = proto.configType.value;
   const at = `${path}.typed_config`;
-  const filter = isStruct(any) ? httpFilters.find((each) => each.schema === undefined && each.name === proto.name) : filterByType(any);
+  const filter = filterByType(any, at);
   if (filter === undefined) {
     if (proto.isOptional) return undefined;
     throw new ConfigError(path, `filter ${proto.name} (${typeNameOf(any)}) is not supported by Tulle`);
   }
   // The table's type forgets which message belongs to which filter; the schema it was decoded with remembers.
   const message: unknown =
-    filter.schema === undefined ? decodeStruct(any, filter.structTypeUrl ?? '', at) : decodeTyped(any, filter.schema, at);
+    filter.schema === undefined
+      ? decodeStructOr(any, filter.structSchema, filter.structTypeUrl ?? '', at)
+      : decodeTyped(any, filter.schema, at);
   return { name: proto.name, filter, config: filter.parse(message as never, at), isDisabled: proto.disabled };
 }
 

@@ -55,6 +55,13 @@ export type TcpLogKind = 'TcpConnectionStart' | 'TcpUpstreamConnected' | 'TcpPer
  * All that is known of one request (or one TCP connection) for logs, metrics and traces. One object per stream, all
  * fields set from the start so that its shape never changes. Times are `Clock.monotonicMs`, 0 where not reached.
  */
+/** Protocols to offer by ALPN, by the version that the upstream is spoken to in; an empty list changes nothing. */
+export interface AlpnOffers {
+  readonly http10: readonly string[];
+  readonly http1: readonly string[];
+  readonly http2: readonly string[];
+}
+
 export interface StreamInfo {
   readonly connection: DownstreamConnection;
   /**
@@ -112,6 +119,8 @@ export interface StreamInfo {
   localCloseReason?: string | undefined;
   /** TCP: at which point a line is written; absent where no TCP proxy writes it. */
   logKind?: TcpLogKind | undefined;
+  /** What connections upstream are to offer by ALPN in place of what their cluster says; absent where no filter says so. */
+  alpnOffers?: AlpnOffers;
   /** Fields for a PROXY protocol header upstream. */
   proxyTlvs?: readonly ProxyTlv[] | undefined;
 }

@@ -212,13 +212,18 @@ export class ConnectionRunner {
   }
 
   /** Asks the filters from place `from` on. */
-  #pass(connection: Connection, downstream: DownstreamConnection, info: StreamInfo, chain: FilterChain, from: number): void {
+  #pass(accepted: Connection, downstream: DownstreamConnection, info: StreamInfo, chain: FilterChain, from: number): void {
+    let connection = accepted;
     try {
       for (let at = from; at < chain.handlers.length; at++) {
         if (connection.isClosed) return;
         const decision = chain.handlers[at]?.(connection, downstream, info) ?? true;
         if (decision === true) continue;
         if (decision === false) return this.#refuse(connection, downstream, info, chain);
+        if ('layer' in decision) {
+          connection = decision.layer;
+          continue;
+        }
         return decision.whenDecided((goesOn) => {
           if (goesOn) this.#pass(connection, downstream, info, chain, at + 1);
           else this.#refuse(connection, downstream, info, chain);

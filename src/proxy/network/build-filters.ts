@@ -3,7 +3,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { Filter } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { TypedStructSchema as UdpaTypedStructSchema } from '../../xds/gen/udpa/type/v1/typed_struct_pb.ts';
 import { TypedStructSchema as XdsTypedStructSchema } from '../../xds/gen/xds/type/v3/typed_struct_pb.ts';
-import { decodeStruct, decodeTyped, typeNameOf } from '../config/typed-config.ts';
+import { decodeStructOr, decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { NetworkFilter, NetworkHandler, NetworkScope } from './filter.ts';
 
 /** A network filter with its configuration, read and checked, not yet made. */
@@ -23,14 +23,16 @@ function configuredType(any: Any, path: string): { typeUrl: string; isStruct: bo
 
 function findFilter(table: readonly NetworkFilter[], any: Any, path: string): NetworkFilter {
   const { typeUrl, isStruct } = configuredType(any, path);
-  const found = table.find((filter) => (isStruct ? filter.structTypeUrl === typeUrl : filter.schema?.typeName === typeUrl));
+  const found = table.find((filter) =>
+    isStruct ? filter.structTypeUrl === typeUrl : (filter.schema ?? filter.structSchema)?.typeName === typeUrl,
+  );
   if (found !== undefined) return found;
   throw new ConfigError(path, `${typeUrl} is not a supported network filter (${table.map((filter) => filter.name).join(', ')})`);
 }
 
 function parseConfig(filter: NetworkFilter, any: Any, path: string): unknown {
   if (filter.schema !== undefined) return filter.parse(decodeTyped(any, filter.schema, path), path);
-  const value = decodeStruct(any, filter.structTypeUrl ?? '', path);
+  const value = decodeStructOr(any, filter.structSchema, filter.structTypeUrl ?? '', path);
   // such a filter takes the struct's value where others take their message
   const parse: unknown = Reflect.get(filter, 'parse');
   if (typeof parse !== 'function') throw new TypeError(`${filter.name} cannot be parsed`);

@@ -4,6 +4,7 @@ import type { Clock, Random } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { ClusterManager } from '../cluster/cluster.ts';
+import type { FlowTeller } from '../flows/flow-teller.ts';
 import type { LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
@@ -31,6 +32,8 @@ export interface NetworkScope {
   readonly overload?: Overload | undefined;
   /** What the workload's application is at; absent where nobody knows. */
   readonly work?: WorkInFlight;
+  /** Tells the control plane of streams; absent where nobody wants to know. */
+  readonly flows?: FlowTeller | undefined;
   /** A route table by RDS name; subscribes to it on first use. */
   routes(name: string): RouteSource;
   /** All scopes of SRDS; subscribes to them on first use. Absent where there is no server. */
@@ -49,10 +52,16 @@ interface Undecided {
   whenDecided(tell: (goesOn: boolean) => void): void;
 }
 
+/** A filter that stands between the connection and those after it. */
+interface Layered {
+  /** What they get in place of the connection. */
+  readonly layer: Connection;
+}
+
 /** What a filter does with connections; `info` is the connection's own, which the listener's access log has too. */
 export interface NetworkHandler {
   /** Called once the connection is established (TLS done); returns false where it closed the connection, or is about to. */
-  (connection: Connection, downstream: DownstreamConnection, info: StreamInfo): boolean | Undecided;
+  (connection: Connection, downstream: DownstreamConnection, info: StreamInfo): boolean | Undecided | Layered;
   /** A terminal filter's: another before it has refused the connection, so that it is only to be counted and logged. */
   refused?: (connection: Connection, downstream: DownstreamConnection, info: StreamInfo) => void;
 }
@@ -61,7 +70,10 @@ export interface NetworkHandler {
 export interface NetworkFilter<Schema extends DescMessage = DescMessage, Config = unknown> {
   readonly name: string;
   readonly schema: Schema | undefined;
+  /** For filters of TypedStructs: the type URL in it. */
   readonly structTypeUrl?: string;
+  /** For those that come as their message too: it is parsed as the struct that it stands for. */
+  readonly structSchema?: DescMessage;
   readonly isTerminal: boolean;
   parse(message: MessageShape<Schema>, path: string): Config;
   create(config: Config, scope: NetworkScope): NetworkHandler;

@@ -6,6 +6,7 @@ import type { NetworkFilter } from './filter.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { istioStats } from './istio-stats.ts';
 import { localRateLimit } from './local-rate-limit.ts';
+import { metadataExchange } from './metadata-exchange.ts';
 import { rbac } from './rbac.ts';
 import { setFilterState } from './set-filter-state.ts';
 import { sniCluster } from './sni-cluster.ts';
@@ -21,6 +22,7 @@ export const networkFilters: readonly NetworkFilter[] = [
   setFilterState,
   sniCluster,
   sniDynamicForwardProxy,
+  metadataExchange,
   istioStats,
   tcpProxy,
   httpConnectionManager,

@@ -1,8 +1,10 @@
 /** Istio's standard metrics of TCP connections: the network filter `istio.stats`. */
 import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
+import { PluginConfigSchema } from '../../xds/gen/stats/config_pb.ts';
 import { formatTcpFlags } from '../telemetry/format-connection.ts';
 import { createEdges, reporterOf } from '../telemetry/istio-edges.ts';
 import { type IstioStatsConfig, type MetricName, parseIstioStats } from '../telemetry/istio-config.ts';
+import { type PeerSide, whenPeerKnown } from '../telemetry/tcp-peers.ts';
 import { createOverrides, keptIn, type Overrides, type Values } from '../telemetry/istio-overrides.ts';
 import type { Counter, Labels, StatsScope } from '../telemetry/stats.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
@@ -83,11 +85,13 @@ export const istioStats = {
   name: 'istio.stats',
   schema: undefined,
   structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
+  structSchema: PluginConfigSchema,
   isTerminal: false,
   parse: parseIstioStats,
   create(config, { node, direction, stats, listenerMetadata }) {
     const side = config.isServerGateway ? 'destination' : reporterOf(direction);
     const edgeOf = createEdges<Map<number | string, Series>>({ ...config, node, reporter: side, series: () => new Map() });
+    const peerSide: PeerSide = side === 'destination' ? 'downstream' : 'upstream';
     const overrides = createOverrides(config, { node, direction, listenerMetadata });
     const reporter = new Reporter(config.tcpReportingMs);
     const open = (info: StreamInfo): Open => {
@@ -105,9 +109,14 @@ export const istioStats = {
     };
     return (_connection, downstream) => {
       let own: Open | undefined;
+      let isOver = false;
       observeTcp(downstream, {
-        onConnected: (info) => reporter.add((own = open(info))),
-        onClose: (info) => reporter.end(own ?? open(info)),
+        // who the peer is may follow in its first bytes
+        onConnected: (info) => whenPeerKnown(info, peerSide, () => isOver || reporter.add((own = open(info)))),
+        onClose(info) {
+          isOver = true;
+          reporter.end(own ?? open(info));
+        },
       });
       return true;
     };

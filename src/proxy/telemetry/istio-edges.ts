@@ -10,6 +10,7 @@ import { destinationService, edgeLabels, type Reporter } from './istio-labels.ts
 import { metadataOfEndpoint, metadataOfNode, type PeerMetadata } from './peer-metadata.ts';
 import { peerOf } from './peer-exchange.ts';
 import type { Labels } from './stats.ts';
+import { tcpPeerOf } from './tcp-peers.ts';
 
 /** Edges kept for one peer; beyond it they are looked up anew. Only hosts that clients choose can make so many. */
 const MAX_EDGES = 64;
@@ -83,7 +84,8 @@ export function createEdges<Series>(options: EdgeOptions<Series>): (info: Stream
   const byPeer = new WeakMap<object, Entry<Series>[]>();
   return (info) => {
     const isSource = reporter === 'source';
-    const peer = peerOf(info) ?? (isSource ? peerOfHost(info.upstream) : peerOfTunnel(info));
+    const told = peerOf(info) ?? tcpPeerOf(info, isSource ? 'upstream' : 'downstream');
+    const peer = told ?? (isSource ? peerOfHost(info.upstream) : peerOfTunnel(info));
     const tls = isSource ? info.upstreamTls : info.connection.tls;
     const peerPrincipal = tls?.uriSans[0] ?? (isSource ? '' : info.connection.principal);
     const localPrincipal = tls?.localUriSans[0] ?? (isSource ? '' : (info.connection.filterState?.get(LOCAL_PRINCIPAL) ?? ''));

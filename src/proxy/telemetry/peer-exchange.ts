@@ -20,6 +20,8 @@ export interface ExchangeOptions {
   readonly readsResponse: boolean;
   readonly marksRequest: boolean;
   readonly marksResponse: boolean;
+  /** True for requests that leave the mesh, which are not to tell who sends them; absent: all tell. */
+  readonly leavesMesh?: (info: StreamInfo) => boolean;
 }
 
 export interface PeerExchange {
@@ -68,7 +70,7 @@ export function createExchange(node: LocalNode, options: ExchangeOptions): PeerE
       if (info.metadata.has(EXCHANGE)) return;
       const isAsked = options.readsRequest && read(headers, info);
       info.metadata.set(EXCHANGE, { by: self, isAsked });
-      if (options.marksRequest) mark(headers);
+      if (options.marksRequest && options.leavesMesh?.(info) !== true) mark(headers);
     },
     onResponse({ response, info }) {
       const state = info.metadata.get(EXCHANGE);

@@ -67,8 +67,8 @@ function compact(fields: Readonly<Record<string, string>>): JsonObject {
   return out;
 }
 
-/** The value of `x-envoy-peer-metadata` for a workload. */
-export function encodeMetadata(peer: PeerMetadata): string {
+/** A workload's metadata as proxies send it. */
+export function structOfMetadata(peer: PeerMetadata): JsonObject {
   const labels = compact({
     [CANONICAL_NAME]: peer.canonicalService,
     [CANONICAL_REVISION]: peer.canonicalRevision,
@@ -77,8 +77,12 @@ export function encodeMetadata(peer: PeerMetadata): string {
   });
   const { clusterId: CLUSTER_ID, name: NAME, namespace: NAMESPACE, workload: WORKLOAD_NAME } = peer;
   const { CLUSTER_ID: cluster, ...rest } = compact({ CLUSTER_ID, NAME, NAMESPACE, WORKLOAD_NAME });
-  const struct: JsonObject = { ...(cluster === undefined ? {} : { CLUSTER_ID: cluster }), LABELS: labels, ...rest };
-  return Buffer.from(toBinary(StructSchema, fromJson(StructSchema, struct))).toString('base64');
+  return { ...(cluster === undefined ? {} : { CLUSTER_ID: cluster }), LABELS: labels, ...rest };
+}
+
+/** The value of `x-envoy-peer-metadata` for a workload. */
+export function encodeMetadata(peer: PeerMetadata): string {
+  return Buffer.from(toBinary(StructSchema, fromJson(StructSchema, structOfMetadata(peer)))).toString('base64');
 }
 
 /** What `encodeMetadata` wrote; undefined where the text is something else. */

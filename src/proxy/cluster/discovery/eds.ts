@@ -46,6 +46,9 @@ export const edsDiscovery: DiscoveryKind = {
   picksHosts: false,
   read(config, path) {
     if (config.loadAssignment !== undefined) throw new ConfigError(`${path}.load_assignment`, 'is not for EDS clusters');
+    const source = config.edsClusterConfig?.edsConfig?.configSourceSpecifier;
+    if (source?.case !== undefined && source.case !== 'ads' && source.case !== 'self')
+      throw new ConfigError(`${path}.eds_cluster_config.eds_config`, 'only ads is supported by Tulle');
     return { edsName: config.edsClusterConfig?.serviceName || config.name, create: (scope) => new Assigned(scope) };
   },
 };

@@ -11,6 +11,7 @@ import { grpcStats } from './grpc-stats.ts';
 import { grpcWeb } from './grpc-web.ts';
 import { headerMutation } from './header-mutation.ts';
 import { healthCheck } from './health-check.ts';
+import { istioAlpn } from './istio-alpn.ts';
 import { istioStats } from './istio-stats.ts';
 import { jwtAuthn } from './jwt-authn.ts';
 import { localRateLimit } from './local-ratelimit.ts';
@@ -34,6 +35,7 @@ export const httpFilters: readonly HttpFilter[] = [
   grpcWeb,
   headerMutation,
   healthCheck,
+  istioAlpn,
   istioStats,
   jwtAuthn,
   localRateLimit,

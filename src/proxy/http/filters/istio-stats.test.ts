@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../core/errors.ts';
 import { ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { readHttpSettings } from '../../cluster/http-options.ts';
-import type { Cluster, Host, Limits } from '../../cluster/cluster.ts';
+import type { Cluster, ClusterManager, Host, Limits } from '../../cluster/cluster.ts';
 import type { DownstreamConnection } from '../../listener/connection.ts';
 import { istioStats as tcpStats } from '../../network/istio-stats.ts';
 import { tcpObservers } from '../../network/tcp-observer.ts';
@@ -326,10 +326,35 @@ test('the peer metadata filter does what it is told, and istio.stats does not do
 for (const config of [
   { additional_labels: ['a'] },
   { upstream_discovery: [{ baggage: {} }] },
-  { upstream_propagation: [{ istio_headers: { skip_external_clusters: true } }] },
+  { upstream_propagation: [{ istio_headers: { skip_me: true } }] },
+  { downstream_propagation: [{ istio_headers: { skip_external_clusters: true } }] },
 ]) {
   test(`peer metadata refused: ${JSON.stringify(config)}`, () => {
     assert.throws(() => peerMetadata.parse(config, 'f'), /is not supported by Tulle/);
+  });
+}
+
+const LEAVING: readonly (readonly [cluster: string, istio: object, skips: boolean, isTold: boolean])[] = [
+  ['outbound|80||a', {}, true, true],
+  ['outbound|80||a', { external: true }, true, false],
+  ['outbound|80||a', { external: true }, false, true],
+  ['outbound|80||a', { disable_mx: true }, false, false],
+  ['PassthroughCluster', {}, true, false],
+  ['PassthroughCluster', {}, false, true],
+];
+for (const [name, istio, skips, isTold] of LEAVING) {
+  test(`${isTold ? 'told' : 'not told'} who asks: ${name} ${JSON.stringify(istio)}, skip_external_clusters ${skips}`, () => {
+    const config = { upstream_propagation: [{ istio_headers: skips ? { skip_external_clusters: true } : {} }] };
+    const found = clusterOf(name, { istio });
+    const clusters: ClusterManager = { ...fakeScope({}).clusters, get: (asked) => (asked === name ? found : undefined) };
+    const filter: HttpFilterHandlers = peerMetadata.create(
+      peerMetadata.parse(config, 'f'),
+      fakeScope({ node: NODE, direction: 'outbound', clusters }),
+    );
+    const stream = fakeStream({});
+    stream.info.clusterName = name;
+    filter.onRequestHeaders?.(stream, true);
+    assert.equal(stream.request.headers.has('x-envoy-peer-metadata'), isTold);
   });
 }
 

@@ -3,6 +3,7 @@
  * for a stream before it, it does so itself. Sizes are of bodies: heads are not counted on the data path.
  */
 import { formatFlags } from '../../telemetry/format-connection.ts';
+import { PluginConfigSchema } from '../../../xds/gen/stats/config_pb.ts';
 import { createEdges, reporterOf } from '../../telemetry/istio-edges.ts';
 import { type IstioStatsConfig, type MetricName, parseIstioStats } from '../../telemetry/istio-config.ts';
 import { createOverrides, keptIn, type Overrides, type Values } from '../../telemetry/istio-overrides.ts';
@@ -96,6 +97,7 @@ export const istioStats = {
   name: 'istio.stats',
   schema: undefined,
   structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
+  structSchema: PluginConfigSchema,
   parse: parseIstioStats,
   create(config, { node, direction, stats, listenerMetadata }) {
     const reporter = config.isServerGateway ? 'destination' : reporterOf(direction);

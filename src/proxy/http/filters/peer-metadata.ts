@@ -6,7 +6,10 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../core/errors.ts';
 import { createExchange, type ExchangeOptions } from '../../telemetry/peer-exchange.ts';
+import type { ClusterManager } from '../../cluster/cluster.ts';
+import { metadataAt } from '../../telemetry/metadata-path.ts';
 import { CONTINUE, type HttpFilter } from '../filter.ts';
+import type { StreamInfo } from '../stream-info.ts';
 
 const FIELDS: ReadonlySet<string> = new Set([
   'downstream_discovery',
@@ -19,33 +22,66 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** True where one of a list's methods is headers. */
-function usesHeaders(config: JsonObject, field: string, path: string): boolean {
+/** How a side tells or learns of its peer: by headers, and with which options. */
+interface Methods {
+  readonly usesHeaders: boolean;
+  readonly skipsExternal: boolean;
+}
+
+/** Reads the options of one method; `skip_external_clusters` is only for what goes upstream. */
+function readOptions(value: JsonValue, maySkip: boolean, path: string): boolean {
+  let skips = false;
+  for (const [option, own] of Object.entries(isObject(value) ? value : {})) {
+    if (option !== 'skip_external_clusters' || !maySkip) throw new ConfigError(`${path}.${option}`, 'is not supported by Tulle');
+    skips = own === true;
+  }
+  return skips;
+}
+
+function readMethods(config: JsonObject, field: string, path: string): Methods {
   const methods = config[field] ?? [];
   if (!Array.isArray(methods)) throw new ConfigError(`${path}.${field}`, 'is not a list');
-  let isUsed = false;
+  let usesHeaders = false;
+  let skipsExternal = false;
   for (const [i, method] of methods.entries()) {
     for (const [name, value] of Object.entries(isObject(method) ? method : {})) {
       const at = `${path}.${field}[${i}].${name}`;
       if (name !== 'istio_headers' && name !== 'workload_discovery') throw new ConfigError(at, 'is not supported by Tulle');
-      for (const option of Object.keys(isObject(value) ? value : {})) throw new ConfigError(`${at}.${option}`, 'is not supported by Tulle');
-      isUsed ||= name === 'istio_headers';
+      const isHeaders = name === 'istio_headers';
+      skipsExternal ||= readOptions(value, isHeaders && field === 'upstream_propagation', at);
+      usesHeaders ||= isHeaders;
     }
   }
-  return isUsed;
+  return { usesHeaders, skipsExternal };
 }
 
-function parse(value: unknown, path: string): ExchangeOptions {
+/** What is configured; `skipsExternal`: nothing is told to clusters outside of the mesh. */
+interface PeerConfig extends Omit<ExchangeOptions, 'leavesMesh'> {
+  readonly skipsExternal: boolean;
+}
+
+function parse(value: unknown, path: string): PeerConfig {
   const config = isJsonObject(value) ? value : {};
   for (const field of Object.keys(config)) {
     if (!FIELDS.has(field)) throw new ConfigError(`${path}.${field}`, 'is not supported by Tulle');
   }
+  const upstream = readMethods(config, 'upstream_propagation', path);
   return {
-    readsRequest: usesHeaders(config, 'downstream_discovery', path),
-    readsResponse: usesHeaders(config, 'upstream_discovery', path),
-    marksResponse: usesHeaders(config, 'downstream_propagation', path),
-    marksRequest: usesHeaders(config, 'upstream_propagation', path),
+    readsRequest: readMethods(config, 'downstream_discovery', path).usesHeaders,
+    readsResponse: readMethods(config, 'upstream_discovery', path).usesHeaders,
+    marksResponse: readMethods(config, 'downstream_propagation', path).usesHeaders,
+    marksRequest: upstream.usesHeaders,
+    skipsExternal: upstream.skipsExternal,
   };
+}
+
+/** Whether a request's cluster is not to be told who sends it. Istio: `disable_mx` and `external` of the cluster's metadata. */
+function leavesMesh(clusters: ClusterManager, skipsExternal: boolean, { clusterName }: StreamInfo): boolean {
+  if (skipsExternal && clusterName === 'PassthroughCluster') return true;
+  const metadata = clusters.get(clusterName)?.metadata;
+  if (metadata === undefined) return false;
+  if (metadataAt(metadata, ['istio', 'disable_mx']) === true) return true;
+  return skipsExternal && metadataAt(metadata, ['istio', 'external']) === true;
 }
 
 function isJsonObject(value: unknown): value is JsonObject {
@@ -58,8 +94,8 @@ export const peerMetadata = {
   schema: undefined,
   structTypeUrl: 'type.googleapis.com/io.istio.http.peer_metadata.Config',
   parse,
-  create(options, { node }) {
-    const exchange = createExchange(node, options);
+  create({ skipsExternal, ...options }, { node, clusters }) {
+    const exchange = createExchange(node, { ...options, leavesMesh: (info) => leavesMesh(clusters, skipsExternal, info) });
     return {
       onRequestHeaders(stream) {
         exchange.onRequest(stream);
@@ -71,4 +107,4 @@ export const peerMetadata = {
       },
     };
   },
-} satisfies HttpFilter<never, ExchangeOptions>;
+} satisfies HttpFilter<never, PeerConfig>;

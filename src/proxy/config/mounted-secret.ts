@@ -1,0 +1,36 @@
+/**
+ * Secrets that Istio names by the files that they are in: `file-cert:<certificate>~<key>` and `file-root:<roots>`, where
+ * `file-root:system` stands for the system's roots. Its agent reads these files; a proxy without one does so itself.
+ */
+import { existsSync } from 'node:fs';
+import { create } from '@bufbuild/protobuf';
+import { type Secret, SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+
+const CERTIFICATE = 'file-cert:';
+const ROOTS = 'file-root:';
+
+/** Where systems keep the roots that they trust. Source: Go, crypto/x509. */
+const SYSTEM_ROOTS = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/tls/cacert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+const file = (filename: string) => ({ specifier: { case: 'filename' as const, value: filename } });
+
+/** The secret of such a name, its files not yet read; undefined for any other name. */
+export function mountedSecret(name: string): Secret | undefined {
+  if (name.startsWith(CERTIFICATE)) {
+    const [chain = '', key = '', ...more] = name.slice(CERTIFICATE.length).split('~');
+    if (chain === '' || key === '' || more.length > 0) return undefined;
+    const value = { certificateChain: file(chain), privateKey: file(key) };
+    return create(SecretSchema, { name, type: { case: 'tlsCertificate', value } });
+  }
+  const roots = name.startsWith(ROOTS) ? name.slice(ROOTS.length) : '';
+  const found = roots === 'system' ? SYSTEM_ROOTS.find((each) => existsSync(each)) : roots;
+  if (found === undefined || found === '') return undefined;
+  return create(SecretSchema, { name, type: { case: 'validationContext', value: { trustedCa: file(found) } } });
+}
