@@ -107,7 +107,8 @@ export const ROOTS = [
   'opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceResponse',
   'opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest',
   'opentelemetry.proto.collector.logs.v1.ExportLogsServiceResponse',
-  'envoy.service.accesslog.v3.StreamAccessLogsMessage',
+  'envoy.service.accesslog.v3.AccessLogService',
+  'envoy.service.runtime.v3.Runtime',
   'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin',
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest',
   'envoy.extensions.load_balancing_policies.random.v3.Random',
@@ -134,10 +135,10 @@ export const ROOTS = [
   'google.rpc.Status',
   'istio.v1.auth.IstioCertificateService',
   'istio.networking.nds.v1.NameTable',
-];
   'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig',
   'stats.PluginConfig',
   'envoy.service.secret.v3.SecretDiscoveryService',
+];
 
 /** Left out with every field that has their type: what no part of Tulle reads or writes. */
 export const EXCLUDED = [
@@ -346,8 +347,6 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
       'google.protobuf.Duration buffer_flush_interval = 11; google.protobuf.UInt32Value buffer_size_bytes = 12; ' +
       'repeated string filter_state_objects_to_log = 13; repeated type.tracing.v3.CustomTag custom_tags = 14;',
   },
-  'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
-};
   'envoy/config/metrics/v3/metrics_service.proto': { 'message MetricsServiceConfig {': 'uint32 batch_size = 6;' },
   'envoy/extensions/stat_sinks/open_telemetry/v3/open_telemetry.proto': {
     'import "envoy/config/core/v3/grpc_service.proto";':
@@ -355,3 +354,5 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'message SinkConfig {': 'repeated config.core.v3.TypedExtensionConfig resource_detectors = 7; uint32 max_data_points_per_request = 10;',
     'oneof protocol_specifier {': 'config.core.v3.HttpService http_service = 9;',
   },
+  'envoy/config/route/v3/route.proto': { 'message RouteConfiguration {': 'string vhost_header = 18;' },
+};

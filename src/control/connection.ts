@@ -10,7 +10,7 @@ import type { WorkloadInstance } from '../model/workload.ts';
 import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { Received, ServerSession } from '../xds/server.ts';
 import type { Snapshot } from '../xds/server-core.ts';
-import type { XdsResource } from '../xds/subscription.ts';
+import type { TypeResources, XdsResource } from '../xds/subscription.ts';
 import { HEALTH_TYPE, resourceType, SECRET_TYPE } from '../xds/types.ts';
 import type { ProxyNode } from './compiler.ts';
 import type { ControlState } from './control-state.ts';
@@ -101,6 +101,11 @@ export class ProxyConnection<Request extends AnyRequest, Response extends { read
 
   ownSecrets(): readonly XdsResource[] {
     return this.#opened?.secrets.resources() ?? [];
+  }
+
+  runtime(): TypeResources {
+    const { flows, pusher } = this.#state;
+    return flows.taps.runtimeOf(this.proxy, pusher.stateFor(this.proxy).mesh.settings.flows);
   }
 
   /** Handles one request. Throws ConnectError where the stream must be refused. */

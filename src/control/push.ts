@@ -8,7 +8,7 @@ import type { Log } from '../core/log.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Snapshot } from '../xds/server-core.ts';
 import type { TypeResources, XdsResource } from '../xds/subscription.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../xds/types.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE, ROUTE_TYPE, RUNTIME_TYPE, SECRET_TYPE } from '../xds/types.ts';
 import type { CompiledConfig, Compiler, ProxyNode } from './compiler.ts';
 import { debounce } from './debounce.ts';
 import type { MeshState } from './model.ts';
@@ -22,6 +22,8 @@ export interface Receiver {
   readonly isTrusted: boolean;
   /** Secrets that are its own. */
   ownSecrets(): readonly XdsResource[];
+  /** The layer of Envoy's runtime that it may ask for. */
+  runtime(): TypeResources;
   /** Takes a new snapshot; `changedAtMs` (monotonic) is when the change behind it was noticed. */
   take(snapshot: Snapshot, generation: string, changedAtMs: number | undefined): void;
 }
@@ -64,6 +66,7 @@ function snapshotOf(config: CompiledConfig, receiver: Receiver): Snapshot {
     [ROUTE_TYPE, config.routes],
     [SECRET_TYPE, secretsOf(receiver.isTrusted ? config.secrets : NO_SECRETS, receiver.ownSecrets())],
     [NAME_TABLE_TYPE, config.names],
+    [RUNTIME_TYPE, receiver.runtime()],
   ]);
 }
 
@@ -159,6 +162,11 @@ export class Pusher {
   refresh(receiver: Receiver): void {
     const config = this.#receivers.get(receiver);
     if (config !== undefined) receiver.take(snapshotOf(config, receiver), String(this.stateFor(receiver.proxy).generation), undefined);
+  }
+
+  /** What proxies have of their runtime may have become another: those that are meant hear of it. */
+  refreshWhere(isMeant: (proxy: ProxyNode) => boolean): void {
+    for (const receiver of this.#receivers.keys()) if (isMeant(receiver.proxy)) this.refresh(receiver);
   }
 
   close(): void {

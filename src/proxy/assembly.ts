@@ -12,9 +12,11 @@ import type { ListenerStore } from './config/listener-store.ts';
 import { announcedNode, localNodeOf, readTulleSettings, type TulleSettings } from './config/local-node.ts';
 import type { NameService } from './config/name-service.ts';
 import { createResourceLog, type ResourceLog } from './config/resource-log.ts';
+import { RuntimeStore } from './config/runtime-store.ts';
 import type { Secrets } from './config/secrets.ts';
 import { decodeTyped, typeNameOf } from './config/typed-config.ts';
 import { noSubscriptions, type Subscriptions } from './config/subscriptions.ts';
+import { FlowTeller, type FlowTellerOptions } from './flows/flow-teller.ts';
 import type { LocalNode } from './http/filter.ts';
 import type { DrainOptions } from './listener/drain-state.ts';
 import { type ListenSockets, ownSockets } from './listener/listen-sockets.ts';
@@ -75,6 +77,8 @@ export interface Assembly {
   readonly random: Random;
   /** What the workload's application is at. */
   readonly work: WorkInFlight;
+  /** Tells the server of ADS of streams; undefined where there is none. */
+  readonly flows: FlowTeller | undefined;
   /** Static listeners, each with when it accepts. */
   readonly staticListeners: readonly Promise<void>[];
   /** Lets listeners start: clusters are there. */
@@ -140,6 +144,10 @@ function watched(handler: AdsHandler, { onResources }: AssemblyOptions): AdsHand
   };
 }
 
+function createFlowTeller(ads: AdsSettings, { loops = 1 }: AssemblyOptions, parts: Omit<FlowTellerOptions, 'ads' | 'loops'>): FlowTeller {
+  return new FlowTeller({ ...parts, ads, loops, stats: parts.stats.scope('flows') });
+}
+
 /** Builds all parts, static resources among them. Throws ConfigError for what the bootstrap has wrong. */
 export function assemble(options: AssemblyOptions): Assembly {
   const { bootstrap, log, clock = systemClock, random = Math.random, sockets = ownSockets, drain } = options;
@@ -153,8 +161,10 @@ export function assemble(options: AssemblyOptions): Assembly {
   const stats = createStats(tulle.metricSeriesMax);
   const overload = new OverloadManager(bootstrap.overloadManager, { stats, clock, log, loops: options.loops ?? 1 });
   const health = { isFailing: false, isSaid: false };
+  const runtime = new RuntimeStore(bootstrap);
+  const node = localNodeOf(bootstrap, options.version, runtime.values);
   const parts = {
-    node: localNodeOf(bootstrap, options.version),
+    node,
     tulle,
     stats,
     logSink: createLogSink(stats, log, options.relayLines),
@@ -163,15 +173,19 @@ export function assemble(options: AssemblyOptions): Assembly {
     clock,
     random,
     work: new WorkInFlight(options.work ?? new LocalWork(), timersOf(clock)),
+    flows: adsSettings && createFlowTeller(adsSettings, options, { node, timers: timersOf(clock), runtime, stats, log }),
   };
   const isFailingHealthChecks = (): boolean => health.isFailing;
   const stores = createStores({ ...parts, bootstrap, log, sockets, drain, overload: overload.state, isFailingHealthChecks });
   let names: NameService | undefined;
-  const handler = dispatch(stores, () => names);
+  const handler = dispatch(stores, runtime, () => names);
   const ads =
     adsSettings &&
     (options.relay?.(handler) ?? connectAds(adsSettings, options, { handler: watched(handler, options), random, log, stats }));
-  if (ads !== undefined) subscriptions.target = options.share?.(ads) ?? ads;
+  if (ads !== undefined) {
+    subscriptions.target = options.share?.(ads) ?? ads;
+    runtime.subscribe(subscriptions);
+  }
   const { secrets, clusters, listeners } = stores;
   let staticListeners: readonly Promise<void>[];
   try {

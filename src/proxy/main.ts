@@ -185,7 +185,7 @@ class WholeProxy implements RunningProxy {
   }
 
   async close(): Promise<void> {
-    const { ads, listeners, clusters, logSink, overload } = this.#assembly;
+    const { ads, flows, listeners, clusters, logSink, overload } = this.#assembly;
     overload.stop();
     await this.#push?.flush();
     this.#push?.close();
@@ -195,6 +195,7 @@ class WholeProxy implements RunningProxy {
     await this.#loops.close();
     await listeners.close();
     clusters.close();
+    await flows?.close();
     await this.#names?.close();
     await this.#admin?.close();
     logSink.close();
@@ -204,8 +205,8 @@ class WholeProxy implements RunningProxy {
     const { bootstrap, log } = this.#options;
     const { ads, node } = this.#assembly;
     this.#identity?.start();
-    this.#takeHealth();
     this.#push?.start();
+    this.#takeHealth();
     ads?.start();
     await initialize(this.#assembly, bootstrap, (next) => this.#onState(next));
     await this.#loops.whenLive();
@@ -322,8 +323,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
 /** Builds everything that a bootstrap describes and drops it again. Rejects with ConfigError where something is wrong. */
 export async function validateBootstrap(bootstrap: Bootstrap, log: LeveledLog): Promise<void> {
   const assembly = await assembleWhole({ bootstrap, log, version: '', drain: { strategy: 'immediate', timeMs: 0 } });
-  await assembly.listeners.close();
   (await openPush({ bootstrap, log, version: '' }, assembly))?.close();
+  await assembly.listeners.close();
   assembly.clusters.close();
   assembly.logSink.close();
 }

@@ -8,6 +8,7 @@ import {
   LISTENER_TYPE,
   NAME_TABLE_TYPE,
   ROUTE_TYPE,
+  RUNTIME_TYPE,
   SCOPED_ROUTE_TYPE,
   SECRET_TYPE,
   VIRTUAL_HOST_TYPE,
@@ -27,12 +28,14 @@ import { announcedNode, type TulleSettings } from './config/local-node.ts';
 import type { NameService } from './config/name-service.ts';
 import type { ResourceLog } from './config/resource-log.ts';
 import { RouteStore, type RouteStoreOptions } from './config/route-store.ts';
+import type { RuntimeStore } from './config/runtime-store.ts';
 import { ScopeStore } from './config/scope-store.ts';
 import { watchSecretFile } from './config/sds-file.ts';
 import { Secrets } from './config/secrets.ts';
 import type { Subscriptions } from './config/subscriptions.ts';
 import { createSecretSources } from './config/secret-sources.ts';
 import { httpFilters } from './http/filters/index.ts';
+import type { FlowTeller } from './flows/flow-teller.ts';
 import type { LocalNode } from './http/filter.ts';
 import { buildListener } from './listener/build-listener.ts';
 import type { DrainOptions } from './listener/drain-state.ts';
@@ -69,6 +72,8 @@ export interface StoreParts {
   readonly sockets: ListenSockets;
   readonly drain: DrainOptions;
   readonly work: WorkInFlight;
+  /** Tells the server of ADS of streams; undefined where there is none. */
+  readonly flows: FlowTeller | undefined;
   isFailingHealthChecks(): boolean;
 }
 
@@ -239,10 +244,12 @@ export function createStores(parts: StoreParts): Stores {
 }
 
 /** Everything of the server of ADS goes to the store of its type. */
-export function dispatch(stores: Stores, names: () => NameService | undefined): AdsHandler {
+export function dispatch(stores: Stores, runtime: RuntimeStore, names: () => NameService | undefined): AdsHandler {
   return {
     onResources(typeUrl, resources, removed) {
       switch (typeUrl) {
+        case RUNTIME_TYPE:
+          return runtime.receive(resources, removed);
         case CLUSTER_TYPE:
           return stores.clusters.receive(resources, removed);
         case ENDPOINT_TYPE:

@@ -19,6 +19,9 @@ export const SCOPED_ROUTE_TYPE = `${PREFIX}.config.route.v3.ScopedRouteConfigura
 export const VIRTUAL_HOST_TYPE = `${PREFIX}.config.route.v3.VirtualHost`;
 export const SECRET_TYPE = `${PREFIX}.extensions.transport_sockets.tls.v3.Secret`;
 
+/** Layers of Envoy's runtime, by name. */
+export const RUNTIME_TYPE = `${PREFIX}.service.runtime.v3.Runtime`;
+
 /** The names that a proxy's DNS answers (Istio's name discovery service). */
 export const NAME_TABLE_TYPE = 'type.googleapis.com/istio.networking.nds.v1.NameTable';
 
@@ -35,6 +38,7 @@ const resourceTypes: readonly ResourceType[] = [
   { url: VIRTUAL_HOST_TYPE, name: 'VHDS', isWildcard: false },
   { url: SECRET_TYPE, name: 'SDS', isWildcard: false },
   { url: NAME_TABLE_TYPE, name: 'NDS', isWildcard: true },
+  { url: RUNTIME_TYPE, name: 'RTDS', isWildcard: false },
 ];
 
 const byUrl = new Map(resourceTypes.map((type, order) => [type.url, { type, order }]));

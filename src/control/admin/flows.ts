@@ -1,7 +1,9 @@
 /** `/api/flows`: what is kept, what comes, and all that is known of one request. */
 import { setImmediate } from 'node:timers/promises';
+import { ProtocolError } from '../../core/errors.ts';
 import type { Flow } from '../../model/flow.ts';
-import { matches, readFilter, readQuery } from '../flows/query.ts';
+import { type FlowFilter, matches, readFilter, readQuery } from '../flows/query.ts';
+import { isConcerned, type Tap } from '../flows/taps.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Bytes that wait for a slow reader, above which it gets no more until it has read them. */
@@ -24,16 +26,50 @@ function createWriter({ response, state }: Exchange): (flow: Flow) => void {
   };
 }
 
+const HEADER = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+const MAX_HEADERS = 32;
+
+/** The headers that a tap asks for. */
+function headersOf(query: URLSearchParams): string[] {
+  const names = (query.get('headers') ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
+  const wanted = names.filter((name) => name !== '');
+  const bad = wanted.find((name) => !HEADER.test(name));
+  if (bad !== undefined)
+    throw new ProtocolError('bad_query', 400, `"headers" must be names of headers, and ${JSON.stringify(bad)} is none`);
+  if (wanted.length > MAX_HEADERS) throw new ProtocolError('bad_query', 400, `"headers" may be ${MAX_HEADERS} at most`);
+  return wanted;
+}
+
+/** Has the proxies concerned tell of every request, until the returned function is called. */
+function openTap({ state: { flows, pusher }, query }: Exchange, filter: FlowFilter): () => void {
+  const headers = filter.header === undefined ? headersOf(query) : [...headersOf(query), filter.header.name];
+  const tap: Tap = { filter, headers };
+  const tell = (): void => pusher.refreshWhere((proxy) => isConcerned(tap, proxy));
+  const close = flows.taps.open(tap);
+  tell();
+  return () => {
+    close();
+    tell();
+  };
+}
+
 function watch(exchange: Exchange): undefined {
   const { response, state, query } = exchange;
   const filter = readFilter(query);
+  const untap = query.get('tap') === 'true' ? openTap(exchange, filter) : undefined;
   response.writeHead(200, { 'content-type': 'application/json' });
   response.flushHeaders();
   const write = createWriter(exchange);
   const stop = state.flows.store.watch((flow) => {
     if (matches(flow, filter)) write(flow);
   });
-  response.on('close', stop);
+  response.on('close', () => {
+    stop();
+    untap?.();
+  });
 }
 
 async function kept({ state: { flows }, query }: Exchange): Promise<object> {

@@ -142,7 +142,8 @@ export function readQuery(params: URLSearchParams, nowMs: number): FlowQuery {
   };
 }
 
-function isEnd({ namespace, workload }: FlowEnd, wanted: EndFilter): boolean {
+/** True for an end that is wanted. */
+export function isEnd({ namespace, workload }: Pick<FlowEnd, 'namespace' | 'workload'>, wanted: EndFilter): boolean {
   return (wanted.namespace === '*' || wanted.namespace === namespace) && (wanted.workload === '*' || wanted.workload === workload);
 }
 

@@ -61,7 +61,6 @@ function senderOf(message: StreamAccessLogsMessage, subject: TokenSubject | unde
     throw new ConnectError(messageOf(error), Code.InvalidArgument);
   }
   checkNode(proxy, subject);
-  scope.store.lost.byProxies += lostBy(identifier.node);
   return { proxy: proxy.id, isGateway: proxy.role === 'router', own: { namespace: proxy.namespace, workload: proxy.workload } };
 }
 
@@ -86,6 +85,7 @@ export function flowReceiver(scope: FlowReceiverScope): ByteMethod {
       receive(bytes) {
         const message = decode(bytes);
         sender ??= senderOf(message, subject, scope);
+        if (message.identifier?.node !== undefined) scope.store.lost.byProxies += lostBy(message.identifier.node);
         flowsOf(message, { ...sender, receivedMs: scope.nowMs(), names: meshNames(scope.mesh()) }, scope.store);
       },
       // what is answered has no content

@@ -89,24 +89,8 @@ export function readTulleSettings(node: Node | undefined): TulleSettings {
   };
 }
 
-/** Keys of a layer of the runtime, nested ones with dots between. */
-function flatten(layer: JsonObject, prefix: string, into: Record<string, JsonValue>): void {
-  for (const [key, value] of Object.entries(layer)) {
-    if (isObject(value)) flatten(value, `${prefix}${key}.`, into);
-    else into[prefix + key] = value;
-  }
-}
-
-function runtimeOf({ layeredRuntime }: Bootstrap): Readonly<Record<string, JsonValue>> {
-  const keys: Record<string, JsonValue> = {};
-  for (const { layerSpecifier } of layeredRuntime?.layers ?? []) {
-    if (layerSpecifier.case === 'staticLayer') flatten(layerSpecifier.value, '', keys);
-  }
-  return keys;
-}
-
-/** The node as the proxy's own parts see it; `version` is the program's. */
-export function localNodeOf(bootstrap: Bootstrap, version: string): LocalNode {
+/** The node as the proxy's own parts see it; `version` is the program's, `runtime` changes while it runs. */
+export function localNodeOf(bootstrap: Bootstrap, version: string, runtime: LocalNode['runtime'] = {}): LocalNode {
   const { node } = bootstrap;
   return {
     id: node?.id ?? '',
@@ -114,7 +98,7 @@ export function localNodeOf(bootstrap: Bootstrap, version: string): LocalNode {
     metadata: node?.metadata ?? {},
     zone: node?.locality?.zone ?? '',
     version,
-    runtime: runtimeOf(bootstrap),
+    runtime,
   };
 }
 

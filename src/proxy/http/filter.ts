@@ -149,7 +149,7 @@ export interface LocalNode {
   readonly zone?: string;
   /** Of this program; absent in tests. */
   readonly version?: string;
-  /** Keys of Envoy's runtime in the bootstrap's static layers, the last layer's word for each. */
+  /** Keys of Envoy's runtime, the last layer's word for each; they may change. */
   readonly runtime?: Readonly<Record<string, unknown>>;
 }
 

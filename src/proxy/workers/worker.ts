@@ -90,6 +90,7 @@ function drain({ assembly, post }: Parts): void {
 async function close({ assembly }: Parts): Promise<void> {
   await assembly.listeners.close();
   assembly.clusters.close();
+  await assembly.flows?.close();
   assembly.logSink.close();
   // lines that were relayed must be on their way before the thread goes
   setImmediate(() => process.exit(0));

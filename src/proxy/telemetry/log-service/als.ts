@@ -1,5 +1,6 @@
 /** The access loggers `envoy.access_loggers.http_grpc` and `tcp_grpc`. */
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { FLOW_LOG } from '../../../core/flow-log.ts';
 import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
@@ -17,7 +18,10 @@ export interface AlsSettings extends CommonSettings {
 
 const lower = (names: readonly string[]): string[] => names.map((name) => name.toLowerCase());
 
+/** Flow records go to the server of ADS, which is no cluster of the traffic's. */
 function start(settings: AlsSettings, scope: LogScope): WriteEntry {
+  const { flows } = scope;
+  if (settings.logName === FLOW_LOG && flows?.cluster === settings.target.cluster) return flows.logger(settings);
   return lazyLogger(async () => (await import('./als-writer.ts')).alsWriter(settings, scope));
 }
 

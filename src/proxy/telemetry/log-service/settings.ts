@@ -5,6 +5,7 @@ import type { CommonGrpcAccessLogConfig } from '../../../xds/gen/envoy/extension
 import { ApiVersion } from '../../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import type { ClusterManager } from '../../cluster/cluster.ts';
 import { durationMs } from '../../config/durations.ts';
+import type { FlowTeller } from '../../flows/flow-teller.ts';
 import type { LocalNode } from '../../http/filter.ts';
 import { type GrpcTarget, readGrpcTarget } from '../../tracing/collector-target.ts';
 import { compileTags, type TagSource } from '../../tracing/custom-tags.ts';
@@ -18,6 +19,7 @@ export interface LogScope {
   readonly node: LocalNode;
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   readonly listenerMetadata: Readonly<Record<string, unknown>>;
+  readonly flows?: FlowTeller | undefined;
 }
 
 export interface CommonSettings {

@@ -1,0 +1,79 @@
+/**
+ * Who looks on, and what proxies are told of it: a layer of Envoy's runtime by RTDS, so that no listener changes. A proxy
+ * that is tapped tells of every request; the same layer says how much it tells of otherwise.
+ */
+import { create, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import type { FlowSettings } from '../../model/flow-settings.ts';
+import { contentVersion } from '../../xds/content-version.ts';
+import { RuntimeSchema } from '../../xds/gen/envoy/service/runtime/v3/rtds_pb.ts';
+import type { TypeResources } from '../../xds/subscription.ts';
+import type { ProxyNode } from '../compiler.ts';
+import { type FlowFilter, isEnd } from './query.ts';
+
+/** The layer's name, which a bootstrap has to name. */
+const LAYER = 'tulle';
+
+export interface Tap {
+  readonly filter: FlowFilter;
+  /** Names of request headers, lower case. */
+  readonly headers: readonly string[];
+}
+
+type Teller = Pick<ProxyNode, 'namespace' | 'workload' | 'role'>;
+
+/** True where a proxy may have something to tell to whoever looks on. */
+export function isConcerned({ filter }: Tap, { namespace, workload, role }: Teller): boolean {
+  const { source, destination, workload: either, reporter } = filter;
+  const own = { namespace, workload };
+  if (reporter !== undefined && (reporter === 'gateway') !== (role === 'router')) return false;
+  if (either !== undefined && !isEnd(own, either)) return source !== undefined || destination !== undefined;
+  if (source === undefined && destination === undefined) return true;
+  const isSource = reporter !== 'destination' && (source === undefined || isEnd(own, source));
+  const isDestination = reporter !== 'source' && (destination === undefined || isEnd(own, destination));
+  // the other end may be any: its proxy's records are filtered when they come
+  return (source !== undefined && isSource) || (destination !== undefined && isDestination);
+}
+
+/** Layers that were made: proxies that are told the same share it. */
+const MAX_KNOWN = 64;
+
+export class Taps {
+  readonly #taps = new Set<Tap>();
+  readonly #known = new Map<string, TypeResources>();
+
+  get size(): number {
+    return this.#taps.size;
+  }
+
+  /** From now on somebody looks on, until the returned function is called. Proxies are to be told of either. */
+  open(tap: Tap): () => void {
+    this.#taps.add(tap);
+    return () => void this.#taps.delete(tap);
+  }
+
+  /** The layer of a proxy's runtime. */
+  runtimeOf(proxy: Teller, { perSecond, failedPerSecond, tappedPerSecond }: FlowSettings): TypeResources {
+    const taps = [...this.#taps].filter((tap) => isConcerned(tap, proxy));
+    const headers = [...new Set(taps.flatMap((tap) => tap.headers))].toSorted();
+    const layer: JsonObject = {
+      'tulle.flows.per_second': perSecond,
+      'tulle.flows.failed_per_second': failedPerSecond,
+      'tulle.flows.tapped_per_second': tappedPerSecond,
+      // a stock Envoy's
+      ...(taps.length > 0 && { 'tulle.tap': true, 'tulle.flows.sample': 100 }),
+      ...(headers.length > 0 && { 'tulle.tap_headers': headers.join(',') }),
+    };
+    return this.#resources(layer);
+  }
+
+  #resources(layer: JsonObject): TypeResources {
+    const key = JSON.stringify(layer);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const bytes = toBinary(RuntimeSchema, create(RuntimeSchema, { name: LAYER, layer }));
+    const resources: TypeResources = new Map([[LAYER, { name: LAYER, version: contentVersion(bytes), bytes }]]);
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(key, resources);
+    return resources;
+  }
+}
