@@ -50,6 +50,7 @@ const context: EntryContext = {
   proxy: 'me',
   isGateway: false,
   own: { namespace: 'shop', workload: 'payments-v1' },
+  ownPrincipal: PAYMENTS,
   receivedMs: 5000,
   names: meshNames(mesh),
 };

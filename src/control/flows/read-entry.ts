@@ -20,6 +20,8 @@ export interface EntryContext {
   readonly proxy: string;
   readonly isGateway: boolean;
   readonly own: WorkloadName;
+  /** SPIFFE ID of the proxy's workload. */
+  readonly ownPrincipal: string;
   readonly receivedMs: number;
   readonly names: MeshNames;
 }
@@ -114,7 +116,7 @@ function endsOf(common: AccessLogCommon, reporter: Reporter, context: EntryConte
   const address = addressText(common.upstreamRemoteAddress);
   const destination = peer ?? names.workloadAt(address) ?? names.workloadOf(principal) ?? NOBODY;
   return {
-    source: { ...own, address: client, principal: '' },
+    source: { ...own, address: client, principal: principal === '' ? '' : context.ownPrincipal },
     destination: { ...destination, address, principal },
     isMutualTls: principal !== '',
   };

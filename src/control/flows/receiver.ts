@@ -7,6 +7,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { FLOW_LOG, LOST_FLOWS_KEY } from '../../core/flow-log.ts';
 import { messageOf } from '../../core/errors.ts';
 import { isObject } from '../../core/object.ts';
+import { formatSpiffeId } from '../../core/spiffe.ts';
 import type { Flow } from '../../model/flow.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { ByteMethod } from '../../net/grpc-bytes.ts';
@@ -61,7 +62,14 @@ function senderOf(message: StreamAccessLogsMessage, subject: TokenSubject | unde
     throw new ConnectError(messageOf(error), Code.InvalidArgument);
   }
   checkNode(proxy, subject);
-  return { proxy: proxy.id, isGateway: proxy.role === 'router', own: { namespace: proxy.namespace, workload: proxy.workload } };
+  const { id, role, namespace, workload, serviceAccount } = proxy;
+  const { trustDomain } = scope.mesh().settings;
+  return {
+    proxy: id,
+    isGateway: role === 'router',
+    own: { namespace, workload },
+    ownPrincipal: formatSpiffeId({ trustDomain, namespace, serviceAccount }),
+  };
 }
 
 /** Flows of one message, in their order; what cannot be read is counted. */
