@@ -11,7 +11,7 @@ import { callControl, callSocket, isOk } from '../admin-client.ts';
 import { CliError } from '../errors.ts';
 import { isObject, textOf } from '../json.ts';
 import { PROXY_ENV, PROXY_FLAGS } from '../lean-start.ts';
-import { snapshotFlags } from '../snapshot/file.ts';
+import { SNAPSHOT_ENV, snapshotFlags } from '../snapshot/file.ts';
 import type { StateDir } from '../state-dir.ts';
 import { checkSocketPath } from '../state-dir.ts';
 import { bootstrapOf } from './bootstrap.ts';
@@ -179,9 +179,10 @@ export class Instance {
     const [node, script] = this.#context.self;
     const args = ['-c', bootstrap, ...proxyFlags(this.workload)];
     const env = { ...PROXY_ENV, ...this.#context.env, ...this.workload.proxy?.environment };
+    const fromSnapshot = snapshotFlags({ node, script, args, env: { ...process.env, ...env } });
     this.#proxy = keepRunning({
-      command: [node, ...PROXY_FLAGS, ...snapshotFlags({ node, script, args, env: { ...process.env, ...env } }), script, 'proxy', ...args],
-      env,
+      command: [node, ...PROXY_FLAGS, ...fromSnapshot, script, 'proxy', ...args],
+      env: fromSnapshot.length === 0 ? env : { ...SNAPSHOT_ENV, ...env },
       cwd: this.#context.state.root,
       gid: place.proxyGid,
       start: place.start,
