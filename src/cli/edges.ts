@@ -1,0 +1,69 @@
+/** `tulle edges`: who calls whom, with which identities, over mTLS or not, and how well. */
+import { Argument, Option } from 'commander';
+import { stringify } from 'yaml';
+import type { SignalRow } from '../model/signals.ts';
+import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
+import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
+import { EDGE_COLUMNS } from './signals/columns.ts';
+import { fitTable, paint } from './signals/fit-table.ts';
+import { fetchRows } from './signals/rows.ts';
+import { watch } from './signals/watch.ts';
+import { rowsNamed } from './stat.ts';
+import { findStateDir } from './state-dir.ts';
+
+interface Options {
+  readonly stateDir?: string;
+  readonly namespace?: string;
+  readonly window: string;
+  readonly watch?: true;
+  readonly plaintext?: true;
+  readonly output: OutputFormat;
+}
+
+const WATCH_MS = 2000;
+
+function plaintextOf(rows: readonly SignalRow[]): SignalRow[] {
+  return rows.filter(({ mutualTlsRatio }) => mutualTlsRatio < 1);
+}
+
+function textOf(rows: readonly SignalRow[], format: OutputFormat): string {
+  if (format === 'json') return JSON.stringify(rows, undefined, 2);
+  if (format === 'yaml') return stringify(rows).trimEnd();
+  if (rows.length === 0) return 'no traffic in this window';
+  const lines = fitTable(rows, EDGE_COLUMNS, terminalWidth(), hasColours());
+  const plain = plaintextOf(rows).length;
+  const summary = plain === 0 ? `all ${rows.length} edges are on mTLS` : `${plain} of ${rows.length} edges are not on mTLS, or not always`;
+  return [...lines, '', paint(summary, plain === 0 ? 'good' : 'warn', hasColours())].join('\n');
+}
+
+async function print(workload: string | undefined, options: Options): Promise<void> {
+  const state = findStateDir(options.stateDir);
+  const text = async (): Promise<string> => {
+    const rows = rowsNamed(
+      await fetchRows(state, { by: 'edge', window: options.window, namespace: options.namespace }),
+      'edge',
+      workload ?? '',
+    );
+    return textOf(options.plaintext === true ? plaintextOf(rows) : rows, options.output);
+  };
+  if (options.watch !== true) process.stdout.write(`${await text()}\n`);
+  else await watch({ everyMs: WATCH_MS, render: async (height) => (await text()).split('\n').slice(0, height) });
+}
+
+/** Prints the edges of the running mesh. */
+export async function run(args: readonly string[]): Promise<void> {
+  const command = newCommand('edges', 'Says who calls whom, as whom, over mTLS or not, and how well.', [
+    ['tulle edges', 'every pair of workloads with traffic in the last five minutes'],
+    ['tulle edges payments', 'who calls it, and whom it calls'],
+    ['tulle edges --plaintext', 'those that are not on mTLS'],
+  ])
+    .addArgument(new Argument('[workload]', 'at one end of the edges'))
+    .option('-n, --namespace <name>', 'at one end of the edges')
+    .addOption(new Option('--window <time>', 'time that counts, until now').default('5m'))
+    .option('--plaintext', 'only edges that are not on mTLS, or not always')
+    .option('-w, --watch', 'again and again, until Ctrl-C')
+    .addOption(stateDirOption())
+    .addOption(outputOption())
+    .action(print);
+  await runCommand(command, args);
+}

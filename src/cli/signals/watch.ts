@@ -1,0 +1,64 @@
+/** Says something again and again: in place on a terminal, one after the other elsewhere. */
+import { setTimeout } from 'node:timers/promises';
+
+const CLEAR_BELOW = '\u001b[J';
+const CLEAR_LINE = '\u001b[K';
+const HOME = '\u001b[H';
+/** The terminal's other page, without a cursor: what was there is there again afterwards. */
+const ENTER = '\u001b[?1049h\u001b[?25l';
+const LEAVE = '\u001b[?25h\u001b[?1049l';
+
+export interface WatchOptions {
+  readonly everyMs: number;
+  /** What is to be seen now; `height` lines have room. */
+  readonly render: (height: number) => Promise<readonly string[]>;
+  /** A key was pressed that is not `q`. */
+  readonly onKey?: (key: string) => void;
+}
+
+/** Writes lines over those that are there. */
+function paintPage(lines: readonly string[]): void {
+  process.stdout.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\n')}${CLEAR_BELOW}`);
+}
+
+async function watchTerminal({ everyMs, render, onKey }: WatchOptions): Promise<void> {
+  const { stdin, stdout } = process;
+  const ended = new AbortController();
+  let wake = new AbortController();
+  const again = (): void => wake.abort();
+  const press = (key: Buffer): void => {
+    const text = key.toString();
+    if (text === 'q' || text === '\u0003') ended.abort();
+    else onKey?.(text);
+    again();
+  };
+  const end = (): void => {
+    ended.abort();
+    again();
+  };
+  stdout.write(ENTER);
+  if (stdin.isTTY) stdin.setRawMode(true).on('data', press).resume();
+  process.once('SIGINT', end).once('SIGTERM', end);
+  stdout.on('resize', again);
+  try {
+    while (!ended.signal.aborted) {
+      wake = new AbortController();
+      paintPage(await render(stdout.rows));
+      await setTimeout(everyMs, undefined, { signal: wake.signal }).catch(() => undefined);
+    }
+  } finally {
+    stdout.write(LEAVE);
+    if (stdin.isTTY) stdin.setRawMode(false).off('data', press).pause();
+    process.off('SIGINT', end).off('SIGTERM', end);
+    stdout.off('resize', again);
+  }
+}
+
+/** Until `q` or Ctrl-C on a terminal, else until whoever reads has enough. */
+export async function watch(options: WatchOptions): Promise<void> {
+  if (process.stdout.isTTY) return watchTerminal(options);
+  for (;;) {
+    process.stdout.write(`${(await options.render(Infinity)).join('\n')}\n`);
+    await setTimeout(options.everyMs);
+  }
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readRow } from './signals/rows.ts';
+import { readTarget, rowsNamed, rowsText } from './stat.ts';
+import { ranked } from './top.ts';
+
+const rows = [
+  {
+    source: 'shop/web',
+    destination: 'shop/payments-v1',
+    service: 'payments.shop.svc.cluster.local',
+    requestsPerSecond: 10,
+    failureRatio: 0.1,
+  },
+  {
+    source: 'shop/web',
+    destination: 'bank/ledger',
+    service: 'ledger.bank.svc.cluster.local',
+    requestsPerSecond: 5,
+    failureRatio: 1,
+    p99Ms: 5,
+  },
+  { source: 'edge/gateway', destination: 'shop/web', service: 'web.shop.svc.cluster.local', requestsPerSecond: 20, p99Ms: 50 },
+].map((row) => readRow({ protocol: 'http', ...row }));
+
+test('kinds may be said in several ways, and one of a kind by its name', () => {
+  assert.deepEqual(readTarget('services'), { by: 'service', name: '' });
+  assert.deepEqual(readTarget('svc/payments'), { by: 'service', name: 'payments' });
+  assert.deepEqual(readTarget('workload/shop/web'), { by: 'workload', name: 'shop/web' });
+  assert.throws(() => readTarget('pods'), /neither a kind/);
+});
+
+test('names are whole or their last or first part', () => {
+  const count = (by: 'workload' | 'service' | 'edge', name: string): number => rowsNamed(rows, by, name).length;
+  assert.deepEqual([count('workload', 'web'), count('workload', 'shop/web'), count('workload', 'we'), count('workload', '')], [1, 1, 0, 3]);
+  assert.deepEqual([count('service', 'ledger'), count('service', 'ledger.bank.svc.cluster.local'), count('service', 'led')], [1, 1, 0]);
+  assert.equal(count('edge', 'web'), 3);
+});
+
+test('what matters comes first', () => {
+  const order = (by: 'rate' | 'latency' | 'errors'): readonly (string | undefined)[] =>
+    ranked(rows, by).map(({ destination }) => destination);
+  assert.deepEqual(order('rate'), ['shop/web', 'shop/payments-v1', 'bank/ledger']);
+  assert.deepEqual(order('latency'), ['shop/web', 'bank/ledger', 'shop/payments-v1']);
+  assert.deepEqual(order('errors'), ['bank/ledger', 'shop/payments-v1', 'shop/web']);
+});
+
+test('rows are told for people and for programs', () => {
+  assert.match(rowsText(rows, 'workload', 'table'), /WORKLOAD +PROTOCOL +RPS +SUCCESS/);
+  assert.deepEqual(JSON.parse(rowsText(rows, 'workload', 'json')), rows);
+  assert.equal(rowsText([], 'workload', 'table'), 'no traffic in this window');
+});

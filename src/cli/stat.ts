@@ -1,0 +1,89 @@
+/** `tulle stat`: rate, errors and latency by workload, service, route or edge. */
+import { Argument, Option } from 'commander';
+import { stringify } from 'yaml';
+import type { SignalGrouping, SignalRow } from '../model/signals.ts';
+import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
+import { CliError, EXIT } from './errors.ts';
+import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
+import { statColumns } from './signals/columns.ts';
+import { fitTable } from './signals/fit-table.ts';
+import { fetchRows, isNamed } from './signals/rows.ts';
+import { watch } from './signals/watch.ts';
+import { findStateDir } from './state-dir.ts';
+
+interface Options {
+  readonly stateDir?: string;
+  readonly namespace?: string;
+  readonly window: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly watch?: true;
+  readonly output: OutputFormat;
+}
+
+/** What may be said for a kind. */
+const KINDS: readonly (readonly [SignalGrouping, readonly string[]])[] = [
+  ['workload', ['workload', 'workloads', 'wl']],
+  ['service', ['service', 'services', 'svc']],
+  ['route', ['route', 'routes']],
+  ['edge', ['edge', 'edges']],
+];
+/** How often `-w` looks again: what proxies push comes every five seconds. */
+const WATCH_MS = 2000;
+
+/** What of whose signals is asked for: `services`, `service/payments`. */
+export function readTarget(text: string): { readonly by: SignalGrouping; readonly name: string } {
+  const slash = text.indexOf('/');
+  const [kind, name] = slash === -1 ? [text, ''] : [text.slice(0, slash), text.slice(slash + 1)];
+  const found = KINDS.find(([, words]) => words.includes(kind));
+  if (found !== undefined) return { by: found[0], name };
+  throw new CliError(`"${text}" is neither a kind nor kind/name`, `kinds are ${KINDS.map(([, [word]]) => word).join(', ')}`, {
+    exitCode: EXIT.usage,
+  });
+}
+
+/** The rows of one name, or all. */
+export function rowsNamed(rows: readonly SignalRow[], by: SignalGrouping, name: string): readonly SignalRow[] {
+  if (name === '') return rows;
+  return rows.filter(({ source = '', destination = '', service = '', route = '' }) => {
+    if (by === 'edge') return isNamed(source, name) || isNamed(destination, name);
+    return isNamed({ workload: destination, service, route: `${service}>${route}` }[by], name);
+  });
+}
+
+/** Rows as text; a table says `none` where there are none. */
+export function rowsText(rows: readonly SignalRow[], by: SignalGrouping, format: OutputFormat): string {
+  if (format === 'json') return JSON.stringify(rows, undefined, 2);
+  if (format === 'yaml') return stringify(rows).trimEnd();
+  if (rows.length === 0) return 'no traffic in this window';
+  return fitTable(rows, statColumns(by), terminalWidth(), hasColours()).join('\n');
+}
+
+async function print(target: string, options: Options): Promise<void> {
+  const { by, name } = readTarget(target);
+  const state = findStateDir(options.stateDir);
+  const query = { by, window: options.window, namespace: options.namespace, source: options.from, destination: options.to };
+  const text = async (): Promise<string> => rowsText(rowsNamed(await fetchRows(state, query), by, name), by, options.output);
+  if (options.watch !== true) process.stdout.write(`${await text()}\n`);
+  else await watch({ everyMs: WATCH_MS, render: async (height) => (await text()).split('\n').slice(0, height) });
+}
+
+/** Prints golden signals of the running mesh. */
+export async function run(args: readonly string[]): Promise<void> {
+  const command = newCommand('stat', 'Says how often, how well and how fast workloads, services and routes answer.', [
+    ['tulle stat', 'each workload: what it serves, whoever calls'],
+    ['tulle stat service/payments --window 5m', 'one service, over five minutes (at most 15)'],
+    ['tulle stat routes -n shop -w', 'by route, again every two seconds'],
+    ['tulle stat edges --from shop/frontend', 'what one workload calls'],
+  ])
+    .addArgument(new Argument('[kind/name]', 'workloads, services, routes or edges; one of them as kind/name').default('workloads'))
+    .option('-n, --namespace <name>', 'only what one namespace has to do with')
+    .option('--from <namespace/workload>', 'only what that workload calls')
+    .option('--to <namespace/workload>', 'only what that workload serves')
+    .addOption(new Option('--window <time>', 'time that counts, until now').default('60s'))
+    .option('-w, --watch', 'again and again, until Ctrl-C')
+    .addOption(stateDirOption())
+    .addOption(outputOption())
+    .action(print);
+  await runCommand(command, args);
+}
