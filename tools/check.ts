@@ -4,6 +4,7 @@ import { run, runSteps } from './run.ts';
 runSteps([
   ['format (oxfmt)', () => run('oxfmt', ['--check'])],
   ['types (tsc)', () => run('tsc', [])],
+  ['types of the dashboard (tsc)', () => run('tsc', ['--project', 'dashboard'])],
   ['lint (oxlint, type-aware)', () => run('oxlint', ['--type-aware', '--quiet'])],
   ['unused exports, files and dependencies (knip)', () => run('knip', ['--no-progress'])],
 ]);

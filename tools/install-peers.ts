@@ -27,6 +27,9 @@ const DEBIAN_PACKAGES = [
   'redis-tools',
   'mariadb-server-core',
   'mariadb-client-core',
+  // what the dashboard is tested in, and a typeface for its pictures
+  'chromium',
+  'fonts-inter',
 ];
 
 function run(command: string, ...args: readonly string[]): void {

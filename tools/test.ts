@@ -20,7 +20,7 @@ function tests(files: readonly string[], concurrency: number): number {
   return run('node', ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=180000', ...files]);
 }
 
-const unit = within('{src,bench,tools,examples}/**/*.test.ts').concat(within('test/*.test.ts'));
+const unit = within('{src,dashboard,bench,tools,examples}/**/*.test.ts').concat(within('test/*.test.ts'));
 const comparisons = within('test/differential/*.test.ts');
 const processes = within('test/*/**/*.test.ts').filter((file) => !comparisons.includes(file));
 

@@ -6,6 +6,7 @@ import type { Service } from '../../model/service.ts';
 import type { RouteSet } from '../../model/route.ts';
 import { HEALTH_TYPE, resourceType } from '../../xds/types.ts';
 import type { ConnectedProxy, ControlState } from '../control-state.ts';
+import { httpRuleView, l4RuleView } from './rule-view.ts';
 
 function placeOf({ kind, namespace, name, file, line }: Provenance): object {
   return { kind, namespace, name, file, line };
@@ -81,17 +82,17 @@ export function viewServices(mesh: Mesh): object[] {
 }
 
 function viewRoute(route: RouteSet): object {
-  const rules = [
-    ...route.http.map((rule) => ({ protocol: 'http', name: rule.name, action: rule.action.kind, origin: rule.origin })),
-    ...route.tls.map((rule) => ({ protocol: 'tls', name: '', action: 'forward', origin: rule.origin })),
-    ...route.tcp.map((rule) => ({ protocol: 'tcp', name: '', action: 'forward', origin: rule.origin })),
-  ];
+  const placed = (view: object, { file, line, field }: Provenance): object => ({ ...view, file, line, field });
   return {
     name: route.name,
     namespace: route.namespace,
     hosts: route.hosts,
     gateways: route.gateways,
-    rules: rules.map(({ origin, ...rule }) => ({ ...rule, file: origin.file, line: origin.line, field: origin.field })),
+    rules: [
+      ...route.http.map((rule) => placed(httpRuleView(rule), rule.origin)),
+      ...route.tls.map((rule) => placed(l4RuleView('tls', rule), rule.origin)),
+      ...route.tcp.map((rule) => placed(l4RuleView('tcp', rule), rule.origin)),
+    ],
     origin: placeOf(route.origin),
   };
 }

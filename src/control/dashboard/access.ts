@@ -7,7 +7,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isLoopbackHost } from './address.ts';
 
-export type Access =
+type Access =
   | { readonly kind: 'granted' }
   /** A token is asked for. */
   | { readonly kind: 'login' }

@@ -11,7 +11,7 @@ export interface DashboardAddress {
 }
 
 /** Where `auto` is. */
-export const DASHBOARD_PORT = 15_080;
+const DASHBOARD_PORT = 15_080;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 /** True for names and addresses that only this machine reaches. */

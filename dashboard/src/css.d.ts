@@ -1,0 +1,2 @@
+// Style sheets are put into the bundle by esbuild.
+declare module '*.css';

@@ -1,0 +1,78 @@
+/** What counts as trouble, the same in graph, tables and legend. */
+import type { SignalRow } from '../../../src/model/signals.ts';
+
+export type Health = 'idle' | 'ok' | 'warn' | 'bad';
+
+/** Shares of requests that fail from which something is worth a look, and broken. */
+export const WARN_RATIO = 0.01;
+export const BAD_RATIO = 0.05;
+
+/** What traffic comes to, of one row or several. */
+export interface Load {
+  readonly requestsPerSecond: number;
+  readonly failureRatio: number;
+  readonly deniedRatio: number;
+  /** The slowest row's, where several are one; absent without requests. */
+  readonly p50Ms?: number;
+  readonly p95Ms?: number;
+  readonly p99Ms?: number;
+  readonly mutualTlsRatio: number;
+  readonly connectionsPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+export const NO_LOAD: Load = {
+  requestsPerSecond: 0,
+  failureRatio: 0,
+  deniedRatio: 0,
+  mutualTlsRatio: 1,
+  connectionsPerSecond: 0,
+  bytesPerSecond: 0,
+};
+
+/** True where anything moved. */
+export function isBusy({ requestsPerSecond, connectionsPerSecond, bytesPerSecond }: Load): boolean {
+  return requestsPerSecond > 0 || connectionsPerSecond > 0 || bytesPerSecond > 0;
+}
+
+/** How a load fares. */
+export function healthOf(load: Load): Health {
+  if (!isBusy(load)) return 'idle';
+  if (load.failureRatio >= BAD_RATIO) return 'bad';
+  return load.failureRatio >= WARN_RATIO || load.deniedRatio >= WARN_RATIO ? 'warn' : 'ok';
+}
+
+const RANK: Readonly<Record<Health, number>> = { idle: 0, ok: 1, warn: 2, bad: 3 };
+
+/** The graver of two. */
+export function worse(a: Health, b: Health): Health {
+  return RANK[a] >= RANK[b] ? a : b;
+}
+
+function slowest(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+/** Several rows as one: rates add up, shares by what they are of, the slowest quantiles. */
+export function loadOf(rows: readonly SignalRow[]): Load {
+  const requests = rows.reduce((sum, row) => sum + row.requestsPerSecond, 0);
+  const connections = rows.reduce((sum, row) => sum + row.connectionsPerSecond, 0);
+  const weighted = (value: (row: SignalRow) => number): number =>
+    requests === 0 ? 0 : rows.reduce((sum, row) => sum + value(row) * row.requestsPerSecond, 0) / requests;
+  const events = (row: SignalRow): number => row.requestsPerSecond + row.connectionsPerSecond;
+  const all = requests + connections;
+  const [p50Ms, p95Ms, p99Ms] = (['p50Ms', 'p95Ms', 'p99Ms'] as const).map((key) => slowest(rows.map((row) => row[key])));
+  return {
+    requestsPerSecond: requests,
+    failureRatio: weighted((row) => row.failureRatio),
+    // policies deny connections, too
+    deniedRatio: all === 0 ? 0 : rows.reduce((sum, row) => sum + row.deniedRatio * events(row), 0) / all,
+    mutualTlsRatio: all === 0 ? 1 : rows.reduce((sum, row) => sum + row.mutualTlsRatio * events(row), 0) / all,
+    connectionsPerSecond: connections,
+    bytesPerSecond: rows.reduce((sum, row) => sum + row.bytesSentPerSecond + row.bytesReceivedPerSecond, 0),
+    ...(p50Ms === undefined ? {} : { p50Ms }),
+    ...(p95Ms === undefined ? {} : { p95Ms }),
+    ...(p99Ms === undefined ? {} : { p99Ms }),
+  };
+}

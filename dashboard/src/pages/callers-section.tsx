@@ -1,0 +1,43 @@
+/** Who calls, and what is called: edges of the graph as tables. */
+import type { Graph, GraphEdge } from '../model/graph.ts';
+import { pathOf } from '../state/router.ts';
+import { type Column, DataTable } from '../ui/data-table.tsx';
+import { HealthDot } from '../ui/health-dot.tsx';
+import { Link } from '../ui/link.tsx';
+import { loadColumns } from '../ui/load-columns.tsx';
+import { Section } from '../ui/page.tsx';
+
+interface Props {
+  readonly graph: Graph | undefined;
+  readonly node: string;
+}
+
+function columnsOf(end: 'from' | 'to'): readonly Column<GraphEdge>[] {
+  return [
+    { title: '', cell: ({ health }) => <HealthDot health={health} /> },
+    {
+      title: end === 'from' ? 'Caller' : 'Called',
+      by: (edge) => edge[end],
+      cell: (edge) => <Link to={`${pathOf()}?select=${encodeURIComponent(edge.id)}`}>{edge[end]}</Link>,
+    },
+    ...loadColumns<GraphEdge>(({ load }) => load),
+  ];
+}
+
+const CALLERS = columnsOf('from');
+const CALLED = columnsOf('to');
+
+export function CallersSection({ graph, node }: Props) {
+  const callers = graph?.edges.filter(({ to }) => to === node) ?? [];
+  const called = graph?.edges.filter(({ from }) => from === node) ?? [];
+  return (
+    <>
+      <Section title="Called by" count={callers.length}>
+        <DataTable label="Called by" name="callers" columns={CALLERS} rows={callers} keyOf={({ id }) => id} empty="Nobody, in this time." />
+      </Section>
+      <Section title="Calls" count={called.length}>
+        <DataTable label="Calls" name="called" columns={CALLED} rows={called} keyOf={({ id }) => id} empty="Nobody, in this time." />
+      </Section>
+    </>
+  );
+}

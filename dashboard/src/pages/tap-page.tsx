@@ -1,0 +1,124 @@
+/** Live requests: proxies tell of each one while this page is open. */
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { Flow, LostLine } from '../../../src/model/flow.ts';
+import { streamLines } from '../state/api.ts';
+import { param, setParams } from '../state/router.ts';
+import { Choice } from '../ui/choice.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { Notice } from '../ui/notice.tsx';
+import { Page } from '../ui/page.tsx';
+import { SearchField } from '../ui/search-field.tsx';
+import { FlowTable } from './flow-table.tsx';
+
+const FLOWS_MAX = 300;
+/** Rows are drawn this often, however many come. */
+const DRAW_MS = 250;
+const RETRY_MS = 2_000;
+const FILTERS = ['workload', 'source', 'destination', 'service', 'route', 'status'] as const;
+const VERDICTS = ['all', 'forwarded', 'denied', 'failed'];
+const SIDES = ['both', 'source', 'destination'];
+
+interface Tap {
+  readonly flows: Signal<readonly Flow[]>;
+  readonly seen: Signal<number>;
+  readonly lost: Signal<number>;
+  readonly error: Signal<string>;
+}
+
+function queryText(): string {
+  const query = new URLSearchParams({ watch: 'true', tap: 'true' });
+  for (const name of [...FILTERS, 'verdict', 'reporter', 'headers']) {
+    const value = param(name).trim();
+    if (value !== '') query.set(name, value);
+  }
+  return query.toString();
+}
+
+/** Reads the stream into `tap` until aborted; a stream that breaks is opened again. */
+async function follow(path: string, tap: Tap, signal: AbortSignal): Promise<void> {
+  let waiting: Flow[] = [];
+  const draw = setInterval(() => {
+    if (waiting.length === 0) return;
+    tap.flows.value = [...waiting.toReversed(), ...tap.flows.value].slice(0, FLOWS_MAX);
+    tap.seen.value += waiting.length;
+    waiting = [];
+  }, DRAW_MS);
+  signal.addEventListener('abort', () => clearInterval(draw));
+  while (!signal.aborted) {
+    try {
+      for await (const line of streamLines<Flow | LostLine>(path, signal)) {
+        tap.error.value = '';
+        if ('lost' in line) tap.lost.value += line.lost;
+        else waiting.push(line);
+      }
+    } catch (error) {
+      if (!signal.aborted) tap.error.value = error instanceof Error ? error.message : String(error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+function useTap(isPaused: boolean): Tap {
+  const tap: Tap = { flows: useSignal<readonly Flow[]>([]), seen: useSignal(0), lost: useSignal(0), error: useSignal('') };
+  const path = `/api/flows?${queryText()}`;
+  useEffect(() => {
+    if (isPaused) return undefined;
+    const stopping = new AbortController();
+    void follow(path, tap, stopping.signal);
+    return () => stopping.abort();
+  }, [path, isPaused]);
+  useEffect(() => {
+    tap.flows.value = [];
+  }, [path]);
+  return tap;
+}
+
+export function TapPage() {
+  const isPaused = param('paused') === '1';
+  const { flows, seen, lost, error } = useTap(isPaused);
+  const aside = (
+    <button type="button" class="button" aria-pressed={isPaused} onClick={() => setParams({ paused: isPaused ? '' : '1' })}>
+      <Icon name={isPaused ? 'play' : 'pause'} /> {isPaused ? 'Go on' : 'Pause'}
+    </button>
+  );
+  return (
+    <Page title="Live tap" aside={aside}>
+      <div class="toolbar" role="toolbar" aria-label="Which requests">
+        {FILTERS.map((name) => (
+          <SearchField
+            key={name}
+            name={name}
+            label={name}
+            placeholder={name === 'status' ? 'status: 503, 5xx' : name === 'service' || name === 'route' ? name : `${name}: namespace/name`}
+          />
+        ))}
+        <SearchField name="headers" label="headers to show" placeholder="headers: a,b" />
+        <Choice
+          label="Outcome"
+          value={param('verdict') || 'all'}
+          options={VERDICTS}
+          onChange={(verdict) => setParams({ verdict: verdict === 'all' ? '' : verdict })}
+        />
+        <Choice
+          label="Told by"
+          value={param('reporter') || 'both'}
+          options={SIDES}
+          onChange={(side) => setParams({ reporter: side === 'both' ? '' : side })}
+        />
+      </div>
+      {error.value === '' ? null : <Notice tone="bad">{error.value}</Notice>}
+      {lost.value === 0 ? null : (
+        <Notice tone="warn">{`${lost.value} requests were left out because this page was slower than they came.`}</Notice>
+      )}
+      <p class="muted" role="status" data-seen={seen.value}>
+        {isPaused ? 'Paused.' : `${seen.value} seen${seen.value > FLOWS_MAX ? `, the newest ${FLOWS_MAX} shown` : ''}.`}
+      </p>
+      {flows.value.length === 0 ? (
+        <p class="empty">{isPaused ? 'Nothing was seen yet.' : 'Waiting for requests…'}</p>
+      ) : (
+        <FlowTable flows={flows.value} />
+      )}
+    </Page>
+  );
+}

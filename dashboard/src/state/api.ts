@@ -1,0 +1,52 @@
+/** Calls of the control plane. What they answer is of the shapes of `src/model` and of the admin API (ARCHITECTURE.md). */
+
+/** The error of an answer, in its own words. */
+async function errorOf(response: Response): Promise<Error> {
+  const text = await response.text();
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && 'error' in value) return new Error(String(value.error));
+  } catch {
+    // no JSON: shown as it is
+  }
+  return new Error(`${response.status} ${text.slice(0, 200)}`);
+}
+
+async function checked(response: Response): Promise<Response> {
+  // the session ended with the control plane's process
+  if (response.status === 401) location.assign('/login');
+  if (!response.ok) throw await errorOf(response);
+  return response;
+}
+
+/** `GET path`, parsed; what comes is trusted to be what the control plane of the same version says. */
+export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await checked(await fetch(path, signal === undefined ? {} : { signal }));
+  return (await response.json()) as T;
+}
+
+/** `GET path` as text. */
+export async function getText(path: string): Promise<string> {
+  return (await checked(await fetch(path))).text();
+}
+
+/** `POST path`. */
+export async function postJson<T>(path: string, body: object): Promise<T> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await checked(await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) }));
+  return (await response.json()) as T;
+}
+
+/** The lines of a streaming answer, parsed, until it ends or is aborted. */
+export async function* streamLines<T>(path: string, signal: AbortSignal): AsyncGenerator<T> {
+  const response = await checked(await fetch(path, { signal }));
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done) return;
+    const lines = `${rest}${value}`.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T;
+  }
+}
