@@ -36,6 +36,8 @@ import { CorsPolicySchema, CorsSchema } from './gen/envoy/extensions/filters/htt
 import { DecompressorSchema } from './gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
 import { ExtAuthzPerRouteSchema, ExtAuthzSchema } from './gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { HTTPFaultSchema } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { FilterConfigSchema as AlpnSchema } from './gen/istio/envoy/config/filter/http/alpn/v2alpha1/config_pb.ts';
+import { PluginConfigSchema } from './gen/stats/config_pb.ts';
 import { GrpcWebSchema } from './gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
 import {
   JwtAuthenticationSchema,
@@ -137,6 +139,8 @@ export const typeRegistry = createRegistry(
   CompressorPerRouteSchema,
   CompressorSchema,
   DecompressorSchema,
+  AlpnSchema,
+  PluginConfigSchema,
   GrpcWebSchema,
   CorsPolicySchema,
   CorsSchema,

@@ -31,7 +31,7 @@ export interface SecretSourcesOptions {
   /** The proxy's root. */
   readonly stats: StatsScope;
   /** Takes a response over. Throws ConfigError naming what is refused. */
-  receive(resources: readonly AdsResource[]): void;
+  readonly receive: (resources: readonly AdsResource[]) => void;
 }
 
 const SERVICE = { stream: SecretDiscoveryService.method.streamSecrets, delta: SecretDiscoveryService.method.deltaSecrets };
