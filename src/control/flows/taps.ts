@@ -21,17 +21,20 @@ export interface Tap {
 
 type Teller = Pick<ProxyNode, 'namespace' | 'workload' | 'role'>;
 
-/** True where a proxy may have something to tell to whoever looks on. */
+/**
+ * True where a proxy may have something to tell to whoever looks on. Of one end that is named its own proxy tells, unless
+ * only the other side's word is wanted, which may be anybody's.
+ */
 export function isConcerned({ filter }: Tap, { namespace, workload, role }: Teller): boolean {
   const { source, destination, workload: either, reporter } = filter;
   const own = { namespace, workload };
   if (reporter !== undefined && (reporter === 'gateway') !== (role === 'router')) return false;
-  if (either !== undefined && !isEnd(own, either)) return source !== undefined || destination !== undefined;
+  if (either !== undefined) return isEnd(own, either);
   if (source === undefined && destination === undefined) return true;
-  const isSource = reporter !== 'destination' && (source === undefined || isEnd(own, source));
-  const isDestination = reporter !== 'source' && (destination === undefined || isEnd(own, destination));
-  // the other end may be any: its proxy's records are filtered when they come
-  return (source !== undefined && isSource) || (destination !== undefined && isDestination);
+  const isSource = source !== undefined && (reporter === 'destination' ? destination === undefined : isEnd(own, source));
+  const isOthers = reporter === 'source' || reporter === 'gateway';
+  const isDestination = destination !== undefined && (isOthers ? source === undefined : isEnd(own, destination));
+  return isSource || isDestination;
 }
 
 /** Layers that were made: proxies that are told the same share it. */

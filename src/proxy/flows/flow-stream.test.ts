@@ -1,0 +1,99 @@
+/** Flow records on their way to a server, over a real socket. */
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { systemClock } from '../../core/clock.ts';
+import { silentLog } from '../../core/log.ts';
+import { serveGrpc } from '../../net/grpc-server.ts';
+import { HTTPAccessLogEntrySchema } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
+import { type StreamAccessLogsMessage, StreamAccessLogsMessageSchema } from '../../xds/gen/envoy/service/accesslog/v3/als_pb.ts';
+import { createStats } from '../telemetry/registry.ts';
+import { timersOf } from '../timers.ts';
+import { FlowStream } from './flow-stream.ts';
+
+const METHOD = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
+
+async function setUp(t: TestContext) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
+  const socket = path.join(folder, 's');
+  const stats = createStats();
+  const tokens: (string | undefined)[] = [];
+  const messages: StreamAccessLogsMessage[] = [];
+  const events = new EventEmitter();
+  const stream = new FlowStream({
+    ads: { isDelta: true, target: { path: socket }, options: { token: () => 'mine' }, clusterName: 'xds' },
+    node: { id: 'me', cluster: 'c', metadata: { NAMESPACE: 'shop', WORKLOAD_NAME: 'web', LABELS: { a: 'b' } } },
+    timers: timersOf(systemClock),
+    log: silentLog,
+    sent: stats.counter('sent'),
+    lost: stats.counter('lost'),
+  });
+  const serve = async (): Promise<void> => {
+    const method = ({ token }: { readonly token: string | undefined }) => {
+      tokens.push(token);
+      const receive = (bytes: Buffer): void => {
+        messages.push(fromBinary(StreamAccessLogsMessageSchema, bytes));
+        events.emit('message');
+      };
+      return { receive, close: () => undefined };
+    };
+    const server = await serveGrpc({ path: socket }, () => undefined, silentLog, new Map([[METHOD, method]]));
+    t.after(() => server.close());
+  };
+  t.after(async () => {
+    await stream.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const add = (...ids: readonly string[]): void =>
+    ids.forEach((requestId) => stream.addHttp(create(HTTPAccessLogEntrySchema, { request: { requestId } })));
+  const idsOf = ({ logEntries }: StreamAccessLogsMessage): string[] =>
+    logEntries.case === 'httpLogs' ? logEntries.value.logEntry.map(({ request }) => request?.requestId ?? '') : [];
+  return { stream, stats, serve, add, idsOf, messages, tokens, next: () => once(events, 'message') };
+}
+
+test('the first message says who sends; entries of a moment go together', async (t) => {
+  const { stream, serve, add, idsOf, messages, tokens, next } = await setUp(t);
+  stream.isTapped = true;
+  await serve();
+  add('a', 'b');
+  await next();
+  add('c');
+  await next();
+  const [first, second] = messages;
+  assert.ok(first && second);
+  assert.deepEqual([idsOf(first), idsOf(second)], [['a', 'b'], ['c']]);
+  assert.equal(first.identifier?.logName, 'tulle.flows');
+  assert.deepEqual(first.identifier?.node?.metadata, { NAMESPACE: 'shop', WORKLOAD_NAME: 'web' });
+  assert.equal(second.identifier, undefined);
+  assert.deepEqual(tokens, ['mine']);
+});
+
+test('while nobody takes them they wait, a bounded number; what is lost is told', async (t) => {
+  const { stream, stats, serve, add, idsOf, messages, next } = await setUp(t);
+  stream.isTapped = true;
+  add(...Array.from({ length: 2100 }, (_, i) => `${i}`));
+  assert.equal(stats.counter('lost').value, 100);
+  await serve();
+  await next();
+  const [first] = messages;
+  assert.ok(first);
+  assert.deepEqual([idsOf(first).length, idsOf(first)[0]], [2000, '0']);
+  assert.deepEqual(first.identifier?.node?.metadata?.['TULLE'], { lostFlows: 100 });
+  assert.equal(stats.counter('sent').value, 2000);
+});
+
+test('what waits is sent before the end', async (t) => {
+  const { stream, serve, add, messages, next } = await setUp(t);
+  stream.isTapped = true;
+  await serve();
+  add('a');
+  await next();
+  stream.isTapped = false;
+  add('b');
+  await stream.close();
+  assert.equal(messages.length, 2);
+});
