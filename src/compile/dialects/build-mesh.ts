@@ -3,6 +3,7 @@ import type { KeySet } from '../../model/key-set.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { Diagnostic } from '../../model/provenance.ts';
 import type { WorkloadInstance } from '../../model/workload.ts';
+import { changedPositions } from './build/changed-positions.ts';
 import { checkPolicies } from './build/check-policies.ts';
 import { checkProviders } from './build/check-providers.ts';
 import { checkRoutes } from './build/check-routes.ts';
@@ -11,6 +12,7 @@ import { checkTokenKeys } from './build/check-token-keys.ts';
 import { collect, type InForce, withoutCopies } from './build/collect.ts';
 import { createCandidates } from './build/endpoints.ts';
 import { createFindings } from './build/findings.ts';
+import { type Basis, patchMesh } from './build/patch.ts';
 import { buildServices } from './build/services.ts';
 import { share, shareFields, shareKeyed } from './build/share.ts';
 import { checkSplits } from './build/splits.ts';
@@ -33,25 +35,25 @@ function nameOf({ namespace, name }: { readonly namespace: string; readonly name
   return `${namespace}/${name}`;
 }
 
-/**
- * Joins what was written and what runs.
- *
- * `previous` is the mesh before: whatever equals its counterpart there is that same object, lists and the mesh itself
- * included, and virtual addresses are kept. Of several copies of a resource the one whose file is `inForce` counts.
- * `keySets` are keys of token issuers that were fetched.
- */
-export function buildMesh(
+interface Whole {
+  readonly built: BuiltMesh;
+  /** Undefined where its successors cannot be made of it. */
+  readonly basis: Basis | undefined;
+}
+
+function buildWhole(
   resources: readonly Resource[],
   instances: readonly WorkloadInstance[],
-  previous?: Mesh,
-  inForce: InForce = new Map(),
-  keySets: readonly KeySet[] = NO_KEY_SETS,
-): BuiltMesh {
+  previous: Mesh | undefined,
+  inForce: InForce,
+  keySets: readonly KeySet[],
+): Whole {
   const copies = createFindings();
   const findings = createFindings();
   const unique = withoutCopies(resources, inForce, copies);
   const collected = collect(unique, findings);
-  const services = buildServices(collected.services, createCandidates(collected, instances), previous?.services ?? [], findings);
+  const candidates = createCandidates(collected, instances);
+  const services = buildServices(collected.services, candidates, previous?.services ?? [], findings);
   const next: Mesh = {
     settings: share(previous?.settings, collected.settings),
     namespaces: shareKeyed(previous?.namespaces, collected.namespaces, ({ name }) => name),
@@ -80,9 +82,52 @@ export function buildMesh(
   checkTokenKeys(mesh, findings);
   checkSelectors(collected.services, mesh.services, mesh.gateways, labelled, findings);
   const refused = new Set(findings.diagnostics.flatMap(({ severity, resource }) => (severity === 'error' ? [resource] : [])));
-  return {
-    mesh,
-    diagnostics: [...copies.diagnostics, ...findings.diagnostics],
-    counted: unique.filter(({ key }) => !refused.has(key)),
-  };
+  const counted = unique.filter(({ key }) => !refused.has(key));
+  const built = { mesh, diagnostics: [...copies.diagnostics, ...findings.diagnostics], counted };
+  const isPlain = copies.diagnostics.length === 0 && refused.size === 0;
+  return { built, basis: isPlain ? { resources, collected, candidates, built, index: {} } : undefined };
+}
+
+/** What each mesh was built of besides; `basis` undefined: its successors are built as wholes. */
+const bases = new WeakMap<
+  Mesh,
+  { readonly basis: Basis; readonly instances: readonly WorkloadInstance[]; readonly keySets: readonly KeySet[] }
+>();
+
+function areSame(before: readonly unknown[], after: readonly unknown[]): boolean {
+  return changedPositions(before, after)?.length === 0;
+}
+
+/** The mesh before with a small edit; undefined where there is none, or more has changed. */
+function patchedFrom(
+  previous: Mesh | undefined,
+  resources: readonly Resource[],
+  instances: readonly WorkloadInstance[],
+  keySets: readonly KeySet[],
+): Basis | undefined {
+  const known = previous && bases.get(previous);
+  if (known === undefined || !areSame(known.instances, instances) || !areSame(known.keySets, keySets)) return undefined;
+  return patchMesh(known.basis, resources);
+}
+
+/**
+ * Joins what was written and what runs.
+ *
+ * `previous` is the mesh before: whatever equals its counterpart there is that same object, lists and the mesh itself
+ * included, and virtual addresses are kept. Of several copies of a resource the one whose file is `inForce` counts.
+ * `keySets` are keys of token issuers that were fetched.
+ */
+export function buildMesh(
+  resources: readonly Resource[],
+  instances: readonly WorkloadInstance[],
+  previous?: Mesh,
+  inForce: InForce = new Map(),
+  keySets: readonly KeySet[] = NO_KEY_SETS,
+): BuiltMesh {
+  const patch = patchedFrom(previous, resources, instances, keySets);
+  const { built, basis } =
+    patch === undefined ? buildWhole(resources, instances, previous, inForce, keySets) : { built: patch.built, basis: patch };
+  if (basis === undefined) bases.delete(built.mesh);
+  else bases.set(built.mesh, { basis, instances, keySets });
+  return built;
 }

@@ -6,7 +6,8 @@ import type { Service } from '../../../model/service.ts';
 import { didYouMean } from '../../schema/suggest.ts';
 import { nameOf, type Findings } from './findings.ts';
 
-interface Known {
+/** What routes may name. */
+export interface KnownParts {
   readonly mesh: Mesh;
   /** By host name. */
   readonly services: ReadonlyMap<string, readonly Service[]>;
@@ -19,18 +20,18 @@ interface Known {
 /** Diagnostics after which no more suggestions are looked for: each compares a name with all services. */
 const MAX_HINTS = 5;
 
-function hintHost(host: string, known: Known, findings: Findings): string {
+function hintHost(host: string, known: KnownParts, findings: Findings): string {
   return findings.diagnostics.length < MAX_HINTS ? didYouMean(host, known.services.keys()) : '';
 }
 
 /** A service of that name, or one whose wildcard covers it. */
-function servicesOf(host: string, known: Known): readonly Service[] {
+function servicesOf(host: string, known: KnownParts): readonly Service[] {
   const exact = known.services.get(host);
   if (exact !== undefined) return exact;
   return known.mesh.services.filter(({ hostname }) => hostname.startsWith('*.') && host.endsWith(hostname.slice(1)));
 }
 
-function checkDestination({ host, subset, port }: Destination, origin: Provenance, known: Known, findings: Findings): void {
+function checkDestination({ host, subset, port }: Destination, origin: Provenance, known: KnownParts, findings: Findings): void {
   const services = servicesOf(host, known);
   if (services.length === 0) {
     const whole = `${host}.svc.${known.mesh.settings.domainSuffix}`;
@@ -51,7 +52,7 @@ function checkDestination({ host, subset, port }: Destination, origin: Provenanc
   }
 }
 
-function checkHttpRule(rule: HttpRule, known: Known, findings: Findings): void {
+function checkHttpRule(rule: HttpRule, known: KnownParts, findings: Findings): void {
   if (rule.action.kind === 'forward') {
     for (const { destination, origin } of rule.action.destinations) checkDestination(destination, origin, known, findings);
   }
@@ -63,7 +64,7 @@ function writtenDestinations(rules: readonly HttpRule[]): ReadonlySet<string> {
   return new Set(rules.flatMap(({ action }) => (action.kind === 'forward' ? action.destinations.map(({ origin }) => origin.field) : [])));
 }
 
-function checkGateways(route: RouteSet, known: Known, findings: Findings): void {
+function checkGateways(route: RouteSet, known: KnownParts, findings: Findings): void {
   for (const gateway of route.gateways) {
     if (gateway === 'mesh' || known.gateways.has(gateway)) continue;
     const hint = didYouMean(gateway, known.gateways);
@@ -110,28 +111,36 @@ function checkRivals(routes: readonly RouteSet[], findings: Findings): void {
   }
 }
 
-/** Checks all routes against the rest of the mesh. */
-export function checkRoutes(mesh: Mesh, findings: Findings): void {
+/** What routes of `mesh` may name. */
+export function knownIn(mesh: Mesh): KnownParts {
   const subsets = new Map<string, Set<string>>();
   for (const { host, subsets: own } of mesh.destinationPolicies) {
     const names = subsets.get(host) ?? new Set();
     for (const { name } of own) names.add(name);
     subsets.set(host, names);
   }
-  const known: Known = {
+  return {
     mesh,
     services: Map.groupBy(mesh.services, ({ hostname }) => hostname),
     subsets,
     gateways: new Set(mesh.gateways.map(({ namespace, name }) => `${namespace}/${name}`)),
   };
-  for (const route of mesh.routes) {
-    for (const rule of route.http) checkHttpRule(rule, known, findings);
-    const said = writtenDestinations(route.http);
-    for (const { destination, origin } of [...route.tls, ...route.tcp].flatMap(({ destinations }) => destinations)) {
-      if (!said.has(origin.field)) checkDestination(destination, origin, known, findings);
-    }
-    checkGateways(route, known, findings);
+}
+
+/** Checks what one route set names. */
+export function checkRoute(route: RouteSet, known: KnownParts, findings: Findings): void {
+  for (const rule of route.http) checkHttpRule(rule, known, findings);
+  const said = writtenDestinations(route.http);
+  for (const { destination, origin } of [...route.tls, ...route.tcp].flatMap(({ destinations }) => destinations)) {
+    if (!said.has(origin.field)) checkDestination(destination, origin, known, findings);
   }
+  checkGateways(route, known, findings);
+}
+
+/** Checks all routes against the rest of the mesh. */
+export function checkRoutes(mesh: Mesh, findings: Findings): void {
+  const known = knownIn(mesh);
+  for (const route of mesh.routes) checkRoute(route, known, findings);
   for (const workload of mesh.workloads) {
     for (const { host } of workload.upstreams) {
       if (servicesOf(host, known).length > 0) continue;

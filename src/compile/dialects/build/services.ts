@@ -77,6 +77,12 @@ function withEndpoints(part: ServicePart, candidates: Candidates, findings: Find
   return next;
 }
 
+/** The service of a part that no other adds to, with these addresses. */
+export function serviceOf(part: ServicePart, candidates: Candidates, addresses: Service['addresses'], findings: Findings): Service {
+  const service = withEndpoints(part, candidates, findings);
+  return completed(service, addresses, callable(service, findings));
+}
+
 /** Every service with its endpoints and addresses, in order of age. */
 export function buildServices(
   parts: readonly ServicePart[],
