@@ -10,7 +10,7 @@ const CUSTOM = 'istio-ext-authz-opa-ns[shop]-policy[ask]-rule[0]';
 
 const listenerMetadata = {
   tulle: {
-    policies: { [DENY]: { file: 'policies.yaml', line: 12 }, [CUSTOM]: { file: 'custom.yaml', line: 3 } },
+    policies: { [CUSTOM]: { file: 'custom.yaml', line: 3 } },
     tokens: { 'origins-0': { namespace: 'shop', name: 'jwt', file: 'tokens.yaml', line: 5, field: 'spec' } },
   },
 };
@@ -29,19 +29,15 @@ const CASES: Readonly<Record<string, Case>> = {
   'a cluster of a route that nobody wrote': { info: { cluster }, want: 'Service shop/cart routes.yaml:1' },
   nothing: { info: {}, want: '-' },
   'a policy that denies': {
-    info: { route, responseCodeDetails: `rbac_access_denied_matched_policy[${DENY}]` },
-    want: 'AuthorizationPolicy shop/no-cart policies.yaml:12',
-  },
-  'a policy that denies a connection': {
-    info: { responseCodeDetails: '', terminationDetails: `rbac_access_denied_matched_policy[${DENY}]` },
+    info: { route, metadata: new Map([['tulle', { policy: DENY, file: 'policies.yaml', line: 12 }]]) },
     want: 'AuthorizationPolicy shop/no-cart policies.yaml:12',
   },
   'no policy that allows': {
-    info: { route, responseCodeDetails: 'rbac_access_denied_matched_policy[none]' },
+    info: { route, metadata: new Map([['tulle', { policy: 'none' }]]) },
     want: 'no AuthorizationPolicy allows it',
   },
   'a policy of somebody else': {
-    info: { responseCodeDetails: 'rbac_access_denied_matched_policy[theirs]' },
+    info: { metadata: new Map([['tulle', { policy: 'theirs' }]]) },
     want: 'policy theirs',
   },
   'a token': {

@@ -1,7 +1,7 @@
 /**
  * Which resource decided about a request or connection, and where it is written: the dynamic metadata `tulle` that access
- * logs can name (`%DYNAMIC_METADATA(tulle:decided_by)%`). It is put together when a line is written, of what our control
- * plane says in listeners, routes and clusters.
+ * logs can name (`%DYNAMIC_METADATA(tulle:decided_by)%`). It is put together when a line is written, of what the filters of
+ * policies have left, and of what our control plane says in listeners, routes and clusters.
  */
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { StreamInfo } from '../http/stream-info.ts';
@@ -10,7 +10,6 @@ import { metadataAt } from './metadata-path.ts';
 /** The namespace of the metadata, here and in what the control plane sends. */
 export const DECISION_NAMESPACE = 'tulle';
 
-const RBAC = /rbac_access_denied_matched_policy\[(.+)\]/;
 const POLICY_NAME = /ns\[([^\]]*)\]-policy\[([^\]]*)\]/;
 const CUSTOM = 'istio-ext-authz-';
 
@@ -38,12 +37,12 @@ function described(origin: Origin | undefined): JsonObject | undefined {
   return { ...origin, decided_by: `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}${place}` };
 }
 
-/** The policy whose name a filter has told; `policies` say where each is written. */
-function policy(name: string, policies: unknown): JsonObject | undefined {
+/** The policy of that name; `place` says where it is written. */
+function policy(name: string, place: unknown): JsonObject | undefined {
   if (name === 'none') return { decided_by: 'no AuthorizationPolicy allows it' };
   const [, namespace, policyName] = POLICY_NAME.exec(name) ?? [];
   if (namespace === undefined || policyName === undefined) return { decided_by: `policy ${name}` };
-  return described(originIn(metadataAt(policies, [name]), { kind: 'AuthorizationPolicy', namespace, name: policyName }));
+  return described(originIn(place, { kind: 'AuthorizationPolicy', namespace, name: policyName }));
 }
 
 function keysOf(value: unknown): string[] {
@@ -57,11 +56,12 @@ function onlyOf(all: readonly (JsonObject | undefined)[], what: string): JsonObj
   return isOne ? first : { decided_by: `one of ${all.length} ${what}` };
 }
 
-function denial({ responseCodeDetails, terminationDetails, connection }: StreamInfo): JsonObject | undefined {
+function denial({ responseCodeDetails, metadata, connection }: StreamInfo): JsonObject | undefined {
+  const left = metadata.get(DECISION_NAMESPACE);
+  const name = metadataAt(left, ['policy']);
+  if (typeof name === 'string') return policy(name, left);
   const own = connection.listenerMetadata?.[DECISION_NAMESPACE];
   const policies = metadataAt(own, ['policies']);
-  const [, name] = RBAC.exec(responseCodeDetails) ?? RBAC.exec(terminationDetails) ?? [];
-  if (name !== undefined) return policy(name, policies);
   if (responseCodeDetails.startsWith('jwt_authn_access_denied')) {
     const tokens = metadataAt(own, ['tokens']);
     const named = keysOf(tokens).map((key) => described(originIn(metadataAt(tokens, [key]), { kind: 'RequestAuthentication' })));
@@ -70,14 +70,16 @@ function denial({ responseCodeDetails, terminationDetails, connection }: StreamI
   if (!responseCodeDetails.startsWith('ext_authz')) return undefined;
   const custom = keysOf(policies).filter((each) => each.startsWith(CUSTOM));
   return onlyOf(
-    custom.map((each) => policy(each, policies)),
+    custom.map((each) => policy(each, metadataAt(policies, [each]))),
     'AuthorizationPolicies',
   );
 }
 
-/** What decided: the policy that denied, else the route that was taken, else what its cluster is of; undefined where nothing is known. */
-export function decisionOf(info: StreamInfo): JsonObject | undefined {
+/** What decided: the policy that denied, else the route that was taken, else what its cluster is of; and what filters have left. */
+export function decisionOf(info: StreamInfo): object | undefined {
+  const left = info.metadata.get(DECISION_NAMESPACE);
   const ofRoute = info.route?.metadata[DECISION_NAMESPACE];
   const ofCluster = info.cluster?.metadata[DECISION_NAMESPACE];
-  return denial(info) ?? described(originIn(ofRoute)) ?? described(originIn(ofCluster));
+  const decided = denial(info) ?? described(originIn(ofRoute)) ?? described(originIn(ofCluster));
+  return typeof left === 'object' && left !== null ? { ...decided, ...left } : decided;
 }

@@ -122,9 +122,7 @@ const fromRoute = metadata((info, namespace) => info.route?.metadata[namespace])
 const fromCluster = metadata((info, namespace) => info.cluster?.metadata[namespace]);
 const fromHost = metadata((info, namespace) => info.upstream?.metadata[namespace]);
 const fromListener = metadata(({ connection }, namespace) => connection.listenerMetadata?.[namespace]);
-const fromFilters = metadata(
-  (info, namespace) => info.metadata.get(namespace) ?? (namespace === DECISION_NAMESPACE ? decisionOf(info) : undefined),
-);
+const fromFilters = metadata((info, namespace) => (namespace === DECISION_NAMESPACE ? decisionOf(info) : info.metadata.get(namespace)));
 
 const METADATA_KINDS: Readonly<Record<string, CompileCommand>> = {
   ROUTE: fromRoute,

@@ -64,7 +64,7 @@ const CASES: readonly { format: string; info?: Partial<StreamInfo>; want: string
   {
     format: '%DYNAMIC_METADATA(tulle:policy)% %DYNAMIC_METADATA(tulle)%',
     info: { metadata: new Map([['tulle', { policy: 'p' }]]) },
-    want: 'p {"policy":"p"}',
+    want: 'p {"decided_by":"policy p","policy":"p"}',
   },
   { format: '%DYNAMIC_METADATA(tulle:constructor)%', info: { metadata: new Map([['tulle', {}]]) }, want: '-' },
   { format: '%METADATA(DYNAMIC:tulle:line)%', info: { metadata: new Map([['tulle', { line: 4 }]]) }, want: '4' },
