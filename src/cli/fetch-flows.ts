@@ -6,7 +6,8 @@ import type { StateDir } from './state-dir.ts';
 
 const LIMIT = 100_000;
 
-function isFlow(value: unknown): value is Flow {
+/** True for a line, or an entry of a list, that is a flow. */
+export function isFlow(value: unknown): value is Flow {
   return isObject(value) && typeof value['proxy'] === 'string' && isObject(value['source']) && isObject(value['destination']);
 }
 

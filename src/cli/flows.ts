@@ -1,0 +1,76 @@
+/** `tulle flows`: the requests and connections that the control plane was told of. */
+import { Option } from 'commander';
+import type { KeptFlows, LostFlows } from '../model/flow.ts';
+import { callControl } from './admin-client.ts';
+import { newCommand, runCommand, stateDirOption } from './command.ts';
+import { flowsOf } from './fetch-flows.ts';
+import { FLOW_COLUMNS } from './flows/columns.ts';
+import { followFlows } from './flows/follow.ts';
+import { addFlowOptions, type FlowOptions, flowQuery } from './flows/options.ts';
+import { isObject, objectAt } from './json.ts';
+import { hasColours, terminalWidth } from './output.ts';
+import { fitTable } from './signals/fit-table.ts';
+import { findStateDir } from './state-dir.ts';
+
+interface Options extends FlowOptions {
+  readonly since?: string;
+  readonly until?: string;
+  readonly id?: string;
+  readonly limit: string;
+  readonly watch?: boolean;
+  readonly stateDir?: string;
+  readonly output: 'table' | 'json';
+}
+
+type Numbers<T> = { readonly [K in keyof T]?: unknown };
+
+/** What is kept and what is not, in a sentence. */
+function summary(shown: number, answer: unknown): string {
+  const kept: Numbers<KeptFlows> = objectAt(answer, 'kept');
+  const lost: Numbers<LostFlows> = objectAt(answer, 'lost');
+  const missing = Number(lost.byProxies ?? 0) + Number(lost.unreadable ?? 0);
+  const parts = [`${shown} of ${Number(kept.flows ?? 0)} that are kept`];
+  if (Number(lost.aged ?? 0) > 0) parts.push(`${Number(lost.aged)} older ones are not kept any more`);
+  if (missing > 0) parts.push(`${missing} did not come here`);
+  return parts.join('; ');
+}
+
+async function print(workload: string | undefined, options: Options): Promise<void> {
+  const state = findStateDir(options.stateDir);
+  const query = flowQuery(workload, options);
+  if (options.id !== undefined) query.set('id', options.id);
+  const list = new URLSearchParams(query);
+  list.set('limit', options.limit);
+  for (const key of ['since', 'until'] as const) if (options[key] !== undefined) list.set(key, options[key]);
+  const answer = await callControl(state, `/api/flows?${list.toString()}`);
+  const flows = flowsOf(answer);
+  if (options.output === 'json' && options.watch !== true) {
+    process.stdout.write(`${JSON.stringify(isObject(answer) ? answer : {}, undefined, 2)}\n`);
+    return;
+  }
+  if (options.output === 'json') for (const flow of flows) process.stdout.write(`${JSON.stringify(flow)}\n`);
+  else if (flows.length > 0) process.stdout.write(`${fitTable(flows, FLOW_COLUMNS, terminalWidth(), hasColours()).join('\n')}\n`);
+  if (options.output === 'table') process.stderr.write(`${summary(flows.length, answer)}\n`);
+  if (options.watch === true) await followFlows(state, query, options.output, flows.length === 0);
+}
+
+/** Lists what was kept, oldest first, and what comes with `-w`. */
+export async function run(args: readonly string[]): Promise<void> {
+  const command = addFlowOptions(
+    newCommand('flows', 'Lists requests and connections that proxies told of: all that was denied or failed, and some of the rest.', [
+      ['tulle flows --denied --since 10m', 'what policies refused, and which ones did'],
+      ['tulle flows --from web --to payments --status 5xx', 'between two workloads'],
+      ['tulle flows --id 6f0c… -o json', 'one request, as each proxy on the way saw it'],
+      ['tulle flows -w', 'what there is, and what comes'],
+    ]),
+  )
+    .option('--since <time>', 'only from then on: 10m (ago), or 2026-01-31T10:00:00Z')
+    .option('--until <time>', 'only until then')
+    .option('--id <id>', 'only the request with this x-request-id')
+    .option('--limit <count>', 'so many at most, the newest', '100')
+    .option('-w, --watch', 'go on with what comes')
+    .addOption(stateDirOption())
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .action(print);
+  await runCommand(command, args);
+}
