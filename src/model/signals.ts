@@ -43,13 +43,13 @@ export interface SignalRow extends SignalKey {
   readonly requestsPerSecond: number;
   /** Share (0 to 1) of requests that failed: a status of 5xx, a gRPC status that is the server's fault, or none. */
   readonly failureRatio: number;
-  /** Share (0 to 1) that a policy denied. */
+  /** Share (0 to 1) that a policy denied; of rows by `route` a policy of the calling proxy. */
   readonly deniedRatio: number;
   /** Interpolated in the histogram's buckets; absent without requests. */
   readonly p50Ms?: number;
   readonly p95Ms?: number;
   readonly p99Ms?: number;
-  /** Share (0 to 1) of requests and connections over mTLS. */
+  /** Share (0 to 1) of requests and connections over mTLS; 0 of rows by `route`, which nobody tells it of. */
   readonly mutualTlsRatio: number;
   /** SPIFFE IDs that were seen at both ends, of rows by `edge`. */
   readonly sourcePrincipal?: string;

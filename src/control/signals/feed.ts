@@ -124,11 +124,11 @@ export class Feed implements Pick<MetricVisitor, 'counter' | 'histogram'> {
   #requests(text: SeriesText, value: number, place: number): void {
     const cell = this.#cellOf(text);
     if (cell === undefined) return;
-    const { isFailure, isDenied, isMutual } = this.#seriesOf(text).meaning;
+    const { isFailure, isDenied, isMutual, key } = this.#seriesOf(text).meaning;
     this.#cells.add(cell, place, value);
     if (isFailure) this.#cells.add(cell, FAILURES, value);
     if (isMutual) this.#cells.add(cell, MUTUAL, value);
-    if (isDenied && !this.#tellsDenials) this.#cells.add(cell, DENIED, value);
+    if (isDenied && (key.route !== '' || !this.#tellsDenials)) this.#cells.add(cell, DENIED, value);
   }
 
   #latency(cell: Cell | undefined, count: number, bounds: readonly number[], cumulative: readonly number[]): void {

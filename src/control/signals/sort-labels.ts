@@ -40,11 +40,18 @@ function principalOf(labels: Labels, name: string): string {
 }
 
 function failed(labels: Labels, protocol: CellKey['protocol'], flags: readonly string[]): boolean {
+  const result = labels.get('result');
+  if (result !== undefined) return result === 'failure';
   if (protocol === 'tcp') return flags.some((flag) => UNSENT.has(flag));
   const code = labels.get('response_code') ?? '';
   // 0: there was no answer
   if (code === '0' || /^5\d\d$/.test(code)) return true;
   return protocol === 'grpc' && GRPC_FAULTS.has(labels.get('grpc_response_status') ?? '');
+}
+
+function denied(labels: Labels, protocol: CellKey['protocol'], flags: readonly string[]): boolean {
+  if (labels.get('result') === 'denied') return true;
+  return flags.some((flag) => DENIED.has(flag)) && (protocol === 'tcp' || DENIALS.has(labels.get('response_code') ?? ''));
 }
 
 function tellerOf(labels: Labels, flags: readonly string[]): Teller {
@@ -69,7 +76,7 @@ export function meaningOf(labels: Labels): SeriesMeaning {
       protocol,
     },
     isFailure: failed(labels, protocol, flags),
-    isDenied: flags.some((flag) => DENIED.has(flag)) && (protocol === 'tcp' || DENIALS.has(labels.get('response_code') ?? '')),
+    isDenied: denied(labels, protocol, flags),
     // who calls cannot see the policy, but both identities are proven by one handshake
     isMutual: policy === 'mutual_tls' || (policy !== 'none' && sourcePrincipal !== '' && destinationPrincipal !== ''),
     sourcePrincipal,

@@ -1,6 +1,7 @@
 /** Istio's standard metrics of TCP connections: the network filter `istio.stats`. */
 import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
 import { PluginConfigSchema } from '../../xds/gen/stats/config_pb.ts';
+import { denialCounter, denialReason } from '../telemetry/denials.ts';
 import { formatTcpFlags } from '../telemetry/format-connection.ts';
 import { createEdges, reporterOf } from '../telemetry/istio-edges.ts';
 import { type IstioStatsConfig, type MetricName, parseIstioStats } from '../telemetry/istio-config.ts';
@@ -115,7 +116,10 @@ export const istioStats = {
         onConnected: (info) => whenPeerKnown(info, peerSide, () => isOver || reporter.add((own = open(info)))),
         onClose(info) {
           isOver = true;
-          reporter.end(own ?? open(info));
+          const { series } = (own ??= open(info));
+          reporter.end(own);
+          const denied = denialReason(info);
+          if (denied !== undefined && series.opened !== undefined) denialCounter(stats, edgeOf(info).labels, info, 'tcp', denied).value++;
         },
       });
       return true;

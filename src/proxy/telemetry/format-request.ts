@@ -65,8 +65,8 @@ const GRPC_STATUSES = [
 
 const GRPC_TYPE = /^application\/grpc(?:$|[+;])/;
 
-/** The status of a gRPC call: of trailers, else of the head, else what the HTTP status stands for. */
-function grpcStatus(info: StreamInfo): number | undefined {
+/** The status of a gRPC call: of trailers, else of the head, else what the HTTP status stands for; undefined for what is no such call. */
+export function grpcStatus(info: StreamInfo): number | undefined {
   if (!GRPC_TYPE.test(info.request?.headers.get('content-type') ?? '')) return undefined;
   const text = info.responseTrailers?.get('grpc-status') ?? info.response?.headers.get('grpc-status');
   if (text !== undefined) return /^\d{1,9}$/.test(text) ? Number(text) : undefined;

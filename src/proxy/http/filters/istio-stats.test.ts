@@ -23,7 +23,8 @@ import {
   idleConnection,
 } from '../../telemetry/testing/fake-stream.ts';
 import type { HttpFilterHandlers } from '../filter.ts';
-import { flagBit } from '../stream-info.ts';
+import type { RouteEntry } from '../../router/route.ts';
+import { flagBit, type StreamInfo } from '../stream-info.ts';
 import { istioStats } from './istio-stats.ts';
 import { peerMetadata } from './peer-metadata.ts';
 
@@ -100,6 +101,19 @@ function seriesOf(stats: StatsRegistry, metric: string): { labels: Record<string
     found.push({ labels: { ...labels }, value: number });
   });
   return found;
+}
+
+function routeOf(more: Partial<RouteEntry>): RouteEntry {
+  return {
+    name: '',
+    virtualHostName: '',
+    action: { kind: 'direct', status: 200, body: '' },
+    headers: undefined,
+    perFilter: new Map(),
+    metadata: {},
+    retryBufferBytes: 0,
+    ...more,
+  };
 }
 
 const INBOUND = {
@@ -288,6 +302,69 @@ test('messages of gRPC are counted where a filter before has', () => {
   filter.onComplete?.(fakeStream({ info }));
   assert.equal(seriesOf(scope.stats, 'istio_request_messages_total')[0]?.value, 2);
   assert.equal(seriesOf(scope.stats, 'istio_response_messages_total')[0]?.value, 3);
+});
+
+test('the status of a gRPC call is that of its trailers', () => {
+  const scope = fakeScope({ node: NODE });
+  const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);
+  const request = fakeRequest({}, { 'content-type': 'application/grpc' });
+  const run = (fields: Partial<StreamInfo>): void => filter.onComplete?.(fakeStream({ info: fakeInfo({ request, ...fields }) }));
+  run({ responseCode: 200, response: fakeResponse(200, {}), responseTrailers: fakeResponse(200, { 'grpc-status': '13' }).headers });
+  run({ responseCode: 200, response: fakeResponse(200, { 'grpc-status': '5' }) });
+  run({ responseCode: 503 });
+  run({ responseCode: 0 });
+  assert.deepEqual(
+    seriesOf(scope.stats, 'istio_requests_total').map(({ labels }) => labels['grpc_response_status']),
+    ['13', '5', '14', ''],
+  );
+});
+
+test('what a policy refuses is counted by reason and policy', () => {
+  const scope = fakeScope({ node: NODE, direction: 'inbound' });
+  const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);
+  const run = (responseCode: number, responseCodeDetails: string): void =>
+    filter.onComplete?.(fakeStream({ info: fakeInfo({ responseCode, responseCodeDetails }) }));
+  run(403, 'rbac_access_denied_matched_policy[ns[shop]-policy[deny]-rule[0]]');
+  run(403, 'rbac_access_denied_matched_policy[none]');
+  run(401, 'jwt_authn_access_denied{Jwt_is_missing}');
+  run(403, 'via_upstream');
+  run(200, 'via_upstream');
+  assert.deepEqual(
+    seriesOf(scope.stats, 'tulle_denied_total').map(({ labels, value }) => [labels['reason'], labels['policy'], labels['reporter'], value]),
+    [
+      ['rbac', 'ns[shop]-policy[deny]-rule[0]', 'destination', 1],
+      ['rbac', 'none', 'destination', 1],
+      ['jwt', '', 'destination', 1],
+    ],
+  );
+});
+
+test('routes are counted by the resource that they were written in, where calls go out', () => {
+  const origin = { kind: 'VirtualService', namespace: 'shop', name: 'pay', field: 'spec.http[1]' };
+  const route = routeOf({ virtualHostName: 'pay.shop.svc.cluster.local:80', metadata: { tulle: origin } });
+  const run = (direction: 'inbound' | 'outbound'): StatsRegistry => {
+    const scope = fakeScope({ node: NODE, direction });
+    const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);
+    for (const responseCode of [200, 200, 503]) filter.onComplete?.(fakeStream({ info: fakeInfo({ route, responseCode }) }));
+    filter.onComplete?.(fakeStream({ info: fakeInfo({ route: { ...route, name: 'canary' }, responseCode: 200 }) }));
+    filter.onComplete?.(fakeStream({ info: fakeInfo({ route: { ...route, name: 'allow_any' }, responseCode: 200 }) }));
+    return scope.stats;
+  };
+  const own = {
+    source_workload: 'cart',
+    source_workload_namespace: 'shop',
+    destination_service: 'pay.shop.svc.cluster.local',
+    request_protocol: 'http',
+  };
+  assert.deepEqual(
+    seriesOf(run('outbound'), 'tulle_route_duration_milliseconds').map(({ labels, value }) => ({ labels, value })),
+    [
+      { labels: { ...own, route: 'VirtualService shop/pay, spec.http[1]', result: 'success' }, value: 2 },
+      { labels: { ...own, route: 'VirtualService shop/pay, spec.http[1]', result: 'failure' }, value: 1 },
+      { labels: { ...own, route: 'VirtualService shop/pay, canary', result: 'success' }, value: 1 },
+    ],
+  );
+  assert.deepEqual(seriesOf(run('inbound'), 'tulle_route_duration_milliseconds'), []);
 });
 
 const REFUSED: readonly [config: unknown, message: RegExp][] = [

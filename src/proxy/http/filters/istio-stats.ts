@@ -2,15 +2,19 @@
  * Istio's standard metrics of requests: the filter `istio.stats`. Where no peer metadata filter has exchanged metadata
  * for a stream before it, it does so itself. Sizes are of bodies: heads are not counted on the data path.
  */
+import { denialCounter, denialReason } from '../../telemetry/denials.ts';
 import { formatFlags } from '../../telemetry/format-connection.ts';
+import { grpcStatus } from '../../telemetry/format-request.ts';
 import { PluginConfigSchema } from '../../../xds/gen/stats/config_pb.ts';
 import { createEdges, reporterOf } from '../../telemetry/istio-edges.ts';
 import { type IstioStatsConfig, type MetricName, parseIstioStats } from '../../telemetry/istio-config.ts';
 import { createOverrides, keptIn, type Overrides, type Values } from '../../telemetry/istio-overrides.ts';
 import { createExchange } from '../../telemetry/peer-exchange.ts';
 import { DEFAULT_BOUNDS } from '../../telemetry/registry.ts';
+import { type RouteResult, RouteSeries } from '../../telemetry/route-series.ts';
 import { type Counter, type Histogram, type Labels, observe, type StatsScope } from '../../telemetry/stats.ts';
-import { CONTINUE, type HttpFilter } from '../filter.ts';
+import { metadataOfNode } from '../../telemetry/peer-metadata.ts';
+import { CONTINUE, type HttpFilter, type LocalNode } from '../filter.ts';
 import type { StreamInfo } from '../stream-info.ts';
 
 interface Series {
@@ -34,10 +38,10 @@ function isGrpc({ request }: StreamInfo): boolean {
   return type !== undefined && /^application\/grpc(?:$|[+;])/.test(type);
 }
 
-/** A gRPC status of a response's head: 0 to 16, or -1 where it has none. */
-function grpcStatusOf({ response }: StreamInfo): number {
-  const text = response?.headers.get('grpc-status');
-  return text !== undefined && /^(?:\d|1[0-6])$/.test(text) ? Number(text) : -1;
+/** How a gRPC call ended: 0 to 16, or -1 where that is not known; what a server makes up is not told apart. */
+function grpcStatusOf(info: StreamInfo): number {
+  const status = grpcStatus(info) ?? -1;
+  return status > 16 ? -1 : status;
 }
 
 /** Status, flags and gRPC status as one number below 2^53: 25 flags, 10 bits of status, 5 of gRPC. */
@@ -92,6 +96,21 @@ function count(series: Series, info: StreamInfo): void {
   if (series.requestMessages !== undefined || series.responseMessages !== undefined) countMessages(series, info);
 }
 
+/** Statuses of gRPC that are the server's fault: those that google.rpc.Code maps to 5xx. */
+const GRPC_FAULTS: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
+
+function resultOf(info: StreamInfo, grpc: boolean, denied: string | undefined): RouteResult {
+  if (denied !== undefined) return 'denied';
+  if (info.responseCode >= 500 || info.responseCode === 0) return 'failure';
+  return grpc && GRPC_FAULTS.has(grpcStatusOf(info)) ? 'failure' : 'success';
+}
+
+/** The labels that say who calls. */
+function callerLabels(node: LocalNode): Labels {
+  const { workload, namespace } = metadataOfNode(node);
+  return { source_workload: workload || 'unknown', source_workload_namespace: namespace || 'unknown' };
+}
+
 /** Counts every request once, when it is over. */
 export const istioStats = {
   name: 'istio.stats',
@@ -109,6 +128,7 @@ export const istioStats = {
       marksRequest: isSource,
       readsResponse: isSource,
     });
+    const routes = isSource ? new RouteSeries(stats, callerLabels(node)) : undefined;
     const edgeOf = createEdges<SeriesByKey>({ ...config, node, reporter, series: () => new Map() });
     return {
       onRequestHeaders(stream) {
@@ -129,6 +149,10 @@ export const istioStats = {
           edge.series.get(key) ??
           keptIn(edge.series, key, () => createSeries(stats, overrides, requestLabels(edge.labels, info, grpc), values));
         count(series, info);
+        const denied = denialReason(info);
+        if (denied !== undefined && series.requests !== undefined)
+          denialCounter(stats, edge.labels, info, grpc ? 'grpc' : 'http', denied).value++;
+        if (series.duration !== undefined) routes?.count(info, grpc, resultOf(info, grpc, denied));
       },
     };
   },
