@@ -151,6 +151,7 @@ describe('proxyNodeOf', () => {
       ports: [{ name: 'http', number: 8080, protocol: 'http', listen: 20080, appPort: 8080 }],
       explicit: { httpProxyPort: 1, upstreams: [{ host: 'db', port: 5432, localPort: 2 }] },
       isOnDemand: false,
+      hasHostsOnDemand: false,
     });
   });
 

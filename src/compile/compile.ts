@@ -7,7 +7,7 @@ import type { Sidecar } from '../model/sidecar.ts';
 import { isOpaque } from '../model/service.ts';
 import { shareFields } from './dialects/build/share.ts';
 import { endpointMap } from './emit/endpoint-map.ts';
-import { declaredPorts, openedPorts, patcherFor } from './emit/envoy-filter/apply.ts';
+import { declaredPorts, openedPorts, type Patcher, patcherFor } from './emit/envoy-filter/apply.ts';
 import type { TellPatch } from './emit/envoy-filter/site.ts';
 import { explicitOutbound } from './emit/explicit.ts';
 import { withFlows } from './emit/flow-log.ts';
@@ -19,7 +19,8 @@ import { gatewayPorts, inboundPorts, type Served, servedBy } from './emit/inboun
 import { memoised } from './emit/memo.ts';
 import { outboundClusters } from './emit/outbound-clusters.ts';
 import { outboundListeners } from './emit/outbound-listeners.ts';
-import { outboundRoutes } from './emit/outbound-routes.ts';
+import { NO_VIRTUAL_HOSTS, openPatched, openRoutes, type OpenRoutes, openTable } from './emit/on-demand-hosts.ts';
+import { outboundTables, sniffedRoutes, type TablePlan, wholeTable } from './emit/outbound-routes.ts';
 import { hasIpv6Address, type ProxyNode } from './emit/proxy-node.ts';
 import { namedServices, namesFor, namesIn } from './emit/names-of.ts';
 import { byName, type CompiledResource, type ResourceMap } from './emit/resource.ts';
@@ -41,6 +42,8 @@ export type { ResourceMap } from './emit/resource.ts';
 export interface Compiled {
   readonly listeners: ResourceMap;
   readonly routes: ResourceMap;
+  /** Virtual hosts of `routes` that are asked for host by host; they can be looked up, and not listed. */
+  readonly virtualHosts: ResourceMap;
   readonly clusters: ResourceMap;
   readonly endpoints: ResourceMap;
   /** Certificates of gateways and clients by `credentialName`; `default` and `ROOTCA` are the control plane's own. */
@@ -49,14 +52,29 @@ export interface Compiled {
   readonly names: ResourceMap;
 }
 
-/** A scope's outgoing side, whatever the proxy's own workload is. */
 /** Shared by proxies whose listeners differ. */
-const routesOf = memoised(outboundRoutes);
+const tablesOf = memoised(outboundTables);
+const sniffedOf = memoised(sniffedRoutes);
 
+/** A scope's outgoing side, whatever the proxy's own workload is. */
 const interceptedOutbound = memoised((scope: Scope, listening: Scope) => ({
   listeners: outboundListeners(listening),
-  routes: routesOf(scope),
+  tables: tablesOf(scope),
+  routes: sniffedOf(scope),
 }));
+
+const wholeTables = memoised((tables: readonly TablePlan[]): Part => tables.map(wholeTable));
+const oneWhole = memoised(wholeTable);
+const oneOpen = memoised(openTable);
+/** Tables of a proxy that asks for virtual hosts. Those that an EnvoyFilter may change are made whole, and taken apart again. */
+function openTables(tables: readonly TablePlan[], patched: Patcher): OpenRoutes | undefined {
+  const opened = tables.map((plan) => {
+    if (!patched.mayChangeRoutes(plan.name, 'SIDECAR_OUTBOUND')) return oneOpen(plan);
+    const [whole] = patched.routes([oneWhole(plan)], 'SIDECAR_OUTBOUND');
+    return whole === undefined ? oneOpen(plan) : openPatched(whole);
+  });
+  return openRoutes(opened);
+}
 
 const withSettings = memoised((scope: Scope, settings: Mesh['settings']): Scope => ({
   ...scope,
@@ -115,13 +133,16 @@ type Parts = Omit<Compiled, 'endpoints' | 'names'>;
 type Assemble = (endpoints: ResourceMap, names: ResourceMap) => Compiled;
 
 /** One for proxies with equal parts, so that they share what is assembled. Endpoints come and go: only the last ones are kept. */
-const assembler = memoised((listeners: ResourceMap, routes: ResourceMap, clusters: ResourceMap, secrets: ResourceMap): Assemble => {
-  let last: Compiled | undefined;
-  return (endpoints, names) => {
-    if (last?.endpoints !== endpoints || last.names !== names) last = { listeners, routes, clusters, endpoints, secrets, names };
-    return last;
-  };
-});
+const assembler = memoised(
+  (listeners: ResourceMap, routes: ResourceMap, virtualHosts: ResourceMap, clusters: ResourceMap, secrets: ResourceMap): Assemble => {
+    let last: Compiled | undefined;
+    return (endpoints, names) => {
+      if (last?.endpoints !== endpoints || last.names !== names)
+        last = { listeners, routes, virtualHosts, clusters, endpoints, secrets, names };
+      return last;
+    };
+  },
+);
 
 function serverKey(served: readonly Served[], proxy: ProxyNode, own: Sidecar | undefined): string {
   const { namespace, labels, userAgent } = proxy;
@@ -144,6 +165,7 @@ function serverKey(served: readonly Served[], proxy: ProxyNode, own: Sidecar | u
 }
 
 const NOTHING: Part = [];
+const NO_TABLES: readonly TablePlan[] = [];
 const NO_GATEWAYS: Mesh['gateways'] = [];
 
 function sidecar(
@@ -159,20 +181,26 @@ function sidecar(
     proxy.interception === 'REDIRECT'
       ? interceptedOutbound(scope, listening)
       : proxy.explicit === undefined
-        ? { listeners: NOTHING, routes: NOTHING }
+        ? { listeners: NOTHING, tables: NO_TABLES, routes: NOTHING }
         : explicitOutbound(listening, JSON.stringify(proxy.explicit));
   const inbound = inboundOf(listening.settings, securityOf(mesh, mesh.shapes), serverKey(served, proxy, own));
   const portsOf = () => declaredPorts(inboundPorts(served, proxy, own), proxy);
   const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, portsOf, tell);
+  const open = proxy.hasHostsOnDemand ? openTables(outbound.tables, patched) : undefined;
   return {
     scope,
     own,
+    virtualHosts: open?.virtualHosts ?? NO_VIRTUAL_HOSTS,
     listeners: joined(
       patched.listeners(inbound.listeners, 'SIDECAR_INBOUND'),
       patched.listeners(outbound.listeners, 'SIDECAR_OUTBOUND'),
       originateListeners(scope, proxy),
     ),
-    routes: joined(patched.routes(outbound.routes, 'SIDECAR_OUTBOUND'), NOTHING, NOTHING),
+    routes: joined(
+      open?.resources ?? patched.routes(wholeTables(outbound.tables), 'SIDECAR_OUTBOUND'),
+      patched.routes(outbound.routes, 'SIDECAR_OUTBOUND'),
+      NOTHING,
+    ),
     clusters: joined(
       patched.clusters(clustersOf(scope), 'SIDECAR_OUTBOUND'),
       patched.clusters(inbound.clusters, 'SIDECAR_INBOUND'),
@@ -193,6 +221,7 @@ function router(mesh: Still, proxy: ProxyNode, served: readonly Served[], scope:
   return {
     scope,
     own: undefined,
+    virtualHosts: NO_VIRTUAL_HOSTS,
     listeners: joined(patched.listeners(listeners, 'GATEWAY'), originateListeners(scope, proxy), NOTHING),
     routes: joined(patched.routes(routes, 'GATEWAY'), NOTHING, NOTHING),
     clusters: joined(patched.clusters(clustersOf(scope), 'GATEWAY'), originateClusters(scope), NOTHING),
@@ -212,7 +241,7 @@ function frame(mesh: Still, proxy: ProxyNode, served: readonly Served[], tell?: 
 /** `served` is what of the services' endpoints concerns the proxy itself: those at its own addresses. */
 const frameOf = memoised((mesh: Still, proxy: ProxyNode, served: readonly Served[]): Frame & { readonly assemble: Assemble } => {
   const made = frame(mesh, proxy, served);
-  return { ...made, assemble: assembler(made.listeners, made.routes, made.clusters, made.secrets) };
+  return { ...made, assemble: assembler(made.listeners, made.routes, made.virtualHosts, made.clusters, made.secrets) };
 });
 
 /** Tells of each patch of an EnvoyFilter that changes what `proxy` gets. */

@@ -14,6 +14,8 @@ export type { CompiledResource, ProxyNode, Resource };
 export interface CompiledConfig {
   readonly listeners: ResourceMap;
   readonly routes: ResourceMap;
+  /** Found by name, and not listed: what proxies ask for host by host. */
+  readonly virtualHosts: ResourceMap;
   readonly clusters: ResourceMap;
   readonly endpoints: ResourceMap;
   readonly secrets: ResourceMap;

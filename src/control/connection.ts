@@ -99,6 +99,11 @@ export class ProxyConnection<Request extends AnyRequest, Response extends { read
     return this.#opened?.session.status() ?? [];
   }
 
+  /** What it asks for by name of a type. */
+  asked(typeUrl: string): readonly string[] {
+    return this.#opened?.session.asked(typeUrl) ?? [];
+  }
+
   ownSecrets(): readonly XdsResource[] {
     return this.#opened?.secrets.resources() ?? [];
   }
@@ -174,7 +179,9 @@ export class ProxyConnection<Request extends AnyRequest, Response extends { read
   #describe(node: Node): Opened<Request, Response> {
     const { compiler, authority, clock, random } = this.#state;
     try {
-      const proxy = compiler.proxyNodeOf(node);
+      const said = compiler.proxyNodeOf(node);
+      // the state of the world has no word for virtual hosts by name
+      const proxy = this.variant.name === 'delta' ? said : { ...said, hasHostsOnDemand: false };
       checkNode(proxy, this.#subject);
       const instance = instanceOf(node, proxy);
       if (instance !== undefined && this.#subject === undefined) {

@@ -25,6 +25,8 @@ export interface ConnectedProxy {
   readonly variant: { readonly name: string };
   readonly instance: Omit<WorkloadInstance, 'isReady'> | undefined;
   status(): readonly TypeStatus[];
+  /** What it asks for by name of a type. */
+  asked(typeUrl: string): readonly string[];
 }
 
 /** Statistics of streams, with Istio's names where it has them. */

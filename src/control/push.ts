@@ -8,7 +8,16 @@ import type { Log } from '../core/log.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Snapshot } from '../xds/server-core.ts';
 import type { TypeResources, XdsResource } from '../xds/subscription.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NAME_TABLE_TYPE, ROUTE_TYPE, RUNTIME_TYPE, SECRET_TYPE } from '../xds/types.ts';
+import {
+  CLUSTER_TYPE,
+  ENDPOINT_TYPE,
+  LISTENER_TYPE,
+  NAME_TABLE_TYPE,
+  ROUTE_TYPE,
+  RUNTIME_TYPE,
+  SECRET_TYPE,
+  VIRTUAL_HOST_TYPE,
+} from '../xds/types.ts';
 import type { CompiledConfig, Compiler, ProxyNode } from './compiler.ts';
 import { debounce } from './debounce.ts';
 import type { MeshState } from './model.ts';
@@ -64,6 +73,7 @@ function snapshotOf(config: CompiledConfig, receiver: Receiver): Snapshot {
     [ENDPOINT_TYPE, config.endpoints],
     [LISTENER_TYPE, config.listeners],
     [ROUTE_TYPE, config.routes],
+    [VIRTUAL_HOST_TYPE, config.virtualHosts],
     [SECRET_TYPE, secretsOf(receiver.isTrusted ? config.secrets : NO_SECRETS, receiver.ownSecrets())],
     [NAME_TABLE_TYPE, config.names],
     [RUNTIME_TYPE, receiver.runtime()],

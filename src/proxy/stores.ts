@@ -31,9 +31,9 @@ import { RouteStore, type RouteStoreOptions } from './config/route-store.ts';
 import type { RuntimeStore } from './config/runtime-store.ts';
 import { ScopeStore } from './config/scope-store.ts';
 import { watchSecretFile } from './config/sds-file.ts';
+import { createSecretSources } from './config/secret-sources.ts';
 import { Secrets } from './config/secrets.ts';
 import type { Subscriptions } from './config/subscriptions.ts';
-import { createSecretSources } from './config/secret-sources.ts';
 import { httpFilters } from './http/filters/index.ts';
 import type { FlowTeller } from './flows/flow-teller.ts';
 import type { LocalNode } from './http/filter.ts';
@@ -44,6 +44,7 @@ import { ListenerDirectory } from './listener/listener-directory.ts';
 import type { ListenerScope, RuntimeListener } from './listener/listener-scope.ts';
 import type { Overload } from './overload/overload.ts';
 import { networkFilters } from './network/index.ts';
+import { buildOpenTable } from './router/open-route-table.ts';
 import { buildRouteTable } from './router/route-table.ts';
 import type { FileLogSink } from './telemetry/log-sink.ts';
 import type { StatsRegistry } from './telemetry/registry.ts';
@@ -179,13 +180,13 @@ function createSecrets({ bootstrap, node, tulle, subscriptions, stats, clock, ra
   const receive = (resources: readonly AdsResource[]): void => secrets.receive(resources);
   const secrets: Secrets = new Secrets({
     subscriptions,
+    readSource: createSecretSources({ bootstrap, node: announced, random, log, stats, receive }),
     ownNames: new Set(tulle.tokenFile === undefined ? [] : [OWN_KEY_PAIR, OWN_TRUST]),
     watchFile: (file, directory, onSecrets) => void watchSecretFile(file, directory, onSecrets, log),
     onBadSecret: (name, reason) => log.warn('a secret cannot be used; the former one stays', { name, reason }),
   });
   secrets.uses.watch(stats.scope('server'), log, () => clock.wallMs());
   return secrets;
-    readSource: createSecretSources({ bootstrap, node: announced, random, log, stats, receive }),
 }
 
 function createClusters(parts: StoreParts, secrets: Secrets, endpoints: EndpointStore, directory: ListenerDirectory): ClusterStore {
@@ -205,13 +206,13 @@ function createClusters(parts: StoreParts, secrets: Secrets, endpoints: Endpoint
     findCluster,
     dnsCaches,
     zone: localZoneOf(bootstrap, findCluster),
+    node: parts.node,
     onHostRemoved: drainPool,
     onHostFailed: renewPool,
   };
   const clusters: ClusterStore = new ClusterStore({
     mode: clusterMode(bootstrap, tulle),
     build: (config, path) => buildCluster(config, path, scope),
-    node: parts.node,
     subscriptions,
     endpoints,
     resources,
@@ -229,7 +230,8 @@ export function createStores(parts: StoreParts): Stores {
   const directory = new ListenerDirectory();
   const clusters = createClusters(parts, secrets, endpoints, directory);
   const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, httpFilters);
-  const routes = new RouteStore({ build, clusters, subscriptions, resources });
+  const buildOpen: RouteStoreOptions['buildOpen'] = (config) => buildOpenTable(config, httpFilters);
+  const routes = new RouteStore({ build, buildOpen, clusters, subscriptions, resources });
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
   const gate = new Gate();
   const listeners = new ListenerStore<RuntimeListener>({

@@ -46,6 +46,8 @@ export interface ServerSession<Request, Response> {
   readonly isSettled: boolean;
   /** True where the client asked for `name`, or for everything. */
   wants(typeUrl: string, name: string): boolean;
+  /** Names that the client asked for. */
+  asked(typeUrl: string): readonly string[];
   status(): TypeStatus[];
 }
 
@@ -71,6 +73,7 @@ function sessionOf<Request, Response>(
       return core.isSettled;
     },
     wants: (typeUrl, name) => core.isKnown(typeUrl) && core.subscription(typeUrl).wants(name),
+    asked: (typeUrl) => (core.isKnown(typeUrl) ? [...core.subscription(typeUrl).names.keys()] : []),
     status: () => core.subscriptions().map(statusOf),
   };
 }

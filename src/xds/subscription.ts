@@ -1,6 +1,7 @@
 /** What one client has asked for of one type, has been sent, and has said to it. No order, no messages. */
 import { differenceOf } from './difference.ts';
 import { layersOf } from './layered.ts';
+import { isLookedUp } from './looked-up.ts';
 import { OverlaidMap } from './overlaid.ts';
 
 /** A resource ready to be sent. */
@@ -160,6 +161,8 @@ export class Subscription {
 
   /** The client was told whatever `gone` gave for these resources. */
   notePruned(resources: TypeResources): void {
+    // what cannot be listed is looked through by what the client asks for, each time
+    if (isLookedUp(resources)) return;
     this.#pruned = resources;
     this.#unpruned.clear();
   }
@@ -172,6 +175,7 @@ export class Subscription {
     const lacks = (resource: XdsResource): boolean => again.has(resource.name) || this.sent.get(resource.name) !== resource.version;
     if (this.#fresh === undefined) return this.sent.size === 0 ? this.#wanted(resources) : this.#wanted(resources).filter(lacks);
     if (this.#fresh === resources && again.size === 0) return [];
+    if (isLookedUp(resources)) return this.#wanted(resources).filter(lacks);
     const candidates = differenceOf(this.#fresh, resources).changed.filter(({ name }) => this.wants(name) && !again.has(name));
     const repeated = [...again].flatMap((name) => (this.wants(name) ? (resources.get(name) ?? []) : []));
     return [...candidates.filter(lacks), ...repeated];

@@ -74,6 +74,8 @@ export interface Control {
   token(serviceAccount: string): Promise<string>;
   /** Writes the mesh's one file. */
   write(yaml: string): void;
+  /** Ends it at once. */
+  stop(): Promise<void>;
 }
 
 /** `tulle control` with plain and TLS xDS on ports of loopback. */
@@ -111,6 +113,7 @@ export async function startControl(t: TestContext, folder: string, yaml: string)
       return file;
     },
     write: (next) => writeFileSync(path.join(mesh, 'mesh.yaml'), next),
+    stop: () => program.stop(),
   };
 }
 

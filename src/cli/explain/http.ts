@@ -10,7 +10,7 @@ import { fractionOf } from '../../proxy/router/fraction.ts';
 import { buildRouteTable, type BuiltRouteTable } from '../../proxy/router/route-table.ts';
 import type { ClusterChoice, RouteEntry } from '../../proxy/router/route.ts';
 import type { IncomingRequest } from '../../wire/http/message.ts';
-import type { Route } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type { Route, VirtualHost } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import {
   type HttpConnectionManager,
@@ -197,6 +197,12 @@ function routed(table: BuiltRouteTable, taken: Taken, routes: readonly RouteExpl
   );
 }
 
+/** How the proxy comes by a virtual host. */
+function askedFor({ stop, routes }: Taken, { domains }: VirtualHost): Note[] {
+  if (!stop.config.asksForHosts(routes.name) || domains.includes('*')) return [];
+  return [{ text: 'the proxy asks for it when the host is first called (VHDS)' }];
+}
+
 /** Chooses a route by what is known of the request, and goes on with it. */
 async function chooseRoute(taken: Taken, trail: Trail): Promise<Explanation> {
   const { routes } = taken;
@@ -208,7 +214,7 @@ async function chooseRoute(taken: Taken, trail: Trail): Promise<Explanation> {
   else
     trail.add('virtual-host', `${host.name} ${where}`, {
       source: sourceOf(host.metadata),
-      notes: changesOf(host.metadata),
+      notes: [...askedFor(taken, host), ...changesOf(host.metadata)],
     });
   const shares = routed(buildRouteTable(routes, '', httpFilters), taken, explained.routes);
   let below = 0;

@@ -6,6 +6,7 @@ import type { NetAddress } from '../../net/address.ts';
 import { readAddress } from '../../proxy/cluster/endpoints.ts';
 import { decodeResource } from '../../proxy/config/typed-config.ts';
 import { ListenerDirectory } from '../../proxy/listener/listener-directory.ts';
+import { isOpenTable } from '../../proxy/router/open-route-table.ts';
 import { type Cluster, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
@@ -26,7 +27,10 @@ export interface ProxyConfig {
   readonly listeners: readonly ListedListener[];
   /** As the proxy finds listeners for original destinations and internal addresses. */
   readonly directory: ListenerDirectory<ListedListener>;
+  /** With all of its virtual hosts, also where the proxy asks for each when it is first called. */
   routes(name: string): RouteConfiguration | undefined;
+  /** True where the proxy asks for the table's virtual hosts one by one. */
+  asksForHosts(table: string): boolean;
   cluster(name: string): Cluster | undefined;
   endpoints(name: string): ClusterLoadAssignment | undefined;
   /** Names that the proxy's DNS answers. */
@@ -47,7 +51,8 @@ function listed(message: Listener): ListedListener {
 
 /** Compiles what `node` gets of `mesh`. Throws ConfigError for what no proxy would take. */
 export function proxyConfigOf(mesh: Mesh, node: ProxyNode): ProxyConfig {
-  const compiled = compile(mesh, node);
+  const compiled = compile(mesh, { ...node, hasHostsOnDemand: false });
+  const open = node.hasHostsOnDemand ? compile(mesh, node).routes : undefined;
   const listeners = [...compiled.listeners.values()].map(({ name, bytes }) => listed(decodeResource(bytes, ListenerSchema, name)));
   const directory = new ListenerDirectory<ListedListener>();
   for (const listener of listeners) directory.add(listener);
@@ -56,6 +61,10 @@ export function proxyConfigOf(mesh: Mesh, node: ProxyNode): ProxyConfig {
     listeners,
     directory,
     routes: (name) => read(compiled.routes, RouteConfigurationSchema, name),
+    asksForHosts(table) {
+      const config = open && read(open, RouteConfigurationSchema, table);
+      return config !== undefined && isOpenTable(config);
+    },
     cluster: (name) => read(compiled.clusters, ClusterSchema, name),
     endpoints: (name) => read(compiled.endpoints, ClusterLoadAssignmentSchema, name),
     names: read(compiled.names, NameTableSchema, '')?.table ?? {},

@@ -40,7 +40,8 @@ export function touchedProxies(before: World, after: World): TouchedProxy[] {
   return [...proxies(before)].flatMap(([workload, { proxy }]) => {
     const own = news.get(workload)?.proxy;
     if (proxy === undefined || own === undefined) return [];
-    const [old, now] = [compile(former, proxy), compile(next, own)];
+    // a proxy that asks for virtual hosts one by one gets of each table what it calls
+    const [old, now] = [compile(former, { ...proxy, hasHostsOnDemand: false }), compile(next, { ...own, hasHostsOnDemand: false })];
     const changes = TYPES.flatMap((type) => compare(type, old[type], now[type]));
     return changes.length === 0 ? [] : [{ workload, changes }];
   });

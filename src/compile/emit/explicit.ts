@@ -6,7 +6,7 @@ import { memoised } from './memo.ts';
 import { serviceRoute } from './names.ts';
 import { opaqueChains } from './opaque-chains.ts';
 import { egressListeners, httpChain } from './outbound-listeners.ts';
-import { egressRoutes, HTTP_PROXY_ROUTE, httpProxyRoute, wholeServiceRoute } from './outbound-routes.ts';
+import { egressTables, HTTP_PROXY_ROUTE, httpProxyTable, type TablePlan, wholeServiceRoute } from './outbound-routes.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 import { type Scope, wholeScope } from './scope.ts';
@@ -17,6 +17,9 @@ type Explicit = NonNullable<ProxyNode['explicit']>;
 
 export interface ExplicitOutbound {
   readonly listeners: readonly CompiledResource[];
+  /** Of the HTTP proxy and of the ports that a Sidecar names. */
+  readonly tables: readonly TablePlan[];
+  /** Of the upstreams. */
   readonly routes: readonly CompiledResource[];
 }
 
@@ -68,7 +71,8 @@ export const explicitOutbound = memoised((scope: Scope, explicitKey: string): Ex
   });
   tellMore(proxy, { httpProxy: true });
   const listeners = [proxy, ...egressListeners(scope, false)].map((message) => resourceOf(ListenerSchema, message.name, message));
-  const routes = [httpProxyRoute(scope), ...scope.ports.flatMap(egressRoutes)];
+  const tables = [httpProxyTable(scope), ...scope.ports.flatMap(egressTables)];
+  const routes: CompiledResource[] = [];
   const whole = wholeScope(scope);
   for (const { host, port: number, localPort } of upstreams) {
     const service = serviceCalled(scope, host);
@@ -79,5 +83,5 @@ export const explicitOutbound = memoised((scope: Scope, explicitKey: string): Ex
     listeners.push(resourceOf(ListenerSchema, message.name, message));
     if (isHttp(port.protocol) || port.protocol === 'auto') routes.push(wholeServiceRoute(whole, service, port.number));
   }
-  return { listeners, routes };
+  return { listeners, tables, routes };
 });

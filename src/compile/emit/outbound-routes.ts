@@ -60,12 +60,18 @@ export const routeSetOf = queried((scope: Scope, host: string): RouteSet | undef
   return exact.get(host) ?? wildcards.find(([pattern]) => hostSpecificity(pattern, host) >= 0)?.[1];
 });
 
-/** Names that clients in `namespace` may call a service by. */
-function domainsOf(scope: Scope, service: ServiceShape): string[] {
+/** Who calls, as far as names of services depend on it. */
+interface Caller {
+  readonly namespace: string;
+  readonly domainSuffix: string;
+}
+
+/** Names that a client may call a service by. */
+function domainsOf(caller: Caller, service: ServiceShape): string[] {
   const { hostname, name, namespace, addresses } = service;
   const domains = [hostname, `${hostname}.`];
-  if (hostname === `${name}.${namespace}.svc.${scope.settings.domainSuffix}`) {
-    if (namespace === scope.client.namespace) domains.push(name);
+  if (hostname === `${name}.${namespace}.svc.${caller.domainSuffix}`) {
+    if (namespace === caller.namespace) domains.push(name);
     domains.push(`${name}.${namespace}`, `${name}.${namespace}.svc`);
     // pods have names of their own
     if (service.isHeadless) domains.push(...domains.map((domain) => `*.${domain}`));
@@ -96,10 +102,21 @@ function encodedHost(host: VirtualHost): EncodedPart {
   return partOf(VirtualHostSchema, VIRTUAL_HOSTS_FIELD, host);
 }
 
-/** A virtual host to be: the domains that it would have, and what it is with those that are left to it. */
-interface HostPlan {
+/** A virtual host to be: the domains that it would have, and what it is for a scope with those that are left to it. */
+export interface HostPlan {
   readonly domains: readonly string[];
-  readonly encode: (domains: readonly string[]) => EncodedPart;
+  readonly encode: (scope: Scope, domains: readonly string[]) => EncodedPart;
+}
+
+/** A route configuration to be. */
+export interface TablePlan {
+  readonly name: string;
+  readonly scope: Scope;
+  /** Virtual hosts by services, and by routes alone: of two that have a domain the first keeps it. The same lists while their domains are. */
+  readonly groups: () => readonly (readonly HostPlan[])[];
+  /** What takes the hosts that no other does. */
+  readonly otherwise: VirtualHost;
+  readonly ignoresPort: boolean;
 }
 
 const DOMAIN_SEPARATOR = '\n';
@@ -109,8 +126,8 @@ const serviceHost = traced((scope: Scope, service: ServiceShape, port: number, d
   encodedHost(serviceVirtualHost(scope, service, port, domains.split(DOMAIN_SEPARATOR))),
 );
 
-function servicePlan(scope: Scope, service: ServiceShape, port: number, domains: readonly string[]): HostPlan {
-  return { domains, encode: (left) => serviceHost(scope, service, port, left.join(DOMAIN_SEPARATOR)) };
+function servicePlan(service: ServiceShape, port: number, domains: readonly string[]): HostPlan {
+  return { domains, encode: (scope, left) => serviceHost(scope, service, port, left.join(DOMAIN_SEPARATOR)) };
 }
 
 function serviceVirtualHost(scope: Scope, service: ServiceShape, port: number, domains: readonly string[]): VirtualHost {
@@ -150,7 +167,7 @@ function blockAll(): VirtualHost {
 }
 
 /** Virtual hosts for hosts that only a route set names; sidecars know them on port 80. */
-function routeOnlyHosts(scope: Scope): HostPlan[] {
+const routeOnlyHosts = memoised((scope: Scope): readonly HostPlan[] => {
   const hosts = new Map<string, RouteSet>();
   const services = [...scope.called.keys()];
   for (const set of scope.routes) {
@@ -163,9 +180,9 @@ function routeOnlyHosts(scope: Scope): HostPlan[] {
   }
   return [...hosts].map(([host, set]) => ({
     domains: [host],
-    encode: (domains) => routeOnlyHost(scope, set, host, domains.join(DOMAIN_SEPARATOR)),
+    encode: (asking, domains) => routeOnlyHost(asking, set, host, domains.join(DOMAIN_SEPARATOR)),
   }));
-}
+});
 
 const routeOnlyHost = traced((scope: Scope, set: RouteSet, host: string, domains: string): EncodedPart =>
   encodedHost(
@@ -180,24 +197,25 @@ const routeOnlyHost = traced((scope: Scope, set: RouteSet, host: string, domains
 );
 
 /** Envoy refuses a domain that two virtual hosts of one configuration have: the first keeps it. */
-function withoutDuplicates(hosts: readonly HostPlan[]): EncodedPart[] {
+function withoutDuplicates(scope: Scope, hosts: readonly HostPlan[]): EncodedPart[] {
   const seen = new Set<string>();
   return hosts.flatMap(({ domains, encode }) => {
     const left = domains.filter((domain) => !seen.has(domain));
     for (const domain of left) seen.add(domain);
-    return left.length > 0 ? [encode(left)] : [];
+    return left.length > 0 ? [encode(scope, left)] : [];
   });
 }
 
-function hostsResource(name: string, hosts: readonly HostPlan[], otherwise: VirtualHost, ignoresPort: boolean): CompiledResource {
-  const parts = [...withoutDuplicates(hosts), encodedHost(otherwise)];
+/** A route configuration with all of its virtual hosts. */
+export function wholeTable({ name, scope, groups, otherwise, ignoresPort }: TablePlan): CompiledResource {
+  const parts = [...withoutDuplicates(scope, groups().flat()), encodedHost(otherwise)];
   return resourceWith(RouteConfigurationSchema, name, routeConfiguration(name, [], ignoresPort), parts);
 }
 
-/** Ports on which some visible service speaks HTTP, with the services. */
-export function httpPorts(scope: Scope): Map<number, { service: ServiceShape; port: ServicePort }[]> {
+/** Ports on which some of the services speak HTTP, with these. */
+const membersOf = memoised((called: Scope['called']): ReadonlyMap<number, Members> => {
   const ports = new Map<number, { service: ServiceShape; port: ServicePort }[]>();
-  for (const service of scope.called.values()) {
+  for (const service of called.values()) {
     for (const port of service.ports) {
       if (!isHttp(port.protocol) && !(port.protocol === 'auto' && !hasOwnListener(service))) continue;
       const group = ports.get(port.number);
@@ -206,6 +224,11 @@ export function httpPorts(scope: Scope): Map<number, { service: ServiceShape; po
     }
   }
   return ports;
+});
+
+/** Ports on which some visible service speaks HTTP, with the services. */
+export function httpPorts(scope: Scope): ReadonlyMap<number, Members> {
+  return membersOf(scope.called);
 }
 
 /** True where a service has single addresses that listeners can be named after. */
@@ -224,67 +247,98 @@ export function egressRoute({ port, bind }: PortScope['listener']): string {
   return port.number === 0 ? bind : String(port.number);
 }
 
-type Members = readonly { readonly service: ServiceShape; readonly port: ServicePort }[];
+/** Services by the port that they are called at. */
+export type Members = readonly { readonly service: ServiceShape; readonly port: ServicePort }[];
 
-function portRoute(scope: Scope, port: number, members: Members): CompiledResource {
-  const hosts = members.map(({ service }) => servicePlan(scope, service, port, domainsOf(scope, service)));
-  if (port === 80) hosts.push(...routeOnlyHosts(scope));
-  return hostsResource(String(port), hosts, unknownHost(scope), true);
+/** Virtual hosts of the services on a port: the same list while services and caller are. */
+const portHosts = memoised((called: Scope['called'], namespace: string, domainSuffix: string, port: number): readonly HostPlan[] =>
+  (membersOf(called).get(port) ?? []).map(({ service }) => servicePlan(service, port, domainsOf({ namespace, domainSuffix }, service))),
+);
+
+function callerOf({ client, settings }: Scope): Caller {
+  return { namespace: client.namespace, domainSuffix: settings.domainSuffix };
+}
+
+const NO_HOSTS: readonly HostPlan[] = [];
+
+/** `members`: not all services of the port. */
+function portTable(scope: Scope, port: number, members?: Members): TablePlan {
+  const caller = callerOf(scope);
+  const { namespace, domainSuffix } = caller;
+  const services = () =>
+    members?.map(({ service }) => servicePlan(service, port, domainsOf(caller, service))) ??
+    portHosts(scope.called, namespace, domainSuffix, port);
+  return {
+    name: String(port),
+    scope,
+    groups: () => [services(), port === 80 ? routeOnlyHosts(scope) : NO_HOSTS],
+    otherwise: unknownHost(scope),
+    ignoresPort: true,
+  };
 }
 
 /** The routes of a port that a Sidecar names; those of an HTTP proxy and of a Unix socket know every port of the services. */
-export function egressRoutes({ listener, scope }: PortScope): CompiledResource[] {
+export function egressTables({ listener, scope }: PortScope): TablePlan[] {
   const { port } = listener;
   const knowsPorts = port.number === 0 || port.protocol === 'http-proxy';
   if (port.protocol !== 'http-proxy' && !isHttp(port.protocol)) return [];
-  if (knowsPorts) return [everyPortRoute(scope, egressRoute(listener), (named, ported) => [...named, ...ported], unknownHost(scope))];
+  if (knowsPorts) return [everyPortTable(scope, egressRoute(listener), 'every', unknownHost(scope))];
   // as in Istio, a host is one that speaks HTTP in truth
   return [...httpPorts(scope)].map(([number, members]) => {
     const speaking = members.filter(({ service: { hostname } }) => {
       const own = scope.services.get(hostname)?.ports.find((each) => each.number === number);
       return own !== undefined && (isHttp(own.protocol) || own.protocol === 'auto');
     });
-    return portRoute(scope, number, speaking);
+    return portTable(scope, number, speaking);
   });
 }
 
-/** Route configurations `<port>` and, for sniffed ports, `<host>:<port>`. */
-export function outboundRoutes(scope: Scope): CompiledResource[] {
+/** Route configurations `<port>`. */
+export function outboundTables(scope: Scope): TablePlan[] {
   const own = new Set(scope.ports.map(({ listener }) => listener.port.number));
-  const routes = scope.ports.flatMap(egressRoutes);
-  for (const [port, members] of httpPorts(scope)) if (!own.has(port)) routes.push(portRoute(scope, port, members));
-  for (const service of scope.called.values()) {
-    if (!hasOwnListener(service)) continue;
-    for (const port of service.ports) if (port.protocol === 'auto') routes.push(wholeServiceRoute(scope, service, port.number));
-  }
-  return routes;
+  const tables = scope.ports.flatMap(egressTables);
+  for (const port of httpPorts(scope).keys()) if (!own.has(port)) tables.push(portTable(scope, port));
+  return tables;
 }
 
-/** Every HTTP port of every service by `host:port`; `domains` chooses of the names alone and with the port. */
-function everyPortRoute(
-  scope: Scope,
-  name: string,
-  domains: (named: readonly string[], ported: readonly string[], port: number) => readonly string[],
-  otherwise: VirtualHost,
-): CompiledResource {
-  const hosts = [...scope.called.values()].flatMap((service) =>
-    service.ports
+/** Route configurations `<host>:<port>` of sniffed ports. */
+export function sniffedRoutes(scope: Scope): CompiledResource[] {
+  return [...scope.called.values()].flatMap((service) => {
+    if (!hasOwnListener(service)) return [];
+    return service.ports.flatMap((port) => (port.protocol === 'auto' ? [wholeServiceRoute(scope, service, port.number)] : []));
+  });
+}
+
+/** Which names of a service mean a port of it: with the port's number, or alone, too. */
+type Naming = 'every' | 'alone on 80';
+
+const everyPortHosts = memoised((called: Scope['called'], namespace: string, domainSuffix: string, naming: Naming): readonly HostPlan[] =>
+  [...called.values()].flatMap((service) => {
+    const named = domainsOf({ namespace, domainSuffix }, service);
+    return service.ports
       .filter(({ protocol }) => isHttp(protocol) || protocol === 'auto')
       .map(({ number }) => {
-        const named = domainsOf(scope, service);
         const ported = named.map((domain) => `${domain}:${number}`);
-        return servicePlan(scope, service, number, domains(named, ported, number));
-      }),
-  );
-  hosts.push(...routeOnlyHosts(scope).map((host) => ({ ...host, domains: host.domains.flatMap((domain) => [domain, `${domain}:80`]) })));
-  return hostsResource(name, hosts, otherwise, false);
+        return servicePlan(service, number, naming === 'every' || number === 80 ? [...named, ...ported] : ported);
+      });
+  }),
+);
+
+const portedHosts = memoised((hosts: readonly HostPlan[]): readonly HostPlan[] =>
+  hosts.map((host) => ({ ...host, domains: host.domains.flatMap((domain) => [domain, `${domain}:80`]) })),
+);
+
+/** Every HTTP port of every service by `host:port`. */
+function everyPortTable(scope: Scope, name: string, naming: Naming, otherwise: VirtualHost): TablePlan {
+  const { namespace, domainSuffix } = callerOf(scope);
+  const groups = () => [everyPortHosts(scope.called, namespace, domainSuffix, naming), portedHosts(routeOnlyHosts(scope))];
+  return { name, scope, groups, otherwise, ignoresPort: false };
 }
 
-/** The route configuration of explicit mode's HTTP proxy: every service by `host:port`, and by host alone on port 80. */
-export function httpProxyRoute(scope: Scope): CompiledResource {
-  const domains = (named: readonly string[], ported: readonly string[], port: number) => (port === 80 ? [...named, ...ported] : ported);
+/** The routes of explicit mode's HTTP proxy: every service by `host:port`, and by host alone on port 80. */
+export function httpProxyTable(scope: Scope): TablePlan {
   // without interception there is no original destination to pass unknown hosts to
   const { mode, egressProxy } = scope.outbound;
   const otherwise = mode === 'ALLOW_ANY' && egressProxy !== undefined ? unknownHost(scope) : blockAll();
-  return everyPortRoute(wholeScope(scope), HTTP_PROXY_ROUTE, domains, otherwise);
+  return everyPortTable(wholeScope(scope), HTTP_PROXY_ROUTE, 'alone on 80', otherwise);
 }

@@ -34,6 +34,8 @@ export interface ProxyNode {
   readonly flowCluster?: string;
   /** Asks for clusters as traffic needs them (metadata `TULLE.onDemand`). */
   readonly isOnDemand: boolean;
+  /** Asks for virtual hosts in the same way: a sidecar that does so, by delta xDS, which alone has a word for it. */
+  readonly hasHostsOnDemand: boolean;
 }
 
 /** True where one of the proxy's addresses is IPv6. */
@@ -158,6 +160,7 @@ export function proxyNodeOf(node: Node): ProxyNode {
     ...hbonePortOf(object(tulle['register'])),
     explicit,
     isOnDemand: tulle['onDemand'] === true,
+    hasHostsOnDemand: tulle['onDemand'] === true && role === 'sidecar',
     ...flowClusterOf(tulle),
   };
 }

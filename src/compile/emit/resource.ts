@@ -1,5 +1,5 @@
 import { type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from '@bufbuild/protobuf';
-import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { contentHash } from './hash.ts';
 
 /** One xDS resource, encoded once and shared by every proxy that gets it. */
@@ -42,11 +42,23 @@ export function resourceOf<Desc extends DescMessage>(schema: Desc, name: string,
   return new EncodedResource(schema, name, contentHash(bytes), bytes);
 }
 
+/** The resource `name` of a message that is encoded already. */
+export function encodedAs(schema: DescMessage, name: string, version: string, bytes: Uint8Array): CompiledResource {
+  return new EncodedResource(schema, name, version, bytes);
+}
+
 /** A message of a repeated field, encoded once for every resource that holds it. */
 export interface EncodedPart {
   /** With the field's tag and length. */
   readonly bytes: Uint8Array;
   readonly hash: string;
+}
+
+/** The message of a part, in the part's memory. */
+export function contentOf({ bytes }: EncodedPart): Uint8Array {
+  const reader = new BinaryReader(bytes);
+  reader.tag();
+  return reader.bytes();
 }
 
 const LENGTH_DELIMITED = 2;

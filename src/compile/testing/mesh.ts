@@ -222,6 +222,7 @@ export function sidecarOf(parts: Partial<ProxyNode> = {}): ProxyNode {
     ports: [],
     explicit: undefined,
     isOnDemand: false,
+    hasHostsOnDemand: false,
     ...parts,
   };
 }

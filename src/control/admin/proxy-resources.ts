@@ -1,8 +1,11 @@
 /** What one proxy should have now, as it goes over the wire: `tulle proxy-status <proxy>` holds the proxy's own dump to it. */
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ProtocolError } from '../../core/errors.ts';
 import { proxyNameOf } from '../../core/node-id.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '../../xds/types.ts';
-import type { CompiledConfig } from '../compiler.ts';
+import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
+import type { CompiledConfig, CompiledResource } from '../compiler.ts';
 import type { Exchange } from './exchange.ts';
 
 const TYPES = [
@@ -12,6 +15,19 @@ const TYPES = [
   [ENDPOINT_TYPE, 'endpoints'],
 ] as const satisfies readonly (readonly [string, keyof CompiledConfig])[];
 
+type Encoded = Pick<CompiledResource, 'name' | 'version' | 'bytes'>;
+
+/** A route configuration with those of its virtual hosts that the proxy has asked for, in order of name. */
+function withHosts(table: Encoded, asked: readonly CompiledResource[]): Encoded {
+  const own = asked.filter(({ name }) => name.slice(0, Math.max(0, name.lastIndexOf('/'))) === table.name);
+  if (own.length === 0) return table;
+  const byVersion = new Map(own.map(({ version, bytes }) => [version, bytes]));
+  const hosts = [...byVersion.values()].map((bytes) => fromBinary(VirtualHostSchema, bytes));
+  const message = fromBinary(RouteConfigurationSchema, table.bytes);
+  message.virtualHosts.push(...hosts.toSorted((a, b) => (a.name < b.name ? -1 : 1)));
+  return { name: table.name, version: table.version, bytes: toBinary(RouteConfigurationSchema, message) };
+}
+
 /** `GET /api/proxies/<name>/resources`: listeners, routes, clusters and endpoints, encoded, in base64. Throws 404. */
 export function proxyResources({ pathname, state }: Exchange): object {
   const [, , , encoded = ''] = pathname.split('/');
@@ -19,8 +35,10 @@ export function proxyResources({ pathname, state }: Exchange): object {
   const found = [...state.connections].find(({ proxy }) => proxy.id === name || proxyNameOf(proxy.id) === name);
   if (found === undefined) throw new ProtocolError('no_proxy', 404, `no proxy ${name} is connected`);
   const config = state.compiler.compile(state.pusher.stateFor(found.proxy).mesh, found.proxy);
+  const asked = found.asked(VIRTUAL_HOST_TYPE).flatMap((host) => config.virtualHosts.get(host) ?? []);
+  const routes = [...config.routes.values()].map((table) => withHosts(table, asked));
   const resources = TYPES.flatMap(([typeUrl, key]) =>
-    [...config[key].values()].map(({ name: own, version, bytes }) => ({
+    (key === 'routes' ? routes : [...config[key].values()]).map(({ name: own, version, bytes }) => ({
       kind: key,
       typeUrl,
       name: own,

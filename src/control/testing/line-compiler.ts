@@ -70,6 +70,7 @@ function compile(mesh: Mesh): ReturnType<Compiler['compile']> {
     endpoints: new Map([...of('endpoint'), ...ready]),
     listeners: new Map(of('listener')),
     routes: new Map(of('route')),
+    virtualHosts: new Map(of('virtual-host')),
     secrets: new Map(of('secret')),
     names: new Map(),
   };

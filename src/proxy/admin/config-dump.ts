@@ -4,9 +4,10 @@
  */
 import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from '@bufbuild/protobuf';
 import { messageOf } from '../../core/errors.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from '../../xds/types.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
 import { typeRegistry } from '../../xds/type-registry.ts';
 import type { AdminView, ConfigResource } from './view.ts';
+import { withVirtualHosts } from './virtual-hosts.ts';
 
 const ADMIN = 'type.googleapis.com/envoy.admin.v3';
 const REDACTED = '[redacted]';
@@ -190,7 +191,9 @@ function bootstrapJson(proxy: AdminView): JsonObject[] {
 /** The dump's `configs`: bootstrap, then one section for each resource type, sorted by resource names. */
 export function dumpConfig(proxy: AdminView, options: DumpOptions): JsonObject[] {
   const byType = new Map<string, ConfigResource[]>();
+  const hosts: ConfigResource[] = [];
   for (const resource of proxy.resources()) {
+    if (resource.typeUrl === VIRTUAL_HOST_TYPE) hosts.push(resource);
     if (options.name?.test(resource.name) === false) continue;
     const list = byType.get(resource.typeUrl) ?? [];
     list.push(resource);
@@ -199,7 +202,8 @@ export function dumpConfig(proxy: AdminView, options: DumpOptions): JsonObject[]
   const configs = options.name === undefined ? bootstrapJson(proxy) : [];
   for (const [typeUrl, section] of SECTIONS) {
     if (section.isOptional && !options.includesEndpoints) continue;
-    const resources = (byType.get(typeUrl) ?? []).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const own = byType.get(typeUrl) ?? [];
+    const resources = (typeUrl === ROUTE_TYPE ? withVirtualHosts(own, hosts) : own).toSorted((a, b) => (a.name < b.name ? -1 : 1));
     if (options.name === undefined || resources.length > 0) configs.push(sectionJson(section, resources));
   }
   return configs;

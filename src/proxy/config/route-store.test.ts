@@ -7,6 +7,7 @@ import type { AdsResource } from '../../xds/client.ts';
 import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { ScopedRouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/scoped_route_pb.ts';
+import { buildOpenTable } from '../router/open-route-table.ts';
 import { buildRouteTable } from '../router/route-table.ts';
 import type { RouteSource } from '../router/route.ts';
 import { headOf } from '../router/testing/routes.ts';
@@ -29,7 +30,8 @@ function setUp() {
   };
   const resources = createResourceLog(systemClock);
   const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, []);
-  const routes = new RouteStore({ build, clusters: { refer: (_who, _names, _ms, done) => done() }, subscriptions, resources });
+  const buildOpen: RouteStoreOptions['buildOpen'] = (config) => buildOpenTable(config, []);
+  const routes = new RouteStore({ build, buildOpen, clusters: { refer: (_who, _names, _ms, done) => done() }, subscriptions, resources });
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
   return { routes, scopes, resources, takeAsked: () => asked.splice(0) };
 }

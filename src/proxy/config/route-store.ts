@@ -1,6 +1,7 @@
 /**
  * Route tables by RDS name, asked for as long as some listener uses them; a new one waits for the clusters it names.
- * A table with `vhds` also has the virtual hosts that come by themselves.
+ * A table with `vhds` also has the virtual hosts that come by themselves, an open one (`open-route-table.ts`) those of
+ * the hosts that were called.
  */
 import { create } from '@bufbuild/protobuf';
 import type { AdsResource } from '../../xds/client.ts';
@@ -11,6 +12,8 @@ import { ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { RouteSource, RouteTable } from '../router/route.ts';
 import type { BuiltRouteTable } from '../router/route-table.ts';
+import { isOpenTable, type OpenRouteTable } from '../router/open-route-table.ts';
+import { AskedHosts } from './asked-hosts.ts';
 import type { ClusterStore } from './cluster-store.ts';
 import { OnDemandHosts, tableOfHost } from './on-demand-hosts.ts';
 import type { Arrival, ResourceLog } from './resource-log.ts';
@@ -19,6 +22,7 @@ import { decodeResource } from './typed-config.ts';
 
 export interface RouteStoreOptions {
   build(config: RouteConfiguration, path: string): BuiltRouteTable;
+  buildOpen(config: RouteConfiguration): OpenRouteTable;
   readonly clusters: Pick<ClusterStore, 'refer'>;
   readonly subscriptions: Subscriptions;
   readonly resources: ResourceLog;
@@ -32,8 +36,10 @@ interface Entry {
   newest: RouteTable | undefined;
   config: RouteConfiguration | undefined;
   bytes: Uint8Array | undefined;
-  /** Undefined for a table without `vhds`. */
+  /** Undefined for a table without `vhds`, and for an open one. */
   hosts: OnDemandHosts | undefined;
+  /** Undefined but for an open table. */
+  asked: AskedHosts | undefined;
   readonly waiting: Set<() => void>;
   /** What is to be done once the newest table is in force. */
   readonly onForce: (() => void)[];
@@ -62,6 +68,7 @@ export class RouteStore {
         config: undefined,
         bytes: undefined,
         hosts: undefined,
+        asked: undefined,
         waiting: new Set(),
         onForce: [],
       };
@@ -73,6 +80,7 @@ export class RouteStore {
     return {
       current: () => used.current,
       request: ({ authority }, callback) => used.hosts?.request(authority, callback) ?? false,
+      awaits: (head, callback) => used.asked?.awaits(head, callback) ?? false,
     };
   }
 
@@ -83,6 +91,7 @@ export class RouteStore {
     this.#entries.delete(name);
     this.#options.subscriptions.unsubscribe(ROUTE_TYPE, [name]);
     entry.hosts?.close();
+    entry.asked?.close();
     this.#options.clusters.refer(`route ${name}`, new Set(), 0, () => {});
     this.#options.resources.remove(ROUTE_TYPE, name);
   }
@@ -105,8 +114,27 @@ export class RouteStore {
 
   /** Takes over a response of VHDS. Throws ConfigError naming what is refused; former virtual hosts stay. */
   receiveHosts(resources: readonly AdsResource[], removed: readonly string[]): void {
-    applyEach(resources, (resource) => this.#takeHosts(resource.name, [resource], []));
+    const isAsked = (name: string): boolean => this.#entries.get(tableOfHost(name))?.asked !== undefined;
+    this.#receiveAsked(
+      resources.filter(({ name }) => isAsked(name)),
+      removed.filter(isAsked),
+    );
+    applyEach(
+      resources.filter(({ name }) => !isAsked(name)),
+      (resource) => this.#takeHosts(resource.name, [resource], []),
+    );
     for (const [table, names] of Map.groupBy(removed, tableOfHost)) this.#takeHosts(`${table}/`, [], names);
+  }
+
+  #receiveAsked(resources: readonly AdsResource[], removed: readonly string[]): void {
+    const tables = new Set([...resources.map(({ name }) => name), ...removed].map(tableOfHost));
+    for (const table of tables) {
+      const isOf = (name: string): boolean => tableOfHost(name) === table;
+      this.#entries.get(table)?.asked?.receive(
+        resources.filter(({ name }) => isOf(name)),
+        removed.filter(isOf),
+      );
+    }
   }
 
   #take(entry: Entry, resource: AdsResource): void {
@@ -114,7 +142,7 @@ export class RouteStore {
     const arrival: Arrival = { ...resource, schema: RouteConfigurationSchema, message, isStatic: false };
     let table: BuiltRouteTable;
     try {
-      table = this.#build(message, entry.hosts);
+      table = isOpenTable(message) ? this.#open(entry, message) : this.#build(message, entry.hosts);
     } catch (error) {
       if (error instanceof ConfigError) this.#options.resources.put(arrival, 'refused', error.message);
       throw error;
@@ -126,18 +154,36 @@ export class RouteStore {
     this.#putInForce(entry, table, () => this.#options.resources.activate(ROUTE_TYPE, resource.name));
   }
 
+  /** An open table is in force at once, for virtual hosts go on to come and go in it: what they lead to comes on demand as they do. */
+  #open(entry: Entry, config: RouteConfiguration): OpenRouteTable {
+    this.#checkSource(config);
+    const table = this.#options.buildOpen(config);
+    if (entry.asked === undefined) entry.asked = new AskedHosts(table, this.#options);
+    else entry.asked.moveTo(table);
+    entry.current = table;
+    return table;
+  }
+
+  #checkSource({ vhds }: RouteConfiguration): void {
+    if (vhds !== undefined && vhds.configSource?.configSourceSpecifier.case !== 'ads')
+      throw new ConfigError('vhds.config_source', 'only ads is supported by Tulle');
+  }
+
   /** A table of the configuration's own virtual hosts and those that came by themselves. */
   #build(config: RouteConfiguration, hosts: Pick<OnDemandHosts, 'hosts'> | undefined): BuiltRouteTable {
-    const { vhds } = config;
-    if (vhds === undefined) return this.#options.build(config, '');
-    if (vhds.configSource?.configSourceSpecifier.case !== 'ads')
-      throw new ConfigError('vhds.config_source', 'only ads is supported by Tulle');
+    if (config.vhds === undefined) return this.#options.build(config, '');
+    this.#checkSource(config);
     const virtualHosts = [...config.virtualHosts, ...(hosts?.hosts ?? [])];
     return this.#options.build(create(RouteConfigurationSchema, { ...config, vhds: undefined, virtualHosts }), '');
   }
 
-  #followHosts(entry: Entry, { vhds }: RouteConfiguration): void {
-    if (vhds !== undefined) entry.hosts ??= new OnDemandHosts(entry.name, this.#options.subscriptions);
+  #followHosts(entry: Entry, config: RouteConfiguration): void {
+    const isOpen = isOpenTable(config);
+    if (!isOpen) {
+      entry.asked?.close();
+      entry.asked = undefined;
+    }
+    if (config.vhds !== undefined && !isOpen) entry.hosts ??= new OnDemandHosts(entry.name, this.#options.subscriptions);
     else {
       entry.hosts?.close();
       entry.hosts = undefined;

@@ -11,6 +11,7 @@ import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { buildCluster } from '../cluster/build-cluster.ts';
+import { buildOpenTable } from '../router/open-route-table.ts';
 import { buildRouteTable } from '../router/route-table.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { ClusterStore, type ClusterStoreOptions } from './cluster-store.ts';
@@ -18,8 +19,8 @@ import { EndpointStore } from './endpoint-store.ts';
 import { ListenerStore, type ManagedListener } from './listener-store.ts';
 import { createResourceLog } from './resource-log.ts';
 import { RouteStore } from './route-store.ts';
-import { Secrets } from './secrets.ts';
 import { noSources } from './testing/no-sources.ts';
+import { Secrets } from './secrets.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 function resource(schema: DescMessage, name: string, json: JsonObject, version = '1'): AdsResource {
@@ -46,7 +47,13 @@ function stores(mode: ClusterStoreOptions['mode'] = 'wildcard') {
     resources,
     log: silentLog,
   });
-  const routes = new RouteStore({ build: (config, path) => buildRouteTable(config, path, []), clusters, subscriptions, resources });
+  const routes = new RouteStore({
+    build: (config, path) => buildRouteTable(config, path, []),
+    buildOpen: (config) => buildOpenTable(config, []),
+    clusters,
+    subscriptions,
+    resources,
+  });
   const states = (name: string): string[] =>
     [...resources.all()]
       .filter((r) => r.name === name)

@@ -35,6 +35,8 @@ import { StreamTimers, type TimedStream } from './stream-timers.ts';
 /** Who asks that no more bytes come: a filter, or whoever they go to. */
 const BY_FILTER = 1;
 const BY_READER = 2;
+/** It is not known yet where the request goes. */
+const BY_ROUTE = 4;
 
 /** gRPC's status for time that is up. */
 const DEADLINE_EXCEEDED = 4;
@@ -119,11 +121,25 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.reply({ status: 503, body: 'envoy overloaded', details: 'overload' });
   }
 
-  /** The head is clean: it finds its route, and begins its way through the filters. */
+  /** The head is clean: it finds its route, once that is known, and begins its way through the filters. */
   #proceed(isEdge: boolean): void {
+    const { config, routes, tracing } = this.#runtime;
+    const hasOwnId = tracing.onRequest(this.request, isEdge);
+    if (routes.awaits?.(this.request, () => this.#routeKnown(hasOwnId)) !== true) return this.#enterFilters(hasOwnId);
+    // who asks to upgrade goes on in another protocol, also where that is refused in the end
+    if (upgradeOf(this.request, config) !== '') this.#beginUpgrade();
+    this.holdRequest(BY_ROUTE);
+  }
+
+  #routeKnown(hasOwnId: boolean): void {
+    if (this.isOver) return;
+    this.releaseRequest(BY_ROUTE);
+    this.#enterFilters(hasOwnId);
+  }
+
+  #enterFilters(hasOwnId: boolean): void {
     const { request } = this;
     const { config, tracing } = this.#runtime;
-    const hasOwnId = tracing.onRequest(request, isEdge);
     this.#findRoute();
     if (tracing.begin !== undefined) this.trace = tracing.begin(request, this.info, hasOwnId);
     const upgrade = upgradeOf(request, config);
@@ -505,10 +521,14 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
       this.#refuse({ reply: { status: 403, details: 'upgrade_failed' }, isLast: true });
       return false;
     }
+    this.#beginUpgrade();
+    return true;
+  }
+
+  #beginUpgrade(): void {
     this.isUpgrade = true;
     this.isRequestWhole = false;
     this.isRequestDone = false;
-    return true;
   }
 
   /** Responds by ourselves. */

@@ -30,7 +30,7 @@ const DEFAULT_DIRECT_RESPONSE_BYTES = 4096;
 const DEFAULT_RETRY_BUFFER_BYTES = 1024 * 1024;
 
 /** What all virtual hosts of a table have in common. */
-interface TableScope {
+export interface TableScope {
   readonly filters: readonly HttpFilter[];
   readonly perFilter: PerFilter;
   readonly headers: HeaderMutations | undefined;
@@ -41,7 +41,7 @@ interface TableScope {
 }
 
 /** A virtual host, ready to be asked. */
-interface CompiledHost {
+export interface CompiledHost {
   readonly routes: readonly CompiledRoute[];
   /** The first route that matches. */
   readonly find: (path: string, matches: (route: CompiledRoute) => boolean) => CompiledRoute | undefined;
@@ -99,8 +99,8 @@ function scopeOf(host: VirtualHost, table: TableScope, path: string): RouteScope
   };
 }
 
-function compileHost(host: VirtualHost, table: TableScope, index: number): CompiledHost {
-  const path = `${table.prefix}virtual_hosts[${index}]`;
+/** Compiles a virtual host; `path` is its own. Throws ConfigError naming the field. */
+export function compileHost(host: VirtualHost, table: TableScope, path: string): CompiledHost {
   const scope = scopeOf(host, table, path);
   const tlsRedirect = tlsDemand(host);
   const routes = host.routes.map((route, i) => compileRoute(route, scope, `${path}.routes[${i}]`));
@@ -123,7 +123,8 @@ export function matchedPath(head: RequestHead, ignoresParameters: boolean): stri
   return ignoresParameters ? withoutParameters(plain) : plain;
 }
 
-function matchInHost(
+/** The route of a virtual host for a request. */
+export function matchInHost(
   host: CompiledHost,
   head: RequestHead,
   random: number,
@@ -150,12 +151,38 @@ export function compileHostLookup<T>(
   prefix: string,
 ): (head: RequestHead) => T | undefined {
   const find = compileDomains(hosts, config.ignorePortInHostMatching, prefix);
-  if (config.vhostHeader === '') return (head) => find(head.authority);
-  const hostOf = headerReader(config.vhostHeader.toLowerCase());
+  const hostOf = hostReader(config);
   return (head) => {
     const name = hostOf(head);
     return name === undefined ? undefined : find(name);
   };
+}
+
+/** What of a request names its host: its authority, or `vhost_header`. */
+export function hostReader({ vhostHeader }: RouteConfiguration): (head: RequestHead) => string | undefined {
+  return vhostHeader === '' ? (head) => head.authority : headerReader(vhostHeader.toLowerCase());
+}
+
+/** Compiles what all virtual hosts of a table share. Throws ConfigError naming the field. */
+export function tableScope(config: RouteConfiguration, path: string, filters: readonly HttpFilter[]): TableScope {
+  const prefix = path === '' ? '' : `${path}.`;
+  if (config.validateClusters === true)
+    throw new ConfigError(`${prefix}validate_clusters`, 'is not supported by Tulle: clusters may come later');
+  return {
+    filters,
+    perFilter: compilePerFilter(config.typedPerFilterConfig, NO_FILTERS, filters, path),
+    headers: compileMutations(config, path),
+    mostSpecificWins: config.mostSpecificHeaderMutationsWins,
+    mirrors: compileMirrors(config.requestMirrorPolicies, NO_MIRRORS, `${prefix}request_mirror_policies`),
+    directResponseBytesMax: config.maxDirectResponseBodySizeBytes ?? DEFAULT_DIRECT_RESPONSE_BYTES,
+    prefix,
+  };
+}
+
+/** `internal_only_headers` as a table answers for them; nothing where there are none. */
+export function internalOnly({ internalOnlyHeaders }: RouteConfiguration): Pick<RouteTable, 'internalOnlyHeaders'> {
+  const names = internalOnlyHeaders.map((name) => name.toLowerCase());
+  return names.length === 0 ? {} : { internalOnlyHeaders: () => names };
 }
 
 /**
@@ -166,25 +193,17 @@ export function buildRouteTable(config: RouteConfiguration, path: string, filter
   const prefix = path === '' ? '' : `${path}.`;
   refuseDuplicates(config, prefix);
   if (config.vhds !== undefined) throw new ConfigError(`${prefix}vhds`, 'is supported by Tulle only in route configurations of RDS');
-  if (config.validateClusters === true)
-    throw new ConfigError(`${prefix}validate_clusters`, 'is not supported by Tulle: clusters may come later');
-  const scope: TableScope = {
-    filters,
-    perFilter: compilePerFilter(config.typedPerFilterConfig, NO_FILTERS, filters, path),
-    headers: compileMutations(config, path),
-    mostSpecificWins: config.mostSpecificHeaderMutationsWins,
-    mirrors: compileMirrors(config.requestMirrorPolicies, NO_MIRRORS, `${prefix}request_mirror_policies`),
-    directResponseBytesMax: config.maxDirectResponseBodySizeBytes ?? DEFAULT_DIRECT_RESPONSE_BYTES,
-    prefix,
-  };
-  const hosts = config.virtualHosts.map((host, i) => ({ domains: host.domains, value: compileHost(host, scope, i) }));
+  const scope = tableScope(config, path, filters);
+  const hosts = config.virtualHosts.map((host, i) => ({
+    domains: host.domains,
+    value: compileHost(host, scope, `${prefix}virtual_hosts[${i}]`),
+  }));
   const findHost = compileHostLookup(config, hosts, prefix);
   const ignoresParameters = config.ignorePathParametersInPathMatching;
-  const internalOnly = config.internalOnlyHeaders.map((name) => name.toLowerCase());
   return {
     name: config.name,
     clusters: new Set(hosts.flatMap(({ value }) => value.routes.flatMap((route) => route.clusters))),
-    ...(internalOnly.length === 0 ? {} : { internalOnlyHeaders: () => internalOnly }),
+    ...internalOnly(config),
     match(head, random, info) {
       const host = findHost(head);
       return host === undefined ? undefined : matchInHost(host, head, random, info, ignoresParameters);

@@ -187,4 +187,9 @@ export interface RouteSource {
    * scope that comes on demand. Calls back once when it has come or is said not to exist. False: there is nothing to ask for.
    */
   request?(head: RequestHead, callback: () => void): boolean;
+  /**
+   * Asked before a request is matched, where the server says what belongs to a host when it is first called
+   * (`open-route-table.ts`). True: the table does not know yet, and calls back once it does, or has waited long enough.
+   */
+  awaits?(head: RequestHead, callback: () => void): boolean;
 }

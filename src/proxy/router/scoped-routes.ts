@@ -115,5 +115,6 @@ export function scopedSource(name: string, keyOf: ScopeKeyOf, scopes: ScopeSourc
   return {
     current: () => table,
     request: (head, callback) => sourceOf(head)?.request?.(head, callback) ?? false,
+    awaits: (head, callback) => sourceOf(head)?.awaits?.(head, callback) ?? false,
   };
 }

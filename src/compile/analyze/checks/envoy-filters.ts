@@ -55,6 +55,7 @@ function nodeOf(target: Target): ProxyNode {
     ports: target.ports.map((port) => ({ ...port, listen: listens.get(port.number) ?? port.number, appPort: port.number })),
     explicit: undefined,
     isOnDemand: false,
+    hasHostsOnDemand: false,
   };
 }
 

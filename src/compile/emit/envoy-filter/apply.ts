@@ -9,7 +9,7 @@ import type { CompiledResource } from '../resource.ts';
 import { addedClusters, patchedCluster } from './clusters.ts';
 import { addedListeners, patchedListener } from './listeners.ts';
 import { patchesFor, type PatchSet } from './patches.ts';
-import { patchedRoutes } from './routes.ts';
+import { isConcerned, patchedRoutes } from './routes.ts';
 import type { Site, TellPatch } from './site.ts';
 
 type Part = readonly CompiledResource[];
@@ -44,9 +44,16 @@ export interface Patcher {
   listeners(part: Part, context: PatchContext): Part;
   routes(part: Part, context: PatchContext): Part;
   clusters(part: Part, context: PatchContext): Part;
+  /** Whether `routes` may change the route configuration of this name. */
+  mayChangeRoutes(name: string, context: PatchContext): boolean;
 }
 
-const UNCHANGED: Patcher = { listeners: (part) => part, routes: (part) => part, clusters: (part) => part };
+const UNCHANGED: Patcher = {
+  listeners: (part) => part,
+  routes: (part) => part,
+  clusters: (part) => part,
+  mayChangeRoutes: () => false,
+};
 
 /** Where declared ports listen, where that is elsewhere. */
 export function declaredPorts(
@@ -86,5 +93,6 @@ export function patcherFor(
     listeners: (part, context) => listenersAt(part, site(context)),
     routes: (part, context) => routesAt(part, site(context)),
     clusters: (part, context) => clustersAt(part, site(context)),
+    mayChangeRoutes: (name, context) => isConcerned(name, site(context)),
   };
 }

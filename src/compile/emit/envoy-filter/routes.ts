@@ -120,7 +120,7 @@ export function patchRouteConfiguration(config: RouteConfiguration, site: Site, 
 }
 
 /** True where some patch may change the route configuration. */
-function isConcerned(name: string, site: Site): boolean {
+export function isConcerned(name: string, site: Site): boolean {
   const kinds = ['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE'] as const;
   return kinds.some((kind) => patchesAt(site, kind).some((patch) => isForRoutes(name, patch, site)));
 }

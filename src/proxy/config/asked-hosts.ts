@@ -1,0 +1,216 @@
+/**
+ * Virtual hosts that an open route table asks for when their hosts are first called (VHDS), by the host as the request
+ * has it. A host stays asked for, so that the server tells what becomes of it, until nobody has called it for a while.
+ *
+ * ```
+ *  called ──▶ asked for ──(its virtual host, word that there is none, or five seconds)──▶ known ──(five to ten idle minutes)──▶ left
+ * ```
+ */
+import type { AdsResource } from '../../xds/client.ts';
+import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { RequestHead } from '../../wire/http/message.ts';
+import type { OpenHost, OpenRouteTable } from '../router/open-route-table.ts';
+import type { ClusterStore } from './cluster-store.ts';
+import type { Arrival, ResourceLog } from './resource-log.ts';
+import { applyEach, type Subscriptions } from './subscriptions.ts';
+import { decodeResource } from './typed-config.ts';
+
+/** How long requests wait for the first word of a host; they go on with what the table has. */
+const WAIT_MS = 5000;
+/** A host leaves that was not called for so long, and at most twice as long. */
+const IDLE_MS = 300_000;
+/** Hosts that are known at a time: anybody can make up names. Others are not asked for, and get what the table has. */
+const HOSTS_MAX = 20_000;
+/** A name of DNS has 253 characters at most; a port and the brackets of an address make it longer. */
+const HOST_LENGTH_MAX = 280;
+
+/** A virtual host in the table, and how many of the names that were asked for lead to it. */
+interface Held {
+  readonly version: string;
+  readonly message: VirtualHost;
+  host: OpenHost;
+  users: number;
+}
+
+interface Asked {
+  readonly name: string;
+  held: Held | undefined;
+  isUsed: boolean;
+  /** Requests that wait for the first word; undefined once it has come, or they have waited for long enough. */
+  waiting: Set<() => void> | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export interface AskedHostsOptions {
+  readonly clusters: Pick<ClusterStore, 'refer'>;
+  readonly subscriptions: Subscriptions;
+  readonly resources: ResourceLog;
+}
+
+export class AskedHosts {
+  readonly #options: AskedHostsOptions;
+  #table: OpenRouteTable;
+  readonly #asked = new Map<string, Asked>();
+  /** By version: names that lead to the same virtual host share it. */
+  readonly #held = new Map<string, Held>();
+  readonly #idle: NodeJS.Timeout;
+
+  constructor(table: OpenRouteTable, options: AskedHostsOptions) {
+    this.#table = table;
+    this.#options = options;
+    this.#idle = setInterval(() => this.#leaveIdle(), IDLE_MS).unref();
+  }
+
+  /** See `RouteSource`. */
+  awaits(head: RequestHead, callback: () => void): boolean {
+    const name = this.#table.hostOf(head);
+    if (name === undefined) return false;
+    const host = this.#table.exact(name);
+    if (host !== undefined) {
+      host.isUsed = true;
+      return false;
+    }
+    const asked = this.#asked.get(name) ?? this.#ask(name);
+    if (asked === undefined) return false;
+    asked.isUsed = true;
+    if (asked.waiting === undefined) return false;
+    asked.waiting.add(callback);
+    return true;
+  }
+
+  /** The table became another: what has come is in it from the start. Throws ConfigError, and changes nothing then. */
+  moveTo(table: OpenRouteTable): void {
+    const moved = [...this.#held.values()].map((held) => ({ held, host: table.compile(held.message) }));
+    for (const { held, host } of moved) {
+      held.host = host;
+      table.put(host);
+    }
+    this.#table = table;
+  }
+
+  /** Takes over what came. Throws ConfigError naming what is refused; former virtual hosts stay. */
+  receive(resources: readonly AdsResource[], removed: readonly string[]): void {
+    const changed = new Map<Asked, Held | undefined>();
+    try {
+      applyEach(resources, (resource) => {
+        const asked = this.#asked.get(this.#hostOf(resource.name));
+        if (asked !== undefined) changed.set(asked, this.#read(resource));
+      });
+    } finally {
+      for (const name of removed) {
+        const asked = this.#asked.get(this.#hostOf(name));
+        if (asked !== undefined) changed.set(asked, undefined);
+        this.#options.resources.remove(VIRTUAL_HOST_TYPE, name);
+      }
+      this.#change(changed);
+      // one that is refused has its answer, too
+      for (const name of [...resources.map((resource) => resource.name), ...removed]) this.#settle(this.#asked.get(this.#hostOf(name)));
+    }
+  }
+
+  /** The table is gone: nobody waits any more. */
+  close(): void {
+    clearInterval(this.#idle);
+    this.#leave([...this.#asked.values()]);
+  }
+
+  #hostOf(resource: string): string {
+    return resource.slice(this.#table.name.length + 1);
+  }
+
+  #resourceOf(host: string): string {
+    return `${this.#table.name}/${host}`;
+  }
+
+  #ask(name: string): Asked | undefined {
+    if (name === '' || name.length > HOST_LENGTH_MAX || name.includes('/')) return undefined;
+    if (this.#asked.size >= HOSTS_MAX) this.#leaveIdle();
+    if (this.#asked.size >= HOSTS_MAX) return undefined;
+    const asked: Asked = { name, held: undefined, isUsed: true, waiting: new Set(), timer: undefined };
+    asked.timer = setTimeout(() => this.#settle(asked), WAIT_MS).unref();
+    this.#asked.set(name, asked);
+    this.#options.subscriptions.subscribe(VIRTUAL_HOST_TYPE, [this.#resourceOf(name)]);
+    return asked;
+  }
+
+  /** What is known of a host is what the table has now. */
+  #settle(asked: Asked | undefined): void {
+    if (asked?.waiting === undefined) return;
+    const { waiting } = asked;
+    asked.waiting = undefined;
+    clearTimeout(asked.timer);
+    for (const callback of waiting) callback();
+  }
+
+  #read(resource: AdsResource): Held {
+    const { version, any } = resource;
+    const known = this.#held.get(version);
+    if (known !== undefined) {
+      this.#log(resource, known.message, '');
+      return known;
+    }
+    const message = decodeResource(any, VirtualHostSchema, '');
+    try {
+      const held: Held = { version, message, host: this.#table.compile(message), users: 0 };
+      this.#log(resource, message, '');
+      this.#held.set(version, held);
+      return held;
+    } catch (error) {
+      if (error instanceof ConfigError) this.#log(resource, message, error.message);
+      throw error;
+    }
+  }
+
+  #log(resource: AdsResource, message: VirtualHost, refusal: string): void {
+    const arrival: Arrival = { ...resource, schema: VirtualHostSchema, message, isStatic: false };
+    this.#options.resources.put(arrival, refusal === '' ? 'active' : 'refused', refusal);
+  }
+
+  /** All of one response at once, so that a domain which goes from one virtual host to another is never without. */
+  #change(changed: ReadonlyMap<Asked, Held | undefined>): void {
+    const former = [...changed.keys()].map(({ held }) => held);
+    for (const [asked, held] of changed) {
+      asked.held = held;
+      if (held !== undefined && ++held.users === 1) this.#enter(held);
+    }
+    for (const held of former) if (held !== undefined && --held.users === 0) this.#drop(held);
+  }
+
+  #enter({ version, host }: Held): void {
+    this.#table.put(host);
+    this.#options.clusters.refer(this.#referrer(version), host.clusters, 0, () => {});
+  }
+
+  #drop({ version, host }: Held): void {
+    this.#held.delete(version);
+    this.#table.drop(host);
+    this.#options.clusters.refer(this.#referrer(version), new Set(), 0, () => {});
+  }
+
+  #referrer(version: string): string {
+    return `virtual host ${this.#table.name} ${version}`;
+  }
+
+  /** Leaves hosts that nobody has called since this was last looked at. */
+  #leaveIdle(): void {
+    const idle: Asked[] = [];
+    for (const asked of this.#asked.values()) {
+      if (!asked.isUsed && asked.held?.host.isUsed !== true && asked.waiting === undefined) idle.push(asked);
+      asked.isUsed = false;
+    }
+    for (const { host } of this.#held.values()) host.isUsed = false;
+    this.#leave(idle);
+  }
+
+  #leave(all: readonly Asked[]): void {
+    if (all.length === 0) return;
+    const names = all.map(({ name }) => this.#resourceOf(name));
+    this.#options.subscriptions.unsubscribe(VIRTUAL_HOST_TYPE, names);
+    for (const name of names) this.#options.resources.remove(VIRTUAL_HOST_TYPE, name);
+    for (const { name } of all) this.#asked.delete(name);
+    this.#change(new Map(all.map((asked) => [asked, undefined])));
+    for (const asked of all) this.#settle(asked);
+  }
+}
