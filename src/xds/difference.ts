@@ -1,4 +1,5 @@
 /** What became of a set of resources: found once for all clients that go from the one to the other. */
+import { patchedMap } from '../core/patched-map.ts';
 import { layersOf } from './layered.ts';
 import type { TypeResources, XdsResource } from './subscription.ts';
 
@@ -56,4 +57,20 @@ export function differenceOf(before: TypeResources, after: TypeResources): Diffe
     for (const name of own.removed) if (!after.has(name)) removed.push(name);
   }
   return { changed, removed };
+}
+
+/** `former` with resources of which it has others by these names: what became of it is known without looking. */
+export function replaceResources<Resource extends XdsResource>(
+  former: ReadonlyMap<string, Resource>,
+  resources: readonly Resource[],
+): ReadonlyMap<string, Resource> {
+  const after = patchedMap(
+    former,
+    resources.map((resource): [string, Resource] => [resource.name, resource]),
+  );
+  const changed = resources.filter(({ name, version }) => former.get(name)?.version !== version);
+  const from = known.get(former) ?? new WeakMap<TypeResources, Difference>();
+  known.set(former, from);
+  from.set(after, { changed, removed: [] });
+  return after;
 }

@@ -1,5 +1,6 @@
 /** Which services are others than before: what depends on single services is made anew for these alone. */
 import type { Service } from '../../model/service.ts';
+import { changedPositions } from '../dialects/build/changed-positions.ts';
 import { memoised } from './memo.ts';
 
 export interface ChangedServices {
@@ -9,8 +10,14 @@ export interface ChangedServices {
   readonly now: readonly Service[];
 }
 
+function elementsAt(services: readonly Service[], positions: readonly number[]): Service[] {
+  return positions.flatMap((position) => services[position] ?? []);
+}
+
 /** From the one list to the other, by identity; remembered for both. */
 const changedServices = memoised((before: readonly Service[], after: readonly Service[]): ChangedServices => {
+  const positions = changedPositions(before, after);
+  if (positions !== undefined) return { former: elementsAt(before, positions), now: elementsAt(after, positions) };
   const [was, is] = [new Set(before), new Set(after)];
   return { former: before.filter((service) => !is.has(service)), now: after.filter((service) => !was.has(service)) };
 });

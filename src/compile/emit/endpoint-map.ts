@@ -1,6 +1,7 @@
 /** Endpoints of every service in a scope. Where the endpoints of one change, only its assignments are made anew. */
 import type { Mesh } from '../../model/mesh.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
+import { replaceResources } from '../../xds/difference.ts';
 import { type ChangedServices, followed } from './changed-services.ts';
 import { effectivePolicy, type PortPolicy, portPolicy } from './destination-policy.ts';
 import { endpointsOf } from './endpoints.ts';
@@ -88,7 +89,7 @@ const assignmentsIn = memoised(
       });
       if (resources.length === 0) return former;
       if (resources.some(({ name }) => !former.has(name))) return undefined;
-      return new Map([...former, ...resources.map((resource): [string, CompiledResource] => [resource.name, resource])]);
+      return replaceResources(former, resources);
     };
     return followed(make, follow);
   },

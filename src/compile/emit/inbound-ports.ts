@@ -1,6 +1,7 @@
 /** Which ports a proxy's own workload has, what they speak, and which services lead to them. */
 import type { Protocol, Service } from '../../model/service.ts';
 import type { Provenance } from '../../model/provenance.ts';
+import { patchedMap } from '../../core/patched-map.ts';
 import { type ChangedServices, followed } from './changed-services.ts';
 import { endpointPort } from './endpoints.ts';
 import { memoised } from './memo.ts';
@@ -33,7 +34,7 @@ export interface Served {
   readonly service: Service;
   readonly namespace: string;
   readonly workload: string;
-  /** The service's ports by the endpoint's. */
+  /** The service's ports by the endpoint's: of several that lead to one, the first that is written. */
   readonly ports: ReadonlyMap<number, Service['ports'][number]>;
 }
 
@@ -44,7 +45,8 @@ interface Leading {
 
 const leadingOf = memoised((service: Service): readonly Leading[] =>
   service.endpoints.map((endpoint) => {
-    const ports = new Map(service.ports.map((port) => [endpointPort(endpoint, port), port]));
+    // of entries with one key the last one stays
+    const ports = new Map(service.ports.toReversed().map((port) => [endpointPort(endpoint, port), port]));
     return { address: endpoint.address, served: { service, namespace: endpoint.namespace, workload: endpoint.workload, ports } };
   }),
 );
@@ -68,13 +70,10 @@ function followIndex(former: ServedByAddress, changed: ChangedServices, services
   const others = [...addresses].flatMap((address) => (former.get(address) ?? []).map(({ service }) => service));
   const concerned = new Set([...others, ...changed.now]);
   const found = indexOf(services.filter((service) => concerned.has(service)));
-  const index = new Map(former);
-  for (const address of addresses) {
-    const served = found.get(address);
-    if (served === undefined) index.delete(address);
-    else index.set(address, served);
-  }
-  return index;
+  return patchedMap(
+    former,
+    [...addresses].map((address) => [address, found.get(address)]),
+  );
 }
 
 /** Services by the addresses of their endpoints. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listKeeper, memoised } from './memo.ts';
+import { listKeeper, listMapper, memoised } from './memo.ts';
 
 test('computes once for the same objects and equal primitives', () => {
   let calls = 0;
@@ -31,4 +31,32 @@ test('a list of the same elements stays the same list', () => {
   const first = keep([a, b]);
   assert.equal(keep([a, b]), first);
   assert.notEqual(keep([b, a]), first);
+});
+
+test('what is made of the same elements is the same list, and made once', () => {
+  let calls = 0;
+  const made = new WeakMap<object, object>();
+  const map = listMapper((element: object) => {
+    calls += 1;
+    const result = made.get(element) ?? {};
+    made.set(element, result);
+    return result;
+  });
+  const [a, b, c] = [{}, {}, {}];
+  const first = map([a, b]);
+  assert.equal(map([a, b]), first);
+  assert.equal(calls, 2);
+  const second = map([a, c]);
+  assert.equal(calls, 3);
+  assert.deepEqual(second, [made.get(a), made.get(c)]);
+  assert.equal(second[0], first[0]);
+  assert.deepEqual(map([c, a, b]), [made.get(c), made.get(a), made.get(b)]);
+});
+
+test('a list whose elements give the same results as others before stays the same list', () => {
+  const result = {};
+  const map = listMapper(() => result);
+  const first = map([{}, {}]);
+  assert.equal(map([{}, {}]), first);
+  assert.notEqual(map([{}]), first);
 });

@@ -2,6 +2,7 @@
  * Memoisation by identity: the one means of incremental compilation. A step is a pure function of parts of the model
  * that stay the same objects while they do not change, so the same arguments give the same result object.
  */
+import { changedElements, changedPositions, withElements } from '../dialects/build/changed-positions.ts';
 import { isTracing, noted, traceOf } from './trace.ts';
 
 /** A place in the tree of arguments; what it does not need it has not, for there are many and collectors look at each. */
@@ -75,9 +76,29 @@ export function memoised<Args extends readonly [object, ...unknown[]], Result>(
 export function listKeeper<Element>(): (next: readonly Element[]) => readonly Element[] {
   let last: readonly Element[] = [];
   return (next) => {
-    const kept = last;
-    if (kept.length === next.length && next.every((element, i) => element === kept[i])) return kept;
-    last = next;
-    return next;
+    if (changedPositions(last, next)?.length !== 0) last = next;
+    return last;
+  };
+}
+
+/**
+ * Maps lists one after the other: what is made of elements that stay in their places is not asked for again, and a list
+ * of the same results is the same list. One mapper follows one succession of lists.
+ */
+export function listMapper<Element extends object, Result>(
+  resultOf: (element: Element) => Result,
+): (next: readonly Element[]) => readonly Result[] {
+  let elements: readonly Element[] = [];
+  let results: readonly Result[] = [];
+  return (next) => {
+    const former = results;
+    const changed = changedElements(elements, next);
+    elements = next;
+    if (changed !== undefined) results = withElements(former, new Map([...changed].map(([i, element]) => [i, resultOf(element)])));
+    else {
+      const all = next.map(resultOf);
+      results = changedPositions(former, all)?.length === 0 ? former : all;
+    }
+    return results;
   };
 }

@@ -5,7 +5,7 @@ import { NameTableSchema } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts
 import { share } from '../dialects/build/share.ts';
 import { isExported } from './hosts.ts';
 import type { View } from './imports.ts';
-import { listKeeper, memoised } from './memo.ts';
+import { listMapper, memoised } from './memo.ts';
 import { hasOwnAddress, type NamedService, nameTableOf } from './name-table.ts';
 import { byName, resourceOf, type ResourceMap } from './resource.ts';
 import { serviceKey, servicesByKey } from './service-key.ts';
@@ -13,10 +13,13 @@ import { serviceKey, servicesByKey } from './service-key.ts';
 /** What names need of the services of a lineage of meshes: the same objects while it is the same. */
 interface Lineage {
   readonly last: Map<string, NamedService>;
-  readonly keep: (next: readonly NamedService[]) => readonly NamedService[];
+  readonly named: (services: readonly Service[]) => readonly NamedService[];
 }
 
-const lineageOf = memoised((_settings: MeshSettings): Lineage => ({ last: new Map(), keep: listKeeper() }));
+const lineageOf = memoised((settings: MeshSettings): Lineage => ({
+  last: new Map(),
+  named: listMapper((service) => namedService(service, settings)),
+}));
 
 const namedService = memoised((service: Service, settings: MeshSettings): NamedService => {
   const { last } = lineageOf(settings);
@@ -30,10 +33,10 @@ const namedService = memoised((service: Service, settings: MeshSettings): NamedS
 
 /** The services as name tables see them. */
 export const namedServices = memoised((services: readonly Service[], settings: MeshSettings): readonly NamedService[] => {
-  const { last, keep } = lineageOf(settings);
-  const named = services.map((service) => namedService(service, settings));
-  if (last.size > 2 * named.length + 100) last.clear();
-  return keep(named);
+  const lineage = lineageOf(settings);
+  const named = lineage.named(services);
+  if (lineage.last.size > 2 * named.length + 100) lineage.last.clear();
+  return named;
 });
 
 function tableOf(services: readonly NamedService[], settings: MeshSettings): ResourceMap {

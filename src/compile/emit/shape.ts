@@ -5,7 +5,7 @@
 import { formatSpiffeId } from '../../core/spiffe.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import { isHttp, type Endpoint, type Service } from '../../model/service.ts';
-import { listKeeper, memoised } from './memo.ts';
+import { listMapper, memoised } from './memo.ts';
 import { trustDomainsOf } from './trust-domains.ts';
 
 export interface ServiceShape extends Omit<Service, 'endpoints'> {
@@ -33,22 +33,17 @@ function pinnedOf(service: Service): readonly Endpoint[] {
   return isResolved || isDialledByAddress ? service.endpoints : [];
 }
 
-/** The last shape of each service of a lineage of meshes, by namespace and host. */
-const lineages = new WeakMap<
-  MeshSettings,
-  {
-    readonly last: Map<string, { text: string; shape: ServiceShape }>;
-    readonly keep: (next: readonly ServiceShape[]) => readonly ServiceShape[];
-  }
->();
-
-function lineageOf(settings: MeshSettings) {
-  const known = lineages.get(settings);
-  if (known !== undefined) return known;
-  const made = { last: new Map<string, { text: string; shape: ServiceShape }>(), keep: listKeeper<ServiceShape>() };
-  lineages.set(settings, made);
-  return made;
+interface Lineage {
+  /** The last shape of each service, by namespace and host. */
+  readonly last: Map<string, { text: string; shape: ServiceShape }>;
+  readonly shapes: (services: readonly Service[]) => readonly ServiceShape[];
 }
+
+/** What lineages of meshes have had. */
+const lineageOf = memoised((settings: MeshSettings): Lineage => ({
+  last: new Map(),
+  shapes: listMapper((service) => shapeOf(service, settings)),
+}));
 
 const shapeOf = memoised((service: Service, settings: MeshSettings): ServiceShape => {
   const { endpoints: _, ...rest } = service;
@@ -69,8 +64,8 @@ const shapeOf = memoised((service: Service, settings: MeshSettings): ServiceShap
 
 /** Shapes of all services, in order; the same list while no shape changed. */
 export const shapesOf = memoised((services: readonly Service[], settings: MeshSettings): readonly ServiceShape[] => {
-  const { last, keep } = lineageOf(settings);
-  const shapes = services.map((service) => shapeOf(service, settings));
-  if (last.size > 2 * shapes.length + 100) last.clear();
-  return keep(shapes);
+  const lineage = lineageOf(settings);
+  const shapes = lineage.shapes(services);
+  if (lineage.last.size > 2 * shapes.length + 100) lineage.last.clear();
+  return shapes;
 });

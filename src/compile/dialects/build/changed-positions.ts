@@ -28,3 +28,18 @@ export function withElements<Element>(list: readonly Element[], changes: Readonl
   }
   return isChanged ? copy : list;
 }
+
+/** The elements of `after` where `before` has others, by position; undefined as above. */
+export function changedElements<Element extends object>(
+  before: readonly Element[],
+  after: readonly Element[],
+): ReadonlyMap<number, Element> | undefined {
+  const positions = changedPositions(before, after);
+  if (positions === undefined) return undefined;
+  const changed = new Map<number, Element>();
+  for (const position of positions) {
+    const element = after[position];
+    if (element !== undefined) changed.set(position, element);
+  }
+  return changed;
+}
