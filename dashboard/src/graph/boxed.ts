@@ -134,5 +134,5 @@ export function boxedLayout(graph: Graph): Layout {
       return a === undefined || b === undefined ? [] : [[id, between(a, b)]];
     }),
   );
-  return { style: 'chips', line: 'level', nodes: boxes, edges, groups, ...size };
+  return { style: 'chips', nodes: boxes, edges, groups, ...size };
 }

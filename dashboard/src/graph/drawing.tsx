@@ -57,10 +57,7 @@ function Frame({ group: { name, x, y, width, height } }: { readonly group: Group
 
 /** Edges that nobody points at, as one line: two thousand of them are one shape. */
 function Background({ edges, layout }: { readonly edges: readonly GraphEdge[]; readonly layout: Layout }) {
-  const d = useMemo(
-    () => edges.map(({ id }) => pathOf(layout.edges.get(id) ?? [], layout.line)).join(''),
-    [edges.map(({ id }) => id).join(), layout],
-  );
+  const d = useMemo(() => edges.map(({ id }) => pathOf(layout.edges.get(id) ?? [])).join(''), [edges.map(({ id }) => id).join(), layout]);
   return <path class="edges-background" d={d} />;
 }
 
@@ -99,7 +96,6 @@ export function Drawing({ graph, layout, selected, hovered, label, onSelect, onF
             edge={edge}
             points={layout.edges.get(edge.id) ?? []}
             style={layout.style}
-            line={layout.line}
             label={label}
             isSelected={edge.id === selected}
             isDimmed={lit !== undefined && !isTouched(edge, active)}

@@ -13,7 +13,6 @@ interface Props {
   readonly edge: GraphEdge;
   readonly points: readonly Point[];
   readonly style: Layout['style'];
-  readonly line: Layout['line'];
   readonly label: EdgeLabel;
   readonly isSelected: boolean;
   readonly isDimmed: boolean;
@@ -62,8 +61,8 @@ function Label({ edge, at, label }: { readonly edge: GraphEdge; readonly at: Poi
   );
 }
 
-export function EdgeShape({ edge, points, style, line, label, isSelected, isDimmed, onSelect }: Props) {
-  const d = pathOf(points, line);
+export function EdgeShape({ edge, points, style, label, isSelected, isDimmed, onSelect }: Props) {
+  const d = pathOf(points);
   const middle = labelPoint(points);
   const isLabelled = isBusy(edge.load) && label !== 'none' && (style === 'cards' || isSelected);
   const onKey = (event: KeyboardEvent): void => {

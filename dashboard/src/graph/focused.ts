@@ -90,5 +90,5 @@ export function focusedLayout(graph: Graph, focus: string): Layout {
     const [first, last] = between(a, b);
     return [[id, [first, besideOuter(first, last, Math.abs(columnOf.get(from) ?? 0) > Math.abs(columnOf.get(to) ?? 0)), last]]];
   });
-  return { style: 'cards', line: 'level', nodes: boxes, edges: new Map(edges), groups: [], width: x - GAP.x + MARGIN, height };
+  return { style: 'cards', nodes: boxes, edges: new Map(edges), groups: [], width: x - GAP.x + MARGIN, height };
 }

@@ -1,6 +1,7 @@
 /** Callers left, called right, in layers with as few crossings as can be had (dagre): for graphs that one can read as a whole. */
 import { graphlib, layout as dagreLayout } from '@dagrejs/dagre';
 import type { Graph, GraphNode } from '../model/graph.ts';
+import { between } from './boxed.ts';
 import { type Box, CARD_WIDTH, cardHeight, type Group, type Layout, type Point } from './layout.ts';
 
 const MARGIN = 28;
@@ -34,6 +35,13 @@ function framesOf(nodes: readonly GraphNode[], boxes: ReadonlyMap<string, Box>):
   return names.length < 2 ? [] : frames;
 }
 
+/** An edge that leaves and arrives at the sides of its cards, wherever dagre lets it touch them. */
+function levelled(points: readonly Point[], from: Box | undefined, to: Box | undefined): readonly Point[] {
+  if (from === undefined || to === undefined) return points;
+  const [first, last] = between(from, to);
+  return [first, ...points.slice(1, -1), last];
+}
+
 /** Lays a graph out; some tens of nodes take some tens of milliseconds. */
 export function layeredLayout({ nodes, edges }: Graph): Layout {
   const graph = new graphlib.Graph({ compound: true, multigraph: true });
@@ -49,7 +57,12 @@ export function layeredLayout({ nodes, edges }: Graph): Layout {
   for (const { id, from, to } of edges) graph.setEdge(from, to, { ...LABEL, labelpos: 'c' }, id);
   dagreLayout(graph);
   const boxes = new Map(nodes.map(({ id }) => [id, boxOf(graph.node(id))]));
-  const points = new Map(edges.map(({ id, from, to }): [string, readonly Point[]] => [id, graph.edge(from, to, id).points]));
+  const points = new Map(
+    edges.map(({ id, from, to }): [string, readonly Point[]] => [
+      id,
+      levelled(graph.edge(from, to, id).points, boxes.get(from), boxes.get(to)),
+    ]),
+  );
   const { width = 0, height = 0 } = graph.graph();
-  return { style: 'cards', line: 'smooth', nodes: boxes, edges: points, groups: framesOf(nodes, boxes), width, height };
+  return { style: 'cards', nodes: boxes, edges: points, groups: framesOf(nodes, boxes), width, height };
 }

@@ -19,8 +19,6 @@ export interface Group extends Box {
 export interface Layout {
   /** `cards` with figures in them, edges with labels; or `chips`, where there are too many for that. */
   readonly style: 'cards' | 'chips';
-  /** `level` edges leave and arrive level; `smooth` ones go through all of their points. */
-  readonly line: 'level' | 'smooth';
   readonly nodes: ReadonlyMap<string, Box>;
   /** Points of each edge, from its source to its target. */
   readonly edges: ReadonlyMap<string, readonly Point[]>;
@@ -43,13 +41,6 @@ export function versionTop(index: number): number {
   return CARD_HEIGHT + index * VERSION_HEIGHT;
 }
 
-/** An edge as an SVG path. */
-export function pathOf(points: readonly Point[], line: Layout['line']): string {
-  const [from, to] = [points[0], points.at(-1)];
-  if (from === undefined || to === undefined) return '';
-  return line === 'level' ? levelPath(from, to) : smoothPath(points);
-}
-
 /** Where an edge's label stands. */
 export function labelPoint(points: readonly Point[]): Point | undefined {
   const [from, to] = [points[0], points.at(-1)];
@@ -57,25 +48,19 @@ export function labelPoint(points: readonly Point[]): Point | undefined {
   return { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
 }
 
-/** A smooth line through points (Catmull-Rom as cubic Béziers). */
-function smoothPath(points: readonly Point[]): string {
-  const [first] = points;
-  if (first === undefined) return '';
-  const at = (index: number): Point => points[Math.min(Math.max(index, 0), points.length - 1)] ?? first;
-  const parts = [`M${round(first.x)} ${round(first.y)}`];
-  for (let i = 0; i < points.length - 1; i += 1) {
-    const [before, from, to, after] = [at(i - 1), at(i), at(i + 1), at(i + 2)];
-    const c1 = { x: from.x + (to.x - before.x) / 6, y: from.y + (to.y - before.y) / 6 };
-    const c2 = { x: to.x - (after.x - from.x) / 6, y: to.y - (after.y - from.y) / 6 };
-    parts.push(`C${round(c1.x)} ${round(c1.y)} ${round(c2.x)} ${round(c2.y)} ${round(to.x)} ${round(to.y)}`);
-  }
-  return parts.join('');
-}
+/** How far an edge goes on level where it has no way to the side. */
+const BEND = 28;
 
-/** An S from one point to another that leaves and arrives level. */
-function levelPath(from: Point, to: Point): string {
-  const bend = Math.max(28, Math.abs(to.x - from.x) / 2);
-  return `M${round(from.x)} ${round(from.y)}C${round(from.x + bend)} ${round(from.y)} ${round(to.x - bend)} ${round(to.y)} ${round(to.x)} ${round(to.y)}`;
+/** An edge as an SVG path: through its points, level at each of them. */
+export function pathOf(points: readonly Point[]): string {
+  const parts = points.map(({ x, y }, index) => {
+    const before = points[index - 1];
+    if (before === undefined) return `M${round(x)} ${round(y)}`;
+    const half = (x - before.x) / 2;
+    const bend = Math.abs(half) < BEND && points.length === 2 ? BEND : half;
+    return `C${round(before.x + bend)} ${round(before.y)} ${round(x - bend)} ${round(y)} ${round(x)} ${round(y)}`;
+  });
+  return parts.join('');
 }
 
 function round(value: number): number {

@@ -12,7 +12,7 @@ type NodeKind = 'service' | 'workload' | 'gateway' | 'external' | 'unknown';
 export interface Version {
   /** `namespace/workload`. */
   readonly workload: string;
-  /** The version's label, or the workload's name. */
+  /** The version's label, or the workload's name where versions do not tell them apart. */
   readonly label: string;
   /** What rules give it, in percent; absent where nothing divides. */
   readonly weight?: number;
@@ -122,16 +122,23 @@ function draftsOf(topology: Topology, places: Places): Map<string, Draft> {
   return drafts;
 }
 
+/** Proxies that do not know an end call it `unknown`, in a namespace or in none. */
+function knownOf(workload: string | undefined): string | undefined {
+  return workload === undefined || workload === '' || workload.endsWith('/unknown') ? undefined : workload;
+}
+
 /** Whom a row calls: the workload that answered, or the service where none did. */
 function targetOf({ destination, service }: SignalRow, places: Places): string {
-  if (destination !== undefined && destination !== UNKNOWN) return places.ofWorkload(destination);
+  const known = knownOf(destination);
+  if (known !== undefined) return places.ofWorkload(known);
   return (service === undefined ? undefined : places.ofHost(service)) ?? (service === undefined || service === '' ? UNKNOWN : service);
 }
 
 function edgesOf(rows: readonly SignalRow[], places: Places): GraphEdge[] {
   const groups = new Map<string, { from: string; to: string; rows: SignalRow[] }>();
   for (const row of rows) {
-    const from = places.ofWorkload(row.source ?? UNKNOWN);
+    const source = knownOf(row.source);
+    const from = source === undefined ? UNKNOWN : places.ofWorkload(source);
     const to = targetOf(row, places);
     if (from === to) continue;
     const id = `${from}>${to}`;
@@ -158,11 +165,13 @@ function weightsOf({ splits }: Topology, host: string): ReadonlyMap<string, numb
 function versionsOf({ host, workloads }: Draft, topology: Topology, byWorkload: ReadonlyMap<string, SignalRow[]>): Version[] {
   if (workloads.length < 2) return [];
   const weights = weightsOf(topology, host);
+  const labelled = workloads.map(({ labels, name }) => labels['version'] ?? name);
+  const isTelling = new Set(labelled).size === labelled.length;
   return workloads.map(({ namespace, name, labels }) => {
     const workload = `${namespace}/${name}`;
     const weight = weights.get(workload);
     const load = loadOf(byWorkload.get(workload) ?? []);
-    return { workload, label: labels['version'] ?? name, load, ...(weight === undefined ? {} : { weight }) };
+    return { workload, label: isTelling ? (labels['version'] ?? name) : name, load, ...(weight === undefined ? {} : { weight }) };
   });
 }
 

@@ -63,7 +63,7 @@ const STATES: Readonly<Record<string, Tone>> = {
 };
 
 const VERSIONS: readonly Column<History['versions'][number]>[] = [
-  { title: 'Version', isNumber: true, by: ({ number }) => number, cell: ({ number }) => String(number) },
+  { title: 'Version', by: ({ number }) => number, cell: ({ number }) => String(number) },
   {
     title: 'State',
     by: ({ state }) => state,

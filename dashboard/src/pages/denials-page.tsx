@@ -1,6 +1,7 @@
 /** What policies refused: by policy and caller, and one by one. */
 import type { Flow } from '../../../src/model/flow.ts';
 import { matchesWords } from '../model/filters.ts';
+import { merged } from '../model/flows.ts';
 import { whenText } from '../model/format.ts';
 import { nowMs } from '../state/mesh.ts';
 import { usePoll } from '../state/poll.ts';
@@ -66,7 +67,7 @@ export function DenialsPage() {
     `/api/flows?verdict=denied&since=${past}&limit=5000`,
     REFRESH_MS,
   ).value;
-  const flows = (value?.flows ?? []).filter((flow) =>
+  const flows = merged(value?.flows ?? []).filter((flow) =>
     matchesWords(param('q'), [endText(flow.source), endText(flow.destination), reasonOf(flow), flow.request?.path ?? '']),
   );
   const aside = (

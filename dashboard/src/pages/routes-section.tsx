@@ -80,17 +80,19 @@ function RuleRow({ rule, set }: { readonly rule: Rule; readonly set: RouteSet })
 }
 
 function isOf(host: string, { hosts }: RouteSet): boolean {
-  return hosts.some((pattern) => pattern === host || pattern === '*' || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1))));
+  return hosts.some((pattern) => pattern === host || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1))));
 }
 
-function leadsTo(host: string, { rules }: RouteSet): boolean {
-  return rules.some(({ destinations }) => destinations.some((destination) => destination.host === host));
+function leadsTo(host: string, { destinations }: Rule): boolean {
+  return destinations.some((destination) => destination.host === host);
 }
 
 export function RoutesSection({ host }: { readonly host: string }) {
   const { value } = usePoll<{ readonly routes: readonly RouteSet[] }>('/api/routes', REFRESH_MS).value;
-  const sets = (value?.routes ?? []).filter((set) => isOf(host, set) || leadsTo(host, set));
-  const rows = sets.flatMap((set) => set.rules.map((rule) => ({ rule, set })));
+  // all of its own, and those of others that lead here
+  const rows = (value?.routes ?? []).flatMap((set) =>
+    set.rules.filter((rule) => isOf(host, set) || leadsTo(host, rule)).map((rule) => ({ rule, set })),
+  );
   return (
     <Section title="Routes" count={rows.length}>
       {rows.length === 0 ? (

@@ -2,6 +2,7 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Flow, LostLine } from '../../../src/model/flow.ts';
+import { merged } from '../model/flows.ts';
 import { streamLines } from '../state/api.ts';
 import { param, setParams } from '../state/router.ts';
 import { Choice } from '../ui/choice.tsx';
@@ -17,7 +18,7 @@ const DRAW_MS = 250;
 const RETRY_MS = 2_000;
 const FILTERS = ['workload', 'source', 'destination', 'service', 'route', 'status'] as const;
 const VERDICTS = ['all', 'forwarded', 'denied', 'failed'];
-const SIDES = ['both', 'source', 'destination'];
+const SIDES = ['both sides', 'source', 'destination'] as const;
 
 interface Tap {
   readonly flows: Signal<readonly Flow[]>;
@@ -40,7 +41,7 @@ async function follow(path: string, tap: Tap, signal: AbortSignal): Promise<void
   let waiting: Flow[] = [];
   const draw = setInterval(() => {
     if (waiting.length === 0) return;
-    tap.flows.value = [...waiting.toReversed(), ...tap.flows.value].slice(0, FLOWS_MAX);
+    tap.flows.value = merged([...waiting.toReversed(), ...tap.flows.value]).slice(0, FLOWS_MAX);
     tap.seen.value += waiting.length;
     waiting = [];
   }, DRAW_MS);
@@ -90,10 +91,10 @@ export function TapPage() {
             key={name}
             name={name}
             label={name}
-            placeholder={name === 'status' ? 'status: 503, 5xx' : name === 'service' || name === 'route' ? name : `${name}: namespace/name`}
+            placeholder={name === 'status' ? 'status, e.g. 5xx' : name === 'service' || name === 'route' ? name : `${name} ns/name`}
           />
         ))}
-        <SearchField name="headers" label="headers to show" placeholder="headers: a,b" />
+        <SearchField name="headers" label="headers to show" placeholder="headers a,b" />
         <Choice
           label="Outcome"
           value={param('verdict') || 'all'}
@@ -102,9 +103,9 @@ export function TapPage() {
         />
         <Choice
           label="Told by"
-          value={param('reporter') || 'both'}
+          value={param('reporter') || SIDES[0]}
           options={SIDES}
-          onChange={(side) => setParams({ reporter: side === 'both' ? '' : side })}
+          onChange={(side) => setParams({ reporter: side === SIDES[0] ? '' : side })}
         />
       </div>
       {error.value === '' ? null : <Notice tone="bad">{error.value}</Notice>}

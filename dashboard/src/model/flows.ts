@@ -1,0 +1,20 @@
+/** Flows as people look at them: a request once, though both proxies on its way tell of it. */
+import type { Flow } from '../../../src/model/flow.ts';
+
+/** Who tells of a request tells more with a policy's name, then with trouble, then as the caller's side. */
+function telling({ policy, verdict, reporter }: Flow): number {
+  return (policy === undefined ? 0 : 4) + (verdict === 'forwarded' ? 0 : 2) + (reporter === 'destination' ? 0 : 1);
+}
+
+/** Of flows of one request between the same two, the one that tells most, in the place of the first. */
+export function merged(flows: readonly Flow[]): Flow[] {
+  const byRequest = new Map<string, Flow>();
+  for (const flow of flows) {
+    const { id, source, destination, request, proxy } = flow;
+    // connections are numbered by each proxy for itself
+    const key = request === undefined ? `${id} ${proxy}` : `${id} ${source.workload} ${destination.workload} ${request.path}`;
+    const known = byRequest.get(key);
+    if (known === undefined || telling(flow) > telling(known)) byRequest.set(key, flow);
+  }
+  return [...byRequest.values()];
+}
