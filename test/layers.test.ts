@@ -14,7 +14,8 @@ interface Rule {
 }
 
 const RULES: Readonly<Record<string, Rule>> = {
-  core: { may: [], node: [], packages: ['re2js'], why: 'leaf values, no I/O' },
+  // node:module for what is loaded when it is needed first
+  core: { may: [], node: ['node:module'], packages: ['re2js', '@marcbachmann/cel-js'], why: 'leaf values, no I/O' },
   wire: { may: ['core'], node: [], packages: [], why: 'protocols are pure byte machines' },
   net: { may: ['core', 'wire'], node: '*', packages: '*', why: 'the only socket code; no policy' },
   xds: { may: ['core'], node: [], packages: ['@bufbuild/protobuf'], why: 'the contract: state machines without I/O' },
@@ -34,7 +35,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   proxy: {
     may: ['core', 'wire', 'net', 'xds'],
     node: '*',
-    packages: ['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node', '@marcbachmann/cel-js', 'jose', 'js-yaml'],
+    packages: ['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node', 'jose', 'js-yaml'],
     why: 'either half can be replaced: it obeys any xDS server',
   },
   cli: {

@@ -3,6 +3,11 @@ import { test } from 'node:test';
 import { hasFormat, type FormatName } from './formats.ts';
 
 const cases: readonly { readonly format: FormatName; readonly accepts: readonly string[]; readonly refuses: readonly string[] }[] = [
+  {
+    format: 'cel',
+    accepts: ['', "response.code >= 500 || request.headers['x'] == 'y'", 'has(upstream_peer.labels) ? 1 : "unknown"'],
+    refuses: ['response.code >=', 'a b', "'open"],
+  },
   { format: 'dns-label', accepts: ['a', 'shop-1'], refuses: ['-a', 'A', 'a.b', 'a'.repeat(64)] },
   { format: 'name', accepts: ['a.b-c'], refuses: ['a_b', '.a', 'a'.repeat(254)] },
   {

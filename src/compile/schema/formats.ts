@@ -1,4 +1,5 @@
 /** What text may look like, by name, so that schemas stay data. Each check returns why the text is refused. */
+import { isCel } from '../../core/cel.ts';
 import { parseCidr, parseIp } from '../../core/cidr.ts';
 import { isRe2 } from './re2-syntax.ts';
 
@@ -77,6 +78,7 @@ const FORMATS = {
     allows: 'an RE2 regular expression (no look-around, no back-references), at most 1024 characters',
     accepts: (text) => text.length <= 1_024 && isRe2(text),
   },
+  cel: { allows: 'an expression of the Common Expression Language (CEL)', accepts: (text) => text === '' || isCel(text) },
   'header-name': { allows: 'an HTTP header name', accepts: (text) => TOKEN.test(text) },
   'matched-header': {
     allows: 'an HTTP header name, or @request.auth.claims with a claim behind it, as .name or [name]',

@@ -137,6 +137,12 @@ export const DIFFERENCES = {
     tulle: 'sends them marked unhealthy',
     why: 'they get no traffic either way, and a proxy can say why',
   },
+  zeroSampling: {
+    area: 'listeners',
+    istio: 'takes `defaultConfig.tracing.sampling: 0` for nothing said, and samples 1 %',
+    tulle: 'samples nothing',
+    why: 'whoever writes 0 means it; `randomSamplingPercentage: 0` of a Telemetry does in both',
+  },
 } as const satisfies Readonly<Record<string, IstioDifference>>;
 
 export type DifferenceName = keyof typeof DIFFERENCES;

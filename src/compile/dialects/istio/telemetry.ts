@@ -77,7 +77,7 @@ const overrideSchema = object({
     map(
       object({
         operation: defaulted(oneOf(['UPSERT', 'REMOVE']), 'UPSERT', 'Whether the tag is set or taken away.'),
-        value: defaulted(string({ mayBeEmpty: true }), '', 'A CEL expression of the value, for UPSERT.'),
+        value: defaulted(string({ format: 'cel', mayBeEmpty: true }), '', 'A CEL expression of the value, for UPSERT.'),
       }),
     ),
     {},
@@ -96,7 +96,7 @@ const accessLoggingSchema = object({
   providers,
   disabled: defaulted(bool, false, 'Whether these providers get no logs.'),
   filter: optional(
-    object({ expression: defaulted(string({ mayBeEmpty: true }), '', 'A CEL expression.') }),
+    object({ expression: defaulted(string({ format: 'cel', mayBeEmpty: true }), '', 'A CEL expression.') }),
     'What is logged; all where absent.',
   ),
 });
