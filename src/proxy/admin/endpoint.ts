@@ -1,10 +1,16 @@
 /** The contract of admin endpoints: one file each under `endpoints/`, one row each in `endpoints.ts`. */
+import type { CONTENT_TYPES } from '../telemetry/prometheus.ts';
 import type { AdminView } from './view.ts';
 
 export interface AdminAnswer {
   readonly status: number;
-  readonly type: 'text/plain; charset=utf-8' | 'application/json' | 'text/html; charset=utf-8' | 'text/plain; version=0.0.4';
-  readonly body: string;
+  readonly type:
+    | 'text/plain; charset=utf-8'
+    | 'application/json'
+    | 'text/html; charset=utf-8'
+    | (typeof CONTENT_TYPES)[keyof typeof CONTENT_TYPES];
+  /** Pieces where it may be long: others have their turn between them. */
+  readonly body: string | Iterable<string>;
 }
 
 export interface AdminEndpoint {
@@ -13,7 +19,8 @@ export interface AdminEndpoint {
   readonly method: 'GET' | 'POST';
   /** One line for `/help`. */
   readonly help: string;
-  handle(query: URLSearchParams, proxy: AdminView): AdminAnswer;
+  /** `accept` is what the client would rather have; '' where it does not say. */
+  handle(query: URLSearchParams, proxy: AdminView, accept: string): AdminAnswer;
 }
 
 /** An answer in plain text. */

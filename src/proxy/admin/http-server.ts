@@ -3,6 +3,7 @@
  * proxy some MiB. Bodies of requests are read and dropped.
  */
 import net from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { createRequestDecoder } from '../../wire/http1/decoder.ts';
 import { CONTINUE_TEXT, responseHeadText } from '../../wire/http1/encode.ts';
 import type { Http1Request } from '../../wire/http1/head.ts';
@@ -15,7 +16,8 @@ interface HttpAnswer {
   readonly status: number;
   /** Value of Content-Type. */
   readonly type: string;
-  readonly body: string;
+  /** Pieces where it may be long: others have their turn between them. */
+  readonly body: string | Iterable<string>;
 }
 
 /** Answers a request, at once or later; a promise must not reject. */
@@ -27,16 +29,60 @@ export interface HttpServer {
   readonly close: () => Promise<void>;
 }
 
-function write(socket: net.Socket, answer: HttpAnswer, isHead: boolean, isPersistent: boolean): void {
-  const body = Buffer.from(answer.body);
+function headOf({ status, type }: HttpAnswer, length: number | undefined, isPersistent: boolean): Buffer {
   const headers = new HeaderBlock();
-  headers.add('content-type', answer.type);
-  headers.add('content-length', String(body.length));
+  headers.add('content-type', type);
+  if (length !== undefined) headers.add('content-length', String(length));
   headers.add('cache-control', 'no-cache, max-age=0');
   headers.add('x-content-type-options', 'nosniff');
-  const head = Buffer.from(responseHeadText(answer.status, headers, false, isPersistent ? '' : 'close', ''), 'latin1');
-  socket.write(isHead ? head : Buffer.concat([head, body]));
-  if (!isPersistent) socket.end();
+  return Buffer.from(responseHeadText(status, headers, length === undefined, isPersistent ? '' : 'close', ''), 'latin1');
+}
+
+/** Resolves when there is room again, or nobody reads any more. */
+function whenFlowing(socket: net.Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      socket.off('drain', go).off('close', go);
+      resolve();
+    };
+    socket.on('drain', go).on('close', go);
+  });
+}
+
+/** Writes pieces as chunks, each when the one before has gone. */
+async function writePieces(socket: net.Socket, pieces: Iterable<string>): Promise<void> {
+  for (const piece of pieces) {
+    if (piece === '') continue;
+    const bytes = Buffer.from(piece);
+    socket.cork();
+    socket.write(`${bytes.length.toString(16)}\r\n`);
+    socket.write(bytes);
+    const isFlowing = socket.write('\r\n');
+    socket.uncork();
+    if (isFlowing) await setImmediate();
+    else await whenFlowing(socket);
+    if (!socket.writable) return;
+  }
+  socket.write('0\r\n\r\n');
+}
+
+/** Writes an answer; a promise where that takes longer. */
+function write(socket: net.Socket, answer: HttpAnswer, request: Pick<Http1Request, 'method' | 'isPersistent'>): void | Promise<void> {
+  const { body } = answer;
+  const { isPersistent } = request;
+  const isHead = request.method === 'HEAD';
+  const finish = (): void => {
+    if (!isPersistent) socket.end();
+  };
+  if (typeof body !== 'string') {
+    socket.write(headOf(answer, undefined, isPersistent));
+    if (!isHead) return writePieces(socket, body).then(finish);
+    return finish();
+  }
+  const bytes = Buffer.from(body);
+  const head = headOf(answer, bytes.length, isPersistent);
+  socket.write(isHead ? head : Buffer.concat([head, bytes]));
+  return finish();
 }
 
 function serve(socket: net.Socket, answer: Answer): void {
@@ -56,24 +102,21 @@ function serve(socket: net.Socket, answer: Answer): void {
     while (at < bytes.length && socket.writable) {
       at = decoder.feed(bytes, at);
       if (decoder.error !== undefined) {
-        write(socket, { status: decoder.error.status, type: 'text/plain', body: `${decoder.error.message}\n` }, false, false);
+        const { status, message } = decoder.error;
+        void write(socket, { status, type: 'text/plain', body: `${message}\n` }, { method: 'GET', isPersistent: false });
         return;
       }
       if (!decoder.isDone || request === undefined) continue;
-      const { method, isPersistent } = request;
-      const answered = answer(request);
+      const asked = request;
+      const answered = answer(asked);
       decoder.next();
-      if (!(answered instanceof Promise)) {
-        write(socket, answered, method === 'HEAD', isPersistent);
-        continue;
-      }
+      const written = answered instanceof Promise ? answered.then((late) => write(socket, late, asked)) : write(socket, answered, asked);
+      if (!(written instanceof Promise)) continue;
       backlog = bytes.subarray(at);
-      void answered.then((late) => {
+      void written.then(() => {
         const rest = backlog;
         backlog = undefined;
-        if (!socket.writable) return;
-        write(socket, late, method === 'HEAD', isPersistent);
-        if (rest !== undefined) feed(rest);
+        if (socket.writable && rest !== undefined) feed(rest);
       });
       return;
     }

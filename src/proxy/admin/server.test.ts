@@ -14,6 +14,7 @@ import { CLUSTER_TYPE, LISTENER_TYPE, SECRET_TYPE } from '../../xds/types.ts';
 import { ownSockets } from '../listener/listen-sockets.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { observe } from '../telemetry/stats.ts';
+import type { AdminAnswer } from './endpoint.ts';
 import { answerAdmin, type AdminView, type ConfigResource, startAdmin } from './server.ts';
 import { typeRegistry } from '../../xds/type-registry.ts';
 
@@ -114,9 +115,14 @@ function view(calls: string[] = []): AdminView {
   };
 }
 
+function bodyOf({ body }: AdminAnswer): string {
+  return typeof body === 'string' ? body : [...body].join('');
+}
+
 function get(target: string, proxy = view()): string {
-  const { status, body } = answerAdmin('GET', target, proxy);
-  assert.equal(status, 200, `${target}: ${body}`);
+  const answer = answerAdmin('GET', target, proxy);
+  const body = bodyOf(answer);
+  assert.equal(answer.status, 200, `${target}: ${body}`);
   return body;
 }
 
@@ -232,9 +238,9 @@ test('what changes something takes POST only', () => {
 });
 
 test('unknown paths answer with help', () => {
-  const { status, body } = answerAdmin('GET', '/nope', view());
-  assert.equal(status, 404);
-  assert.match(body, /\/config_dump: .*\n/);
+  const answer = answerAdmin('GET', '/nope', view());
+  assert.equal(answer.status, 404);
+  assert.match(bodyOf(answer), /\/config_dump: .*\n/);
   assert.match(get('/'), /<form action="quitquitquit" method="post">/);
 });
 

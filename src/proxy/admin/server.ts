@@ -36,7 +36,7 @@ export interface AdminServer {
 const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]));
 
 /** Answers one request: `target` is path and query as on the request line. Pure but for what the endpoint does. */
-export function answerAdmin(method: string, target: string, proxy: AdminView): AdminAnswer {
+export function answerAdmin(method: string, target: string, proxy: AdminView, accept = ''): AdminAnswer {
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   if (path === '/' || path === '/help') return path === '/' ? homePage(endpoints) : helpPage(endpoints);
@@ -45,7 +45,7 @@ export function answerAdmin(method: string, target: string, proxy: AdminView): A
   if (endpoint.method === 'POST' && method !== 'POST') return text(`Method ${method} not allowed, POST required.\n`, 405);
   if (method !== 'GET' && method !== 'HEAD' && method !== 'POST') return text(`Method ${method} not allowed.\n`, 405);
   try {
-    return endpoint.handle(new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1)), proxy);
+    return endpoint.handle(new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1)), proxy, accept);
   } catch (error) {
     proxy.log.error('admin endpoint failed', { path, cause: messageOf(error) });
     return text(`${messageOf(error)}\n`, 500);
@@ -64,7 +64,7 @@ function isForeign(request: Http1Request): boolean {
 function answer(request: Http1Request, options: AdminOptions): AdminAnswer | Promise<AdminAnswer> {
   if ('host' in options.address && isForeign(request)) return text('requests of other sites are not answered\n', 403);
   const { proxy } = options;
-  const answerNow = (): AdminAnswer => answerAdmin(request.method, request.path, proxy);
+  const answerNow = (): AdminAnswer => answerAdmin(request.method, request.path, proxy, request.headers.get('accept'));
   return proxy.refresh === undefined ? answerNow() : proxy.refresh().then(answerNow);
 }
 

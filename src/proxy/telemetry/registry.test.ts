@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createStats } from './registry.ts';
-import { renderPrometheus } from './prometheus.ts';
-import { observe } from './stats.ts';
+import { formatFor, renderMetrics, renderPrometheus } from './prometheus.ts';
+import { observe, observeTraced } from './stats.ts';
 
 function names(registry: ReturnType<typeof createStats>): string[] {
   const found: string[] = [];
@@ -127,6 +127,81 @@ for (const { name, make, want } of TAGGED) {
     assert.deepEqual(samples(stats), [want]);
   });
 }
+
+/** Lines of the second format for some statistics. */
+function openMetrics(fill: (stats: ReturnType<typeof createStats>) => void): string[] {
+  const stats = createStats();
+  fill(stats);
+  return [...renderMetrics(stats, 'openmetrics')].join('').split('\n');
+}
+
+test('OpenMetrics: counters without _total in their family, exemplars, and an end', () => {
+  const lines = openMetrics((stats) => {
+    stats.labelledCounter('istio_requests_total', { a: 'b' }).value = 2;
+    const histogram = stats.labelledHistogram('ms', { a: 'b' }, [1, 2.5]);
+    observe(histogram, 0.5);
+    observeTraced(histogram, 2, '4bf92f3577b34da6a3ce929d0e0e4736', 1_700_000_000_250);
+    observeTraced(histogram, 7, '00f067aa0ba902b7a3ce929d0e0e4736', 1_700_000_001_000);
+  });
+  assert.deepEqual(lines, [
+    '# HELP istio_requests Requests, by caller, called workload and service, and by how they went.',
+    '# TYPE istio_requests counter',
+    'istio_requests_total{a="b"} 2',
+    '# TYPE ms histogram',
+    'ms_bucket{a="b",le="1.0"} 1',
+    'ms_bucket{a="b",le="2.5"} 2 # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 2 1700000000.25',
+    'ms_bucket{a="b",le="+Inf"} 3 # {trace_id="00f067aa0ba902b7a3ce929d0e0e4736"} 7 1700000001',
+    'ms_sum{a="b"} 9.5',
+    'ms_count{a="b"} 3',
+    '# EOF',
+    '',
+  ]);
+});
+
+test('OpenMetrics: names of series are those of the text, and no family stands twice', () => {
+  const fill = (stats: ReturnType<typeof createStats>): void => {
+    const cluster = stats.scope('cluster.a');
+    for (const name of ['upstream_rq_total', 'upstream_rq_503', 'upstream_cx_total', 'membership_change']) cluster.counter(name).value++;
+  };
+  const lines = openMetrics(fill);
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('#')),
+    [
+      '# TYPE envoy_cluster_membership_change unknown',
+      '# TYPE envoy_cluster_upstream_cx counter',
+      '# TYPE envoy_cluster_upstream_rq unknown',
+      '# TYPE envoy_cluster_upstream_rq_total unknown',
+      '# EOF',
+    ],
+  );
+  const stats = createStats();
+  fill(stats);
+  const isSeries = (line: string): boolean => line !== '' && !line.startsWith('#');
+  assert.deepEqual(lines.filter(isSeries), renderPrometheus(stats).split('\n').filter(isSeries));
+});
+
+test('a scraper gets what it would rather have', () => {
+  const cases = [
+    ['', 'text'],
+    ['*/*', 'text'],
+    ['text/plain', 'text'],
+    ['application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1', 'openmetrics'],
+    ['application/openmetrics-text; version=1.0.0', 'openmetrics'],
+    ['text/plain;version=0.0.4;q=0.5,application/openmetrics-text;q=0.4', 'text'],
+    ['application/openmetrics-text;q=0', 'text'],
+    ['application/openmetrics-text;q=x,text/plain', 'text'],
+  ] as const;
+  for (const [accept, want] of cases) assert.equal(formatFor(accept), want, accept);
+});
+
+test('long answers come in pieces', () => {
+  const stats = createStats();
+  for (let i = 0; i < 300; i++) observe(stats.labelledHistogram('ms', { number: String(i), text: 'x'.repeat(100) }, [1, 2, 3]), 1);
+  const pieces = [...renderMetrics(stats, 'text')];
+  assert.ok(pieces.length > 2);
+  assert.equal(pieces.join(''), renderPrometheus(stats));
+  assert.equal(pieces.join('').split('\n').length, 300 * 6 + 2);
+});
 
 test('histograms have cumulative buckets that end at their count', () => {
   const stats = createStats();

@@ -10,6 +10,14 @@ export interface Gauge {
   value: number;
 }
 
+/** A request that was observed, by its trace. */
+export interface Exemplar {
+  readonly traceId: string;
+  readonly value: number;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
 export interface Histogram {
   /** Upper bounds of the buckets, ascending; one more bucket holds the rest. */
   readonly bounds: readonly number[];
@@ -17,6 +25,8 @@ export interface Histogram {
   readonly counts: Float64Array;
   sum: number;
   count: number;
+  /** The last traced request of each bucket; absent where there was none. */
+  exemplars?: (Exemplar | undefined)[];
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -36,12 +46,20 @@ export interface StatsScope {
   drop(): void;
 }
 
-/** Counts one observation. */
-export function observe(histogram: Histogram, value: number): void {
+/** Counts one observation; returns its bucket. */
+export function observe(histogram: Histogram, value: number): number {
   const { bounds, counts } = histogram;
   let i = 0;
   while (i < bounds.length && value > (bounds[i] ?? Infinity)) i++;
   counts[i] = (counts[i] ?? 0) + 1;
   histogram.sum += value;
   histogram.count++;
+  return i;
+}
+
+/** Counts one observation of a request that is traced. */
+export function observeTraced(histogram: Histogram, value: number, traceId: string, atMs: number): void {
+  const bucket = observe(histogram, value);
+  histogram.exemplars ??= [];
+  histogram.exemplars[bucket] = { traceId, value, atMs };
 }

@@ -2,7 +2,9 @@
 import type { ClusterManager } from '../cluster/cluster.ts';
 import type { HostCounts } from '../admin/view.ts';
 import { type CountedElsewhere, labelKey, type Stat, type StatsReader } from '../telemetry/registry.ts';
-import type { Histogram } from '../telemetry/stats.ts';
+import type { Exemplar, Histogram } from '../telemetry/stats.ts';
+
+type Exemplars = readonly (Exemplar | undefined)[];
 
 /** All statistics of a loop at one time. */
 export interface StatsSnapshot {
@@ -32,8 +34,15 @@ export function takeSnapshot(loop: number, registry: StatsReader, clusters: Pick
 const ADDED_UP = /(?:_active|_buffered|^active|\.active|open_gauge)$/;
 const SAME_EVERYWHERE = /^(?:overload|server|control_plane|identity)\./;
 
+function newest(own: Exemplars, other: Exemplars): (Exemplar | undefined)[] {
+  return Array.from({ length: Math.max(own.length, other.length) }, (_, i) =>
+    (own[i]?.atMs ?? 0) >= (other[i]?.atMs ?? 0) ? own[i] : other[i],
+  );
+}
+
 function addHistogram(into: Histogram, from: Histogram): void {
   for (const [i, count] of from.counts.entries()) into.counts[i] = (into.counts[i] ?? 0) + count;
+  if (from.exemplars !== undefined) into.exemplars = newest(into.exemplars ?? [], from.exemplars);
   into.sum += from.sum;
   into.count += from.count;
 }

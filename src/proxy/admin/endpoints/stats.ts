@@ -1,6 +1,6 @@
 import { quantileOf } from '../../../core/quantile.ts';
 import type { Histogram } from '../../telemetry/stats.ts';
-import { formatLabels, renderPrometheus } from '../../telemetry/prometheus.ts';
+import { CONTENT_TYPES, formatFor, formatLabels, renderMetrics } from '../../telemetry/prometheus.ts';
 import { isUsed, type Stat, type StatsReader } from '../../telemetry/registry.ts';
 import { type AdminAnswer, type AdminEndpoint, json, regexParameter, text } from '../endpoint.ts';
 
@@ -55,16 +55,17 @@ function sorted(registry: StatsReader, keep: (stat: Stat) => boolean): readonly 
     .map(({ stat }) => stat);
 }
 
-function prometheusAnswer(registry: StatsReader, keep: (stat: Stat) => boolean): AdminAnswer {
-  return { status: 200, type: 'text/plain; version=0.0.4', body: renderPrometheus(registry, keep) };
+function prometheusAnswer(registry: StatsReader, accept: string, keep: (stat: Stat) => boolean): AdminAnswer {
+  const format = formatFor(accept);
+  return { status: 200, type: CONTENT_TYPES[format], body: renderMetrics(registry, format, keep) };
 }
 
-function answer(query: URLSearchParams, registry: StatsReader, format: string): AdminAnswer {
+function answer(query: URLSearchParams, registry: StatsReader, format: string, accept: string): AdminAnswer {
   const filter = regexParameter(query, 'filter');
   if (filter !== undefined && !(filter instanceof RegExp)) return filter;
   const isUsedOnly = query.has('usedonly');
   const keep = (stat: Stat): boolean => (!isUsedOnly || isUsed(stat)) && (filter === undefined || filter.test(nameOf(stat)));
-  if (format === 'prometheus') return prometheusAnswer(registry, keep);
+  if (format === 'prometheus') return prometheusAnswer(registry, accept, keep);
   if (format === 'json') return json(statsJson(sorted(registry, keep)));
   if (format !== 'text') return text(`format ${format} is not one of text, json, prometheus\n`, 400);
   return text(sorted(registry, keep).map(lineOf).join(''));
@@ -75,13 +76,13 @@ export const stats: AdminEndpoint = {
   path: '/stats',
   method: 'GET',
   help: 'print server stats (?filter, ?usedonly, ?format=text|json|prometheus)',
-  handle: (query, proxy) => answer(query, proxy.stats, query.get('format') ?? 'text'),
+  handle: (query, proxy, accept) => answer(query, proxy.stats, query.get('format') ?? 'text', accept),
 };
 
-/** `/stats/prometheus`: the same in Prometheus' text format. */
+/** `/stats/prometheus`: the same in Prometheus' text format, or as OpenMetrics where that is accepted. */
 export const prometheusStats: AdminEndpoint = {
   path: '/stats/prometheus',
   method: 'GET',
   help: 'print server stats in prometheus format (?filter, ?usedonly)',
-  handle: (query, proxy) => answer(query, proxy.stats, 'prometheus'),
+  handle: (query, proxy, accept) => answer(query, proxy.stats, 'prometheus', accept),
 };

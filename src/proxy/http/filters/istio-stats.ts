@@ -12,7 +12,8 @@ import { createOverrides, keptIn, type Overrides, type Values } from '../../tele
 import { createExchange } from '../../telemetry/peer-exchange.ts';
 import { DEFAULT_BOUNDS } from '../../telemetry/registry.ts';
 import { type RouteResult, RouteSeries } from '../../telemetry/route-series.ts';
-import { type Counter, type Histogram, type Labels, observe, type StatsScope } from '../../telemetry/stats.ts';
+import { type Counter, type Histogram, type Labels, observe, observeTraced, type StatsScope } from '../../telemetry/stats.ts';
+import { traceOf } from '../../telemetry/trace-context.ts';
 import { metadataOfNode } from '../../telemetry/peer-metadata.ts';
 import { CONTINUE, type HttpFilter, type LocalNode } from '../filter.ts';
 import type { StreamInfo } from '../stream-info.ts';
@@ -87,10 +88,18 @@ function countMessages({ requestMessages, responseMessages }: Series, info: Stre
   if (responseMessages !== undefined) responseMessages.value += responses;
 }
 
+/** With the trace, of requests that have a span. */
+function observeDuration(duration: Histogram, info: StreamInfo): void {
+  const durationMs = info.endMs - info.startMs;
+  const trace = traceOf(info);
+  if (trace?.isSampled === true) observeTraced(duration, durationMs, trace.traceId, info.startWallMs + durationMs);
+  else observe(duration, durationMs);
+}
+
 function count(series: Series, info: StreamInfo): void {
   const { requests, duration, requestBytes, responseBytes } = series;
   if (requests !== undefined) requests.value++;
-  if (duration !== undefined) observe(duration, info.endMs - info.startMs);
+  if (duration !== undefined) observeDuration(duration, info);
   if (requestBytes !== undefined) observe(requestBytes, info.bytesReceived);
   if (responseBytes !== undefined) observe(responseBytes, info.bytesSent);
   if (series.requestMessages !== undefined || series.responseMessages !== undefined) countMessages(series, info);
