@@ -7,9 +7,12 @@ import { messageOf } from '../core/errors.ts';
 import { loadRe2 } from '../core/re2.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
+import type { Asked } from './explain/asked.ts';
 import { readFolder, worldOf } from './explain/folder-world.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
+import { fetchFlows } from './fetch-flows.ts';
+import { askedOfFlows } from './plan/kept-flows.ts';
 import { touchedProxies } from './plan/proxy-changes.ts';
 import { readRequests, requestChanges } from './plan/request-changes.ts';
 import { type Plan, renderPlan } from './plan/render.ts';
@@ -22,6 +25,8 @@ interface Options {
   readonly against?: string;
   readonly revision?: string;
   readonly requests?: string;
+  /** A time; true where nothing is said, false for none. */
+  readonly flows: string | boolean;
   readonly stateDir?: string;
   readonly output: 'text' | 'json';
 }
@@ -59,8 +64,17 @@ function readText(file: string): string {
   }
 }
 
+/** Requests of a file, else those that the running mesh was told of. */
+async function requestsFor({ requests, flows, against, revision, stateDir }: Options): Promise<Asked[]> {
+  if (requests !== undefined) return readRequests(readText(requests));
+  const isRunning = against === undefined && revision === undefined;
+  if (flows === false || (flows === true && !isRunning)) return [];
+  const query = new URLSearchParams(typeof flows === 'string' ? { since: flows } : {});
+  return askedOfFlows(await fetchFlows(findStateDir(stateDir), query.toString()));
+}
+
 async function print(folder: string, options: Options): Promise<void> {
-  const requests = options.requests === undefined ? [] : readRequests(readText(options.requests));
+  const requests = await requestsFor(options);
   await loadRe2();
   const { texts, worlds } = await sidesOf(folder, options);
   for (const { severity, file, line, message } of [...texts[1]].flatMap(([name, text]) => parseDocuments(name, text).diagnostics))
@@ -77,7 +91,7 @@ async function print(folder: string, options: Options): Promise<void> {
 /** Compares a folder with the mesh that runs, another folder, or a git revision of itself. */
 export async function run(args: readonly string[]): Promise<void> {
   const command = newCommand('plan', 'Says what applying a folder would change: resources, proxies, and what becomes of requests.', [
-    ['tulle plan mesh', 'against the mesh that runs'],
+    ['tulle plan mesh', 'against the mesh that runs, for the requests that it was told of'],
     ['tulle plan mesh --revision HEAD', 'against what is committed'],
     ['tulle plan new --against old --requests sample.jsonl', 'between two folders, for a file of requests'],
   ])
@@ -85,6 +99,8 @@ export async function run(args: readonly string[]): Promise<void> {
     .addOption(new Option('--against <folder>', 'compare with this folder, in place of the mesh that runs'))
     .addOption(new Option('--revision <rev>', 'compare with this git revision of the folder'))
     .addOption(new Option('--requests <file>', 'requests to explain on both sides, one JSON object a line; - is the input'))
+    .option('--flows <time>', 'look at the requests that the running mesh was told of since then: 10m (ago); all of them where not said')
+    .option('--no-flows', 'look at none of them')
     .addOption(stateDirOption())
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .action(print);

@@ -50,8 +50,13 @@ function clustersIn({ steps, branches = [] }: Explanation): string[] {
   return [...own, ...branches.flatMap(({ explanation }) => clustersIn(explanation))];
 }
 
+interface Decided {
+  readonly text: string;
+  readonly route: string;
+}
+
 /** What a request comes to in a line, and by which clusters. */
-async function decide(world: World, asked: Asked): Promise<{ readonly text: string; readonly route: string }> {
+async function decide(world: World, asked: Asked): Promise<Decided> {
   try {
     const explained = await explain(world, asked);
     const shares = new Map<string, number>();
@@ -73,8 +78,12 @@ function whoOf({ from, via }: Asked): string {
 /** Explains every request in both worlds; those with one client, host and change are one row. */
 export async function requestChanges(before: World, after: World, requests: readonly Asked[]): Promise<RequestChange[]> {
   const rows = new Map<string, RequestChange>();
+  const decided = new Map<string, readonly [former: Decided, next: Decided]>();
   for (const asked of requests) {
-    const [former, next] = [await decide(before, asked), await decide(after, asked)];
+    const request = JSON.stringify(asked);
+    const known = decided.get(request) ?? ([await decide(before, asked), await decide(after, asked)] as const);
+    decided.set(request, known);
+    const [former, next] = known;
     if (former.text === next.text && former.route === next.route) continue;
     // where the end is the same the way is told
     const [old, now] =
