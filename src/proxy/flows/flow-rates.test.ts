@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { flagBit } from '../http/stream-info.ts';
 import { fakeInfo, fakeRequest } from '../telemetry/testing/fake-stream.ts';
-import { FlowRates, isTrouble, TokenBucket } from './flow-rates.ts';
+import { FlowRates, isTrouble, Thinning, TokenBucket } from './flow-rates.ts';
 
 test('tokens come back over time, and no more than a second of them', () => {
   const bucket = new TokenBucket();
@@ -52,6 +52,37 @@ test('what failed has tokens of its own, and is missed where they are used up', 
   rates.setRates({ ordinary: 2, trouble: 3, tapped: 100 });
   const count = (info: typeof ok): number => Array.from({ length: 10 }, () => rates.takes(info)).filter(Boolean).length;
   assert.deepEqual([count(ok), rates.lost, count(failed), rates.lost], [2, 0, 3, 7]);
+});
+
+test('of many, proxies on the way keep the same ones', () => {
+  const idsOf = (perSecond: number, others: number): Set<string> => {
+    const thinning = new Thinning();
+    const kept = new Set<string>();
+    for (let i = 0; i < 20_000; i++) {
+      const endMs = 1000 + i;
+      // the numbers of a generator that everybody has
+      const id = `${(Math.imul(i + 1, 2_654_435_761) >>> 0).toString(16).padStart(8, '0')}-aaaa`;
+      const headers = { 'x-request-id': id };
+      if (thinning.keeps(fakeInfo({ request: fakeRequest({}, headers), endMs }), perSecond) && i > 3000) kept.add(id);
+      for (let other = 0; other < others; other++)
+        thinning.keeps(fakeInfo({ request: fakeRequest({}, { 'x-request-id': `${other}1` }), endMs }), perSecond);
+    }
+    return kept;
+  };
+  const quiet = idsOf(100, 0);
+  const busy = idsOf(100, 7);
+  assert.ok(quiet.size > 600 && quiet.size < 1700, `${quiet.size} of 17 s, 100 a second at most`);
+  assert.ok(busy.size > 50 && busy.size < quiet.size, `${busy.size}`);
+  assert.ok(
+    [...busy].every((id) => quiet.has(id)),
+    'what the busier one keeps the other keeps too',
+  );
+});
+
+test('few are all kept, and those without an id', () => {
+  const thinning = new Thinning();
+  for (let i = 0; i < 30; i++) assert.ok(thinning.keeps(fakeInfo({ request: fakeRequest(), endMs: 1000 + i * 200 }), 10));
+  for (let i = 0; i < 3000; i++) assert.ok(thinning.keeps(fakeInfo({ request: fakeRequest(), endMs: 9000 + i }), 10));
 });
 
 test('a tap takes every one, within its bound', () => {

@@ -40,6 +40,37 @@ export function isTrouble({ flags, responseCode, request, terminationDetails }: 
   return responseCode === 0 || responseCode === FORBIDDEN || responseCode === UNAUTHORIZED || responseCode === TOO_MANY_REQUESTS;
 }
 
+const WINDOW_MS = 1000;
+
+/**
+ * Which of many streams are told of: one of two, of four, and so on, by the ids of requests, so that the proxies on a
+ * request's way tell of the same ones. How many are left out follows what went through in the second before.
+ */
+export class Thinning {
+  #mask = 0;
+  #seen = 0;
+  #windowMs = 0;
+
+  /** False where a stream is left out. `perSecond` is how many are wanted. */
+  keeps(info: StreamInfo, perSecond: number): boolean {
+    const passedMs = info.endMs - this.#windowMs;
+    if (passedMs >= WINDOW_MS) this.#begin(info.endMs, (this.#seen * 1000) / passedMs / perSecond);
+    this.#seen++;
+    if (this.#mask === 0) return true;
+    const id = info.request?.headers.get('x-request-id');
+    // without an id, or with one that is no UUID, the tokens alone decide
+    const number = id === undefined ? Number.NaN : Number.parseInt(id.slice(0, 8), 16);
+    return Number.isNaN(number) || (number & this.#mask) === 0;
+  }
+
+  #begin(nowMs: number, excess: number): void {
+    const halvings = Number.isFinite(excess) && excess > 1 ? Math.min(30, Math.ceil(Math.log2(excess))) : 0;
+    this.#mask = 2 ** halvings - 1;
+    this.#seen = 0;
+    this.#windowMs = nowMs;
+  }
+}
+
 /** Rates a second, for all of a proxy's event loops together. */
 export interface Rates {
   readonly ordinary: number;
@@ -53,9 +84,10 @@ export const DEFAULT_RATES: Rates = { ordinary: 10, trouble: 200, tapped: 1000 }
 export class FlowRates {
   readonly #loops: number;
   readonly #ordinary = new TokenBucket();
+  readonly #thinning = new Thinning();
   readonly #trouble = new TokenBucket();
   readonly #tapped = new TokenBucket();
-  #rates: Rates | undefined;
+  #rates: Rates = { ordinary: -1, trouble: -1, tapped: -1 };
   isTapped = false;
   /** Streams that should have been told of, and had no token. */
   lost = 0;
@@ -67,9 +99,9 @@ export class FlowRates {
 
   setRates(rates: Rates): void {
     const former = this.#rates;
-    if (former?.ordinary !== rates.ordinary) this.#ordinary.setRate(rates.ordinary / this.#loops);
-    if (former?.trouble !== rates.trouble) this.#trouble.setRate(rates.trouble / this.#loops);
-    if (former?.tapped !== rates.tapped) this.#tapped.setRate(rates.tapped / this.#loops);
+    if (former.ordinary !== rates.ordinary) this.#ordinary.setRate(rates.ordinary / this.#loops);
+    if (former.trouble !== rates.trouble) this.#trouble.setRate(rates.trouble / this.#loops);
+    if (former.tapped !== rates.tapped) this.#tapped.setRate(rates.tapped / this.#loops);
     this.#rates = rates;
   }
 
@@ -80,7 +112,7 @@ export class FlowRates {
       this.lost++;
       return false;
     }
-    if (!isTrouble(info)) return this.#ordinary.take(info.endMs);
+    if (!isTrouble(info)) return this.#thinning.keeps(info, this.#rates.ordinary / this.#loops) && this.#ordinary.take(info.endMs);
     if (this.#trouble.take(info.endMs)) return true;
     this.lost++;
     return false;
