@@ -1,8 +1,8 @@
 /** How programs of ours become JavaScript: `dist/`, and what benchmarks measure in parts. */
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { builtinModules, createRequire } from 'node:module';
 import path from 'node:path';
-import type { BuildOptions, OnLoadResult, Plugin } from 'esbuild';
+import { type BuildOptions, type OnLoadResult, type Plugin, transform } from 'esbuild';
 import { root } from './run.ts';
 
 /**
@@ -22,9 +22,9 @@ const lazyDescriptors: Plugin = {
 
 /**
  * Modules of Node's that a program for a start-up snapshot loads when it uses them: the first four cannot be in one (Node
- * 24), the others seldom have to.
+ * 24), the others seldom have to; `util` is there, and some of its members load what seldom has to be.
  */
-const LATE_MODULES = ['tls', 'http', 'https', 'http2', 'zlib', 'readline'] as const;
+const LATE_MODULES = ['tls', 'http', 'https', 'http2', 'zlib', 'readline', 'worker_threads', 'fs/promises', 'util'] as const;
 
 /** Members of such a module are looked up when they are used; they may not be when a module of ours is evaluated. */
 const lateModule = (name: string): OnLoadResult => ({
@@ -72,6 +72,25 @@ const lateDescriptors: Plugin = {
   },
 };
 
+/**
+ * Short names for what is inside functions: a snapshot has the source, and every name. Those at the top level stay, and
+ * with them most of what a stack trace says.
+ */
+const shortNames: Plugin = {
+  name: 'short-names',
+  setup(build) {
+    build.initialOptions.write = false;
+    build.onEnd(async ({ outputFiles = [] }) => {
+      for (const { path: file, text } of outputFiles) {
+        // without a format esbuild takes it for a script, whose names at the top level others may use
+        const { code } = await transform(text, { minify: true, target: BUNDLE.target, platform: 'node', legalComments: 'none' });
+        await mkdir(path.dirname(file), { recursive: true });
+        await writeFile(file, code);
+      }
+    });
+  },
+};
+
 /** Options for all bundles. Whoever uses them names entry points and a folder for what comes out. */
 export const BUNDLE = {
   bundle: true,
@@ -100,5 +119,5 @@ export const SNAPSHOT_BUNDLE = {
   banner: {},
   // the builder defines it; what it says is known when a process runs
   define: { 'import.meta.url': 'tulleModuleUrl' },
-  plugins: [lazyDescriptors, lateDescriptors, nodeModules],
+  plugins: [lazyDescriptors, lateDescriptors, nodeModules, shortNames],
 } satisfies BuildOptions;

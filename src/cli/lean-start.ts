@@ -29,7 +29,6 @@ export const FOR_LIFE = [
   '--no-maglev',
   '--invocation-count-for-turbofan=1000',
   '--no-allocation-site-pretenuring',
-  '--no-enable-lazy-source-positions',
 ] as const;
 
 /**

@@ -49,20 +49,21 @@ function inRange(value: number | undefined, fallback: number, from: number, to: 
   return value;
 }
 
-const STRATEGIES: Readonly<Record<Strategy, number>> = {
+// Node's module is loaded where there is such a filter
+const strategies = (): Readonly<Record<Strategy, number>> => ({
   [Strategy.DEFAULT_STRATEGY]: zlib.constants.Z_DEFAULT_STRATEGY,
   [Strategy.FILTERED]: zlib.constants.Z_FILTERED,
   [Strategy.HUFFMAN_ONLY]: zlib.constants.Z_HUFFMAN_ONLY,
   [Strategy.RLE]: zlib.constants.Z_RLE,
   [Strategy.FIXED]: zlib.constants.Z_FIXED,
-};
+});
 
 /** Defaults are Envoy's: a window of 4 KiB and memory level 5, little memory for each stream. */
 function readGzip(message: Gzip, path: string): () => Transform {
   const level: number = message.compressionLevel;
   const options: zlib.ZlibOptions = {
     level: level === 0 ? zlib.constants.Z_DEFAULT_COMPRESSION : inRange(level, 0, 1, 9, `${path}.compression_level`),
-    strategy: STRATEGIES[message.compressionStrategy],
+    strategy: strategies()[message.compressionStrategy],
     memLevel: inRange(message.memoryLevel, 5, 1, 9, `${path}.memory_level`),
     windowBits: inRange(message.windowBits, 12, 9, 15, `${path}.window_bits`),
     flush: zlib.constants.Z_SYNC_FLUSH,
@@ -70,18 +71,18 @@ function readGzip(message: Gzip, path: string): () => Transform {
   return () => zlib.createGzip(options);
 }
 
-const MODES: Readonly<Record<Mode, number>> = {
+const modes = (): Readonly<Record<Mode, number>> => ({
   [Mode.DEFAULT]: zlib.constants.BROTLI_DEFAULT_MODE,
   [Mode.GENERIC]: zlib.constants.BROTLI_MODE_GENERIC,
   [Mode.TEXT]: zlib.constants.BROTLI_MODE_TEXT,
   [Mode.FONT]: zlib.constants.BROTLI_MODE_FONT,
-};
+});
 
 function readBrotli(message: Brotli, path: string): () => Transform {
   const options: zlib.BrotliOptions = {
     params: {
       [zlib.constants.BROTLI_PARAM_QUALITY]: inRange(message.quality, 3, 0, 11, `${path}.quality`),
-      [zlib.constants.BROTLI_PARAM_MODE]: MODES[message.encoderMode] ?? zlib.constants.BROTLI_DEFAULT_MODE,
+      [zlib.constants.BROTLI_PARAM_MODE]: modes()[message.encoderMode] ?? zlib.constants.BROTLI_DEFAULT_MODE,
       [zlib.constants.BROTLI_PARAM_LGWIN]: inRange(message.windowBits, 18, 10, 24, `${path}.window_bits`),
       [zlib.constants.BROTLI_PARAM_LGBLOCK]: inRange(message.inputBlockBits, 24, 16, 24, `${path}.input_block_bits`),
       [zlib.constants.BROTLI_PARAM_DISABLE_LITERAL_CONTEXT_MODELING]: message.disableLiteralContextModeling,
