@@ -2,6 +2,8 @@
  * The mesh over time: documents and instances in, one immutable mesh out. A resource that parses but does not fit
  * the mesh is refused too, and its former version takes its place.
  */
+import { changedElements } from '../compile/dialects/build/changed-positions.ts';
+import { patchedMap } from '../core/patched-map.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Diagnostic } from '../model/provenance.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
@@ -30,7 +32,9 @@ export class MeshModel {
   readonly #documents: LastGood;
   #resources: readonly Resource[] = [];
   #parseDiagnostics: readonly Diagnostic[] = [];
-  /** Resources of the mesh in force, by key. */
+  /** Resources of the mesh in force. */
+  #counted: readonly Resource[] = [];
+  /** The same by key. */
   #inForce: ReadonlyMap<string, Resource> = new Map();
   #kept: KeptTexts | undefined;
   #state: MeshState | undefined;
@@ -48,6 +52,7 @@ export class MeshModel {
     this.#generations = former.#generations;
     this.#resources = former.#resources;
     this.#parseDiagnostics = former.#parseDiagnostics;
+    this.#counted = former.#counted;
     this.#inForce = former.#inForce;
     this.#state = former.#state;
   }
@@ -63,7 +68,8 @@ export class MeshModel {
 
   /** Takes over what was in force before a restart, from {@link keptTexts}. */
   restore(kept: KeptTexts): void {
-    this.#inForce = byKey(this.#documents.restore(kept));
+    this.#counted = this.#documents.restore(kept);
+    this.#inForce = byKey(this.#counted);
   }
 
   setTexts(texts: FileTexts): void {
@@ -74,7 +80,7 @@ export class MeshModel {
 
   /** The texts that the mesh in force was read from; the same object until they change. */
   keptTexts(): KeptTexts {
-    this.#kept ??= this.#documents.textsOf([...this.#inForce.values()]);
+    this.#kept ??= this.#documents.textsOf(this.#counted);
     return this.#kept;
   }
 
@@ -83,8 +89,9 @@ export class MeshModel {
     const previous = this.#state?.mesh;
     let built = this.#compiler.buildMesh(this.#resources, instances, previous, this.#inForce);
     const { diagnostics } = built;
-    const counted = byKey(built.counted);
-    const substituted = this.#substitute(new Set(errorKeys(diagnostics).filter((key) => !counted.has(key))));
+    const refused = new Set(errorKeys(diagnostics));
+    if (refused.size > 0) for (const { key } of built.counted) refused.delete(key);
+    const substituted = refused.size === 0 ? undefined : this.#substitute(refused);
     if (substituted !== undefined) built = this.#compiler.buildMesh(substituted, instances, previous, this.#inForce);
     this.#enforce(built.counted);
     this.#state = {
@@ -96,8 +103,18 @@ export class MeshModel {
   }
 
   #enforce(counted: readonly Resource[]): void {
-    if (counted.length === this.#inForce.size && counted.every((resource) => this.#inForce.get(resource.key) === resource)) return;
-    this.#inForce = byKey(counted);
+    const changed = changedElements(this.#counted, counted);
+    if (changed?.size === 0) return;
+    const isInPlace = [...(changed ?? [])].every(([i, { key }]) => this.#counted[i]?.key === key);
+    // of most edits the keys stay, and their places
+    this.#inForce =
+      changed !== undefined && isInPlace
+        ? patchedMap(
+            this.#inForce,
+            [...changed.values()].map((resource) => [resource.key, resource]),
+          )
+        : byKey(counted);
+    this.#counted = counted;
     this.#kept = undefined;
   }
 

@@ -73,12 +73,14 @@ async function scan(folder: string, ignore: readonly string[]): Promise<Found> {
 }
 
 interface Cached {
+  /** Its path relative to the folder. */
+  readonly name: string;
   readonly stamp: string;
   readonly text: string;
 }
 
 /** Small files, of which there are many: waiting for each costs ten times what reading it does. */
-function readCached(file: string, former: Cached | undefined, log: Log): Cached | undefined {
+function readCached(folder: string, file: string, former: Cached | undefined, log: Log): Cached | undefined {
   try {
     const { mtimeMs, ctimeMs, size, ino } = statSync(file);
     const stamp = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
@@ -87,7 +89,7 @@ function readCached(file: string, former: Cached | undefined, log: Log): Cached 
       log.warn('a file is too large; its former content stays', { file, bytes: size, bytesMax: FILE_BYTES_MAX });
       return former;
     }
-    return { stamp, text: readFileSync(file, 'utf8') };
+    return { name: former?.name ?? path.relative(folder, file), stamp, text: readFileSync(file, 'utf8') };
   } catch {
     return undefined;
   }
@@ -96,14 +98,25 @@ function readCached(file: string, former: Cached | undefined, log: Log): Cached 
 /** Files looked at without giving others their turn: about a millisecond. */
 const TURN_FILES = 100;
 
-async function readAll(files: readonly string[], former: ReadonlyMap<string, Cached>, log: Log): Promise<Map<string, Cached>> {
+async function readAll(
+  folder: string,
+  files: readonly string[],
+  former: ReadonlyMap<string, Cached>,
+  log: Log,
+): Promise<Map<string, Cached>> {
   const read = new Map<string, Cached>();
   for (const [i, file] of files.entries()) {
     if (i % TURN_FILES === TURN_FILES - 1) await nextTurn();
-    const cached = readCached(file, former.get(file), log);
+    const cached = readCached(folder, file, former.get(file), log);
     if (cached !== undefined) read.set(file, cached);
   }
   return read;
+}
+
+function textsOf(cache: ReadonlyMap<string, Cached>): FileTexts {
+  const texts = new Map<string, string>();
+  for (const { name, text } of cache.values()) texts.set(name, text);
+  return texts;
 }
 
 function isSame(a: FileTexts, b: FileTexts): boolean {
@@ -172,7 +185,7 @@ export async function watchFolder(options: FolderOptions, onChange: (texts: File
   const lookAtNamed = (files: ReadonlySet<string>): Map<string, Cached> | undefined => {
     const next = new Map(cache);
     for (const file of files) {
-      const cached = next.has(file) ? readCached(file, next.get(file), log) : undefined;
+      const cached = next.has(file) ? readCached(folder, file, next.get(file), log) : undefined;
       if (cached === undefined) return undefined;
       next.set(file, cached);
     }
@@ -181,13 +194,13 @@ export async function watchFolder(options: FolderOptions, onChange: (texts: File
   const lookAtAll = async (): Promise<Map<string, Cached>> => {
     const found = await scan(folder, options.ignore);
     if (!isClosed) watchers.set(found.folders);
-    return readAll(found.files, cache, log);
+    return readAll(folder, found.files, cache, log);
   };
   const look = async (): Promise<boolean> => {
     const files = named;
     named = new Set();
     cache = (files !== undefined && files.size > 0 ? lookAtNamed(files) : undefined) ?? (await lookAtAll());
-    const read: FileTexts = new Map([...cache].map(([file, { text }]) => [path.relative(folder, file), text]));
+    const read: FileTexts = textsOf(cache);
     if (isSame(texts, read)) return false;
     texts = read;
     return true;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { lineCompiler } from '../testing/line-compiler.ts';
 import { LastGood } from './last-good.ts';
 
@@ -51,4 +52,33 @@ test('a file that did not change is not parsed again', () => {
   const [before] = documents.update(new Map([['f', 'route a 1']])).resources;
   const [after] = documents.update(new Map(Object.entries({ f: 'route a 1', g: 'route b 1' }))).resources;
   assert.equal(before, after);
+});
+
+test('edits give what the folder gives when it is read at once', () => {
+  const line = fc.constantFrom('route a 1', 'route a 2', 'route b 1', 'route b bad', 'rout');
+  const text = fc.array(line, { minLength: 1, maxLength: 2 }).map((lines) => lines.join('\n'));
+  const edit = fc.tuple(fc.constantFrom('f', 'g', 'h'), text);
+  fc.assert(
+    fc.property(fc.array(fc.array(edit, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 6 }), (steps) => {
+      const documents = new LastGood(lineCompiler.parseDocuments);
+      let texts = new Map([
+        ['f', 'route a 1'],
+        ['g', 'route c 1\nroute d 1'],
+        ['h', 'route e 1'],
+      ]);
+      documents.update(texts);
+      for (const edits of steps) {
+        const fork = documents.fork();
+        texts = new Map([...texts, ...edits]);
+        const next = documents.update(texts);
+        const names = (all: typeof next): string[] => all.resources.map(({ name, file, origin }) => `${file} ${name} ${origin.field}`);
+        const told = (all: typeof next): string[] => [...names(all), ...all.diagnostics.map(({ file, message }) => `${file} ${message}`)];
+        assert.deepEqual(told(fork.update(texts)), told(next));
+        // one that knows nothing of the past says the same, where nothing of the past is left
+        const fresh = new LastGood(lineCompiler.parseDocuments).update(texts);
+        if (next.diagnostics.length > 0) break;
+        assert.deepEqual(told(next), told(fresh));
+      }
+    }),
+  );
 });

@@ -45,6 +45,8 @@ function keptBy(errors: readonly Diagnostic[], former: readonly Resource[], acce
 export class LastGood {
   readonly #parse: Compiler['parseDocuments'];
   #files = new Map<string, ParsedFile>();
+  /** What the last update gave; undefined before the first one. */
+  #documents: Documents | undefined;
   /** The text that each resource was read from. */
   readonly #sources: WeakMap<Resource, string> = new WeakMap();
   /** What `textsOf` said last of each file, and of which resources. */
@@ -54,6 +56,7 @@ export class LastGood {
     this.#parse = parse;
     if (former === undefined) return;
     this.#files = new Map(former.#files);
+    this.#documents = former.#documents;
     this.#sources = former.#sources;
   }
 
@@ -64,6 +67,41 @@ export class LastGood {
 
   /** Takes the folder's content over. Files whose text is the same are not parsed again. */
   update(texts: FileTexts): Documents {
+    const edits = this.#edits(texts);
+    const documents = (edits && this.#takeEdits(edits)) ?? this.#takeAll(texts);
+    this.#documents = documents;
+    return documents;
+  }
+
+  /** Files whose text is another than the last one; undefined where files came or went, or nothing was taken over yet. */
+  #edits(texts: FileTexts): readonly (readonly [file: string, text: string])[] | undefined {
+    if (this.#documents === undefined || texts.size !== this.#files.size) return undefined;
+    const edits: [string, string][] = [];
+    for (const [file, text] of texts) {
+      const former = this.#files.get(file);
+      if (former === undefined) return undefined;
+      if (former.text !== text) edits.push([file, text]);
+    }
+    return edits;
+  }
+
+  /** Puts what edited files hold in the place of what they held; undefined where they hold more or less, or have faults. */
+  #takeEdits(edits: readonly (readonly [file: string, text: string])[]): Documents | undefined {
+    if (this.#documents === undefined) return undefined;
+    const resources = [...this.#documents.resources];
+    for (const [file, text] of edits) {
+      const former = this.#files.get(file);
+      const next = this.#read(file, text, former?.resources ?? []);
+      this.#files.set(file, next);
+      const [first] = former?.resources ?? [];
+      const isLike = former?.resources.length === next.resources.length && former.diagnostics.length + next.diagnostics.length === 0;
+      if (!isLike || first === undefined) return undefined;
+      resources.splice(resources.indexOf(first), next.resources.length, ...next.resources);
+    }
+    return { resources, diagnostics: this.#documents.diagnostics };
+  }
+
+  #takeAll(texts: FileTexts): Documents {
     const files = new Map<string, ParsedFile>();
     for (const [file, text] of texts) {
       const former = this.#files.get(file);
@@ -93,6 +131,7 @@ export class LastGood {
 
   /** Begins with what was in force before, and gives it back; files that are not there any more go with `update`. */
   restore(kept: KeptTexts): readonly Resource[] {
+    this.#documents = undefined;
     for (const [file, texts] of kept) {
       const resources = texts.flatMap(({ text, keys }) => this.#parsed(file, text).resources.filter(({ key }) => keys.includes(key)));
       // no text of a file is equal to this one, so that it is read anew
