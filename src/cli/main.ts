@@ -57,6 +57,11 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'stat', summary: 'say how often, how well and how fast services and routes answer', load: () => import('./stat.ts') },
   { name: 'top', summary: 'show what is busy, slow or failing now', load: () => import('./top.ts') },
   { name: 'edges', summary: 'say who calls whom, as whom, over mTLS or not', load: () => import('./edges.ts') },
+  {
+    name: 'prometheus-config',
+    summary: "print a Prometheus' configuration that scrapes a mesh",
+    load: () => import('./prometheus-config.ts'),
+  },
   { name: 'mtls', summary: 'say who speaks plaintext, and whom STRICT would refuse', load: () => import('./mtls.ts') },
   { name: 'tax', summary: 'say what the mesh adds here: latency, CPU, memory', load: () => import('./tax.ts') },
   { name: 'plan', summary: 'say what an edit would change, before it is applied', load: () => import('./plan.ts') },

@@ -35,6 +35,7 @@ interface UpOptions extends DashboardOptions {
   readonly stateDir?: string;
   readonly mode: (typeof MODES)[number];
   readonly certTtl?: number;
+  readonly adminAddress?: string;
   readonly verbose?: true;
 }
 
@@ -145,7 +146,7 @@ async function serve(folder: string, state: StateDir, options: UpOptions, record
   const { ground, says } = made;
   say(`Tulle ${packageVersion()}, ${says}`);
   say(`state is in ${state.root}`);
-  const { certTtl, verbose } = options;
+  const { certTtl, verbose, adminAddress } = options;
   const stopControl = await startControlPlane({
     folder,
     state,
@@ -155,7 +156,7 @@ async function serve(folder: string, state: StateDir, options: UpOptions, record
     say,
     certTtlMs: certTtl,
     isVerbose: verbose === true,
-    more: dashboardArguments(options),
+    more: [...dashboardArguments(options), ...(adminAddress === undefined ? [] : ['--admin-address', adminAddress])],
   });
   await sayDashboard(state);
   const context: InstanceContext = {
@@ -214,6 +215,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .option('--state-dir <dir>', 'where to keep sockets, certificates and logs (default: $TULLE_STATE_DIR, or .tulle in the folder)')
     .addOption(new Option('--mode <mode>', 'network namespaces, or loopback ports and HTTP_PROXY').choices(MODES).default('auto'))
     .addOption(certTtlOption())
+    .option('--admin-address <host:port>', 'serve the admin API and metrics here too, on loopback: what Prometheus scrapes')
     .option('-v, --verbose', 'print the output of all processes')
     .action(up);
   for (const flag of dashboardFlags('auto')) command.addOption(flag);

@@ -49,6 +49,8 @@ export interface ControlState {
   readonly versions: OpenVersions;
   /** The folder that is watched; absolute. */
   readonly folder: string;
+  /** Where the supervisor keeps each proxy's files; absolute. */
+  readonly stateDir: string;
   readonly pusher: Pusher;
   readonly connections: Set<ConnectedProxy>;
   readonly dashboard: DashboardPlace;

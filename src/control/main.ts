@@ -237,6 +237,7 @@ async function prepare(options: ControlPlaneOptions): Promise<{ readonly state: 
     texts: () => model.texts,
     versions,
     folder: path.resolve(folder),
+    stateDir: path.resolve(stateDir),
     pusher,
     connections,
     dashboard: { served: undefined },

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import type { MeshState } from '../model.ts';
 import type { ControlState } from '../control-state.ts';
+import { relayMetrics, viewTargets } from '../scrape/targets.ts';
 import { viewSignalHistory, viewSignals } from '../signals/view.ts';
 import { checkPrivate, type Exchange, nameIn, readBody } from './exchange.ts';
 import { getFlow, getFlows } from './flows.ts';
@@ -54,7 +55,7 @@ function watchWorkloads({ response, state }: Exchange): void {
 }
 
 /** Answers with a value, or with undefined where it wrote the response itself. */
-export type Route = (exchange: Exchange) => object | undefined | Promise<object>;
+export type Route = (exchange: Exchange) => object | undefined | Promise<object | undefined>;
 
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /ready': ({ state }) => ({ ready: true, generation: state.pusher.state().generation }),
@@ -98,6 +99,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /api/signals/history': viewSignalHistory,
   'GET /api/flows': getFlows,
   'GET /api/flows/<id>': getFlow,
+  'GET /api/prometheus/targets': viewTargets,
+  'GET /metrics/<name>': relayMetrics,
   'GET /metrics': ({ response, state }) => {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
     response.end(state.metrics.text());
@@ -114,6 +117,7 @@ function reply(response: http.ServerResponse, status: number, value: object): vo
 const TEMPLATES = [
   [/^\/api\/instances\/[^/]+\/[^/]+$/, '/api/instances/<namespace>/<id>'],
   [/^\/api\/proxies\/[^/]+\/resources$/, '/api/proxies/<name>/resources'],
+  [/^\/metrics\/[^/]+$/, '/metrics/<name>'],
   [/^\/api\/history\/\d+$/, '/api/history/<version>'],
   [/^\/api\/flows\/[^/]+$/, '/api/flows/<id>'],
 ] as const;
