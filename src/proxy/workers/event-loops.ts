@@ -34,7 +34,7 @@ interface Parts {
 export class EventLoops {
   readonly #options: LoopOptions | undefined;
   readonly #parts: Parts;
-  readonly #work: SharedArrayBuffer;
+  #work: SharedArrayBuffer | undefined = undefined;
   #assembly: Assembly | undefined = undefined;
   #pool: WorkerPool | undefined = undefined;
   #configuration: SharedConfiguration | undefined = undefined;
@@ -46,15 +46,19 @@ export class EventLoops {
   constructor(options: LoopOptions | undefined, parts: Parts) {
     this.#options = options !== undefined && options.count > 1 ? options : undefined;
     this.#parts = parts;
-    this.#work = sharedWorkMemory(this.#options?.count ?? 0);
     this.isLive = this.#options === undefined;
+  }
+
+  /** Made where there are several loops only: V8 has no such memory while a start-up snapshot is made. */
+  get #sharedWork(): SharedArrayBuffer {
+    return (this.#work ??= sharedWorkMemory(this.#options?.count ?? 0));
   }
 
   /** What the main loop's parts are built with so that the others learn what comes. */
   get hooks(): Pick<AssemblyOptions, 'share' | 'onResources' | 'work'> {
     if (this.#options === undefined) return {};
     return {
-      work: new SharedWork(this.#work, 0),
+      work: new SharedWork(this.#sharedWork, 0),
       share: (subscriptions) => {
         this.#configuration = new SharedConfiguration({
           subscriptions,
@@ -83,7 +87,7 @@ export class EventLoops {
     const { bootstrap, version, drain, sockets, log } = this.#parts;
     const { count, entry } = this.#options;
     this.#pool = new WorkerPool({
-      start: { loops: count, bootstrap: toBinary(BootstrapSchema, bootstrap), version, logLevel: log.level, work: this.#work, drain },
+      start: { loops: count, bootstrap: toBinary(BootstrapSchema, bootstrap), version, logLevel: log.level, work: this.#sharedWork, drain },
       entry,
       sockets,
       configuration: () => this.#configuration,
