@@ -81,6 +81,40 @@ test('folders import only what the design allows', () => {
   assert.deepEqual(found, []);
 });
 
+/** Browser code: what it knows of the mesh are its nouns. */
+const DASHBOARD = {
+  may: ['model'],
+  packages: ['preact', '@preact/signals', '@dagrejs/dagre', 'uplot'],
+  why: 'it runs in browsers, and talks to the control plane alone',
+};
+
+/** Why a file of the dashboard may not import `specifier`, or undefined where it may. */
+function dashboardViolation(file: string, specifier: string): string | undefined {
+  if (!specifier.startsWith('.')) {
+    const isKnown = DASHBOARD.packages.some((name) => specifier === name || specifier.startsWith(`${name}/`));
+    return isKnown ? undefined : `the dashboard may not use ${specifier}: ${DASHBOARD.why}`;
+  }
+  const [first, second = ''] = path.relative(root, path.resolve(path.dirname(file), specifier)).split(path.sep);
+  const isKnown = first === 'dashboard' || (first === 'src' && DASHBOARD.may.includes(second));
+  return isKnown ? undefined : `the dashboard may not import ${first}/${second}: ${DASHBOARD.why}`;
+}
+
+test("the dashboard imports its libraries and the mesh's nouns", () => {
+  const found: string[] = [];
+  for (const name of globSync('dashboard/src/**/*.{ts,tsx}', { cwd: root })) {
+    if (name.endsWith('.test.ts')) continue;
+    const file = path.join(root, name);
+    for (const match of readFileSync(file, 'utf8').matchAll(IMPORT)) {
+      const why = dashboardViolation(file, match[1] ?? match[2] ?? match[3] ?? '');
+      if (why !== undefined) found.push(`${name}: ${why}`);
+    }
+  }
+  assert.deepEqual(found, []);
+  const page = path.join(root, 'dashboard/src/pages/tap-page.tsx');
+  assert.match(dashboardViolation(page, '../../../src/control/main.ts') ?? '', /may not import src\/control/);
+  assert.match(dashboardViolation(page, 'node:fs') ?? '', /may not use node:fs/);
+});
+
 test('the check sees a forbidden import', () => {
   assert.match(violation(path.join(root, 'src/proxy/main.ts'), '../control/main.ts') ?? '', /proxy may not import control/);
   assert.match(violation(path.join(root, 'src/compile/compile.ts'), 'node:fs') ?? '', /compile may not use node:fs/);

@@ -93,7 +93,7 @@ interface Draft {
   readonly namespace: string;
   readonly name: string;
   readonly host: string;
-  readonly workloads: TopologyWorkload[];
+  readonly workloads: readonly TopologyWorkload[];
 }
 
 function draftsOf(topology: Topology, places: Places): Map<string, Draft> {
@@ -115,9 +115,10 @@ function draftsOf(topology: Topology, places: Places): Map<string, Draft> {
     const { name, namespace, role } = workload;
     const id = places.ofWorkload(`${namespace}/${name}`);
     const kind = role === 'router' ? 'gateway' : 'workload';
-    const draft = drafts.get(id) ?? { kind, namespace, name, host: '', workloads: [] };
-    draft.workloads.push(workload);
-    drafts.set(id, draft);
+    const { host, workloads } = drafts.get(id) ?? { host: '', workloads: [] };
+    // a gateway is one, whatever service it has
+    const known = role === 'router' ? undefined : drafts.get(id);
+    drafts.set(id, { ...(known ?? { kind, namespace, name, host }), workloads: [...workloads, workload] });
   }
   return drafts;
 }

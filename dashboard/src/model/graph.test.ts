@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Provenance } from '../../../src/model/provenance.ts';
+import type { SignalRow } from '../../../src/model/signals.ts';
+import type { Topology, TopologyService, TopologyWorkload } from '../../../src/model/topology.ts';
+import { graphOf } from './graph.ts';
+import { neighbourhood, visibleOf, WHOLE } from './visible.ts';
+
+const origin: Provenance = { kind: 'Service', namespace: 'shop', name: 'x', file: 'x.yaml', line: 1, field: '' };
+
+function service(name: string, workloads: readonly string[], more: Partial<TopologyService> = {}): TopologyService {
+  return {
+    hostname: `${name}.shop`,
+    name,
+    namespace: 'shop',
+    isExternal: false,
+    ports: [],
+    workloads,
+    endpoints: 1,
+    ready: 1,
+    origin,
+    ...more,
+  };
+}
+
+function workload(name: string, more: Partial<TopologyWorkload> = {}): TopologyWorkload {
+  return { name, namespace: 'shop', labels: {}, serviceAccount: name, role: 'sidecar', isMeshed: true, instances: 1, ready: 1, ...more };
+}
+
+function row(source: string, destination: string, more: Partial<SignalRow> = {}): SignalRow {
+  return {
+    source,
+    destination,
+    protocol: 'http',
+    requestsPerSecond: 10,
+    failureRatio: 0,
+    deniedRatio: 0,
+    mutualTlsRatio: 1,
+    connectionsPerSecond: 0,
+    bytesSentPerSecond: 0,
+    bytesReceivedPerSecond: 0,
+    ...more,
+  };
+}
+
+const TOPOLOGY: Topology = {
+  generation: 1,
+  rootNamespace: 'istio-system',
+  services: [
+    service('pay', ['shop/pay-v1', 'shop/pay-v2']),
+    service('pay-v2', ['shop/pay-v2']),
+    service('bank', [], { hostname: 'bank.example', isExternal: true }),
+    service('gate', ['shop/gate']),
+  ],
+  workloads: [
+    workload('pay-v1', { labels: { version: 'v1' } }),
+    workload('pay-v2', { labels: { version: 'v2' }, ready: 0 }),
+    workload('client'),
+    workload('gate', { role: 'router' }),
+  ],
+  splits: [
+    {
+      host: 'pay.shop',
+      rule: '',
+      isDefault: true,
+      parts: [
+        { host: 'pay.shop', subset: 'v1', percent: 90, workloads: ['shop/pay-v1'] },
+        { host: 'pay.shop', subset: 'v2', percent: 10, workloads: ['shop/pay-v2'] },
+      ],
+      origin,
+    },
+  ],
+};
+
+test('workloads are nodes of their services, with versions and what rules give them', () => {
+  const graph = graphOf(TOPOLOGY, [
+    row('shop/client', 'shop/pay-v1', { requestsPerSecond: 9 }),
+    row('shop/client', 'shop/pay-v2', { requestsPerSecond: 1, failureRatio: 1 }),
+  ]);
+  assert.deepEqual(
+    graph.nodes.map(({ id, kind }) => [id, kind]),
+    [
+      ['bank.example', 'external'],
+      ['shop/client', 'workload'],
+      ['shop/gate', 'gateway'],
+      ['shop/pay', 'service'],
+    ],
+  );
+  const pay = graph.nodes.find(({ id }) => id === 'shop/pay');
+  assert.deepEqual(
+    pay?.versions.map(({ label, weight, load }) => [label, weight, load.requestsPerSecond]),
+    [
+      ['v1', 90, 9],
+      ['v2', 10, 1],
+    ],
+  );
+  // one of two is not ready, and a tenth of requests fails
+  assert.equal(pay?.health, 'bad');
+  const [edge] = graph.edges;
+  assert.deepEqual(
+    [edge?.id, edge?.load.requestsPerSecond, edge?.load.failureRatio, edge?.health],
+    ['shop/client>shop/pay', 10, 0.1, 'bad'],
+  );
+});
+
+test('who is not known is outside the mesh, and a call that nobody answered is one of its service', () => {
+  const { edges, nodes } = graphOf(TOPOLOGY, [
+    row('unknown/unknown', 'shop/pay-v1'),
+    row('shop/client', 'unknown/unknown', { service: 'bank.example' }),
+    row('shop/client', 'shop/unknown', { service: 'other.example' }),
+  ]);
+  assert.deepEqual(
+    edges.map(({ id }) => id),
+    ['shop/client>bank.example', 'shop/client>other.example', 'unknown/unknown>shop/pay'],
+  );
+  assert.equal(nodes.find(({ id }) => id === 'unknown/unknown')?.name, 'outside the mesh');
+});
+
+test('health is by what fails and what is denied', () => {
+  const healthOf = (more: Partial<SignalRow>): string | undefined =>
+    graphOf(TOPOLOGY, [row('shop/client', 'shop/pay-v1', more)]).edges[0]?.health;
+  assert.deepEqual(
+    [{}, { failureRatio: 0.0099 }, { failureRatio: 0.01 }, { failureRatio: 0.05 }, { deniedRatio: 0.5 }, { requestsPerSecond: 0 }].map(
+      healthOf,
+    ),
+    ['ok', 'ok', 'warn', 'bad', 'warn', 'idle'],
+  );
+});
+
+test('views leave out what they do not show', () => {
+  const graph = graphOf(TOPOLOGY, [row('shop/gate', 'shop/pay-v1'), row('shop/client', 'shop/pay-v1', { failureRatio: 1 })]);
+  const idsOf = (view: Partial<typeof WHOLE>): string[] => visibleOf(graph, { ...WHOLE, ...view }).nodes.map(({ id }) => id);
+  assert.deepEqual(idsOf({}), ['bank.example', 'shop/client', 'shop/gate', 'shop/pay']);
+  assert.deepEqual(idsOf({ isBusyOnly: true }), ['shop/client', 'shop/gate', 'shop/pay']);
+  assert.deepEqual(idsOf({ isTroubleOnly: true }), ['shop/client', 'shop/pay']);
+  assert.deepEqual(idsOf({ text: 'PAY' }), ['shop/pay']);
+  assert.deepEqual(idsOf({ namespaces: ['external'] }), ['bank.example']);
+  assert.deepEqual(idsOf({ focus: 'shop/gate' }), ['shop/gate', 'shop/pay']);
+  assert.deepEqual([...neighbourhood(graph.edges, 'shop/gate', 2)].toSorted(), ['shop/client', 'shop/gate', 'shop/pay']);
+});
