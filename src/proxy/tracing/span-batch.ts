@@ -67,7 +67,8 @@ export class SpanBatch {
     this.#send(spans, (isTaken) => {
       this.#requests--;
       if (!isTaken) this.#options.stats.spansLost.value += spans.length;
-      this.#flush();
+      // a few go on waiting for their timer, unless it has come meanwhile
+      if (this.#waiting.length >= this.#options.minFlushSpans || this.#timer === undefined) this.#flush();
     });
   }
 }

@@ -62,7 +62,8 @@ export class EntryBatch {
     this.#send(entries, (isTaken) => {
       this.#requests--;
       (isTaken ? written : dropped).value += entries.length;
-      this.#flush();
+      // a few go on waiting for their timer, unless it has come meanwhile
+      if (this.#bytes >= this.#options.bufferBytes || this.#timer === undefined) this.#flush();
     });
   }
 }
