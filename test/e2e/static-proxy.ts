@@ -148,7 +148,11 @@ async function eventually<T>(what: string, log: () => string, check: () => Promi
 export async function startStaticProxy(
   t: Lifetime,
   resources: (folder: string) => { readonly listeners: readonly JsonObject[]; readonly clusters: readonly JsonObject[] },
-  { drainTimeS = 0, program = path.join(root, 'bin/tulle') }: { readonly drainTimeS?: number; readonly program?: string } = {},
+  {
+    drainTimeS = 0,
+    program = path.join(root, 'bin/tulle'),
+    env = {},
+  }: { readonly drainTimeS?: number; readonly program?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<StaticProxy> {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-static-'));
   const socketPath = path.join(folder, 'admin.sock');
@@ -157,7 +161,7 @@ export async function startStaticProxy(
   writeFileSync(file, JSON.stringify(bootstrap));
   const child = spawn(program, ['proxy', '-c', file, '--drain-time-s', String(drainTimeS)], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, TULLE_NODE: process.execPath },
+    env: { ...process.env, TULLE_NODE: process.execPath, ...env },
   });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { create, type DescMessage, fromJson, type JsonObject, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { ConfigError } from '../../core/errors.ts';
@@ -159,6 +160,21 @@ test('a file that cannot be opened is counted and does not stop anybody', (t) =>
   sink.target('/nowhere/at/all').write('x\n');
   sink.flush();
   assert.equal(stats.counter('access_log_file.write_failed').value + stats.scope('access_log_file').counter('write_failed').value, 1);
+});
+
+test('lines of a full disk are lost, counted', { skip: !existsSync('/dev/full') }, async (t) => {
+  const stats = createStats();
+  const sink = createLogSink(stats, silentLog);
+  t.after(() => sink.close());
+  const scope = stats.scope('access_log_file');
+  const [dropped, failed] = [scope.counter('dropped'), scope.counter('write_failed')];
+  sink.target('/dev/full').write('one\n');
+  sink.target('/dev/full').write('two\n');
+  sink.flush();
+  assert.deepEqual([dropped.value, failed.value], [2, 1]);
+  sink.target('/dev/full').write(`${'x'.repeat(70_000)}\n`);
+  while (failed.value === 1) await setImmediate();
+  assert.deepEqual([dropped.value, failed.value], [3, 2]);
 });
 
 test('a file that does not keep up loses lines, counted', (t) => {

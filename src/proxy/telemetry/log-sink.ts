@@ -1,6 +1,7 @@
 /**
  * Where access log lines go: files, standard output and standard error. Lines are gathered and written in one call a
- * second, or sooner when much has come; a file that does not keep up loses lines, counted, before it costs memory.
+ * second, or sooner when much has come; a file that does not keep up or cannot be written, such as on a full disk, loses
+ * lines, counted, before it costs memory.
  */
 import { closeSync, openSync, statSync, write, writeSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
@@ -42,7 +43,7 @@ export interface FileLogSink extends LogSink {
 }
 
 interface Counters {
-  /** Lines dropped because a file did not keep up. */
+  /** Lines that are in no file: it did not keep up, or could not be written. */
   readonly dropped: Counter;
   readonly failed: Counter;
 }
@@ -51,6 +52,14 @@ const STANDARD = new Map([
   ['/dev/stdout', 1],
   ['/dev/stderr', 2],
 ]);
+
+const NEWLINE = 0x0a;
+
+function linesIn(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) count++;
+  return count;
+}
 
 /** One file: lines waiting, and at most one write under way. */
 class FileTarget implements BufferedTarget {
@@ -61,6 +70,8 @@ class FileTarget implements BufferedTarget {
   #fd: number | undefined;
   #isWriting = false;
   #isReopening = false;
+  /** The file ends within a line, the rest of which could not be written. */
+  #isTorn = false;
 
   constructor(path: string, counters: Counters, log: Log) {
     this.#path = path;
@@ -80,20 +91,36 @@ class FileTarget implements BufferedTarget {
 
   flush(): void {
     if (this.#isWriting || this.#waiting === '' || this.#fd === undefined) return;
-    this.#start(this.#fd, Buffer.from(this.#waiting, 'utf8'));
-    this.#waiting = '';
+    this.#start(this.#fd, this.#take());
   }
 
   /** Writes what waits before it returns; a write under way ends on its own. */
   flushSync(): void {
     if (this.#waiting === '' || this.#fd === undefined) return;
-    const bytes = Buffer.from(this.#waiting, 'utf8');
-    this.#waiting = '';
+    const bytes = this.#take();
+    let at = 0;
     try {
-      for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
+      while (at < bytes.length) at += writeSync(this.#fd, bytes, at);
     } catch (error) {
+      this.#lose(bytes, at);
       this.#fail(error);
     }
+  }
+
+  /** What waits; behind a torn line on a line of its own. */
+  #take(): Buffer {
+    const bytes = Buffer.from(this.#isTorn ? `\n${this.#waiting}` : this.#waiting, 'utf8');
+    this.#waiting = '';
+    this.#isTorn = false;
+    return bytes;
+  }
+
+  /** Of these lines only what is before `at` could be written. */
+  #lose(bytes: Buffer, at: number): void {
+    // the first may be what was to end a torn line
+    const isStillTorn = at === 0 && bytes[0] === NEWLINE;
+    this.#counters.dropped.value += linesIn(bytes.subarray(isStillTorn ? 1 : at));
+    this.#isTorn = isStillTorn || (at > 0 && bytes[at - 1] !== NEWLINE);
   }
 
   reopen(): void {
@@ -121,15 +148,15 @@ class FileTarget implements BufferedTarget {
     }
   }
 
-  #start(fd: number, bytes: Buffer): void {
+  #start(fd: number, bytes: Buffer, at = 0): void {
     this.#isWriting = true;
-    write(fd, bytes, 0, bytes.length, undefined, (error, written) => {
-      if (error === null && written < bytes.length) {
-        this.#start(fd, bytes.subarray(written));
-        return;
-      }
+    write(fd, bytes, at, bytes.length - at, undefined, (error, written) => {
+      if (error === null && at + written < bytes.length) return this.#start(fd, bytes, at + written);
       this.#isWriting = false;
-      if (error !== null) this.#fail(error);
+      if (error !== null) {
+        this.#lose(bytes, at);
+        this.#fail(error);
+      }
       if (this.#isReopening) this.reopen();
     });
   }
