@@ -145,7 +145,6 @@ export const EXCLUDED = [
   'xds.type.matcher.v3.Matcher',
   'xds.type.matcher.v3.Matcher.MatcherList',
   'xds.type.v3.CelExpression',
-  'google.api.expr.v1alpha1.Expr',
   'google.api.expr.v1alpha1.CheckedExpr',
 ];
 

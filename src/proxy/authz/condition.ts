@@ -12,6 +12,8 @@ export interface AuthzInput {
   readonly connection: DownstreamConnection;
   readonly request: RequestHead | undefined;
   readonly info: StreamInfo | undefined;
+  /** Of a connection without HTTP: what expressions look at. */
+  readonly tcp?: StreamInfo;
 }
 
 /** A fact of a connection that some condition looks at: what makes two connections alike for it. */

@@ -206,6 +206,24 @@ for (const [name, action, policies, given, isAllowed, policy] of ACTIONS) {
   test(name, () => assert.deepEqual(engine(action, policies).decide(given), { isAllowed, policy }));
 }
 
+test('a condition holds for a request, or for a connection by what it has; without a value it does not hold', () => {
+  const call = (name: string, ...args: JsonObject[]): JsonObject => ({ callExpr: { function: name, args } });
+  const of = (root: string, field: string): JsonObject => ({ selectExpr: { operand: { identExpr: { name: root } }, field } });
+  const text = (value: string): JsonObject => ({ constExpr: { stringValue: value } });
+  const rules = (condition: JsonObject): ReturnType<typeof compileEngine> =>
+    engine('ALLOW', { a: { permissions: [ANY], principals: [isFront], condition } });
+  const connection = fakeConnection(asFront);
+  const tcp: AuthzInput = { connection, request: undefined, info: undefined, tcp: fakeInfo({ connection, request: undefined }) };
+  const byPath = rules(call('_==_', of('request', 'path'), text('/a')));
+  assert.equal(byPath.decide(input(asFront, fakeRequest({ path: '/a' }))).policy, 'a');
+  assert.equal(byPath.decide(input(asFront, fakeRequest({ path: '/b' }))).policy, undefined);
+  assert.equal(byPath.decide(input({}, fakeRequest({ path: '/a' }))).policy, undefined);
+  assert.equal(byPath.decide(tcp).policy, undefined);
+  const byCertificate = rules(call('_==_', of('connection', 'uri_san_peer_certificate'), text(FRONT)));
+  assert.equal(byCertificate.decide(tcp).policy, 'a');
+  assert.throws(() => rules(of('xds', 'route_name')), /policies\[a\]\.condition: xds\.route_name: the attributes node and xds/);
+});
+
 test('connections that differ in what policies look at are not taken for each other', () => {
   const rbac = engine('ALLOW', {
     p: {

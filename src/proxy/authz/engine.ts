@@ -8,6 +8,7 @@
 import { ConfigError } from '../../core/errors.ts';
 import { type Policy, type RBAC, RBAC_Action } from '../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import { compileCelCondition } from './cel-condition.ts';
 import { type AuthzInput, collectFacts, type Condition, type Fact, reduce } from './condition.ts';
 import { compilePermission } from './permission.ts';
 import { compilePrincipal } from './principal.ts';
@@ -45,12 +46,13 @@ const ACTIONS: Readonly<Record<number, Engine['action']>> = {
   [RBAC_Action.LOG]: 'LOG',
 };
 
-function compilePolicy(name: string, { permissions, principals }: Policy, path: string): NamedCondition {
+function compilePolicy(name: string, { permissions, principals, condition }: Policy, path: string): NamedCondition {
   if (permissions.length === 0) throw new ConfigError(`${path}.permissions`, 'is empty');
   if (principals.length === 0) throw new ConfigError(`${path}.principals`, 'is empty');
   const what: Condition = { kind: 'or', of: permissions.map((item, i) => compilePermission(item, `${path}.permissions[${i}]`)) };
   const who: Condition = { kind: 'or', of: principals.map((item, i) => compilePrincipal(item, `${path}.principals[${i}]`)) };
-  return { name, condition: { kind: 'and', of: [who, what] } };
+  const also = condition === undefined ? [] : [compileCelCondition(condition, `${path}.condition`)];
+  return { name, condition: { kind: 'and', of: [who, what, ...also] } };
 }
 
 function factOf(

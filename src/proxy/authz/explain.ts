@@ -7,6 +7,8 @@ import { type Permission, type Policy, type Principal, type RBAC } from '../../x
 import { describeHeader, describeString } from '../router/describe-matchers.ts';
 import { describeMetadata } from '../router/describe-metadata.ts';
 import { headerReader } from '../router/matchers.ts';
+import { compileCelCondition } from './cel-condition.ts';
+import { exprText } from './cel-text.ts';
 import { type AuthzInput, type Condition, reduce } from './condition.ts';
 import { compilePermission } from './permission.ts';
 import { compilePrincipal } from './principal.ts';
@@ -157,9 +159,18 @@ function explainAll<Item>(kind: Kind<Item>, items: readonly Item[], input: Authz
   return items.map((item) => ({ holds: holds(kind.compile(item), input), failing: joined(blame(kind, item, input, true)) }));
 }
 
+/** What a policy's expression wants, where it does not hold. */
+function explainCondition({ condition }: Policy, input: AuthzInput): Failing | undefined {
+  if (condition === undefined || holds(compileCelCondition(condition, ''), input)) return undefined;
+  return { what: 'condition', wants: exprText(condition, ''), has: undefined };
+}
+
 function explainPolicy(name: string, policy: Policy, input: AuthzInput): PolicyExplanation {
   const who = explainAll(principals, policy.principals, input);
-  const what = explainAll(permissions, policy.permissions, input);
+  const missing = explainCondition(policy, input);
+  const what = explainAll(permissions, policy.permissions, input).map((each) =>
+    missing === undefined ? each : { holds: false, failing: [...each.failing, missing] },
+  );
   return { name, matches: [who, what].every((side) => side.some((each) => each.holds)), who, what };
 }
 

@@ -195,7 +195,15 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.rbac.v3.RBAC': 'rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats',
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
   'envoy.config.rbac.v3.RBAC': 'action policies',
-  'envoy.config.rbac.v3.Policy': 'permissions principals',
+  'envoy.config.rbac.v3.Policy': 'permissions principals condition',
+  'google.api.expr.v1alpha1.Expr': 'const_expr ident_expr select_expr call_expr list_expr struct_expr comprehension_expr -id',
+  'google.api.expr.v1alpha1.Expr.Ident': 'name',
+  'google.api.expr.v1alpha1.Expr.Select': 'operand field test_only',
+  'google.api.expr.v1alpha1.Expr.Call': 'target function args',
+  'google.api.expr.v1alpha1.Expr.CreateList': 'elements',
+  'google.api.expr.v1alpha1.Expr.CreateStruct': 'message_name entries',
+  'google.api.expr.v1alpha1.Expr.CreateStruct.Entry': 'map_key value -id',
+  'google.api.expr.v1alpha1.Constant': 'null_value bool_value int64_value uint64_value double_value string_value bytes_value',
   'envoy.config.rbac.v3.Permission':
     'and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name uri_template sourced_metadata',
   'envoy.config.rbac.v3.SourcedMetadata': 'metadata_matcher metadata_source',
@@ -567,7 +575,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
 /** Fields whose types are not generated, by their numbers: a refusal can name them all the same. */
 const NAMES_OF_UNKNOWN: Readonly<Record<string, Readonly<Record<number, string>>>> = {
-  'envoy.config.rbac.v3.Policy': { 3: 'condition', 4: 'checked_condition', 5: 'cel_config' },
+  'envoy.config.rbac.v3.Policy': { 4: 'checked_condition', 5: 'cel_config' },
   'envoy.extensions.filters.http.rbac.v3.RBAC': { 4: 'matcher', 5: 'shadow_matcher' },
   'envoy.extensions.filters.network.rbac.v3.RBAC': { 6: 'matcher', 7: 'shadow_matcher' },
   'envoy.config.listener.v3.Listener': { 32: 'filter_chain_matcher', 36: 'fcds_config', 39: 'stats_matcher' },

@@ -53,7 +53,7 @@ export const rbac: NetworkFilter<typeof RBACSchema, RbacConfig> = {
     const shadowRecorder =
       shadow && createRecorder(shadow, { ...shared, statPrefix: join(statPrefix, `rbac.${shadowPrefix}`), isShadow: true });
     const handler = (...[connection, downstream, info]: Parameters<NetworkHandler>): boolean => {
-      const input = { connection: downstream, request: undefined, info: undefined };
+      const input = { connection: downstream, request: undefined, info: undefined, tcp: info };
       if (shadow !== undefined) {
         const tried = shadow.decide(input);
         shadowRecorder?.count(tried);

@@ -7,6 +7,7 @@ import type { StreamInfo } from '../../http/stream-info.ts';
 import { grpcStatusCommand } from '../format-request.ts';
 import { peerOf } from '../peer-exchange.ts';
 import type { PeerMetadata } from '../peer-metadata.ts';
+import { tcpPeerOf } from '../tcp-peers.ts';
 
 /** Who reads: the proxy itself, and on which side of a call it stands. */
 export interface AttributeScope {
@@ -154,9 +155,14 @@ function peerValues(peer: PeerMetadata | undefined): Values | undefined {
   });
 }
 
+/** The other workload of a request or connection, as it has told. */
+function peerFor(info: StreamInfo, { direction }: AttributeScope): Values | undefined {
+  return peerValues(peerOf(info) ?? tcpPeerOf(info, direction === 'inbound' ? 'downstream' : 'upstream'));
+}
+
 function filterState(info: StreamInfo, scope: AttributeScope): ReadonlyMap<string, unknown> {
   const map = new Map<string, unknown>(info.filterState ?? []);
-  const peer = peerValues(peerOf(info));
+  const peer = peerFor(info, scope);
   if (peer !== undefined) map.set(scope.direction === 'inbound' ? 'downstream_peer' : 'upstream_peer', peer);
   return map;
 }
@@ -173,6 +179,6 @@ export const ATTRIBUTES: Readonly<Record<string, Read>> = {
   filter_state: filterState,
   xds,
   node: (_info, { node }) => ({ ...node }),
-  upstream_peer: (info, { direction }) => (direction === 'inbound' ? undefined : peerValues(peerOf(info))),
-  downstream_peer: (info, { direction }) => (direction === 'inbound' ? peerValues(peerOf(info)) : undefined),
+  upstream_peer: (info, scope) => (scope.direction === 'inbound' ? undefined : peerFor(info, scope)),
+  downstream_peer: (info, scope) => (scope.direction === 'inbound' ? peerFor(info, scope) : undefined),
 };
