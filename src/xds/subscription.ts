@@ -17,8 +17,9 @@ export interface XdsResource {
 export type TypeResources = ReadonlyMap<string, XdsResource>;
 
 export interface Rejection {
+  /** What the client said last. */
   readonly message: string;
-  /** Names in the response that was rejected. */
+  /** What it has not accepted since; where it named none of a response, all of it. */
   readonly resources: readonly string[];
 }
 
@@ -137,14 +138,27 @@ export class Subscription {
     const open = this.#outstanding[at];
     if (open === undefined) return false;
     this.#outstanding.splice(at, 1);
+    const names = [...open.resources.map(({ name }) => name), ...open.removed];
     if (error === undefined) {
       this.ackedVersion = open.version;
-      this.rejection = undefined;
+      this.#accept(names);
     } else {
-      this.rejection = { message: error, resources: [...open.resources.map(({ name }) => name), ...open.removed] };
+      // who takes what is good of a response names what is not
+      const named = names.filter((name) => error.includes(name));
+      const refused = new Set([...(this.rejection?.resources ?? []), ...(named.length > 0 ? named : names)]);
+      this.rejection = { message: error, resources: [...refused] };
       this.rejectionsTotal += 1;
     }
     return true;
+  }
+
+  /** A rejection stands until what was rejected is accepted, or gone. */
+  #accept(names: readonly string[]): void {
+    if (this.rejection === undefined) return;
+    const accepted = new Set(names);
+    const { message, resources } = this.rejection;
+    const left = resources.filter((name) => !accepted.has(name));
+    this.rejection = left.length === 0 ? undefined : { message, resources: left };
   }
 
   /** What is asked for, or was had, became something else: nothing is taken for granted. */
@@ -240,6 +254,7 @@ export class Subscription {
   }
 
   forget(name: string): void {
+    this.#accept([name]);
     this.names.delete(name);
     this.sent.delete(name);
     this.absent.delete(name);
