@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Option } from 'commander';
 import { certTtlOption } from './cert-ttl.ts';
+import { flowMemoryOption } from './flows/memory-flag.ts';
 import { startControlPlane } from '../control/main.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createLog, type LogLevel } from '../core/log.ts';
@@ -18,6 +19,7 @@ interface ControlOptions extends DashboardOptions {
   readonly xdsTlsAddress?: string;
   readonly adminAddress?: string;
   readonly certTtl?: number;
+  readonly flowMemory?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -41,9 +43,13 @@ async function serve(folder: string, options: ControlOptions): Promise<void> {
   const { root, xdsSocket } = stateDirAt(options.stateDir ?? defaultStateDir(path.resolve(folder)));
   checkSocketPath(xdsSocket);
   const log = createLog((line) => process.stderr.write(line), Date.now, options.logLevel);
-  const { xdsAddress, xdsTlsAddress, adminAddress, certTtl } = options;
+  const { xdsAddress, xdsTlsAddress, adminAddress, certTtl, flowMemory } = options;
   const dashboard = dashboardSetup(options);
-  const rest = { xdsAddress, xdsTlsAddress, adminAddress, dashboard, ...(certTtl === undefined ? {} : { certTtlMs: certTtl }) };
+  const own = {
+    ...(certTtl === undefined ? {} : { certTtlMs: certTtl }),
+    ...(flowMemory === undefined ? {} : { flowBytesMax: flowMemory }),
+  };
+  const rest = { xdsAddress, xdsTlsAddress, adminAddress, dashboard, ...own };
   const asked = untilAsked();
   const plane = await startControlPlane({ folder, stateDir: root, log, version: packageVersion(), ...rest }).catch(asCliError);
   await asked;
@@ -64,6 +70,7 @@ export const controlCommand = newCommand('control', 'Runs the control plane by i
   .option('--xds-tls-address <host:port>', 'serve xDS here too, with a certificate of the mesh')
   .option('--admin-address <host:port>', 'serve the admin API and /metrics here too, on loopback')
   .addOption(certTtlOption())
+  .addOption(flowMemoryOption())
   .addOption(
     new Option('--log-level <level>', 'least level that is logged').choices(['debug', 'info', 'warn', 'error', 'off']).default('info'),
   )

@@ -8,6 +8,7 @@ import { watchControl } from './admin-client.ts';
 import { newCommand, runCommand } from './command.ts';
 import { CliError } from './errors.ts';
 import { certTtlOption } from './cert-ttl.ts';
+import { flowMemoryArguments, flowMemoryOption } from './flows/memory-flag.ts';
 import { findDashboard } from './dashboard.ts';
 import { dashboardArguments, dashboardFlags, type DashboardOptions, isDashboardBuilt } from './dashboard-flags.ts';
 import type { StateDir } from './state-dir.ts';
@@ -35,6 +36,7 @@ interface UpOptions extends DashboardOptions {
   readonly stateDir?: string;
   readonly mode: (typeof MODES)[number];
   readonly certTtl?: number;
+  readonly flowMemory?: number;
   readonly adminAddress?: string;
   readonly verbose?: true;
 }
@@ -156,7 +158,11 @@ async function serve(folder: string, state: StateDir, options: UpOptions, record
     say,
     certTtlMs: certTtl,
     isVerbose: verbose === true,
-    more: [...dashboardArguments(options), ...(adminAddress === undefined ? [] : ['--admin-address', adminAddress])],
+    more: [
+      ...dashboardArguments(options),
+      ...flowMemoryArguments(options),
+      ...(adminAddress === undefined ? [] : ['--admin-address', adminAddress]),
+    ],
   });
   await sayDashboard(state);
   const context: InstanceContext = {
@@ -215,6 +221,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .option('--state-dir <dir>', 'where to keep sockets, certificates and logs (default: $TULLE_STATE_DIR, or .tulle in the folder)')
     .addOption(new Option('--mode <mode>', 'network namespaces, or loopback ports and HTTP_PROXY').choices(MODES).default('auto'))
     .addOption(certTtlOption())
+    .addOption(flowMemoryOption())
     .option('--admin-address <host:port>', 'serve the admin API and metrics here too, on loopback: what Prometheus scrapes')
     .option('-v, --verbose', 'print the output of all processes')
     .action(up);

@@ -17,13 +17,15 @@ const SEGMENT_MS_MAX = 24 * 60 * 60 * 1000;
 class Segment {
   readonly baseMs: number;
   readonly bytes: Buffer;
+  /** Its bytes are another's by now. */
+  isDropped = false;
   readonly texts = new Dictionary();
   used = 0;
   count = 0;
   lastMs: number;
 
-  constructor(size: number, baseMs: number) {
-    this.bytes = Buffer.allocUnsafeSlow(size);
+  constructor(bytes: Buffer, baseMs: number) {
+    this.bytes = bytes;
     this.baseMs = baseMs;
     this.lastMs = baseMs;
   }
@@ -36,7 +38,6 @@ class Segment {
 
 export class FlowRing {
   readonly verdict: Verdict;
-  readonly bytesMax: number;
   /** Records that newer ones pushed out. */
   aged = 0;
   readonly #segmentBytes: number;
@@ -44,10 +45,12 @@ export class FlowRing {
   /** Of all segments but the last, which still grows. */
   #sealedBytes = 0;
   #count = 0;
+  #bytesMax: number;
+  #spare: Buffer | undefined;
 
   constructor(verdict: Verdict, bytesMax: number) {
     this.verdict = verdict;
-    this.bytesMax = bytesMax;
+    this.#bytesMax = bytesMax;
     // a segment's texts may take as much as its records
     this.#segmentBytes = Math.min(SEGMENT_BYTES, Math.floor(bytesMax / MIN_SEGMENTS / 2));
   }
@@ -78,11 +81,17 @@ export class FlowRing {
     this.#trim();
   }
 
+  /** Holds another bound from now on. */
+  hold(bytesMax: number): void {
+    this.#bytesMax = bytesMax;
+    this.#trim();
+  }
+
   /** The segments' flows that came between the two times, newest segment first; the flows of one are oldest first. */
   *read(sinceMs: number, untilMs: number): Generator<readonly Flow[]> {
     // a copy: flows come and go while somebody reads
     for (const segment of this.#segments.toReversed()) {
-      if (segment.baseMs > untilMs) continue;
+      if (segment.isDropped || segment.baseMs > untilMs) continue;
       if (segment.lastMs < sinceMs) return;
       yield this.#flowsOf(segment, sinceMs, untilMs);
     }
@@ -113,15 +122,19 @@ export class FlowRing {
       last.texts.seal();
       this.#sealedBytes += last.size;
     }
-    const segment = new Segment(this.#segmentBytes, flow.receivedMs);
+    // those of dropped ones are used again: they need not wait for a collection
+    const segment = new Segment(this.#spare ?? Buffer.allocUnsafeSlow(this.#segmentBytes), flow.receivedMs);
+    this.#spare = undefined;
     this.#segments.push(segment);
     return segment;
   }
 
   #trim(): void {
-    while (this.bytes > this.bytesMax && this.#segments.length > 1) {
+    while (this.bytes > this.#bytesMax && this.#segments.length > 1) {
       const oldest = this.#segments.shift();
       if (oldest === undefined) return;
+      oldest.isDropped = true;
+      this.#spare = oldest.bytes;
       this.#sealedBytes -= oldest.size;
       this.#count -= oldest.count;
       this.aged += oldest.count;

@@ -115,6 +115,19 @@ test('the newest that match, oldest of them first', async () => {
   assert.ok(pauses > 2, 'others get their turn');
 });
 
+test('who reads while flows are dropped gets none that is not his', () => {
+  const ring = new FlowRing('failed', MIB);
+  const fill = (from: number): void => {
+    for (let i = 0; i < 20_000; i++) ring.add(flowOf({ id: `${from + i}`, receivedMs: from + i }));
+  };
+  fill(0);
+  const reader = ring.read(0, 20_000);
+  const [last] = reader.next().value?.slice(-1) ?? [];
+  assert.equal(last?.id, '19999');
+  fill(100_000);
+  assert.deepEqual([...reader], []);
+});
+
 test('watchers get what comes until they leave', () => {
   const store = new FlowStore();
   const seen: string[] = [];

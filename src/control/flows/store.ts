@@ -1,6 +1,7 @@
 /**
  * What is kept of the flows that proxies tell of: a ring for each verdict, so that a flood of ordinary traffic cannot
- * push denials out. All together they hold a bound in bytes; the oldest are dropped, and counted.
+ * push denials out. All together they hold a bound in bytes; the oldest are dropped, and counted. What went well has
+ * what the others do not need.
  */
 import { type Flow, type KeptFlows, type LostFlows, VERDICTS, type Verdict } from '../../model/flow.ts';
 import { FlowRing } from './ring.ts';
@@ -9,10 +10,10 @@ import { type FlowQuery, matches } from './query.ts';
 /** Bytes where nothing else is asked for. */
 export const DEFAULT_FLOW_BYTES = 32 * 1024 * 1024;
 
-/** Of the bound. */
-const SHARES: Readonly<Record<Verdict, number>> = { forwarded: 0.5, denied: 0.25, failed: 0.25 };
+/** Of the bound, at most. */
+const SHARES: Readonly<Record<Verdict, number>> = { forwarded: 1, denied: 0.25, failed: 0.25 };
 
-/** Flows that are older than this are not waited for in one turn of the event loop; see {@link FlowStore.query}. */
+/** Gives way to whoever else uses the event loop. */
 type Pause = () => Promise<unknown>;
 
 export class FlowStore {
@@ -30,7 +31,9 @@ export class FlowStore {
 
   /** Keeps a flow, and tells those who watch. They must come in the order of `receivedMs`. */
   add(flow: Flow): void {
+    const { forwarded, denied, failed } = this.#rings;
     this.#rings[flow.verdict].add(flow);
+    forwarded.hold(this.bytesMax - denied.bytes - failed.bytes);
     for (const watcher of this.#watchers) watcher(flow);
   }
 
