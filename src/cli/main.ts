@@ -62,6 +62,7 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: "print a Prometheus' configuration that scrapes a mesh",
     load: () => import('./prometheus-config.ts'),
   },
+  { name: 'grafana', summary: 'write dashboards for Grafana', load: () => import('./grafana.ts') },
   { name: 'mtls', summary: 'say who speaks plaintext, and whom STRICT would refuse', load: () => import('./mtls.ts') },
   { name: 'tax', summary: 'say what the mesh adds here: latency, CPU, memory', load: () => import('./tax.ts') },
   { name: 'plan', summary: 'say what an edit would change, before it is applied', load: () => import('./plan.ts') },

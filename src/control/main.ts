@@ -123,6 +123,10 @@ function addGauges(metrics: Metrics, state: ControlState, version: string): void
   ]);
   metrics.gauge('citadel_server_root_cert_expiry_timestamp', 'Seconds since the epoch.', () => state.authority.rootExpiresAtMs / 1000);
   metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss());
+  metrics.total('process_cpu_seconds_total', 'CPU time of the process, user and system.', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
 }
 
 /** Tells the log what became wrong, and what is right again. */

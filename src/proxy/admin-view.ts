@@ -19,6 +19,8 @@ export interface ViewOptions {
   readonly state: () => ServerState;
   readonly setHealth: (isHealthy: boolean) => void;
   readonly handOver: (socketPath: string) => string | undefined;
+  /** Brings what the proxy itself costs up to date. */
+  readonly readCost: () => void;
   readonly quit: () => void;
 }
 
@@ -67,6 +69,7 @@ export function createAdminView(options: ViewOptions): AdminView {
     node: assembly.node,
     startedMs,
     get stats() {
+      options.readCost();
       return loops.stats;
     },
     clusters: assembly.clusters,

@@ -25,6 +25,7 @@ import type { MetricsPush } from './metrics-push/push.ts';
 import { createIdentity } from './own-identity.ts';
 import { HandOver } from './restart/hand-over.ts';
 import type { Predecessor } from './restart/take-over.ts';
+import type { OwnCost } from './telemetry/own-cost.ts';
 import { EventLoops, type LoopOptions } from './workers/event-loops.ts';
 
 export interface ProxyOptions {
@@ -124,6 +125,7 @@ class WholeProxy implements RunningProxy {
   readonly #handOver: HandOver;
   readonly #identity: ReturnType<typeof createIdentity>;
   readonly #push: MetricsPush | undefined;
+  #cost: OwnCost | undefined;
   #admin: AdminServer | undefined;
   #names: NameService | undefined;
   #state: ServerState = 'PRE_INITIALIZING';
@@ -189,6 +191,7 @@ class WholeProxy implements RunningProxy {
     overload.stop();
     await this.#push?.flush();
     this.#push?.close();
+    this.#cost?.stop();
     this.#identity?.stop();
     ads?.close();
     await this.#handOver.end();
@@ -212,7 +215,16 @@ class WholeProxy implements RunningProxy {
     await this.#loops.whenLive();
     await this.#replace();
     this.#onState('LIVE');
+    void this.#measureCost();
     log.info('proxy live', { node: node.id });
+  }
+
+  /** Begins once there is time for it. */
+  async #measureCost(): Promise<void> {
+    const { OwnCost: Cost } = await import('./telemetry/own-cost.ts');
+    if (this.#state !== 'LIVE') return;
+    this.#cost = new Cost(this.#assembly.stats);
+    this.#cost.start();
   }
 
   #onState(next: ServerState): void {
@@ -285,6 +297,7 @@ class WholeProxy implements RunningProxy {
       state: () => this.#state,
       setHealth: (isHealthy) => this.#setHealth(isHealthy),
       handOver: (socketPath) => this.#handOver.begin(socketPath),
+      readCost: () => this.#cost?.refresh(),
       quit: () => this.#options.onQuit?.(),
     });
     this.#admin = await startAdmin({ address, proxy, sockets: this.#sockets });

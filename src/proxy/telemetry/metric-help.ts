@@ -26,5 +26,10 @@ export const METRICS: ReadonlyMap<string, MetricHelp> = new Map(
       help: 'How long requests took by route and result, as their caller saw it; a route is named by the resource that it was written in.',
     },
     tulle_denied_total: { kind: 'counter', help: `Requests and connections that a policy refused, ${EDGE}, and by reason and policy.` },
+    tulle_event_loop_delay_milliseconds: { kind: 'histogram', help: 'How late the event loop came to a timer, twice a second.' },
+    tulle_gc_pause_milliseconds: { kind: 'histogram', help: 'How long collections took, by kind, since the first scrape.' },
+    process_cpu_seconds_total: { kind: 'counter', help: 'CPU time of the process, user and system.' },
+    process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory of the process.' },
+    process_start_time_seconds: { kind: 'gauge', help: 'When the process began, since the epoch.' },
   } satisfies Record<string, MetricHelp>),
 );

@@ -1,0 +1,182 @@
+/** Dashboards of Grafana as values, and their JSON. Source: Grafana, "Dashboard JSON model" (schema version 41, Grafana 12). */
+
+/** Grafana's names of units. */
+type Unit = 'reqps' | 'percentunit' | 'ms' | 's' | 'bytes' | 'Bps' | 'short' | 'cps' | 'dateTimeFromNow';
+
+export interface Query {
+  readonly expr: string;
+  /** Legend, with labels as `{{label}}`. */
+  readonly legend: string;
+  /** True where a healthy mesh has nothing to show. */
+  readonly mayBeEmpty?: true;
+}
+
+export interface Panel {
+  readonly title: string;
+  /** What it says, for the panel's help. */
+  readonly help?: string;
+  readonly kind: 'timeseries' | 'stat' | 'table';
+  readonly unit: Unit;
+  readonly queries: readonly Query[];
+  /** Of 24 columns. */
+  readonly width: number;
+  /** From this value on it is drawn in red. */
+  readonly alarmFrom?: number;
+}
+
+/** A choice at the top of a dashboard. */
+export interface Variable {
+  readonly name: string;
+  readonly label: string;
+  /** `label_values(metric, label)`. */
+  readonly query: string;
+  readonly isMulti: boolean;
+}
+
+export interface Dashboard {
+  /** Also the file's name. */
+  readonly uid: string;
+  readonly title: string;
+  readonly about: string;
+  readonly variables: readonly Variable[];
+  readonly rows: readonly { readonly title: string; readonly panels: readonly Panel[] }[];
+}
+
+const SCHEMA_VERSION = 41;
+const COLUMNS = 24;
+/** Queries of a panel are named A, B and so on. */
+const FIRST_REF = 65;
+const HEIGHTS = { timeseries: 8, stat: 4, table: 10 } as const;
+const SOURCE = { type: 'prometheus', uid: '${datasource}' };
+
+/** The rate of a counter by labels: what every dashboard is made of. */
+export function rate(metric: string, matchers: string, by: readonly string[]): string {
+  return `sum by (${by.join(', ')}) (rate(${metric}{${matchers}}[$__rate_interval]))`;
+}
+
+/** A quantile of a histogram by labels. */
+export function quantile(q: number, metric: string, matchers: string, by: readonly string[] = []): string {
+  return `histogram_quantile(${q}, ${rate(`${metric}_bucket`, matchers, ['le', ...by])})`;
+}
+
+/** The three quantiles that everybody asks for. */
+export function quantiles(metric: string, matchers: string): Query[] {
+  return [0.5, 0.95, 0.99].map((q) => ({ expr: quantile(q, metric, matchers), legend: `p${q * 100}` }));
+}
+
+function targetOf({ expr, legend }: Query, index: number, isTable: boolean): object {
+  return {
+    datasource: SOURCE,
+    editorMode: 'code',
+    expr,
+    legendFormat: legend,
+    refId: String.fromCodePoint(FIRST_REF + index),
+    ...(isTable ? { format: 'table', instant: true, range: false } : { range: true, instant: false }),
+  };
+}
+
+function optionsOf(kind: Panel['kind']): object {
+  if (kind === 'stat')
+    return {
+      reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
+      colorMode: 'value',
+      graphMode: 'area',
+      textMode: 'auto',
+    };
+  if (kind === 'table') return { showHeader: true, cellHeight: 'sm' };
+  return { legend: { displayMode: 'list', placement: 'bottom', showLegend: true }, tooltip: { mode: 'multi', sort: 'desc' } };
+}
+
+function thresholdsOf({ alarmFrom }: Panel): object {
+  const steps = [{ color: 'green', value: null }, ...(alarmFrom === undefined ? [] : [{ color: 'red', value: alarmFrom }])];
+  return { mode: 'absolute', steps };
+}
+
+function panelOf(panel: Panel, id: number, x: number, y: number): object {
+  const { title, help, kind, unit, queries, width } = panel;
+  return {
+    id,
+    type: kind,
+    title,
+    ...(help === undefined ? {} : { description: help }),
+    datasource: SOURCE,
+    gridPos: { x, y, w: width, h: HEIGHTS[kind] },
+    targets: queries.map((query, i) => targetOf(query, i, kind === 'table')),
+    fieldConfig: {
+      defaults: { unit, min: 0, thresholds: thresholdsOf(panel), color: { mode: kind === 'stat' ? 'thresholds' : 'palette-classic' } },
+      overrides: [],
+    },
+    options: optionsOf(kind),
+    // a table of several queries is one row for each set of labels
+    ...(kind === 'table' && {
+      transformations: [
+        { id: 'merge', options: {} },
+        { id: 'organize', options: { excludeByName: { Time: true } } },
+      ],
+    }),
+  };
+}
+
+/** Panels one beside the other as long as there is room, rows with their titles above. */
+function layout({ rows }: Dashboard): object[] {
+  const panels: object[] = [];
+  let [id, y] = [1, 0];
+  for (const { title, panels: own } of rows) {
+    panels.push({ id: id++, type: 'row', title, collapsed: false, gridPos: { x: 0, y, w: COLUMNS, h: 1 }, panels: [] });
+    y++;
+    let [x, lineHeight] = [0, 0];
+    for (const panel of own) {
+      if (x + panel.width > COLUMNS) {
+        y += lineHeight;
+        [x, lineHeight] = [0, 0];
+      }
+      panels.push(panelOf(panel, id++, x, y));
+      x += panel.width;
+      lineHeight = Math.max(lineHeight, HEIGHTS[panel.kind]);
+    }
+    y += lineHeight;
+  }
+  return panels;
+}
+
+function variableOf({ name, label, query, isMulti }: Variable): object {
+  return {
+    name,
+    label,
+    type: 'query',
+    datasource: SOURCE,
+    definition: query,
+    query: { query, refId: name },
+    refresh: 2,
+    sort: 1,
+    regex: '',
+    multi: isMulti,
+    includeAll: isMulti,
+    ...(isMulti && { allValue: '.*', current: { selected: true, text: ['All'], value: ['$__all'] } }),
+  };
+}
+
+const DATASOURCE = { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus', refresh: 1, hide: 0 };
+
+/** A dashboard as Grafana imports it, or finds it in a provisioned folder. */
+export function dashboardJson(dashboard: Dashboard): object {
+  const { uid, title, about, variables } = dashboard;
+  return {
+    uid,
+    title,
+    description: about,
+    tags: ['tulle'],
+    schemaVersion: SCHEMA_VERSION,
+    version: 1,
+    editable: true,
+    graphTooltip: 1,
+    refresh: '10s',
+    timezone: 'browser',
+    time: { from: 'now-30m', to: 'now' },
+    timepicker: {},
+    annotations: { list: [] },
+    links: [{ title: 'Tulle', type: 'dashboards', tags: ['tulle'], asDropdown: true, keepTime: true, includeVars: true }],
+    templating: { list: [DATASOURCE, ...variables.map(variableOf)] },
+    panels: layout(dashboard),
+  };
+}

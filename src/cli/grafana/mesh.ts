@@ -1,0 +1,158 @@
+/** The whole mesh: how much, how well, how fast, and who is not on mTLS. */
+import { type Dashboard, quantiles, quantile, rate } from './dashboard.ts';
+
+const SERVED = 'reporter="destination"';
+const BY_SERVICE = ['destination_service'] as const;
+const SUCCESS = 'response_code!~"5.*|0"';
+
+export const meshDashboard: Dashboard = {
+  uid: 'tulle-mesh',
+  title: 'Tulle / Mesh',
+  about: 'Rate, errors, latency and mTLS of everything in the mesh, as the called proxies tell it.',
+  variables: [],
+  rows: [
+    {
+      title: 'Now',
+      panels: [
+        {
+          title: 'Requests',
+          kind: 'stat',
+          unit: 'reqps',
+          width: 4,
+          queries: [{ expr: rate('istio_requests_total', SERVED, []), legend: 'requests' }],
+        },
+        {
+          title: 'Success',
+          kind: 'stat',
+          unit: 'percentunit',
+          width: 4,
+          queries: [
+            {
+              expr: `${rate('istio_requests_total', `${SERVED}, ${SUCCESS}`, [])} / ${rate('istio_requests_total', SERVED, [])}`,
+              legend: 'success',
+            },
+          ],
+        },
+        {
+          title: 'p99',
+          kind: 'stat',
+          unit: 'ms',
+          width: 4,
+          queries: [{ expr: quantile(0.99, 'istio_request_duration_milliseconds', SERVED), legend: 'p99' }],
+        },
+        {
+          title: 'On mTLS',
+          kind: 'stat',
+          unit: 'percentunit',
+          width: 4,
+          queries: [
+            {
+              expr: `${rate('istio_requests_total', `${SERVED}, connection_security_policy="mutual_tls"`, [])} / ${rate('istio_requests_total', SERVED, [])}`,
+              legend: 'mTLS',
+            },
+          ],
+        },
+        {
+          title: 'Denied',
+          help: 'Requests and connections that a policy refused.',
+          kind: 'stat',
+          unit: 'reqps',
+          width: 4,
+          alarmFrom: 0.001,
+          queries: [{ expr: rate('tulle_denied_total', '', []), legend: 'denied', mayBeEmpty: true }],
+        },
+        { title: 'Proxies', kind: 'stat', unit: 'short', width: 4, queries: [{ expr: 'pilot_xds', legend: 'connected' }] },
+      ],
+    },
+    {
+      title: 'Requests',
+      panels: [
+        {
+          title: 'Requests by service',
+          kind: 'timeseries',
+          unit: 'reqps',
+          width: 12,
+          queries: [{ expr: rate('istio_requests_total', SERVED, BY_SERVICE), legend: '{{destination_service}}' }],
+        },
+        {
+          title: 'Failures by service',
+          help: 'Answers of 5xx, and requests without an answer; those that went nowhere are told by who called.',
+          kind: 'timeseries',
+          unit: 'reqps',
+          width: 12,
+          queries: [
+            {
+              expr: rate('istio_requests_total', `${SERVED}, response_code=~"5.*|0"`, BY_SERVICE),
+              legend: '{{destination_service}}',
+              mayBeEmpty: true,
+            },
+            {
+              expr: rate('istio_requests_total', 'reporter="source", response_flags=~".*(NR|UH|UF|UO|NC).*"', BY_SERVICE),
+              legend: '{{destination_service}}, not sent',
+              mayBeEmpty: true,
+            },
+          ],
+        },
+        { title: 'Latency', kind: 'timeseries', unit: 'ms', width: 12, queries: quantiles('istio_request_duration_milliseconds', SERVED) },
+        {
+          title: 'p95 by service',
+          kind: 'timeseries',
+          unit: 'ms',
+          width: 12,
+          queries: [{ expr: quantile(0.95, 'istio_request_duration_milliseconds', SERVED, BY_SERVICE), legend: '{{destination_service}}' }],
+        },
+        {
+          title: 'Edges',
+          help: 'Who calls whom, a second.',
+          kind: 'table',
+          unit: 'reqps',
+          width: 24,
+          queries: [
+            {
+              expr: rate('istio_requests_total', SERVED, [
+                'source_workload_namespace',
+                'source_workload',
+                'destination_workload_namespace',
+                'destination_workload',
+                'connection_security_policy',
+              ]),
+              legend: '',
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: 'TCP and denials',
+      panels: [
+        {
+          title: 'TCP bytes by service',
+          kind: 'timeseries',
+          unit: 'Bps',
+          width: 12,
+          queries: [
+            { expr: rate('istio_tcp_sent_bytes_total', SERVED, BY_SERVICE), legend: '{{destination_service}} sent', mayBeEmpty: true },
+            {
+              expr: rate('istio_tcp_received_bytes_total', SERVED, BY_SERVICE),
+              legend: '{{destination_service}} received',
+              mayBeEmpty: true,
+            },
+          ],
+        },
+        {
+          title: 'Denied by policy',
+          kind: 'timeseries',
+          unit: 'reqps',
+          width: 12,
+          queries: [
+            {
+              expr: rate('tulle_denied_total', '', ['policy', 'reason', 'destination_workload']),
+              legend: '{{destination_workload}} {{reason}} {{policy}}',
+              mayBeEmpty: true,
+            },
+          ],
+        },
+      ],
+    },
+  ],
+};

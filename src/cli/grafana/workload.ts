@@ -1,0 +1,120 @@
+/** One workload: what it serves, and what it calls. */
+import { type Dashboard, quantile, quantiles, rate } from './dashboard.ts';
+
+const SERVES = 'reporter="destination", destination_workload_namespace=~"$namespace", destination_workload=~"$workload"';
+const CALLS = 'reporter="source", source_workload_namespace=~"$namespace", source_workload=~"$workload"';
+
+export const workloadDashboard: Dashboard = {
+  uid: 'tulle-workload',
+  title: 'Tulle / Workload',
+  about: 'Golden signals of a workload in both directions.',
+  variables: [
+    { name: 'namespace', label: 'Namespace', query: 'label_values(istio_requests_total, source_workload_namespace)', isMulti: true },
+    {
+      name: 'workload',
+      label: 'Workload',
+      query: 'label_values(istio_requests_total{source_workload_namespace=~"$namespace"}, source_workload)',
+      isMulti: true,
+    },
+  ],
+  rows: [
+    {
+      title: 'Serves',
+      panels: [
+        {
+          title: 'Requests by status',
+          kind: 'timeseries',
+          unit: 'reqps',
+          width: 12,
+          queries: [{ expr: rate('istio_requests_total', SERVES, ['response_code']), legend: '{{response_code}}' }],
+        },
+        { title: 'Latency', kind: 'timeseries', unit: 'ms', width: 12, queries: quantiles('istio_request_duration_milliseconds', SERVES) },
+        {
+          title: 'Requests by caller',
+          kind: 'timeseries',
+          unit: 'reqps',
+          width: 12,
+          queries: [
+            {
+              expr: rate('istio_requests_total', SERVES, ['source_workload', 'connection_security_policy']),
+              legend: '{{source_workload}} {{connection_security_policy}}',
+            },
+          ],
+        },
+        {
+          title: 'TCP connections',
+          kind: 'timeseries',
+          unit: 'cps',
+          width: 12,
+          queries: [
+            {
+              expr: rate('istio_tcp_connections_opened_total', SERVES, ['source_workload']),
+              legend: '{{source_workload}}',
+              mayBeEmpty: true,
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Calls',
+      panels: [
+        {
+          title: 'Requests by service',
+          kind: 'timeseries',
+          unit: 'reqps',
+          width: 12,
+          queries: [
+            {
+              expr: rate('istio_requests_total', CALLS, ['destination_service', 'response_code']),
+              legend: '{{destination_service}} {{response_code}}',
+            },
+          ],
+        },
+        {
+          title: 'p95 by service',
+          kind: 'timeseries',
+          unit: 'ms',
+          width: 12,
+          queries: [
+            {
+              expr: quantile(0.95, 'istio_request_duration_milliseconds', CALLS, ['destination_service']),
+              legend: '{{destination_service}}',
+            },
+          ],
+        },
+        {
+          title: 'gRPC messages',
+          kind: 'timeseries',
+          unit: 'cps',
+          width: 12,
+          queries: [
+            {
+              expr: rate('istio_request_messages_total', CALLS, ['destination_service']),
+              legend: '{{destination_service}} sent',
+              mayBeEmpty: true,
+            },
+            {
+              expr: rate('istio_response_messages_total', CALLS, ['destination_service']),
+              legend: '{{destination_service}} received',
+              mayBeEmpty: true,
+            },
+          ],
+        },
+        {
+          title: 'TCP bytes',
+          kind: 'timeseries',
+          unit: 'Bps',
+          width: 12,
+          queries: [
+            {
+              expr: rate('istio_tcp_sent_bytes_total', CALLS, ['destination_service']),
+              legend: '{{destination_service}}',
+              mayBeEmpty: true,
+            },
+          ],
+        },
+      ],
+    },
+  ],
+};
