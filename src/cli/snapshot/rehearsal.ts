@@ -2,10 +2,11 @@
  * What is run while a start-up snapshot is made, so that V8 has compiled it: a proxy with a sidecar's configuration starts,
  * carries requests from loopback to loopback, and ends. TLS is left out: Node cannot put it into a snapshot.
  */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { createLog } from '../../core/log.ts';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { readBootstrap } from '../../proxy/config/bootstrap.ts';
-import { type RunningProxy, startProxy } from '../../proxy/main.ts';
 import { prepareProxy, runProxy } from '../proxy.ts';
 import { sampleBootstrap } from './sample.ts';
 
@@ -42,34 +43,46 @@ function converse(port: number): Promise<string> {
   });
 }
 
-function portOf(proxy: RunningProxy): number {
-  const [listener] = proxy.listeners();
-  return listener?.addresses[0]?.port ?? 0;
+/** Writes one request, and reads until the other side ends. */
+function ask(port: number, request: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1', () => socket.end(request));
+    socket.on('error', reject).on('close', () => resolve());
+    socket.resume();
+  });
+}
+
+/** A port that nothing listens on now. */
+async function freePort(): Promise<number> {
+  const { port, close } = await startOrigin();
+  await close();
+  return port;
 }
 
 /** Decodes the sample: what stays of it is what the types of configuration are known by. And the command stands ready. */
 export async function prime(): Promise<void> {
   prepareProxy();
-  await readBootstrap(sampleBootstrap(1, 0), FILE);
+  await readBootstrap(sampleBootstrap({ upstream: 1, listen: 0, admin: 0 }), FILE);
 }
 
-/** Starts a proxy, lets it answer, and ends it. Rejects where that does not come off. */
+/** Runs a proxy as its command does, lets it answer, and ends it. Rejects where that does not come off. */
 export async function rehearse(): Promise<void> {
   const origin = await startOrigin();
-  const { bootstrap } = await readBootstrap(sampleBootstrap(origin.port, 0), FILE);
-  const log = createLog(
-    () => {},
-    () => 0,
-  );
-  const proxy = await startProxy({ bootstrap, log, version: 'rehearsal', drainMs: 0 });
-  await proxy.ready;
-  const answers = await converse(portOf(proxy));
-  await proxy.drain();
-  await proxy.close();
-  await origin.close();
-  if (answers.split('HTTP/1.1 200 OK').length !== 1 + REQUESTS.length) throw new Error(`the rehearsal was answered ${answers}`);
-  // the command line, as far as a snapshot can have it: nothing is served
-  await runProxy(['-c', '/nonexistent', '--drain-time-s', '0', '--concurrency', '1'], { onLive: () => {}, entry: undefined }).catch(
-    () => {},
-  );
+  const [listen, admin] = [await freePort(), await freePort()];
+  const folder = mkdtempSync(path.join(tmpdir(), 'tulle-rehearsal-'));
+  const file = path.join(folder, FILE);
+  writeFileSync(file, sampleBootstrap({ upstream: origin.port, listen, admin }));
+  const live = Promise.withResolvers<void>();
+  const args = ['-c', file, '--drain-time-s', '0', '--concurrency', '1', '--log-level', 'off'];
+  const ended = runProxy(args, { onLive: live.resolve, entry: undefined });
+  try {
+    await Promise.race([live.promise, ended]);
+    const answers = await converse(listen);
+    if (answers.split('HTTP/1.1 200 OK').length !== 1 + REQUESTS.length) throw new Error(`the rehearsal was answered ${answers}`);
+    await ask(admin, 'POST /quitquitquit HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+    await ended;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    await origin.close();
+  }
 }

@@ -71,19 +71,31 @@ function hostText(name: string): string {
           routes:${routes}`;
 }
 
-/** A sidecar without TLS that listens on one loopback port and has another for its upstream. YAML. */
-export function sampleBootstrap(upstreamPort: number, listenPort: number): string {
+/** Loopback ports. */
+interface SamplePorts {
+  readonly upstream: number;
+  readonly listen: number;
+  readonly admin: number;
+}
+
+/** A sidecar without TLS. YAML. */
+export function sampleBootstrap({ upstream, listen, admin }: SamplePorts): string {
   return `# what most sidecars are configured with
 node:
   id: sidecar~127.0.0.1~sample.shop~shop.svc.cluster.local
   cluster: sample.shop
+admin:
+  address:
+    socket_address:
+      address: 127.0.0.1
+      port_value: ${admin}
 static_resources:
   listeners:
   - name: sample
     address:
       socket_address:
         address: 127.0.0.1
-        port_value: ${listenPort}
+        port_value: ${listen}
     traffic_direction: OUTBOUND
     filter_chains:
     - filters:
@@ -136,7 +148,7 @@ static_resources:
             address:
               socket_address:
                 address: 127.0.0.1
-                port_value: ${upstreamPort}
+                port_value: ${upstream}
 `;
 }
 
