@@ -63,7 +63,8 @@ const TAGS: readonly JsonObject[] = [
 ];
 
 const IN = { traffic_direction: 'INBOUND' };
-const OUT = { traffic_direction: 'OUTBOUND' };
+// requests come in meanwhile, of which these could be a part
+const OUT = { traffic_direction: 'OUTBOUND', metadata: { filter_metadata: { tulle: { traceMending: 'OFF' } } } };
 const listener = (tracing: JsonObject, rest: JsonObject = IN, more: JsonObject = {}) => ({ manager: { tracing, ...more }, listener: rest });
 
 /** `use_request_id_for_trace_sampling`, `pack_trace_reason`. */

@@ -66,7 +66,7 @@ const PATIENCE_MS = 20_000;
 async function eventually(check: () => boolean | Promise<boolean>): Promise<void> {
   const untilMs = performance.now() + PATIENCE_MS;
   while (!(await check())) {
-    if (performance.now() > untilMs) throw new Error(`waited in vain: ${check}`);
+    if (performance.now() > untilMs) throw new Error(`waited in vain: ${String(check)}`);
     await sleep(50);
   }
 }
