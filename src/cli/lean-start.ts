@@ -66,7 +66,12 @@ function setFlags(flags: readonly string[]): void {
 
 let isStarting = false;
 
-/** Loads one of Node's own modules while the flags are those under which it was compiled. */
+/**
+ * Loads one of Node's own modules while the flags are those under which it was compiled. A start-up snapshot's program
+ * calls it where its sources import such a module (tools/bundle.ts).
+ *
+ * @public
+ */
 export function loadCompiled(name: string): unknown {
   if (!isStarting) return process.getBuiltinModule(name);
   setFlags(ONCE_STARTED);
