@@ -15,6 +15,8 @@ export interface EnvoyOptions {
   readonly token: string;
   /** The node's id and metadata. */
   readonly node: { readonly id: string; readonly metadata: object };
+  /** Further fields of the bootstrap. */
+  readonly more?: object;
 }
 
 export interface Envoy {
@@ -63,7 +65,7 @@ export async function eventually<T>(attempt: () => Promise<T | undefined>, expla
 }
 
 function bootstrap(options: EnvoyOptions, adminPort: number): object {
-  const { node, variant, token, xdsSocket } = options;
+  const { node, variant, token, xdsSocket, more } = options;
   const grpc = {
     envoy_grpc: { cluster_name: 'xds-grpc' },
     initial_metadata: [{ key: 'authorization', value: `Bearer ${token}` }],
@@ -73,6 +75,7 @@ function bootstrap(options: EnvoyOptions, adminPort: number): object {
     explicit_http_config: { http2_protocol_options: {} },
   };
   return {
+    ...more,
     node: { ...node, cluster: 'test' },
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: adminPort } } },
     dynamic_resources: {

@@ -38,7 +38,7 @@ test('our proxy decides itself; a stock Envoy is told by filters', () => {
         buffer_flush_interval: '1s',
         custom_tags: [
           { tag: 'reporter', literal: { value: 'source' } },
-          { tag: 'cluster', value: '%UPSTREAM_CLUSTER%' },
+          { tag: 'cluster', value: '%UPSTREAM_CLUSTER_RAW%' },
           { tag: 'route', value: '%METADATA(ROUTE:tulle)%' },
           { tag: 'policy', value: '%DYNAMIC_METADATA(tulle)%' },
           { tag: 'trace', value: '%TRACE_ID%' },

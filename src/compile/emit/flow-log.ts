@@ -40,7 +40,7 @@ function tag(name: string, value: string): CustomTag {
 function tagsOf(side: Side): CustomTag[] {
   return [
     create(CustomTagSchema, { tag: FLOW_TAG.reporter, type: { case: 'literal', value: { value: REPORTERS[side] } } }),
-    tag(FLOW_TAG.cluster, '%UPSTREAM_CLUSTER%'),
+    tag(FLOW_TAG.cluster, '%UPSTREAM_CLUSTER_RAW%'),
     tag(FLOW_TAG.route, '%METADATA(ROUTE:tulle)%'),
     tag(FLOW_TAG.policy, '%DYNAMIC_METADATA(tulle)%'),
     tag(FLOW_TAG.trace, '%TRACE_ID%'),

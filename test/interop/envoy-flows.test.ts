@@ -1,0 +1,118 @@
+/** A real Envoy tells our control plane of flows: what fails by itself, everything while somebody taps. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { startControlPlane } from '../../src/control/main.ts';
+import { silentLog } from '../../src/core/log.ts';
+import type { Flow } from '../../src/model/flow.ts';
+import { envoyBinary, envoyMissing } from './envoy-binary.ts';
+import { eventually, freePort, get, startEnvoy } from './envoy-process.ts';
+
+const HOST = 'api.example.com';
+
+const meshYaml = (port: number): string => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: api, namespace: shop }
+spec:
+  hosts: [${HOST}]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints: [{ address: 127.0.0.1, ports: { http: ${port} } }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: api, namespace: shop }
+spec:
+  hosts: [${HOST}]
+  http:
+    - match: [{ uri: { prefix: /bad } }]
+      fault: { abort: { httpStatus: 503, percentage: { value: 100 } } }
+      route: [{ destination: { host: ${HOST} } }]
+    - route: [{ destination: { host: ${HOST} } }]
+`;
+
+test('Envoy tells of flows by its access log service', { skip: envoyMissing, timeout: 60_000 }, async (t) => {
+  const origin = http.createServer((_, response) => response.end('hello'));
+  origin.listen(0, '127.0.0.1');
+  await once(origin, 'listening');
+  t.after(() => origin.close());
+  const address = origin.address();
+  assert.ok(address !== null && typeof address === 'object');
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
+  await writeFile(path.join(folder, 'mesh.yaml'), meshYaml(address.port));
+  const plane = await startControlPlane({ folder, stateDir: path.join(folder, '.tulle'), log: silentLog });
+  t.after(async () => {
+    await plane.close();
+    await rm(folder, { recursive: true });
+  });
+  const call = async (url: string, body?: string): Promise<string> => {
+    const { promise, resolve } = Promise.withResolvers<http.IncomingMessage>();
+    const method = body === undefined ? 'GET' : 'POST';
+    http.request({ socketPath: plane.adminSocket, path: url, method, agent: false }, resolve).end(body);
+    return Buffer.concat(await (await promise).toArray()).toString();
+  };
+  const [httpProxyPort, localPort] = [await freePort(), await freePort()];
+  const ads = { ads: {}, resource_api_version: 'V3' };
+  const envoy = await startEnvoy({
+    binary: await envoyBinary(),
+    xdsSocket: plane.xdsSocket,
+    variant: 'delta',
+    token: JSON.parse(await call('/api/tokens', JSON.stringify({ namespace: 'shop', serviceAccount: 'default' }))).token,
+    node: {
+      id: 'sidecar~127.0.0.9~client-0.shop~shop.svc.cluster.local',
+      metadata: {
+        NAMESPACE: 'shop',
+        WORKLOAD_NAME: 'client',
+        INTERCEPTION_MODE: 'NONE',
+        TULLE: { flows: 'xds-grpc', explicit: { httpProxyPort, upstreams: [{ host: HOST, port: 80, localPort }] } },
+      },
+    },
+    more: { layered_runtime: { layers: [{ name: 'tulle', rtds_layer: { name: 'tulle', rtds_config: ads } }] } },
+  });
+  t.after(() => envoy.stop());
+  const ask = (url: string): Promise<{ status: number }> => get(localPort, url, { host: HOST });
+  const flows = async (query: string): Promise<readonly Flow[]> => {
+    const answer: { flows: Flow[] } = JSON.parse(await call(`/api/flows?${query}`));
+    return answer.flows;
+  };
+  await eventually(async () => ((await ask('/')).status === 200 ? true : undefined), envoy.output);
+
+  assert.equal((await ask('/bad?token=SECRET')).status, 503);
+  const [failed] = await eventually(async () => {
+    const found = await flows('verdict=failed&path=/bad*');
+    return found.length > 0 ? found : undefined;
+  }, envoy.output);
+  assert.ok(failed);
+  assert.deepEqual(
+    [failed.reporter, failed.source.workload, failed.service, failed.flags, failed.details, failed.request?.path],
+    ['source', 'client', HOST, ['FI'], 'fault_filter_abort', '/bad?token=[redacted]'],
+  );
+  assert.deepEqual([failed.routeOrigin?.kind, failed.routeOrigin?.name, failed.routeOrigin?.file], ['VirtualService', 'api', 'mesh.yaml']);
+
+  const tap = http.get({ socketPath: plane.adminSocket, path: '/api/flows?watch=true&tap=true&path=/tapped/*', agent: false });
+  const [response]: http.IncomingMessage[] = await once(tap, 'response');
+  let lines = '';
+  response?.on('data', (chunk: Buffer) => (lines += chunk.toString()));
+  // the runtime's new layer takes a moment
+  await eventually(async () => {
+    await ask('/tapped/first');
+    return lines === '' ? undefined : true;
+  }, envoy.output);
+  for (let i = 0; i < 20; i++) await ask(`/tapped/${i}/own`);
+  const own = await eventually(async () => {
+    const all = lines
+      .split('\n')
+      .slice(0, -1)
+      .map((line): Flow => JSON.parse(line));
+    const found = all.filter(({ request }) => request?.path.endsWith('/own'));
+    return found.length === 20 ? found : undefined;
+  }, envoy.output);
+  assert.deepEqual([own[0]?.verdict, own[0]?.destination.address], ['forwarded', `127.0.0.1:${address.port}`]);
+  response?.destroy();
+});
