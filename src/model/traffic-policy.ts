@@ -104,7 +104,14 @@ export interface TrafficPolicy {
   readonly connectionPool: ConnectionPool | undefined;
   readonly outlierDetection: OutlierDetection | undefined;
   readonly tls: ClientTls | undefined;
-  readonly retryBudget: { readonly percent: number; readonly minRetryConcurrency: number } | undefined;
+  readonly retryBudget:
+    | {
+        readonly percent: number;
+        readonly minRetryConcurrency: number;
+        /** Span over which requests count; undefined: those under way do. */
+        readonly intervalMs?: number | undefined;
+      }
+    | undefined;
   /** PROXY protocol header that goes before everything else. */
   readonly proxyProtocol?: 'V1' | 'V2' | undefined;
   readonly tunnel?: Tunnel | undefined;

@@ -68,6 +68,9 @@ const dropping = (name: string, port: number, numerator: number): JsonObject => 
   },
 });
 
+/** A budget of a fifth, and nothing besides. */
+const FIFTH = { budget_percent: { value: 20 }, min_retry_concurrency: 0 };
+
 function clusters(world: World): JsonObject[] {
   const { origin, originH2, dead } = world.ports;
   const silent = world.servers['silent'] ?? 0;
@@ -80,6 +83,9 @@ function clusters(world: World): JsonObject[] {
     cluster('no-pools', [origin], limits({ max_connection_pools: 0 })),
     cluster('no-budget', [origin], limits({ retry_budget: { budget_percent: { value: 0 }, min_retry_concurrency: 0 } })),
     cluster('budget', [origin], limits({ retry_budget: { budget_percent: { value: 100 }, min_retry_concurrency: 3 } })),
+    cluster('span', [origin], limits({ retry_budget: { ...FIFTH, budget_interval: '60s' } })),
+    cluster('span-of-one', [origin], limits({ retry_budget: { ...FIFTH, budget_interval: '60s' } })),
+    cluster('no-span', [origin], limits({ retry_budget: FIFTH })),
     cluster('per-host', [origin], limits({ max_connections: 9 }, { per_host_thresholds: [{ max_connections: 1 }] })),
     cluster('high', [origin], limits({ priority: 'HIGH', max_requests: 0 })),
     cluster(
@@ -137,7 +143,7 @@ function clusters(world: World): JsonObject[] {
   ];
 }
 
-const OF_RETRIES = ['no-retries', 'no-budget', 'budget'];
+const OF_RETRIES = ['no-retries', 'no-budget', 'budget', 'span', 'span-of-one', 'no-span'];
 const SPECIAL = new Set([...OF_RETRIES, 'high']);
 
 function routes(world: World): JsonObject[] {
@@ -163,6 +169,9 @@ const OVERFLOW = { expects: { 'answers.0.line': 'HTTP/1.1 503 Service Unavailabl
 const OK = status('200 OK');
 const FAILED = status('503 Service Unavailable');
 
+/** Four requests that succeed, and one that fails. */
+const fiveTo = (name: string) => [...Array.from({ length: 4 }, () => bytes(`/${name}/`)), bytes(`/${name}/`, { wish: 'status=503' })];
+
 const get = (name: string, options: Parameters<typeof ask>[3] = OK): Case => ask(name, `/${name}/`, {}, options);
 
 const CASES: Case[] = [
@@ -180,6 +189,10 @@ const CASES: Case[] = [
   ask('no-retries', '/no-retries/', { wish: 'status=503' }, FAILED),
   ask('no-budget', '/no-budget/', { wish: 'status=503' }, FAILED),
   ask('budget', '/budget/', { wish: 'times=1;status=503' }, OK),
+  // the fifth request of a minute may be tried again, for all five count
+  of('span', fiveTo('span'), { answers: 5, expects: { 'log.4.attempts': 2 } }),
+  of('no-span', fiveTo('no-span'), { answers: 5, expects: { 'log.4.attempts': 1 } }),
+  ask('span-of-one', '/span-of-one/', { wish: 'status=503' }, { expects: { 'log.0.attempts': 1 } }),
   of('once', [bytes('/once/'), bytes('/once/'), bytes('/once/')], { answers: 3 }),
   of('twice', [bytes('/twice/'), bytes('/twice/'), bytes('/twice/')], { answers: 3 }),
   get('short'),

@@ -110,7 +110,13 @@ export function thresholdsOf(pool: ConnectionPool | undefined, budget: PortPolic
     maxPendingRequests: pool?.http1MaxPendingRequests ?? UNLIMITED,
     maxRequests: pool?.http2MaxRequests ?? UNLIMITED,
     maxRetries: pool?.maxRetries ?? UNLIMITED,
-    ...(budget && { retryBudget: { budgetPercent: { value: budget.percent }, minRetryConcurrency: budget.minRetryConcurrency } }),
+    ...(budget && {
+      retryBudget: {
+        budgetPercent: { value: budget.percent },
+        minRetryConcurrency: budget.minRetryConcurrency,
+        ...(budget.intervalMs !== undefined && { budgetInterval: duration(budget.intervalMs) }),
+      },
+    }),
   });
 }
 

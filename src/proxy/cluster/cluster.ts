@@ -8,6 +8,7 @@ import type { DnsCaches } from './dns/dns-caches.ts';
 import type { HttpSettings } from './http-options.ts';
 import type { Level } from './priority-load.ts';
 import type { Hash64 } from './lb/hash64.ts';
+import type { RequestWindow } from './request-window.ts';
 import type { RetryRate } from './retry-rate.ts';
 import type { Counter, Gauge, StatsScope } from '../telemetry/stats.ts';
 
@@ -143,6 +144,14 @@ export interface PickContext {
   readonly criteria?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** Share of requests that may be retries, with a floor: of those under way, or of those that began lately. */
+export interface RetryBudget {
+  readonly fraction: number;
+  readonly minConcurrency: number;
+  /** Counts those that began lately; absent: those under way count. */
+  readonly recent?: RequestWindow;
+}
+
 /** Counts with caps: circuit breakers of one priority. Infinity where there is no cap. */
 export interface Limits {
   /** Those of high priority, with the default ones; absent in those themselves. See `limitsFor`. */
@@ -156,8 +165,8 @@ export interface Limits {
   readonly maxPendingRequests: number;
   readonly maxRequests: number;
   readonly maxRetries: number;
-  /** Share of active requests that may be retries, with a floor; undefined: `maxRetries` decides. */
-  readonly retryBudget: { readonly fraction: number; readonly minConcurrency: number } | undefined;
+  /** Undefined: `maxRetries` decides. */
+  readonly retryBudget: RetryBudget | undefined;
   /** A budget by rate besides, for all priorities; undefined: none. */
   readonly retryRate?: RetryRate | undefined;
   readonly connections: Gauge;

@@ -1,17 +1,25 @@
+import { type Clock, systemClock } from '../../core/clock.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { CircuitBreakers, CircuitBreakers_Thresholds } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { Gauge, StatsScope } from '../telemetry/stats.ts';
-import type { Cluster, Limits } from './cluster.ts';
+import { durationMs } from '../config/durations.ts';
+import type { Cluster, Limits, RetryBudget } from './cluster.ts';
+import { RequestWindow } from './request-window.ts';
 import type { RetryRate } from './retry-rate.ts';
 
 /** Envoy's defaults for what `circuit_breakers` leaves out. */
 const DEFAULTS = { connections: 1024, pending: 1024, requests: 1024, retries: 3 } as const;
 
-function readBudget(thresholds: CircuitBreakers_Thresholds | undefined): Limits['retryBudget'] {
+function readBudget(thresholds: CircuitBreakers_Thresholds | undefined, clock: Clock): RetryBudget | undefined {
   const budget = thresholds?.retryBudget;
   if (budget === undefined) return undefined;
-  return { fraction: (budget.budgetPercent?.value ?? 20) / 100, minConcurrency: budget.minRetryConcurrency ?? 3 };
+  const spanMs = durationMs(budget.budgetInterval, 0);
+  return {
+    fraction: (budget.budgetPercent?.value ?? 20) / 100,
+    minConcurrency: budget.minRetryConcurrency ?? 3,
+    ...(spanMs > 0 && { recent: new RequestWindow(spanMs, () => clock.monotonicMs()) }),
+  };
 }
 
 /** A limit, or what it comes to now. */
@@ -70,9 +78,9 @@ function maxPerHost(breakers: CircuitBreakers | undefined, priority: RoutingPrio
 /** Makes what is counted under a cap: `name` of the cluster's gauge, '' for none, and of those of circuit breakers. */
 type MakePart = (name: string, open: string, left: string, cap: Cap) => Gauge;
 
-/** How many requests may be retries while so many are under way. */
-function maxRetriesOf({ minConcurrency, fraction }: NonNullable<Limits['retryBudget']>, active: number): number {
-  return Math.max(minConcurrency, active * fraction);
+/** How many requests may be retries while so many are under way, or wait. */
+export function maxRetriesOf({ minConcurrency, fraction, recent }: RetryBudget, active: number): number {
+  return Math.max(minConcurrency, Math.floor((recent?.count() ?? active) * fraction));
 }
 
 function readPriority(
@@ -80,6 +88,7 @@ function readPriority(
   priority: RoutingPriority,
   path: string,
   part: MakePart,
+  clock: Clock,
 ): Omit<Limits, 'high'> {
   const thresholds = breakers?.thresholds.find((row) => row.priority === priority);
   const caps = {
@@ -89,7 +98,7 @@ function readPriority(
     maxPendingRequests: thresholds?.maxPendingRequests ?? DEFAULTS.pending,
     maxRequests: thresholds?.maxRequests ?? DEFAULTS.requests,
     maxRetries: thresholds?.maxRetries ?? DEFAULTS.retries,
-    retryBudget: readBudget(thresholds),
+    retryBudget: readBudget(thresholds, clock),
   };
   const requests = part('upstream_rq_active', 'rq_open', 'remaining_rq', caps.maxRequests);
   const pending = part('upstream_rq_pending_active', 'rq_pending_open', 'remaining_pending', caps.maxPendingRequests);
@@ -121,13 +130,18 @@ function partsOf(breakers: CircuitBreakers | undefined, priority: RoutingPriorit
  * The caps of both routing priorities, each with its own counts, which together are the gauges in `stats` (the cluster's).
  * `retryRate` is theirs together.
  */
-export function readLimits(breakers: CircuitBreakers | undefined, path: string, stats: StatsScope, retryRate?: RetryRate): Limits {
+export function readLimits(
+  breakers: CircuitBreakers | undefined,
+  path: string,
+  stats: StatsScope,
+  { retryRate, clock = systemClock }: { readonly retryRate?: RetryRate | undefined; readonly clock?: Clock } = {},
+): Limits {
   breakers?.thresholds.forEach(({ priority }, i) => {
     if (priority !== RoutingPriority.DEFAULT && priority !== RoutingPriority.HIGH)
       throw new ConfigError(`${path}.circuit_breakers.thresholds[${i}].priority`, `${priority} is not known`);
   });
   const read = (priority: RoutingPriority): Omit<Limits, 'high'> => ({
-    ...readPriority(breakers, priority, path, partsOf(breakers, priority, stats)),
+    ...readPriority(breakers, priority, path, partsOf(breakers, priority, stats), clock),
     retryRate,
   });
   return { ...read(RoutingPriority.DEFAULT), high: read(RoutingPriority.HIGH) };

@@ -438,7 +438,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds per_host_thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
     'priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining max_connection_pools',
-  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency budget_interval',
   'envoy.config.cluster.v3.OutlierDetection':
     'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time enforcing_success_rate enforcing_failure_percentage enforcing_local_origin_success_rate enforcing_failure_percentage_local_origin max_ejection_time_jitter always_eject_one_host success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor failure_percentage_threshold failure_percentage_minimum_hosts failure_percentage_request_volume successful_active_health_check_uneject_host detect_degraded_hosts',
   'envoy.config.core.v3.HealthCheck':

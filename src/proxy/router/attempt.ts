@@ -137,6 +137,7 @@ export class Attempt implements ResponseReader, PoolWaiter {
     this.wasSent = true;
     this.#isUnderWay = true;
     this.#limits.requests.value++;
+    this.#limits.retryBudget?.recent?.add();
     this.#stats.upstream_rq_total.value++;
     this.host.requestsTotal.value++;
     this.#owner.onAttemptReady(this, stream);

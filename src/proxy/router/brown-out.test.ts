@@ -98,7 +98,7 @@ test('the queue runs events by time, and those of one time in their order', () =
 
 test('a route that says how often to retry is not bound by the budget by rate', () => {
   const rate = new RetryRate({ ratio: 0, minPerSecond: 0, burst: 0 });
-  const limits = readLimits(undefined, 'c', createStats(), rate);
+  const limits = readLimits(undefined, 'c', createStats(), { retryRate: rate });
   const stats = clusterHttpStats(createStats());
   const policy = { ...POLICY, maxRetries: 1 };
   assert.equal(new RetryState(policy, limits, stats).take(1, true, 0), 'UO');

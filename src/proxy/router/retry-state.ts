@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../../core/clock.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
 import type { Limits } from '../cluster/cluster.ts';
+import { maxRetriesOf } from '../cluster/limits.ts';
 import type { RetryRate } from '../cluster/retry-rate.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import { rateLimitedBackOffMs } from './rate-limited-back-off.ts';
@@ -12,8 +13,7 @@ import type { RetryPolicy } from './route.ts';
 function hasRoom(limits: Limits): boolean {
   const { retryBudget } = limits;
   if (retryBudget === undefined) return limits.retries.value < limits.maxRetries;
-  const active = limits.requests.value + limits.pending.value;
-  return limits.retries.value < Math.max(retryBudget.minConcurrency, retryBudget.fraction * active);
+  return limits.retries.value < maxRetriesOf(retryBudget, limits.requests.value + limits.pending.value);
 }
 
 export class RetryState {

@@ -12,12 +12,6 @@ export interface IstioDifference {
 
 /** By short names that cases use. */
 export const DIFFERENCES = {
-  budgetInterval: {
-    area: 'clusters',
-    istio: 'passes `retryBudget.budgetInterval` on',
-    tulle: 'counts requests that are under way, as without it, and warns',
-    why: 'a span for the budget is new in Envoy and its own default is none',
-  },
   clearsRouteCache: {
     area: 'security',
     istio: 'forgets `clearRouteCache` of providers that decide about requests',

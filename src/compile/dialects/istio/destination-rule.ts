@@ -10,7 +10,7 @@ import {
   port,
   required,
   string,
-  unsupported,
+  duration,
   type Infer,
 } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
@@ -34,7 +34,7 @@ const blocks = {
 const retryBudgetSchema = object({
   percent: defaulted(number(0, 100), 20, 'Retries as a share of the requests at a time.'),
   minRetryConcurrency: defaulted(int(0, 2 ** 31 - 1), 3, 'Retries at a time that are always allowed.'),
-  budgetInterval: unsupported('warning', 'Span over which requests count.'),
+  budgetInterval: optional(duration(), 'Span over which requests count; those at a time where absent.'),
 });
 
 const portPolicySchema = object({ port: required(portSelectorSchema, 'Port of the service.'), ...blocks });
@@ -93,7 +93,11 @@ function lowerPolicy(written: Infer<typeof policySchema> | undefined, lowering: 
     ...lowerBlocks(written, lowering),
     proxyProtocol: written.proxyProtocol?.version,
     tunnel: written.tunnel && { method: written.tunnel.protocol, host: written.tunnel.targetHost, port: written.tunnel.targetPort },
-    retryBudget: budget === undefined ? undefined : { percent: budget.percent, minRetryConcurrency: budget.minRetryConcurrency },
+    retryBudget: budget && {
+      percent: budget.percent,
+      minRetryConcurrency: budget.minRetryConcurrency,
+      intervalMs: budget.budgetInterval,
+    },
     ports,
     origin: lowering.originOf(written),
   };

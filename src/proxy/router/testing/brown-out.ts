@@ -70,7 +70,7 @@ class Simulation {
     this.#random = seededRandom(setup.seed);
     this.#hosts = setup.hosts.map((_, i) => fakeHost(`10.0.0.${i}:80`));
     const rate = setup.rate && new RetryRate(setup.rate);
-    this.#limits = readLimits(setup.breakers, 'cluster', this.#stats, rate);
+    this.#limits = readLimits(setup.breakers, 'cluster', this.#stats, { retryRate: rate });
   }
 
   /** The less busy of two hosts drawn at random, as least request has it. */
