@@ -50,6 +50,12 @@ function formatHeaders({ request }: Flow): string {
 
 const SIDES = { source: 'out', destination: 'in', gateway: 'gate' } as const;
 
+/** What became of it and why, and the headers that were asked for. */
+function verdictOf(flow: Flow): string {
+  const why = formatWhy(flow);
+  return [why === '' ? flow.verdict : `${flow.verdict}: ${why}`, formatHeaders(flow)].filter((text) => text !== '').join('  ');
+}
+
 function verdictTone({ verdict, request }: Flow): Tone {
   if (verdict === 'denied') return 'warn';
   if (verdict === 'failed' || (request !== undefined && request.status >= 500)) return 'bad';
@@ -62,25 +68,19 @@ export type FlowColumn = FitColumn<Flow> & {
 };
 
 export const FLOW_COLUMNS: readonly FlowColumn[] = [
-  { title: 'TIME', cell: ({ startMs }) => formatTime(startMs), tone: () => 'dim', dropAt: 7, live: { width: 12 } },
+  { title: 'TIME', cell: ({ startMs }) => formatTime(startMs), tone: () => 'dim', dropAt: 6, live: { width: 12 } },
   { title: 'SIDE', cell: ({ reporter }) => SIDES[reporter], tone: () => 'dim', dropAt: 8, live: { width: 4 } },
-  { title: 'FROM', cell: ({ source }) => formatEnd(source), live: { width: 14, grows: 1 } },
-  { title: 'TO', cell: destinationOf, live: { width: 14, grows: 1 } },
-  { title: 'REQUEST', cell: formatWhat, live: { width: 16, grows: 2 } },
+  { title: 'FROM', cell: ({ source }) => formatEnd(source), live: { width: 12, grows: 1 } },
+  { title: 'TO', cell: destinationOf, live: { width: 12, grows: 1 } },
+  { title: 'REQUEST', cell: formatWhat, live: { width: 14, grows: 2 } },
   { title: 'STATUS', cell: formatStatus, align: 'right', tone: verdictTone, dropAt: 2, live: { width: 6 } },
-  { title: 'TOOK', cell: ({ durationMs }) => formatLatency(durationMs), align: 'right', dropAt: 4, live: { width: 7 } },
+  { title: 'TOOK', cell: ({ durationMs }) => formatLatency(durationMs), align: 'right', dropAt: 4, live: { width: 6 } },
   {
     title: 'MTLS',
     cell: ({ isMutualTls }) => (isMutualTls ? 'yes' : 'no'),
     tone: ({ isMutualTls }) => (isMutualTls ? 'dim' : 'warn'),
-    dropAt: 6,
+    dropAt: 7,
     live: { width: 4 },
   },
-  { title: 'VERDICT', cell: ({ verdict }) => verdict, tone: verdictTone, dropAt: 3, live: { width: 9 } },
-  {
-    title: 'WHY',
-    cell: (flow) => [formatWhy(flow), formatHeaders(flow)].filter((text) => text !== '').join('  ') || '-',
-    dropAt: 1,
-    live: { width: 16, grows: 3 },
-  },
+  { title: 'VERDICT', cell: verdictOf, tone: verdictTone, dropAt: 1, live: { width: 20, grows: 3 } },
 ];
