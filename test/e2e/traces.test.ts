@@ -63,7 +63,7 @@ spec:
 
 type Provider = 'grpc' | 'http' | 'zipkin';
 
-const meshYaml = ({ grpc, http, zipkin }: Collector, provider: Provider, sampling = 100): string => `
+const meshYaml = ({ grpc, http, zipkin }: Collector, provider: Provider, sampling = 100, more = ''): string => `
 apiVersion: tulle.dev/v1
 kind: MeshConfig
 metadata: { name: mesh }
@@ -77,6 +77,7 @@ spec:
   defaultProviders: { tracing: [${provider}], accessLogging: [envoy, records] }
   defaultConfig: { tracing: { sampling: ${sampling} } }
   accessLogOrigins: true
+  ${more}
 ---
 ${outside('grpc', grpc, 'grpc')}
 ${outside('http', http, 'http')}
@@ -277,6 +278,22 @@ suite('traces in a real collector', { skip: collectorMissing }, () => {
       lines.some((one) => /"VirtualService shop\/to-back mesh\.yaml:\d+"$/.test(one)),
       lines.join('\n'),
     );
+  });
+
+  test('of access logs a share is kept, and all that failed or was slow', async () => {
+    mesh.write('mesh.yaml', meshYaml(collector, 'grpc', 100, 'accessLogSampling: { percentage: 0, slowerThan: 150ms }'));
+    const lines = () => mesh.log('back-0.shop').split('\n');
+    await mesh.until('what is fast and goes well is logged no more', async () => {
+      const path = `/fast-${performance.now()}`;
+      await ask(path);
+      await ask('/denied');
+      // lines come a second later, and this one behind the other
+      const denied = lines().filter((line) => line.includes('/denied')).length;
+      await mesh.until('a line', () => lines().filter((line) => line.includes('/denied')).length > denied);
+      return !lines().some((line) => line.includes(path));
+    });
+    await ask('/slow?carry=x-delay-ms', SLOW);
+    await mesh.until('the slow one', () => lines().some((line) => line.includes('/slow')));
   });
 
   test('OTLP goes over HTTP', async () => {

@@ -54,7 +54,7 @@ export function readGrpcTarget(service: GrpcService | undefined, path: string): 
     kind: 'grpc',
     cluster: clusterName,
     authority: authority === '' ? clusterName : authority,
-    timeoutMs: durationMs(service.timeout, DEFAULT_TIMEOUT_MS),
+    timeoutMs: durationMs(service.timeout, DEFAULT_TIMEOUT_MS) || DEFAULT_TIMEOUT_MS,
     metadata: service.initialMetadata.map(
       ({ key, value }, i) => [key.toLowerCase(), constant(value, `${path}.initial_metadata[${i}].value`)] as const,
     ),

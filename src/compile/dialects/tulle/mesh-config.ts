@@ -319,6 +319,13 @@ export const meshConfig = defineDialect({
   fields: { spec: required(specSchema, 'The settings.') },
   lower({ spec }, lowering) {
     if (spec.accessLogEncoding === 'JSON') checkJson(spec, lowering);
+    if (spec.accessLogOrigins && spec.accessLogFormat !== '')
+      lowering.warning(
+        'TUL020',
+        spec,
+        'accessLogOrigins',
+        'accessLogFormat says what lines hold: write %DYNAMIC_METADATA(tulle:decided_by)% there',
+      );
     const { trustDomain, rootNamespace, domainSuffix, defaultConfig } = spec;
     const own = defaultConfig && lowerProxySettings(defaultConfig, lowering);
     return {
