@@ -131,6 +131,25 @@ test('failures and denials', () => {
   assert.equal(rows('service')[0]?.deniedRatio, 0.2);
 });
 
+test('a service that the called proxy does not know is what the caller wrote', () => {
+  const { push, rows } = mesh();
+  const hosts = [
+    'pay',
+    'pay.bank',
+    'pay.bank:8080',
+    'pay.bank.svc',
+    'pay.bank.svc.cluster.local',
+    'pay.shop',
+    'pay.example.com',
+    '10.0.0.1:80',
+  ];
+  push(...hosts.map((host) => requests(1, { destination_service: host })));
+  assert.deepEqual(
+    new Set(rows('service').map(({ service }) => service)),
+    new Set(['pay.bank.svc.cluster.local', 'pay.shop', 'pay.example.com', '10.0.0.1:80']),
+  );
+});
+
 test('latency is interpolated in the buckets of all proxies together', () => {
   const { push, rows } = mesh();
   const buckets = LATENCY_BOUNDS.map((bound) => [bound, bound < 5 ? 0 : bound < 100 ? 50 : 100] as const);

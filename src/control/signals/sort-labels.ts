@@ -28,6 +28,18 @@ function endOf(labels: Labels, side: 'source' | 'destination'): string {
   return `${labels.get(`${side}_workload_namespace`) ?? UNKNOWN}/${labels.get(`${side}_workload`) ?? UNKNOWN}`;
 }
 
+/**
+ * The service's host. A proxy that refused all that came to a port need not know its cluster, and says what the caller
+ * wrote: `payments`, `payments.shop:8080`.
+ */
+function serviceOf(labels: Labels): string {
+  const host = labels.get('destination_service') ?? UNKNOWN;
+  const namespace = labels.get('destination_workload_namespace') ?? UNKNOWN;
+  if (labels.get('reporter') !== 'destination' || host === UNKNOWN || namespace === UNKNOWN) return host;
+  const [, name = '', of = namespace] = /^([a-z0-9-]+)(?:\.([a-z0-9-]+))?(?:\.svc)?(?::\d+)?$/.exec(host) ?? [];
+  return name === '' || of !== namespace ? host : `${name}.${namespace}.svc.cluster.local`;
+}
+
 function protocolOf(labels: Labels): CellKey['protocol'] {
   const protocol = labels.get('request_protocol');
   return protocol === 'tcp' || protocol === 'grpc' ? protocol : 'http';
@@ -71,7 +83,7 @@ export function meaningOf(labels: Labels): SeriesMeaning {
       teller: tellerOf(labels, flags),
       source: endOf(labels, 'source'),
       destination: endOf(labels, 'destination'),
-      service: labels.get('destination_service') ?? UNKNOWN,
+      service: serviceOf(labels),
       route: labels.get('route') ?? '',
       protocol,
     },

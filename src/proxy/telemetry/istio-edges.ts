@@ -4,7 +4,7 @@
  */
 import type { LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import type { Cluster, Host } from '../cluster/cluster.ts';
+import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
 import { BAGGAGE_STATE, peerOfBaggage } from './baggage.ts';
 import { destinationService, edgeLabels, type Reporter } from './istio-labels.ts';
 import { metadataOfEndpoint, metadataOfNode, type PeerMetadata } from './peer-metadata.ts';
@@ -62,15 +62,32 @@ export interface EdgeOptions<Series> {
   readonly node: LocalNode;
   readonly reporter: Reporter;
   readonly ignoresHostHeader: boolean;
+  /** Where what a route names is looked up. */
+  readonly clusters?: Pick<ClusterManager, 'get'>;
   /** Makes what is kept for a new edge. */
   series(labels: Labels): Series;
 }
 
-function matches<Series>(entry: Entry<Series>, info: StreamInfo, host: string, peerSan: string, localSan: string): boolean {
+/** Where a stream went, or would have gone where a filter answered it. */
+interface Way {
+  readonly cluster: Cluster | undefined;
+  readonly clusterName: string;
+  readonly routeName: string;
+}
+
+/** As Envoy has it: the route says so before filters run. */
+function wayOf(info: StreamInfo, clusters: EdgeOptions<unknown>['clusters']): Way {
+  const { route, request } = info;
+  if (info.clusterName !== '' || route === undefined || request === undefined || route.action.kind !== 'cluster') return info;
+  const { name } = route.action.cluster(request, 0);
+  return { cluster: clusters?.get(name), clusterName: name, routeName: info.routeName };
+}
+
+function matches<Series>(entry: Entry<Series>, way: Way, host: string, peerSan: string, localSan: string): boolean {
   return (
-    entry.cluster === info.cluster &&
-    entry.clusterName === info.clusterName &&
-    entry.routeName === info.routeName &&
+    entry.cluster === way.cluster &&
+    entry.clusterName === way.clusterName &&
+    entry.routeName === way.routeName &&
     entry.host === host &&
     entry.peerPrincipal === peerSan &&
     entry.localPrincipal === localSan
@@ -92,9 +109,10 @@ export function createEdges<Series>(options: EdgeOptions<Series>): (info: Stream
     const host = ignoresHostHeader ? '' : (info.request?.authority ?? '');
     let entries = byPeer.get(peer ?? NOBODY);
     if (entries === undefined) byPeer.set(peer ?? NOBODY, (entries = []));
-    for (const entry of entries) if (matches(entry, info, host, peerPrincipal, localPrincipal)) return entry.edge;
+    const way = wayOf(info, options.clusters);
+    for (const entry of entries) if (matches(entry, way, host, peerPrincipal, localPrincipal)) return entry.edge;
 
-    const { cluster, clusterName, routeName } = info;
+    const { cluster, clusterName, routeName } = way;
     const service = destinationService(routeName, clusterName, cluster, host);
     const labels = edgeLabels({ reporter, local, peer, peerPrincipal, localPrincipal, service });
     const edge = { labels, series: options.series(labels) };

@@ -127,7 +127,7 @@ export const istioStats = {
   structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
   structSchema: PluginConfigSchema,
   parse: parseIstioStats,
-  create(config, { node, direction, stats, listenerMetadata }) {
+  create(config, { node, direction, stats, listenerMetadata, clusters }) {
     const reporter = config.isServerGateway ? 'destination' : reporterOf(direction);
     const overrides = createOverrides(config, { node, direction, listenerMetadata });
     const isSource = reporter === 'source';
@@ -138,7 +138,7 @@ export const istioStats = {
       readsResponse: isSource,
     });
     const routes = isSource ? new RouteSeries(stats, callerLabels(node)) : undefined;
-    const edgeOf = createEdges<SeriesByKey>({ ...config, node, reporter, series: () => new Map() });
+    const edgeOf = createEdges<SeriesByKey>({ ...config, node, reporter, clusters, series: () => new Map() });
     return {
       onRequestHeaders(stream) {
         exchange.onRequest(stream);
@@ -148,7 +148,10 @@ export const istioStats = {
         exchange.onResponse(stream);
         return CONTINUE;
       },
-      onComplete({ info }) {
+      onComplete(stream) {
+        const { info } = stream;
+        // a filter before this one may have answered, and nobody read who called
+        if (!isSource) exchange.onRequest(stream);
         const grpc = isGrpc(info);
         const values = overrides.evaluate(info);
         const result = seriesKey(info, grpc);
