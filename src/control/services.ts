@@ -17,6 +17,7 @@ import { createDeltaByteSession, createSotwSession, type EncodedResponse } from 
 import { type AnyRequest, type ConnectionVariant, ProxyConnection } from './connection.ts';
 import type { ControlState } from './control-state.ts';
 import { FLOW_METHOD, flowReceiver, type FlowReceiverScope } from './flows/receiver.ts';
+import { readAnswer } from './delta-answer.ts';
 import { type Caller, identify } from './identity.ts';
 import { serveMetrics, STREAM_METRICS } from './signals/signals.ts';
 
@@ -47,9 +48,9 @@ const REPEATED_MAX = 16;
 function requestReader(): (bytes: Buffer) => DeltaDiscoveryRequest {
   const known: { readonly bytes: Buffer; readonly request: DeltaDiscoveryRequest }[] = [];
   return (bytes) => {
-    const found = known.find((each) => each.bytes.equals(bytes));
+    const found = bytes.length < REPEATED_BYTES.min ? undefined : known.find((each) => each.bytes.equals(bytes));
     if (found !== undefined) return found.request;
-    const request = decodeRequest(bytes);
+    const request = readAnswer(bytes) ?? decodeRequest(bytes);
     // what carries a node is one client's own
     if (request.node === undefined && bytes.length >= REPEATED_BYTES.min && bytes.length <= REPEATED_BYTES.max) {
       known.unshift({ bytes: Buffer.from(bytes), request });

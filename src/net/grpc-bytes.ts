@@ -2,8 +2,9 @@
  * Bidirectional gRPC streams of bytes, for whoever has messages encoded already and sends the same ones to many: what is
  * sent is never copied. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { Buffer } from 'node:buffer';
 import { Code, ConnectError } from '@connectrpc/connect';
+import type { GrpcCall } from './grpc-call.ts';
 import type { GrpcPeer } from './grpc-server.ts';
 
 /** One open stream, as its handler sees it. */
@@ -31,33 +32,25 @@ const PREFIX_BYTES = 5;
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 const OK = 0;
 
-/** Cuts the bytes of a stream into messages. */
-function messageReader(onMessage: (message: Buffer) => void): (chunk: Buffer) => void {
-  let parts: Buffer[] = [];
-  let length = 0;
-  let wanted = PREFIX_BYTES;
-  return (chunk) => {
-    parts.push(chunk);
-    length += chunk.length;
-    while (length >= wanted) {
-      const all = parts.length === 1 ? (parts[0] ?? chunk) : Buffer.concat(parts, length);
-      const size = wantedOf(all);
-      wanted = PREFIX_BYTES + size;
-      if (length < wanted) {
-        parts = [all];
-        return;
-      }
-      const message = all.subarray(PREFIX_BYTES, wanted);
-      parts = [all.subarray(wanted)];
-      length -= wanted;
-      wanted = PREFIX_BYTES;
+/** Cuts the bytes of a stream, which are borrowed, into messages, which are not. */
+function messageReader(onMessage: (message: Buffer) => void): (view: Uint8Array) => void {
+  let rest: Buffer | undefined;
+  return (view) => {
+    let bytes = rest === undefined ? Buffer.from(view) : Buffer.concat([rest, view]);
+    rest = undefined;
+    while (bytes.length >= PREFIX_BYTES) {
+      const end = PREFIX_BYTES + sizeOf(bytes);
+      if (bytes.length < end) break;
+      const message = bytes.subarray(PREFIX_BYTES, end);
+      bytes = bytes.subarray(end);
       onMessage(message);
     }
+    if (bytes.length > 0) rest = bytes;
   };
 }
 
 /** Length of the message that `frame` begins with. */
-function wantedOf(frame: Buffer): number {
+function sizeOf(frame: Buffer): number {
   if (frame[0] !== 0) throw new ConnectError('messages are taken uncompressed only', Code.Unimplemented);
   const size = frame.readUInt32BE(1);
   if (size > MESSAGE_BYTES_MAX) {
@@ -66,36 +59,38 @@ function wantedOf(frame: Buffer): number {
   return size;
 }
 
-function prefixOf(parts: readonly Uint8Array[]): Buffer {
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  prefix.writeUInt32BE(
-    parts.reduce((sum, part) => sum + part.length, 0),
+/** The length of a message, and its first part behind it: a few bytes, which are not worth a piece of their own. */
+function withPrefix([first, ...parts]: readonly Uint8Array[]): Uint8Array[] {
+  const head = first ?? Buffer.alloc(0);
+  const prefixed = Buffer.allocUnsafe(PREFIX_BYTES + head.length);
+  prefixed[0] = 0;
+  prefixed.writeUInt32BE(
+    parts.reduce((sum, part) => sum + part.length, head.length),
     1,
   );
-  return prefix;
+  prefixed.set(head, PREFIX_BYTES);
+  return [prefixed, ...parts];
 }
 
-function trailersOf(error: ConnectError | undefined): Record<string, string> {
-  if (error === undefined) return { 'grpc-status': String(OK) };
-  return { 'grpc-status': String(error.code), 'grpc-message': encodeURIComponent(error.rawMessage) };
+function trailersOf(error: ConnectError | undefined): [string, string][] {
+  if (error === undefined) return [['grpc-status', String(OK)]];
+  return [
+    ['grpc-status', String(error.code)],
+    ['grpc-message', encodeURIComponent(error.rawMessage)],
+  ];
 }
 
-function bearerOf({ headers }: Http2ServerRequest): string | undefined {
-  return /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
-}
+const HEADERS: readonly (readonly [string, string])[] = [['content-type', 'application/grpc']];
 
-/** Serves one call by `method` until it ends. */
-export function serveBytes(request: Http2ServerRequest, response: Http2ServerResponse, peer: GrpcPeer, method: ByteMethod): void {
-  const { stream } = response;
+/** Serves one call by `method` until it ends; `isEnd` where the client says nothing. */
+export function serveBytes(call: GrpcCall, isEnd: boolean, method: ByteMethod): void {
   let owner: ByteStreamOwner | undefined;
   let failure: ConnectError | undefined;
   const finish = (isGoodbye: boolean): void => {
     const mine = owner;
     owner = undefined;
     mine?.close(isGoodbye);
-    if (stream.destroyed || stream.writableEnded) return;
-    response.addTrailers(trailersOf(failure));
-    response.end();
+    call.finish(trailersOf(failure));
   };
   const attempt = (run: () => void): void => {
     try {
@@ -105,21 +100,16 @@ export function serveBytes(request: Http2ServerRequest, response: Http2ServerRes
       finish(false);
     }
   };
-  const send = (parts: readonly Uint8Array[]): void => {
-    if (stream.destroyed || stream.writableEnded) return;
-    stream.cork();
-    stream.write(prefixOf(parts));
-    for (const part of parts) stream.write(part);
-    stream.uncork();
-  };
-  stream.on('aborted', () => finish(false));
-  stream.on('error', () => finish(false));
-  stream.on('close', () => finish(false));
-  response.writeHead(200, { 'content-type': 'application/grpc' });
-  attempt(() => {
-    owner = method({ peer, token: bearerOf(request), send });
-  });
   const read = messageReader((message) => owner?.receive(message));
-  stream.on('data', (chunk: Buffer) => attempt(() => read(chunk)));
-  stream.on('end', () => finish(!stream.aborted));
+  call.read({
+    onBytes: (view) => attempt(() => read(view)),
+    onEnd: () => finish(true),
+    onLost: () => finish(false),
+  });
+  call.respond(200, HEADERS);
+  const token = /^Bearer (.+)$/i.exec(call.headers.get('authorization') ?? '')?.[1];
+  attempt(() => {
+    owner = method({ peer: call.peer, token, send: (parts) => void call.send(withPrefix(parts)) });
+  });
+  if (isEnd) finish(true);
 }

@@ -3,15 +3,19 @@
  * caller's; this file owns sockets and their ends.
  */
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import http2 from 'node:http2';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
-import { type SecureContextOptions, TLSSocket } from 'node:tls';
+import tls, { type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { type ConnectRouter, createConnectRouter, createContextKey, createContextValues, type HandlerContext } from '@connectrpc/connect';
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { IncomingRequest } from '../wire/http/message.ts';
+import type { Http2Reader, Http2Stream } from '../wire/http2/types.ts';
+import { acceptDucts, type Accepted, acceptedSocket } from './accept-ducts.ts';
 import { type ByteMethod, serveBytes } from './grpc-bytes.ts';
+import { GrpcCall } from './grpc-call.ts';
+import { GrpcConnection } from './grpc-connection.ts';
+import { serveUniversal } from './grpc-universal.ts';
 
 /** Where to listen: a Unix socket (mode 0600), or an address with an optional certificate that may be replaced later. */
 export type ListenAt = { readonly path: string } | { readonly host: string; readonly port: number; readonly tls?: SecureContextOptions };
@@ -48,64 +52,106 @@ export function bearerToken(context: HandlerContext): string | undefined {
   return /^Bearer (.+)$/i.exec(context.requestHeader.get('authorization') ?? '')?.[1];
 }
 
-function peerOfSocket(socket: Socket, isUnix: boolean): GrpcPeer {
-  if (isUnix) return { transport: 'unix', address: '', subjectAltName: '' };
-  const address = socket.remoteAddress ?? '';
-  if (!(socket instanceof TLSSocket)) return { transport: 'tcp', address, subjectAltName: '' };
+function peerOfTls(socket: TLSSocket): GrpcPeer {
   const subjectAltName = socket.authorized ? (socket.getPeerX509Certificate()?.subjectAltName ?? '') : '';
-  return { transport: 'tls', address, subjectAltName };
+  return { transport: 'tls', address: socket.remoteAddress ?? '', subjectAltName };
 }
-
-type Handler = (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void;
 
 /** Methods by path (`/package.Service/Method`) that deal in bytes. */
 export type ByteMethods = ReadonlyMap<string, ByteMethod>;
 
+/** Serves one call, from its head on. */
+type Handler = (call: GrpcCall, isEnd: boolean) => void;
+
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: UNIMPLEMENTED
+const UNIMPLEMENTED = [
+  ['content-type', 'application/grpc'],
+  ['grpc-status', '12'],
+] as const;
+
 /** Streams end all the time because clients go away; that is worth a line only when one looks for it. */
-function createHandler(routes: (router: ConnectRouter) => void, methods: ByteMethods, log: Log, peers: WeakMap<object, GrpcPeer>): Handler {
+function createHandler(routes: (router: ConnectRouter) => void, methods: ByteMethods, log: Log): Handler {
   const router = createConnectRouter({ connect: false, grpcWeb: false, acceptCompression: [] });
   routes(router);
   const byPath = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  const peerOfRequest = ({ stream: { session } }: http2.Http2ServerRequest): GrpcPeer => (session && peers.get(session)) ?? NO_PEER;
-  return (request, response) => {
-    const method = methods.get(request.url);
-    if (method !== undefined) {
-      serveBytes(request, response, peerOfRequest(request), method);
-      return;
+  return (call, isEnd) => {
+    const method = methods.get(call.path);
+    const handler = byPath.get(call.path);
+    if (method !== undefined) serveBytes(call, isEnd, method);
+    else if (handler === undefined) call.respond(200, UNIMPLEMENTED, true);
+    else {
+      serveUniversal(call, isEnd, handler, createContextValues().set(peerKey, call.peer)).catch((error: unknown) =>
+        log.debug('a gRPC stream ended', { method: call.path, error: messageOf(error) }),
+      );
     }
-    const handler = byPath.get(request.url);
-    if (handler === undefined) {
-      // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: UNIMPLEMENTED
-      response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': '12' });
-      response.end();
-      return;
-    }
-    const values = createContextValues().set(peerKey, peerOfRequest(request));
-    handler(universalRequestFromNodeRequest(request, response, undefined, values))
-      .then((answer) => universalResponseToNodeResponse(answer, response))
-      .catch((error: unknown) => log.debug('a gRPC stream ended', { method: request.url, error: messageOf(error) }));
   };
 }
 
-async function listen(server: Server, at: ListenAt): Promise<void> {
+/** The connections of a server. */
+class Connections {
+  readonly #handler: Handler;
+  readonly #log: Log;
+  readonly #open = new Set<GrpcConnection>();
+
+  constructor(handler: Handler, log: Log) {
+    this.#handler = handler;
+    this.#log = log;
+  }
+
+  add(accepted: Accepted, peer: GrpcPeer): void {
+    const connection: GrpcConnection = new GrpcConnection(accepted, {
+      onRequest: (stream, head, isEnd) => this.#onRequest(connection, peer, stream, head, isEnd),
+      onBug: (error) => this.#log.error('a gRPC connection is closed for a mistake of ours', { error: messageOf(error) }),
+      onError: (error) => this.#log.debug('a gRPC connection failed', { error }),
+      onClose: () => this.#open.delete(connection),
+    });
+    this.#open.add(connection);
+  }
+
+  closeAll(): void {
+    for (const connection of this.#open) connection.destroy();
+  }
+
+  #onRequest(connection: GrpcConnection, peer: GrpcPeer, stream: Http2Stream, head: IncomingRequest, isEnd: boolean): Http2Reader {
+    const call = new GrpcCall(stream, head, peer, () => connection.flush());
+    this.#handler(call, isEnd);
+    return call;
+  }
+}
+
+/** `onListening` is called before the first connection is accepted. */
+async function listen(server: net.Server, at: ListenAt, onListening: () => void): Promise<void> {
   if ('path' in at) {
     await mkdir(path.dirname(at.path), { recursive: true, mode: 0o700 });
     await rm(at.path, { force: true });
   }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen('path' in at ? { path: at.path } : { host: at.host, port: at.port }, resolve);
+  server.listen('path' in at ? { path: at.path } : { host: at.host, port: at.port }, () => {
+    onListening();
+    resolve();
+  });
   await promise;
   server.off('error', reject);
   if ('path' in at) await chmod(at.path, 0o600);
 }
 
-type Http2Server = http2.Http2Server | http2.Http2SecureServer;
+/** Keeps sockets of TLS alive, as `acceptDucts` does others. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 30_000 };
 
-function createServer(at: ListenAt, handler: Handler): Http2Server {
-  if (!('tls' in at) || at.tls === undefined) return http2.createServer(handler);
+function createTlsServer(options: SecureContextOptions, connections: Connections): tls.Server {
   // a client without a certificate may still come with a token, so the handshake does not decide
-  return http2.createSecureServer({ ...at.tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' }, handler);
+  const taken = { requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', ALPNProtocols: ['h2'] } as const;
+  const server = tls.createServer({ ...options, ...KEEP_ALIVE, ...taken, noDelay: true });
+  server.on('secureConnection', (socket) => connections.add(acceptedSocket(socket), peerOfTls(socket)));
+  return server;
+}
+
+function takePlain(server: net.Server, connections: Connections, isUnix: boolean): void {
+  acceptDucts(server, (accepted) => {
+    const peer: GrpcPeer = { transport: isUnix ? 'unix' : 'tcp', address: isUnix ? '' : accepted.remote.host, subjectAltName: '' };
+    connections.add(accepted, peer);
+  });
 }
 
 const NO_METHODS: ByteMethods = new Map();
@@ -117,30 +163,22 @@ export async function serveGrpc(
   log: Log,
   methods: ByteMethods = NO_METHODS,
 ): Promise<GrpcServer> {
-  const peers = new WeakMap<object, GrpcPeer>();
-  const sessions = new Set<http2.ServerHttp2Session>();
-  const server = createServer(at, createHandler(routes, methods, log, peers));
-  server.on('session', (session) => {
-    sessions.add(session);
-    const { socket } = session;
-    if (socket !== undefined) peers.set(session, peerOfSocket(socket, 'path' in at));
-    session.on('close', () => sessions.delete(session));
-    session.on('error', (error) => log.debug('a gRPC connection failed', { error: error.message }));
+  const connections = new Connections(createHandler(routes, methods, log), log);
+  const secure = 'tls' in at && at.tls !== undefined ? createTlsServer(at.tls, connections) : undefined;
+  const server = secure ?? net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
+  await listen(server, at, () => {
+    if (secure === undefined) takePlain(server, connections, 'path' in at);
   });
-  server.on('connection', (socket: Socket) => socket.setKeepAlive(true, 30_000));
-  await listen(server, at);
   const bound: AddressInfo | string | null = server.address();
   const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
   return {
     address: 'path' in at ? at.path : `${at.host}:${port}`,
     port,
-    setTls(tls) {
-      if ('setSecureContext' in server) server.setSecureContext(tls);
-    },
+    setTls: (options) => secure?.setSecureContext(options),
     async close() {
       const { promise, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
-      for (const session of sessions) session.destroy();
+      connections.closeAll();
       await promise;
       if ('path' in at) await rm(at.path, { force: true });
     },
