@@ -25,6 +25,8 @@ export interface ProxyHeaders {
   readonly hasAttemptCount: boolean;
   readonly hasDebugHeaders: boolean;
   readonly hasForwardedPort: boolean;
+  /** `x-forwarded-host` says what the host was before a route's `rewrite`. */
+  readonly hasForwardedHost: boolean;
 }
 
 /** What stands in front of gateways. */

@@ -26,6 +26,7 @@ const USUAL: ProxyHeaders = {
   hasAttemptCount: true,
   hasDebugHeaders: true,
   hasForwardedPort: false,
+  hasForwardedHost: false,
 };
 
 /** What settings say of headers, else what is usual. */

@@ -20,6 +20,7 @@ import { duration, fraction } from './any.ts';
 import { effectivePolicy, portPolicy } from './destination-policy.ts';
 import { headerFields, hostOverride } from './header-operations.ts';
 import { outboundCluster } from './names.ts';
+import { headersOf } from './proxy-headers.ts';
 import { retryPolicyOf } from './retry-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -111,6 +112,7 @@ export function forwardAction(scope: Scope, rule: HttpRule, destinations: readon
   if (retryPolicy !== undefined) action.retryPolicy = retryPolicy;
   setDestinations(action, scope, destinations, port);
   setRewrite(action, rule.rewrite);
+  action.appendXForwardedHost = rule.rewrite !== undefined && headersOf(scope.settings).hasForwardedHost;
   const single = destinations.length === 1 ? destinations[0]?.headers : undefined;
   const host = rule.rewrite?.authority ?? hostOverride(rule.headers) ?? hostOverride(single);
   if (host !== undefined) action.hostRewriteSpecifier = { case: 'hostRewriteLiteral', value: host };

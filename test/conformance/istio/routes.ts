@@ -114,6 +114,7 @@ function forwardOf(action: Json | undefined): JsonMap {
     newPathRegex:
       at(action, 'regexRewrite') &&
       `${text(action, 'regexRewrite', 'pattern', 'regex')} -> ${text(action, 'regexRewrite', 'substitution')}`,
+    formerHost: at(action, 'hostRewriteLiteral') !== undefined && at(action, 'appendXForwardedHost') === true ? 'told' : undefined,
     host: at(action, 'hostRewriteLiteral') ?? (at(action, 'autoHostRewrite') === true ? 'of the endpoint' : undefined),
     mirrors: items(action, 'requestMirrorPolicies').map(
       (mirror) => `${text(mirror, 'cluster')} ${share(at(mirror, 'runtimeFraction', 'defaultValue'))}%`,

@@ -55,7 +55,7 @@ const headersSchema = object({
     'Who is told of proxies; take the headers away with headers.response.remove of a VirtualService',
   ),
   preserveHttp1HeaderCase: unsupported('warning', 'Case of headers in HTTP/1.1; write an EnvoyFilter with header_key_format'),
-  xForwardedHost: unsupported('warning', 'The host before it was written anew; write headers.request.set in the VirtualService'),
+  xForwardedHost: turnedOn('The header x-forwarded-host, where rewrite of a route writes the host anew.'),
   xForwardedPort: turnedOn('The header x-forwarded-port.'),
 });
 
@@ -143,6 +143,7 @@ function lowerHeaders(written: Infer<typeof headersSchema>): ProxyHeaders {
     hasAttemptCount: written.attemptCount?.disabled !== true,
     hasDebugHeaders: written.envoyDebugHeaders?.disabled !== true,
     hasForwardedPort: written.xForwardedPort?.enabled === true,
+    hasForwardedHost: written.xForwardedHost?.enabled === true,
   };
 }
 
