@@ -23,7 +23,7 @@ import { drainPool, renewPool } from './cluster/host-pools.ts';
 import { localZoneOf } from './cluster/local-zone.ts';
 import { ClusterStore, type ClusterStoreOptions } from './config/cluster-store.ts';
 import { EndpointStore } from './config/endpoint-store.ts';
-import { type BuiltListener, ListenerStore } from './config/listener-store.ts';
+import { type BuiltListener, ListenerStore, type ListenerStoreOptions } from './config/listener-store.ts';
 import { announcedNode, type TulleSettings } from './config/local-node.ts';
 import type { NameService } from './config/name-service.ts';
 import type { ResourceLog } from './config/resource-log.ts';
@@ -37,13 +37,16 @@ import type { Subscriptions } from './config/subscriptions.ts';
 import { httpFilters } from './http/filters/index.ts';
 import type { FlowTeller } from './flows/flow-teller.ts';
 import type { LocalNode } from './http/filter.ts';
-import { buildListener } from './listener/build-listener.ts';
+import { buildListener, checkListener } from './listener/build-listener.ts';
 import type { DrainOptions } from './listener/drain-state.ts';
 import type { ListenSockets } from './listener/listen-sockets.ts';
 import { ListenerDirectory } from './listener/listener-directory.ts';
 import type { ListenerScope, RuntimeListener } from './listener/listener-scope.ts';
+import { isHandedTo, SleepingListener } from './listener/sleeping-listener.ts';
 import type { Overload } from './overload/overload.ts';
 import { networkFilters } from './network/index.ts';
+import type { RouteSource } from './router/route.ts';
+import type { ScopeSource } from './router/scoped-routes.ts';
 import { buildOpenTable } from './router/open-route-table.ts';
 import { buildRouteTable } from './router/route-table.ts';
 import type { FileLogSink } from './telemetry/log-sink.ts';
@@ -121,17 +124,14 @@ interface ListenerParts {
   readonly scopes: ScopeStore;
   readonly gate: Gate;
   readonly directory: ListenerDirectory;
+  /** Listeners that only take what others hand over are built when they are first used. */
+  readonly isOnDemand: boolean;
 }
 
 /** A builder of listeners that keeps account of the route tables that each uses. */
-function listenerBuilder({
-  scope,
-  routes,
-  scopes,
-  gate,
-  directory,
-}: ListenerParts): (config: ListenerProto, path: string) => BuiltListener<RuntimeListener> {
-  return (config, path) => {
+function listenerBuilder(parts: ListenerParts): ListenerStoreOptions<RuntimeListener>['build'] {
+  const { scope, routes, scopes, gate, directory } = parts;
+  const build = (config: ListenerProto, path: string): BuiltListener<RuntimeListener> => {
     const used: string[] = [];
     let usesScopes = false;
     const release = (): void => {
@@ -168,7 +168,19 @@ function listenerBuilder({
       release,
     };
   };
+  return (config, path, again) => {
+    const { name } = config;
+    if (!parts.isOnDemand || again === undefined || !isHandedTo(config)) return build(config, path);
+    const unused = { ...scope, handOff: () => undefined, routes: () => NO_ROUTES, scopes: () => NO_SCOPES };
+    const addresses = checkListener(config, path, unused);
+    const listener = new SleepingListener({ name, addresses, build: () => build(again(), path), log: scope.log });
+    return { listener, whenReady: (callback) => gate.whenOpen(callback), release: () => listener.release() };
+  };
 }
+
+/** What listeners are read with that are not built. */
+const NO_ROUTES: RouteSource = { current: () => undefined };
+const NO_SCOPES: ScopeSource = { find: () => undefined };
 
 function clusterMode({ dynamicResources: dynamic }: Bootstrap, tulle: TulleSettings): ClusterStoreOptions['mode'] {
   if (dynamic?.cdsConfig === undefined) return dynamic?.adsConfig === undefined ? 'static' : 'named';
@@ -235,7 +247,14 @@ export function createStores(parts: StoreParts): Stores {
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
   const gate = new Gate();
   const listeners = new ListenerStore<RuntimeListener>({
-    build: listenerBuilder({ scope: { ...parts, clusters, secrets, filters: networkFilters }, routes, scopes, gate, directory }),
+    build: listenerBuilder({
+      scope: { ...parts, clusters, secrets, filters: networkFilters },
+      routes,
+      scopes,
+      gate,
+      directory,
+      isOnDemand: parts.tulle.isOnDemand,
+    }),
     resources,
     log,
     drainMs: Math.max(drain.timeMs, CHANGED_CHAIN_DRAIN_MS),

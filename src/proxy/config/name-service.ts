@@ -2,10 +2,9 @@
 import type { Log } from '../../core/log.ts';
 import { type DnsServer, startDnsServer } from '../../net/dns-server.ts';
 import type { ResolveName } from '../../wire/dns/answer.ts';
-import { resolverOf } from '../../wire/dns/name-table.ts';
+import { createNameIndex } from '../../wire/dns/name-table.ts';
 import type { AdsResource } from '../../xds/client.ts';
-import { NameTableSchema } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts';
-import { decodeResource } from './typed-config.ts';
+import { readNameTable } from './read-name-table.ts';
 import type { DnsSettings } from './local-node.ts';
 
 export interface NameService {
@@ -26,7 +25,10 @@ export async function startNameService(settings: DnsSettings, viewer: string, lo
   return {
     receive(resources) {
       const [table] = resources;
-      if (table !== undefined) resolve = resolverOf(decodeResource(table.any, NameTableSchema, '').table, viewer);
+      if (table === undefined) return;
+      const index = createNameIndex(viewer);
+      readNameTable(table.any, (host, info) => index.add(host, info));
+      resolve = index.resolve;
     },
     async close() {
       for (const server of servers) await server.close();

@@ -9,6 +9,7 @@ import { type Listener as ListenerProto, Listener_DrainType as DrainType } from 
 import { readAddress } from '../cluster/endpoints.ts';
 import type { NetworkScope } from '../network/filter.ts';
 import { createAccessLogs } from '../telemetry/access-log.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
 import { compileChainMatches } from './chain-match.ts';
 import { parseFilterChain, type ParsedChain } from './filter-chain.ts';
 import { readListenerFilters } from './listener-filters.ts';
@@ -71,6 +72,25 @@ function readInternal(config: ListenerProto, path: string): boolean {
  * be obeyed.
  */
 export function buildListener(config: ListenerProto, path: string, scope: ListenerScope): RuntimeListener {
+  return readListener(config, path, scope, (settings, stats) => new BoundListener(settings, { ...scope, listenerStats: stats }));
+}
+
+/** Throws ConfigError for what `buildListener` could not obey. Gives the listener's addresses. */
+export function checkListener(config: ListenerProto, path: string, scope: ListenerScope): readonly NetAddress[] {
+  return readListener(config, path, scope, ({ binds, chains, defaultChain }, stats) => {
+    for (const chain of [...chains, ...(defaultChain === undefined ? [] : [defaultChain])]) chain.tls?.close();
+    stats.drop();
+    return binds.map(({ address }) => address);
+  });
+}
+
+/** Reads what a listener is to be, and makes something of it. */
+function readListener<T>(
+  config: ListenerProto,
+  path: string,
+  scope: ListenerScope,
+  make: (settings: ListenerSettings, stats: StatsScope) => T,
+): T {
   refuse(config, path);
   const isInternal = readInternal(config, path);
   const binds = [
@@ -110,7 +130,7 @@ export function buildListener(config: ListenerProto, path: string, scope: Listen
         listenerMetadata: config.metadata?.filterMetadata ?? {},
       }),
     };
-    return new BoundListener(settings, { ...scope, listenerStats: stats });
+    return make(settings, stats);
   } catch (error) {
     for (const chain of parsed) chain.tls?.close();
     stats.drop();

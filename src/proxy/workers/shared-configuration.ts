@@ -31,6 +31,8 @@ export class SharedConfiguration {
   readonly #options: SharedConfigurationOptions;
   /** The newest resources that the main loop obeys, by type and name. */
   readonly #latest = new Map<string, Map<string, AdsResource>>();
+  /** Names that are asked for and that the server has nothing for, by type. */
+  readonly #missing = new Map<string, Set<string>>();
   readonly #secrets = new Map<string, SecretValue>();
   /** Loops by what they ask for. */
   readonly #holders = new Map<string, Set<number>>();
@@ -50,8 +52,16 @@ export class SharedConfiguration {
     const obeyed = resources
       .filter(({ name, version }) => !refused.has(`${name} ${version}`))
       .map((resource) => ({ ...resource, any: new Uint8Array(resource.any) }));
-    for (const resource of obeyed) known.set(resource.name, resource);
-    for (const name of removed) known.delete(name);
+    const missing = this.#missing.get(typeUrl) ?? new Set<string>();
+    this.#missing.set(typeUrl, missing);
+    for (const resource of obeyed) {
+      known.set(resource.name, resource);
+      missing.delete(resource.name);
+    }
+    for (const name of removed) {
+      known.delete(name);
+      if (this.#holders.has(keyOf(typeUrl, name))) missing.add(name);
+    }
     this.#options.broadcast({ kind: 'resources', typeUrl, resources: obeyed, removed });
   }
 
@@ -72,6 +82,7 @@ export class SharedConfiguration {
       subscribe: (typeUrl, names) => this.#subscribe(loop, typeUrl, names),
       unsubscribe: (typeUrl, names) => {
         const left = listOf(names).filter((name) => this.#leave(loop, keyOf(typeUrl, name)));
+        for (const name of left) this.#missing.get(typeUrl)?.delete(name);
         if (left.length > 0) this.#options.subscriptions.unsubscribe(typeUrl, names === '*' ? '*' : left);
       },
     };
@@ -90,7 +101,9 @@ export class SharedConfiguration {
     const known = this.#latest.get(typeUrl);
     if (known === undefined || fresh.length === listOf(names).length) return;
     const resources = names === '*' ? [...known.values()] : names.map((name) => find(known, name)).filter((found) => found !== undefined);
-    if (resources.length > 0 || names === '*') deliver(loop, { kind: 'resources', typeUrl, resources, removed: [] });
+    const missing = this.#missing.get(typeUrl);
+    const removed = listOf(names).filter((name) => missing?.has(name) === true);
+    if (resources.length > 0 || removed.length > 0 || names === '*') deliver(loop, { kind: 'resources', typeUrl, resources, removed });
   }
 
   /** True where nobody held it. */

@@ -79,13 +79,24 @@ function shared() {
     useCluster: (name) => void asked.push(`use ${name}`),
     broadcast: (message) =>
       void delivered.push(`all ${message.kind === 'resources' ? message.resources.map(({ version }) => version).join() : message.kind}`),
-    deliver: (loop, { resources }: Delivery) =>
-      void delivered.push(`${loop} ${resources.map(({ name, version }) => name + version).join()}`),
+    deliver: (loop, { resources, removed }: Delivery) =>
+      void delivered.push(
+        `${loop} ${[...resources.map(({ name, version }) => name + version), ...removed.map((name) => `-${name}`)].join()}`,
+      ),
   });
   return { configuration, asked, delivered, refused };
 }
 
 const resource = (name: string, version: string): AdsResource => ({ typeUrl: 't', name, version, any: new Uint8Array([1]) });
+
+test('a loop is told that there is nothing of a name, as another was', () => {
+  const { configuration, delivered } = shared();
+  configuration.subscriptionsOf(0).subscribe('t', ['a', 'b']);
+  configuration.received('t', [], ['a', 'b', 'never asked for']);
+  configuration.received('t', [resource('b', '1')], []);
+  configuration.subscriptionsOf(1).subscribe('t', ['a', 'b', 'never asked for']);
+  assert.deepEqual(delivered, ['all ', 'all 1', '1 b1,-a']);
+});
 
 test('what several loops ask for is asked for once, and left when nobody needs it', () => {
   const { configuration, asked } = shared();

@@ -17,7 +17,7 @@ function spellings(host: string, { shortname, namespace }: NameInfo, viewer: str
 }
 
 /** The addresses of the longest wildcard (`*.example.com`) that covers a name. */
-function wildcard(names: ReadonlyMap<string, readonly string[]>, name: string): readonly string[] | undefined {
+function wildcard<Value>(names: ReadonlyMap<string, Value>, name: string): Value | undefined {
   for (let at = name.indexOf('.'); at !== -1; at = name.indexOf('.', at + 1)) {
     const found = names.get(`*${name.slice(at)}`);
     if (found !== undefined) return found;
@@ -25,19 +25,34 @@ function wildcard(names: ReadonlyMap<string, readonly string[]>, name: string): 
   return undefined;
 }
 
-/**
- * A resolver for a name table: `table` holds entries by host, `viewer` is the application's namespace, in which short
- * names are looked up. A host written in full wins over another's short spelling.
- */
-export function resolverOf(table: Readonly<Record<string, NameInfo>>, viewer: string): ResolveName {
-  const names = new Map<string, readonly string[]>();
-  for (const [host, info] of Object.entries(table)) {
-    for (const name of spellings(host.toLowerCase(), info, viewer)) {
-      if (name === host.toLowerCase() || !names.has(name)) names.set(name, info.ips);
-    }
-  }
-  return (name, type) => {
-    const ips = names.get(name) ?? wildcard(names, name);
-    return ips?.filter((ip) => ip.includes(':') === (type === 'AAAA'));
+/** Names of one application's namespace as they become known. */
+export interface NameIndex {
+  readonly add: (host: string, info: NameInfo) => void;
+  readonly resolve: ResolveName;
+}
+
+/** An empty index; `viewer` is the application's namespace. A host written in full wins over another's short spelling. */
+export function createNameIndex(viewer: string): NameIndex {
+  // a list of one address as a text takes a third of the memory
+  const names = new Map<string, readonly string[] | string>();
+  return {
+    add(host, info) {
+      const full = host.toLowerCase();
+      const [only = ''] = info.ips;
+      const ips = info.ips.length === 1 ? only : info.ips;
+      for (const name of spellings(full, info, viewer)) if (name === full || !names.has(name)) names.set(name, ips);
+    },
+    resolve(name, type) {
+      const found = names.get(name) ?? wildcard(names, name);
+      const ips = typeof found === 'string' ? [found] : found;
+      return ips?.filter((ip) => ip.includes(':') === (type === 'AAAA'));
+    },
   };
+}
+
+/** A resolver for a name table: `table` holds entries by host. */
+export function resolverOf(table: Readonly<Record<string, NameInfo>>, viewer: string): ResolveName {
+  const index = createNameIndex(viewer);
+  for (const [host, info] of Object.entries(table)) index.add(host, info);
+  return index.resolve;
 }
