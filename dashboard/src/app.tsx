@@ -57,7 +57,7 @@ function Connection() {
   const isLost = error !== '';
   const word = isLost ? 'not connected' : value === undefined ? 'connecting' : 'live';
   return (
-    <span class={`connection ${isLost ? 'is-bad' : 'is-ok'}`} role="status" title={isLost ? error : 'figures are asked for every 5 s'}>
+    <span class={`connection ${isLost ? 'is-bad' : 'is-ok'}`} role="status" title={isLost ? error : 'figures are asked for every 3 s'}>
       <span class={`dot dot-${isLost ? 'bad' : value === undefined ? 'idle' : 'ok'}`} /> {word}
     </span>
   );

@@ -8,7 +8,7 @@ import { type Polled, usePoll } from './poll.ts';
 import { param } from './router.ts';
 
 const TOPOLOGY_MS = 10_000;
-const SIGNALS_MS = 5_000;
+const SIGNALS_MS = 3_000;
 
 /** Windows that figures can be of. */
 export const WINDOWS = ['30s', '1m', '5m', '15m'] as const;

@@ -15,7 +15,28 @@ import type { Topology, TopologyService, TopologyWorkload } from '../../../src/m
 import { root } from '../harness.ts';
 
 const NAMESPACES = ['edge', 'accounts', 'catalog', 'checkout', 'fulfilment', 'ledger', 'media', 'messaging', 'platform', 'search'];
-const NOUNS = ['gateway', 'profile', 'session', 'price', 'stock', 'basket', 'invoice', 'shipment', 'tariff', 'rating', 'image', 'thumbnail', 'inbox', 'notifier', 'scheduler', 'audit', 'index', 'suggest', 'currency', 'tax'];
+const NOUNS = [
+  'gateway',
+  'profile',
+  'session',
+  'price',
+  'stock',
+  'basket',
+  'invoice',
+  'shipment',
+  'tariff',
+  'rating',
+  'image',
+  'thumbnail',
+  'inbox',
+  'notifier',
+  'scheduler',
+  'audit',
+  'index',
+  'suggest',
+  'currency',
+  'tax',
+];
 
 /** The same numbers each time (mulberry32). */
 function randomOf(seed: number): () => number {
@@ -64,7 +85,8 @@ export function topologyFixture(services: number): Topology {
 
 function rowOf(from: TopologyService, to: TopologyService, random: () => number): SignalRow {
   const trouble = random();
-  const failureRatio = trouble < 0.012 ? 0.06 + random() * 0.3 : trouble < 0.03 ? 0.01 + random() * 0.03 : random() < 0.3 ? random() * 0.004 : 0;
+  const failureRatio =
+    trouble < 0.012 ? 0.06 + random() * 0.3 : trouble < 0.03 ? 0.01 + random() * 0.03 : random() < 0.3 ? random() * 0.004 : 0;
   const p50Ms = 2 + random() * 40;
   return {
     source: `${from.namespace}/${from.name}`,
