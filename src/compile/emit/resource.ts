@@ -71,7 +71,35 @@ export function partOf<Desc extends DescMessage>(schema: Desc, field: number, me
   return { bytes, hash: contentHash(bytes) };
 }
 
-/** The resource `name` of `message` and, in their order, `parts`: elements of a field that the message leaves empty. */
+/** What was joined of parts lately. */
+interface Joined {
+  readonly head: Uint8Array;
+  readonly parts: readonly EncodedPart[];
+  readonly resource: WeakRef<CompiledResource>;
+}
+
+/** By the first of the parts. */
+const joinedLately = new WeakMap<EncodedPart, Joined[]>();
+const JOINED_MAX = 8;
+
+function areSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+function areSameParts(a: readonly EncodedPart[], b: readonly EncodedPart[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    const [left, right] = [a[i], b[i]];
+    if (left === right) continue;
+    if (left?.hash !== right?.hash || left === undefined || right === undefined || !areSameBytes(left.bytes, right.bytes)) return false;
+  }
+  return true;
+}
+
+/**
+ * The resource `name` of `message` and, in their order, `parts`: elements of a field that the message leaves empty. The
+ * same parts are the same resource: most namespaces have the same routes.
+ */
 export function resourceWith<Desc extends DescMessage>(
   schema: Desc,
   name: string,
@@ -79,6 +107,18 @@ export function resourceWith<Desc extends DescMessage>(
   parts: readonly EncodedPart[],
 ): CompiledResource {
   const head = toBinary(schema, message);
+  const [first] = parts;
+  if (first === undefined) return joinParts(schema, name, head, parts);
+  const lately = joinedLately.get(first) ?? [];
+  const isSame = (each: Joined): boolean => areSameBytes(each.head, head) && areSameParts(each.parts, parts);
+  const known = lately.find((each) => isSame(each) && each.resource.deref()?.name === name)?.resource.deref();
+  if (known !== undefined) return known;
+  const made = joinParts(schema, name, head, parts);
+  joinedLately.set(first, [{ head, parts, resource: new WeakRef(made) }, ...lately].slice(0, JOINED_MAX));
+  return made;
+}
+
+function joinParts(schema: DescMessage, name: string, head: Uint8Array, parts: readonly EncodedPart[]): CompiledResource {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.length, head.length));
   bytes.set(head);
   let at = head.length;
