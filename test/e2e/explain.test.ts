@@ -18,31 +18,19 @@ import type { World } from '../../src/cli/explain/world.ts';
 import { stateDirAt } from '../../src/cli/state-dir.ts';
 import { root, TestMesh } from './harness.ts';
 import { fetchThrough } from './through-proxy.ts';
+import { serverSpec, service, workload } from './mesh-documents.ts';
 
 await loadRe2();
 
 const REQUESTS = 200;
 const SEED = 20_261_121;
 
-const workload = (name: string, more: string): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name.replace(/-v\d$/, '')}, version: ${/v\d$/.exec(name)?.[0] ?? 'v1'} } }
-spec: { serviceAccount: ${name}, ${more} }
----`;
+const own = (name: string, spec: string): string => {
+  const version = /v\d$/.exec(name)?.[0] ?? 'v1';
+  return workload(name, `serviceAccount: ${name}, ${spec}`, { app: name.replace(/-v\d$/, ''), labels: `, version: ${version}` });
+};
 
-const server = (name: string, more = ''): string =>
-  workload(
-    name,
-    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name} }, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }${more}`,
-  );
-
-const service = (name: string): string => `
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: 8080 }] }
----`;
+const server = (name: string, more = ''): string => own(name, `${serverSpec(name)}${more}`);
 
 const FORMAT =
   '{ "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", "code": "%RESPONSE_CODE%", "flags": "%RESPONSE_FLAGS%", "cluster": "%UPSTREAM_CLUSTER%", "policy": "%DYNAMIC_METADATA(tulle:policy)%" }';
@@ -57,14 +45,14 @@ apiVersion: v1
 kind: Namespace
 metadata: { name: shop }
 ---
-${workload('client', 'command: [sleep, "100000"]')}
-${workload('stranger', 'command: [sleep, "100000"]')}
+${own('client', 'command: [sleep, "100000"]')}
+${own('stranger', 'command: [sleep, "100000"]')}
 ${server('front-v1')}
 ${server('front-v2')}
 ${server('vault')}
 ${server('plain')}
 ${server('broken', ', replicas: 0')}
-${['front', 'vault', 'plain', 'broken'].map(service).join('')}
+${['front', 'vault', 'plain', 'broken'].map((name) => service(name)).join('')}
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: front, namespace: shop }

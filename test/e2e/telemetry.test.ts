@@ -3,28 +3,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, suite, test } from 'node:test';
 import { TestMesh } from './harness.ts';
+import { serverSpec, service, workload } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
-const workload = (name: string, spec: string, metadata = ''): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name} }${metadata} }
-spec: { ${spec} }
----`;
-
-const server = (name: string, metadata = ''): string =>
-  workload(
-    name,
-    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name} }, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }`,
-    metadata,
-  );
-
-const service = (name: string): string => `
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: 8080 }] }
----`;
+const server = (name: string, metadata = ''): string => workload(name, serverSpec(name), { metadata });
 
 const MESH = `
 apiVersion: tulle.dev/v1
@@ -38,7 +20,7 @@ spec:
 ${workload('client', 'command: [sleep, "100000"]')}
 ${server('loud')}
 ${server('quiet', `, annotations: { proxy.istio.io/config: 'proxyMetadata: { WHOSE: an-annotation }' }`)}
-${['loud', 'quiet'].map(service).join('')}
+${['loud', 'quiet'].map((name) => service(name)).join('')}
 apiVersion: networking.istio.io/v1beta1
 kind: ProxyConfig
 metadata: { name: loud, namespace: shop }

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { TestMesh } from './harness.ts';
+import { serverSpec, service, workload } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
 const SERVICE = path.join(import.meta.dirname, 'authz-service.ts');
@@ -37,25 +38,9 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-const workload = (name: string, spec: string): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }
-spec: { serviceAccount: ${name}, ${spec} }
----`;
+const own = (name: string, spec: string): string => workload(name, `serviceAccount: ${name}, ${spec}`);
 
-const echo = (name: string): string =>
-  workload(
-    name,
-    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name} }, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }`,
-  );
-
-const service = (name: string, ports: string): string => `
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [${ports}] }
----`;
+const echo = (name: string): string => own(name, serverSpec(name));
 
 const DB = `require('net').createServer((s) => s.on('error', () => {}).pipe(s)).listen(Number(process.env.PORT))`;
 
@@ -72,12 +57,12 @@ spec:
     - name: by-grpc
       envoyExtAuthzGrpc: { service: shop/judge.shop.svc.cluster.local, port: 9000, timeout: 2s }
 ---
-${workload('client', upstream(clientPort))}
-${workload('other', upstream(otherPort))}
+${own('client', upstream(clientPort))}
+${own('other', upstream(otherPort))}
 ${['web', 'api'].map(echo).join('')}
-${workload('db', `ports: [{ name: tcp, port: 5432, protocol: tcp }], command: [node, -e, ${JSON.stringify(DB)}]`)}
-${workload('authz', `ports: [{ name: http, port: 8000, protocol: http }], command: [node, ${SERVICE}], env: { KEYS: '${jwks}' }`)}
-${workload('judge', `ports: [{ name: grpc, port: 9000, protocol: grpc }], command: [node, ${SERVICE}], env: { SPEAKS: grpc }`)}
+${own('db', `ports: [{ name: tcp, port: 5432, protocol: tcp }], command: [node, -e, ${JSON.stringify(DB)}]`)}
+${own('authz', `ports: [{ name: http, port: 8000, protocol: http }], command: [node, ${SERVICE}], env: { KEYS: '${jwks}' }`)}
+${own('judge', `ports: [{ name: grpc, port: 9000, protocol: grpc }], command: [node, ${SERVICE}], env: { SPEAKS: grpc }`)}
 ${service('web', '{ name: http, port: 8080 }')}
 ${service('api', '{ name: http, port: 8080 }')}
 ${service('db', '{ name: tcp, port: 5432 }')}

@@ -7,6 +7,7 @@ import { after, before, suite, test } from 'node:test';
 import { type Collector, type ReceivedSpan, startCollector } from '../interop/collector.ts';
 import { collectorMissing } from '../interop/go-peers.ts';
 import { TestMesh } from './harness.ts';
+import { serverSpec, service, workload } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
 /** Answers what `back` does to a call with those of its own headers that `carry` names; of `/pair` two calls wait for each other. */
@@ -28,22 +29,7 @@ http.createServer(async (q, r) => {
 }).listen(process.env.PORT || 8080);
 `;
 
-const workload = (name: string, spec: string): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }
-spec: { ${spec} }
----`;
-
-const server = (name: string, command: string): string => `${workload(
-  name,
-  `ports: [{ name: http, port: 8080, protocol: http }], command: ${command}, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }`,
-)}
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: 8080 }] }
----`;
+const server = (name: string, command?: string): string => `${workload(name, serverSpec(name, command))}${service(name)}`;
 
 const outside = (name: string, address: string, protocol: string): string => {
   const port = address.split(':')[1];
@@ -84,7 +70,7 @@ ${outside('http', http, 'http')}
 ${outside('zipkin', zipkin, 'http')}
 ${workload('client', 'command: [sleep, "100000"]')}
 ${server('front', `[node, -e, ${JSON.stringify(FRONT)}]`)}
-${server('back', '[node, ../echo.ts]')}
+${server('back')}
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: to-back, namespace: shop }
