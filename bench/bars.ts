@@ -66,6 +66,8 @@ const BARS: readonly Bar[] = [
   bar('tcp-mtls-bulk', 'CPU us/MiB', 'MiB us', 1.6, { stretch: 1.2 }),
   bar('workers', 'CPU us/request beside one', 'cpu us', 1.1, { against: 'one cpu us' }),
   bar('workers', 'RSS after the run, MiB', 'end rss', 100, ABSOLUTE),
+  bar('telemetry', 'CPU us/request beside none', 'cpu us', 1.15, { against: 'silent cpu us' }),
+  bar('telemetry', 'scrape of 1,000 series, ms', 'scrape ms', 50, ABSOLUTE),
   bar('idle', 'RSS, MiB', 'held rss', 150, ABSOLUTE),
 ];
 
@@ -117,5 +119,5 @@ export function printBars(bars: readonly Reached[]): void {
   ]);
   if (lines.length === 0) return;
   printColumns([['figure', 'tulle', 'envoy', 'ratio', 'to reach', 'reached'], ...lines], 1);
-  if (bars.some(({ isOwn }) => isOwn)) console.log("* Tulle's own: the same requests again and again, one worker");
+  if (bars.some(({ isOwn }) => isOwn)) console.log("* Tulle's own: the same requests again and again, one worker, no telemetry");
 }

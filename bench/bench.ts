@@ -24,6 +24,7 @@ import { medians, printTables, type Sample } from './report.ts';
 import { measureScale } from './scale.ts';
 import { defaultScenarios, type Scenario, scenariosNamed } from './scenarios.ts';
 import { measureStart } from './start-up.ts';
+import { measureTelemetry } from './telemetry.ts';
 import { measureWorkers } from './workers.ts';
 
 const { values } = parseArgs({
@@ -83,7 +84,12 @@ async function sample(
 
 type Measure = (bench: Bench, peer: Peer, scenario: Scenario) => Promise<Figures | undefined>;
 /** Loads that are measured in ways of their own. */
-const MEASURES: Partial<Record<Scenario['load'], Measure>> = { start: measureStart, workers: measureWorkers, idle: measureIdle };
+const MEASURES: Partial<Record<Scenario['load'], Measure>> = {
+  start: measureStart,
+  workers: measureWorkers,
+  idle: measureIdle,
+  telemetry: measureTelemetry,
+};
 
 async function compare(bench: Bench, chosen: readonly Peer[], scenarios: readonly Scenario[]): Promise<Sample[]> {
   const samples: Sample[] = [];

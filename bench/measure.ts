@@ -39,15 +39,16 @@ export async function launch(
   bench: Bench,
   peer: Peer,
   scenario: Scenario,
-  more: Pick<Place, 'scale' | 'concurrency'> = {},
+  more: Pick<Place, 'scale' | 'concurrency' | 'telemetry'> = {},
 ): Promise<Running | undefined> {
   const port = nextPort;
   nextPort += scenario.hops;
   const origin = scenario.ends === 'http2' ? bench.origins.grpcPort : bench.origins.httpPort;
+  const collectors = { http: bench.origins.httpPort, grpc: bench.origins.grpcPort };
   const children: ChildProcess[] = [];
   for (let hop = scenario.hops - 1; hop >= 0; hop--) {
     const upstream = hop === scenario.hops - 1 ? origin : port + hop + 1;
-    const command = peer.launch({ scenario, hop, listen: port + hop, upstream, folder: bench.folder, ...more });
+    const command = peer.launch({ scenario, hop, listen: port + hop, upstream, folder: bench.folder, collectors, ...more });
     if (command === undefined) return undefined;
     children.push(start(command.command, command.args, bench.log, command.env));
     await accepting(port + hop);

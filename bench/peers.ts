@@ -7,6 +7,7 @@ import { installedLayout, isBuilt, withCompileCache } from './layout.ts';
 import { haproxyConfig, nginxConfig } from './plain-peers.ts';
 import type { Scenario } from './scenarios.ts';
 import { sidecarBootstrap, type SidecarOptions } from './sidecar-config.ts';
+import type { Telemetry } from './telemetry-config.ts';
 import { tunnelClient, tunnelServer } from './tunnel-config.ts';
 
 /** How one process of a peer is started. */
@@ -25,6 +26,10 @@ export interface Place {
   readonly folder: string;
   /** More to configure than the scenario says. */
   readonly scale?: Pick<SidecarOptions, 'routes' | 'clusters'>;
+  /** What tells of requests; as usual where it is not given. */
+  readonly telemetry?: Telemetry;
+  /** Servers that take what is told. */
+  readonly collectors?: { readonly http: number; readonly grpc: number };
   /** Workers; 1 where it is not given. Only Tulle and Envoy have more. */
   readonly concurrency?: number;
 }
@@ -53,7 +58,7 @@ function tlsSide({ scenario, hop }: Place): 'upstream' | 'downstream' | undefine
 }
 
 function bootstrapOf(place: Place, isTulle: boolean): string {
-  const { scenario, hop, listen, upstream, folder, scale } = place;
+  const { scenario, hop, listen, upstream, folder, scale, telemetry, collectors } = place;
   if (scenario.between === 'tunnels' && isTulle) return (hop === 0 ? tunnelClient : tunnelServer)({ listen, upstream, folder });
   const side = tlsSide(place);
   return sidecarBootstrap({
@@ -65,6 +70,8 @@ function bootstrapOf(place: Place, isTulle: boolean): string {
     isUpstreamHttp2: (side === 'upstream' ? scenario.between : scenario.ends) === 'http2',
     ...(side === undefined ? {} : { tls: { ...scenario.tls, side, alpn: ALPN[scenario.between], folder } }),
     ...scale,
+    ...(telemetry === undefined ? {} : { telemetry, logFile: path.join(folder, `access-${listen}.log`) }),
+    ...(collectors === undefined ? {} : { collectors }),
   });
 }
 

@@ -20,6 +20,8 @@ export interface Row {
 const COLUMNS: readonly (readonly [title: string, figure: string, digits: number])[] = [
   ['CPU us/req', 'cpu us', 1],
   ['one worker us', 'one cpu us', 1],
+  ['without telemetry us', 'silent cpu us', 1],
+  ['scrape ms/1k', 'scrape ms', 1],
   ['user us', 'user us', 1],
   ['unique us', 'unique cpu us', 1],
   ['req/s', 'req/s', 0],

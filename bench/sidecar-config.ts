@@ -3,6 +3,7 @@
  * retries, timeouts, five RBAC policies, request ids and trace headers, an access log of 1 % of the requests.
  */
 import { stringify } from 'yaml';
+import { type Telemetry, telemetryClusters, telemetryFields, telemetryFilters } from './telemetry-config.ts';
 
 /** Which side speaks mutual TLS, and how. */
 interface TlsOptions {
@@ -30,6 +31,12 @@ export interface SidecarOptions {
   readonly clusters?: number;
   /** Tulle's own filters beside those that a stock Envoy has: Istio's metrics. */
   readonly isTulle: boolean;
+  /** What tells of requests; `usual` where absent. */
+  readonly telemetry?: Telemetry;
+  /** Where every request is logged, with all of it. */
+  readonly logFile?: string;
+  /** Servers that take spans and flows. */
+  readonly collectors?: { readonly http: number; readonly grpc: number };
 }
 
 const TYPE = 'type.googleapis.com/envoy';
@@ -132,12 +139,8 @@ function rbac(): object {
   };
 }
 
-const ISTIO_STATS = {
-  name: 'istio.stats',
-  typed_config: { '@type': 'type.googleapis.com/udpa.type.v1.TypedStruct', type_url: 'type.googleapis.com/stats.PluginConfig', value: {} },
-};
-
 function httpFilter(options: SidecarOptions): object {
+  const { telemetry = 'usual', logFile = '/dev/null' } = options;
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: {
@@ -148,20 +151,14 @@ function httpFilter(options: SidecarOptions): object {
       normalize_path: true,
       stream_idle_timeout: '0s',
       upgrade_configs: [{ upgrade_type: 'websocket' }],
-      access_log: [
-        {
-          name: 'envoy.access_loggers.file',
-          filter: { runtime_filter: { runtime_key: 'bench', percent_sampled: { numerator: 1, denominator: 'HUNDRED' } } },
-          typed_config: { '@type': `${TYPE}.extensions.access_loggers.file.v3.FileAccessLog`, path: '/dev/null' },
-        },
-      ],
+      ...telemetryFields(telemetry, logFile),
       route_config: {
         name: 'bench',
         virtual_hosts: virtualHosts(options),
       },
       http_filters: [
         rbac(),
-        ...(options.isTulle ? [ISTIO_STATS] : []),
+        ...telemetryFilters(telemetry, options.isTulle),
         { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.extensions.filters.http.router.v3.Router` } },
       ],
     },
@@ -240,6 +237,7 @@ function cluster(name: string, options: SidecarOptions): object {
 export function sidecarBootstrap(options: SidecarOptions): string {
   const { tls } = options;
   const more = Array.from({ length: options.clusters ?? 0 }, (_, i) => cluster(`c${i}`, options));
+  const collectors = options.collectors === undefined ? [] : telemetryClusters(options.telemetry ?? 'usual', options.collectors);
   return stringify(
     {
       node: { id: 'sidecar~127.0.0.1~bench.shop~shop.svc.cluster.local', cluster: 'bench.shop' },
@@ -258,7 +256,7 @@ export function sidecarBootstrap(options: SidecarOptions): string {
             ],
           },
         ],
-        clusters: [cluster('upstream', options), ...more],
+        clusters: [cluster('upstream', options), ...more, ...collectors],
       },
     },
     { aliasDuplicateObjects: false },
