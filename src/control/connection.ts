@@ -37,6 +37,15 @@ export interface ConnectionVariant<Request extends AnyRequest, Response extends 
   isResuming(request: Request): boolean;
 }
 
+const labels = new Map<string, { readonly type: string }>();
+
+/** Labels of a type that the server sends. */
+function labelsOf(typeUrl: string): { readonly type: string } {
+  const known = labels.get(typeUrl) ?? { type: resourceType(typeUrl)?.name ?? typeUrl };
+  labels.set(typeUrl, known);
+  return known;
+}
+
 /** How long routes wait for a client to ask for its new clusters' endpoints. */
 const HOLD_MS = 1000;
 
@@ -231,7 +240,7 @@ export class ProxyConnection<Request extends AnyRequest, Response extends { read
 
   #flush(opened: Opened<Request, Response>): void {
     for (const response of opened.session.drain()) {
-      this.#state.stats.pushes.add({ type: resourceType(response.typeUrl)?.name ?? response.typeUrl });
+      this.#state.stats.pushes.add(labelsOf(response.typeUrl));
       this.#send(response);
     }
     if (opened.session.isSettled) this.#settle();

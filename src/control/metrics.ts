@@ -18,6 +18,16 @@ export interface Histogram {
   observe(value: number): void;
 }
 
+const NO_LABELS: Labels = {};
+const texts = new WeakMap<Labels, string>();
+
+/** The text of labels that are counted again and again. */
+function keptText(labels: Labels): string {
+  const known = texts.get(labels) ?? labelText(labels);
+  texts.set(labels, known);
+  return known;
+}
+
 function labelText(labels: Labels): string {
   const parts = Object.entries(labels).map(
     ([key, value]) => `${key}="${value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`,
@@ -34,8 +44,8 @@ export class Metrics {
     const rows = (): [string, string, number][] => [...values].map(([labels, value]) => ['', labels, value]);
     this.#families.push({ name, help, type: 'counter', rows });
     return {
-      add(labels = {}, by = 1) {
-        const key = labelText(labels);
+      add(labels = NO_LABELS, by = 1) {
+        const key = keptText(labels);
         values.set(key, (values.get(key) ?? 0) + by);
       },
     };

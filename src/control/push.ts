@@ -67,17 +67,32 @@ function secretsOf(shared: TypeResources, own: readonly XdsResource[]): TypeReso
   return joined;
 }
 
+interface Shared {
+  readonly secrets: TypeResources;
+  readonly runtime: TypeResources;
+  readonly snapshot: Snapshot;
+}
+
+/** The last snapshot made of each configuration: most receivers have nothing of their own. */
+const lastSnapshots = new WeakMap<CompiledConfig, Shared>();
+
 function snapshotOf(config: CompiledConfig, receiver: Receiver): Snapshot {
-  return new Map<string, TypeResources>([
+  const secrets = secretsOf(receiver.isTrusted ? config.secrets : NO_SECRETS, receiver.ownSecrets());
+  const runtime = receiver.runtime();
+  const last = lastSnapshots.get(config);
+  if (last?.secrets === secrets && last.runtime === runtime) return last.snapshot;
+  const snapshot = new Map<string, TypeResources>([
     [CLUSTER_TYPE, config.clusters],
     [ENDPOINT_TYPE, config.endpoints],
     [LISTENER_TYPE, config.listeners],
     [ROUTE_TYPE, config.routes],
     [VIRTUAL_HOST_TYPE, config.virtualHosts],
-    [SECRET_TYPE, secretsOf(receiver.isTrusted ? config.secrets : NO_SECRETS, receiver.ownSecrets())],
+    [SECRET_TYPE, secrets],
     [NAME_TABLE_TYPE, config.names],
-    [RUNTIME_TYPE, receiver.runtime()],
+    [RUNTIME_TYPE, runtime],
   ]);
+  lastSnapshots.set(config, { secrets, runtime, snapshot });
+  return snapshot;
 }
 
 /** Keeps every receiver at the newest mesh. */

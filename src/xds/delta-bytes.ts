@@ -107,15 +107,39 @@ function wholeBytes(typeUrl: string, all: TypeResources): Uint8Array[] {
   });
 }
 
-/** The message of `push` in parts, most of them shared with other clients. `all` is the set that it was taken from. */
-export function deltaBytes(push: Push, all: TypeResources): readonly Uint8Array[] {
-  const { typeUrl, version, nonce, resources, removed } = push;
+let lastStart: { readonly typeUrl: string; readonly version: string; readonly bytes: Uint8Array } | undefined;
+
+/** Version and type of a response, which most clients are told alike. */
+function startOf(typeUrl: string, version: string): Uint8Array {
+  if (lastStart?.typeUrl === typeUrl && lastStart.version === version) return lastStart.bytes;
   const writer = new BinaryWriter();
   text(writer, 1, version);
   text(writer, 4, typeUrl);
+  lastStart = { typeUrl, version, bytes: writer.finish() };
+  return lastStart.bytes;
+}
+
+/** What is a client's own. */
+function headOf({ typeUrl, version, nonce, removed }: Push): Uint8Array {
+  const start = startOf(typeUrl, version);
+  if (removed.length === 0 && nonce.length < 0x80) {
+    // a nonce is digits
+    const head = new Uint8Array(start.length + 2 + nonce.length);
+    head.set(start);
+    const at = putHead(head, start.length, 5, nonce.length);
+    for (let i = 0; i < nonce.length; i++) head[at + i] = nonce.charCodeAt(i);
+    return head;
+  }
+  const writer = new BinaryWriter().raw(start);
   text(writer, 5, nonce);
   for (const name of removed) writer.tag(6, LENGTH_DELIMITED).string(name);
-  const head = writer.finish();
+  return writer.finish();
+}
+
+/** The message of `push` in parts, most of them shared with other clients. `all` is the set that it was taken from. */
+export function deltaBytes(push: Push, all: TypeResources): readonly Uint8Array[] {
+  const { typeUrl, resources } = push;
+  const head = headOf(push);
   if (resources.length === all.size) return [head, ...wholeBytes(typeUrl, all)];
   return [head, ...resources.map((resource) => resourceBytes(typeUrl, resource))];
 }
