@@ -86,10 +86,12 @@ function printView(view: View, dump: Dump, options: Options): string {
   return formatRows(wanted.map(resourceJson), [], options.output);
 }
 
-/** Why a list may be empty that nobody has filtered. */
+/** Why a list that nobody has filtered may be empty, or not have all. */
 function emptyHint(dump: Dump, what: string, options: Options): string {
   const isOnDemand = objectAt(dump.bootstrap, 'node', 'metadata', 'TULLE')['onDemand'] === true;
-  if (!isOnDemand || options.output !== 'table' || dump.resources.some(({ kind }) => kind === what)) return '';
+  if (!isOnDemand || options.output !== 'table') return '';
+  if (what === 'routes') return '\nthis proxy asks for virtual hosts when their hosts are first called\n';
+  if (dump.resources.some(({ kind }) => kind === what)) return '';
   return what === 'clusters' || what === 'endpoints'
     ? 'this proxy asks for clusters and their endpoints when traffic first needs them\n'
     : '';
