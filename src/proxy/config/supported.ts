@@ -340,7 +340,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // routes
   'envoy.config.route.v3.RouteConfiguration':
-    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config -metadata vhost_header internal_only_headers vhds',
+    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata vhost_header internal_only_headers vhds',
   'envoy.config.route.v3.Vhds': 'config_source',
   'envoy.config.route.v3.ScopedRouteConfiguration': 'name on_demand route_configuration_name route_configuration key',
   'envoy.config.route.v3.ScopedRouteConfiguration.Key': 'fragments',
