@@ -1,12 +1,19 @@
 /** The mesh of the tests under a real istiod: a client and a service of two versions, each with one of our proxies. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
-import type { JsonObject } from '@bufbuild/protobuf';
+import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import { ask } from '../../src/cli/demo/client.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { serveGrpc } from '../../src/net/grpc-server.ts';
+import { createTestCa } from '../../src/net/testing/certificates.ts';
+import { SecretSchema } from '../../src/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { SecretDiscoveryService } from '../../src/xds/gen/envoy/service/secret/v3/sds_pb.ts';
+import { SECRET_TYPE } from '../../src/xds/types.ts';
 import { root } from '../e2e/harness.ts';
 import { eventually } from './envoy-process.ts';
 import { type Istiod, ISTIOD_NAME } from './istiod-process.ts';
@@ -159,6 +166,63 @@ spec:
 `;
 }
 
+/** A gateway, and what else istiod has many words for. */
+export const MORE = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: ${NAMESPACE} }
+spec:
+  selector: { istio: edge }
+  servers:
+    - { port: { number: 80, name: http, protocol: HTTP }, hosts: [shop.example] }
+    - { port: { number: 443, name: https, protocol: HTTPS }, hosts: [shop.example], tls: { mode: ISTIO_MUTUAL } }
+    - { port: { number: 9443, name: tls, protocol: TLS }, hosts: [bytes.example], tls: { mode: PASSTHROUGH } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: edge, namespace: ${NAMESPACE} }
+spec:
+  hosts: [shop.example]
+  gateways: [edge]
+  http: [{ route: [{ destination: { host: ${HOST}, port: { number: 80 } } }] }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: outside, namespace: ${NAMESPACE} }
+spec:
+  hosts: [outside.example, '*.wild.example']
+  ports: [{ number: 443, name: tls, protocol: TLS }, { number: 80, name: http, protocol: HTTP }, { number: 5432, name: auto }]
+  resolution: NONE
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: outside, namespace: ${NAMESPACE} }
+spec:
+  host: outside.example
+  trafficPolicy:
+    outlierDetection: { consecutive5xxErrors: 5, interval: 10s }
+    connectionPool: { tcp: { maxConnections: 10 }, http: { http2MaxRequests: 100, idleTimeout: 30s } }
+    tls: { mode: SIMPLE, sni: outside.example }
+    retryBudget: { percent: 30, budgetInterval: 10s }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: client, namespace: ${NAMESPACE} }
+spec:
+  selector: { matchLabels: { app: client } }
+  action: AUDIT
+  rules: [{ when: [{ key: 'request.headers[x-a]', values: ['b*'] }] }]
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: logs, namespace: ${NAMESPACE} }
+spec:
+  accessLogging: [{ providers: [{ name: envoy }], filter: { expression: response.code >= 400 } }]
+  metrics:
+    - providers: [{ name: prometheus }]
+      overrides: [{ match: { metric: REQUEST_COUNT }, tagOverrides: { method: { value: request.method } } }]
+`;
+
 /** Who may not do what: nobody asks for what is private, and nobody but a client that does not exist has the closed port. */
 export const POLICY = `
 apiVersion: security.istio.io/v1
@@ -190,10 +254,28 @@ function metadataOf(instance: Instance, tokenFile: string): JsonObject {
   };
 }
 
-/** The bootstrap of docs/under-istiod.md. */
-export function bootstrapOf(istiod: Istiod, node: JsonObject, adminSocket: string): JsonObject {
+/** How the cluster of xDS is reached: by TLS, as docs/under-istiod.md has it. */
+function securely({ port, rootFile }: Istiod): JsonObject {
+  return {
+    load_assignment: assignment('xds-grpc', { socket_address: { address: '127.0.0.1', port_value: port } }),
+    transport_socket: {
+      name: 'envoy.transport_sockets.tls',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+        sni: ISTIOD_NAME,
+        common_tls_context: { validation_context: { trusted_ca: { filename: rootFile } } },
+      },
+    },
+  };
+}
+
+function assignment(cluster_name: string, address: JsonObject): JsonObject {
+  return { cluster_name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] };
+}
+
+/** The bootstrap of docs/under-istiod.md. `others` are clusters besides the one of xDS. */
+function bootstrapOf(xds: JsonObject, node: JsonObject, adminSocket: string, others: readonly JsonObject[] = []): JsonObject {
   const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-  const tls = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
   const ads = { ads: {}, resource_api_version: 'V3' };
   return {
     node,
@@ -212,21 +294,9 @@ export function bootstrapOf(istiod: Istiod, node: JsonObject, adminSocket: strin
           typed_extension_protocol_options: {
             [httpOptions]: { '@type': `type.googleapis.com/${httpOptions}`, explicit_http_config: { http2_protocol_options: {} } },
           },
-          load_assignment: {
-            cluster_name: 'xds-grpc',
-            endpoints: [
-              { lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: istiod.port } } } }] },
-            ],
-          },
-          transport_socket: {
-            name: 'envoy.transport_sockets.tls',
-            typed_config: {
-              '@type': tls,
-              sni: ISTIOD_NAME,
-              common_tls_context: { validation_context: { trusted_ca: { filename: istiod.rootFile } } },
-            },
-          },
+          ...xds,
         },
+        ...others,
       ],
     },
   };
@@ -254,17 +324,19 @@ export async function startMeshProxy(
   const log = (): string => readFileSync(logFile, 'utf8');
   const socketPath = path.join(folder, `${name}.sock`);
   const admin = async (call: string): Promise<string> => (await ask({ socketPath }, call)).text;
-  await eventually(async () => ((await admin('/ready')).startsWith('LIVE') ? true : undefined), log);
-  return {
-    log,
-    admin,
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    },
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
   };
+  try {
+    await eventually(async () => ((await admin('/ready')).startsWith('LIVE') ? true : undefined), log);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { log, admin, stop };
 }
 
 /** Starts the proxy of one of the mesh's workloads. */
@@ -273,5 +345,84 @@ export function startWorkload(folder: string, istiod: Istiod, instance: Instance
   writeFileSync(tokenFile, istiod.token(NAMESPACE, instance === 'web' ? 'web' : 'orders'));
   const id = `sidecar~${ADDRESSES[instance]}~${instance}-0.${NAMESPACE}~${NAMESPACE}.svc.cluster.local`;
   const node = { id, cluster: `${instance}.${NAMESPACE}`, metadata: metadataOf(instance, tokenFile) };
-  return startMeshProxy(folder, instance, bootstrapOf(istiod, node, path.join(folder, `${instance}.sock`)));
+  return startMeshProxy(folder, instance, bootstrapOf(securely(istiod), node, path.join(folder, `${instance}.sock`)));
+}
+
+/** Commands may be run in a network namespace of their own, where any port is free. */
+export const canUnshare = spawnSync('unshare', ['-rn', 'true']).status === 0;
+
+const ISOLATED = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+
+/**
+ * Starts a proxy as an injected sidecar is one, or a gateway, in a network of its own, which nobody calls: it opens the
+ * ports that istiod says, whatever they are. It has its certificate from an agent.
+ */
+export function startIsolated(
+  folder: string,
+  name: string,
+  type: 'sidecar' | 'router',
+  { xdsPath, agentPath }: { readonly xdsPath: string; readonly agentPath: string },
+): Promise<MeshProxy> {
+  const address = '10.0.0.9';
+  const labels = type === 'router' ? { istio: 'edge' } : { app: 'client' };
+  const metadata = { NAME: name, NAMESPACE, WORKLOAD_NAME: name, SERVICE_ACCOUNT: name, INSTANCE_IPS: address, LABELS: labels };
+  const node = {
+    id: `${type}~${address}~${name}.${NAMESPACE}~${NAMESPACE}.svc.cluster.local`,
+    cluster: `${name}.${NAMESPACE}`,
+    metadata: { ...metadata, CLUSTER_ID: 'Kubernetes', INTERCEPTION_MODE: 'REDIRECT', ISTIO_VERSION: '1.31.0' },
+  };
+  const xds = { load_assignment: assignment('xds-grpc', { pipe: { path: xdsPath } }) };
+  const agent = { name: 'sds-grpc', type: 'STATIC', load_assignment: assignment('sds-grpc', { pipe: { path: agentPath } }) };
+  return startMeshProxy(folder, name, bootstrapOf(xds, node, path.join(folder, `${name}.sock`), [agent]), ISOLATED);
+}
+
+/** What Istio's agent is to a proxy: a server of secrets on a Unix socket, whatever they are called. */
+export async function startAgent(socketPath: string): Promise<{ readonly asked: ReadonlySet<string>; close(): Promise<void> }> {
+  const ca = createTestCa('agent');
+  const pair = ca.issue(`URI:spiffe://cluster.local/ns/${NAMESPACE}/sa/agent`);
+  const asked = new Set<string>();
+  const secretOf = (name: string): Any => {
+    const own = { certificateChain: { inlineString: pair.certificateChain }, privateKey: { inlineString: pair.privateKey } };
+    const roots = { trustedCa: { inlineString: ca.root } };
+    return anyPack(
+      SecretSchema,
+      fromJson(SecretSchema, { name, ...(name === 'default' ? { tlsCertificate: own } : { validationContext: roots }) }),
+    );
+  };
+  const server = await serveGrpc(
+    { path: socketPath },
+    (router) =>
+      router.service(SecretDiscoveryService, {
+        async *streamSecrets(requests) {
+          for await (const { resourceNames, responseNonce } of requests) {
+            if (responseNonce !== '') continue;
+            for (const name of resourceNames) asked.add(name);
+            yield { versionInfo: '1', nonce: '1', typeUrl: SECRET_TYPE, resources: resourceNames.map(secretOf) };
+          }
+        },
+      }),
+    silentLog,
+  );
+  return { asked, close: () => server.close() };
+}
+
+/** A Unix socket whose connections lead to a port of loopback: namespaces do not part it. */
+export async function bridge(socketPath: string, port: number): Promise<{ close(): void }> {
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((near) => {
+    const far = net.connect(port, '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => {}).on('close', () => [near, far].forEach((each) => each.destroy()));
+    }
+    near.pipe(far).pipe(near);
+  });
+  server.listen(socketPath);
+  await once(server, 'listening');
+  return {
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }

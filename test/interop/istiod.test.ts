@@ -12,16 +12,21 @@ import { type Answer, ask, speakPlaintext } from '../../src/cli/demo/client.ts';
 import { eventually, freePort } from './envoy-process.ts';
 import {
   ADDRESSES,
+  bridge,
+  canUnshare,
   type App,
   HOST,
   type Instance,
   type MeshPorts,
   MESH_CONFIG,
+  MORE,
   meshYaml,
   type MeshProxy,
   POLICY,
   routesYaml,
+  startAgent,
   startApp,
+  startIsolated,
   startWorkload,
 } from './istiod-mesh.ts';
 import { type Istiod, istiodMissing, startIstiod } from './istiod-process.ts';
@@ -174,6 +179,30 @@ describe('our proxies under a real istiod', { skip: istiodMissing, timeout: 120_
       },
       () => istiod.output(),
     );
+  });
+
+  test('an injected sidecar and a gateway take all of it too', { skip: !canUnshare && 'no network namespaces' }, async () => {
+    write('more.yaml', MORE);
+    const paths = { xdsPath: path.join(folder, 'xds.sock'), agentPath: path.join(folder, 'agent.sock') };
+    const [xds, agent] = [await bridge(paths.xdsPath, istiod.plainPort), await startAgent(paths.agentPath)];
+    const started = await Promise.allSettled([
+      startIsolated(folder, 'client', 'sidecar', paths),
+      startIsolated(folder, 'edge', 'router', paths),
+    ]);
+    const isolated = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    try {
+      for (const each of started) if (each.status === 'rejected') throw each.reason;
+      const [sidecar = '', gateway = ''] = await Promise.all(isolated.map((each) => each.admin('/listeners')));
+      assert.match(sidecar, /^virtualInbound::/m);
+      assert.match(sidecar, /^virtualOutbound::/m);
+      assert.match(gateway, /::0\.0\.0\.0:80$/m);
+      for (const each of isolated) assert.doesNotMatch(await each.admin('/stats'), /update_rejected: [1-9]/);
+      assert.deepEqual([...agent.asked].toSorted(), ['ROOTCA', 'default', 'file-root:system']);
+    } finally {
+      for (const each of isolated) await each.stop();
+      xds.close();
+      await agent.close();
+    }
   });
 
   test('nothing that istiod has sent was refused', async () => {
