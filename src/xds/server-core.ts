@@ -9,6 +9,7 @@
  * always the difference between the newest snapshot and what the client has. What a client asks for by name is
  * answered at once. A rejected listener or route keeps the clusters that the client's former ones still use.
  */
+import { AwaitedNames } from './awaited-names.ts';
 import { Subscription, type TypeResources, type XdsResource } from './subscription.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, pushOrder, resourceType, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './types.ts';
 
@@ -57,7 +58,7 @@ export class ServerCore {
   #nonce = 0;
   #pushes: Push[] = [];
   /** Clusters sent whose endpoints the client has not asked for yet. */
-  readonly #awaited = new Set<string>();
+  readonly #awaited = new AwaitedNames();
   /** Endpoints to be sent again because their cluster changed: the client warms the cluster anew with them. */
   readonly #rewarm = new Set<string>();
   /** State of the world only: clusters out of the snapshot that stay in responses until routes have moved. */
@@ -94,7 +95,7 @@ export class ServerCore {
 
   /** True while listeners and routes wait for clusters to be warm; ended by the client, or by `release`. */
   get isHolding(): boolean {
-    return this.#awaited.size > 0;
+    return !this.#awaited.isEmpty;
   }
 
   /** True where the client has, and has answered, all there is for it. */
@@ -123,9 +124,7 @@ export class ServerCore {
   /** Answers a request whose names `subscription` already carries. */
   ask(subscription: Subscription, ask: Ask): void {
     subscription.reset();
-    if (subscription.typeUrl === ENDPOINT_TYPE) {
-      for (const name of this.#awaited) if (subscription.wants(name)) this.#awaited.delete(name);
-    }
+    if (subscription.typeUrl === ENDPOINT_TYPE) this.#awaited.asked(subscription);
     const mayWait = ask.isFirst && subscription.sent.size > 0 && DEPENDENTS.includes(subscription.typeUrl);
     // a client that comes back with clusters of the past answers first, then they go
     const hasPast = ask.isFirst && subscription.typeUrl === CLUSTER_TYPE && subscription.gone(this.resources(CLUSTER_TYPE)).length > 0;
@@ -190,7 +189,7 @@ export class ServerCore {
     // what providers have left over waits for routes that have moved
     if (withRemovals && !PROVIDERS.includes(subscription.typeUrl)) subscription.notePruned(resources);
     if (changed.length === 0 && gone.length === 0 && !isAnswerDue) return;
-    if (subscription.typeUrl === CLUSTER_TYPE) this.#await(changed);
+    if (subscription.typeUrl === CLUSTER_TYPE) this.#await(changed, resources);
     if (subscription.typeUrl === ENDPOINT_TYPE) for (const { name } of changed) this.#rewarm.delete(name);
     this.#push(subscription, changed, gone);
   }
@@ -201,9 +200,13 @@ export class ServerCore {
     return PROVIDERS.includes(subscription.typeUrl) ? gone.filter((name) => !subscription.sent.has(name)) : gone;
   }
 
-  #await(clusters: readonly XdsResource[]): void {
+  #await(clusters: readonly XdsResource[], all: TypeResources): void {
     const endpoints = this.resources(ENDPOINT_TYPE);
     const subscription = this.#subscriptions.get(ENDPOINT_TYPE);
+    if (subscription === undefined && this.#awaited.isEmpty && clusters.length > 0 && clusters.length === all.size) {
+      this.#awaited.begin(all, endpoints);
+      return;
+    }
     for (const { name } of clusters) {
       if (!endpoints.has(name)) continue;
       if (subscription?.wants(name) === true) this.#rewarm.add(name);

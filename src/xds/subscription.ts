@@ -44,6 +44,18 @@ function versionsOf(resources: TypeResources): ReadonlyMap<string, string> {
   return made;
 }
 
+const lists = new WeakMap<TypeResources, readonly XdsResource[]>();
+
+/** All of a set, layer by layer. */
+function listOf(resources: TypeResources): readonly XdsResource[] {
+  const known = lists.get(resources);
+  if (known !== undefined) return known;
+  const layers = layersOf(resources);
+  const made = layers.length > 1 ? layers.flatMap(listOf) : [...resources.values()];
+  lists.set(resources, made);
+  return made;
+}
+
 type Names = ReadonlyMap<string, true>;
 
 /** Of names that clients ask for, what there is of a set, and which names are not in it. */
@@ -196,7 +208,7 @@ export class Subscription {
   }
 
   #wanted(resources: TypeResources): readonly XdsResource[] {
-    if (this.isWildcard) return [...resources.values()];
+    if (this.isWildcard) return listOf(resources);
     const { base, isUntouched } = this.names;
     if (base !== undefined && isUntouched) return askedOf(base, resources).there;
     return [...this.names.keys()].flatMap((name) => resources.get(name) ?? []);
