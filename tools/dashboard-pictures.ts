@@ -12,6 +12,7 @@ import { startBrowser } from '../test/e2e/dashboard/browser.ts';
 import { serveFixture } from '../test/e2e/dashboard/fixture.ts';
 import { ask } from '../src/cli/demo/client.ts';
 import { buildDashboard } from './dashboard.ts';
+import { indexedPng } from './indexed-png.ts';
 import { root } from './run.ts';
 
 interface Picture {
@@ -26,7 +27,7 @@ interface Picture {
 const FOLDER = path.join(root, 'docs/images');
 const VIEWPORT = { width: 1240, height: 720 };
 /** Charts want some past. */
-const TRAFFIC_MS = 100_000;
+const TRAFFIC_MS = 60_000;
 const PAUSE_MS = 25;
 
 const SHOP: readonly Picture[] = [
@@ -34,10 +35,20 @@ const SHOP: readonly Picture[] = [
   { name: 'dashboard-edge-dark', call: '/?select=shop%2Ffrontend%3Eshop%2Fcatalog', shows: '.panel canvas', isDark: true },
   { name: 'dashboard-service', call: '/services/shop/reviews', shows: 'table[aria-label="Routes"]', height: 980 },
   { name: 'dashboard-tap', call: '/tap', shows: 'tr.flow:nth-child(12)' },
-  { name: 'dashboard-denials', call: '/denials?source=security.yaml:11', shows: '.drawer .is-marked' },
+  { name: 'dashboard-denials', call: '/denials?source=security.yaml:14', shows: '.drawer .is-marked' },
   { name: 'dashboard-explain', call: '/explain?from=shop%2Ffrontend&to=http%3A%2F%2Freviews%3A9081%2F', shows: '.verdict', isDark: true },
 ];
 const LARGE: readonly Picture[] = [{ name: 'dashboard-200-services', call: '/', shows: '[data-node]' }];
+
+/** What a browser runs to decode a picture: its pixels in base64. */
+function pixelsOf(png: Buffer): string {
+  return `(async () => {
+    const image = await createImageBitmap(await (await fetch('data:image/png;base64,${png.toString('base64')}')).blob());
+    const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+    canvas.drawImage(image, 0, 0);
+    return new Uint8Array(canvas.getImageData(0, 0, image.width, image.height).data.buffer).toBase64();
+  })()`;
+}
 
 async function take(
   browser: Browser,
@@ -54,8 +65,12 @@ async function take(
   await page.locator(shows).first().waitFor();
   // charts and tables that come after it
   await sleep(2_500);
-  await page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
+  const shot = await page.screenshot();
   await context.close();
+  const blank = await browser.newPage();
+  const pixels = await blank.evaluate<string>(pixelsOf(shot));
+  await blank.close();
+  writeFileSync(path.join(FOLDER, `${name}.png`), indexedPng(Buffer.from(pixels, 'base64'), VIEWPORT.width, height));
   console.log(name);
 }
 

@@ -49,6 +49,10 @@ export class PrometheusProcess {
     return new PrometheusProcess(folder, await freePort());
   }
 
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/`;
+  }
+
   async get(call: string): Promise<unknown> {
     const { text } = await ask({ port: this.#port }, `http://127.0.0.1:${this.#port}/api/v1/${call}`, {
       headers: { host: `127.0.0.1:${this.#port}` },

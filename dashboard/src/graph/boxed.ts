@@ -5,7 +5,7 @@
 import type { Graph, GraphNode } from '../model/graph.ts';
 import type { Box, Group, Layout, Point } from './layout.ts';
 
-export const CHIP = { width: 156, height: 24 } as const;
+const CHIP = { width: 156, height: 24 } as const;
 const GAP = { x: 8, y: 6 };
 const PAD = 12;
 const TITLE = 24;

@@ -30,13 +30,13 @@ function labelText(load: Load, label: EdgeLabel): string {
 }
 
 /** What a screen reader says, and what hovering shows. */
-export function edgeText({ from, to, load, health }: GraphEdge): string {
+function edgeText({ from, to, load, health }: GraphEdge): string {
   const lock = load.mutualTlsRatio >= 0.9999 ? 'mTLS' : load.mutualTlsRatio <= 0 ? 'plaintext' : `${shareText(load.mutualTlsRatio)} mTLS`;
   return `${from} calls ${to}: ${healthWord(health)}, ${rateText(load.requestsPerSecond)}, ${shareText(load.failureRatio)} failed, ${shareText(load.deniedRatio)} denied, p95 ${durationText(load.p95Ms)}, ${lock}`;
 }
 
 /** More traffic, thicker line; from 1.2 to 4. */
-export function strokeWidth({ requestsPerSecond, connectionsPerSecond }: Load): number {
+function strokeWidth({ requestsPerSecond, connectionsPerSecond }: Load): number {
   return Math.min(4, 1.2 + Math.log10(1 + requestsPerSecond + connectionsPerSecond) * 0.9);
 }
 

@@ -31,7 +31,7 @@ function cut(text: string, chars: number): string {
 }
 
 /** What a screen reader says. */
-export function nodeLabel({ kind, namespace, name, load, health, ready, instances }: GraphNode): string {
+function nodeLabel({ kind, namespace, name, load, health, ready, instances }: GraphNode): string {
   const figures = isBusy(load) ? `, ${rateText(load.requestsPerSecond)} requests, ${shareText(load.failureRatio)} failed` : '';
   const copies = instances === 0 ? '' : `, ${ready} of ${instances} ready`;
   return `${kind === 'unknown' ? '' : `${kind} `}${name} in ${namespace}, ${healthWord(health)}${figures}${copies}`;

@@ -28,7 +28,7 @@ export function figuresOf(load: Load): Figure[] {
 }
 
 /** A node's own page. */
-export function nodePath({ kind, namespace, name, host, workloads }: GraphNode): string | undefined {
+function nodePath({ kind, namespace, name, host, workloads }: GraphNode): string | undefined {
   if (kind === 'unknown') return undefined;
   if (kind === 'external') return pathOf('services', 'external', host);
   if (host !== '') return servicePath(namespace, name);

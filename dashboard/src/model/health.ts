@@ -21,15 +21,6 @@ export interface Load {
   readonly bytesPerSecond: number;
 }
 
-export const NO_LOAD: Load = {
-  requestsPerSecond: 0,
-  failureRatio: 0,
-  deniedRatio: 0,
-  mutualTlsRatio: 1,
-  connectionsPerSecond: 0,
-  bytesPerSecond: 0,
-};
-
 /** True where anything moved. */
 export function isBusy({ requestsPerSecond, connectionsPerSecond, bytesPerSecond }: Load): boolean {
   return requestsPerSecond > 0 || connectionsPerSecond > 0 || bytesPerSecond > 0;

@@ -9,7 +9,7 @@ import { SourceLink } from '../ui/source-link.tsx';
 const TONES: Readonly<Record<Flow['verdict'], Tone>> = { forwarded: 'ok', denied: 'warn', failed: 'bad' };
 
 /** Unique: ids are, of one proxy. */
-export function flowKey({ id, proxy, reporter, startMs }: Flow): string {
+function flowKey({ id, proxy, reporter, startMs }: Flow): string {
   return `${id} ${proxy} ${reporter} ${startMs}`;
 }
 

@@ -26,7 +26,7 @@ const REFRESH_MS = 5_000;
 const SOON_MS = 30 * 60_000;
 
 /** A certificate's expiry as a figure. */
-export function expiryFigure({ expiresAtMs, issuedAtMs }: Certificate): Figure {
+function expiryFigure({ expiresAtMs, issuedAtMs }: Certificate): Figure {
   const left = expiresAtMs - nowMs.value;
   const isLate = left < Math.min(SOON_MS, (expiresAtMs - issuedAtMs) * 0.1);
   return {

@@ -141,7 +141,7 @@ function seriesFixture(key: string, nowMs: number): SignalSeries {
 }
 
 /** The answers of such a mesh. */
-export function fixtureAnswer(services: number, edges: number): Answer {
+function fixtureAnswer(services: number, edges: number): Answer {
   const topology = topologyFixture(services);
   const rows = edgeRowsFixture(topology, edges);
   const none: readonly Flow[] = [];

@@ -20,7 +20,7 @@ function samplesOf(answer: unknown): readonly (readonly [number, number])[] {
 }
 
 /** Values a step, the last one at the range's end; null where Prometheus has none, or no number. */
-export function gridOf(samples: readonly (readonly [number, number])[], { startMs, endMs, stepMs }: Range): (number | null)[] {
+function gridOf(samples: readonly (readonly [number, number])[], { startMs, endMs, stepMs }: Range): (number | null)[] {
   const values: (number | null)[] = Array.from({ length: Math.round((endMs - startMs) / stepMs) + 1 }, () => null);
   for (const [atSeconds, value] of samples) {
     const index = Math.round((atSeconds * 1000 - startMs) / stepMs);

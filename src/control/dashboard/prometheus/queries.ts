@@ -13,13 +13,11 @@ export interface SeriesQueries {
 
 /** gRPC statuses that are the server's fault: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
 const GRPC_FAULTS = '2|4|12|13|14|15';
-/** Statuses that policies answer with: no token or a bad one, forbidden, too many. */
-const DENIALS = '401|403|429';
 /** A rate needs two scrapes, which are a minute apart at most by Prometheus's default. */
 const RATE_WINDOW_S_MIN = 120;
 
 /** A label's matcher, with what a string of PromQL escapes. */
-export function matcher(label: string, value: string): string {
+function matcher(label: string, value: string): string {
   return `${label}="${value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`;
 }
 
@@ -33,19 +31,18 @@ function reporterOf(by: SignalGrouping): string {
   return by === 'workload' ? 'destination' : 'source';
 }
 
-function matchersOf(by: SignalGrouping, { source, destination, service }: SignalKey): string {
-  const parts = [
-    matcher('reporter', reporterOf(by)),
+function matchersOf({ source, destination, service }: SignalKey): string[] {
+  return [
     ...(source === undefined ? [] : workloadMatchers('source', source)),
     ...(destination === undefined ? [] : workloadMatchers('destination', destination)),
     ...(service === undefined ? [] : [matcher('destination_service', service)]),
   ];
-  return parts.join(',');
 }
 
 /** Queries for one row's series with a value each `stepMs`. */
 export function seriesQueries(by: SignalGrouping, key: SignalKey, stepMs: number): SeriesQueries {
-  const labels = matchersOf(by, key);
+  const own = matchersOf(key);
+  const labels = [matcher('reporter', reporterOf(by)), ...own].join(',');
   const window = `${Math.max(RATE_WINDOW_S_MIN, Math.ceil(stepMs / 1000))}s`;
   const requests = (more = ''): string => `sum(rate(istio_requests_total{${labels}${more}}[${window}]))`;
   const failed = [requests(',response_code=~"5..|0"'), requests(`,response_code!~"5..|0",grpc_response_status=~"${GRPC_FAULTS}"`)].map(
@@ -57,7 +54,8 @@ export function seriesQueries(by: SignalGrouping, key: SignalKey, stepMs: number
   return {
     requestsPerSecond: requests(),
     failureRatio: `(${failed.join(' + ')}) / ${requests()}`,
-    deniedRatio: `(${requests(`,response_code=~"${DENIALS}"`)} or vector(0)) / ${requests()}`,
+    // the called side alone knows of what it refused
+    deniedRatio: `(sum(rate(tulle_denied_total{${own.join(',')}}[${window}])) or vector(0)) / ${requests()}`,
     bytesPerSecond: `(${bytes('request')} or vector(0)) + (${bytes('response')} or vector(0))`,
     p50Ms: quantile(0.5),
     p95Ms: quantile(0.95),
