@@ -18,7 +18,7 @@ import { root } from '../e2e/harness.ts';
 import { eventually } from './envoy-process.ts';
 import { type Istiod, ISTIOD_NAME } from './istiod-process.ts';
 
-export const NAMESPACE = 'shop';
+const NAMESPACE = 'shop';
 /** The service's host name. */
 export const HOST = 'orders.shop.example';
 
@@ -36,7 +36,7 @@ export interface MeshPorts {
 }
 
 /** Where an application listens. */
-export interface AppPorts {
+interface AppPorts {
   readonly http: number;
   readonly tcp: number;
   readonly greeting: number;
@@ -309,7 +309,7 @@ export interface MeshProxy {
 }
 
 /** Starts the proxy of a bootstrap; resolves when it is live. `wrap` is a command that runs it. */
-export async function startMeshProxy(
+async function startMeshProxy(
   folder: string,
   name: string,
   bootstrap: JsonObject,

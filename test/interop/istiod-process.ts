@@ -25,7 +25,7 @@ function isExecutable(file: string): boolean {
 }
 
 /** The path of a pilot-discovery: `TULLE_ISTIOD`, or one on PATH; undefined where there is none. */
-export function findIstiod(env: NodeJS.ProcessEnv = process.env): string | undefined {
+function findIstiod(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const folders = (env['PATH'] ?? '').split(path.delimiter);
   const candidates = [env['TULLE_ISTIOD'] ?? '', ...folders.map((folder) => path.join(folder, 'pilot-discovery'))];
   return candidates.find((file) => path.isAbsolute(file) && isExecutable(file));

@@ -26,7 +26,7 @@ interface DiscoveryService {
 }
 
 /** Everything in one stream. */
-export const AGGREGATED: DiscoveryService = {
+const AGGREGATED: DiscoveryService = {
   stream: AggregatedDiscoveryService.method.streamAggregatedResources,
   delta: AggregatedDiscoveryService.method.deltaAggregatedResources,
 };

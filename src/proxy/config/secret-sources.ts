@@ -15,7 +15,7 @@ import { createAdsConnection } from './ads-connection.ts';
 import { readApiSource } from './ads-target.ts';
 
 /** A source whose secrets can be asked for. */
-export interface SecretSource {
+interface SecretSource {
   /** Asks for a name, until the result is called. */
   ask(name: string): () => void;
 }
