@@ -61,13 +61,20 @@ type FindHost = (host: string) => EncodedPart | undefined;
 /** The lookup in a table that no patch changes. */
 function plannedHosts({ scope, groups }: TablePlan): FindHost {
   let indexes: readonly DomainTable<Placed>[] | undefined;
+  /** Many proxies ask for the same. */
+  const encoded = new Map<Placed, EncodedPart>();
   return (host) => {
     indexes ??= groups().map(indexOf);
     const found = findPlan(indexes, host);
     if (found === undefined) return undefined;
-    const earlier = indexes.slice(0, found.group);
-    const left = found.placed.domains.filter((domain) => earlier.every((table) => table.get(domain) === undefined));
-    return found.placed.plan.encode(scope, left);
+    const { placed, group } = found;
+    const known = encoded.get(placed);
+    if (known !== undefined) return known;
+    const earlier = indexes.slice(0, group);
+    const left = placed.domains.filter((domain) => earlier.every((table) => table.get(domain) === undefined));
+    const part = placed.plan.encode(scope, left);
+    encoded.set(placed, part);
+    return part;
   };
 }
 
