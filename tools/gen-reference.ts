@@ -3,7 +3,7 @@
  * the proxy obeys, differences from Envoy, and what the commands say of themselves. `node tools/gen-reference.ts`; a test holds it to the code.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { analysisCodes } from '../src/compile/analyze/codes.ts';
@@ -14,6 +14,7 @@ import { foreignKinds } from '../src/compile/dialects/foreign-kinds.ts';
 import { diagnosticCodes } from '../src/compile/schema/codes.ts';
 import { formatAllows } from '../src/compile/schema/formats.ts';
 import type { Field, FieldRule, Fields, ObjectSchema, Schema, UnsupportedField } from '../src/compile/schema/schema.ts';
+import { METRICS } from '../src/proxy/telemetry/metric-help.ts';
 import { fieldTable } from '../src/proxy/config/supported.ts';
 import { DIFFERENCES as ISTIO_DIFFERENCES, type IstioDifference } from '../test/conformance/istio/differences.ts';
 import { type Difference, DIFFERENCES } from '../test/differential/differences.ts';
@@ -261,7 +262,7 @@ async function helpOf(words: readonly string[]): Promise<string> {
 /** Names in a help text's list of commands. */
 function commandsIn(help: string): string[] {
   const list = /\nCommands:\n((?: {2}.*\n?)+)/.exec(help)?.[1] ?? '';
-  return [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help');
+  return [...list.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help');
 }
 
 async function cliPage(): Promise<string> {
@@ -280,6 +281,34 @@ async function cliPage(): Promise<string> {
   );
 }
 
+/** Metrics of the control plane, as its code declares them: name, kind, help. */
+const DECLARED = /metrics\.(counter|gauge|total|histogram)\(\s*'([a-z_]+)',\s*(?:'([^']*)'|"([^"]*)")/g;
+
+function controlMetrics(): string[][] {
+  const rows = globSync('src/control/**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] }).flatMap((file) =>
+    [...readFileSync(path.join(root, file), 'utf8').matchAll(DECLARED)].map(([, kind = '', name = '', help, quoted]) => [
+      code(name),
+      kind === 'total' ? 'counter' : kind,
+      help ?? quoted ?? '',
+    ]),
+  );
+  return rows.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
+}
+
+function metricsPage(): string {
+  const proxies = [...METRICS].map(([name, { kind, help }]) => [code(name), kind, help]);
+  return page(
+    'Metrics',
+    "Metrics with names of their own; what proxies count under Envoy's names (`envoy_cluster_*`, `envoy_http_*`, `envoy_listener_*`, `envoy_tcp_*`, `envoy_server_*`) is described in Envoy's documentation. [How to look at them](../metrics.md).",
+    [
+      '## Of proxies',
+      table(['metric', 'kind', 'meaning'], proxies),
+      '## Of the control plane',
+      table(['metric', 'kind', 'meaning'], controlMetrics()),
+    ],
+  );
+}
+
 /** The pages by file name within `referenceFolder`. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
@@ -288,6 +317,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['diagnostics.md', diagnosticsPage()],
     ['analysis.md', analysisPage()],
     ['cli.md', await cliPage()],
+    ['metrics.md', metricsPage()],
     ['../differences-from-envoy.md', differencesPage()],
     ['../differences-from-istio.md', istioDifferencesPage()],
   ]);

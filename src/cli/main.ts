@@ -88,7 +88,8 @@ const EXAMPLES = [
 ] as const;
 
 function helpText(): string {
-  const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`).join('\n');
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length)) + 2;
+  const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`).join('\n');
   const examples = EXAMPLES.map(([line, what]) => `  ${line.padEnd(58)}${what}`).join('\n');
   return `Usage: tulle <command> [options]\n\nCommands:\n${commands}\n\nExamples:\n${examples}\n\ntulle <command> --help says more about each.\n`;
 }
