@@ -35,6 +35,13 @@ function labelText(labels: Labels): string {
   return parts.length === 0 ? '' : `{${parts.join(',')}}`;
 }
 
+/** Reads one value, or one for each row of labels. */
+type Read = () => number | readonly (readonly [Labels, number])[];
+
+function rowsOf(value: ReturnType<Read>): [suffix: string, labels: string, value: number][] {
+  return typeof value === 'number' ? [['', '', value]] : value.map(([labels, each]) => ['', labelText(labels), each]);
+}
+
 /** All metrics of one process. */
 export class Metrics {
   readonly #families: Family[] = [];
@@ -52,17 +59,13 @@ export class Metrics {
   }
 
   /** A gauge that is read when somebody asks: one value, or one for each row of labels. */
-  gauge(name: string, help: string, read: () => number | readonly (readonly [Labels, number])[]): void {
-    const rows = (): [string, string, number][] => {
-      const value = read();
-      return typeof value === 'number' ? [['', '', value]] : value.map(([labels, each]) => ['', labelText(labels), each]);
-    };
-    this.#families.push({ name, help, type: 'gauge', rows });
+  gauge(name: string, help: string, read: Read): void {
+    this.#families.push({ name, help, type: 'gauge', rows: () => rowsOf(read()) });
   }
 
-  /** A counter that is read when somebody asks. */
-  total(name: string, help: string, read: () => number): void {
-    this.#families.push({ name, help, type: 'counter', rows: () => [['', '', read()]] });
+  /** A counter that is read when somebody asks: one value, or one for each row of labels. */
+  total(name: string, help: string, read: Read): void {
+    this.#families.push({ name, help, type: 'counter', rows: () => rowsOf(read()) });
   }
 
   histogram(name: string, help: string, bounds: readonly number[]): Histogram {

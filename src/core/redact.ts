@@ -1,6 +1,6 @@
 /** What is secret in a request's head, by its name: flows tell of it only that it was there. */
 
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /**
  * Names of headers and of query parameters whose values are secret: whole words of them, so that `x-api-key` and

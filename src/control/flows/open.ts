@@ -21,7 +21,7 @@ function addGauges({ store, taps }: OpenFlows, metrics: Metrics, missed: () => n
   metrics.gauge('tulle_flow_taps', 'Readers for whom proxies tell of every request.', () => taps.size);
   metrics.gauge('tulle_flows_bytes', 'Memory that they take, at most.', () => store.kept().bytes);
   metrics.gauge('tulle_flows_bytes_max', 'The bound of it.', () => store.bytesMax);
-  metrics.gauge('tulle_flows_lost_total', 'Flow records that are not kept (any more), by why.', () => {
+  metrics.total('tulle_flows_lost_total', 'Flow records that are not kept (any more), by why.', () => {
     const { byProxies, unreadable, aged } = store.lostSoFar();
     return [
       [{ reason: 'proxy' }, byProxies],

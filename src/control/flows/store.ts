@@ -8,7 +8,7 @@ import { FlowRing } from './ring.ts';
 import { type FlowQuery, matches } from './query.ts';
 
 /** Bytes where nothing else is asked for. */
-export const DEFAULT_FLOW_BYTES = 32 * 1024 * 1024;
+const DEFAULT_FLOW_BYTES = 32 * 1024 * 1024;
 
 /** Of the bound, at most. */
 const SHARES: Readonly<Record<Verdict, number>> = { forwarded: 1, denied: 0.25, failed: 0.25 };
