@@ -125,14 +125,24 @@ const RBAC: Case[] = [
     },
   }),
   tcp('allowed', [HELLO, END], at('allowed', 'got hello')),
+  tcp('allowed by a condition', [HELLO, END], at('conditionHolds', 'got hello')),
+  tcp('not denied by a condition that has no value', [HELLO, END], at('conditionUnknown', 'got hello')),
   tcp('allowed continuously', [HELLO, { waitMs: 20 }, HELLO, END], at('allowedAlways', 'got hellohello')),
   tcp('denied in shadow', [HELLO, END], at('shadowed', 'got hello')),
 ];
 
 const filters = (filter: JsonObject, ...rest: JsonValue[]): JsonValue[] => [filter, ...rest];
 
-function rbacOf(action: string, fields: JsonObject = {}): JsonObject {
-  const policies = { own: { permissions: [{ any: true }], principals: [{ any: true }] } };
+/** A connection's attribute equals, or begins with, a text. */
+function conditionOf(root: string, field: string, name: string, text: string): JsonObject {
+  const operand = { select_expr: { operand: { ident_expr: { name: root } }, field } };
+  const arg = { const_expr: { string_value: text } };
+  const call = name === '_==_' ? { function: name, args: [operand, arg] } : { function: name, target: operand, args: [arg] };
+  return { condition: { call_expr: call } };
+}
+
+function rbacOf(action: string, fields: JsonObject = {}, more: JsonObject = {}): JsonObject {
+  const policies = { own: { permissions: [{ any: true }], principals: [{ any: true }], ...more } };
   return networkFilter('rbac', 'rbac.v3.RBAC', { stat_prefix: 'tcp.', rules: { action, policies }, ...fields });
 }
 
@@ -230,6 +240,9 @@ function setup(world: World): Setup {
       ),
       denied: tcpListener(filters(rbacOf('DENY'), to)),
       allowed: tcpListener(filters(rbacOf('ALLOW'), to)),
+      // a denial by what a connection has not: the request's path
+      conditionHolds: tcpListener(filters(rbacOf('ALLOW', {}, conditionOf('source', 'address', 'startsWith', '127.0.0.1:')), to)),
+      conditionUnknown: tcpListener(filters(rbacOf('DENY', {}, conditionOf('request', 'path', '_==_', '/')), to)),
       allowedAlways: tcpListener(filters(rbacOf('ALLOW', { enforcement_type: 'CONTINUOUS' }), to)),
       shadowed: tcpListener(
         filters(
