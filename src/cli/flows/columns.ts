@@ -68,13 +68,13 @@ export type FlowColumn = FitColumn<Flow> & {
 };
 
 export const FLOW_COLUMNS: readonly FlowColumn[] = [
-  { title: 'TIME', cell: ({ startMs }) => formatTime(startMs), tone: () => 'dim', dropAt: 6, live: { width: 12 } },
+  { title: 'TIME', cell: ({ startMs }) => formatTime(startMs), tone: () => 'dim', dropAt: 4, live: { width: 12 } },
   { title: 'SIDE', cell: ({ reporter }) => SIDES[reporter], tone: () => 'dim', dropAt: 8, live: { width: 4 } },
   { title: 'FROM', cell: ({ source }) => formatEnd(source), live: { width: 12, grows: 1 } },
   { title: 'TO', cell: destinationOf, live: { width: 12, grows: 1 } },
   { title: 'REQUEST', cell: formatWhat, live: { width: 14, grows: 2 } },
   { title: 'STATUS', cell: formatStatus, align: 'right', tone: verdictTone, dropAt: 2, live: { width: 6 } },
-  { title: 'TOOK', cell: ({ durationMs }) => formatLatency(durationMs), align: 'right', dropAt: 4, live: { width: 6 } },
+  { title: 'TOOK', cell: ({ durationMs }) => formatLatency(durationMs), align: 'right', dropAt: 5, live: { width: 6 } },
   {
     title: 'MTLS',
     cell: ({ isMutualTls }) => (isMutualTls ? 'yes' : 'no'),
