@@ -68,8 +68,8 @@ export class AdsStream<I extends DescMessage, O extends DescMessage> {
       throw new Error('the server ended the stream');
     } catch (error) {
       if (this.#isClosed) return;
-      // what waited, and what was on its way: at least one
-      counters.lost.value += 1 + (this.#stream?.waiting ?? 0);
+      // what waited, or was on its way: at least one
+      counters.lost.value += Math.max(1, this.#stream?.waiting ?? 0);
       log.debug('no stream of metrics to the control plane', { error: error instanceof Error ? error.message : String(error) });
     } finally {
       this.#stream?.abort();
