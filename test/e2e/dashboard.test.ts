@@ -81,7 +81,9 @@ before(async () => {
   if (skip !== false) return;
   await buildDashboard(ASSETS);
   mesh = TestMesh.start('explicit', { files: { 'mesh.yaml': MESH } });
-  [browser] = await Promise.all([startBrowser(), mesh.ready('cart-v1', 'cart-v2', 'shaky', 'vault')]);
+  // a browser that runs is closed, whatever becomes of the mesh
+  browser = await startBrowser();
+  await mesh.ready('cart-v1', 'cart-v2', 'shaky', 'vault');
   load = keepAsking();
   url = (await mesh.admin<{ dashboard: { url: string } }>('/api/dashboard')).dashboard.url;
 });

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { ProtocolError } from '../../core/errors.ts';
+import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
+import { openAuthority } from '../ca/authority.ts';
 import { readDashboardAddress } from './address.ts';
 import { isPassedOn } from './calls.ts';
 import { serveDashboard } from './server.ts';
@@ -130,6 +133,24 @@ test('with a token one logs in first', async (t) => {
   const cookie = right.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   assert.equal((await ask(dashboard.url, '/', { headers: { cookie } })).text, PAGE);
   assert.equal((await ask(dashboard.url, '/api/x', { headers: { authorization: `Bearer ${token}` } })).status, 200);
+});
+
+test('beyond loopback it is TLS, with a certificate of the mesh, and the session goes no other way', async (t) => {
+  const stateDir = mkdtempSync(path.join(tmpdir(), 'tulle-dashboard-ca-'));
+  t.after(() => rmSync(stateDir, { recursive: true }));
+  const authority = await openAuthority(stateDir, 1000, systemClock);
+  const { certificateChain: cert, privateKey: key } = authority.issueServer(['127.0.0.1']);
+  const token = '0123456789abcdef';
+  const at = { ...readDashboardAddress('auto'), port: 0 };
+  const dashboard = await serveDashboard({ at, assets: folder, token, tls: { cert, key }, log: silentLog, answer: () => ({}) });
+  t.after(() => dashboard.close());
+  assert.match(dashboard.url, /^https:/);
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    const options = { method: 'POST', ca: authority.rootCertificate, agent: false };
+    https.request(new URL('/login', dashboard.url), options, resolve).on('error', reject).end(`token=${token}`);
+  });
+  response.resume();
+  assert.match(response.headers['set-cookie']?.[0] ?? '', /; Secure$/);
 });
 
 test('a port that is taken is left for a free one, where any will do', async (t) => {
