@@ -11,7 +11,7 @@ export interface Query {
   readonly mayBeEmpty?: true;
 }
 
-export interface Panel {
+interface Panel {
   readonly title: string;
   /** What it says, for the panel's help. */
   readonly help?: string;
@@ -25,7 +25,7 @@ export interface Panel {
 }
 
 /** A choice at the top of a dashboard. */
-export interface Variable {
+interface Variable {
   readonly name: string;
   readonly label: string;
   /** `label_values(metric, label)`. */

@@ -35,7 +35,7 @@ export const BUCKETS = 7;
 export const WIDTH = BUCKETS + LATENCY_BOUNDS.length + 1;
 
 const CELL_BYTES = STEPS * WIDTH * Float32Array.BYTES_PER_ELEMENT;
-export const MAX_CELLS = Math.floor(MAX_BYTES / CELL_BYTES);
+const MAX_CELLS = Math.floor(MAX_BYTES / CELL_BYTES);
 
 /**
  * Whose word a cell is: the called proxy's, the calling one's of requests that it passed on, or the calling one's of

@@ -21,7 +21,7 @@ function textAt({ metadata }: RouteEntry, key: string): string {
 }
 
 /** `VirtualService shop/reviews, spec.http[0]` or the route's name behind the comma; `default` of a service without rules. */
-export function routeText(route: RouteEntry): string {
+function routeText(route: RouteEntry): string {
   const kind = textAt(route, 'kind');
   const { name } = route;
   if (kind === '' || name === 'default') return name === '' ? 'default' : name;
