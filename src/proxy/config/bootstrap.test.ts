@@ -99,7 +99,13 @@ test('where ADS is, and by which token', () => {
 test("what the node's metadata says to Tulle", () => {
   const settings = (tulle: object) =>
     readTulleSettings(parseBootstrap({ node: { metadata: { TULLE: JSON.parse(JSON.stringify(tulle)) } } }).node);
-  assert.deepEqual(settings({}), { tokenFile: undefined, isOnDemand: false, dns: undefined, metricSeriesMax: undefined });
+  assert.deepEqual(settings({}), {
+    tokenFile: undefined,
+    isOnDemand: false,
+    dns: undefined,
+    metricSeriesMax: undefined,
+    pushesSignals: false,
+  });
   assert.deepEqual(
     settings({ onDemand: true, identity: { tokenFile: '/t' }, dns: { address: '127.0.0.1', port: 53 }, metricSeriesMax: 500 }),
     {
@@ -107,6 +113,7 @@ test("what the node's metadata says to Tulle", () => {
       isOnDemand: true,
       dns: { addresses: ['127.0.0.1'], port: 53, upstreams: [], searchDomains: [] },
       metricSeriesMax: 500,
+      pushesSignals: false,
     },
   );
   assert.throws(() => settings({ metricSeriesMax: 0 }), /TULLE\.metricSeriesMax: is no number above 0/);
