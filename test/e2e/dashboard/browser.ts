@@ -26,6 +26,8 @@ export interface Seen {
 /** A page that notes what goes wrong on it, and what it asks for. */
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Seen> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  // machines that run tests are busy
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const troubles: string[] = [];
   const requests: string[] = [];
