@@ -37,7 +37,7 @@ const present = chosen.filter((plane) => {
 function sizes(): readonly (MeshSize & { readonly proxies: number })[] {
   const given = { endpointsEach: Number(values.endpoints), namespaces: Number(values.namespaces), proxies: Number(values.proxies) };
   if (!values.scale) return [{ ...given, services: Number(values.services) }];
-  return [100, 300, 1000, 3000, 10_000].map((services) => ({ ...given, services, proxies: Math.min(given.proxies, 100) }));
+  return [100, 1000, 3000, 10_000].map((services) => ({ ...given, services, proxies: Math.min(given.proxies, 100) }));
 }
 
 const COLUMNS: readonly (readonly [title: string, figure: keyof PlaneFigures, digits: number])[] = [

@@ -49,9 +49,9 @@ export class HistoryStore {
   write(versions: readonly Version[], texts: FileTexts, state: unknown): void {
     this.#next('versions cannot be kept', async () => {
       const digests = fileDigests(texts);
-      const fresh = [...texts.keys()].filter((file) => !this.#kept.has(digests[file] ?? ''));
+      const fresh = [...texts].filter(([file]) => !this.#kept.has(digests[file] ?? ''));
       await bulkDelay(fresh.length, this.#closing.signal);
-      for (const [file, text] of texts) await this.#putText(digests[file] ?? textDigest(text), text);
+      for (const [file, text] of fresh) await this.#putText(digests[file] ?? textDigest(text), text);
       for (const version of versions) await this.#put(`${version.number}.json`, JSON.stringify(version));
       await this.#put('state.json', JSON.stringify(state));
     });
