@@ -3,6 +3,7 @@ import { ProtocolError } from '../../core/errors.ts';
 import { readBody } from '../admin/exchange.ts';
 import { adminRoute } from '../admin/server.ts';
 import type { ControlState } from '../control-state.ts';
+import type { Topology } from '../../model/topology.ts';
 import { createAnalysis } from './analysis.ts';
 import { type Answer, type Call, isPassedOn } from './calls.ts';
 import { explainRequest } from './explain.ts';
@@ -21,14 +22,22 @@ export interface MeshCallOptions {
 
 type OwnCall = (call: Call) => object | Promise<object>;
 
+/** The topology of the mesh in force, made once for each mesh. */
+function topologyReader(state: ControlState): () => Topology {
+  let last: Topology | undefined;
+  return () => {
+    const { mesh, generation } = state.pusher.state();
+    if (last?.generation !== generation) last = topologyOf(mesh, generation);
+    return last;
+  };
+}
+
 function ownCalls(state: ControlState, { version, tool, prometheusUrl }: MeshCallOptions): Readonly<Record<string, OwnCall>> {
   const analysis = createAnalysis(tool);
+  const topology = topologyReader(state);
   const startedAt = new Date(state.clock.wallMs()).toISOString();
   return {
-    'GET /api/topology': () => {
-      const { mesh, generation } = state.pusher.state();
-      return topologyOf(mesh, generation);
-    },
+    'GET /api/topology': () => topology(),
     'GET /api/about': () => ({ version, folder: state.folder, startedAt, hasPrometheus: prometheusUrl !== undefined }),
     'GET /api/certificates': () => ({
       rootExpiresAt: new Date(state.authority.rootExpiresAtMs).toISOString(),

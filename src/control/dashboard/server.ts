@@ -40,6 +40,8 @@ interface Context {
 const LOGIN_BYTES_MAX = 1024;
 /** How long a wrong token waits for its answer: guessing is slow. */
 const WRONG_TOKEN_MS = 500;
+/** People who look at one mesh at once, with a few connections each. */
+const CONNECTIONS_MAX = 256;
 const NOT_BUILT = 'The dashboard is not built. In a clone of the sources, npm run build does it.\n';
 
 function reply(response: http.ServerResponse, status: number, value: object): void {
@@ -152,6 +154,7 @@ export async function serveDashboard(options: DashboardOptions): Promise<Dashboa
     });
   };
   const server = tls === undefined ? http.createServer(onRequest) : https.createServer({ ...tls, minVersion: 'TLSv1.2' }, onRequest);
+  server.maxConnections = CONNECTIONS_MAX;
   await listen(server, at);
   return {
     url: urlOf(server, tls === undefined ? 'http' : 'https'),
