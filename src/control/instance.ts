@@ -40,6 +40,7 @@ export function instanceOf(node: Node, proxy: ProxyNode): Omit<WorkloadInstance,
     ports: proxy.ports,
     locality: typeof locality === 'string' ? locality : '',
     isMeshed: true,
+    ...(proxy.role === 'router' ? { isGateway: true } : {}),
     ...(proxy.hbonePort === undefined ? {} : { hbonePort: proxy.hbonePort }),
   };
 }

@@ -47,9 +47,19 @@ export interface Endpoint {
   readonly isReady: boolean;
   /** True where a proxy of the mesh terminates mTLS in front of it (label `security.istio.io/tlsMode: istio`). */
   readonly isMeshed: boolean;
+  /**
+   * True for a gateway: its identity is one of the mesh, and clients use mTLS only where a DestinationRule says so. Source:
+   * istio, whose injector gives gateways no label `security.istio.io/tlsMode`.
+   */
+  readonly isGateway?: true;
   /** Where that proxy takes TCP connections as tunnels (HBONE); absent where it takes none. */
   readonly hbonePort?: number;
   readonly origin: Provenance;
+}
+
+/** True where clients use mTLS to an endpoint by themselves, as far as no policy says otherwise. */
+export function takesMutualTls({ isMeshed, isGateway }: Endpoint): boolean {
+  return isMeshed && isGateway !== true;
 }
 
 /**

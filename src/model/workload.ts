@@ -68,6 +68,8 @@ export interface WorkloadInstance {
   readonly locality: Locality;
   readonly isReady: boolean;
   readonly isMeshed: boolean;
+  /** True for a gateway's, whose ports are as Gateways open them; absent for all others. */
+  readonly isGateway?: true;
   /** Where its proxy takes TCP connections as tunnels (HBONE); absent where it takes none. */
   readonly hbonePort?: number;
 }

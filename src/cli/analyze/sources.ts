@@ -83,6 +83,7 @@ function instanceOf(row: JsonObject): WorkloadInstance {
     locality: textOf(row['locality']),
     isReady: row['isReady'] === true,
     isMeshed: row['isMeshed'] === true,
+    ...(row['isGateway'] === true ? { isGateway: true } : {}),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Host } from '../../proxy/cluster/cluster.ts';
 import { isObject } from '../json.ts';
 import { acceptsIdentity, type Arrival, enter, type Refused } from './arrival.ts';
 import { type Explanation, type Note, Trail, verdict } from './explanation.ts';
-import type { Stop, Traffic } from './journey.ts';
+import type { Journey, Stop, Traffic } from './journey.ts';
 import type { ListedListener, ProxyConfig } from './proxy-config.ts';
 import { mtlsOf } from './rules.ts';
 import type { UpstreamWay } from './upstream-tls.ts';
@@ -22,6 +22,9 @@ const TUNNEL_KEY = 'envoy.filters.listener.original_dst';
 const MAIN_INTERNAL = 'main_internal';
 /** A port that no server listens on: a client's. */
 const CLIENT_PORT = 40_000;
+const LOOPBACK = '127.0.0.1';
+/** Stands for the address of somebody outside (RFC 5737). */
+const UNKNOWN_HOST = '203.0.113.9';
 
 /** Where an endpoint really is: behind a tunnel its own address, not the proxy's listener that begins it. */
 export function addressOf({ address, metadata }: Pick<Host, 'address' | 'metadata'>): NetAddress {
@@ -72,6 +75,58 @@ function acceptingListener(config: ProxyConfig, address: NetAddress, isTunnel: b
   return config.listeners.find(({ name }) => name === 'virtualInbound');
 }
 
+/** The gateway that opens the port of an address; of several at one address (they share it under `tulle up`) the one that has it. */
+function gatewayAt({ world, configOf }: Journey, address: NetAddress): Member | undefined {
+  return world.members.find(
+    (member) =>
+      member.proxy?.role === 'router' &&
+      member.proxy.addresses.includes(address.host) &&
+      configOf(member).directory.find(address) !== undefined,
+  );
+}
+
+/** Who is at an address. A gateway under `tulle up` has the machine's loopback address, and not all ports of it. */
+function memberOf(journey: Journey, address: NetAddress): Member | undefined {
+  const gateway = gatewayAt(journey, address);
+  if (gateway !== undefined) return gateway;
+  const member = memberAt(journey.world, address.host, address.port);
+  return member?.proxy?.role === 'router' && address.host === LOOPBACK ? undefined : member;
+}
+
+/** Through a gateway that a proxy of the mesh calls, as one does to leave the mesh. */
+async function throughGateway(reach: Reach, member: Member, address: NetAddress, before: Trail): Promise<Explanation> {
+  const { journey } = reach.from;
+  const name = nameOf(member);
+  if (member === reach.from.member) {
+    const why = `the gateway ${name} leads back to itself, and the request goes in circles`;
+    return before.leadingTo(new Trail('gateway').end(failed(reach, 'UF', why)));
+  }
+  const trail = new Trail('gateway');
+  const config = journey.configOf(member);
+  const identity = journey.identityOf(member);
+  const accepting = config.directory.find(address);
+  const hello = helloOf(reach);
+  if (accepting === undefined)
+    return before.leadingTo(trail.end(failed(reach, 'UF', `the gateway ${name} does not listen on ${formatAddress(address)}`)));
+  const source = { host: reach.from.member.proxy?.addresses[0] ?? UNKNOWN_HOST, port: CLIENT_PORT };
+  const entered = enter(
+    config,
+    accepting,
+    { source, destination: address, isRedirected: false, hello, speaks: speaksOf(reach) },
+    identity,
+    trail,
+  );
+  if ('refused' in entered) {
+    trail.add('filter-chain', `none: ${entered.refused}`, { notes: entered.notes });
+    return before.leadingTo(
+      trail.end(failed(reach, hello === undefined ? 'UC' : 'UF', `the gateway ${name} refuses it: ${entered.refused}`)),
+    );
+  }
+  if (reach.way.kind === 'tls' && entered.connection.tls === undefined)
+    return before.leadingTo(trail.end(failed(reach, 'UF', `the gateway ${name} ends no TLS on this port, and is called with it`)));
+  return before.leadingTo(await journey.passChain({ journey, member, config, identity }, entered, reach.traffic, trail));
+}
+
 /** Why the server's end refuses, with the PeerAuthentication that makes it so. */
 function refusal(reach: Reach, member: Member, port: number, { refused, notes }: Refused, trail: Trail): Explanation {
   const { world } = reach.from.journey;
@@ -108,7 +163,7 @@ async function atServer(reach: Reach, member: Member, address: NetAddress, befor
   }
   tellMode(reach, member, address.port, trail);
   const arrival: Arrival = {
-    source: { host: from.member.proxy?.addresses[0] ?? from.member.instance?.address ?? '203.0.113.9', port: CLIENT_PORT },
+    source: { host: from.member.proxy?.addresses[0] ?? from.member.instance?.address ?? UNKNOWN_HOST, port: CLIENT_PORT },
     destination: address,
     isRedirected: config.node.interception === 'REDIRECT' || isTunnel,
     hello: isTunnel ? undefined : helloOf(reach),
@@ -124,7 +179,7 @@ async function atServer(reach: Reach, member: Member, address: NetAddress, befor
 export async function reach(to: Reach, trail: Trail): Promise<Explanation> {
   const { from, host, way } = to;
   const address = addressOf(host);
-  const member = memberAt(from.journey.world, address.host, address.port);
+  const member = memberOf(from.journey, address);
   trail.add('tls', `${wayText(to)}, to ${formatAddress(address)}`);
   if (member === undefined) {
     const service = from.journey.world.mesh.services.find(({ addresses }) => addresses.includes(address.host));
@@ -139,6 +194,7 @@ export async function reach(to: Reach, trail: Trail): Promise<Explanation> {
   if (way.kind === 'tls' && way.showsIdentity && !acceptsIdentity(way.validation, identity)) {
     return trail.end(failed(to, 'UF', `${nameOf(member)} is ${identity}, which the cluster does not accept`));
   }
+  if (member.proxy?.role === 'router') return throughGateway(to, member, address, trail);
   if (member.proxy !== undefined) return atServer(to, member, address, trail);
   const by = nameOf(member);
   if (way.kind !== 'plaintext') return trail.end(failed(to, 'UF', `${by} has no proxy that takes TLS`));

@@ -86,10 +86,13 @@ function dnsMetadata(network: MeshNetwork): JsonObject {
   };
 }
 
-/** A gateway is where the world comes in: it stands in the root namespace, on the loopback address. */
-function gatewayPlace(workload: Workload): Place {
+/**
+ * A gateway is where the world comes in, and where workloads go out by: it stands in the root namespace, for the machine
+ * on the loopback address, for workloads on that of the bridge.
+ */
+function gatewayPlace(workload: Workload, network: MeshNetwork): Place {
   return {
-    addresses: [LOOPBACK],
+    addresses: [ipv4Of(network, BRIDGE_HOST), LOOPBACK],
     ports: workload.ports.map((port) => ({ ...port, listen: port.number })),
     hbonePort: undefined,
     metadata: { INTERCEPTION_MODE: 'REDIRECT' },
@@ -143,7 +146,8 @@ function sidecarPlace(workload: Workload, network: MeshNetwork, hostsFolder: str
 export function transparentGround(network: MeshNetwork, hostsFolder: string): Ground {
   return {
     mode: 'transparent',
-    place: async (workload) => (workload.role === 'router' ? gatewayPlace(workload) : sidecarPlace(workload, network, hostsFolder)),
+    place: async (workload) =>
+      workload.role === 'router' ? gatewayPlace(workload, network) : sidecarPlace(workload, network, hostsFolder),
   };
 }
 

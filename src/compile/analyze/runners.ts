@@ -67,7 +67,7 @@ function addressOf(index: number): string {
   return `100.${64 + ((index >> 16) & 63)}.${(index >> 8) & 255}.${index & 255}`;
 }
 
-function instanceOf({ name, namespace, labels, serviceAccount, ports, isMeshed }: Draft, address: string): WorkloadInstance {
+function instanceOf({ name, namespace, labels, serviceAccount, ports, isMeshed, isGateway }: Draft, address: string): WorkloadInstance {
   return {
     id: `${name}-0`,
     workload: name,
@@ -79,6 +79,7 @@ function instanceOf({ name, namespace, labels, serviceAccount, ports, isMeshed }
     locality: '',
     isReady: true,
     isMeshed,
+    ...(isGateway ? { isGateway } : {}),
   };
 }
 

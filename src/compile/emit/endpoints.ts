@@ -5,7 +5,7 @@ import { CLUSTER_ID } from '../../core/node-id.ts';
 import { type LabelSelector, selects } from '../../model/match.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';
-import type { Endpoint, Locality, Service, ServicePort } from '../../model/service.ts';
+import { type Endpoint, type Locality, type Service, type ServicePort, takesMutualTls } from '../../model/service.ts';
 import type { Subset } from '../../model/traffic-policy.ts';
 import { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
 import {
@@ -68,13 +68,13 @@ function lbEndpoint(endpoint: Endpoint, port: ServicePort, { takesMtls, originat
   if (
     originate !== undefined &&
     hbonePort !== undefined &&
-    endpoint.isMeshed &&
+    takesMutualTls(endpoint) &&
     takesMtls(endpoint, number) &&
     takesTunnels?.(endpoint) === true
   )
     return tunnelledEndpoint(endpoint, number, originate, hbonePort);
   const filterMetadata: Record<string, JsonObject> = { istio: { workload: workloadText(endpoint) } };
-  if (endpoint.isMeshed && takesMtls(endpoint, number)) filterMetadata['envoy.transport_socket_match'] = { tlsMode: 'istio' };
+  if (takesMutualTls(endpoint) && takesMtls(endpoint, number)) filterMetadata['envoy.transport_socket_match'] = { tlsMode: 'istio' };
   return create(LbEndpointSchema, {
     hostIdentifier: { case: 'endpoint', value: { address: address(endpoint.address, number) } },
     healthStatus: endpoint.isReady ? HealthStatus.HEALTHY : HealthStatus.UNHEALTHY,

@@ -4,14 +4,14 @@
  */
 import { formatSpiffeId } from '../../core/spiffe.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
-import { isHttp, type Endpoint, type Service } from '../../model/service.ts';
+import { isHttp, takesMutualTls, type Endpoint, type Service } from '../../model/service.ts';
 import { listMapper, memoised } from './memo.ts';
 import { trustDomainsOf } from './trust-domains.ts';
 
 export interface ServiceShape extends Omit<Service, 'endpoints'> {
   /** SPIFFE URIs that its endpoints may have, sorted; empty where no endpoint is behind a proxy of the mesh. */
   readonly identities: readonly string[];
-  /** True where every endpoint is behind a proxy of the mesh. */
+  /** True where every endpoint is behind a proxy of the mesh that takes its mTLS by itself. */
   readonly isAllMeshed: boolean;
   /** Endpoints where configuration other than EDS holds them: names to resolve, and headless services' opaque ports. */
   readonly pinned: readonly Endpoint[];
@@ -50,7 +50,7 @@ const shapeOf = memoised((service: Service, settings: MeshSettings): ServiceShap
   const shape = {
     ...rest,
     identities: identitiesOf(service, trustDomainsOf(settings)),
-    isAllMeshed: service.endpoints.length > 0 && service.endpoints.every(({ isMeshed }) => isMeshed),
+    isAllMeshed: service.endpoints.length > 0 && service.endpoints.every(takesMutualTls),
     pinned: pinnedOf(service),
   };
   const text = JSON.stringify(shape);

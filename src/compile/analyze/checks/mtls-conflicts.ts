@@ -13,6 +13,8 @@ type Accepted = EffectiveMode | 'NONE';
 
 function acceptedBy(endpoint: Endpoint, port: ServicePort, { mesh, targets }: World): Accepted {
   if (!endpoint.isMeshed) return 'NONE';
+  // what its ports take is written in Gateways
+  if (endpoint.isGateway === true) return 'PERMISSIVE';
   const reached = endpoint.ports[port.name] ?? endpoint.ports[''] ?? port.number;
   const target = targets.find(({ namespace, addresses }) => namespace === endpoint.namespace && addresses.includes(endpoint.address));
   const number = target?.appPorts.get(reached) ?? reached;

@@ -57,6 +57,19 @@ const CASES: readonly Case[] = [
     ),
   },
   {
+    code: 'TUL201',
+    name: 'a gateway takes what its Gateway says, whatever the PeerAuthentication',
+    bad: join(WEB, peers('{ mtls: { mode: STRICT } }'), rule('{ host: web, trafficPolicy: { tls: { mode: DISABLE } } }')),
+    at: 'DISABLE',
+    says: /STRICT/,
+    good: join(
+      service('web'),
+      GATEWAY_WORKLOAD.replace('gw: a', 'app: web'),
+      peers('{ mtls: { mode: STRICT } }'),
+      rule('{ host: web, trafficPolicy: { tls: { mode: DISABLE } } }'),
+    ),
+  },
+  {
     code: 'TUL202',
     name: 'mutual TLS to a workload that has it disabled',
     bad: join(WEB, peers('{ mtls: { mode: DISABLE } }'), rule('{ host: web, trafficPolicy: { tls: { mode: ISTIO_MUTUAL } } }')),
