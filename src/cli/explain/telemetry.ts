@@ -1,14 +1,17 @@
 /** What a proxy tells of a request, where a Telemetry says so: read off the connection manager that it was sent. */
 import { telemetriesFor } from '../../compile/emit/telemetry-rules.ts';
+import { FLOW_LOG } from '../../core/flow-log.ts';
 import { decodeTyped } from '../../proxy/config/typed-config.ts';
 import type { AccessLog } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { ExpressionFilterSchema } from '../../xds/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
+import { HttpGrpcAccessLogConfigSchema } from '../../xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import type { HttpConnectionManager } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Trail } from './explanation.ts';
 import type { Stop } from './journey.ts';
 
 const FILE = 'envoy.access_loggers.file';
+const GRPC = 'envoy.access_loggers.http_grpc';
 
 function conditionOf({ filter }: AccessLog): string {
   if (filter?.filterSpecifier.case !== 'extensionFilter') return '';
@@ -16,6 +19,12 @@ function conditionOf({ filter }: AccessLog): string {
   return configType.case === undefined
     ? ''
     : ` where ${decodeTyped(configType.value, ExpressionFilterSchema, 'access_log.filter').expression}`;
+}
+
+/** True for the logger that tells the control plane of flows, which no Telemetry asks for. */
+function isFlowLog({ name, configType }: AccessLog): boolean {
+  if (name !== GRPC || configType.case !== 'typedConfig') return false;
+  return decodeTyped(configType.value, HttpGrpcAccessLogConfigSchema, 'access_log').commonConfig?.logName === FLOW_LOG;
 }
 
 function logText(log: AccessLog): string {
@@ -37,7 +46,8 @@ export function tellTelemetry({ journey, config }: Stop, hcm: HttpConnectionMana
   const rules = telemetriesFor(mesh.telemetries, mesh.settings.rootNamespace, config.node);
   const last = rules.at(-1);
   if (last === undefined) return;
-  const logs = hcm.accessLog.length === 0 ? 'not logged' : `logged ${hcm.accessLog.map(logText).join(' and ')}`;
+  const loggers = hcm.accessLog.filter((log) => !isFlowLog(log));
+  const logs = loggers.length === 0 ? 'not logged' : `logged ${loggers.map(logText).join(' and ')}`;
   const counted = hcm.httpFilters.some(({ name }) => name === 'istio.stats') ? 'counted' : 'not counted';
   const notes = rules.slice(0, -1).map(({ origin }) => ({ text: 'over what this says', source: origin }));
   trail.add('telemetry', `${logs}; ${tracesText(hcm)}; ${counted}`, { source: last.origin, notes });
