@@ -63,7 +63,7 @@ test('explicit mode: starts, restarts, replaces and stops', async (t) => {
 const MISTAKES = [
   { name: 'no such folder', args: ['up', '/nowhere'], says: /there is no folder \/nowhere\n +hint: / },
   { name: 'an unknown mode', args: ['up', '.', '--mode', 'magic'], says: /'magic' is invalid.*transparent/, code: 2 },
-  { name: 'an unknown command', args: ['stat'], says: /no command "stat"\n +hint: did you mean tulle status\?/, code: 2 },
+  { name: 'an unknown command', args: ['statsu'], says: /no command "statsu"\n +hint: did you mean tulle status\?/, code: 2 },
   {
     name: 'no mesh to ask',
     args: ['get', 'services', '--state-dir', '/tmp'],
