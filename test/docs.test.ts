@@ -135,7 +135,9 @@ test('links of the documents lead somewhere', () => {
 });
 
 test('every HTTP filter has its part, and no other', () => {
-  const own = httpFilters.flatMap(({ name, schema }) => (schema === undefined || name.startsWith('istio.') ? [] : [name.replace('envoy.filters.http.', '')]));
+  const own = httpFilters.flatMap(({ name, schema }) =>
+    schema === undefined || name.startsWith('istio.') ? [] : [name.replace('envoy.filters.http.', '')],
+  );
   const described = [...textOf('docs/filters.md').matchAll(/^## ([a-z_]+)$/gm)].map(([, name = '']) => name);
   assert.deepEqual(described.toSorted(), [...new Set([...own, 'on_demand', 'router'])].toSorted());
 });

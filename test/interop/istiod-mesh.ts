@@ -309,12 +309,7 @@ export interface MeshProxy {
 }
 
 /** Starts the proxy of a bootstrap; resolves when it is live. `wrap` is a command that runs it. */
-async function startMeshProxy(
-  folder: string,
-  name: string,
-  bootstrap: JsonObject,
-  wrap: readonly string[] = [],
-): Promise<MeshProxy> {
+async function startMeshProxy(folder: string, name: string, bootstrap: JsonObject, wrap: readonly string[] = []): Promise<MeshProxy> {
   const file = path.join(folder, `${name}.json`);
   const logFile = path.join(folder, `${name}.log`);
   writeFileSync(file, JSON.stringify(bootstrap));

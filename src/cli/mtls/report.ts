@@ -2,7 +2,7 @@
 import type { Flow } from '../../model/flow.ts';
 import type { SignalRow } from '../../model/signals.ts';
 
-export type Mode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
+type Mode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
 
 /** A workload of the mesh and the PeerAuthentication that is in force for it. */
 export interface WorkloadMode {

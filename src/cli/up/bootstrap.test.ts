@@ -79,7 +79,7 @@ test('the node says what the contract asks for', () => {
     },
     identity: { tokenFile: '/s/token' },
     onDemand: true,
-      flows: 'xds-grpc',
+    flows: 'xds-grpc',
     signals: true,
     dns: { port: 15053 },
   });

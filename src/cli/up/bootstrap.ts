@@ -64,7 +64,14 @@ function nodeOf(input: BootstrapInput): JsonObject {
       CLUSTER_ID,
       MESH_ID: 'cluster.local',
       ...place.metadata,
-      TULLE: { register: registration(input), identity: { tokenFile }, onDemand: true, flows: XDS_CLUSTER, signals: true, ...place.tulleMetadata },
+      TULLE: {
+        register: registration(input),
+        identity: { tokenFile },
+        onDemand: true,
+        flows: XDS_CLUSTER,
+        signals: true,
+        ...place.tulleMetadata,
+      },
     },
   };
 }

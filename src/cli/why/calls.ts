@@ -52,7 +52,7 @@ function beginOf(call: Call): number {
 }
 
 /** True where the caller saw a failure. */
-export function hasFailed(call: Call): boolean {
+function hasFailed(call: Call): boolean {
   const head = headOf(call);
   return head !== undefined && isFailure(head);
 }

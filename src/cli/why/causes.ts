@@ -7,7 +7,7 @@ import type { Facts } from './facts.ts';
 import type { Hop } from './hop.ts';
 
 /** The five places where a call can fail. */
-export type Place = 'the calling application' | 'its proxy' | 'the network' | 'the called proxy' | 'the called application';
+type Place = 'the calling application' | 'its proxy' | 'the network' | 'the called proxy' | 'the called application';
 
 /** What is known of a call when a cause is looked for. */
 export interface Scene {
