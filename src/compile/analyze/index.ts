@@ -10,6 +10,7 @@ import { gatewayConflicts } from './checks/gateway-conflicts.ts';
 import { gatewayCredentials } from './checks/gateway-credentials.ts';
 import { gatewayHosts } from './checks/gateway-hosts.ts';
 import { gatewayPorts } from './checks/gateway-ports.ts';
+import { idleSelectors } from './checks/idle-selectors.ts';
 import { mtlsConflicts } from './checks/mtls-conflicts.ts';
 import { peerAuthenticationPorts } from './checks/peer-authentication-ports.ts';
 import { policyCallers } from './checks/policy-callers.ts';
@@ -47,6 +48,7 @@ export const checks: readonly Check[] = [
   gatewayCredentials,
   gatewayHosts,
   gatewayPorts,
+  idleSelectors,
   mtlsConflicts,
   peerAuthenticationPorts,
   policyCallers,

@@ -255,6 +255,37 @@ const CASES: readonly Case[] = [
   },
   {
     code: 'IST0127',
+    name: 'a policy for a Gateway that nothing is',
+    bad: join(WEB, policy('{ targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }], rules: [{}] }')),
+    at: 'targetRefs',
+    says: /is labelled gateway.networking.k8s.io\/gateway-name: "edge": the policy does nothing/,
+    good: join(
+      WEB,
+      GATEWAY_WORKLOAD.replace('gw: a', '"gateway.networking.k8s.io/gateway-name": edge'),
+      policy('{ targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }], rules: [{}] }'),
+    ),
+  },
+  {
+    code: 'IST0127',
+    name: 'a DestinationRule for clients that nobody is',
+    bad: join(WEB, rule('{ host: web, workloadSelector: { matchLabels: { app: wbe } } }')),
+    at: 'workloadSelector',
+    says: /the rule is for no client/,
+    good: join(WEB, rule('{ host: web, workloadSelector: { matchLabels: { app: web } } }')),
+  },
+  {
+    code: 'IST0127',
+    name: 'a ProxyConfig for labels that nothing has',
+    bad: join(
+      WEB,
+      resource('ProxyConfig', 'web', '{ selector: { matchLabels: { app: wbe } }, concurrency: 1 }', 'networking.istio.io/v1beta1'),
+    ),
+    at: 'selector',
+    says: /the ProxyConfig does nothing/,
+    good: join(WEB, resource('ProxyConfig', 'web', `{ ${FOR_WEB}, concurrency: 1 }`, 'networking.istio.io/v1beta1')),
+  },
+  {
+    code: 'IST0127',
     name: 'a policy for labels that nothing has',
     bad: join(WEB, policy('{ selector: { matchLabels: { app: wbe } }, rules: [{}] }')),
     at: 'selector',
