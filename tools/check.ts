@@ -1,7 +1,7 @@
 /** What must hold of the sources before any test runs: `npm run check`. */
 import { run, runSteps } from './run.ts';
 
-runSteps([
+await runSteps([
   ['format (oxfmt)', () => run('oxfmt', ['--check'])],
   ['types (tsc)', () => run('tsc', [])],
   ['types of the dashboard (tsc)', () => run('tsc', ['--project', 'dashboard'])],

@@ -21,7 +21,7 @@ function bootstrap(resources: ReturnType<typeof render>): object {
   return {
     node: { id: 'sidecar~127.0.0.1~validate.test~test.svc.cluster.local', cluster: 'test' },
     dynamic_resources: {
-      ads_config: { api_type: 'GRPC', transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
+      ads_config: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
     },
     bootstrap_extensions: [
       {
