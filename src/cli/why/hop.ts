@@ -1,4 +1,5 @@
 /** One proxy's word about a request or connection: from its access log, or from a flow record. */
+import { GRPC_FAULTS } from '../../core/grpc-status.ts';
 import type { Flow } from '../../model/flow.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import type { Passage } from '../explain/log-line.ts';
@@ -91,9 +92,6 @@ export function hopOfPassage(passage: Passage): Hop {
     service,
   };
 }
-
-/** gRPC's statuses that are the server's fault: unknown, deadline, unimplemented, internal, unavailable, data loss. */
-const GRPC_FAULTS: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
 
 /** Flags of what went on as it should have. */
 const HARMLESS: ReadonlySet<string> = new Set(['DI', 'RFCF']);

@@ -1,4 +1,5 @@
 /** What a series of Istio's metrics counts for: whose word it is, between whom, and whether it went well. */
+import { GRPC_FAULTS } from '../../core/grpc-status.ts';
 import type { CellKey, Teller } from './cells.ts';
 
 /** What labels come to. */
@@ -19,8 +20,6 @@ const UNSENT: ReadonlySet<string> = new Set(['NR', 'UH', 'UF', 'UO', 'NC', 'FI',
 /** Flags of denials, and statuses that are denials with one of these. */
 const DENIED: ReadonlySet<string> = new Set(['UAEX', 'RL', 'RLSE']);
 const DENIALS: ReadonlySet<string> = new Set(['401', '403', '429']);
-/** Statuses of gRPC that are the server's fault: those that google.rpc.Code maps to 5xx. */
-const GRPC_FAULTS: ReadonlySet<string> = new Set(['2', '4', '12', '13', '14', '15']);
 /** What the metrics say where something is not known. */
 const UNKNOWN = 'unknown';
 
@@ -58,7 +57,7 @@ function failed(labels: Labels, protocol: CellKey['protocol'], flags: readonly s
   const code = labels.get('response_code') ?? '';
   // 0: there was no answer
   if (code === '0' || /^5\d\d$/.test(code)) return true;
-  return protocol === 'grpc' && GRPC_FAULTS.has(labels.get('grpc_response_status') ?? '');
+  return protocol === 'grpc' && GRPC_FAULTS.has(Number(labels.get('grpc_response_status')));
 }
 
 function denied(labels: Labels, protocol: CellKey['protocol'], flags: readonly string[]): boolean {

@@ -1,6 +1,7 @@
 /** Spans as OTLP has them. Source: OpenTelemetry, opentelemetry.proto.trace.v1; what a status is, semantic conventions for HTTP spans. */
 import { Buffer } from 'node:buffer';
 import { create, toBinary } from '@bufbuild/protobuf';
+import { GRPC_FAULTS } from '../../core/grpc-status.ts';
 import { ExportTraceServiceRequestSchema } from '../../xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.ts';
 import { ResourceSchema } from '../../xds/gen/opentelemetry/proto/resource/v1/resource_pb.ts';
 import {
@@ -13,7 +14,6 @@ import { sendExport } from './collector-target.ts';
 import { attribute, nanosOf } from './otlp-attributes.ts';
 import type { OtlpSource } from './opentelemetry.ts';
 import type { Span } from './span.ts';
-import { GRPC_ERRORS } from './span-tags.ts';
 import type { SendSpans } from './span-batch.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 
@@ -25,7 +25,7 @@ const IS_REMOTE = 0x200;
 
 function isError({ kind, tags }: Span): boolean {
   const status = Number(tags.get('http.status_code') ?? '0');
-  return status >= 500 || (kind === 'client' && status >= 400) || GRPC_ERRORS.has(Number(tags.get('grpc.status_code') ?? '0'));
+  return status >= 500 || (kind === 'client' && status >= 400) || GRPC_FAULTS.has(Number(tags.get('grpc.status_code') ?? '0'));
 }
 
 function encode(span: Span): OtlpSpan {

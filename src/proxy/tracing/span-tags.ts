@@ -1,4 +1,5 @@
 /** What spans tell of a request and of its attempts: Envoy's tags, under Envoy's names. Source: Envoy, "Tracing", what data each trace contains. */
+import { GRPC_FAULTS } from '../../core/grpc-status.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { formatFlags } from '../telemetry/format-connection.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
@@ -6,9 +7,6 @@ import type { HeaderMap } from '../../wire/http/message.ts';
 export type Tags = Map<string, string>;
 
 const GRPC_TYPE = /^application\/grpc(?:$|[+;])/;
-
-/** gRPC's statuses that are the server's fault. Source: Envoy, which follows OpenTelemetry's conventions. */
-export const GRPC_ERRORS: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
 
 function urlOf({ request }: StreamInfo, maxPathChars: number): string {
   if (request === undefined) return '';
@@ -47,7 +45,7 @@ export function grpcTags(tags: Tags, headers: HeaderMap | undefined): void {
   tags.set('grpc.status_code', status);
   const message = headers.get('grpc-message');
   if (message !== undefined) tags.set('grpc.message', message);
-  if (GRPC_ERRORS.has(Number(status))) tags.set('error', 'true');
+  if (GRPC_FAULTS.has(Number(status))) tags.set('error', 'true');
 }
 
 /** Tags of both kinds of spans. `status` 0: none. */

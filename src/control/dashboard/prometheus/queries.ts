@@ -1,4 +1,5 @@
 /** PromQL for golden signals over time, by Istio's metrics: what a SignalSeries holds, from a Prometheus that has more past. */
+import { GRPC_FAULTS } from '../../../core/grpc-status.ts';
 import type { SignalGrouping, SignalKey } from '../../../model/signals.ts';
 
 export interface SeriesQueries {
@@ -11,8 +12,8 @@ export interface SeriesQueries {
   readonly p99Ms: string;
 }
 
-/** gRPC statuses that are the server's fault: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
-const GRPC_FAULTS = '2|4|12|13|14|15';
+/** A regular expression for them. */
+const FAULTS = [...GRPC_FAULTS].join('|');
 /** A rate needs two scrapes, which are a minute apart at most by Prometheus's default. */
 const RATE_WINDOW_S_MIN = 120;
 
@@ -45,7 +46,7 @@ export function seriesQueries(by: SignalGrouping, key: SignalKey, stepMs: number
   const labels = [matcher('reporter', reporterOf(by)), ...own].join(',');
   const window = `${Math.max(RATE_WINDOW_S_MIN, Math.ceil(stepMs / 1000))}s`;
   const requests = (more = ''): string => `sum(rate(istio_requests_total{${labels}${more}}[${window}]))`;
-  const failed = [requests(',response_code=~"5..|0"'), requests(`,response_code!~"5..|0",grpc_response_status=~"${GRPC_FAULTS}"`)].map(
+  const failed = [requests(',response_code=~"5..|0"'), requests(`,response_code!~"5..|0",grpc_response_status=~"${FAULTS}"`)].map(
     (query) => `(${query} or vector(0))`,
   );
   const quantile = (share: number): string =>

@@ -2,6 +2,7 @@
  * Istio's standard metrics of requests: the filter `istio.stats`. Where no peer metadata filter has exchanged metadata
  * for a stream before it, it does so itself. Sizes are of bodies: heads are not counted on the data path.
  */
+import { GRPC_FAULTS } from '../../../core/grpc-status.ts';
 import { denialCounter, denialReason } from '../../telemetry/denials.ts';
 import { formatFlags } from '../../telemetry/format-connection.ts';
 import { grpcStatus } from '../../telemetry/format-request.ts';
@@ -104,9 +105,6 @@ function count(series: Series, info: StreamInfo): void {
   if (responseBytes !== undefined) observe(responseBytes, info.bytesSent);
   if (series.requestMessages !== undefined || series.responseMessages !== undefined) countMessages(series, info);
 }
-
-/** Statuses of gRPC that are the server's fault: those that google.rpc.Code maps to 5xx. */
-const GRPC_FAULTS: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
 
 function resultOf(info: StreamInfo, grpc: boolean, denied: string | undefined): RouteResult {
   if (denied !== undefined) return 'denied';
