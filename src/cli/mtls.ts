@@ -1,15 +1,14 @@
 /** `tulle mtls`: who still speaks plaintext to whom, and whether STRICT would break anybody. */
 import { Option } from 'commander';
 import { mtlsModeOf } from '../compile/emit/peer-authentication.ts';
-import type { SignalRow } from '../model/signals.ts';
-import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
 import { fetchFlows } from './fetch-flows.ts';
-import { isObject, textOf } from './json.ts';
+import { textOf } from './json.ts';
 import { callerText, type MtlsReport, mtlsReport, type NamespaceReport, type PlaintextEdge, type WorkloadMode } from './mtls/report.ts';
 import { type Column, formatRows, type OutputFormat } from './output.ts';
+import { fetchRows } from './signals/rows.ts';
 import { findStateDir } from './state-dir.ts';
 
 interface Options {
@@ -30,15 +29,6 @@ function modesOf({ mesh, members }: World): WorkloadMode[] {
       const modes = [undefined, ...ports].map((port) => mtlsModeOf(peerAuthentications, settings.rootNamespace, identity, port));
       return [...new Set(modes)].map((mode) => ({ namespace, workload, hasProxy: proxy !== undefined, mode }));
     });
-}
-
-function isRow(value: unknown): value is SignalRow {
-  return isObject(value) && typeof value['mutualTlsRatio'] === 'number' && typeof value['protocol'] === 'string';
-}
-
-function rowsOf(answer: unknown): SignalRow[] {
-  const rows: unknown = isObject(answer) ? answer['rows'] : undefined;
-  return Array.isArray(rows) ? rows.filter(isRow) : [];
 }
 
 const percent = (ratio: number | undefined): string => (ratio === undefined ? '-' : `${(ratio * 100).toFixed(ratio === 1 ? 0 : 1)} %`);
@@ -83,16 +73,15 @@ function renderReport({ namespaces, plaintext }: MtlsReport, window: string): st
 
 async function mtls(options: Options): Promise<void> {
   const state = findStateDir(options.stateDir);
-  const window = encodeURIComponent(options.window);
-  const [signals, flows, world] = await Promise.all([
-    callControl(state, `/api/signals?by=edge&window=${window}`),
-    fetchFlows(state, `since=${window}&reporter=destination`),
+  const [rows, flows, world] = await Promise.all([
+    fetchRows(state, { by: 'edge', window: options.window }),
+    fetchFlows(state, `since=${encodeURIComponent(options.window)}&reporter=destination`),
     runningWorld(state),
   ]);
   const wanted = modesOf(world).filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace);
   const known = new Set(wanted.map(({ namespace, workload }) => `${namespace}/${workload}`));
   // callers may be of other namespaces: whether they have a proxy counts as well
-  const report = mtlsReport(rowsOf(signals), modesOf(world), flows);
+  const report = mtlsReport(rows, modesOf(world), flows);
   const shown: MtlsReport = {
     namespaces: report.namespaces.filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace),
     plaintext: report.plaintext.filter(({ destination }) => known.has(destination)),
