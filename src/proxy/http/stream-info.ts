@@ -115,6 +115,8 @@ export interface StreamInfo {
   filterState?: Map<string, string> | undefined;
   /** Keys of it that connections upstream get too; set by `setFilterState`. */
   sharing?: Map<string, Sharing> | undefined;
+  /** Why the handshake with the client failed (%DOWNSTREAM_TRANSPORT_FAILURE_REASON%); absent where it did not. */
+  downstreamTransportFailure?: string;
   /** TCP: why we have closed the connection (%DOWNSTREAM_LOCAL_CLOSE_REASON%). */
   localCloseReason?: string | undefined;
   /** TCP: at which point a line is written; absent where no TCP proxy writes it. */

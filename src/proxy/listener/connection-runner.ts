@@ -182,12 +182,14 @@ export class ConnectionRunner {
     info.flags = flags;
     info.responseCodeDetails = details;
     info.terminationDetails = reason;
-    if (reason !== '')
+    if (reason !== '') {
+      info.downstreamTransportFailure = reason;
       this.#scope.log.debug('a TLS client is refused', {
         listener: this.#scope.listenerName,
         remote: remoteText(downstream.remote),
         reason,
       });
+    }
     this.#finish(info);
   }
 

@@ -237,6 +237,7 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['UPSTREAM_CLUSTER', text((info) => info.clusterName)],
   ['UPSTREAM_CLUSTER_RAW', text((info) => info.clusterName)],
   ['UPSTREAM_TRANSPORT_FAILURE_REASON', text((info) => info.upstreamTransportFailure.replaceAll(' ', '_'))],
+  ['DOWNSTREAM_TRANSPORT_FAILURE_REASON', text((info) => info.downstreamTransportFailure?.replaceAll(' ', '_'))],
   ['UPSTREAM_REQUEST_ATTEMPT_COUNT', plain((info) => info.attempts)],
   ['DOWNSTREAM_LOCAL_ADDRESS', text((info) => formatAddress(info.connection.local))],
   ['DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', text((info) => hostOf(info.connection.local))],

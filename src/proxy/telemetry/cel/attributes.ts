@@ -85,7 +85,7 @@ function response(info: StreamInfo, { duration }: AttributeScope): Values {
   });
 }
 
-function connection({ connection: down, terminationDetails }: StreamInfo): Values {
+function connection({ connection: down, terminationDetails, downstreamTransportFailure }: StreamInfo): Values {
   const { tls } = down;
   return known({
     id: int(down.id),
@@ -98,6 +98,7 @@ function connection({ connection: down, terminationDetails }: StreamInfo): Value
     uri_san_local_certificate: tls?.localUriSans[0],
     sha256_peer_certificate_digest: tls?.fingerprint,
     termination_details: terminationDetails,
+    transport_failure_reason: downstreamTransportFailure,
   });
 }
 

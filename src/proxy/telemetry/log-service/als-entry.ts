@@ -144,6 +144,7 @@ function commonOf(info: StreamInfo, settings: AlsSettings): AccessLogCommon {
     upstreamRequestAttemptCount: info.attempts,
     routeName: info.routeName,
     connectionTerminationDetails: info.terminationDetails,
+    downstreamTransportFailureReason: info.downstreamTransportFailure ?? '',
     ...(flags !== undefined && { responseFlags: flags }),
     ...metadataOf(info),
     filterStateObjects: Object.fromEntries(states),
