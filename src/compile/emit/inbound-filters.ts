@@ -1,6 +1,7 @@
 /** Filter chains of inbound ports: who may come in, and then HTTP or bytes to the application. */
 import { create } from '@bufbuild/protobuf';
 import type { MeshSettings } from '../../model/mesh.ts';
+import type { Protocol } from '../../model/service.ts';
 import type { CidrRange } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import {
   type Filter,
@@ -46,6 +47,16 @@ const SERVER_ALPN: Readonly<Record<ChainKind['speaks'], readonly string[]>> = {
   http: ['h2', 'http/1.1'],
   bytes: ['istio-peer-exchange', 'h2', 'http/1.1'],
 };
+
+/**
+ * Where nobody has said what the application speaks it gets what comes in. Of what our clients offer HTTP/1.1 is then
+ * the better one: they offer both where an application sends HTTP/1.1, and only HTTP/2 where it sends that.
+ */
+const ALPN_OF_UNKNOWN = ['http/1.1', 'h2'];
+
+function serverAlpn({ client }: InboundSite, { speaks }: ChainKind, protocol: Protocol): readonly string[] {
+  return client.userAgent === 'tulle' && speaks === 'http' && protocol === 'auto' ? ALPN_OF_UNKNOWN : SERVER_ALPN[speaks];
+}
 
 /** Everything to the application; only what cannot have begun is tried again, and never for gRPC, whose clients do. */
 function inboundRoutes(cluster: string, port: InboundPort | undefined): RouteConfiguration {
@@ -114,7 +125,8 @@ export function tunnelledChain(site: InboundSite, port: InboundPort, prefixRange
 export function portChains(site: InboundSite, port: InboundPort | undefined, number = port?.number): FilterChain[] {
   const cluster = port === undefined ? INBOUND_PASSTHROUGH : inboundCluster(port.number);
   const known = new Map<ChainKind['speaks'], Filter[]>();
-  return chainKinds(port?.protocol ?? 'auto', site.modeOf(number)).map((kind) => {
+  const protocol = port?.protocol ?? 'auto';
+  return chainKinds(protocol, site.modeOf(number)).map((kind) => {
     const { transportProtocol, applicationProtocols, endsMtls, speaks } = kind;
     const filters = known.get(speaks) ?? filtersOf(site, kind, cluster, port);
     known.set(speaks, filters);
@@ -128,7 +140,7 @@ export function portChains(site: InboundSite, port: InboundPort | undefined, num
       },
       filters,
       origin: port?.origin,
-      transportSocket: endsMtls ? meshDownstreamSocket(SERVER_ALPN[speaks], site.settings) : undefined,
+      transportSocket: endsMtls ? meshDownstreamSocket(serverAlpn(site, kind, protocol), site.settings) : undefined,
     });
   });
 }
