@@ -117,7 +117,7 @@ async function run(proxy: Proxy): Promise<void> {
   }
 }
 
-describe('Tulle and Envoy: access loggers', { skip: envoyMissing, concurrency: false, timeout: 60_000 }, () => {
+describe('Tulle and Envoy: access loggers', { skip: envoyMissing, concurrency: false, timeout: 180_000 }, () => {
   const sides: { proxy: Proxy; received: readonly Collected[] }[] = [];
   before(async () => {
     const envoy = envoyCommand(await envoyBinary());

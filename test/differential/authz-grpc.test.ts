@@ -9,7 +9,7 @@ import { compareTopic } from './framework/topic.ts';
 
 const filter = (fields: JsonObject = {}, service: JsonObject = {}): JsonObject =>
   httpFilter('ext_authz', 'ext_authz.v3.ExtAuthz', {
-    grpc_service: { envoy_grpc: { cluster_name: 'authz' }, timeout: '1s', ...service },
+    grpc_service: { envoy_grpc: { cluster_name: 'authz' }, timeout: '20s', ...service },
     transport_api_version: 'V3',
     ...fields,
   });

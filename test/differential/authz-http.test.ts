@@ -9,7 +9,7 @@ import { compareTopic } from './framework/topic.ts';
 const exact = (...names: string[]): JsonObject => ({ patterns: names.map((name) => ({ exact: name })) });
 
 const service = (fields: JsonObject = {}, cluster = 'origin'): JsonObject => ({
-  server_uri: { uri: 'http://authz.test', cluster, timeout: '1s' },
+  server_uri: { uri: 'http://authz.test', cluster, timeout: '20s' },
   path_prefix: '/authz',
   ...fields,
 });

@@ -79,7 +79,7 @@ const extended = (world: World, name: string, host: string, isSingle: boolean): 
 /** A kind of cluster that chooses hosts itself. */
 const choosing = (name: string, fields: JsonObject): JsonObject => ({
   name,
-  connect_timeout: '1s',
+  connect_timeout: '20s',
   lb_policy: 'CLUSTER_PROVIDED',
   ...fields,
 });
@@ -87,7 +87,9 @@ const choosing = (name: string, fields: JsonObject): JsonObject => ({
 const cache = (world: World, name: string, fields: JsonObject = {}): JsonObject => ({
   name,
   dns_lookup_family: 'V4_ONLY',
-  dns_query_timeout: '1s',
+  dns_query_timeout: '20s',
+  // names are not asked for again while they are counted
+  dns_min_refresh_rate: '600s',
   typed_dns_resolver_config: resolver(world),
   ...fields,
 });
@@ -100,6 +102,8 @@ const caches = (world: World): Readonly<Record<string, JsonObject>> => ({
   /** Without a filter. */
   own: cache(world, 'own'),
   sni: cache(world, 'sni'),
+  /** For the name of which its server says nothing. */
+  impatient: cache(world, 'impatient', { dns_query_timeout: '0.5s' }),
 });
 
 const forwardProxy = (config: JsonObject): JsonObject =>
@@ -220,7 +224,7 @@ const CASES: Case[] = [
   ...['logical-v6', 'logical-auto', 'logical-unknown'].map((name) => get(name, FAILED)),
   forHost('unknown name', '/usual/', 'unknown.test:81', UNRESOLVED),
   forHost('name of a server that fails', '/usual/', 'fails.test:81', UNRESOLVED),
-  forHost('name of a server that says nothing', '/usual/', 'silent.test:81', UNRESOLVED),
+  forHost('name of a server that says nothing', '/impatient/', 'silent.test:81', { ...UNRESOLVED, listener: 'impatient' }),
   forHost('name without a port', '/usual/', 'origin.test', FAILED),
   forHost('address where nobody listens', '/usual/', '127.0.0.1:1', FAILED),
   forHost('cluster of another kind', '/strict/', 'unknown.test:81', OK),
@@ -305,6 +309,7 @@ compareTopic({
       main: { filters: [forwardProxy(caches(world)['usual'] ?? {})] },
       full: { filters: [forwardProxy(caches(world)['full'] ?? {})] },
       small: { filters: [forwardProxy(caches(world)['small'] ?? {})] },
+      impatient: { filters: [forwardProxy(caches(world)['impatient'] ?? {})] },
       plain: { filters: [] },
       bytes: { chain: { filters: byServerName(world) }, listener: { listener_filters: [TLS_INSPECTOR] } },
     },
@@ -348,7 +353,7 @@ compareTopic({
     });
     test('what DNS caches count', async () => {
       const [ours = {}, theirs = {}] = await Promise.all(proxies().map((proxy) => proxy.stats('dns_cache.')));
-      for (const cacheName of ['usual', 'small', 'full']) {
+      for (const cacheName of ['usual', 'small', 'full', 'impatient']) {
         for (const stat of [
           'host_added',
           'num_hosts',

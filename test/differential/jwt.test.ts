@@ -68,15 +68,15 @@ const PROVIDERS: JsonObject = {
   routed: local({ claim_to_headers: [{ claim_name: 'sub', header_name: 'x-sub' }], clear_route_cache: true }),
   remote: {
     issuer: CLAIMS.iss,
-    remote_jwks: { http_uri: { uri: 'http://keys.test/jwks?a=b', cluster: 'keys', timeout: '1s' }, cache_duration: '300s' },
+    remote_jwks: { http_uri: { uri: 'http://keys.test/jwks?a=b', cluster: 'keys', timeout: '20s' }, cache_duration: '300s' },
   },
   gone: {
     issuer: CLAIMS.iss,
-    remote_jwks: { http_uri: { uri: 'http://keys.test/jwks', cluster: 'dead', timeout: '1s' } },
+    remote_jwks: { http_uri: { uri: 'http://keys.test/jwks', cluster: 'dead', timeout: '20s' } },
   },
   broken: {
     issuer: CLAIMS.iss,
-    remote_jwks: { http_uri: { uri: 'http://keys.test/jwks?do=body%3Dno', cluster: 'origin', timeout: '1s' } },
+    remote_jwks: { http_uri: { uri: 'http://keys.test/jwks?do=body%3Dno', cluster: 'origin', timeout: '20s' } },
   },
   certificates: local({ issuer: 'https://certs.test' }),
 };

@@ -225,7 +225,7 @@ function connectionLog(world: World): JsonObject {
 
 const range = (address_prefix: string, prefix_len = 24): JsonObject => ({ address_prefix, prefix_len });
 const ASKING = httpFilter('ext_authz', 'ext_authz.v3.ExtAuthz', {
-  grpc_service: { envoy_grpc: { cluster_name: 'authz' }, timeout: '1s' },
+  grpc_service: { envoy_grpc: { cluster_name: 'authz' }, timeout: '20s' },
   transport_api_version: 'V3',
   metadata_context_namespaces: ['envoy.filters.listener.proxy_protocol', 'other'],
 });

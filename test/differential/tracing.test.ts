@@ -34,7 +34,7 @@ const grpc = (fields: JsonObject = {}): JsonObject =>
 const http = (fields: JsonObject = {}): JsonObject =>
   tracer('opentelemetry', 'OpenTelemetryConfig', {
     http_service: {
-      http_uri: { uri: 'http://traces.test/v1/traces', cluster: 'collector_http', timeout: '2s' },
+      http_uri: { uri: 'http://traces.test/v1/traces', cluster: 'collector_http', timeout: '20s' },
       request_headers_to_add: [{ header: { key: 'x-token', value: 'secret' } }],
     },
     ...fields,
@@ -110,7 +110,7 @@ const setup = ({ servers }: World): Setup => ({
     zipkinService: listener({
       provider: tracer('zipkin', 'ZipkinConfig', {
         collector_endpoint_version: 'HTTP_JSON',
-        collector_service: { http_uri: { uri: 'http://zipkin.test/api/v2/other', cluster: 'collector_http', timeout: '2s' } },
+        collector_service: { http_uri: { uri: 'http://zipkin.test/api/v2/other', cluster: 'collector_http', timeout: '20s' } },
       }),
     }),
   },
@@ -301,7 +301,7 @@ async function runSide(proxy: Proxy, collector: Awaited<ReturnType<typeof startC
 
 const ONLY = process.env['TULLE_SHOW'];
 
-describe('Tulle and Envoy: tracing', { skip: envoyMissing, concurrency: false, timeout: 60_000 }, () => {
+describe('Tulle and Envoy: tracing', { skip: envoyMissing, concurrency: false, timeout: 180_000 }, () => {
   const sides: Side[] = [];
   before(async () => {
     const envoy = envoyCommand(await envoyBinary());

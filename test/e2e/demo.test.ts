@@ -10,7 +10,7 @@ for (const mode of ['explicit', 'transparent'] as const) {
   test(`npm run demo, ${mode} mode`, { skip }, () => {
     const run = spawnSync(process.execPath, [path.join(root, 'bin/tulle.js'), 'demo', '--mode', mode], {
       encoding: 'utf8',
-      timeout: 150_000,
+      timeout: 180_000,
     });
     assert.equal(run.status, 0, `${run.stdout}\n${run.stderr}`);
     assert.match(run.stdout, /Every claim holds/);

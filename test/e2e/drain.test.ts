@@ -50,7 +50,7 @@ async function say(socket: net.Socket, text: string): Promise<string> {
   return data.toString();
 }
 
-test('everything under way finishes, on every protocol; nobody new is let in', { timeout: 60_000 }, async (t) => {
+test('everything under way finishes, on every protocol; nobody new is let in', { timeout: 180_000 }, async (t) => {
   const { generations, proxy } = await serving(t, '--drain-time-s', '30');
   const [port, tcpPort] = [await generations.port('web'), await generations.port('tcp')];
   const kept = net.connect(port, '127.0.0.1');
@@ -84,7 +84,7 @@ test('everything under way finishes, on every protocol; nobody new is let in', {
   session.destroy();
 });
 
-test('the drain time bounds it, and a second signal ends it at once', { timeout: 60_000 }, async (t) => {
+test('the drain time bounds it, and a second signal ends it at once', { timeout: 180_000 }, async (t) => {
   for (const [drainTimeS, signals] of [
     ['0.3', 1],
     ['600', 2],
@@ -106,7 +106,7 @@ test('the drain time bounds it, and a second signal ends it at once', { timeout:
   }
 });
 
-test('listeners drain gracefully: they accept until the drain time is over', { timeout: 60_000 }, async (t) => {
+test('listeners drain gracefully: they accept until the drain time is over', { timeout: 180_000 }, async (t) => {
   const { generations } = await serving(t, '--drain-time-s', '1');
   const port = await generations.port('web');
   assert.equal(await generations.admin('/drain_listeners?graceful', 'POST'), 'OK\n');

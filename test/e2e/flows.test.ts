@@ -83,7 +83,7 @@ function flows(query: string, count: number): Promise<readonly Flow[]> {
   });
 }
 
-test('a request is told of by both proxies on its way, joined by its id', { timeout: 60_000 }, async () => {
+test('a request is told of by both proxies on its way, joined by its id', { timeout: 180_000 }, async () => {
   const id = '00000000-0000-4000-8000-0000000000aa';
   // the sample is one a second: another try is told of
   const [out, incoming] = await mesh.until('both proxies', async () => {
@@ -112,7 +112,7 @@ test('a request is told of by both proxies on its way, joined by its id', { time
   }
 });
 
-test('every denial is told of, with the policy and its line', { timeout: 60_000 }, async () => {
+test('every denial is told of, with the policy and its line', { timeout: 180_000 }, async () => {
   for (let i = 0; i < 20; i++) assert.equal((await call(`http://vault:8080/denied/${i}`)).status, 403);
   const found = await flows('verdict=denied&reporter=destination', 20);
   assert.deepEqual(new Set(found.map(({ request }) => request?.path)).size, 20);
@@ -128,7 +128,7 @@ test('every denial is told of, with the policy and its line', { timeout: 60_000 
   );
 });
 
-test('what fails is told of, with why', { timeout: 60_000 }, async () => {
+test('what fails is told of, with why', { timeout: 180_000 }, async () => {
   assert.equal((await call('http://nobody:8080/')).status, 503);
   const [failed] = await flows('verdict=failed&service=nobody', 1);
   assert.deepEqual([failed?.reporter, failed?.flags, failed?.source.workload], ['source', ['UH'], 'client']);
@@ -137,7 +137,7 @@ test('what fails is told of, with why', { timeout: 60_000 }, async () => {
 
 test(
   'a tap shows every request while it runs, without what is secret, and without a listener that drains',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const listeners = async (): Promise<string> => {
       const [cart] = await mesh.instances('cart');
@@ -182,7 +182,7 @@ test(
   },
 );
 
-test('plan says what an edit would change for the requests that were', { timeout: 60_000 }, async () => {
+test('plan says what an edit would change for the requests that were', { timeout: 180_000 }, async () => {
   const folder = path.join(path.dirname(mesh.folder), 'next');
   mkdirSync(folder);
   writeFileSync(path.join(folder, 'mesh.yaml'), meshYaml(NO_MORE));

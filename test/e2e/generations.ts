@@ -10,7 +10,7 @@ import { ask } from '../../src/cli/demo/client.ts';
 import { root } from './harness.ts';
 import type { Lifetime } from './static-proxy.ts';
 
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 120_000;
 
 /** Waits until `check` gives something. */
 export async function eventually<T>(what: () => string, check: () => Promise<T | undefined> | T | undefined): Promise<T> {

@@ -105,7 +105,7 @@ export class TestMesh {
     check: () => Promise<T | undefined | false> | T | undefined | false,
     times: { readonly timeoutMs?: number; readonly pollMs?: number } = {},
   ): Promise<T> {
-    const { timeoutMs = 45_000, pollMs = 100 } = times;
+    const { timeoutMs = 120_000, pollMs = 100 } = times;
     const until = performance.now() + timeoutMs;
     let last: unknown;
     for (;;) {
@@ -119,6 +119,14 @@ export class TestMesh {
         throw new Error(`${what}: not after ${timeoutMs} ms (${String(last)})\n${this.output.slice(-4000)}\n${this.tails()}`);
       await sleep(pollMs);
     }
+  }
+
+  /** Waits until `check` passes with all its assertions, for what arrives by and by; fails with the last that did not hold. */
+  async settles(what: string, check: () => Promise<void> | void): Promise<void> {
+    await this.until(what, async () => {
+      await check();
+      return true;
+    });
   }
 
   /** Waits until every one of `workloads` has a ready instance. */

@@ -57,7 +57,7 @@ async function labelsOf(mesh: TestMesh, instance: string, source: string): Promi
 for (const mode of ['explicit', 'transparent'] as const) {
   const skip = mode === 'transparent' && !canIntercept() ? 'needs Linux, root, ip and nft' : false;
 
-  test(`tunnels between proxies, ${mode} mode`, { skip, timeout: 120_000 }, async (t) => {
+  test(`tunnels between proxies, ${mode} mode`, { skip, timeout: 180_000 }, async (t) => {
     const mesh = await startNotes(t, mode);
     const [notes, editor, stranger] = [await idOf(mesh, 'notes'), await idOf(mesh, 'editor'), await idOf(mesh, 'stranger')];
     await noted(mesh, editor);
@@ -100,7 +100,7 @@ spec:
   rules: [${rule}]
 `;
 
-test('policies hold for what tunnels carry', { timeout: 120_000 }, async (t) => {
+test('policies hold for what tunnels carry', { timeout: 180_000 }, async (t) => {
   const mesh = await startNotes(t, 'explicit');
   const editor = await idOf(mesh, 'editor');
   await noted(mesh, editor);
@@ -156,7 +156,7 @@ for (const { name, files, handshakes } of [
   { name: 'PeerAuthentication DISABLE', files: { 'mesh.yaml': DISABLED }, handshakes: 0 },
   { name: 'h2UpgradePolicy DO_NOT_UPGRADE', files: { 'off.yaml': TURNED_OFF }, handshakes: 20 },
 ]) {
-  test(`no tunnels: ${name}`, { timeout: 120_000 }, async (t) => {
+  test(`no tunnels: ${name}`, { timeout: 180_000 }, async (t) => {
     const mesh = await startNotes(t, 'explicit', files);
     const editor = await idOf(mesh, 'editor');
     await noted(mesh, editor);

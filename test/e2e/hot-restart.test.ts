@@ -42,7 +42,7 @@ async function first(t: TestContext, ...args: string[]): Promise<{ generations: 
   return { generations, old };
 }
 
-test('10,000 requests over 64 connections see nothing of two restarts', { timeout: 120_000 }, async (t) => {
+test('10,000 requests over 64 connections see nothing of two restarts', { timeout: 180_000 }, async (t) => {
   const { generations, old } = await first(t);
   const [plain, secure, tcp] = await Promise.all(['web', 'secure', 'tcp'].map((name) => generations.port(name)));
   assert.ok(plain && secure && tcp);
@@ -76,7 +76,7 @@ test('10,000 requests over 64 connections see nothing of two restarts', { timeou
   assert.equal((await ask({ port: plain }, '/x')).text, 'hello');
 });
 
-test('a hundred connections that nobody has accepted yet are served by the successor', { timeout: 60_000 }, async (t) => {
+test('a hundred connections that nobody has accepted yet are served by the successor', { timeout: 180_000 }, async (t) => {
   const { generations, old } = await first(t);
   const port = await generations.port('web');
   const second = generations.start('--restart', '--drain-time-s', '5');
@@ -94,7 +94,7 @@ test('a hundred connections that nobody has accepted yet are served by the succe
   assert.equal(await old.ended, 0);
 });
 
-test('a successor that cannot start leaves the running one alone', { timeout: 60_000 }, async (t) => {
+test('a successor that cannot start leaves the running one alone', { timeout: 180_000 }, async (t) => {
   const { generations, old } = await first(t, '--drain-time-s', '0.2');
   const port = await generations.port('web');
   generations.configure({
@@ -120,7 +120,7 @@ test('a successor that cannot start leaves the running one alone', { timeout: 60
   assert.equal(await generations.admin('/ready'), 'LIVE\n');
 });
 
-test('without a running proxy --restart starts one', { timeout: 60_000 }, async (t) => {
+test('without a running proxy --restart starts one', { timeout: 180_000 }, async (t) => {
   const generations = createGenerations(t, resources);
   const only = generations.start('--restart');
   await only.live();
@@ -128,7 +128,7 @@ test('without a running proxy --restart starts one', { timeout: 60_000 }, async 
   assert.equal((await ask({ port: await generations.port('web') }, '/x')).text, 'hello');
 });
 
-test('connections that a successor does not take go on, until --parent-shutdown-time-s', { timeout: 60_000 }, async (t) => {
+test('connections that a successor does not take go on, until --parent-shutdown-time-s', { timeout: 180_000 }, async (t) => {
   const { generations, old } = await first(t, '--drain-time-s', '30');
   const socket = net.connect(await generations.port('tcp'), '127.0.0.1');
   const closed = once(socket, 'close');
@@ -143,7 +143,7 @@ test('connections that a successor does not take go on, until --parent-shutdown-
   assert.equal(await old.ended, 0);
 });
 
-test('a listener on a Unix socket is taken over, and its file stays', { timeout: 60_000 }, async (t) => {
+test('a listener on a Unix socket is taken over, and its file stays', { timeout: 180_000 }, async (t) => {
   const generations = createGenerations(t, (folder) => ({
     listeners: [{ ...httpListener('unix', 'web'), address: { pipe: { path: path.join(folder, 'web.sock') } } }],
     clusters: [cluster('web', web)],

@@ -126,7 +126,7 @@ async function worldOf(t: TestContext, mesh: string): Promise<Pair & { readonly 
   return { control, demand, whole };
 }
 
-test('a proxy on demand answers as one that has everything', { timeout: 60_000 }, async (t) => {
+test('a proxy on demand answers as one that has everything', { timeout: 180_000 }, async (t) => {
   const [one, two, wild, out] = await Promise.all(['one', 'two', 'wild', 'out'].map((text) => startApp(t, text)));
   const base = [
     entry('reviews.test', [one ?? 0, two ?? 0]),
@@ -240,7 +240,7 @@ spec: { egress: [{ hosts: ["*/*"] }], outboundTrafficPolicy: { mode: ALLOW_ANY, 
   assert.equal(status.code, 0, status.output);
 });
 
-test('without a control plane what is known stands, and what is not waits for a bounded time', { timeout: 60_000 }, async (t) => {
+test('without a control plane what is known stands, and what is not waits for a bounded time', { timeout: 180_000 }, async (t) => {
   const app = await startApp(t, 'app');
   const world = await worldOf(t, entry('known.test', [app]) + entry('new.test', [app]));
   const { control, demand } = world;

@@ -32,7 +32,7 @@ function overload(monitor: JsonObject, action: string, threshold: number): JsonO
 const heap = (bytes: number): JsonObject =>
   typed('envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig', { max_heap_size_bytes: String(bytes) });
 
-test('above its memory a proxy answers 503, and below it serves', { timeout: 120_000 }, async (t) => {
+test('above its memory a proxy answers 503, and below it serves', { timeout: 180_000 }, async (t) => {
   for (const [bytes, status] of [
     [1024 * 1024, 503],
     [8 * 1024 * 1024 * 1024, 200],
@@ -46,7 +46,7 @@ test('above its memory a proxy answers 503, and below it serves', { timeout: 120
   }
 });
 
-test('what the overload manager has not is refused by name', { timeout: 120_000 }, async (t) => {
+test('what the overload manager has not is refused by name', { timeout: 180_000 }, async (t) => {
   const cases: readonly (readonly [JsonObject, RegExp])[] = [
     [
       overload(heap(1), 'reset_high_memory_stream', 0.9),
@@ -73,7 +73,7 @@ test('what the overload manager has not is refused by name', { timeout: 120_000 
   }
 });
 
-test('at its limit of descriptors a proxy refuses connections, serves those it has, and recovers', { timeout: 120_000 }, async (t) => {
+test('at its limit of descriptors a proxy refuses connections, serves those it has, and recovers', { timeout: 180_000 }, async (t) => {
   const generations = createGenerations(t, resources);
   const socketPath = path.join(generations.folder, 'admin.sock');
   // a shell sets the limit for the process that takes its place
@@ -116,7 +116,7 @@ test('at its limit of descriptors a proxy refuses connections, serves those it h
   assert.match((await ask({ socketPath }, '/stats?filter=tulle.descriptors')).text, /overload\.tulle\.descriptors\.pressure: \d+/);
 });
 
-test('at its limit of connections a proxy refuses new ones', { timeout: 120_000 }, async (t) => {
+test('at its limit of connections a proxy refuses new ones', { timeout: 180_000 }, async (t) => {
   const monitor = typed('envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig', {
     max_active_downstream_connections: '3',
   });

@@ -10,7 +10,7 @@ import { root } from './harness.ts';
 test('the packed package installs elsewhere and runs the demo', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-pack-'));
   const npm = (args: string[], cwd: string): string =>
-    execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 150_000 });
+    execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 180_000 });
   try {
     const packed = npm(['pack', '--silent', '--pack-destination', folder], root).trim().split('\n').at(-1) ?? '';
     npm(['install', '-g', '--prefix', path.join(folder, 'prefix'), '--no-audit', '--no-fund', path.join(folder, packed)], folder);
@@ -24,7 +24,7 @@ test('the packed package installs elsewhere and runs the demo', () => {
         .join(':'),
     };
     assert.match(execFileSync(tulle, ['version'], { encoding: 'utf8', env, cwd: folder }), /\d+\.\d+\.\d+/);
-    const demo = spawnSync(tulle, ['demo', '--mode', 'explicit'], { encoding: 'utf8', env, cwd: folder, timeout: 150_000 });
+    const demo = spawnSync(tulle, ['demo', '--mode', 'explicit'], { encoding: 'utf8', env, cwd: folder, timeout: 180_000 });
     assert.equal(demo.status, 0, `${demo.stdout}\n${demo.stderr}`);
     assert.match(demo.stdout, /Every claim holds/);
   } finally {

@@ -84,7 +84,7 @@ async function metric(control: Control, name: string, labels = ''): Promise<numb
   return Number(line?.split(' ').at(-1) ?? 0);
 }
 
-test('what is new comes before what leads to it, and what is gone goes last', { timeout: 60_000 }, async (t) => {
+test('what is new comes before what leads to it, and what is gone goes last', { timeout: 180_000 }, async (t) => {
   const control = await worldOf(t, entry('a', '10.0.0.1', 4) + subset('a', 'v1'));
   const client = clientOf(t, control, 'watcher').begin();
   await hears(client, '80');
@@ -115,7 +115,7 @@ test('what is new comes before what leads to it, and what is gone goes last', { 
   );
 });
 
-test('a rejection stands with the resource that it names until that is mended', { timeout: 60_000 }, async (t) => {
+test('a rejection stands with the resource that it names until that is mended', { timeout: 180_000 }, async (t) => {
   const good = entry('a') + entry('b');
   const control = await worldOf(t, good);
   const client = clientOf(t, control, 'picky').begin();
@@ -161,7 +161,7 @@ test('a rejection stands with the resource that it names until that is mended', 
   assert.equal((await tulle('proxy-status', '--state-dir', control.stateDir)).code, 0);
 });
 
-test('a client that does not read keeps nobody waiting, and gets the newest state and not each step', { timeout: 60_000 }, async (t) => {
+test('a client that does not read keeps nobody waiting, and gets the newest state and not each step', { timeout: 180_000 }, async (t) => {
   const many = 800;
   const mesh = (step: number): string => entry('big', `10.${step}.0.1`, many) + entry(`step${step}`);
   const control = await worldOf(t, mesh(0));
@@ -197,7 +197,7 @@ test('a client that does not read keeps nobody waiting, and gets the newest stat
   assert.deepEqual([...addresses], [String(steps)]);
 });
 
-test('a burst of edits is few pushes', { timeout: 60_000 }, async (t) => {
+test('a burst of edits is few pushes', { timeout: 180_000 }, async (t) => {
   const control = await worldOf(t, entry('a'));
   const client = clientOf(t, control, 'watcher').begin();
   await hears(client, '80');
@@ -212,7 +212,7 @@ test('a burst of edits is few pushes', { timeout: 60_000 }, async (t) => {
   assert.ok(pushes >= 1 && pushes <= 5, `${pushes} pushes of 41 edits`);
 });
 
-test('a client that comes back with what it has gets what became different, and nothing else', { timeout: 60_000 }, async (t) => {
+test('a client that comes back with what it has gets what became different, and nothing else', { timeout: 180_000 }, async (t) => {
   const base = entry('a') + entry('b') + entry('c');
   const control = await worldOf(t, base);
   const former = clientOf(t, control, 'roamer').begin();
@@ -241,7 +241,7 @@ test('a client that comes back with what it has gets what became different, and 
   assert.deepEqual(names('RDS'), ['80'], said(heard));
 });
 
-test('virtual hosts come for those that are asked for, with word of those that there are not', { timeout: 60_000 }, async (t) => {
+test('virtual hosts come for those that are asked for, with word of those that there are not', { timeout: 180_000 }, async (t) => {
   const control = await worldOf(t, entry('a') + entry('b'));
   const client = clientOf(t, control, 'asker', { tulle: { onDemand: true } });
   client.ask(LISTENER_TYPE, []);

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { type Lifetime, portOf } from './static-proxy.ts';
 
 const run = promisify(execFile);
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 
 /** Whoever is root runs the servers as nobody: Postgres wants it so. */
 const NOBODY = 65534;

@@ -12,7 +12,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { ask } from '../../src/cli/demo/client.ts';
 import { root } from './harness.ts';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 
 /** A message with its type, as bootstraps write it. */
 export function typed(type: string, config: JsonObject): JsonObject {

@@ -61,7 +61,7 @@ const H2 = httpOptions({ http2_protocol_options: {} });
 const FULL = '/dev/full';
 const DROPPED = /^access_log_file\.dropped:/;
 const LOST = /^tracing\.zipkin\.spans_lost:/;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 
 async function eventually(check: () => boolean | Promise<boolean>): Promise<void> {
   const untilMs = performance.now() + PATIENCE_MS;

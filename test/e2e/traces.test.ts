@@ -122,7 +122,7 @@ suite('traces in a real collector', { skip: collectorMissing }, () => {
   /** All spans of calls whose path is `path`; waits until there are `count`. */
   const spansOf = async (path: string, count: number): Promise<ReceivedSpan[]> => {
     const found = (): ReceivedSpan[] => collector.spans().filter(({ tags }) => tags['http.url']?.includes(path));
-    await mesh.until(`${count} spans of ${path}`, () => found().length >= count, { timeoutMs: 20_000 });
+    await mesh.until(`${count} spans of ${path}`, () => found().length >= count);
     return callersFirst(found());
   };
 

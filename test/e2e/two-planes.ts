@@ -13,7 +13,7 @@ import { freePort } from '../interop/envoy-process.ts';
 import { loopbackServer } from '../../src/proxy/testing/loopback-server.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 
 /** What the document calls its places. */
 const DOCUMENT = path.join(ROOT, 'docs/two-machines.md');

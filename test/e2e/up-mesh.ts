@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const FAKE = path.join(import.meta.dirname, 'fake-proxy.ts');
 const POLL_MS = 20;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 
 /** A server for tests: answers its environment's GREETING on $PORT (8080), and ends when asked to. */
 const APP = `require('http').createServer((q, r) => { if (q.url === '/die') process.exit(3); r.end(process.env.GREETING + ' ' + process.pid); })

@@ -98,7 +98,7 @@ function why(id: string, sides: number): Promise<Told> {
       const told: Told = JSON.parse(await tulle('why', id, '-o', 'json'));
       return told.evidence.length >= sides && told;
     },
-    { timeoutMs: 15_000 },
+    { timeoutMs: 90_000 },
   );
 }
 
@@ -156,7 +156,7 @@ const CASES = [
 ] as const;
 
 for (const [number, { name, url, status, sides, place, text, ...more }] of CASES.entries()) {
-  test(`why: ${name}`, { timeout: 60_000 }, async () => {
+  test(`why: ${name}`, { timeout: 180_000 }, async () => {
     const id = `00000000-0000-4000-8000-00000000000${number}`;
     const headers = { 'x-request-id': id, ...('slow' in more && { 'x-delay-ms': '1500' }) };
     const answer = await fetchThrough(mesh, 'client', url, { headers });
@@ -167,7 +167,7 @@ for (const [number, { name, url, status, sides, place, text, ...more }] of CASES
   });
 }
 
-test('why: a line of a log instead of an id', { timeout: 60_000 }, async () => {
+test('why: a line of a log instead of an id', { timeout: 180_000 }, async () => {
   const line = mesh
     .log('vault-0.shop')
     .split('\n')
@@ -177,7 +177,7 @@ test('why: a line of a log instead of an id', { timeout: 60_000 }, async () => {
   await assert.rejects(tulle('why', 'no such id'), /no line of an access log/);
 });
 
-test('mtls: who speaks plaintext, and what STRICT would do', { timeout: 60_000 }, async () => {
+test('mtls: who speaks plaintext, and what STRICT would do', { timeout: 180_000 }, async () => {
   const [cart] = await mesh.instances('cart');
   const { listen: port } = cart?.ports[0] ?? { listen: 0 };
   await mesh.until('both kinds of calls counted', async () => {

@@ -41,7 +41,7 @@ async function taken(admin: (target: string) => Promise<string>): Promise<number
   return [...text.matchAll(/worker_\d+\.downstream_cx_total: (\d+)/g)].map(([, count]) => Number(count));
 }
 
-test('loops share a listener; statistics and access logs are those of one proxy', { timeout: 120_000 }, async (t) => {
+test('loops share a listener; statistics and access logs are those of one proxy', { timeout: 180_000 }, async (t) => {
   const generations = createGenerations(t, (folder) => resources(path.join(folder, 'access.log')));
   const proxy = generations.start('--concurrency', '2', '--drain-time-s', '1');
   await proxy.live();
@@ -67,7 +67,7 @@ test('loops share a listener; statistics and access logs are those of one proxy'
   for (const line of lines) assert.deepEqual(JSON.parse(line), { path: '/x', filler: 'x'.repeat(200), status: 200 });
 });
 
-test('a loop that dies is replaced, and what it counted stays counted', { timeout: 120_000 }, async (t) => {
+test('a loop that dies is replaced, and what it counted stays counted', { timeout: 180_000 }, async (t) => {
   process.env['TULLE_FAULTS'] = '1';
   t.after(() => delete process.env['TULLE_FAULTS']);
   const generations = createGenerations(t, () => resources('/dev/null'));
@@ -102,7 +102,7 @@ test('a loop that dies is replaced, and what it counted stays counted', { timeou
   assert.ok((await generations.stat('http.web.downstream_rq_completed')) >= 516 - failed);
 });
 
-test('loops are changed, and a proxy of two by one of three, under load', { timeout: 120_000 }, async (t) => {
+test('loops are changed, and a proxy of two by one of three, under load', { timeout: 180_000 }, async (t) => {
   const generations = createGenerations(t, () => resources('/dev/null'));
   const one = generations.start('--drain-time-s', '3');
   await one.live();
@@ -131,7 +131,7 @@ function marked(mark: string): Said {
   );
 }
 
-test('every loop obeys what comes by ADS, the one that takes the place of a dead one too', { timeout: 120_000 }, async (t) => {
+test('every loop obeys what comes by ADS, the one that takes the place of a dead one too', { timeout: 180_000 }, async (t) => {
   process.env['TULLE_FAULTS'] = '1';
   t.after(() => delete process.env['TULLE_FAULTS']);
   const server = await startForeignServer(t, marked('one'));

@@ -37,7 +37,7 @@ spec:
     - route: [{ destination: { host: ${HOST} } }]
 `;
 
-test('Envoy tells of flows by its access log service', { skip: envoyMissing, timeout: 60_000 }, async (t) => {
+test('Envoy tells of flows by its access log service', { skip: envoyMissing, timeout: 180_000 }, async (t) => {
   const origin = http.createServer((_, response) => response.end('hello'));
   origin.listen(0, '127.0.0.1');
   await once(origin, 'listening');

@@ -118,7 +118,7 @@ async function startServer(t: TestContext): Promise<number> {
   return Number(line.toString());
 }
 
-test("gRPC's interoperability tests", { skip: goPeersMissing, timeout: 120_000 }, async (t) => {
+test("gRPC's interoperability tests", { skip: goPeersMissing, timeout: 180_000 }, async (t) => {
   const proxy = await startProxy(t, await startServer(t));
   const tls = ['-use_tls', '-use_test_ca', '-ca_file', path.join(proxy.folder, 'root.pem'), '-server_host_override', SERVER];
   for (const way of WAYS) {

@@ -51,7 +51,7 @@ async function runH2spec(proxy: StaticProxy, port: number, flags: readonly strin
   const args = ['generic', 'http2', 'hpack', '--strict', '--port', String(port), '--timeout', '2', '--junit-report', file, ...flags];
   const { promise, resolve } = Promise.withResolvers<void>();
   // it ends with 1 where a case has failed: the report says which
-  execFile(goPeer('h2spec'), args, { timeout: 150_000 }, () => resolve());
+  execFile(goPeer('h2spec'), args, { timeout: 180_000 }, () => resolve());
   await promise;
   return readReport(await readFile(file, 'utf8'));
 }
@@ -96,7 +96,7 @@ async function startProxy(t: TestContext): Promise<StaticProxy> {
 /** How many cases the three groups have. */
 const CASES = 146;
 
-test('h2spec', { skip: goPeersMissing, timeout: 170_000 }, async (t) => {
+test('h2spec', { skip: goPeersMissing, timeout: 180_000 }, async (t) => {
   const proxy = await startProxy(t);
   for (const [name, flags] of [
     ['clear', []],

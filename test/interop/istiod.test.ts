@@ -57,7 +57,7 @@ const istioLines = (metrics: string): string =>
     .filter((line) => line.startsWith('istio_'))
     .join('\n');
 
-describe('our proxies under a real istiod', { skip: istiodMissing, timeout: 120_000 }, () => {
+describe('our proxies under a real istiod', { skip: istiodMissing, timeout: 180_000 }, () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-istiod-'));
   const mesh = path.join(folder, 'mesh');
   const apps: App[] = [];

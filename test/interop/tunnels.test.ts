@@ -163,7 +163,7 @@ for (const [client, server] of [
   ['envoy', 'tulle'],
   ['tulle', 'tulle'],
 ] as const) {
-  describe(`tunnels of ${client} to ${server}`, { skip: envoyMissing, timeout: 60_000 }, () => {
+  describe(`tunnels of ${client} to ${server}`, { skip: envoyMissing, timeout: 180_000 }, () => {
     const proxies: Proxy[] = [];
     const application = new Farewell();
     let near: Proxy;

@@ -110,7 +110,7 @@ export function fleetCluster(
   return {
     name,
     type: 'STATIC',
-    connect_timeout: '1s',
+    connect_timeout: '20s',
     load_assignment: { cluster_name: name, endpoints, ...assignment },
     typed_extension_protocol_options: httpOptions({ explicit_http_config: { http_protocol_options: {} } }),
     ...policy,

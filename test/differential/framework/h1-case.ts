@@ -36,8 +36,8 @@ export const post = (fields: readonly string[], body: string): string => bytes('
 
 /** A case of raw bytes: one piece, or several with an answer between them. */
 export function of(name: string, pieces: string | readonly string[], options: Options = {}): Case {
-  const { answers = 1, isHead = false, endsAfter = false, ...rest } = options;
   const list = (typeof pieces === 'string' ? [pieces] : pieces).map((piece) => piece.replaceAll('x-case: @', `x-case: ${tagOf(name)}`));
+  const { answers = 1, isHead = list.every((piece) => piece.startsWith('HEAD ')), endsAfter = false, ...rest } = options;
   return newCase(name, (target) => talk(target, { pieces: list, answers, isHead, endsAfter }), rest);
 }
 

@@ -19,7 +19,7 @@ export interface Script {
 /** A request that any listener answers, to see whether a connection still takes one. */
 const PROBE = 'GET /probe HTTP/1.1\r\nhost: probe\r\nx-case: probe\r\n\r\n';
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 60_000;
 
 class Reader {
   #text = '';

@@ -6,7 +6,7 @@ import { ACK, data, END_STREAM, FRAME, frame, FrameReader, GREETING, headers, ui
 import type { Field } from './h2-hpack.ts';
 import { codeName } from './h2-names.ts';
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 60_000;
 
 const OPENING = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), GREETING]);
 

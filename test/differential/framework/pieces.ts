@@ -62,7 +62,7 @@ export function cluster(name: string, ports: readonly number[], rest: JsonObject
   return {
     name,
     type: 'STATIC',
-    connect_timeout: '1s',
+    connect_timeout: '20s',
     load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: endpoints }] },
     typed_extension_protocol_options: HTTP1,
     ...rest,

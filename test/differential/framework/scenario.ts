@@ -52,7 +52,7 @@ export interface Scenario {
 
 /** How often scenarios look, all of them at once, and for how long. */
 const POLL_MS = 50;
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 120_000;
 
 /** Values that no two runs have in common. */
 function plain(value: unknown): unknown {
@@ -152,7 +152,7 @@ async function startSide(command: Command, scenarios: readonly Scenario[], boots
 export function compareScenarios(topic: string, all: readonly Scenario[], bootstrap: (world: World) => JsonObject = () => ({})): void {
   const only = process.env['TULLE_SHOW'];
   const scenarios = all.filter(({ name }) => only === undefined || new RegExp(only).test(name));
-  describe(`Tulle and Envoy: ${topic}`, { skip: envoyMissing, concurrency: false, timeout: 120_000 }, () => {
+  describe(`Tulle and Envoy: ${topic}`, { skip: envoyMissing, concurrency: false, timeout: 180_000 }, () => {
     const sides: Side[] = [];
     const results = new Map<Scenario, readonly PromiseSettledResult<unknown>[]>();
     before(async () => {

@@ -27,11 +27,13 @@ export interface TcpOptions extends CaseOptions {
   readonly countsBytes?: boolean;
   /** The client's own address. */
   readonly from?: string;
+  /** Only that it ends: by a reset where the client's bytes had come before it was over, and nobody says in which order. */
+  readonly endsAnyhow?: boolean;
   /** What is heard is no text. */
   readonly isBinary?: boolean;
 }
 
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 60_000;
 
 class Listener {
   #chunks: Buffer[] = [];
@@ -126,7 +128,8 @@ async function talk(target: Target, steps: readonly Step[], options: TcpOptions)
         .replaceAll(`${target.port}`, '<listener>');
   const answer: Answer = { line: 'tcp', fields: [], body, trailers: [], isWhole: true };
   socket.destroy();
-  return { answers: [answer], connection: isOwnEnd ? 'reset by us' : listener.end, port };
+  const end = options.endsAnyhow && listener.end !== 'silent' ? 'over' : listener.end;
+  return { answers: [answer], connection: isOwnEnd ? 'reset by us' : end, port };
 }
 
 /** A case over TCP; what is heard is `answers.0.body`. */

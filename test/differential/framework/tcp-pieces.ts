@@ -71,7 +71,7 @@ export const internalUpstream = (sources: readonly (readonly [kind: 'host' | 'cl
 export const toInternal = (name: string, listener: string, metadata: JsonObject = {}, fields: JsonObject = {}): JsonObject => ({
   name,
   type: 'STATIC',
-  connect_timeout: '1s',
+  connect_timeout: '20s',
   load_assignment: {
     cluster_name: name,
     endpoints: [

@@ -15,7 +15,7 @@ export interface TlsClient extends tls.ConnectionOptions {
   readonly fields?: readonly string[];
 }
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 60_000;
 /** One of each kind of key, so that the server's own preferences do not show. */
 const CIPHERS = 'TLS_AES_128_GCM_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256';
 

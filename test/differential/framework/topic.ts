@@ -96,7 +96,7 @@ export function compareTopic(topic: Topic): void {
   const { name, setup, servers, more } = topic;
   assert.equal(new Set(topic.cases.map((each) => each.name)).size, topic.cases.length, 'two cases have one name');
   const cases = topic.cases.filter((each) => ONLY === undefined || new RegExp(ONLY).test(each.name));
-  describe(`Tulle and Envoy: ${name}`, { skip: envoyMissing, concurrency: false, timeout: 60_000 }, () => {
+  describe(`Tulle and Envoy: ${name}`, { skip: envoyMissing, concurrency: false, timeout: 180_000 }, () => {
     const proxies: Proxy[] = [];
     let ours: ReadonlyMap<string, Observation> = new Map();
     let theirs: ReadonlyMap<string, Observation> = new Map();
