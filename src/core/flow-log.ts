@@ -20,6 +20,9 @@ export const FLOW_TAG = {
   peer: 'peer',
   /** SPIFFE ID of the upstream by mTLS. */
   upstreamPrincipal: 'upstream-principal',
+  /** SPIFFE IDs of a tunnel's two ends, where a connection came through one and has no certificates of its own. */
+  tunnelPeer: 'tunnel-peer',
+  tunnelLocal: 'tunnel-local',
   trace: 'trace',
   /** A number. */
   grpcStatus: 'grpc-status',

@@ -207,3 +207,27 @@ test('an address of two workloads is nobody', () => {
   assert.equal(names.workloadOf(WEB), undefined);
   assert.deepEqual(meshNames(mesh).workloadAt('10.0.0.1:80'), { namespace: 'shop', workload: 'web' });
 });
+
+test('connections in tunnels are over mTLS, at both ends', () => {
+  const flowOf = (common: Common, parts: Partial<EntryContext>): Flow | undefined =>
+    tcpFlow(create(TCPAccessLogEntrySchema, { commonProperties: common }), { ...context, ...parts });
+  const tunnel = {
+    address: {
+      case: 'envoyInternalAddress' as const,
+      value: {
+        addressNameSpecifier: { case: 'serverListenerName' as const, value: 'connect_originate|payments.shop' },
+        endpointId: '10.0.0.2:8080',
+      },
+    },
+  };
+  const client = flowOf(
+    { upstreamRemoteAddress: tunnel, customTags: { reporter: 'source' } },
+    { own: { namespace: 'shop', workload: 'web' }, ownPrincipal: WEB },
+  );
+  assert.deepEqual(client?.destination, { namespace: 'shop', workload: 'payments-v1', address: '10.0.0.2:8080', principal: PAYMENTS });
+  assert.equal(client?.source.principal, WEB);
+  assert.equal(client?.isMutualTls, true);
+  const server = flowOf({ customTags: { reporter: 'destination', 'tunnel-peer': WEB, 'tunnel-local': PAYMENTS } }, {});
+  assert.deepEqual([server?.source.workload, server?.source.principal, server?.destination.principal], ['web', WEB, PAYMENTS]);
+  assert.equal(server?.isMutualTls, true);
+});

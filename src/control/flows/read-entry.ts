@@ -2,6 +2,7 @@
 import { isObject } from '../../core/object.ts';
 import { FLOW_TAG } from '../../core/flow-log.ts';
 import { redactHeader, redactPath } from '../../core/redact.ts';
+import { formatSpiffeId, parseSpiffeId } from '../../core/spiffe.ts';
 import type { Flow, FlowEnd, FlowRequest, Reporter } from '../../model/flow.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
@@ -40,10 +41,27 @@ function msOf(span: Span | undefined): number | undefined {
 function addressText(address: Address | undefined): string {
   const specifier = address?.address;
   if (specifier?.case === 'pipe') return specifier.value.path;
+  // a listener within the proxy stands for where its tunnel leads
+  if (specifier?.case === 'envoyInternalAddress') return specifier.value.endpointId;
   if (specifier?.case !== 'socketAddress') return '';
   const { address: host, portSpecifier } = specifier.value;
   const port = portSpecifier.case === 'portValue' ? portSpecifier.value : 0;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+const ORIGINATE = /^connect_originate\|([^.|]+)\.([^.|]+)$/;
+
+/**
+ * SPIFFE ID that a tunnel's client has held the server to; '' of what goes by no tunnel. Names of tunnels are
+ * `connect_originate|<service account>.<namespace>`, and theirs is the client's trust domain.
+ */
+function tunnelledTo(address: Address | undefined, ownPrincipal: string): string {
+  const specifier = address?.address;
+  if (specifier?.case !== 'envoyInternalAddress' || specifier.value.addressNameSpecifier.case !== 'serverListenerName') return '';
+  const [, serviceAccount, namespace] = ORIGINATE.exec(specifier.value.addressNameSpecifier.value) ?? [];
+  const trustDomain = parseSpiffeId(ownPrincipal)?.trustDomain;
+  if (serviceAccount === undefined || namespace === undefined || trustDomain === undefined) return '';
+  return formatSpiffeId({ trustDomain, namespace, serviceAccount });
 }
 
 function uriOf(certificate: Certificate | undefined): string {
@@ -100,19 +118,19 @@ function endsOf(common: AccessLogCommon, reporter: Reporter, context: EntryConte
   const client = addressText(common.downstreamRemoteAddress);
   const peer = peerOf(tags[FLOW_TAG.peer]);
   if (reporter === 'destination') {
-    const principal = uriOf(tls?.peerCertificateProperties);
+    const principal = uriOf(tls?.peerCertificateProperties) || (tags[FLOW_TAG.tunnelPeer] ?? '');
     const source = peer ?? names.workloadOf(principal) ?? names.workloadAt(client) ?? NOBODY;
     return {
       source: { ...source, address: client, principal },
       destination: {
         ...own,
         address: addressText(common.downstreamLocalAddress),
-        principal: uriOf(tls?.localCertificateProperties),
+        principal: uriOf(tls?.localCertificateProperties) || (tags[FLOW_TAG.tunnelLocal] ?? ''),
       },
       isMutualTls: principal !== '',
     };
   }
-  const principal = tags[FLOW_TAG.upstreamPrincipal]?.split(',')[0] ?? '';
+  const principal = tags[FLOW_TAG.upstreamPrincipal]?.split(',')[0] || tunnelledTo(common.upstreamRemoteAddress, context.ownPrincipal);
   const address = addressText(common.upstreamRemoteAddress);
   const destination = peer ?? names.workloadAt(address) ?? names.workloadOf(principal) ?? NOBODY;
   return {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { fakeInfo, fakeRequest } from '../telemetry/testing/fake-stream.ts';
 import { metadataOf } from '../telemetry/peer-metadata.ts';
 import type { AlsSettings } from '../telemetry/log-service/als.ts';
-import { httpFlowEntry } from './flow-entry.ts';
+import { httpFlowEntry, tcpFlowEntry } from './flow-entry.ts';
 
 const settings: AlsSettings = {
   kind: 'http',
@@ -41,4 +41,21 @@ test('the peer is named as it has named itself', () => {
   const metadata = new Map<string, unknown>([['istio.peer', metadataOf({ WORKLOAD_NAME: 'web', NAMESPACE: 'shop' })]]);
   const entry = httpFlowEntry(fakeInfo({ metadata }), settings, []);
   assert.deepEqual(entry.commonProperties?.customTags, { reporter: 'destination', peer: 'web;shop' });
+});
+
+test('the ends of a tunnel are told where a connection came through one', () => {
+  const { connection } = fakeInfo({});
+  const through = {
+    ...connection,
+    tls: undefined,
+    principal: 'spiffe://a/ns/b/sa/c',
+    filterState: new Map([['io.istio.local_principal', 'spiffe://a/ns/d/sa/e']]),
+  };
+  const tags = (info: Parameters<typeof fakeInfo>[0]) => tcpFlowEntry(fakeInfo(info), settings).commonProperties?.customTags;
+  assert.deepEqual(tags({ connection: through }), {
+    reporter: 'destination',
+    'tunnel-peer': 'spiffe://a/ns/b/sa/c',
+    'tunnel-local': 'spiffe://a/ns/d/sa/e',
+  });
+  assert.deepEqual(tags({ connection: { ...through, principal: '' } }), { reporter: 'destination' });
 });

@@ -7,6 +7,9 @@ import { httpEntry, tcpEntry } from '../telemetry/log-service/als-entry.ts';
 import { FLOW_TAG } from '../../core/flow-log.ts';
 import { peerOf } from '../telemetry/peer-exchange.ts';
 
+/** Istio's name for the identity that a tunnel's client has called. */
+const LOCAL_PRINCIPAL = 'io.istio.local_principal';
+
 /** Filters may leave claims of tokens, and answers of authorizers; of them only what rules said is told. */
 function keepRules({ metadata }: AccessLogCommon): void {
   if (metadata === undefined) return;
@@ -20,10 +23,18 @@ function tellPeer(common: AccessLogCommon, info: StreamInfo): void {
   if (peer !== undefined && peer.workload !== '') common.customTags[FLOW_TAG.peer] = `${peer.workload};${peer.namespace}`;
 }
 
+/** Who the two ends are of the tunnel that a connection came through. */
+function tellTunnel({ customTags, tlsProperties }: AccessLogCommon, { connection }: StreamInfo): void {
+  if (tlsProperties?.peerCertificateProperties !== undefined || connection.principal === '') return;
+  customTags[FLOW_TAG.tunnelPeer] = connection.principal;
+  customTags[FLOW_TAG.tunnelLocal] = connection.filterState?.get(LOCAL_PRINCIPAL) ?? '';
+}
+
 function finish(common: AccessLogCommon | undefined, info: StreamInfo): void {
   if (common === undefined) return;
   keepRules(common);
   tellPeer(common, info);
+  tellTunnel(common, info);
 }
 
 /** A request's entry, with these of its headers. */

@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import type { NetAddress } from '../../../net/address.ts';
-import { parseAddress } from '../../../net/address.ts';
+import { internalAddress, internalListenerOf, parseAddress } from '../../../net/address.ts';
 import type { HeaderMap } from '../../../wire/http/message.ts';
 import { type Address, AddressSchema } from '../../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { RequestMethod } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -65,7 +65,14 @@ function flagsOf({ flags }: StreamInfo): ResponseFlags | undefined {
   return message;
 }
 
-function addressOf({ host, port }: NetAddress): Address {
+function addressOf(address: NetAddress): Address {
+  const { host, port } = address;
+  const listener = internalListenerOf(address);
+  if (listener !== undefined) {
+    const addressNameSpecifier = { case: 'serverListenerName' as const, value: listener };
+    const endpointId = host.slice(internalAddress(listener, '').host.length);
+    return create(AddressSchema, { address: { case: 'envoyInternalAddress', value: { addressNameSpecifier, endpointId } } });
+  }
   return create(AddressSchema, {
     address: { case: 'socketAddress', value: { address: host, portSpecifier: { case: 'portValue', value: port } } },
   });
