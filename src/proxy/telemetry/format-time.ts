@@ -1,4 +1,9 @@
-/** Times as access logs write them: ISO 8601 with milliseconds, or strftime specifiers. Source: Envoy, %START_TIME%. */
+/**
+ * Times as access logs write them: ISO 8601 with milliseconds, or strftime specifiers. Source: Envoy, %START_TIME%.
+ *
+ * Lines of one second have all of it in common but the fraction, and it is kept from one to the next: a date for each line
+ * was half of what the default format costs (1.1 of 2.1 microseconds).
+ */
 import { ConfigError } from '../../core/errors.ts';
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
@@ -28,9 +33,27 @@ const SPECIFIERS: Readonly<Record<string, (at: Date) => string>> = {
   '%': () => '%',
 };
 
+/** A writer of times that differ in seconds alone. */
+function bySecond(write: (at: Date) => string): (wallMs: number) => string {
+  let lastSecond = Number.NaN;
+  let text = '';
+  return (wallMs) => {
+    const second = Math.floor(wallMs / 1000);
+    if (second !== lastSecond) {
+      text = write(new Date(second * 1000));
+      lastSecond = second;
+    }
+    return text;
+  };
+}
+
+function millisecondsOf(wallMs: number): string {
+  return pad(Math.floor(wallMs) % 1000, 3);
+}
+
 /** Digits of the second's fraction; ours are exact to the millisecond. */
-function fraction(digits: number): (at: Date) => string {
-  return (at) => `${pad(at.getUTCMilliseconds(), 3)}000000`.slice(0, digits);
+function fraction(digits: number): (wallMs: number) => string {
+  return (wallMs) => `${millisecondsOf(wallMs)}000000`.slice(0, digits);
 }
 
 /** The clock on the wall of this machine, as if it showed UTC; and how far it is ahead of UTC, as `+0130`. */
@@ -74,22 +97,38 @@ function localWriter(spec: string, path: string): (wallMs: number) => string {
  */
 export function compileTime(spec: string, path: string, isLocal = false): (wallMs: number) => string {
   if (isLocal) return localWriter(spec, path);
-  if (spec === '') return (wallMs) => new Date(wallMs).toISOString();
-  const parts: (string | ((at: Date) => string))[] = [];
+  if (spec === '') {
+    const upToSecond = bySecond((at) => at.toISOString().slice(0, -'000Z'.length));
+    return (wallMs) => `${upToSecond(wallMs)}${millisecondsOf(wallMs)}Z`;
+  }
+  const writers: ((wallMs: number) => string)[] = [];
+  let parts: (string | ((at: Date) => string))[] = [];
   let from = 0;
+  const endRun = (): void => {
+    const run = parts;
+    parts = [];
+    writers.push(bySecond((at) => run.map((part) => (typeof part === 'string' ? part : part(at))).join('')));
+  };
   for (const match of spec.matchAll(/%(?:([1-9])?f|(.))/gs)) {
     parts.push(spec.slice(from, match.index));
     from = match.index + match[0].length;
     const letter = match[2];
-    const writer = letter === undefined ? fraction(Number(match[1] ?? 9)) : SPECIFIERS[letter];
+    if (letter === undefined) {
+      endRun();
+      writers.push(fraction(Number(match[1] ?? 9)));
+      continue;
+    }
+    const writer = SPECIFIERS[letter];
     if (writer === undefined) throw new ConfigError(path, `time specifier ${match[0]} is not supported by Tulle`);
     parts.push(writer);
   }
   parts.push(spec.slice(from));
+  endRun();
+  const [only, ...rest] = writers;
+  if (only !== undefined && rest.length === 0) return only;
   return (wallMs) => {
-    const at = new Date(wallMs);
     let text = '';
-    for (const part of parts) text += typeof part === 'string' ? part : part(at);
+    for (const write of writers) text += write(wallMs);
     return text;
   };
 }

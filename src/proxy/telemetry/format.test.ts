@@ -209,3 +209,14 @@ test('local times follow the clock of the time zone', (t) => {
   assert.equal(compileFormat('%START_TIME_LOCAL(%H:%M %z %s%%)%', 'f')(fakeInfo()), '04:34 +0130 1767323045%');
   assert.equal(compileFormat('%EMIT_TIME_LOCAL(%T.%3f)%', 'f')(fakeInfo()), '04:34:05.698');
 });
+
+test('times of one writer do not depend on those before', () => {
+  const iso = compileFormat('%START_TIME%', 'f');
+  const parts = compileFormat('%START_TIME(%S.%3f|%M)%', 'f');
+  for (const atMs of [1767323045678, 1767323045679, 1767323046000, 1767323045001, 0, 999, 1767323105999]) {
+    const info = fakeInfo({ startWallMs: atMs });
+    const want = new Date(atMs).toISOString();
+    assert.equal(iso(info), want);
+    assert.equal(parts(info), `${want.slice(17, 23)}|${want.slice(14, 16)}`);
+  }
+});

@@ -1,18 +1,19 @@
 /**
  * Where access log lines go: files, standard output and standard error. Lines are gathered and written in one call a
- * second, or sooner when much has come; a file that does not keep up or cannot be written, such as on a full disk, loses
- * lines, counted, before it costs memory.
+ * second, or for each 64 KiB where more comes; a file that does not keep up or cannot be written, such as on a full disk,
+ * loses lines, counted, before it costs memory.
  */
 import { closeSync, openSync, statSync, write, writeSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { type LineChunk, LineChunks } from './line-chunks.ts';
 import type { Counter, StatsScope } from './stats.ts';
 
 const FLUSH_INTERVAL_MS = 1000;
-/** Characters gathered for one file above which they are written at once. */
-const FLUSH_CHARS = 64 * 1024;
-/** Characters waiting for one file above which lines are dropped. */
-const MAX_WAITING_CHARS = 4 * 1024 * 1024;
+/** Characters gathered for whoever writes for us: as text, which is not to grow old. */
+const RELAY_CHARS = 8 * 1024;
+/** What waits for one file, about, above which lines are dropped. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 export interface LogSink {
   /** Where lines for a file go; `/dev/stdout` and `/dev/stderr` are the process's own. */
@@ -66,7 +67,7 @@ class FileTarget implements BufferedTarget {
   readonly #path: string;
   readonly #counters: Counters;
   readonly #log: Log;
-  #waiting = '';
+  readonly #lines = new LineChunks();
   #fd: number | undefined;
   #isWriting = false;
   #isReopening = false;
@@ -81,46 +82,54 @@ class FileTarget implements BufferedTarget {
   }
 
   write(line: string): void {
-    if (this.#waiting.length + line.length > MAX_WAITING_CHARS) {
+    const lines = this.#lines;
+    if (lines.size + line.length > MAX_WAITING_BYTES) {
       this.#counters.dropped.value++;
       return;
     }
-    this.#waiting += line;
-    if (this.#waiting.length >= FLUSH_CHARS) this.flush();
+    lines.add(line);
+    if (lines.hasFull) this.flush();
   }
 
   flush(): void {
-    if (this.#isWriting || this.#waiting === '' || this.#fd === undefined) return;
-    this.#start(this.#fd, this.#take());
+    if (this.#isWriting || this.#fd === undefined) return;
+    const chunk = this.#lines.take();
+    if (chunk !== undefined) this.#start(this.#fd, chunk, this.#startOf(chunk));
   }
 
   /** Writes what waits before it returns; a write under way ends on its own. */
   flushSync(): void {
-    if (this.#waiting === '' || this.#fd === undefined) return;
-    const bytes = this.#take();
-    let at = 0;
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    for (let chunk = this.#lines.take(); chunk !== undefined; chunk = this.#lines.take()) {
+      this.#writeSync(fd, chunk);
+      this.#lines.release(chunk);
+    }
+  }
+
+  #writeSync(fd: number, chunk: LineChunk): void {
+    let at = this.#startOf(chunk);
     try {
-      while (at < bytes.length) at += writeSync(this.#fd, bytes, at);
+      while (at < chunk.end) at += writeSync(fd, chunk.bytes, at, chunk.end - at);
     } catch (error) {
-      this.#lose(bytes, at);
+      this.#lose(chunk, at);
       this.#fail(error);
     }
   }
 
-  /** What waits; behind a torn line on a line of its own. */
-  #take(): Buffer {
-    const bytes = Buffer.from(this.#isTorn ? `\n${this.#waiting}` : this.#waiting, 'utf8');
-    this.#waiting = '';
+  /** Where what is to be written begins: behind a torn line with a newline. */
+  #startOf({ bytes }: LineChunk): number {
+    if (!this.#isTorn) return 1;
     this.#isTorn = false;
-    return bytes;
+    bytes[0] = NEWLINE;
+    return 0;
   }
 
-  /** Of these lines only what is before `at` could be written. */
-  #lose(bytes: Buffer, at: number): void {
-    // the first may be what was to end a torn line
-    const isStillTorn = at === 0 && bytes[0] === NEWLINE;
-    this.#counters.dropped.value += linesIn(bytes.subarray(isStillTorn ? 1 : at));
-    this.#isTorn = isStillTorn || (at > 0 && bytes[at - 1] !== NEWLINE);
+  /** Of a chunk only what is before `at` could be written. */
+  #lose({ bytes, end }: LineChunk, at: number): void {
+    // at 0 is what was to end a torn line
+    this.#counters.dropped.value += linesIn(bytes.subarray(Math.max(1, at), end));
+    this.#isTorn = at === 0 || (at > 1 && bytes[at - 1] !== NEWLINE);
   }
 
   reopen(): void {
@@ -148,16 +157,18 @@ class FileTarget implements BufferedTarget {
     }
   }
 
-  #start(fd: number, bytes: Buffer, at = 0): void {
+  #start(fd: number, chunk: LineChunk, at: number): void {
     this.#isWriting = true;
-    write(fd, bytes, at, bytes.length - at, undefined, (error, written) => {
-      if (error === null && at + written < bytes.length) return this.#start(fd, bytes, at + written);
+    write(fd, chunk.bytes, at, chunk.end - at, undefined, (error, written) => {
+      if (error === null && at + written < chunk.end) return this.#start(fd, chunk, at + written);
       this.#isWriting = false;
       if (error !== null) {
-        this.#lose(bytes, at);
+        this.#lose(chunk, at);
         this.#fail(error);
       }
+      this.#lines.release(chunk);
       if (this.#isReopening) this.reopen();
+      if (this.#lines.hasFull) this.flush();
     });
   }
 
@@ -182,7 +193,7 @@ class RelayedTarget implements BufferedTarget {
 
   write(line: string): void {
     this.#waiting += line;
-    if (this.#waiting.length >= FLUSH_CHARS) this.flush();
+    if (this.#waiting.length >= RELAY_CHARS) this.flush();
   }
 
   flush(): void {

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { LineChunks } from './line-chunks.ts';
+
+/** Takes everything, giving chunks back as a file would. */
+function drain(chunks: LineChunks): string {
+  let text = '';
+  for (let chunk = chunks.take(); chunk !== undefined; chunk = chunks.take()) {
+    text += chunk.bytes.toString('utf8', 1, chunk.end);
+    chunks.release(chunk);
+  }
+  return text;
+}
+
+test('lines come out as they went in, whatever is in them and wherever chunks end', () => {
+  const part = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 200 }),
+    fc.integer({ min: 0, max: 90_000 }).map((n) => 'é'.repeat(n)),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(part, fc.boolean()), { maxLength: 30 }), (all) => {
+      const chunks = new LineChunks();
+      let [out, want] = ['', ''];
+      for (const [text, isDrained] of all) {
+        // what is no character becomes U+FFFD
+        want += `${text.toWellFormed()}\n`;
+        chunks.add(`${text}\n`);
+        if (isDrained) out += drain(chunks);
+      }
+      out += drain(chunks);
+      assert.equal(out, want);
+      assert.equal(chunks.size, 0);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a chunk is full at 64 KiB, and the next line has one of its own', () => {
+  const chunks = new LineChunks();
+  const line = `${'x'.repeat(1023)}\n`;
+  for (let i = 0; i < 61; i++) chunks.add(line);
+  assert.equal(chunks.hasFull, false);
+  while (!chunks.hasFull) chunks.add(line);
+  const first = chunks.take();
+  assert.ok(first !== undefined && first.end <= 64 * 1024);
+  assert.equal(first.bytes[first.end - 1], 0x0a);
+  const size = chunks.size;
+  chunks.release(first);
+  assert.equal(chunks.size, size);
+});
