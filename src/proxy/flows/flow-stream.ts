@@ -58,6 +58,8 @@ export class FlowStream {
   #isIdentified = false;
   #failures = 0;
   #unsaid = 0;
+  /** Entries of the messages that were sent last, the newest last. */
+  #sizes: number[] = [];
   #flush: WheelTimer | undefined;
   #idle: WheelTimer | undefined;
   isTapped = false;
@@ -138,6 +140,7 @@ export class FlowStream {
     this.#options.sent.value += http.length + tcp.length;
     if (http.length > 0) stream.send(this.#message({ case: 'httpLogs', value: { logEntry: http } }));
     if (tcp.length > 0) stream.send(this.#message({ case: 'tcpLogs', value: { logEntry: tcp } }));
+    this.#sizes = [...this.#sizes, http.length, tcp.length].filter((size) => size > 0).slice(-2 * MAX_MESSAGES);
     this.#giveUpWhenIdle();
   }
 
@@ -188,8 +191,9 @@ export class FlowStream {
       this.#failures++;
       log.debug('flow records cannot be sent', { error: messageOf(error) });
     }
-    // what was queued is gone with the stream: at least as many entries as messages
-    if (stream !== undefined && stream.waiting > 0) this.addLost(stream.waiting);
+    // what was queued is gone with the stream
+    if (stream !== undefined && stream.waiting > 0) this.addLost(this.#sizes.slice(-stream.waiting).reduce((sum, size) => sum + size, 0));
+    this.#sizes = [];
     stream?.abort();
     this.#stream = undefined;
     this.#isOpening = false;
