@@ -408,6 +408,36 @@ export const analysisCodes = {
     title: "A patch has what Tulle's proxy does not do: it refuses the listener, routes or cluster, and keeps what it had.",
     mend: 'Take the field out, or say in match.proxy which other Envoys are meant.',
   },
+  TUL233: {
+    severity: 'warning',
+    name: 'ProviderNotAskedOnTcp',
+    title: 'A CUSTOM policy has a provider that is asked by HTTP, for ports that are bytes: connections to them pass unasked.',
+    mend: 'Name a provider of envoyExtAuthzGrpc, or forbid the ports to others with ALLOW or DENY; to leave them open, name the HTTP ports in the rule.',
+  },
+  TUL234: {
+    severity: 'warning',
+    name: 'DelegateUnused',
+    title: "A VirtualService without hosts is nobody's delegate: its rules are for no request.",
+    mend: 'Name it in delegate of a rule of another VirtualService, or give it hosts.',
+  },
+  TUL235: {
+    severity: 'info',
+    name: 'WorkloadEntryUnselected',
+    title: 'No Service and no ServiceEntry selects a WorkloadEntry: it serves nothing.',
+    mend: "Compare its labels with the selectors of its namespace's Services, and workloadSelector of its ServiceEntries.",
+  },
+  TUL236: {
+    severity: 'warning',
+    name: 'FailoverWithoutOutlierDetection',
+    title: 'Failover between localities is written where nothing takes failing endpoints out: calls go to all localities alike.',
+    mend: 'Add outlierDetection to the same trafficPolicy.',
+  },
+  TUL237: {
+    severity: 'warning',
+    name: 'PortSettingsUnused',
+    title: 'portLevelSettings of a DestinationRule are for a port that its host does not have: they do nothing.',
+    mend: "Write the Service's port, not the workload's.",
+  },
 } as const satisfies Readonly<Record<`IST${number}` | `TUL${number}`, CodeEntry>>;
 
 export type AnalysisCode = keyof typeof analysisCodes;

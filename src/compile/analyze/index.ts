@@ -2,6 +2,7 @@
 import { apiVersions } from './checks/api-versions.ts';
 import { applicationUsers } from './checks/application-users.ts';
 import { clientCredentials } from './checks/client-credentials.ts';
+import { delegates } from './checks/delegates.ts';
 import { destinationHosts } from './checks/destination-hosts.ts';
 import { destinationPorts } from './checks/destination-ports.ts';
 import { envoyFilters } from './checks/envoy-filters.ts';
@@ -11,6 +12,7 @@ import { gatewayCredentials } from './checks/gateway-credentials.ts';
 import { gatewayHosts } from './checks/gateway-hosts.ts';
 import { gatewayPorts } from './checks/gateway-ports.ts';
 import { idleSelectors } from './checks/idle-selectors.ts';
+import { localityFailover } from './checks/locality-failover.ts';
 import { mtlsConflicts } from './checks/mtls-conflicts.ts';
 import { peerAuthenticationPorts } from './checks/peer-authentication-ports.ts';
 import { policyCallers } from './checks/policy-callers.ts';
@@ -18,6 +20,7 @@ import { policyDenials } from './checks/policy-denials.ts';
 import { policyPorts } from './checks/policy-ports.ts';
 import { policyProtocols } from './checks/policy-protocols.ts';
 import { policyValues } from './checks/policy-values.ts';
+import { portSettings } from './checks/port-settings.ts';
 import { regexes } from './checks/regexes.ts';
 import { retries } from './checks/retries.ts';
 import { routeMatches } from './checks/route-matches.ts';
@@ -33,6 +36,7 @@ import { tokens } from './checks/tokens.ts';
 import { unreachableRoutes } from './checks/unreachable-routes.ts';
 import { visibility } from './checks/visibility.ts';
 import { weights } from './checks/weights.ts';
+import { workloadEntries } from './checks/workload-entries.ts';
 import { workloadServices } from './checks/workload-services.ts';
 import type { Check } from './finding.ts';
 
@@ -40,6 +44,7 @@ export const checks: readonly Check[] = [
   apiVersions,
   applicationUsers,
   clientCredentials,
+  delegates,
   destinationHosts,
   destinationPorts,
   envoyFilters,
@@ -49,6 +54,7 @@ export const checks: readonly Check[] = [
   gatewayHosts,
   gatewayPorts,
   idleSelectors,
+  localityFailover,
   mtlsConflicts,
   peerAuthenticationPorts,
   policyCallers,
@@ -56,6 +62,7 @@ export const checks: readonly Check[] = [
   policyPorts,
   policyProtocols,
   policyValues,
+  portSettings,
   regexes,
   retries,
   routeMatches,
@@ -71,5 +78,6 @@ export const checks: readonly Check[] = [
   unreachableRoutes,
   visibility,
   weights,
+  workloadEntries,
   workloadServices,
 ];

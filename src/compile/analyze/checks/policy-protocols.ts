@@ -1,8 +1,8 @@
 /** Conditions of HTTP for workloads whose ports are bytes to the proxy. */
-import type { AuthorizationOperation, AuthorizationRule } from '../../../model/security.ts';
+import type { AuthorizationOperation, AuthorizationPolicy, AuthorizationRule } from '../../../model/security.ts';
 import { isOpaque } from '../../../model/service.ts';
-import type { Check } from '../finding.ts';
-import type { Target } from '../world.ts';
+import type { Check, Say } from '../finding.ts';
+import type { Target, World } from '../world.ts';
 
 function hasAny(...lists: readonly { readonly values: readonly string[]; readonly notValues: readonly string[] }[]): boolean {
   return lists.some(({ values, notValues }) => values.length > 0 || notValues.length > 0);
@@ -31,15 +31,42 @@ function portsOf({ to }: AuthorizationRule, { known }: Target): readonly number[
 const EFFECTS = {
   ALLOW: 'the rule allows nothing there',
   DENY: 'the rule denies there whatever the rest of it matches',
-  CUSTOM: 'a gRPC provider is asked there whatever the rest of the rule matches, and one of HTTP about nothing',
+  CUSTOM: 'the provider is asked there whatever the rest of the rule matches',
 } as const;
+
+function opaquePorts(rule: AuthorizationRule, target: Target): readonly number[] {
+  return portsOf(rule, target).filter((number) => target.known.get(number)?.every(isOpaque) === true);
+}
+
+function isAskedByHttp({ action, provider }: AuthorizationPolicy, { mesh }: World): boolean {
+  return action === 'CUSTOM' && mesh.settings.extensionProviders.some(({ name, kind }) => name === provider && kind === 'ext-authz-http');
+}
+
+/** Providers that speak HTTP are asked about requests only: connections pass as if the policy were not there. */
+function checkProvider({ rules, selector, namespace, provider, origin }: AuthorizationPolicy, world: World, say: Say): void {
+  for (const target of world.targetsOf(namespace, selector)) {
+    if (target.isGateway) continue;
+    const bytes = rules.flatMap((rule) => opaquePorts(rule, target));
+    if (bytes.length === 0) continue;
+    const ports = [...new Set(bytes)].join(', ');
+    const message = `port ${ports} of ${target.namespace}/${target.name} is not read as HTTP, and provider "${provider}" is asked by HTTP about requests only: connections to it pass unasked`;
+    const isMeant = selector !== undefined || rules.every(({ to }) => to.some((operation) => operation.ports.values.length > 0));
+    say('TUL233', world.documents.placeOf(origin, 'spec.provider'), message, isMeant ? {} : { severity: 'info' });
+    return;
+  }
+}
 
 export const policyProtocols: Check = {
   name: 'policy-protocols',
-  looksAt: ['AuthorizationPolicy', 'Service', 'Workload'],
-  codes: ['TUL207'],
+  looksAt: ['AuthorizationPolicy', 'MeshConfig', 'Service', 'Workload'],
+  codes: ['TUL207', 'TUL233'],
   run(world, say) {
-    for (const { rules, action, namespace, selector, origin } of world.mesh.authorizationPolicies) {
+    for (const policy of world.mesh.authorizationPolicies) {
+      const { rules, action, namespace, selector, origin } = policy;
+      if (isAskedByHttp(policy, world)) {
+        checkProvider(policy, world, say);
+        continue;
+      }
       // a policy for a whole namespace is meant for what it fits
       if (selector === undefined || action === 'AUDIT') continue;
       const targets = world.targetsOf(namespace, selector).filter(({ known, isGateway }) => known.size > 0 && !isGateway);
@@ -47,7 +74,7 @@ export const policyProtocols: Check = {
         const field = httpField(rule);
         if (field === undefined) continue;
         for (const target of targets) {
-          const bytes = portsOf(rule, target).filter((number) => target.known.get(number)?.every(isOpaque) === true);
+          const bytes = opaquePorts(rule, target);
           if (bytes.length === 0) continue;
           const place = world.documents.placeOf(origin, `spec.rules[${at}].${field}`);
           say('TUL207', place, `port ${bytes.join(', ')} of ${target.namespace}/${target.name} is not read as HTTP: ${EFFECTS[action]}`);

@@ -1,9 +1,9 @@
 /** Matches that no request can have. */
 import type { StringMatch } from '../../../model/match.ts';
 import { selects } from '../../../model/match.ts';
-import type { HttpMatch, RouteSet } from '../../../model/route.ts';
+import type { HttpMatch, L4Match, RouteSet } from '../../../model/route.ts';
 import type { Check, Say } from '../finding.ts';
-import { httpRules } from '../routes.ts';
+import { httpRules, virtualServices } from '../routes.ts';
 import type { World } from '../world.ts';
 
 /** Why no path matches. */
@@ -28,7 +28,7 @@ function callable(set: RouteSet, world: World): ReadonlySet<number> | undefined 
   return new Set(services.flat().flatMap(({ ports }) => ports.map(({ number }) => number)));
 }
 
-function placeProblem(match: HttpMatch, set: RouteSet, world: World): string | undefined {
+function placeProblem(match: HttpMatch | L4Match, set: RouteSet, world: World): string | undefined {
   const gateways = match.gateways.length > 0 ? match.gateways : set.gateways;
   const strange = match.gateways.find((gateway) => !set.gateways.includes(gateway));
   if (strange !== undefined && match.gateways.every((gateway) => !set.gateways.includes(gateway))) {
@@ -63,11 +63,19 @@ function checkMatch(match: HttpMatch, set: RouteSet, world: World, say: Say): vo
   }
 }
 
+function checkConnections(set: RouteSet, world: World, say: Say): void {
+  for (const match of [...set.tls, ...set.tcp].flatMap(({ matches }) => matches)) {
+    const problem = placeProblem(match, set, world);
+    if (problem !== undefined) say('TUL220', match.origin, `${problem}: the match never holds, and connections go on to the next rule`);
+  }
+}
+
 export const routeMatches: Check = {
   name: 'route-matches',
   looksAt: ['VirtualService', 'Service', 'Workload'],
   codes: ['TUL220'],
   run(world, say) {
     for (const { set, rule } of httpRules(world)) for (const match of rule.matches) checkMatch(match, set, world, say);
+    for (const set of virtualServices(world)) checkConnections(set, world, say);
   },
 };
