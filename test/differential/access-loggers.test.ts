@@ -56,7 +56,7 @@ const EXPRESSIONS: Readonly<Record<string, string>> = {
   details: "response.code_details == 'via_upstream'",
   upstream: "xds.cluster_name == 'origin' && upstream.port > 0 && !connection.mtls",
   route: "xds.route_name == 'rest' && destination.port > 0",
-  quick: "request.duration < duration('5s') && request.size == 0 && response.size > 0",
+  quick: "request.duration < duration('60s') && request.size == 0 && response.size > 0",
   broken: "request.headers['absent'] == 'x'",
   number: 'response.code + 1 == 201',
   choice: "(response.code == 200 ? 'good' : 'bad') == 'bad'",

@@ -3,7 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Case } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { httpFilter, perFilter, to } from './framework/pieces.ts';
-import { field } from './framework/wishes.ts';
+import { field, FOREVER } from './framework/wishes.ts';
 import { compareTopic } from './framework/topic.ts';
 
 const exact = (...names: string[]): JsonObject => ({ patterns: names.map((name) => ({ exact: name })) });
@@ -72,7 +72,7 @@ const CASES: Case[] = [
   get('no content', 'status=204;body='),
   get('an error', 'status=503;body=broken'),
   get('no answer', 'reset=1'),
-  get('late', 'delay=1500', 'quick'),
+  get('late', `delay=${FOREVER}`, 'quick'),
   get('denied a client of gRPC', 'status=403;body=no', 'main', { method: 'POST', fields: ['content-type: application/grpc'] }),
   get('error for a client of gRPC', 'status=500', 'main', { method: 'POST', fields: ['content-type: application/grpc'] }),
   get('head', 'body=yes', 'main', { method: 'HEAD' }),
@@ -106,7 +106,7 @@ const LISTENERS: Record<string, JsonObject> = {
   main: filter(service()),
   lists: filter(LISTS, { clear_route_cache: true }),
   uncleared: filter(LISTS),
-  quick: filter(service({ server_uri: { uri: 'http://authz.test', cluster: 'origin', timeout: '0.1s' } })),
+  quick: filter(service({ server_uri: { uri: 'http://authz.test', cluster: 'origin', timeout: '0.8s' } })),
   old: httpFilter('ext_authz', 'ext_authz.v3.ExtAuthz', {
     http_service: service({ authorization_request: { allowed_headers: exact('x-case', 'x-else') } }),
   }),

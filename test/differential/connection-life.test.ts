@@ -11,9 +11,9 @@ const common = (options: JsonObject): Listener => ({ manager: { drain_timeout: '
 const LISTENERS: Readonly<Record<string, Listener>> = {
   counted: common({ max_requests_per_connection: 2 }),
   once: common({ max_requests_per_connection: 1 }),
-  aged: common({ max_connection_duration: '0.25s' }),
-  idle: common({ idle_timeout: '0.15s' }),
-  watched: { manager: { http2_protocol_options: { connection_keepalive: { interval: '0.1s', timeout: '0.2s' } } } },
+  aged: common({ max_connection_duration: '1.2s' }),
+  idle: common({ idle_timeout: '1s' }),
+  watched: { manager: { http2_protocol_options: { connection_keepalive: { interval: '0.1s', timeout: '20s' } } } },
 };
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -40,20 +40,20 @@ const CASES: Case[] = [
   of('1 one of two requests', two.slice(1), { listener: 'counted' }),
   of('1 pipelined beyond its number', [two.join('') + bytes('/x')], { answers: 2, listener: 'counted' }),
   of('1 the only request', two.slice(1), { listener: 'once' }),
-  of('1 a slow answer that is too old', [bytes('/x', { wish: 'delay=400' })], { listener: 'aged' }),
+  of('1 a slow answer that is too old', [bytes('/x', { wish: 'delay=1600' })], { listener: 'aged' }),
   of('1 an old connection', two.slice(1), { listener: 'aged', endsAfter: true }),
   of('1 a silent connection', two.slice(1), { listener: 'idle', endsAfter: true }),
-  of('1 a slow answer is not silence', [bytes('/x', { wish: 'delay=300' })], { listener: 'idle' }),
+  of('1 a slow answer is not silence', [bytes('/x', { wish: 'delay=1400' })], { listener: 'idle' }),
   inTurn('2 two of two requests', 'counted', 2, 0, true),
   inTurn('2 one of two requests', 'counted', 1, 0, false),
   inTurn('2 the only request', 'once', 1, 0, true),
   inTurn('2 an old connection', 'aged', 1, 0, true),
   inTurn('2 a silent connection', 'idle', 1, 0, true),
-  inTurn('2 requests break the silence', 'idle', 4, 60, false),
+  inTurn('2 requests break the silence', 'idle', 4, 350, false),
   on2(
     '2 a slow answer on an old connection',
     async (client) => {
-      await client.request(head('2 a slow answer on an old connection', '/x', { wish: 'delay=450' })).ended();
+      await client.request(head('2 a slow answer on an old connection', '/x', { wish: 'delay=1600' })).ended();
       await client.closed();
     },
     { listener: 'aged' },
@@ -61,7 +61,7 @@ const CASES: Case[] = [
   on2(
     '2 a slow answer is not silence',
     async (client) => {
-      await client.request(head('2 a slow answer is not silence', '/x', { wish: 'delay=300' })).ended();
+      await client.request(head('2 a slow answer is not silence', '/x', { wish: 'delay=1400' })).ended();
     },
     { listener: 'idle' },
   ),

@@ -4,6 +4,7 @@ import type { Case } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { cluster, direct, httpFilter, ORIGIN, perFilter, to } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
+import { FOREVER } from './framework/wishes.ts';
 
 const GRPC = ['content-type: application/grpc', 'te: trailers'];
 
@@ -12,7 +13,7 @@ const CASES: Case[] = [
   ask('grpc dead', '/dead', { method: 'POST', fields: GRPC }),
   ask('grpc empty', '/empty', { method: 'POST', fields: GRPC }),
   ask('grpc denied', '/allow', { method: 'POST', fields: GRPC }),
-  ask('grpc timeout', '/slow', { method: 'POST', fields: GRPC, wish: 'delay=600' }),
+  ask('grpc timeout', '/slow', { method: 'POST', fields: GRPC, wish: `delay=${FOREVER}` }),
   ask('grpc fault', '/fault/abort', { method: 'POST', fields: ['content-type: application/grpc+proto'] }),
   ask('grpc web is no grpc', '/empty', { method: 'POST', fields: ['content-type: application/grpc-web'] }),
   ask('grpc direct', '/direct', { method: 'POST', fields: GRPC }),
@@ -23,7 +24,7 @@ const CASES: Case[] = [
 const ANN = { permissions: [{ any: true }], principals: [{ header: { name: 'x-user', string_match: { exact: 'ann' } } }] };
 
 const ROUTES: JsonObject[] = [
-  to('/slow', { timeout: '0.15s' }),
+  to('/slow', { timeout: '0.8s' }),
   to('/dead', { cluster: 'dead' }),
   to('/empty', { cluster: 'empty' }),
   to('/full', { cluster: 'full' }),

@@ -5,7 +5,7 @@ import { type Case, differing } from './framework/case.ts';
 import { ask2, head, on2, type Request2 } from './framework/h2-case.ts';
 import { direct, h2Cluster, httpFilter, perFilter, to } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
-import { field, trailer } from './framework/wishes.ts';
+import { field, trailer, FOREVER } from './framework/wishes.ts';
 
 const MESSAGE = '\0\0\0\0\x03abc';
 const ANSWER = `body=${encodeURIComponent('\0\0\0\0\x02ok')}`;
@@ -55,22 +55,22 @@ const CASES: Case[] = [
   ask2('no cluster', '/nobody/M', call()),
   ask2('redirect', '/moved/M', call()),
   ask2('denied', '/deny/M', call()),
-  differing(ask2('timeout of the route', '/slow/M', call({ wish: 'delay=500' })), GIVEN_UP),
-  differing(ask2('timeout of the route within messages', '/slow/M', call({ wish: `${GRPC};${ANSWER};late=500` })), GIVEN_UP),
-  differing(ask2('timeout asked for', '/deadline/M', call({ fields: ['grpc-timeout: 80m'], wish: 'delay=500' })), GIVEN_UP),
+  differing(ask2('timeout of the route', '/slow/M', call({ wish: `delay=${FOREVER}` })), GIVEN_UP),
+  differing(ask2('timeout of the route within messages', '/slow/M', call({ wish: `${GRPC};${ANSWER};late=${FOREVER}` })), GIVEN_UP),
+  differing(ask2('timeout asked for', '/deadline/M', call({ fields: ['grpc-timeout: 600m'], wish: `delay=${FOREVER}` })), GIVEN_UP),
   ask2(
     'timeout asked for and met',
     '/deadline/M',
     call({ fields: ['grpc-timeout: 2S'], wish: `${GRPC};${ANSWER};${trailer('grpc-status: 0')}` }),
   ),
-  differing(ask2('timeout above the most', '/deadline/M', call({ fields: ['grpc-timeout: 1H'], wish: 'delay=600' })), GIVEN_UP),
+  differing(ask2('timeout above the most', '/deadline/M', call({ fields: ['grpc-timeout: 1H'], wish: `delay=${FOREVER}` })), GIVEN_UP),
   ask2(
     'timeout that is none',
     '/deadline/M',
     call({ fields: ['grpc-timeout: soon'], wish: `${GRPC};${ANSWER};${trailer('grpc-status: 0')}` }),
   ),
-  ask2('no timeout asked for', '/deadline/M', call({ wish: `delay=30;${GRPC};${ANSWER};${trailer('grpc-status: 0')}` })),
-  differing(ask2('timeout less an offset', '/offset/M', call({ fields: ['grpc-timeout: 300m'], wish: 'delay=600' })), GIVEN_UP),
+  ask2('no timeout asked for', '/deadline/M', call({ wish: `delay=100;${GRPC};${ANSWER};${trailer('grpc-status: 0')}` })),
+  differing(ask2('timeout less an offset', '/offset/M', call({ fields: ['grpc-timeout: 900m'], wish: `delay=${FOREVER}` })), GIVEN_UP),
   ask2('subtype', '/empty/M', call({ fields: [] })),
   ask2('proto subtype', '/empty/M', { method: 'POST', body: MESSAGE, fields: ['content-type: application/grpc+proto'] }),
   ask2('web is another', '/empty/M', { method: 'POST', body: MESSAGE, fields: ['content-type: application/grpc-web'] }),
@@ -80,7 +80,7 @@ const CASES: Case[] = [
   on2('two streams of messages', async (client) => {
     const fields = head('two streams of messages', '/s/Stream', {
       ...call(),
-      wish: `early;${GRPC};${ANSWER};late=100;${trailer('grpc-status: 0')}`,
+      wish: `early;${GRPC};${ANSWER};late=400;${trailer('grpc-status: 0')}`,
     });
     const stream = client.request(fields, false).data(MESSAGE);
     await stream.answered();
@@ -91,7 +91,7 @@ const CASES: Case[] = [
     'client cancels',
     async (client) => {
       const stream = client
-        .request(head('client cancels', '/s/Stream', { ...call(), wish: `early;${GRPC};${ANSWER};late=500` }), false)
+        .request(head('client cancels', '/s/Stream', { ...call(), wish: `early;${GRPC};${ANSWER};late=${FOREVER}` }), false)
         .data(MESSAGE);
       await stream.answered();
       stream.reset(8);
@@ -111,8 +111,8 @@ const ROUTES: JsonObject[] = [
   to('/full/', { cluster: 'full' }),
   to('/nobody/', { cluster: 'nobody' }),
   to('/fault', { cluster: 'h2' }),
-  to('/slow/', { cluster: 'h2', timeout: '0.15s' }),
-  to('/deadline/', { cluster: 'h2', max_stream_duration: { grpc_timeout_header_max: '0.3s' } }),
+  to('/slow/', { cluster: 'h2', timeout: '0.8s' }),
+  to('/deadline/', { cluster: 'h2', max_stream_duration: { grpc_timeout_header_max: '0.8s' } }),
   to('/offset/', { cluster: 'h2', max_stream_duration: { grpc_timeout_header_max: '10s', grpc_timeout_header_offset: '0.15s' } }),
   to('/deny/', { cluster: 'h2' }, { typed_per_filter_config: perFilter('rbac', 'rbac.v3.RBACPerRoute', { rbac: { rules: DENY } }) }),
   { match: { prefix: '/moved' }, redirect: { host_redirect: 'new.test' } },

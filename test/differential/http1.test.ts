@@ -6,6 +6,7 @@ import { ask, bytes, of, stricter } from './framework/h1-case.ts';
 import { EDGE, FORWARD, SIDECAR, STRICT } from './framework/listeners.ts';
 import { direct, to } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
+import { FOREVER } from './framework/wishes.ts';
 
 const encode = encodeURIComponent;
 
@@ -34,7 +35,7 @@ const CASES: Case[] = [
   ask('large bodies', '/x', { method: 'POST', body: large, wish: 'size=300000' }),
   differing(ask('mirrored', '/mirror?a'), MIRRORED),
   differing(ask('mirrored with a body', '/mirror', { method: 'PUT', body: 'twice' }), MIRRORED),
-  ask('route idle', '/idle', { wish: 'delay=400' }),
+  ask('route idle', '/idle', { wish: `delay=${FOREVER}` }),
   of('client leaves in an answer', bytes('/x', { wish: `raw=${encode('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')}` }), {
     answers: 0,
     endsAfter: true,
@@ -124,7 +125,7 @@ const CASES: Case[] = [
 
 const ROUTES: JsonObject[] = [
   to('/mirror', { request_mirror_policies: [{ cluster: 'origin' }] }),
-  to('/idle', { idle_timeout: '0.1s' }),
+  to('/idle', { idle_timeout: '0.8s' }),
   to('/dead', { cluster: 'dead' }),
   direct('/direct', 299, 'straight'),
 ];

@@ -1,12 +1,12 @@
 /** Streams of HTTP/2 that do not end as they should: resets from either side, GOAWAY, limits, time limits, retries. */
 import type { JsonObject } from '@bufbuild/protobuf';
 import { DIFFERENCES } from './differences.ts';
-import { type Case, differing } from './framework/case.ts';
+import { type Case, differing, type Target } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { ask2, head, on2 } from './framework/h2-case.ts';
 import { cluster, h2Cluster, retry, to } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
-import { field } from './framework/wishes.ts';
+import { field, FOREVER } from './framework/wishes.ts';
 import { codeOf } from './framework/h2-names.ts';
 
 const CODES = ['NO_ERROR', 'PROTOCOL_ERROR', 'INTERNAL_ERROR', 'REFUSED_STREAM', 'CANCEL', 'ENHANCE_YOUR_CALM', 'HTTP_1_1_REQUIRED'];
@@ -31,7 +31,7 @@ const FROM_ORIGIN: Case[] = [
   ask2('2 origin of HTTP 1 talks rubbish', '/h1', { wish: `raw=${encodeURIComponent('rubbish\r\n\r\n')}` }),
   ask2('2 origin goes away after its answer', '/leaving', { wish: 'goaway' }),
   ask2('2 origin answers early', '/h2', { method: 'POST', body: ['abc'], wish: 'early' }),
-  ask2('2 response shorter than its length', '/h2', { wish: `${field('content-length: 10')};body=abc;tail=30` }),
+  ask2('2 response shorter than its length', '/h2', { wish: `${field('content-length: 10')};body=abc;tail=400` }),
   ask2('2 dead', '/dead'),
   ask2('2 dead to HEAD', '/dead', { method: 'HEAD' }),
   ask2('2 dead by HTTP 1', '/dead1'),
@@ -43,8 +43,10 @@ const FROM_ORIGIN: Case[] = [
   ask2('2 to HTTP 1 that was meant for HTTP 2', '/wrong'),
 ];
 
-/** Within it a request is at its origin, on a busy machine too. */
-const ARRIVAL_MS = 150;
+/** Waits until the request is at its origin, with this body. */
+async function arrived({ seen }: Target, body: string): Promise<void> {
+  while (seen?.()[0]?.body !== body) await wait(5);
+}
 
 /** The client resets its stream within the answer. */
 function leaving(code: string): Case {
@@ -52,7 +54,7 @@ function leaving(code: string): Case {
   return on2(
     name,
     async (client) => {
-      const stream = client.request(head(name, '/h2', { wish: 'late=1000;size=5' }));
+      const stream = client.request(head(name, '/h2', { wish: `late=${FOREVER};size=5` }));
       await stream.answered();
       stream.reset(codeOf(code));
       await wait(20);
@@ -66,10 +68,10 @@ function leavingItsBody(code: string): Case {
   const name = `client resets its body by ${code}`;
   return on2(
     name,
-    async (client) => {
+    async (client, target) => {
       const stream = client.request(head(name, '/h2', { method: 'POST' }), false);
       stream.data('abc');
-      await wait(ARRIVAL_MS);
+      await arrived(target, 'abc');
       stream.reset(codeOf(code));
       await wait(20);
     },
@@ -79,9 +81,9 @@ function leavingItsBody(code: string): Case {
 
 const FROM_CLIENT: Case[] = [
   ...['CANCEL', 'INTERNAL_ERROR'].flatMap((code) => [leaving(code), leavingItsBody(code)]),
-  on2('client resets before an answer of HTTP 1', async (client) => {
-    const stream = client.request(head('client resets before an answer of HTTP 1', '/h1', { wish: 'delay=1000' }));
-    await wait(ARRIVAL_MS);
+  on2('client resets before an answer of HTTP 1', async (client, target) => {
+    const stream = client.request(head('client resets before an answer of HTTP 1', '/h1', { wish: `delay=${FOREVER}` }));
+    await arrived(target, '');
     stream.reset(codeOf('CANCEL'));
     await wait(20);
   }),
@@ -121,25 +123,25 @@ const RETRIED: Case[] = [
     fields: ['content-type: application/grpc', 'te: trailers'],
     wish: `${field('content-type: application/grpc')};${field('grpc-status: 1')};body=;times=1`,
   }),
-  differing(ask2('retry per try', '/retry/per-try', { wish: 'delay=1200;times=1' }), GIVEN_UP),
+  differing(ask2('retry per try', '/retry/per-try', { wish: `delay=${FOREVER};times=1` }), GIVEN_UP),
   ask('retry refused from HTTP 1', '/retry/refused', { wish: 'reset=REFUSED_STREAM;times=1' }),
   ask('retry reset from HTTP 1', '/retry/reset', { method: 'POST', body: 'again', wish: 'reset=INTERNAL_ERROR;times=1' }),
 ];
 
 const TIMED: Case[] = [
-  differing(ask2('timeout', '/slow', { wish: 'delay=500' }), GIVEN_UP),
-  differing(ask2('timeout within a body', '/slow', { wish: 'late=500' }), GIVEN_UP),
-  differing(ask('timeout from HTTP 1', '/slow', { wish: 'delay=500' }), GIVEN_UP),
+  differing(ask2('timeout', '/slow', { wish: `delay=${FOREVER}` }), GIVEN_UP),
+  differing(ask2('timeout within a body', '/slow', { wish: `late=${FOREVER}` }), GIVEN_UP),
+  differing(ask('timeout from HTTP 1', '/slow', { wish: `delay=${FOREVER}` }), GIVEN_UP),
   on2(
     'timeout of a body that does not come',
     (client) => {
-      client.request(head('timeout of a body that does not come', '/slow', { method: 'POST', wish: 'early;late=500' }), false).data('abc');
+      client.request(head('timeout of a body that does not come', '/slow', { method: 'POST', wish: 'early;late=1600' }), false).data('abc');
     },
     { differs: GIVEN_UP },
   ),
-  differing(ask2('idle', '/idle', { wish: 'delay=500' }), GIVEN_UP),
-  differing(ask2('idle within a body', '/idle', { wish: 'late=500' }), GIVEN_UP),
-  ask2('timeout asked for', '/h2', { fields: ['x-envoy-upstream-rq-timeout-ms: 60'], wish: 'delay=400' }),
+  differing(ask2('idle', '/idle', { wish: `delay=${FOREVER}` }), GIVEN_UP),
+  differing(ask2('idle within a body', '/idle', { wish: `late=${FOREVER}` }), GIVEN_UP),
+  ask2('timeout asked for', '/h2', { fields: ['x-envoy-upstream-rq-timeout-ms: 600'], wish: 'delay=1200' }),
   on2('body that does not come', (client) => void client.request(head('body that does not come', '/h2', { method: 'POST' }), false), {
     listener: 'short',
     differs: GIVEN_UP,
@@ -149,7 +151,7 @@ const TIMED: Case[] = [
     (client) => void client.request(head('request that takes too long', '/h2', { method: 'POST' }), false),
     { listener: 'timed', differs: GIVEN_UP },
   ),
-  differing(ask2('longest stream', '/h2', { wish: 'late=500' }, { listener: 'timed' }), GIVEN_UP),
+  differing(ask2('longest stream', '/h2', { wish: `late=${FOREVER}` }, { listener: 'timed' }), GIVEN_UP),
 ];
 
 const long = (length: number): string => 'a'.repeat(length);
@@ -170,7 +172,7 @@ const LIMITS: Case[] = [
     async (client) => {
       await client.ready();
       const streams = Array.from({ length: 3 }, (_, index) =>
-        client.request(head('too many streams', `/h2/${index}`, { wish: 'delay=100' })),
+        client.request(head('too many streams', `/h2/${index}`, { wish: 'delay=400' })),
       );
       await Promise.all(streams.map((stream) => stream.ended()));
     },
@@ -192,14 +194,14 @@ const ROUTES: JsonObject[] = [
   retry('/retry/reset', 'reset', { num_retries: 2 }, { cluster: 'h2' }),
   retry('/retry/5xx', '5xx', { num_retries: 2 }, { cluster: 'h2' }),
   retry('/retry/grpc', 'unavailable', { num_retries: 2 }, { cluster: 'h2' }),
-  retry('/retry/per-try', '5xx', { num_retries: 1, per_try_timeout: '0.4s' }, { cluster: 'h2' }),
-  to('/slow', { cluster: 'h2', timeout: '0.15s' }),
-  to('/idle', { cluster: 'h2', idle_timeout: '0.1s' }),
+  retry('/retry/per-try', '5xx', { num_retries: 1, per_try_timeout: '0.8s' }, { cluster: 'h2' }),
+  to('/slow', { cluster: 'h2', timeout: '0.8s' }),
+  to('/idle', { cluster: 'h2', idle_timeout: '0.8s' }),
   { match: { prefix: '/direct' }, direct_response: { status: 299, body: { inline_string: 'straight' } } },
 ];
 
 const SHORT = {
-  stream_idle_timeout: '0.2s',
+  stream_idle_timeout: '0.8s',
   max_request_headers_kb: 8,
   common_http_protocol_options: { max_headers_count: 20, headers_with_underscores_action: 'REJECT_REQUEST' },
 };
@@ -210,7 +212,7 @@ compareTopic({
     listeners: {
       main: {},
       short: { manager: SHORT },
-      timed: { manager: { request_timeout: '0.15s', common_http_protocol_options: { max_stream_duration: '0.2s' } } },
+      timed: { manager: { request_timeout: '0.6s', common_http_protocol_options: { max_stream_duration: '1.2s' } } },
       narrow: { manager: { http2_protocol_options: { max_concurrent_streams: 2 } } },
       once: { manager: { common_http_protocol_options: { max_requests_per_connection: 1 } } },
     },

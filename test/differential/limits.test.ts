@@ -1,8 +1,9 @@
 /** Limits of heads, and of time for a request to come. */
 import type { Case } from './framework/case.ts';
 import { ask, bytes, of } from './framework/h1-case.ts';
-import { EDGE, FORWARD, SIDECAR, STRICT } from './framework/listeners.ts';
+import { EDGE, FORWARD, IMPATIENT, SIDECAR, STRICT } from './framework/listeners.ts';
 import { compareTopic } from './framework/topic.ts';
+import { FOREVER } from './framework/wishes.ts';
 
 const encode = encodeURIComponent;
 
@@ -20,11 +21,11 @@ const CASES: Case[] = [
   ask('underscore refused', '/x', { fields: ['x_a: 1'] }, { listener: 'edge' }),
   ask('underscore dropped', '/x', { fields: ['x_a: 1'] }, { listener: 'forward' }),
   ask('large response head', '/x', { wish: `h=${encode(`x-long: ${long(30_000)}`)}` }),
-  of('head timeout', 'GET /x HTTP/1.1\r\nhost: any.test\r\n', { listener: 'strict' }),
-  ask('idle stream', '/x', { wish: 'delay=800' }, { listener: 'strict' }),
-  of('body that does not come', bytes('/x', { method: 'POST', fields: ['content-length: 5'] }), { listener: 'strict' }),
+  of('head timeout', 'GET /x HTTP/1.1\r\nhost: any.test\r\n', { listener: 'impatient' }),
+  ask('idle stream', '/x', { wish: `delay=${FOREVER}` }, { listener: 'impatient' }),
+  of('body that does not come', bytes('/x', { method: 'POST', fields: ['content-length: 5'] }), { listener: 'impatient' }),
 ];
 
-const LISTENERS = { main: SIDECAR, edge: EDGE, forward: FORWARD, strict: STRICT };
+const LISTENERS = { main: SIDECAR, edge: EDGE, forward: FORWARD, strict: STRICT, impatient: IMPATIENT };
 
 compareTopic({ name: 'limits', setup: () => ({ listeners: LISTENERS }), cases: CASES });

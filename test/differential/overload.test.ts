@@ -138,23 +138,27 @@ compareTopic({
 
 const REQUEST = 'GET /x HTTP/1.1\r\nhost: any.test\r\n\r\n';
 
+/** How long something is awaited that is to come, and something that is not. */
+const PATIENCE_MS = 20_000;
+const SILENCE_MS = 500;
+
 /** Status of an answer on a new connection, `refused` where it is closed without one, `waiting` where nothing comes. */
-async function status(socket: net.Socket): Promise<string> {
+async function status(socket: net.Socket, patienceMs = PATIENCE_MS): Promise<string> {
   const answered = once(socket, 'data').then(([data]) => String(data).slice(9, 12));
   const closed = once(socket, 'close').then(() => 'refused');
   closed.catch(() => {});
   answered.catch(() => {});
   socket.write(REQUEST);
-  return Promise.race([answered, closed, sleep(500, 'waiting')]).catch(() => 'refused');
+  return Promise.race([answered, closed, sleep(patienceMs, 'waiting', { ref: false })]).catch(() => 'refused');
 }
 
 function connect(port: number): net.Socket {
   return net.connect(port, '127.0.0.1').on('error', () => {});
 }
 
-async function statusOf(port: number): Promise<string> {
+async function statusOf(port: number, patienceMs = PATIENCE_MS): Promise<string> {
   const socket = connect(port);
-  const result = await status(socket);
+  const result = await status(socket, patienceMs);
   socket.destroy();
   return result;
 }
@@ -168,6 +172,7 @@ async function under(proxy: Proxy, action: Action): Promise<object> {
   const [main, bypass] = [proxy.target('main').port, proxy.target('bypass').port];
   const old = connect(main);
   const first = await status(old);
+  const patienceMs = action === 'stop_accepting_connections' ? SILENCE_MS : PATIENCE_MS;
   const untilActive = (value: number): Promise<unknown> =>
     eventually(
       async () =>
@@ -177,9 +182,9 @@ async function under(proxy: Proxy, action: Action): Promise<object> {
     );
   press(folder, action, 0.95);
   await untilActive(1);
-  const seen = { first, old: await status(old), fresh: await statusOf(main), bypass: await statusOf(bypass) };
+  const seen = { first, old: await status(old), fresh: await statusOf(main, patienceMs), bypass: await statusOf(bypass) };
   const waiting = connect(main);
-  const late = status(waiting);
+  const late = status(waiting, patienceMs);
   press(folder, action, 0);
   await untilActive(0);
   old.destroy();
@@ -200,14 +205,17 @@ async function counted(proxy: Proxy, name: string): Promise<number> {
 async function full(proxy: Proxy): Promise<object> {
   const [main, bypass] = [proxy.target('main').port, proxy.target('bypass').port];
   const sockets = Array.from({ length: LIMIT }, () => connect(main));
-  const served = await Promise.all(sockets.map(status));
+  const served = await Promise.all(sockets.map((socket) => status(socket)));
   const before = await counted(proxy, 'downstream_global_cx_overflow');
   const over = [await statusOf(main), await statusOf(main)];
   const bypassing = await statusOf(bypass);
   const overflow = (await counted(proxy, 'downstream_global_cx_overflow')) - before;
   for (const socket of sockets) socket.destroy();
-  await sleep(200);
-  return { served, over, bypassing, overflow, after: await statusOf(main) };
+  const after = await eventually(
+    async () => ((await statusOf(main)) === '200' ? '200' : undefined),
+    () => 'nobody is served after the others have left',
+  );
+  return { served, over, bypassing, overflow, after };
 }
 
 const names = (proxy: Proxy): Promise<string[]> =>

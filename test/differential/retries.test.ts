@@ -4,6 +4,7 @@ import type { Case } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { retry } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
+import { FOREVER } from './framework/wishes.ts';
 
 const encode = encodeURIComponent;
 
@@ -19,7 +20,7 @@ const RETRIES: JsonObject[] = [
     retriable_headers: [{ name: 'x-try-again', string_match: { exact: 'yes' } }],
     retriable_request_headers: [{ name: 'x-may-retry', present_match: true }],
   }),
-  retry('/retry/try-timeout', '5xx', { num_retries: 1, per_try_timeout: '0.4s' }, { timeout: '3s' }),
+  retry('/retry/try-timeout', '5xx', { num_retries: 1, per_try_timeout: '0.8s' }, { timeout: '20s' }),
   retry('/retry/none', '', {}),
 ];
 
@@ -41,8 +42,8 @@ const CASES: Case[] = [
   ask('retry by header', '/retry/headers', { fields: ['x-may-retry: 1'], wish: `h=${encode('x-try-again: yes')};times=1` }),
   ask('retry by header not allowed', '/retry/headers', { wish: `h=${encode('x-try-again: yes')};times=1` }),
   ask('retry by header not met', '/retry/headers', { fields: ['x-may-retry: 1'], wish: `h=${encode('x-try-again: no')};times=1` }),
-  ask('per-try timeout', '/retry/try-timeout', { wish: 'delay=1200;times=1' }),
-  ask('per-try timeout in vain', '/retry/try-timeout', { wish: 'delay=1200' }),
+  ask('per-try timeout', '/retry/try-timeout', { wish: `delay=${FOREVER};times=1` }),
+  ask('per-try timeout in vain', '/retry/try-timeout', { wish: `delay=${FOREVER}` }),
   ask('retry not configured', '/retry/none', { wish: 'status=503' }),
   ask('retry asked by header', '/x', { fields: ['x-envoy-retry-on: 5xx', 'x-envoy-max-retries: 2'], wish: 'status=503' }),
 ];

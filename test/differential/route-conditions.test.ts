@@ -3,7 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Case } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { cluster, direct, header, retry, ROOM, to, type } from './framework/pieces.ts';
-import { field, trailer } from './framework/wishes.ts';
+import { field, trailer, FOREVER } from './framework/wishes.ts';
 import { compareTopic } from './framework/topic.ts';
 
 const answer = (status: number, match: JsonObject): JsonObject => ({ match, direct_response: { status } });
@@ -112,9 +112,9 @@ const ROUTES: JsonObject[] = [
   ),
   to('/flagged', {}, { request_headers_to_add: [header('x-path', '%PATH(NQ)%'), header('x-query', '%QUERY_PARAM(q)%')] }),
   to('/hashed', { hash_policy: [{ cookie: { name: 'sess', ttl: '0s' } }] }),
-  to('/ended', { max_stream_duration: { max_stream_duration: '0.2s' } }),
-  to('/grpc-max', { max_stream_duration: { grpc_timeout_header_max: '3s', grpc_timeout_header_offset: '0.05s' } }),
-  to('/grpc-old', { max_grpc_timeout: '2s', grpc_timeout_offset: '0.1s' }),
+  to('/ended', { max_stream_duration: { max_stream_duration: '0.8s' } }),
+  to('/grpc-max', { max_stream_duration: { grpc_timeout_header_max: '8s', grpc_timeout_header_offset: '0.05s' } }),
+  to('/grpc-old', { max_grpc_timeout: '8s', grpc_timeout_offset: '0.1s' }),
   to('/no-timeout', { timeout: '0.1s', max_stream_duration: {} }),
   to('/high', { priority: 'HIGH' }),
   to('/mirrored', { request_mirror_policies: [{ cluster_header: 'x-mirror' }] }),
@@ -153,17 +153,21 @@ const requests: readonly Case[] = [
     wish: `chunked=1;${trailer('grpc-status: 7')}`,
   }),
   ask('a cookie for hashing is there', '/hashed', { fields: ['cookie: sess=1'] }),
-  ask('a stream that takes too long', '/ended', { wish: 'delay=800' }),
-  ask('a stream of gRPC that takes too long', '/ended', { method: 'POST', fields: ['content-type: application/grpc'], wish: 'delay=800' }),
-  ...['100m', '5S', '1H', '123456789m', '5x', '2000000u'].flatMap((timeout) => [
+  ask('a stream that takes too long', '/ended', { wish: `delay=${FOREVER}` }),
+  ask('a stream of gRPC that takes too long', '/ended', {
+    method: 'POST',
+    fields: ['content-type: application/grpc'],
+    wish: `delay=${FOREVER}`,
+  }),
+  ...['2900m', '5S', '1H', '123456789m', '5x', '2000000u'].flatMap((timeout) => [
     ask(`grpc-timeout ${timeout} within its bound`, '/grpc-max', { fields: [`grpc-timeout: ${timeout}`] }),
     ask(`grpc-timeout ${timeout} on an old route`, '/grpc-old', { fields: [`grpc-timeout: ${timeout}`, 'content-type: application/grpc'] }),
   ]),
   ask('grpc-timeout of zero', '/grpc-max', { fields: ['grpc-timeout: 0m'], wish: 'delay=300' }),
-  ask('grpc-timeout runs out', '/grpc-max', { fields: ['grpc-timeout: 150m'], wish: 'delay=800' }),
+  ask('grpc-timeout runs out', '/grpc-max', { fields: ['grpc-timeout: 900m'], wish: `delay=${FOREVER}` }),
   ask('grpc-timeout runs out on an old route', '/grpc-old', {
-    fields: ['grpc-timeout: 200m', 'content-type: application/grpc'],
-    wish: 'delay=800',
+    fields: ['grpc-timeout: 900m', 'content-type: application/grpc'],
+    wish: `delay=${FOREVER}`,
   }),
   ask('no grpc-timeout on an old route', '/grpc-old', { fields: ['content-type: application/grpc'] }),
   ask('a route with max_stream_duration has no timeout', '/no-timeout', { wish: 'delay=300' }),

@@ -1,5 +1,4 @@
 /** TCP proxying: what flows, how connections end, limits, and what the access log has. */
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Listener, Setup, World } from './framework/bootstrap.ts';
 import type { Case } from './framework/case.ts';
@@ -9,6 +8,7 @@ import { networkFilter, tcpClusters, tcpListener, tcpLog, tcpProxy } from './fra
 import type { Proxy } from './framework/proxies.ts';
 import { startTcpServers } from './framework/tcp-servers.ts';
 import { compareTopic } from './framework/topic.ts';
+import { untilSame } from './framework/until-same.ts';
 
 const HELLO = { send: 'hello' } as const;
 const END = { end: true } as const;
@@ -93,11 +93,11 @@ function setup(world: World): Setup {
       empty: to('empty'),
       none: to('nowhere'),
       full: to('full'),
-      idle: to('echo', { idle_timeout: '0.1s' }),
-      idleHolds: to('holds', { idle_timeout: '0.1s' }),
-      old: to('echo', { max_downstream_connection_duration: '0.1s' }),
+      idle: to('echo', { idle_timeout: '0.8s' }),
+      idleHolds: to('holds', { idle_timeout: '0.8s' }),
+      old: to('echo', { max_downstream_connection_duration: '0.8s' }),
       oldJitter: to('echo', {
-        max_downstream_connection_duration: '0.1s',
+        max_downstream_connection_duration: '0.8s',
         max_downstream_connection_duration_jitter_percentage: { value: 50 },
       }),
       logConnected: to('whole', { access_log_options: { flush_access_log_on_connected: true } }),
@@ -122,7 +122,7 @@ function setup(world: World): Setup {
         }),
         tcpProxy(world, 'first'),
       ]),
-      onData: to('whole', { upstream_connect_mode: 'ON_DOWNSTREAM_DATA', max_early_data_bytes: 8192, idle_timeout: '1s' }),
+      onData: to('whole', { upstream_connect_mode: 'ON_DOWNSTREAM_DATA', max_early_data_bytes: 8192, idle_timeout: '2s' }),
       direct: tcpListener(
         [networkFilter('direct_response', 'direct_response.v3.Config', { response: { inline_string: 'go away\n' } })],
         {},
@@ -160,17 +160,14 @@ const COUNTED = [
 
 function sameCounters(proxies: () => readonly Proxy[]): void {
   test('the same is counted', { skip: process.env['TULLE_SHOW'] !== undefined }, async () => {
-    const counted = await Promise.all(
-      proxies().map(async (proxy) => {
-        const found: Record<string, number | undefined> = {};
-        for (const [prefix, names] of COUNTED) {
-          const all = await proxy.stats(prefix);
-          for (const name of names) found[`${prefix}${name}`] = all[`${prefix}${name}`];
-        }
-        return found;
-      }),
-    );
-    assert.deepEqual(counted[0], counted[1]);
+    await untilSame(proxies(), async (proxy) => {
+      const found: Record<string, number | undefined> = {};
+      for (const [prefix, names] of COUNTED) {
+        const all = await proxy.stats(prefix);
+        for (const name of names) found[`${prefix}${name}`] = all[`${prefix}${name}`];
+      }
+      return found;
+    });
   });
 }
 

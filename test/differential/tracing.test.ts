@@ -14,6 +14,7 @@ import { talk } from './framework/h1-client.ts';
 import { cluster, direct, h2Cluster, retry, to, type } from './framework/pieces.ts';
 import { envoyCommand, type Proxy, startProxy, TULLE } from './framework/proxies.ts';
 import { type Report, reportsOf } from './framework/spans.ts';
+import { FOREVER } from './framework/wishes.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';
@@ -139,7 +140,7 @@ const setup = ({ servers }: World): Setup => ({
     to('/empty', { cluster: 'empty' }),
     to('/rewritten', { prefix_rewrite: '/elsewhere' }),
     retry('/again', '5xx', { num_retries: 1 }),
-    to('/timeout', { timeout: '0.1s' }),
+    to('/timeout', { timeout: '0.8s' }),
     direct('/direct', 200, 'hello'),
   ],
   clusters: [h2Cluster('collector', [servers['collector'] ?? 0]), cluster('collector_http', [servers['collectorHttp'] ?? 0])],
@@ -198,7 +199,7 @@ const TRIALS: readonly Trial[] = [
   trial('spans of attempts', 'spawn', '/x', 2, PARENT, 'tracestate: a=b'),
   trial('attempts with client errors', 'spawn', '/x', 2, 'x-do: status=404'),
   trial('one attempt after the other', 'spawn', '/again', 3, 'x-do: status=503'),
-  trial('an attempt that takes too long', 'spawn', '/timeout', 2, 'x-do: delay=400'),
+  trial('an attempt that takes too long', 'spawn', '/timeout', 2, `x-do: delay=${FOREVER}`),
   trial('an attempt that is reset', 'spawn', '/x', 2, 'x-do: reset=1'),
   trial('events', 'verbose', '/x', 2),
   trial('events without an upstream', 'verbose', '/direct', 1),

@@ -5,11 +5,12 @@ import { type Case, differing } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { cluster, to } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
+import { FOREVER } from './framework/wishes.ts';
 
 const encode = encodeURIComponent;
 
 const ERRORS: JsonObject[] = [
-  to('/slow', { timeout: '0.15s' }),
+  to('/slow', { timeout: '0.8s' }),
   to('/dead', { cluster: 'dead' }),
   to('/empty', { cluster: 'empty' }),
   to('/full', { cluster: 'full' }),
@@ -18,7 +19,7 @@ const ERRORS: JsonObject[] = [
 ];
 
 const CASES: Case[] = [
-  ask('timeout', '/slow', { wish: 'delay=600' }),
+  ask('timeout', '/slow', { wish: `delay=${FOREVER}` }),
   ask('timeout within a body', '/slow', { wish: `raw=${encode('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')}` }),
   ask('dead', '/dead', {}),
   ask('empty cluster', '/empty'),
@@ -49,7 +50,7 @@ const CASES: Case[] = [
   ask('until close', '/x', { wish: `raw=${encode('HTTP/1.1 200 OK\r\n\r\nall of it')};end=1` }),
   ask('old origin', '/x', { wish: `raw=${encode('HTTP/1.0 200 OK\r\n\r\nold')};end=1` }),
   ask('origin closes', '/x', { wish: 'close=1' }),
-  ask('timeout asked by header', '/x', { fields: ['x-envoy-upstream-rq-timeout-ms: 60'], wish: 'delay=300' }),
+  ask('timeout asked by header', '/x', { fields: ['x-envoy-upstream-rq-timeout-ms: 600'], wish: 'delay=1200' }),
 ];
 
 compareTopic({

@@ -54,6 +54,7 @@ export interface Setup {
 export const LAST_LISTENER = 'last';
 
 const LOG: JsonObject = {
+  case: '%REQ(X-CASE)%',
   method: '%REQ(:METHOD)%',
   path: '%REQ(:PATH)%',
   first_path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',

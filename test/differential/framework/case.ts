@@ -1,5 +1,6 @@
 /** One case of a comparison: who says what to which listener, and what may differ. */
 import type { Difference } from '../differences.ts';
+import type { Seen } from './origin.ts';
 
 /** What a client has seen of one connection. */
 export interface Talk {
@@ -31,6 +32,8 @@ export interface Target {
   readonly preface?: readonly Buffer[];
   /** The listener speaks TLS: what the client offers and trusts. */
   readonly tls?: { readonly root: string; readonly certificateChain: string; readonly privateKey: string };
+  /** What has come to the origin of this case up to now. */
+  readonly seen?: () => readonly Seen[];
 }
 
 export interface Case {

@@ -204,12 +204,12 @@ class H2Client {
 }
 
 /** What a case does with its connection; the connection is watched until all its streams have ended. */
-export type Script = (client: H2Client) => void | Promise<void>;
+export type Script = (client: H2Client, target: Target) => void | Promise<void>;
 
 /** Runs `script` on a new connection to `target`. */
 export async function talk2(target: Target, script: Script): Promise<Talk> {
   const client = new H2Client(await connect(target, ['h2']));
   client.send(OPENING);
-  await script(client);
+  await script(client, target);
   return client.finish();
 }

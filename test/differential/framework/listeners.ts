@@ -38,7 +38,7 @@ export const FORWARD: Listener = {
   },
 };
 
-/** Short limits, and few fields of its own. */
+/** A small limit of heads, and few fields of its own. */
 export const STRICT: Listener = {
   manager: {
     normalize_path: true,
@@ -48,10 +48,11 @@ export const STRICT: Listener = {
     max_request_headers_kb: 8,
     internal_address_config: { cidr_ranges: [{ address_prefix: '10.0.0.0', prefix_len: 8 }] },
     use_remote_address: false,
-    stream_idle_timeout: '0.3s',
-    request_headers_timeout: '0.2s',
     http_protocol_options: { allow_absolute_url: true },
     append_x_forwarded_port: true,
     strip_trailing_host_dot: true,
   },
 };
+
+/** Little time for a request to come, and to be answered. */
+export const IMPATIENT: Listener = { manager: { ...STRICT.manager, stream_idle_timeout: '0.8s', request_headers_timeout: '0.4s' } };

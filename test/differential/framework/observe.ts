@@ -72,7 +72,7 @@ function isShadow({ fields }: Seen): boolean {
 }
 
 function logOf(line: Record<string, unknown>): object {
-  const { direct: _port, local: _local, ...rest } = line;
+  const { direct: _port, local: _local, case: _case, ...rest } = line;
   return JSON.parse(withoutOwn(JSON.stringify(rest))) as object;
 }
 

@@ -20,7 +20,8 @@ function answerText(wishes: Wishes): string {
   return `${head}${body === '' ? '' : `${body.length.toString(16)}\r\n${body}\r\n`}0\r\n${trailers}\r\n`;
 }
 
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Nothing waits for an answer that nobody waits for any more. */
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 async function answer(socket: net.Socket, line: string, wishes: Wishes): Promise<void> {
   const delayMs = Number(wishOf(wishes, 'delay') ?? 0);
@@ -32,7 +33,7 @@ async function answer(socket: net.Socket, line: string, wishes: Wishes): Promise
   if (raw !== undefined) {
     socket.write(raw, 'latin1');
     // the bytes are read before the reset overtakes them
-    if (wishes.has('cut')) setTimeout(() => socket.resetAndDestroy(), 50);
+    if (wishes.has('cut')) setTimeout(() => socket.resetAndDestroy(), 400);
     if (wishes.has('end')) socket.end();
     return;
   }

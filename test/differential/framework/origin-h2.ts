@@ -9,7 +9,8 @@ import { bodyOf, readWishes, type Wishes, wishOf } from './wishes.ts';
 
 const PREFACE_BYTES = 24;
 
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Nothing waits for an answer that nobody waits for any more. */
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 const lineOf = ([name, value]: Field): string => `${name}: ${value}`;
 
@@ -126,7 +127,7 @@ class Stream {
     if (trailers === undefined && this.#wishes.has('tail')) this.#write(data(this.#id, '', true));
     if (this.#wishes.has('cut')) {
       // what was written is passed on before the reset
-      await wait(30);
+      await wait(400);
       return this.#reset('cut');
     }
     if (trailers !== undefined) this.#write(headers(this.#id, fieldsOf(trailers), true));

@@ -42,6 +42,8 @@ export interface Origin {
   readonly ports: OriginPorts;
   /** Requests by their `x-case`, in the order in which they came. */
   seen(caseName: string): readonly Seen[];
+  /** Forgets what it has seen of a case that is run again. */
+  forget(caseName: string): void;
   close(): Promise<void>;
 }
 
@@ -104,6 +106,7 @@ export async function startOrigin(certificates: Certificates): Promise<Origin> {
   return {
     ports: { origin: portOf(plain), originH2: portOf(h2), originTls: portOf(both), originTlsH1: portOf(h1) },
     seen: (name) => (requests.get(name) ?? []).map((seen) => seen()),
+    forget: (name) => void requests.delete(name),
     async close() {
       for (const socket of sockets) socket.destroy();
       await Promise.all(

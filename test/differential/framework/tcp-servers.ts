@@ -35,7 +35,7 @@ const KINDS = {
   /** Breaks off when it hears something. */
   resets: (socket) => void socket.once('data', () => socket.resetAndDestroy()),
   /** Before a word, but after whoever connects has noticed that he has. */
-  resetsAtOnce: (socket) => void setTimeout(() => socket.resetAndDestroy(), 150),
+  resetsAtOnce: (socket) => void setTimeout(() => socket.resetAndDestroy(), 500),
   closes: (socket) => void socket.end(),
   /** Says something, and breaks off when it hears something. */
   halfSaid: (socket) => {

@@ -38,6 +38,9 @@ export function bodyOf(wishes: Wishes): string {
   return size === undefined ? (wishOf(wishes, 'body') ?? 'ok') : 'x'.repeat(Number(size));
 }
 
+/** A `delay` that is over when everybody has given up, in ms. */
+export const FOREVER = 100_000;
+
 /** A wish's text for a field's line. */
 export const field = (line: string): string => `h=${encodeURIComponent(line)}`;
 /** A wish's text for a trailer's line. */
