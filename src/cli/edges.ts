@@ -7,6 +7,7 @@ import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { EDGE_COLUMNS } from './signals/columns.ts';
 import { fitTable, paint } from './signals/fit-table.ts';
 import { fetchRows } from './signals/rows.ts';
+import { unknownNames } from './signals/unknown-names.ts';
 import { watch } from './signals/watch.ts';
 import { rowsNamed } from './stat.ts';
 import { findStateDir } from './state-dir.ts';
@@ -26,13 +27,14 @@ function plaintextOf(rows: readonly SignalRow[]): SignalRow[] {
   return rows.filter(({ mutualTlsRatio }) => mutualTlsRatio < 1);
 }
 
-function textOf(rows: readonly SignalRow[], format: OutputFormat): string {
+/** `all` is how many edges there are, those that are not shown too. */
+function textOf(rows: readonly SignalRow[], format: OutputFormat, all: number): string {
   if (format === 'json') return JSON.stringify(rows, undefined, 2);
   if (format === 'yaml') return stringify(rows).trimEnd();
   if (rows.length === 0) return 'no traffic in this window';
   const lines = fitTable(rows, EDGE_COLUMNS, terminalWidth(), hasColours());
   const plain = plaintextOf(rows).length;
-  const summary = plain === 0 ? `all ${rows.length} edges are on mTLS` : `${plain} of ${rows.length} edges are not on mTLS, or not always`;
+  const summary = plain === 0 ? `all ${rows.length} edges are on mTLS` : `${plain} of ${all} edges are not on mTLS, or not always`;
   return [...lines, '', paint(summary, plain === 0 ? 'good' : 'warn', hasColours())].join('\n');
 }
 
@@ -44,7 +46,11 @@ async function print(workload: string | undefined, options: Options): Promise<vo
       'edge',
       workload ?? '',
     );
-    return textOf(options.plaintext === true ? plaintextOf(rows) : rows, options.output);
+    const shown = options.plaintext === true ? plaintextOf(rows) : rows;
+    if (options.output !== 'table') return textOf(shown, options.output, rows.length);
+    if (shown.length < rows.length && shown.length === 0) return `all ${rows.length} edges are on mTLS`;
+    const unknown = rows.length > 0 ? '' : await unknownNames(state, { workloads: [workload], namespace: options.namespace });
+    return [textOf(shown, 'table', rows.length), unknown].filter((each) => each !== '').join(': ');
   };
   if (options.watch !== true) process.stdout.write(`${await text()}\n`);
   else await watch({ everyMs: WATCH_MS, render: async (height) => (await text()).split('\n').slice(0, height) });

@@ -10,6 +10,7 @@ import { addFlowOptions, type FlowOptions, flowQuery } from './flows/options.ts'
 import { isObject, objectAt } from './json.ts';
 import { hasColours, terminalWidth } from './output.ts';
 import { fitTable } from './signals/fit-table.ts';
+import { unknownNames } from './signals/unknown-names.ts';
 import { findStateDir } from './state-dir.ts';
 
 interface Options extends FlowOptions {
@@ -48,10 +49,14 @@ async function print(workload: string | undefined, options: Options): Promise<vo
     process.stdout.write(`${JSON.stringify(isObject(answer) ? answer : {}, undefined, 2)}\n`);
     return;
   }
-  if (options.output === 'json') for (const flow of flows) process.stdout.write(`${JSON.stringify(flow)}\n`);
-  else if (flows.length > 0) process.stdout.write(`${fitTable(flows, FLOW_COLUMNS, terminalWidth(), hasColours()).join('\n')}\n`);
-  if (options.output === 'table') process.stderr.write(`${summary(flows.length, answer)}\n`);
-  if (options.watch === true) await followFlows(state, query, options.output, flows.length === 0);
+  if (flows.length > 0 && options.watch !== true)
+    process.stdout.write(`${fitTable(flows, FLOW_COLUMNS, terminalWidth(), hasColours()).join('\n')}\n`);
+  if (options.output === 'table') {
+    const { from, to, service } = options;
+    const unknown = flows.length > 0 ? '' : await unknownNames(state, { workloads: [workload, from, to], services: [service] });
+    process.stderr.write(`${[summary(flows.length, answer), unknown].filter((text) => text !== '').join('; ')}\n`);
+  }
+  if (options.watch === true) await followFlows(state, query, options.output, flows);
 }
 
 /** Lists what was kept, oldest first, and what comes with `-w`. */

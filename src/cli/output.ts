@@ -28,13 +28,17 @@ export function hasColours(): boolean {
   return process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
 }
 
-/** Columns where nobody says how wide the terminal is: a pipe, a file. */
-const WIDTH = 100;
-
-/** Columns of the terminal. */
+/** Columns of the terminal; Infinity for a pipe or a file, which have room for everything. */
 export function terminalWidth(): number {
-  return process.stdout.isTTY ? process.stdout.columns : WIDTH;
+  return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
 }
+
+/** Columns that a paragraph takes at most, so that it can be read. */
+export function paragraphWidth(): number {
+  return Math.min(terminalWidth(), PARAGRAPH_COLUMNS);
+}
+
+const PARAGRAPH_COLUMNS = 100;
 
 /** The text of a list: `columns` are for tables, the other formats hold whole rows. Ends with a newline. */
 export function formatRows(rows: readonly JsonObject[], columns: readonly Column[], format: OutputFormat): string {

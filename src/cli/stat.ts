@@ -4,10 +4,12 @@ import { stringify } from 'yaml';
 import type { SignalGrouping, SignalRow } from '../model/signals.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError, EXIT } from './errors.ts';
+import { endOf } from './flows/options.ts';
 import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { statColumns } from './signals/columns.ts';
 import { fitTable } from './signals/fit-table.ts';
-import { fetchRows, isNamed } from './signals/rows.ts';
+import { fetchRows, isNamed, type SignalQuery } from './signals/rows.ts';
+import { unknownNames } from './signals/unknown-names.ts';
 import { watch } from './signals/watch.ts';
 import { findStateDir } from './state-dir.ts';
 
@@ -59,11 +61,24 @@ export function rowsText(rows: readonly SignalRow[], by: SignalGrouping, format:
   return fitTable(rows, statColumns(by), terminalWidth(), hasColours()).join('\n');
 }
 
+function endsOf({ from, to }: Options): Pick<SignalQuery, 'source' | 'destination'> {
+  return { source: from && endOf(from, '--from'), destination: to && endOf(to, '--to') };
+}
+
 async function print(target: string, options: Options): Promise<void> {
   const { by, name } = readTarget(target);
   const state = findStateDir(options.stateDir);
-  const query = { by, window: options.window, namespace: options.namespace, source: options.from, destination: options.to };
-  const text = async (): Promise<string> => rowsText(rowsNamed(await fetchRows(state, query), by, name), by, options.output);
+  const query = { by, window: options.window, namespace: options.namespace, ...endsOf(options) };
+  const text = async (): Promise<string> => {
+    const rows = rowsNamed(await fetchRows(state, query), by, name);
+    if (rows.length > 0 || options.output !== 'table') return rowsText(rows, by, options.output);
+    const unknown = await unknownNames(state, {
+      workloads: [query.source, query.destination, ...(by === 'workload' || by === 'edge' ? [name] : [])],
+      services: by === 'service' ? [name] : [],
+      namespace: options.namespace,
+    });
+    return [rowsText(rows, by, 'table'), unknown].filter((each) => each !== '').join(': ');
+  };
   if (options.watch !== true) process.stdout.write(`${await text()}\n`);
   else await watch({ everyMs: WATCH_MS, render: async (height) => (await text()).split('\n').slice(0, height) });
 }
@@ -74,12 +89,12 @@ export async function run(args: readonly string[]): Promise<void> {
     ['tulle stat', 'each workload: what it serves, whoever calls'],
     ['tulle stat service/payments --window 5m', 'one service, over five minutes (at most 15)'],
     ['tulle stat routes -n shop -w', 'by route, again every two seconds'],
-    ['tulle stat edges --from shop/frontend', 'what one workload calls'],
+    ['tulle stat edges --from frontend', 'what one workload calls'],
   ])
     .addArgument(new Argument('[kind/name]', 'workloads, services, routes or edges; one of them as kind/name').default('workloads'))
     .option('-n, --namespace <name>', 'only what one namespace has to do with')
-    .option('--from <namespace/workload>', 'only what that workload calls')
-    .option('--to <namespace/workload>', 'only what that workload serves')
+    .option('--from <workload>', 'only what that workload calls: name, or namespace/name')
+    .option('--to <workload>', 'only what that workload serves')
     .addOption(new Option('--window <time>', 'time that counts, until now').default('60s'))
     .option('-w, --watch', 'again and again, until Ctrl-C')
     .addOption(stateDirOption())

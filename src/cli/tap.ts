@@ -17,7 +17,7 @@ async function tap(workload: string | undefined, { header, headers, stateDir, ou
   query.set('tap', 'true');
   if (header !== undefined) query.set('header', header);
   if (headers !== undefined) query.set('headers', headers);
-  await followFlows(findStateDir(stateDir), query, output, true);
+  await followFlows(findStateDir(stateDir), query, output, []);
 }
 
 /** Has the proxies concerned tell of every request until it ends. */

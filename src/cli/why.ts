@@ -8,7 +8,7 @@ import { passageIn } from './explain/log-line.ts';
 import { findRequest } from './explain/past-request.ts';
 import { flowsOf } from './fetch-flows.ts';
 import { logsOf } from './mesh-logs.ts';
-import { hasColours, terminalWidth } from './output.ts';
+import { hasColours, paragraphWidth } from './output.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 import { diagnose } from './why/diagnose.ts';
 import { fetchFacts, NO_FACTS } from './why/facts.ts';
@@ -79,7 +79,7 @@ async function why(words: readonly string[], options: Options): Promise<void> {
   const state = stateIn(options.stateDir);
   const diagnosis = diagnose(hops, state === undefined ? NO_FACTS : await fetchFacts(state));
   process.stdout.write(
-    options.output === 'json' ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : renderDiagnosis(diagnosis, terminalWidth(), hasColours()),
+    options.output === 'json' ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : renderDiagnosis(diagnosis, paragraphWidth(), hasColours()),
   );
 }
 

@@ -106,3 +106,11 @@ export interface KeptFlows {
 export interface LostLine {
   readonly lost: number;
 }
+
+/** The first line of a tap: who can tell anything. */
+export interface TapLine {
+  /** Connected proxies of which it asks. */
+  readonly concerned: number;
+  /** Of these, those that tell of flows: not where `flows.enabled` is false, nor where a bootstrap names no server for it. */
+  readonly tellers: number;
+}

@@ -1,7 +1,7 @@
 /** Live requests: proxies tell of each one while this page is open. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { Flow, LostLine } from '../../../src/model/flow.ts';
+import type { Flow, LostLine, TapLine } from '../../../src/model/flow.ts';
 import { merged } from '../model/flows.ts';
 import { streamLines } from '../state/api.ts';
 import { param, setParams } from '../state/router.ts';
@@ -25,6 +25,15 @@ interface Tap {
   readonly seen: Signal<number>;
   readonly lost: Signal<number>;
   readonly error: Signal<string>;
+  /** Why nothing will come; '' where something may. */
+  readonly silence: Signal<string>;
+}
+
+function silenceOf({ concerned, tellers }: TapLine): string {
+  if (tellers > 0) return '';
+  return concerned === 0
+    ? 'No connected proxy is concerned by these filters.'
+    : 'The proxies concerned tell of no flows: spec.flows.enabled of MeshConfig is false, or their bootstraps name nobody to tell.';
 }
 
 function queryText(): string {
@@ -48,9 +57,10 @@ async function follow(path: string, tap: Tap, signal: AbortSignal): Promise<void
   signal.addEventListener('abort', () => clearInterval(draw));
   while (!signal.aborted) {
     try {
-      for await (const line of streamLines<Flow | LostLine>(path, signal)) {
+      for await (const line of streamLines<Flow | LostLine | TapLine>(path, signal)) {
         tap.error.value = '';
         if ('lost' in line) tap.lost.value += line.lost;
+        else if ('tellers' in line) tap.silence.value = silenceOf(line);
         else waiting.push(line);
       }
     } catch (error) {
@@ -61,7 +71,13 @@ async function follow(path: string, tap: Tap, signal: AbortSignal): Promise<void
 }
 
 function useTap(isPaused: boolean): Tap {
-  const tap: Tap = { flows: useSignal<readonly Flow[]>([]), seen: useSignal(0), lost: useSignal(0), error: useSignal('') };
+  const tap: Tap = {
+    flows: useSignal<readonly Flow[]>([]),
+    seen: useSignal(0),
+    lost: useSignal(0),
+    error: useSignal(''),
+    silence: useSignal(''),
+  };
   const path = `/api/flows?${queryText()}`;
   useEffect(() => {
     if (isPaused) return undefined;
@@ -77,7 +93,7 @@ function useTap(isPaused: boolean): Tap {
 
 export function TapPage() {
   const isPaused = param('paused') === '1';
-  const { flows, seen, lost, error } = useTap(isPaused);
+  const { flows, seen, lost, error, silence } = useTap(isPaused);
   const aside = (
     <button type="button" class="button" aria-pressed={isPaused} onClick={() => setParams({ paused: isPaused ? '' : '1' })}>
       <Icon name={isPaused ? 'play' : 'pause'} /> {isPaused ? 'Go on' : 'Pause'}
@@ -109,6 +125,7 @@ export function TapPage() {
         />
       </div>
       {error.value === '' ? null : <Notice tone="bad">{error.value}</Notice>}
+      {silence.value === '' ? null : <Notice tone="warn">{silence.value}</Notice>}
       {lost.value === 0 ? null : (
         <Notice tone="warn">{`${lost.value} requests were left out because this page was slower than they came.`}</Notice>
       )}

@@ -14,6 +14,7 @@ const WHY: readonly (readonly [flow: Flow, why: string])[] = [
   [flowOf({ verdict: 'denied', policy }), 'shop/no a.yaml:12'],
   [flowOf({ policy }), 'would be denied by shop/no a.yaml:12'],
   [flowOf({ verdict: 'failed', flags: ['UF', 'URX'], details: 'upstream_reset' }), 'UF,URX upstream_reset'],
+  [flowOf({ verdict: 'denied', details: 'rbac_access_denied_matched_policy[none]' }), 'no ALLOW policy fits'],
   [flowOf({ verdict: 'denied', flags: ['RL'], details: 'local_rate_limited' }), 'RL local_rate_limited'],
 ];
 

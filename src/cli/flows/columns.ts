@@ -31,6 +31,9 @@ export function formatStatus({ request }: Flow): string {
   return request.grpcStatus === undefined ? status : `${status}/${request.grpcStatus}`;
 }
 
+/** Details of what no policy of those that allow has let in. */
+const NO_ALLOW = 'rbac_access_denied_matched_policy[none]';
+
 /** Why it was denied or failed, in the words of the proxy; the policy by its name and place. */
 export function formatWhy({ verdict, policy, flags, details }: Flow): string {
   if (policy !== undefined) {
@@ -38,6 +41,7 @@ export function formatWhy({ verdict, policy, flags, details }: Flow): string {
     return verdict === 'denied' ? place : `would be denied by ${place}`;
   }
   if (verdict === 'forwarded') return '';
+  if (details === NO_ALLOW) return 'no ALLOW policy fits';
   return [flags.join(','), details].filter((text) => text !== '').join(' ');
 }
 
@@ -69,7 +73,7 @@ export type FlowColumn = FitColumn<Flow> & {
 
 export const FLOW_COLUMNS: readonly FlowColumn[] = [
   { title: 'TIME', cell: ({ startMs }) => formatTime(startMs), tone: () => 'dim', dropAt: 4, live: { width: 12 } },
-  { title: 'SIDE', cell: ({ reporter }) => SIDES[reporter], tone: () => 'dim', dropAt: 8, live: { width: 4 } },
+  { title: 'SIDE', cell: ({ reporter }) => SIDES[reporter], tone: () => 'dim', dropAt: 3, live: { width: 4 } },
   { title: 'FROM', cell: ({ source }) => formatEnd(source), live: { width: 12, grows: 1 } },
   { title: 'TO', cell: destinationOf, live: { width: 12, grows: 1 } },
   { title: 'REQUEST', cell: formatWhat, live: { width: 14, grows: 2 } },

@@ -3,20 +3,42 @@ import { isFlow } from '../fetch-flows.ts';
 import { watchControl } from '../admin-client.ts';
 import { isObject } from '../json.ts';
 import { hasColours, terminalWidth } from '../output.ts';
+import type { Flow } from '../../model/flow.ts';
 import type { StateDir } from '../state-dir.ts';
 import { FLOW_COLUMNS } from './columns.ts';
 import { createLiveLines } from './live-lines.ts';
 
-/** Follows `query` of `/api/flows`; `output` is how lines are printed. Throws CliError where nobody answers. */
-export async function followFlows(state: StateDir, query: URLSearchParams, output: 'table' | 'json', hasTitle: boolean): Promise<void> {
+/** Says why nothing will come, where that is known. */
+function warnOfSilence(tellers: number, concerned: number): void {
+  if (tellers > 0) return;
+  const why =
+    concerned === 0
+      ? 'no connected proxy is concerned: is there such a workload? (tulle get workloads)'
+      : 'the proxies concerned tell of no flows: spec.flows.enabled of MeshConfig is false, or their bootstraps name nobody to tell';
+  process.stderr.write(`tulle: ${why}\n`);
+}
+
+/**
+ * Follows `query` of `/api/flows`; `output` is how lines are printed, `first` what stands before what comes. Throws
+ * CliError where nobody answers.
+ */
+export async function followFlows(
+  state: StateDir,
+  query: URLSearchParams,
+  output: 'table' | 'json',
+  first: readonly Flow[],
+): Promise<void> {
   const ended = new AbortController();
   const end = (): void => ended.abort();
   process.once('SIGINT', end).once('SIGTERM', end);
   const lines = createLiveLines(FLOW_COLUMNS, terminalWidth(), hasColours());
-  if (output === 'table' && hasTitle) process.stdout.write(`${lines.title}\n`);
+  const write = (flow: Flow): unknown => process.stdout.write(`${output === 'json' ? JSON.stringify(flow) : lines.line(flow)}\n`);
+  if (output === 'table') process.stdout.write(`${lines.title}\n`);
+  first.forEach(write);
   try {
     for await (const value of watchControl(state, `/api/flows?watch=true&${query.toString()}`, ended.signal)) {
-      if (isFlow(value)) process.stdout.write(`${output === 'json' ? JSON.stringify(value) : lines.line(value)}\n`);
+      if (isObject(value) && typeof value['tellers'] === 'number') warnOfSilence(value['tellers'], Number(value['concerned'] ?? 0));
+      else if (isFlow(value)) write(value);
       else if (isObject(value) && typeof value['lost'] === 'number')
         process.stderr.write(`tulle: ${value['lost']} flows are not shown: more came than could be printed\n`);
     }

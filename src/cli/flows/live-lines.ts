@@ -5,8 +5,12 @@ import type { FlowColumn } from './columns.ts';
 
 const GAP = '  ';
 
+/** Characters that a column which grows has more where nothing is cut: its cells stand below each other as long as they fit. */
+const ROOM = 12;
+
 /** The columns that fit, and how wide each is. */
 function widthsOf(columns: readonly FlowColumn[], width: number): (readonly [FlowColumn, number])[] {
+  if (!Number.isFinite(width)) return columns.map((column) => [column, column.live.width + ROOM * (column.live.grows ?? 0)]);
   const kept = [...columns];
   const least = (): number => kept.reduce((sum, { live }) => sum + live.width, 0) + GAP.length * (kept.length - 1);
   while (least() > width) {
@@ -30,7 +34,7 @@ export function createLiveLines(columns: readonly FlowColumn[], width: number, h
   const row = (text: (column: FlowColumn) => string, tone: (column: FlowColumn) => Parameters<typeof paint>[1]): string =>
     fitted
       .map(([column, own], i) => {
-        const content = cut(text(column), own);
+        const content = Number.isFinite(width) ? cut(text(column), own) : text(column);
         const padded = column.align === 'right' ? content.padStart(own) : i === fitted.length - 1 ? content : content.padEnd(own);
         return paint(padded, tone(column), hasColours);
       })

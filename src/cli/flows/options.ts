@@ -19,7 +19,7 @@ export interface FlowOptions {
 }
 
 /** `shop/web`, or `web` of whatever namespace, as the control plane writes it. */
-function endOf(name: string, option: string): string {
+export function endOf(name: string, option: string): string {
   if (/^[^/\s]+$/.test(name)) return `*/${name}`;
   if (/^[^/\s]+\/[^/\s]+$/.test(name)) return name;
   throw new CliError(`${option}: "${name}" is no workload`, 'write name, or namespace/name', { exitCode: EXIT.usage });

@@ -57,10 +57,18 @@ test('callers without a proxy would be refused, and are named by their addresses
       traceId: '',
     } as const,
   ];
-  const report = mtlsReport([row(UNKNOWN, 'a/cart', 0), row('a/web', 'a/cart', 1)], [workload('a/cart', 'PERMISSIVE')], flows);
-  assert.deepEqual(report.plaintext[0]?.addresses, ['10.0.0.7']);
+  const rows = [row(UNKNOWN, 'a/cart', 0), row('a/web', 'a/cart', 1)];
+  const report = mtlsReport(rows, [workload('a/cart', 'PERMISSIVE')], flows);
+  assert.deepEqual(report.plaintext[0]?.callers, ['10.0.0.7']);
   assert.deepEqual(verdicts(report), { a: 'STRICT would refuse somebody without a proxy (10.0.0.7)' });
   assert.equal(report.namespaces[0]?.mutualTlsRatio, 0.5);
+  // one that the control plane knows by its address is called by its name; those with a proxy have rows of their own
+  const named = ['old', 'web'].map((name) =>
+    flows.map((flow) => ({ ...flow, source: { ...flow.source, namespace: 'a', workload: name } })),
+  );
+  const workloads = [workload('a/cart', 'PERMISSIVE'), workload('a/web', 'PERMISSIVE'), workload('a/old', 'PERMISSIVE', false)];
+  const ofWorkloads = mtlsReport(rows, workloads, named.flat());
+  assert.deepEqual(verdicts(ofWorkloads), { a: 'STRICT would refuse a/old, which has no proxy' });
 });
 
 test('where mTLS is off, proxies would begin it; where a rule turns it off, they would be refused', () => {

@@ -15,8 +15,8 @@ export interface WorkloadMode {
 export interface PlaintextEdge {
   /** `namespace/workload`; `unknown/unknown` for somebody without a proxy. */
   readonly source: string;
-  /** Where such callers are, as far as flow records tell. */
-  readonly addresses: readonly string[];
+  /** Who such callers are, as far as flow records tell: workloads of the mesh that have no proxy, or addresses. */
+  readonly callers: readonly string[];
   readonly destination: string;
   readonly service: string;
   readonly protocol: string;
@@ -55,16 +55,18 @@ function hostOf(address: string): string {
   return address.replace(/:\d+$/, '');
 }
 
-/** Addresses of those who call a workload in plaintext and say nothing of themselves. */
-function addressesOf(flows: readonly Flow[], destination: string): readonly string[] {
+/** Those who call a workload in plaintext and prove nothing of themselves: workloads without a proxy, or addresses. */
+function callersOf(flows: readonly Flow[], destination: string, hasProxy: (workload: string) => boolean): readonly string[] {
   const found = flows.filter(
     (flow) =>
-      !flow.isMutualTls &&
-      flow.reporter === 'destination' &&
-      `${flow.destination.namespace}/${flow.destination.workload}` === destination &&
-      (flow.source.workload === '' || flow.source.workload === 'unknown'),
+      !flow.isMutualTls && flow.reporter === 'destination' && `${flow.destination.namespace}/${flow.destination.workload}` === destination,
   );
-  return [...new Set(found.map(({ source }) => hostOf(source.address)))].toSorted();
+  const names = found.flatMap(({ source: { namespace, workload, address } }) => {
+    if (workload === '' || workload === 'unknown') return [hostOf(address)];
+    // those with a proxy have rows of their own
+    return hasProxy(`${namespace}/${workload}`) ? [] : [`${namespace}/${workload}`];
+  });
+  return [...new Set(names)].toSorted();
 }
 
 /** Of several modes the one that lets most in. */
@@ -87,15 +89,18 @@ function edgesOf(rows: readonly SignalRow[], workloads: readonly WorkloadMode[],
     const mode = widest(modes);
     // where it is off, proxies leave it off by themselves, and begin once it is on
     const underStrict = mode === 'DISABLE' && withProxy.has(source) ? 'changes to mTLS' : 'refused';
-    const addresses = source === UNKNOWN ? addressesOf(flows, destination) : [];
-    return [{ source, addresses, destination, service, protocol, perSecond, mode, underStrict }];
+    const callers = source === UNKNOWN ? callersOf(flows, destination, (name) => withProxy.has(name)) : [];
+    return [{ source, callers, destination, service, protocol, perSecond, mode, underStrict }];
   });
 }
 
 /** What a caller is called: its name, or where it is. */
-export function callerText({ source, addresses }: Pick<PlaintextEdge, 'source' | 'addresses'>): string {
+export function callerText({ source, callers }: Pick<PlaintextEdge, 'source' | 'callers'>): string {
   if (source !== UNKNOWN) return source;
-  return addresses.length === 0 ? 'somebody without a proxy' : `somebody without a proxy (${addresses.join(', ')})`;
+  const [named, addresses] = [callers.filter((each) => each.includes('/')), callers.filter((each) => !each.includes('/'))];
+  const others = addresses.length === 0 ? '' : ` (${addresses.join(', ')})`;
+  const texts = named.map((each) => `${each}, which has no proxy`);
+  return [...texts, ...(named.length > 0 && others === '' ? [] : [`somebody without a proxy${others}`])].join(' and ');
 }
 
 function verdictOf(modes: NamespaceReport['modes'], perSecond: number, refused: readonly string[]): string {

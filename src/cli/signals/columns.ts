@@ -53,8 +53,9 @@ function mutualTone({ mutualTlsRatio }: SignalRow): Tone {
   return mutualTlsRatio === 1 ? 'good' : mutualTlsRatio === 0 ? 'bad' : 'warn';
 }
 
-/** A service's host without what all of the cluster's have. */
+/** A service's host without what all of the cluster's have; a workload that nobody knows in one word. */
 export function formatHost(host: string): string {
+  if (host === 'unknown/unknown') return 'unknown';
   return host.replace(/\.svc\.cluster\.local$/, '');
 }
 

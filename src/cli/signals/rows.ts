@@ -67,7 +67,13 @@ export async function fetchRows(state: StateDir, query: SignalQuery): Promise<Si
   return objectsOf(isObject(answer) ? answer['rows'] : undefined).map(readRow);
 }
 
-/** True where `wanted` is the whole name, or its last part (`web` of `shop/web`), or its first (`web` of `web.shop.svc…`). */
+/** True where `wanted` is the whole name, or its last part (`web` of `shop/web`, `canary` of `VirtualService shop/web, canary`), or its first (`web` of `web.shop.svc…`). */
 export function isNamed(name: string, wanted: string): boolean {
-  return name === wanted || name.endsWith(`/${wanted}`) || name.endsWith(`>${wanted}`) || name.startsWith(`${wanted}.`);
+  return (
+    name === wanted ||
+    name.endsWith(`/${wanted}`) ||
+    name.endsWith(`>${wanted}`) ||
+    name.endsWith(`, ${wanted}`) ||
+    name.startsWith(`${wanted}.`)
+  );
 }

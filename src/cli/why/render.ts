@@ -1,14 +1,14 @@
 /** A diagnosis as text and as JSON. */
+import { formatTime } from '../flows/columns.ts';
 import type { Diagnosis } from './diagnose.ts';
 import type { Hop } from './hop.ts';
 
 const BOLD = '\u001B[1m';
 const PLAIN = '\u001B[22m';
-/** Of `2026-11-22T00:01:02.345Z`. */
-const CLOCK = { from: 11, to: 23 } as const;
 
+/** By the clock here, as `tulle flows` tells it; access logs have UTC. */
 function clock(startMs: number): string {
-  return Number.isNaN(startMs) ? '-' : new Date(startMs).toISOString().slice(CLOCK.from, CLOCK.to);
+  return Number.isNaN(startMs) ? '-' : formatTime(startMs);
 }
 
 function said({ status, grpcStatus, flags, details }: Hop): string {

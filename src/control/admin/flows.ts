@@ -1,7 +1,7 @@
 /** `/api/flows`: what is kept, what comes, and all that is known of one request. */
 import { setImmediate } from 'node:timers/promises';
 import { ProtocolError } from '../../core/errors.ts';
-import type { Flow } from '../../model/flow.ts';
+import type { Flow, TapLine } from '../../model/flow.ts';
 import { type FlowFilter, matches, readFilter, readQuery } from '../flows/query.ts';
 import { isConcerned, type Tap } from '../flows/taps.ts';
 import type { Exchange } from './exchange.ts';
@@ -43,32 +43,46 @@ function headersOf(query: URLSearchParams): string[] {
   return wanted;
 }
 
-/** Has the proxies concerned tell of every request, until the returned function is called. */
-function openTap({ state: { flows, pusher }, query }: Exchange, filter: FlowFilter): () => void {
+interface OpenTap extends TapLine {
+  readonly close: () => void;
+}
+
+/** Has the proxies concerned tell of every request, until it is closed. */
+function openTap({ state: { flows, pusher }, query }: Exchange, filter: FlowFilter): OpenTap {
   const headers = filter.header === undefined ? headersOf(query) : [...headersOf(query), filter.header.name];
   const tap: Tap = { filter, headers };
-  const tell = (): void => pusher.refreshWhere((proxy) => isConcerned(tap, proxy));
   const close = flows.taps.open(tap);
-  tell();
-  return () => {
-    close();
-    tell();
+  let [concerned, tellers] = [0, 0];
+  pusher.refreshWhere((proxy) => {
+    if (!isConcerned(tap, proxy)) return false;
+    concerned++;
+    if (proxy.flowCluster !== undefined && pusher.stateFor(proxy).mesh.settings.flows.isEnabled) tellers++;
+    return true;
+  });
+  return {
+    concerned,
+    tellers,
+    close() {
+      close();
+      pusher.refreshWhere((proxy) => isConcerned(tap, proxy));
+    },
   };
 }
 
 function watch(exchange: Exchange): undefined {
   const { response, state, query } = exchange;
   const filter = readFilter(query);
-  const untap = query.get('tap') === 'true' ? openTap(exchange, filter) : undefined;
+  const tap = query.get('tap') === 'true' ? openTap(exchange, filter) : undefined;
   response.writeHead(200, { 'content-type': 'application/json' });
   response.flushHeaders();
+  if (tap !== undefined) response.write(`${JSON.stringify({ concerned: tap.concerned, tellers: tap.tellers } satisfies TapLine)}\n`);
   const write = createWriter(exchange);
   const stop = state.flows.store.watch((flow) => {
     if (matches(flow, filter)) write(flow);
   });
   response.on('close', () => {
     stop();
-    untap?.();
+    tap?.close();
   });
 }
 

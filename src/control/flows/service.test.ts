@@ -79,6 +79,14 @@ test('who watches gets what comes, filtered', async (t) => {
   response.destroy();
 });
 
+test('a tap says first who can tell anything', async (t) => {
+  const { adminSocket } = await setUp(t);
+  const response = await open(adminSocket, '/api/flows?watch=true&tap=true&workload=*/nobody');
+  const [line]: Buffer[] = await once(response, 'data');
+  assert.deepEqual(JSON.parse(String(line)), { concerned: 0, tellers: 0 });
+  response.destroy();
+});
+
 test('a reader that does not read loses lines, and is told how many', async (t) => {
   const { xdsSocket: socket, adminSocket } = await setUp(t);
   const response = await open(adminSocket, '/api/flows?watch=true');

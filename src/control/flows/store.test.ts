@@ -25,7 +25,10 @@ test('what is kept reads as it was', async () => {
   const { request: _, upstreamMs: __, ...tcp } = flowOf({ protocol: 'tcp', id: '17', receivedMs: 2006 });
   const store = new FlowStore();
   for (const flow of [...flows, tcp]) store.add(flow);
-  assert.deepEqual(await store.query(all, now), [...flows, tcp]);
+  assert.deepEqual(
+    (await store.query(all, now)).toSorted((a, b) => a.receivedMs - b.receivedMs),
+    [...flows, tcp],
+  );
 });
 
 test('any flow reads as it was', () => {
@@ -95,10 +98,10 @@ test('a record larger than a segment is not kept, but counted', () => {
   assert.deepEqual([ring.count, ring.aged], [0, 1]);
 });
 
-test('the newest that match, oldest of them first', async () => {
+test('the newest to come that match, in the order in which they began', async () => {
   const store = new FlowStore(8 * MIB);
   for (let i = 0; i < 10_000; i++) {
-    store.add(flowOf({ id: `${i}`, verdict: i % 2 === 0 ? 'forwarded' : 'failed', receivedMs: 1000 + i, startMs: 5000 - i }));
+    store.add(flowOf({ id: `${i}`, verdict: i % 2 === 0 ? 'forwarded' : 'failed', receivedMs: 1000 + i, startMs: 500 + i - (i % 4) * 10 }));
   }
   let pauses = 0;
   const pause = (): Promise<void> => {
@@ -107,9 +110,9 @@ test('the newest that match, oldest of them first', async () => {
   };
   const ids = async (verdicts: readonly Verdict[] | undefined, sinceMs: number, untilMs: number, limit: number): Promise<string[]> =>
     (await store.query({ ...all, verdicts, sinceMs, untilMs, limit }, pause)).map(({ id }) => id);
-  assert.deepEqual(await ids(undefined, 0, Infinity, 3), ['9997', '9998', '9999']);
-  assert.deepEqual(await ids(['failed'], 0, Infinity, 2), ['9997', '9999']);
-  assert.deepEqual(await ids(undefined, 1010, 1012, 10), ['10', '11', '12']);
+  assert.deepEqual(await ids(undefined, 0, Infinity, 3), ['9999', '9998', '9997']);
+  assert.deepEqual(await ids(['failed'], 0, Infinity, 2), ['9999', '9997']);
+  assert.deepEqual(await ids(undefined, 1010, 1012, 10), ['11', '10', '12']);
   assert.deepEqual(await ids(undefined, 99_999, Infinity, 10), []);
   assert.equal((await ids(undefined, 0, Infinity, 100_000)).length, 10_000);
   assert.ok(pauses > 2, 'others get their turn');

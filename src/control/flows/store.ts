@@ -64,7 +64,7 @@ export class FlowStore {
   }
 
   /**
-   * The newest `query.limit` flows that match, oldest of them first. Between segments `pause` is awaited, so that
+   * The newest `query.limit` flows that match, in the order in which they began. Between segments `pause` is awaited, so that
    * looking through everything does not hold up whoever else uses the event loop.
    */
   async query(query: FlowQuery, pause: Pause): Promise<Flow[]> {
@@ -73,7 +73,9 @@ export class FlowStore {
       if (query.verdicts !== undefined && !query.verdicts.includes(verdict)) continue;
       found.push(...(await this.#ofRing(this.#rings[verdict], query, pause)));
     }
-    return found.toSorted((a, b) => a.receivedMs - b.receivedMs || a.startMs - b.startMs).slice(-query.limit);
+    const newest = found.toSorted((a, b) => a.receivedMs - b.receivedMs || a.startMs - b.startMs).slice(-query.limit);
+    // proxies send in turns: what came together began at many times
+    return newest.toSorted((a, b) => a.startMs - b.startMs);
   }
 
   async #ofRing(ring: FlowRing, query: FlowQuery, pause: Pause): Promise<Flow[]> {

@@ -48,12 +48,17 @@ function eventsOf(sums: Float64Array): number {
   return (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0) + (sums[SENT_BYTES] ?? 0) + (sums[RECEIVED_BYTES] ?? 0) + (sums[DENIED] ?? 0);
 }
 
+/** True where `wanted` is that workload: `namespace/workload`, or of any namespace with an asterisk in its place. */
+function isWorkload(name: string, wanted: string): boolean {
+  return wanted.startsWith('*/') ? name.endsWith(wanted.slice(1)) : name === wanted;
+}
+
 function isSelected({ source, destination, service, route }: CellKey, selection: Selection): boolean {
   if ((route !== '') !== (selection.by === 'route')) return false;
   const { namespace } = selection;
   if (namespace !== undefined && !source.startsWith(`${namespace}/`) && !destination.startsWith(`${namespace}/`)) return false;
-  if (selection.source !== undefined && selection.source !== source) return false;
-  if (selection.destination !== undefined && selection.destination !== destination) return false;
+  if (selection.source !== undefined && !isWorkload(source, selection.source)) return false;
+  if (selection.destination !== undefined && !isWorkload(destination, selection.destination)) return false;
   if (selection.service !== undefined && selection.service !== service) return false;
   return selection.route === undefined || selection.route === route;
 }
