@@ -19,6 +19,7 @@ import type { Listener as ListenerProto } from '../xds/gen/envoy/config/listener
 import { buildCluster } from './cluster/build-cluster.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { DnsCaches } from './cluster/dns/dns-caches.ts';
+import { readResolver } from './cluster/dns/resolver-config.ts';
 import { drainPool, renewPool } from './cluster/host-pools.ts';
 import { localZoneOf } from './cluster/local-zone.ts';
 import { ClusterStore, type ClusterStoreOptions } from './config/cluster-store.ts';
@@ -204,7 +205,8 @@ function createSecrets({ bootstrap, node, tulle, subscriptions, stats, clock, ra
 function createClusters(parts: StoreParts, secrets: Secrets, endpoints: EndpointStore, directory: ListenerDirectory): ClusterStore {
   const { bootstrap, tulle, subscriptions, resources, stats, clock, random, log, logSink } = parts;
   const ejectionFile = bootstrap.clusterManager?.outlierDetection?.eventLogPath ?? '';
-  const dnsCaches = new DnsCaches({ clock, random, stats });
+  const resolver = readResolver(bootstrap, 'bootstrap');
+  const dnsCaches = new DnsCaches({ clock, random, stats, resolver });
   const findCluster = (name: string): Cluster | undefined => clusters.get(name);
   const scope = {
     stats,
@@ -217,6 +219,7 @@ function createClusters(parts: StoreParts, secrets: Secrets, endpoints: Endpoint
     findInternal: (name: string) => directory.findInternal(name),
     findCluster,
     dnsCaches,
+    ...(resolver && { resolver }),
     zone: localZoneOf(bootstrap, findCluster),
     node: parts.node,
     onHostRemoved: drainPool,

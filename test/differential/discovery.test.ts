@@ -61,6 +61,12 @@ const named =
       ...fields,
     });
 
+/** Asks whom the bootstrap names. */
+const unsaid = (world: World, name: string, host: string): JsonObject => {
+  const { typed_dns_resolver_config: _, ...rest } = named(world, 'STRICT_DNS')(name, host);
+  return rest;
+};
+
 /** The same by `cluster_type`. */
 const extended = (world: World, name: string, host: string, isSingle: boolean): JsonObject => {
   const { type: _, ...rest } = cluster(name, [], { ...ROOM, ...assignment(name, host, world.ports.origin) });
@@ -160,6 +166,7 @@ function clusters(world: World): JsonObject[] {
   const family = (dns_lookup_family: string): JsonObject => ({ dns_lookup_family });
   return [
     strict('strict', 'origin.test'),
+    unsaid(world, 'strict-unsaid', 'origin.test'),
     strict('strict-late', 'late.test'),
     strict('strict-v4', 'both.test'),
     strict('strict-v6', 'both.test', family('V6_ONLY')),
@@ -218,7 +225,7 @@ const forHost = (name: string, path: string, host: string, options: Parameters<t
   ask(name, path, { host, fields }, options);
 
 const CASES: Case[] = [
-  ...['strict', 'strict-v4', 'strict-preferred', 'strict-address', 'strict-localhost'].map((name) => get(name)),
+  ...['strict', 'strict-unsaid', 'strict-v4', 'strict-preferred', 'strict-address', 'strict-localhost'].map((name) => get(name)),
   // the origin listens at 127.0.0.1 alone
   ...['strict-v6', 'strict-fallback', 'strict-auto', 'strict-unknown', 'strict-empty', 'strict-fails'].map((name) => get(name, FAILED)),
   ...['logical', 'logical-late', 'logical-all', 'extended-logical'].map((name) => get(name)),
@@ -306,6 +313,7 @@ compareTopic({
   setup: (world) => ({
     routes: routes(world),
     clusters: clusters(world),
+    bootstrap: { typed_dns_resolver_config: resolver(world) },
     listeners: {
       main: { filters: [forwardProxy(caches(world)['usual'] ?? {})] },
       full: { filters: [forwardProxy(caches(world)['full'] ?? {})] },

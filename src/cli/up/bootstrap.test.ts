@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fromJson } from '@bufbuild/protobuf';
+import { create, createRegistry, fromJson } from '@bufbuild/protobuf';
+import { anyUnpack, AnySchema } from '@bufbuild/protobuf/wkt';
 import type { Workload } from '../../model/workload.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { MetricsServiceConfigSchema } from '../../xds/gen/envoy/config/metrics/v3/metrics_service_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
-import { createRegistry } from '@bufbuild/protobuf';
+import { CaresDnsResolverConfigSchema } from '../../xds/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts';
 import { bootstrapOf } from './bootstrap.ts';
 
 const workload: Workload = {
@@ -83,4 +84,16 @@ test('the node says what the contract asks for', () => {
     signals: true,
     dns: { port: 15053 },
   });
+});
+
+test('its clusters ask the name servers of its place, where it has some', () => {
+  assert.equal(bootstrapOf(input)['typed_dns_resolver_config'], undefined);
+  const registry = createRegistry(HttpProtocolOptionsSchema, MetricsServiceConfigSchema, CaresDnsResolverConfigSchema);
+  const place = { ...input.place, nameServers: ['10.127.0.1'] };
+  const bootstrap = fromJson(BootstrapSchema, bootstrapOf({ ...input, place }), { registry });
+  const resolver = anyUnpack(bootstrap.typedDnsResolverConfig?.typedConfig ?? create(AnySchema), CaresDnsResolverConfigSchema);
+  assert.deepEqual(
+    resolver?.resolvers.map(({ address }) => address.case === 'socketAddress' && address.value.address),
+    ['10.127.0.1'],
+  );
 });

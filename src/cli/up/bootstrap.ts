@@ -10,7 +10,7 @@ export interface BootstrapInput {
   readonly workload: Workload;
   /** `payments-v1-0`. */
   readonly instance: string;
-  readonly place: Pick<Place, 'addresses' | 'ports' | 'hbonePort' | 'metadata' | 'tulleMetadata'>;
+  readonly place: Pick<Place, 'addresses' | 'ports' | 'hbonePort' | 'metadata' | 'tulleMetadata' | 'nameServers'>;
   readonly xdsSocket: string;
   readonly adminSocket: string;
   readonly tokenFile: string;
@@ -112,8 +112,22 @@ function xdsCluster(xdsSocket: string): JsonValue {
   };
 }
 
+const DNS_PORT = 53;
+
+/** Whom clusters ask for names that do not say it themselves. */
+function resolverOf(nameServers: readonly string[]): JsonObject {
+  return {
+    name: 'envoy.network.dns_resolver.cares',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig',
+      resolvers: nameServers.map((address) => ({ socket_address: { address, port_value: DNS_PORT } })),
+    },
+  };
+}
+
 /** The bootstrap as a value; JSON is YAML, so it is written as it is. */
 export function bootstrapOf(input: BootstrapInput): JsonObject {
+  const { nameServers = [] } = input.place;
   const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
   return {
     node: nodeOf(input),
@@ -136,6 +150,7 @@ export function bootstrapOf(input: BootstrapInput): JsonObject {
     // what the control plane asks for while somebody looks on
     layered_runtime: { layers: [{ name: 'tulle', rtds_layer: { name: 'tulle', rtds_config: ads } }] },
     static_resources: { clusters: [xdsCluster(input.xdsSocket)] },
+    ...(nameServers.length > 0 && { typed_dns_resolver_config: resolverOf(nameServers) }),
     stats_sinks: [metricsSink(input)],
     stats_flush_interval: '5s',
   };

@@ -21,6 +21,8 @@ export interface Place {
   /** What its proxy's node metadata says of the place: top-level keys, and keys under `TULLE`. */
   readonly metadata: JsonObject;
   readonly tulleMetadata: JsonObject;
+  /** Name servers that its proxy asks for hosts outside the mesh; absent: the machine's. */
+  readonly nameServers?: readonly string[];
   /** Environment of the application. */
   readonly env: Readonly<Record<string, string>>;
   /** Group of the proxy, by which interception knows it. */

@@ -134,6 +134,8 @@ function sidecarPlace(workload: Workload, network: MeshNetwork, hostsFolder: str
     hbonePort: workload.isMeshed ? HBONE_PORT : undefined,
     metadata: { INTERCEPTION_MODE: 'REDIRECT', DNS_CAPTURE: 'true' },
     tulleMetadata: { dns: dnsMetadata(network) },
+    // a stub on the machine's loopback is out of the proxy's own reach, too
+    ...(machineResolvers().stubs.length > 0 && { nameServers: [ipv4Of(network, BRIDGE_HOST)] }),
     env: environment(workload),
     proxyGid: PROXY_GID,
     start: (action) => namespace.run(action),

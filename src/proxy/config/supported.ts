@@ -51,7 +51,7 @@ const ROWS: Readonly<Record<string, string>> = {
 
   // bootstrap
   'envoy.config.bootstrap.v3.Bootstrap':
-    'node static_resources dynamic_resources admin bootstrap_extensions cluster_manager -stats_config stats_sinks layered_runtime -node_context_params stats_flush_interval -flags_path -watchdogs -watchdog overload_manager -default_regex_engine -typed_dns_resolver_config -dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
+    'node static_resources dynamic_resources admin bootstrap_extensions cluster_manager -stats_config stats_sinks layered_runtime -node_context_params stats_flush_interval -flags_path -watchdogs -watchdog overload_manager -default_regex_engine typed_dns_resolver_config dns_resolution_config -enable_dispatcher_stats -deferred_stat_options -memory_allocator_manager -listener_manager -grpc_async_client_manager_config -header_prefix -default_config_source -inline_headers',
   'envoy.config.bootstrap.v3.Admin': 'address access_log -access_log_path -profile_path -ignore_global_conn_limit -socket_options',
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters secrets',
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': 'lds_config cds_config ads_config',

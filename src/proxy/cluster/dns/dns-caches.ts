@@ -45,13 +45,21 @@ export function readDnsCache(config: DnsCacheConfig, path: string, machine: Name
   };
 }
 
+interface DnsCachesScope {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly stats: StatsScope;
+  /** For caches that name none; undefined: the machine's. */
+  readonly resolver?: NameResolver | undefined;
+}
+
 /** The caches of a proxy by their names, each as long as the proxy. */
 export class DnsCaches {
-  readonly #scope: { readonly clock: Clock; readonly random: Random; readonly stats: StatsScope };
+  readonly #scope: DnsCachesScope;
   readonly #byName = new Map<string, { readonly config: DnsCacheConfig; readonly cache: DnsCache }>();
 
   /** `stats` is the registry's root. */
-  constructor(scope: { readonly clock: Clock; readonly random: Random; readonly stats: StatsScope }) {
+  constructor(scope: DnsCachesScope) {
     this.#scope = scope;
   }
 
@@ -59,7 +67,7 @@ export class DnsCaches {
   use(config: DnsCacheConfig, path: string): DnsCache {
     const known = this.#byName.get(config.name);
     if (known === undefined) {
-      const cache = new DnsCache(readDnsCache(config, path), {
+      const cache = new DnsCache(readDnsCache(config, path, this.#scope.resolver), {
         ...this.#scope,
         stats: this.#scope.stats.scope(`dns_cache.${config.name}`),
       });
