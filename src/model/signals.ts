@@ -14,7 +14,7 @@ export interface SignalKey {
 
 /**
  * What rows are of: an `edge` is one workload calling another, by one service's name; a `workload` is what it serves,
- * whoever calls; a `service` what is called by its name; a `route` what its callers' routes took.
+ * whoever calls (a gateway's is what came to it, by its own word); a `service` what is called by its name; a `route` what its callers' routes took.
  */
 export const SIGNAL_GROUPINGS = ['edge', 'workload', 'service', 'route'] as const;
 
@@ -67,6 +67,7 @@ export interface SignalSeries extends SignalKey {
   /** End of the last step, ms since 1970. */
   readonly endMs: number;
   readonly requestsPerSecond: readonly number[];
+  readonly connectionsPerSecond: readonly number[];
   readonly failureRatio: readonly number[];
   readonly deniedRatio: readonly number[];
   readonly bytesPerSecond: readonly number[];

@@ -35,6 +35,7 @@ function Charts({ series, isBrief }: { readonly series: SignalSeries; readonly i
   const times = useMemo(() => timesOf(series), [series]);
   const lines = useMemo(
     () => ({
+      connections: [{ label: 'new', values: series.connectionsPerSecond, colour: '--accent', isFilled: true }],
       requests: [{ label: 'requests', values: series.requestsPerSecond, colour: '--accent', isFilled: true }],
       trouble: [
         { label: 'failed', values: series.failureRatio, colour: '--bad', isFilled: true },
@@ -49,12 +50,17 @@ function Charts({ series, isBrief }: { readonly series: SignalSeries; readonly i
     }),
     [series],
   );
+  const isTcp = series.connectionsPerSecond.some((value) => value > 0) && series.requestsPerSecond.every((value) => value === 0);
   return (
     <div class={isBrief ? 'charts charts-brief' : 'charts'}>
-      <LineChart title="Requests" times={times} lines={lines.requests} format={rateText} least={1} />
+      {isTcp ? (
+        <LineChart key="connections" title="Connections" times={times} lines={lines.connections} format={rateText} least={1} />
+      ) : (
+        <LineChart key="requests" title="Requests" times={times} lines={lines.requests} format={rateText} least={1} />
+      )}
       <LineChart title="Failed and denied" times={times} lines={lines.trouble} format={shareText} least={0.05} />
-      <LineChart title="Latency" times={times} lines={lines.latency} format={durationText} least={10} />
-      {isBrief ? null : <LineChart title="Traffic" times={times} lines={lines.bytes} format={bytesRateText} least={1000} />}
+      {isTcp ? null : <LineChart title="Latency" times={times} lines={lines.latency} format={durationText} least={10} />}
+      {isBrief && !isTcp ? null : <LineChart title="Traffic" times={times} lines={lines.bytes} format={bytesRateText} least={1000} />}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 /** A node of the graph: a card with figures and versions, or a chip with its name. */
-import { rateText, shareText } from '../model/format.ts';
+import { bytesRateText, rateText, shareText } from '../model/format.ts';
 import type { GraphNode, Version } from '../model/graph.ts';
-import { isBusy } from '../model/health.ts';
+import { callsText, isBusy, isTcp } from '../model/health.ts';
 import { healthWord } from '../ui/health-dot.tsx';
 import { type Box, CARD_WIDTH, type Layout, versionTop } from './layout.ts';
 
@@ -32,7 +32,9 @@ function cut(text: string, chars: number): string {
 
 /** What a screen reader says. */
 function nodeLabel({ kind, namespace, name, load, health, ready, instances }: GraphNode): string {
-  const figures = isBusy(load) ? `, ${rateText(load.requestsPerSecond)} requests, ${shareText(load.failureRatio)} failed` : '';
+  const figures = isBusy(load)
+    ? `, ${isTcp(load) ? bytesRateText(load.bytesPerSecond) : `${rateText(load.requestsPerSecond)} requests`}, ${shareText(load.failureRatio)} failed`
+    : '';
   const copies = instances === 0 ? '' : `, ${ready} of ${instances} ready`;
   return `${kind === 'unknown' ? '' : `${kind} `}${name} in ${namespace}, ${healthWord(health)}${figures}${copies}`;
 }
@@ -49,7 +51,7 @@ function VersionLine({ version: { label, weight, load }, top }: { readonly versi
         {share}
       </text>
       <text x={CARD_WIDTH - 10} y={10} text-anchor="end">
-        {rateText(load.requestsPerSecond)}
+        {callsText(load)}
       </text>
     </g>
   );
@@ -74,7 +76,7 @@ function Card({ node, isFramed }: { readonly node: GraphNode; readonly isFramed:
       </text>
       <text class="node-figures" x={26} y={38}>
         {isBusy(load)
-          ? `${rateText(load.requestsPerSecond)}${failed}`
+          ? `${isTcp(load) ? bytesRateText(load.bytesPerSecond) : callsText(load)}${failed}`
           : kind === 'workload' || kind === 'gateway' || kind === 'unknown'
             ? ''
             : 'no traffic'}

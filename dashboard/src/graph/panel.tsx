@@ -1,8 +1,8 @@
 /** What is selected in the graph, beside it. */
 import { GoldenSignals } from '../charts/golden-signals.tsx';
-import { durationText, rateText, shareText } from '../model/format.ts';
+import { bytesRateText, durationText, rateText, shareText } from '../model/format.ts';
 import { type Graph, type GraphEdge, type GraphNode, UNKNOWN } from '../model/graph.ts';
-import { BAD_RATIO, isBusy, type Load, WARN_RATIO } from '../model/health.ts';
+import { BAD_RATIO, isBusy, isTcp, type Load, WARN_RATIO } from '../model/health.ts';
 import { pathOf, servicePath, setParams, workloadPath } from '../state/router.ts';
 import { Badge } from '../ui/badge.tsx';
 import { type Figure, Figures } from '../ui/figures.tsx';
@@ -18,12 +18,14 @@ function toneOf(share: number): { readonly tone?: 'warn' | 'bad' } {
 /** Golden signals as figures. */
 export function figuresOf(load: Load): Figure[] {
   return [
-    { name: 'Requests', value: rateText(load.requestsPerSecond) },
+    isTcp(load)
+      ? { name: 'New connections', value: rateText(load.connectionsPerSecond) }
+      : { name: 'Requests', value: rateText(load.requestsPerSecond) },
     { name: 'Failed', value: isBusy(load) ? shareText(load.failureRatio) : '–', ...toneOf(load.failureRatio) },
     { name: 'Denied', value: isBusy(load) ? shareText(load.deniedRatio) : '–', ...toneOf(load.deniedRatio) },
-    { name: 'p50', value: durationText(load.p50Ms) },
-    { name: 'p95', value: durationText(load.p95Ms) },
-    { name: 'p99', value: durationText(load.p99Ms) },
+    ...(isTcp(load)
+      ? [{ name: 'Traffic', value: bytesRateText(load.bytesPerSecond) }]
+      : (['p50', 'p95', 'p99'] as const).map((name) => ({ name, value: durationText(load[`${name}Ms`]) }))),
   ];
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Flow, FlowEnd } from '../../../src/model/flow.ts';
-import { merged } from './flows.ts';
+import { merged, reasonOf } from './flows.ts';
 
 const end = (workload: string): FlowEnd => ({ namespace: 'shop', workload, address: '', principal: '' });
 
@@ -48,4 +48,11 @@ test('of a request the one who tells most is shown, where the first stood', () =
       ['2', 'source', 'bank'],
     ],
   );
+});
+
+test('why something was denied', () => {
+  const policy = { kind: 'AuthorizationPolicy', namespace: 'shop', name: 'no', file: 'a.yaml', line: 1, field: '' };
+  assert.equal(reasonOf({ policy, details: 'x' }), 'AuthorizationPolicy shop/no');
+  assert.equal(reasonOf({ details: 'rbac_access_denied_matched_policy[none]' }), 'No ALLOW policy fits');
+  assert.deepEqual([reasonOf({ details: 'ext_authz_denied' }), reasonOf({ details: '' })], ['ext_authz_denied', 'no policy was named']);
 });

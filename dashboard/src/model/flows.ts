@@ -1,6 +1,15 @@
 /** Flows as people look at them: a request once, though both proxies on its way tell of it. */
 import type { Flow } from '../../../src/model/flow.ts';
 
+/** Details of what no policy of those that allow has let in. */
+const NO_ALLOW = 'rbac_access_denied_matched_policy[none]';
+
+/** Why it was denied, for people. */
+export function reasonOf({ policy, details }: Pick<Flow, 'policy' | 'details'>): string {
+  if (policy !== undefined) return `${policy.kind} ${policy.namespace}/${policy.name}`;
+  return details === NO_ALLOW ? 'No ALLOW policy fits' : details || 'no policy was named';
+}
+
 /** Who tells of a request tells more with a policy's name, then with trouble, then as the caller's side. */
 function telling({ policy, verdict, reporter }: Flow): number {
   return (policy === undefined ? 0 : 4) + (verdict === 'forwarded' ? 0 : 2) + (reporter === 'destination' ? 0 : 1);

@@ -22,6 +22,8 @@ const CASES: readonly (readonly [string, string])[] = [
   [countText(1_234_567), '1\u2009234\u2009567'],
   [spanText(59_000), '59 s'],
   [spanText(7_200_000), '2 h'],
+  [spanText(400 * 86_400_000), '400 d'],
+  [spanText(3650 * 86_400_000), '9 years'],
   [whenText(1000, 61_000), '1 min ago'],
   [whenText(90_000_000, 0), 'in 1 d'],
 ];

@@ -49,6 +49,7 @@ export function bytesText(bytes: number): string {
   return scaled(bytes, [' B', ' kB', ' MB', ' GB'], 1000);
 }
 
+const YEAR_MS = 365.25 * 86_400_000;
 const UNITS = [
   [86_400_000, 'd'],
   [3_600_000, 'h'],
@@ -58,6 +59,7 @@ const UNITS = [
 
 /** `3 h`, `12 d`: a length of time in its largest unit. */
 export function spanText(ms: number): string {
+  if (Math.abs(ms) >= 2 * YEAR_MS) return `${Math.floor(Math.abs(ms) / YEAR_MS)} years`;
   const [size, unit] = UNITS.find(([each]) => Math.abs(ms) >= each) ?? [1_000, 's'];
   return `${Math.floor(Math.abs(ms) / size)} ${unit}`;
 }

@@ -4,6 +4,7 @@ import type { Provenance } from '../../../src/model/provenance.ts';
 import type { SignalRow } from '../../../src/model/signals.ts';
 import type { Topology, TopologyService, TopologyWorkload } from '../../../src/model/topology.ts';
 import { graphOf } from './graph.ts';
+import { callsText, healthOf, isTcp, loadOf } from './health.ts';
 import { neighbourhood, visibleOf, WHOLE } from './visible.ts';
 
 const origin: Provenance = { kind: 'Service', namespace: 'shop', name: 'x', file: 'x.yaml', line: 1, field: '' };
@@ -116,12 +117,26 @@ test('who is not known is outside the mesh, and a call that nobody answered is o
   assert.equal(nodes.find(({ id }) => id === 'unknown/unknown')?.name, 'outside the mesh');
 });
 
+test('a gateway has what it passes on, for nobody with a proxy calls it', () => {
+  const { nodes } = graphOf(TOPOLOGY, [row('shop/gate', 'shop/pay-v1', { failureRatio: 0.5 }), row('shop/client', 'shop/pay-v1')]);
+  const [gate, client] = ['shop/gate', 'shop/client'].map((wanted) => nodes.find(({ id }) => id === wanted));
+  assert.deepEqual([gate?.load.requestsPerSecond, gate?.health], [10, 'bad']);
+  assert.deepEqual([client?.load.requestsPerSecond, client?.health], [0, 'idle']);
+});
+
+test('connections count, where there are no requests', () => {
+  const tcp = loadOf([row('a/b', 'c/d', { protocol: 'tcp', requestsPerSecond: 0, connectionsPerSecond: 2, failureRatio: 0.5 })]);
+  assert.deepEqual([tcp.failureRatio, healthOf(tcp), callsText(tcp), isTcp(tcp)], [0.5, 'bad', '2 conn/s', true]);
+  const http = loadOf([row('a/b', 'c/d')]);
+  assert.deepEqual([callsText(http), isTcp(http), isTcp(loadOf([]))], ['10/s', false, false]);
+});
+
 test('health is by what fails and what is denied', () => {
-  const healthOf = (more: Partial<SignalRow>): string | undefined =>
+  const healthWith = (more: Partial<SignalRow>): string | undefined =>
     graphOf(TOPOLOGY, [row('shop/client', 'shop/pay-v1', more)]).edges[0]?.health;
   assert.deepEqual(
     [{}, { failureRatio: 0.0099 }, { failureRatio: 0.01 }, { failureRatio: 0.05 }, { deniedRatio: 0.5 }, { requestsPerSecond: 0 }].map(
-      healthOf,
+      healthWith,
     ),
     ['ok', 'ok', 'warn', 'bad', 'warn', 'idle'],
   );

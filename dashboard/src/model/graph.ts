@@ -232,6 +232,8 @@ export function graphOf(topology: Topology, rows: readonly SignalRow[]): Graph {
   const byWorkload = grouped(rows, ({ destination }) => destination);
   const asked = new Map<string, SignalRow[]>();
   for (const { to, rows: own } of edges) asked.set(to, [...(asked.get(to) ?? []), ...own]);
+  // who calls a gateway has no proxy to tell of it: what it passes on is what came
+  for (const { from, rows: own } of edges) if (drafts.get(from)?.kind === 'gateway') asked.set(from, [...(asked.get(from) ?? []), ...own]);
   const nodes = [...drafts].map(([id, draft]) => nodeOf(id, draft, topology, asked.get(id) ?? [], byWorkload));
   return { nodes: nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1)), edges: edges.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
 }

@@ -1,5 +1,6 @@
 /** What counts as trouble, the same in graph, tables and legend. */
 import type { SignalRow } from '../../../src/model/signals.ts';
+import { rateText } from './format.ts';
 
 export type Health = 'idle' | 'ok' | 'warn' | 'bad';
 
@@ -26,6 +27,17 @@ export function isBusy({ requestsPerSecond, connectionsPerSecond, bytesPerSecond
   return requestsPerSecond > 0 || connectionsPerSecond > 0 || bytesPerSecond > 0;
 }
 
+/** `12.4/s`; of what has no requests its new connections, `1.1 conn/s`. */
+export function callsText({ requestsPerSecond, connectionsPerSecond }: Load): string {
+  if (requestsPerSecond > 0 || connectionsPerSecond <= 0) return rateText(requestsPerSecond);
+  return rateText(connectionsPerSecond).replace('/s', ' conn/s');
+}
+
+/** True for what is connections alone. */
+export function isTcp(load: Load): boolean {
+  return isBusy(load) && load.requestsPerSecond === 0;
+}
+
 /** How a load fares. */
 export function healthOf(load: Load): Health {
   if (!isBusy(load)) return 'idle';
@@ -49,15 +61,12 @@ function slowest(values: readonly (number | undefined)[]): number | undefined {
 export function loadOf(rows: readonly SignalRow[]): Load {
   const requests = rows.reduce((sum, row) => sum + row.requestsPerSecond, 0);
   const connections = rows.reduce((sum, row) => sum + row.connectionsPerSecond, 0);
-  const weighted = (value: (row: SignalRow) => number): number =>
-    requests === 0 ? 0 : rows.reduce((sum, row) => sum + value(row) * row.requestsPerSecond, 0) / requests;
   const events = (row: SignalRow): number => row.requestsPerSecond + row.connectionsPerSecond;
   const all = requests + connections;
   const [p50Ms, p95Ms, p99Ms] = (['p50Ms', 'p95Ms', 'p99Ms'] as const).map((key) => slowest(rows.map((row) => row[key])));
   return {
     requestsPerSecond: requests,
-    failureRatio: weighted((row) => row.failureRatio),
-    // policies deny connections, too
+    failureRatio: all === 0 ? 0 : rows.reduce((sum, row) => sum + row.failureRatio * events(row), 0) / all,
     deniedRatio: all === 0 ? 0 : rows.reduce((sum, row) => sum + row.deniedRatio * events(row), 0) / all,
     mutualTlsRatio: all === 0 ? 1 : rows.reduce((sum, row) => sum + row.mutualTlsRatio * events(row), 0) / all,
     connectionsPerSecond: connections,

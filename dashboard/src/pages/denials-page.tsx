@@ -1,7 +1,7 @@
 /** What policies refused: by policy and caller, and one by one. */
 import type { Flow } from '../../../src/model/flow.ts';
 import { matchesWords } from '../model/filters.ts';
-import { merged } from '../model/flows.ts';
+import { merged, reasonOf } from '../model/flows.ts';
 import { whenText } from '../model/format.ts';
 import { nowMs } from '../state/mesh.ts';
 import { usePoll } from '../state/poll.ts';
@@ -23,10 +23,6 @@ interface Denial {
   readonly first: Flow;
   readonly count: number;
   readonly lastMs: number;
-}
-
-function reasonOf({ policy, details }: Flow): string {
-  return policy === undefined ? details || 'no policy was named' : `${policy.kind} ${policy.namespace}/${policy.name}`;
 }
 
 /** Flows that are alike but for their time. */

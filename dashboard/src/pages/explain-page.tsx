@@ -153,7 +153,7 @@ function Form() {
       <Field name="to" label="To" placeholder="http://payments:9090/charge" list="services" isRequired />
       <Field name="method" label="Method" placeholder="GET" />
       <Field name="headers" label="Headers" placeholder="x-canary: true; x-user: jo" />
-      <Field name="gateway" label="Gateway" placeholder="where several have the port" list="workloads" />
+      <Field name="gateway" label="Gateway" placeholder="if several fit" list="workloads" />
       <button class="button is-primary">
         Explain <Icon name="arrow" />
       </button>

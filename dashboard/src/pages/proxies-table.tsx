@@ -30,7 +30,11 @@ function TypeCell({ proxy, type }: { readonly proxy: Proxy; readonly type: strin
 const COLUMNS: readonly Column<Proxy>[] = [
   { title: 'Proxy', by: proxyName, cell: (proxy) => <Link to={workloadPath(proxy.namespace, proxy.workload)}>{proxyName(proxy)}</Link> },
   { title: 'State', by: syncOf, cell: (proxy) => <Badge tone={TONES[syncOf(proxy)]}>{syncOf(proxy)}</Badge> },
-  ...TYPES.map((type): Column<Proxy> => ({ title: type, cell: (proxy) => <TypeCell proxy={proxy} type={type} /> })),
+  ...TYPES.map((type): Column<Proxy> => ({
+    title: type,
+    isDetail: type === 'SDS',
+    cell: (proxy) => <TypeCell proxy={proxy} type={type} />,
+  })),
   {
     title: 'Mesh',
     hint: 'version of the mesh that it gets',
@@ -38,7 +42,7 @@ const COLUMNS: readonly Column<Proxy>[] = [
     by: ({ meshVersion }) => meshVersion,
     cell: ({ meshVersion }) => String(meshVersion),
   },
-  { title: 'Program', by: ({ version }) => version, cell: ({ version }) => version },
+  { title: 'Program', isDetail: true, by: ({ version }) => version, cell: ({ version }) => version },
   {
     title: 'Connected',
     isNumber: true,

@@ -98,7 +98,10 @@ function Body({ topology, workload }: { readonly topology: Topology; readonly wo
         />
       </Section>
       <Section title="Proxies" count={proxies.length}>
-        <ProxiesTable proxies={proxies} empty="None is connected." />
+        <ProxiesTable
+          proxies={proxies}
+          empty={workload.isMeshed ? 'None is connected.' : 'It runs without a proxy: nobody tells what it calls.'}
+        />
       </Section>
       <Identity workload={workload} />
       <PoliciesSection workloads={[workload]} host="" rootNamespace={topology.rootNamespace} />

@@ -10,6 +10,12 @@ export interface Column<Row> {
   readonly by?: (row: Row) => string | number;
   readonly isNumber?: boolean;
   readonly hint?: string;
+  /** Left out where the window is narrow. */
+  readonly isDetail?: boolean;
+}
+
+function classOf<Row>({ isNumber, isDetail }: Column<Row>): string {
+  return [isNumber === true ? 'is-number' : '', isDetail === true ? 'is-detail' : ''].filter((name) => name !== '').join(' ');
 }
 
 interface Props<Row> {
@@ -36,14 +42,15 @@ interface HeadProps<Row> {
   readonly setting: string;
 }
 
-function Head<Row>({ column: { title, by, isNumber, hint }, order, setting }: HeadProps<Row>) {
+function Head<Row>({ column, order, setting }: HeadProps<Row>) {
+  const { title, by, isNumber, hint } = column;
   const isBy = order.replace(/^-/, '') === title;
   const direction = !isBy ? 'none' : order.startsWith('-') ? 'descending' : 'ascending';
   // figures are looked at from the top
   const first = isNumber === true ? `-${title}` : title;
   const next = !isBy ? first : order.startsWith('-') ? title : `-${title}`;
   return (
-    <th scope="col" class={isNumber === true ? 'is-number' : ''} aria-sort={by === undefined ? undefined : direction} title={hint}>
+    <th scope="col" class={classOf(column)} aria-sort={by === undefined ? undefined : direction} title={hint}>
       {by === undefined ? (
         title
       ) : (
@@ -75,9 +82,9 @@ export function DataTable<Row>({ label, columns, rows, keyOf, empty, name = '' }
         <tbody>
           {sortedBy(rows, columns, order).map((row) => (
             <tr key={keyOf(row)}>
-              {columns.map(({ title, cell, isNumber }) => (
-                <td key={title} class={isNumber === true ? 'is-number' : ''}>
-                  {cell(row)}
+              {columns.map((column) => (
+                <td key={column.title} class={classOf(column)}>
+                  {column.cell(row)}
                 </td>
               ))}
             </tr>

@@ -10,7 +10,7 @@ export interface Figure {
 
 export function Figures({ figures }: { readonly figures: readonly Figure[] }) {
   return (
-    <dl class="figures">
+    <dl class="figures" data-count={figures.length}>
       {figures.map(({ name, value, note, tone }) => (
         <div key={name} class={tone === undefined ? '' : `is-${tone}`}>
           <dt>{name}</dt>

@@ -1,6 +1,6 @@
 /** Columns of golden signals, alike in all tables. */
-import { bytesRateText, durationText, rateText, shareText } from '../model/format.ts';
-import { BAD_RATIO, isBusy, type Load, WARN_RATIO } from '../model/health.ts';
+import { bytesRateText, durationText, shareText } from '../model/format.ts';
+import { BAD_RATIO, callsText, isBusy, type Load, WARN_RATIO } from '../model/health.ts';
 import type { Column } from './data-table.tsx';
 import { Icon } from './icon.tsx';
 
@@ -33,6 +33,7 @@ export function loadColumns<Row>(loadOf: (row: Row) => Load): readonly Column<Ro
   });
   const latency = (title: string, key: 'p50Ms' | 'p95Ms' | 'p99Ms'): Column<Row> => ({
     title,
+    isDetail: key !== 'p95Ms',
     isNumber: true,
     by: (row) => loadOf(row)[key] ?? -1,
     cell: (row) => <span class={loadOf(row)[key] === undefined ? 'is-quiet' : ''}>{durationText(loadOf(row)[key])}</span>,
@@ -41,15 +42,22 @@ export function loadColumns<Row>(loadOf: (row: Row) => Load): readonly Column<Ro
     {
       title: 'Requests',
       isNumber: true,
-      by: (row) => loadOf(row).requestsPerSecond,
-      cell: (row) => rateText(loadOf(row).requestsPerSecond),
+      hint: 'of TCP new connections',
+      by: (row) => loadOf(row).requestsPerSecond + loadOf(row).connectionsPerSecond,
+      cell: (row) => callsText(loadOf(row)),
     },
     share('Failed', 'failureRatio', 'status 5xx, gRPC statuses that are the server’s fault, or no answer'),
     share('Denied', 'deniedRatio', 'by a policy'),
     latency('p50', 'p50Ms'),
     latency('p95', 'p95Ms'),
     latency('p99', 'p99Ms'),
-    { title: 'Traffic', isNumber: true, by: (row) => loadOf(row).bytesPerSecond, cell: (row) => bytesRateText(loadOf(row).bytesPerSecond) },
+    {
+      title: 'Traffic',
+      isNumber: true,
+      isDetail: true,
+      by: (row) => loadOf(row).bytesPerSecond,
+      cell: (row) => bytesRateText(loadOf(row).bytesPerSecond),
+    },
     { title: 'mTLS', by: (row) => loadOf(row).mutualTlsRatio, cell: (row) => <MutualTls load={loadOf(row)} /> },
   ];
 }

@@ -32,9 +32,12 @@ function topologyReader(state: ControlState): () => Topology {
   };
 }
 
-function ownCalls(state: ControlState, { version, tool, prometheusUrl }: MeshCallOptions): Readonly<Record<string, OwnCall>> {
+function ownCalls(
+  state: ControlState,
+  topology: () => Topology,
+  { version, tool, prometheusUrl }: MeshCallOptions,
+): Readonly<Record<string, OwnCall>> {
   const analysis = createAnalysis(tool);
-  const topology = topologyReader(state);
   const startedAt = new Date(state.clock.wallMs()).toISOString();
   return {
     'GET /api/topology': () => topology(),
@@ -53,21 +56,27 @@ function ownCalls(state: ControlState, { version, tool, prometheusUrl }: MeshCal
   };
 }
 
-/** Past values come from Prometheus where there is one. */
-async function historyOf(query: URLSearchParams, prometheusUrl: string, nowMs: number): Promise<object> {
-  return { series: [await historyFrom(prometheusUrl, readQuestion(query), nowMs)] };
+/** Past values come from Prometheus where there is one. What came to a gateway is what it passed on. */
+async function historyOf(query: URLSearchParams, { workloads }: Topology, prometheusUrl: string, nowMs: number): Promise<object> {
+  const question = readQuestion(query);
+  const isGateway =
+    question.by === 'workload' &&
+    workloads.some(({ namespace, name, role }) => role === 'router' && `${namespace}/${name}` === question.text);
+  const asked = isGateway ? { ...question, by: 'edge' as const, key: { source: question.text } } : question;
+  return { series: [await historyFrom(prometheusUrl, asked, nowMs)] };
 }
 
 /** Answers from the state of a control plane. */
 export function meshCalls(state: ControlState, options: MeshCallOptions): Answer {
-  const own = ownCalls(state, options);
+  const topology = topologyReader(state);
+  const own = ownCalls(state, topology, options);
   const { prometheusUrl, version } = options;
   return (call) => {
     const { method, pathname, query, request, response } = call;
     const mine = own[`${method} ${pathname}`];
     if (mine !== undefined) return mine(call);
     if (prometheusUrl !== undefined && method === 'GET' && pathname === '/api/signals/history' && query.get('from') !== 'control')
-      return historyOf(query, prometheusUrl, state.clock.wallMs());
+      return historyOf(query, topology(), prometheusUrl, state.clock.wallMs());
     const route = isPassedOn(method, pathname) ? adminRoute(method, pathname) : undefined;
     if (route === undefined) throw new ProtocolError('no_call', 404, `the dashboard does not answer ${method} ${pathname}`);
     return route({ request, response, pathname, query, state, version, isPrivate: false });

@@ -39,9 +39,9 @@ const MAX_CELLS = Math.floor(MAX_BYTES / CELL_BYTES);
 
 /**
  * Whose word a cell is: the called proxy's, the calling one's of requests that it passed on, or the calling one's of
- * those that nobody else can know of, because they went nowhere.
+ * those that nobody else can know of, because they went nowhere; or a gateway's of what came to it.
  */
-export type Teller = 'destination' | 'source' | 'unsent';
+export type Teller = 'destination' | 'source' | 'unsent' | 'gateway';
 
 /** What a cell is of. */
 export interface CellKey {
@@ -83,10 +83,13 @@ export class Cells {
   /** When there was no room last: it is not looked for again within that step. */
   #fullStep = -1;
   #sweptStep = -1;
+  /** The first step of which something could be known. */
+  readonly firstStep: number;
 
   constructor(clock: Clock, maxCells: number = MAX_CELLS) {
     this.#clock = clock;
     this.#maxCells = maxCells;
+    this.firstStep = this.step;
   }
 
   get size(): number {

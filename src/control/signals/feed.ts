@@ -5,6 +5,7 @@
 import {
   BUCKETS,
   type Cell,
+  type CellKey,
   type Cells,
   CONNECTIONS,
   DENIED,
@@ -23,7 +24,9 @@ const MAX_SERIES = 20_000;
 
 interface Series {
   readonly meaning: SeriesMeaning;
-  cell: Cell | undefined;
+  /** What it counts for: its own key, and for gateways what came to them. */
+  readonly keys: readonly CellKey[];
+  cells: readonly Cell[];
 }
 
 /** What the series of all streams have come to. */
@@ -31,6 +34,22 @@ export interface FeedCounts {
   series: number;
   /** Values that there was no room for. */
   lost: number;
+}
+
+/** Who sends: what its series mean depends on it. */
+export interface Sender {
+  /** Our own proxies tell denials in a metric of theirs; of others flags have to tell them. */
+  readonly tellsDenials: boolean;
+  /** A gateway's callers have no proxy: that it passed something on is the only word of what came to it. */
+  readonly isGateway: boolean;
+}
+
+const NOBODY = 'unknown/unknown';
+
+function keysOf({ key }: SeriesMeaning, { isGateway }: Sender): readonly CellKey[] {
+  const { teller, route, source, protocol } = key;
+  if (!isGateway || teller === 'destination' || route !== '') return [key];
+  return [key, { teller: 'gateway', source: NOBODY, destination: source, service: '', route: '', protocol }];
 }
 
 /** The bucket of ours that has what is up to `bound`. */
@@ -42,14 +61,13 @@ function bucketOf(bound: number): number {
 export class Feed implements Pick<MetricVisitor, 'counter' | 'histogram'> {
   readonly #cells: Cells;
   readonly #counts: FeedCounts;
-  /** Our own proxies tell denials in a metric of theirs; of others flags have to tell them. */
-  readonly #tellsDenials: boolean;
+  readonly #sender: Sender;
   readonly #series = new Map<string, Series>();
 
-  constructor(cells: Cells, counts: FeedCounts, tellsDenials: boolean) {
+  constructor(cells: Cells, counts: FeedCounts, sender: Sender) {
     this.#cells = cells;
     this.#counts = counts;
-    this.#tellsDenials = tellsDenials;
+    this.#sender = sender;
   }
 
   counter(series: SeriesText, value: number): void {
@@ -72,10 +90,10 @@ export class Feed implements Pick<MetricVisitor, 'counter' | 'histogram'> {
     if (!(count > 0)) return;
     switch (series.name) {
       case 'istio_request_duration_milliseconds':
-        return this.#latency(this.#cellOf(series), count, bounds, cumulative);
+        return this.#latency(series, count, bounds, cumulative);
       case 'tulle_route_duration_milliseconds':
         this.#requests(series, count, REQUESTS);
-        return this.#latency(this.#cellOf(series), count, bounds, cumulative);
+        return this.#latency(series, count, bounds, cumulative);
       case 'istio_request_bytes':
         return this.#add(series, RECEIVED_BYTES, sum);
       case 'istio_response_bytes':
@@ -94,51 +112,54 @@ export class Feed implements Pick<MetricVisitor, 'counter' | 'histogram'> {
     const known = this.#series.get(text.labels);
     if (known !== undefined) return known;
     if (this.#series.size >= MAX_SERIES) this.close();
-    const series: Series = { meaning: meaningOf(readLabels(text)), cell: undefined };
+    const meaning = meaningOf(readLabels(text));
+    const series: Series = { meaning, keys: keysOf(meaning, this.#sender), cells: [] };
     this.#series.set(text.labels, series);
     this.#counts.series++;
     return series;
   }
 
-  #cellOf(text: SeriesText): Cell | undefined {
+  #cellsOf(text: SeriesText): readonly Cell[] {
     const series = this.#seriesOf(text);
-    if (series.cell?.isKept === true) return series.cell;
-    const { key, sourcePrincipal, destinationPrincipal } = series.meaning;
-    const cell = this.#cells.obtain(key);
-    series.cell = cell;
-    if (cell === undefined) {
-      this.#counts.lost++;
-      return undefined;
-    }
-    if (sourcePrincipal !== '') cell.sourcePrincipal = sourcePrincipal;
-    if (destinationPrincipal !== '') cell.destinationPrincipal = destinationPrincipal;
-    return cell;
+    if (series.cells.length === series.keys.length && series.cells.every(({ isKept }) => isKept)) return series.cells;
+    const { sourcePrincipal, destinationPrincipal } = series.meaning;
+    series.cells = series.keys.flatMap((key) => {
+      const cell = this.#cells.obtain(key);
+      if (cell === undefined) {
+        this.#counts.lost++;
+        return [];
+      }
+      if (sourcePrincipal !== '') cell.sourcePrincipal = sourcePrincipal;
+      if (destinationPrincipal !== '') cell.destinationPrincipal = destinationPrincipal;
+      return [cell];
+    });
+    return series.cells;
   }
 
   #add(text: SeriesText, place: number, amount: number): void {
-    const cell = this.#cellOf(text);
-    if (cell !== undefined && amount > 0) this.#cells.add(cell, place, amount);
+    for (const cell of this.#cellsOf(text)) if (amount > 0) this.#cells.add(cell, place, amount);
   }
 
   /** Counts requests or connections, and what they were. */
   #requests(text: SeriesText, value: number, place: number): void {
-    const cell = this.#cellOf(text);
-    if (cell === undefined) return;
     const { isFailure, isDenied, isMutual, key } = this.#seriesOf(text).meaning;
-    this.#cells.add(cell, place, value);
-    if (isFailure) this.#cells.add(cell, FAILURES, value);
-    if (isMutual) this.#cells.add(cell, MUTUAL, value);
-    if (isDenied && (key.route !== '' || !this.#tellsDenials)) this.#cells.add(cell, DENIED, value);
+    for (const cell of this.#cellsOf(text)) {
+      this.#cells.add(cell, place, value);
+      if (isFailure) this.#cells.add(cell, FAILURES, value);
+      if (isMutual) this.#cells.add(cell, MUTUAL, value);
+      if (isDenied && (key.route !== '' || !this.#sender.tellsDenials)) this.#cells.add(cell, DENIED, value);
+    }
   }
 
-  #latency(cell: Cell | undefined, count: number, bounds: readonly number[], cumulative: readonly number[]): void {
-    if (cell === undefined) return;
-    let below = 0;
-    for (const [i, bound] of bounds.entries()) {
-      const upTo = cumulative[i] ?? below;
-      if (upTo > below) this.#cells.add(cell, BUCKETS + bucketOf(bound), upTo - below);
-      below = Math.max(below, upTo);
+  #latency(text: SeriesText, count: number, bounds: readonly number[], cumulative: readonly number[]): void {
+    for (const cell of this.#cellsOf(text)) {
+      let below = 0;
+      for (const [i, bound] of bounds.entries()) {
+        const upTo = cumulative[i] ?? below;
+        if (upTo > below) this.#cells.add(cell, BUCKETS + bucketOf(bound), upTo - below);
+        below = Math.max(below, upTo);
+      }
+      if (count > below) this.#cells.add(cell, BUCKETS + LATENCY_BOUNDS.length, count - below);
     }
-    if (count > below) this.#cells.add(cell, BUCKETS + LATENCY_BOUNDS.length, count - below);
   }
 }

@@ -24,10 +24,10 @@ function requests(value: number, labels: Readonly<Record<string, string>>): Sent
   };
 }
 
-function mesh(clock = { nowMs: 1_000_000 }) {
+function mesh(clock = { nowMs: 1_000_000 }, isGateway = false) {
   const cells = new Cells({ monotonicMs: () => clock.nowMs, wallMs: () => clock.nowMs + 5 });
   const counts = { series: 0, lost: 0 };
-  const feed = new Feed(cells, counts, true);
+  const feed = new Feed(cells, counts, { tellsDenials: true, isGateway });
   return {
     cells,
     clock,
@@ -201,6 +201,23 @@ test('what is over leaves the window, and after a quarter of an hour the memory'
   assert.equal(rows('service').length, 1);
 });
 
+test('what comes to a gateway is what it passes on, and what it refuses itself', () => {
+  const { push, rows, cells, clock } = mesh(undefined, true);
+  push(
+    requests(10, { reporter: 'source' }),
+    requests(5, { reporter: 'source', destination_workload: 'web', response_code: '503', response_flags: 'UF' }),
+    requests(3, {}),
+  );
+  const [gateway] = rows('workload').filter(({ destination }) => destination === 'shop/web');
+  assert.deepEqual([countOf(gateway?.requestsPerSecond), gateway?.failureRatio, gateway?.protocol], [15, 5 / 15, 'http']);
+  // it is no edge, and nothing is counted twice
+  assert.ok(rows('edge').every(({ source }) => source === 'shop/web'));
+  assert.equal(countOf(rows('service').reduce((sum, row) => sum + row.requestsPerSecond, 0)), 8);
+  clock.nowMs += 2 * STEP_MS;
+  const options = { keys: new Set(['shop/web']), stepMs: STEP_MS, windowMs: STEP_MS * 2, nowMs: clock.nowMs, wallMs: 0 };
+  assert.deepEqual(signalSeries(cells, { by: 'workload' }, options)[0]?.requestsPerSecond, [1.5]);
+});
+
 test('history has a value a step, in the order of time', () => {
   const { push, clock, cells } = mesh();
   for (const value of [10, 20, 0, 30]) {
@@ -217,6 +234,15 @@ test('history has a value a step, in the order of time', () => {
   assert.deepEqual(series?.p50Ms, [null, null, null, null]);
   assert.equal(series?.endMs, clock.nowMs + 7 - 5000);
   assert.equal(signalSeries(cells, { by: 'edge' }, { ...options, keys: new Set(['a>b']) }).length, 0);
+  // of what was before the beginning nothing is told
+  const [all] = signalSeries(cells, { by: 'edge' }, { ...options, windowMs: 900_000 });
+  assert.deepEqual(
+    [all?.requestsPerSecond, all?.connectionsPerSecond],
+    [
+      [1, 2, 0, 3],
+      [0, 0, 0, 0],
+    ],
+  );
   const [coarse] = signalSeries(cells, { by: 'service' }, { ...options, stepMs: 2 * STEP_MS });
   assert.deepEqual(coarse?.requestsPerSecond, [1.5, 1.5]);
 });
@@ -225,7 +251,7 @@ test('without room the cell goes that is silent longest; where none is, what is 
   const clock = { nowMs: 0 };
   const cells = new Cells({ monotonicMs: () => clock.nowMs, wallMs: () => 0 }, 2);
   const counts = { series: 0, lost: 0 };
-  const feed = new Feed(cells, counts, true);
+  const feed = new Feed(cells, counts, { tellsDenials: true, isGateway: false });
   const push = (workload: string): void =>
     readMetrics(metricMessage([requests(1, { destination_workload: workload })]), {
       node() {},

@@ -53,7 +53,9 @@ function isWorkload(name: string, wanted: string): boolean {
   return wanted.startsWith('*/') ? name.endsWith(wanted.slice(1)) : name === wanted;
 }
 
-function isSelected({ source, destination, service, route }: CellKey, selection: Selection): boolean {
+function isSelected({ teller, source, destination, service, route }: CellKey, selection: Selection): boolean {
+  // what came to a gateway is what it passed on: a row of its own by workload, and no edge, nor any service's
+  if (teller === 'gateway' && selection.by !== 'workload') return false;
   if ((route !== '') !== (selection.by === 'route')) return false;
   const { namespace } = selection;
   if (namespace !== undefined && !source.startsWith(`${namespace}/`) && !destination.startsWith(`${namespace}/`)) return false;
@@ -208,13 +210,17 @@ export interface HistoryOptions {
 /** Series told at most: each is a quarter of an hour of numbers. */
 const MAX_SERIES = 500;
 
-/** The same over time: steps that are over, and that every proxy has pushed for. */
+/**
+ * The same over time: steps that are over, and that every proxy has pushed for. Of what was before the control plane
+ * began nothing is told.
+ */
 export function signalSeries(cells: Cells, selection: Selection, options: HistoryOptions): SignalSeries[] {
   const { by } = selection;
   const per = Math.max(1, Math.ceil(options.stepMs / STEP_MS));
   const last = Math.floor((options.nowMs - PUSH_MS) / STEP_MS) - 1;
   const count = Math.min(Math.floor((STEPS - 1) / per), Math.max(1, Math.ceil(options.windowMs / (per * STEP_MS))));
-  const first = last - count * per + 1;
+  const known = Math.max(1, Math.ceil((last - cells.firstStep + 1) / per));
+  const first = last - Math.min(count, known) * per + 1;
   const byKey = new Map<string, { readonly key: SignalKey; readonly cells: Cell[] }>();
   for (const { cell } of once(summed(cells, selection, first, last), by)) {
     const { service: _service, ...pair } = keyOf(cell.key, by);
@@ -228,7 +234,7 @@ export function signalSeries(cells: Cells, selection: Selection, options: Histor
   const endMs = Math.round(options.wallMs - (options.nowMs - (last + 1) * STEP_MS));
   const stepMs = per * STEP_MS;
   return [...byKey].map(([key, group]) => {
-    const steps = Array.from({ length: count }, (_, i) => {
+    const steps = Array.from({ length: Math.min(count, known) }, (_, i) => {
       const sums = new Float64Array(WIDTH);
       for (const cell of group.cells) addSteps(cell, first + i * per, first + (i + 1) * per - 1, sums);
       return sums;
@@ -243,6 +249,7 @@ function overTime(steps: readonly Float64Array[], seconds: number): Omit<SignalS
   const quantile = (q: number): (number | null)[] => steps.map((sums) => quantileOf(LATENCY_BOUNDS, sums.subarray(BUCKETS), q) ?? null);
   return {
     requestsPerSecond: steps.map((sums) => (sums[REQUESTS] ?? 0) / seconds),
+    connectionsPerSecond: steps.map((sums) => (sums[CONNECTIONS] ?? 0) / seconds),
     failureRatio: share(FAILURES),
     deniedRatio: share(DENIED),
     bytesPerSecond: steps.map((sums) => ((sums[SENT_BYTES] ?? 0) + (sums[RECEIVED_BYTES] ?? 0)) / seconds),

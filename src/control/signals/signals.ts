@@ -87,7 +87,7 @@ export function serveMetrics({ signals, compiler, identify }: ServeOptions): Byt
             node(node) {
               const proxy = nodeOf(node, compiler);
               checkNode(proxy, subject);
-              feed ??= new Feed(cells, counts, proxy.userAgent === 'tulle');
+              feed ??= new Feed(cells, counts, { tellsDenials: proxy.userAgent === 'tulle', isGateway: proxy.role === 'router' });
             },
             counter: (series, value) => known().counter(series, value),
             histogram: (series, ...rest) => known().histogram(series, ...rest),

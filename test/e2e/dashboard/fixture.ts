@@ -131,6 +131,7 @@ function seriesFixture(key: string, nowMs: number): SignalSeries {
     stepMs: 10_000,
     endMs: Math.floor(nowMs / 10_000) * 10_000,
     requestsPerSecond: steps.map((index) => 120 * wave(index)),
+    connectionsPerSecond: steps.map(() => 0),
     failureRatio: steps.map((index) => (index > 60 && index < 70 ? 0.08 : 0.002 * wave(index))),
     deniedRatio: steps.map(() => 0),
     bytesPerSecond: steps.map((index) => 90_000 * wave(index)),

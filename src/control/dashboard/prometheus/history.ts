@@ -28,8 +28,9 @@ export async function historyFrom(baseUrl: string, question: HistoryQuestion, no
   const range = rangeOf(question, nowMs);
   const queries = seriesQueries(by, key, stepMs);
   const ask = (query: string): Promise<(number | null)[]> => queryRange(baseUrl, query, range);
-  const [requests, failures, denials, bytes, p50Ms, p95Ms, p99Ms] = await Promise.all([
+  const [requests, connections, failures, denials, bytes, p50Ms, p95Ms, p99Ms] = await Promise.all([
     ask(queries.requestsPerSecond),
+    ask(queries.connectionsPerSecond),
     ask(queries.failureRatio),
     ask(queries.deniedRatio),
     ask(queries.bytesPerSecond),
@@ -44,6 +45,7 @@ export async function historyFrom(baseUrl: string, question: HistoryQuestion, no
     stepMs,
     endMs: range.endMs,
     requestsPerSecond: orZero(requests),
+    connectionsPerSecond: orZero(connections),
     failureRatio: orZero(failures),
     deniedRatio: orZero(denials),
     bytesPerSecond: orZero(bytes),

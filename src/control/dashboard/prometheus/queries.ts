@@ -4,6 +4,7 @@ import type { SignalGrouping, SignalKey } from '../../../model/signals.ts';
 
 export interface SeriesQueries {
   readonly requestsPerSecond: string;
+  readonly connectionsPerSecond: string;
   readonly failureRatio: string;
   readonly deniedRatio: string;
   readonly bytesPerSecond: string;
@@ -51,13 +52,14 @@ export function seriesQueries(by: SignalGrouping, key: SignalKey, stepMs: number
   );
   const quantile = (share: number): string =>
     `histogram_quantile(${share}, sum by (le) (rate(istio_request_duration_milliseconds_bucket{${labels}}[${window}])))`;
-  const bytes = (what: string): string => `sum(rate(istio_${what}_bytes_sum{${labels}}[${window}]))`;
+  const sums = ['istio_request_bytes_sum', 'istio_response_bytes_sum', 'istio_tcp_sent_bytes_total', 'istio_tcp_received_bytes_total'];
   return {
     requestsPerSecond: requests(),
+    connectionsPerSecond: `sum(rate(istio_tcp_connections_opened_total{${labels}}[${window}]))`,
     failureRatio: `(${failed.join(' + ')}) / ${requests()}`,
     // the called side alone knows of what it refused
     deniedRatio: `(sum(rate(tulle_denied_total{${own.join(',')}}[${window}])) or vector(0)) / ${requests()}`,
-    bytesPerSecond: `(${bytes('request')} or vector(0)) + (${bytes('response')} or vector(0))`,
+    bytesPerSecond: sums.map((name) => `(sum(rate(${name}{${labels}}[${window}])) or vector(0))`).join(' + '),
     p50Ms: quantile(0.5),
     p95Ms: quantile(0.95),
     p99Ms: quantile(0.99),
