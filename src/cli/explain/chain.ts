@@ -48,7 +48,12 @@ async function passBytes(
   trail: Trail,
 ): Promise<Explanation> {
   const config = readTcpProxy(message, listener.name);
-  const specifier = message.clusterSpecifier;
+  const { clusterSpecifier: specifier, tunnelingConfig: tunnel } = message;
+  if (tunnel !== undefined)
+    trail.add(
+      'filter',
+      `what follows is an HTTP proxy, asked by ${tunnel.usePost ? 'POST' : 'CONNECT'} to pass the bytes on to ${tunnel.hostname}`,
+    );
   const bounds = specifier.case === 'weightedClusters' ? boundsOf(specifier.value.clusters.map(({ weight }) => weight)) : [];
   const shares = sweep(
     bounds,

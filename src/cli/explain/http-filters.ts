@@ -42,7 +42,6 @@ const HANDLING: Readonly<Record<string, Handling>> = {
   'envoy.filters.http.header_mutation': 'run',
   'envoy.filters.http.set_filter_state': 'run',
   'envoy.filters.http.local_ratelimit': 'asks',
-  'envoy.filters.http.dynamic_forward_proxy': 'asks',
   'envoy.filters.http.health_check': 'asks',
   'envoy.filters.http.stateful_session': 'asks',
 };

@@ -43,7 +43,12 @@ function failed({ from, traffic }: Reach, flag: 'UC' | 'UF', why: string, notes:
   return verdict({ outcome: 'answered', status: 503, flag, by, text: `503 ${flag} by the proxy of ${by}: ${why}`, ...source });
 }
 
-function wayText({ way, traffic, from: { identity } }: Reach): string {
+function wayText(reach: Reach): string {
+  const { proxyProtocol } = reach.way;
+  return proxyProtocol === undefined ? securityText(reach) : `${securityText(reach)}, behind a PROXY protocol header (${proxyProtocol})`;
+}
+
+function securityText({ way, traffic, from: { identity } }: Reach): string {
   switch (way.kind) {
     case 'plaintext':
       return traffic.kind === 'bytes' && traffic.serverName !== undefined ? "the application's own TLS, as it comes" : 'plaintext';
@@ -197,7 +202,8 @@ export async function reach(to: Reach, trail: Trail): Promise<Explanation> {
   if (member.proxy?.role === 'router') return throughGateway(to, member, address, trail);
   if (member.proxy !== undefined) return atServer(to, member, address, trail);
   const by = nameOf(member);
-  if (way.kind !== 'plaintext') return trail.end(failed(to, 'UF', `${by} has no proxy that takes TLS`));
-  trail.add('application', `${by}, without a proxy`);
+  if (way.kind === 'tunnel' || (way.kind === 'tls' && way.showsIdentity))
+    return trail.end(failed(to, 'UF', `${by} has no proxy that takes mTLS`));
+  trail.add('application', way.kind === 'tls' ? `${by}, without a proxy: it ends the TLS itself` : `${by}, without a proxy`);
   return trail.end(verdict({ outcome: 'delivered', by, text: `delivered to ${by}, whose application answers` }));
 }
