@@ -3,6 +3,8 @@ import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Sharing } from './shared-state.ts';
 import type { RouteEntry } from '../router/route.ts';
 import type { Cluster, Host, UpstreamTls } from '../cluster/cluster.ts';
+import type { ExchangeState } from '../telemetry/peer-exchange.ts';
+import type { TraceContext } from '../telemetry/trace-context.ts';
 import type { ProxyTlv } from '../../wire/proxy-protocol/result.ts';
 import type { HeaderMap, HttpProtocol, RequestHead, ResponseHead } from '../../wire/http/message.ts';
 
@@ -109,6 +111,10 @@ export interface StreamInfo {
   localReplyBody?: string | undefined;
   /** What filters left: `[filter name, value]`; the policy that decided (`rbac`), the peer's metadata (`istio.peer`). */
   readonly metadata: Map<string, unknown>;
+  /** The trace that it is a part of; undefined where nothing is traced. */
+  trace?: TraceContext | undefined;
+  /** By which filter its peers' metadata is exchanged; undefined where none has begun to. */
+  exchange?: ExchangeState | undefined;
   /** The health_check filter took it for a health check. */
   isHealthCheck?: boolean;
   /** Envoy's filter state by key, as text; undefined while there is none. */

@@ -22,8 +22,8 @@ import type { AttributeScope } from './cel/attributes.ts';
 import { compileExpression } from './cel/expression.ts';
 import { logTypeOf } from './format-connection.ts';
 import { grpcStatusCommand } from './format-request.ts';
+import { numberOfId } from './id-number.ts';
 import { metadataAt } from './metadata-path.ts';
-import { traceOf } from './trace-context.ts';
 
 /** What expressions know beside the stream. */
 type CelScope = Omit<AttributeScope, 'duration'>;
@@ -67,13 +67,19 @@ function denominatorOf(percent: FractionalPercent | undefined, path: string): nu
   return denominator;
 }
 
+/** The number that an id is sampled by; of one that is no UUID, what begins as one. */
+function sampleNumber(id: string): number {
+  const number = numberOfId(id);
+  return Number.isNaN(number) ? Number.parseInt(id.slice(0, 8), 16) : number;
+}
+
 /** A share of requests. A request's id decides, so that every proxy on its way logs the same requests. */
 function sample(config: RuntimeFilter, path: string, random: Random): LogFilter {
   const denominator = denominatorOf(config.percentSampled, path);
   const share = (config.percentSampled?.numerator ?? 0) / denominator;
   return (info) => {
     const id = config.useIndependentRandomness ? undefined : info.request?.headers.get('x-request-id');
-    const number = id === undefined ? Number.NaN : Number.parseInt(id.slice(0, 8), 16);
+    const number = id === undefined ? Number.NaN : sampleNumber(id);
     return Number.isNaN(number) ? random() < share : (number % denominator) / denominator < share;
   };
 }
@@ -160,7 +166,7 @@ export function compileLogFilter(config: AccessLogFilter | undefined, path: stri
     case 'notHealthCheckFilter':
       return (info) => info.isHealthCheck !== true;
     case 'traceableFilter':
-      return (info) => traceOf(info)?.isSampled === true;
+      return (info) => info.trace?.isSampled === true;
     case 'headerFilter': {
       if (filter.value.header === undefined) throw new ConfigError(`${path}.header_filter.header`, 'is missing');
       const matches = compileHeaderMatcher(filter.value.header, `${path}.header_filter.header`);

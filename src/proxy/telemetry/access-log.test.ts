@@ -16,7 +16,6 @@ import { createAccessLogs } from './access-log.ts';
 import { createLogSink, type LogSink } from './log-sink.ts';
 import { createStats } from './registry.ts';
 import { fakeInfo, fakeRequest } from './testing/fake-stream.ts';
-import { setTrace } from './trace-context.ts';
 
 /** Istio's default line. */
 const ISTIO =
@@ -75,7 +74,7 @@ test('JSON, one object a line', () => {
 });
 
 const traced = fakeInfo();
-setTrace(traced, { traceId: 'a', spanId: 'b', parentSpanId: '', isSampled: true });
+traced.trace = { traceId: 'a', spanId: 'b', parentId: '', isSampled: true };
 
 const FILTERS: readonly { filter: JsonObject; info: StreamInfo; passes: boolean }[] = [
   { filter: { statusCodeFilter: { comparison: { op: 'GE', value: { defaultValue: 400 } } } }, info: denied, passes: true },

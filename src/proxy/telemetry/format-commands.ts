@@ -13,7 +13,6 @@ import { commonDuration, grpcStatusCommand, pathCommand, queryParameter, queryPa
 import { compileTime } from './format-time.ts';
 import { tlsCommands } from './format-tls.ts';
 import { metadataAt } from './metadata-path.ts';
-import { traceOf } from './trace-context.ts';
 
 /** Prepares a command for its argument; '' where none was given. */
 type CompileCommand = (argument: string, path: string) => Extract;
@@ -258,8 +257,8 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['CLUSTER_METADATA', fromCluster],
   ['UPSTREAM_METADATA', fromHost],
   ['METADATA', anyMetadata],
-  ['TRACE_ID', text((info) => traceOf(info)?.traceId)],
-  ['SPAN_ID', text((info) => traceOf(info)?.spanId)],
+  ['TRACE_ID', text((info) => info.trace?.traceId)],
+  ['SPAN_ID', text((info) => info.trace?.spanId)],
   ['STREAM_ID', text((info) => info.request?.headers.get('x-request-id'))],
   ['UNIQUE_ID', plain(() => randomUUID())],
   ['LOCAL_REPLY_BODY', plain((info) => info.localReplyBody ?? '')],

@@ -4,6 +4,7 @@
  */
 import type { HttpStream, LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { safeValue } from '../../wire/http/headers.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import {
   createMetadataCache,
@@ -30,8 +31,13 @@ export interface PeerExchange {
 }
 
 const PEER = 'istio.peer';
+
 /** Left on a stream whose metadata is exchanged: a filter further down does not do it again. */
-const EXCHANGE = 'istio.peer_exchange';
+export interface ExchangeState {
+  readonly by: PeerExchange;
+  /** The request came with metadata: who sent it is a proxy of a mesh. */
+  readonly isAsked: boolean;
+}
 
 // one for the process: what a peer says of itself does not depend on the listener it comes to
 const lookUp = createMetadataCache();
@@ -61,28 +67,28 @@ function read(headers: HeaderMap, info: StreamInfo): boolean {
 /** Prepares an exchange for the local workload. */
 export function createExchange(node: LocalNode, options: ExchangeOptions): PeerExchange {
   const value = encodeMetadata(metadataOfNode(node));
+  const id = safeValue(node.id);
   const mark = (headers: HeaderMap): void => {
-    headers.set(METADATA_ID_HEADER, node.id);
-    headers.set(METADATA_HEADER, value);
+    headers.setPlain(METADATA_ID_HEADER, id);
+    headers.setPlain(METADATA_HEADER, value);
   };
   const self: PeerExchange = {
     onRequest({ request: { headers }, info }) {
-      if (info.metadata.has(EXCHANGE)) return;
-      const isAsked = options.readsRequest && read(headers, info);
-      info.metadata.set(EXCHANGE, { by: self, isAsked });
+      if (info.exchange !== undefined) return;
+      info.exchange = options.readsRequest && read(headers, info) ? asked : unasked;
       if (options.marksRequest && options.leavesMesh?.(info) !== true) mark(headers);
     },
     onResponse({ response, info }) {
-      const state = info.metadata.get(EXCHANGE);
-      if (response === undefined || !isState(state) || state.by !== self) return;
+      const { exchange } = info;
+      if (response === undefined || exchange?.by !== self) return;
       if (options.readsResponse) read(response.headers, info);
       // who did not ask is no proxy of a mesh
-      if (options.marksResponse && state.isAsked) mark(response.headers);
+      if (options.marksResponse && exchange.isAsked) mark(response.headers);
     },
   };
+  const [asked, unasked]: readonly [ExchangeState, ExchangeState] = [
+    { by: self, isAsked: true },
+    { by: self, isAsked: false },
+  ];
   return self;
-}
-
-function isState(value: unknown): value is { readonly by: PeerExchange; readonly isAsked: boolean } {
-  return typeof value === 'object' && value !== null && 'by' in value && 'isAsked' in value;
 }

@@ -3,7 +3,6 @@
  * (openzipkin/b3-propagation). Parsing is strict: what is malformed counts as not there.
  */
 import type { HeaderMap } from '../../wire/http/message.ts';
-import type { StreamInfo } from '../http/stream-info.ts';
 
 export interface TraceContext {
   /** 32 lower-case hex digits. */
@@ -11,7 +10,7 @@ export interface TraceContext {
   /** 16 lower-case hex digits: our own span. */
   readonly spanId: string;
   /** The caller's span; '' where the trace begins here. */
-  readonly parentSpanId: string;
+  readonly parentId: string;
   readonly isSampled: boolean;
 }
 
@@ -22,23 +21,6 @@ export interface IncomingTrace {
   /** Undefined where the decision is left to us. */
   readonly isSampled: boolean | undefined;
   readonly form: 'w3c' | 'b3' | 'b3-multi';
-}
-
-const METADATA_KEY = 'tulle.trace';
-
-/** Keeps a stream's context for logs and for the span at its end. */
-export function setTrace(info: StreamInfo, trace: TraceContext): void {
-  info.metadata.set(METADATA_KEY, trace);
-}
-
-function isTrace(value: unknown): value is TraceContext {
-  return typeof value === 'object' && value !== null && 'traceId' in value && 'isSampled' in value;
-}
-
-/** The context that `setTrace` left. */
-export function traceOf(info: StreamInfo): TraceContext | undefined {
-  const value = info.metadata.get(METADATA_KEY);
-  return isTrace(value) ? value : undefined;
 }
 
 /** Version 00 is exact; later versions may have more behind another dash. Zero ids are invalid. */
@@ -93,14 +75,14 @@ export function readDecision(headers: HeaderMap): boolean | undefined {
 
 /** Writes our context for the upstream: always `traceparent`, and B3 in the forms that are on the request already. */
 export function writeTrace(headers: HeaderMap, trace: TraceContext): void {
-  const { traceId, spanId, parentSpanId, isSampled } = trace;
+  const { traceId, spanId, parentId, isSampled } = trace;
   headers.set('traceparent', `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`);
   const state = isSampled ? '1' : '0';
-  if (headers.has('b3')) headers.set('b3', `${traceId}-${spanId}-${state}${parentSpanId === '' ? '' : `-${parentSpanId}`}`);
+  if (headers.has('b3')) headers.set('b3', `${traceId}-${spanId}-${state}${parentId === '' ? '' : `-${parentId}`}`);
   if (!headers.has('x-b3-traceid')) return;
   headers.set('x-b3-traceid', traceId);
   headers.set('x-b3-spanid', spanId);
   headers.set('x-b3-sampled', state);
-  if (parentSpanId === '') headers.remove('x-b3-parentspanid');
-  else headers.set('x-b3-parentspanid', parentSpanId);
+  if (parentId === '') headers.remove('x-b3-parentspanid');
+  else headers.set('x-b3-parentspanid', parentId);
 }

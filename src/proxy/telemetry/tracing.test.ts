@@ -6,7 +6,7 @@ import { headersOf } from '../../wire/http/headers.ts';
 import { HttpConnectionManager_TracingSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { randomSpanId, randomTraceIds, randomUuid } from './ids.ts';
 import { fakeInfo, fakeRequest, fakeScope } from './testing/fake-stream.ts';
-import { readTrace, type TraceContext, traceOf } from './trace-context.ts';
+import { readTrace, type TraceContext } from './trace-context.ts';
 import { createTracing } from './tracing.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -38,7 +38,7 @@ function run(
   });
   const hasOwnId = tracing.onRequest(request, more.isEdge ?? false);
   tracing.begin?.(request, info, hasOwnId);
-  const context = traceOf(info);
+  const context = info.trace;
   const spans = context?.isSampled === true ? [context] : [];
   const headers: Record<string, string> = {};
   request.headers.forEach((name, value) => (headers[name.toLowerCase()] = value));
@@ -60,7 +60,7 @@ test('a trace is continued with a span of our own, and the caller decides', () =
   const { headers, spans } = run({ randomSampling: { value: 0 } }, { traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: 'a=b' });
   assert.match(headers['traceparent'] ?? '', new RegExp(`^00-${TRACE}-(?!${SPAN})[0-9a-f]{16}-01$`));
   assert.equal(headers['tracestate'], 'a=b');
-  assert.equal(spans[0]?.parentSpanId, SPAN);
+  assert.equal(spans[0]?.parentId, SPAN);
   assert.equal(headers['x-request-id']?.[14], '9');
 });
 
@@ -151,5 +151,5 @@ test('headers that are no context count as not there', () => {
   assert.equal(readTrace(headersOf([['traceparent', `ff-${TRACE}-${SPAN}-01`]])), undefined);
   assert.equal(readTrace(headersOf([['traceparent', `00-${TRACE}-${SPAN}-01-x`]])), undefined);
   assert.equal(readTrace(headersOf([['traceparent', `01-${TRACE}-${SPAN}-01-x`]]))?.traceId, TRACE);
-  assert.equal(traceOf(fakeInfo()), undefined);
+  assert.equal(fakeInfo().trace, undefined);
 });

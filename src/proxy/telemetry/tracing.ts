@@ -29,7 +29,7 @@ import type { WorkInFlight } from '../tracing/work.ts';
 import { compileFormat } from './format.ts';
 import { randomSpanId, randomTraceIds, randomUuid } from './ids.ts';
 import type { Counter, StatsScope } from './stats.ts';
-import { type IncomingTrace, readDecision, readTrace, setTrace, type TraceContext, writeTrace } from './trace-context.ts';
+import { type IncomingTrace, readDecision, readTrace, type TraceContext, writeTrace } from './trace-context.ts';
 
 export interface TracingOptions extends Partial<IdRules> {
   /** HCM `generate_request_id`; true by default. */
@@ -66,10 +66,10 @@ const MAX_PATH_CHARS = 256;
 
 function contextOf(incoming: IncomingTrace | undefined, isSampled: boolean): TraceContext {
   if (incoming !== undefined) {
-    return { traceId: incoming.traceId, spanId: randomSpanId(), parentSpanId: incoming.spanId, isSampled };
+    return { traceId: incoming.traceId, spanId: randomSpanId(), parentId: incoming.spanId, isSampled };
   }
   const ids = randomTraceIds();
-  return { traceId: ids.slice(0, 32), spanId: ids.slice(32), parentSpanId: '', isSampled };
+  return { traceId: ids.slice(0, 32), spanId: ids.slice(32), parentId: '', isSampled };
 }
 
 /** Writes another decision than the first one into a request's id. */
@@ -89,14 +89,14 @@ function passOn(head: RequestHead, info: StreamInfo, decided: TraceReason, packs
   if (incoming?.form !== 'w3c') headers.remove('tracestate');
   const context = contextOf(incoming, isSampled);
   writeTrace(headers, context);
-  setTrace(info, context);
+  info.trace = context;
 }
 
 /** The id: kept, made, or, where it comes from outside and is not to be trusted, made anew. */
 function identify(head: RequestHead, isEdge: boolean, options: TracingOptions): boolean {
   const { headers } = head;
   const isKept = headers.has('x-request-id') && !(isEdge && options.preservesExternalRequestId !== true);
-  if (!isKept && options.generatesRequestId !== false) headers.set('x-request-id', randomUuid());
+  if (!isKept && options.generatesRequestId !== false) headers.setPlain('x-request-id', randomUuid());
   return isKept;
 }
 
@@ -160,8 +160,9 @@ function follow(
       span.tags.set(INFERRED_TAG, found.by);
       if (packsReason && span.isSampled !== isSampled) remark(headers, span.isSampled);
     }
-    const isLogged = found === undefined ? isSampled : span.isSampled;
-    setTrace(info, { traceId: span.traceId, spanId: span.spanId, parentSpanId: span.parentId, isSampled: isLogged });
+    // logs go by our own decision, unless the request turned out to be a part of another
+    if (found !== undefined || span.isSampled === isSampled) info.trace = span;
+    else info.trace = { traceId: span.traceId, spanId: span.spanId, parentId: span.parentId, isSampled };
     const trace = new RequestTrace(options, info, span);
     trace.name(head, info.route);
     return trace;

@@ -102,7 +102,7 @@ class OpenTelemetryTracer implements Tracer {
   }
 
   inject({ traceId, spanId, isSampled, traceState }: Span, headers: Parameters<Tracer['inject']>[1]): void {
-    headers.set('traceparent', traceparentOf(traceId, spanId, isSampled));
+    headers.setPlain('traceparent', traceparentOf(traceId, spanId, isSampled));
     headers.set('tracestate', traceState);
   }
 

@@ -12,6 +12,7 @@ import {
   FractionalPercent_DenominatorType as Denominator,
   type Percent,
 } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import { numberOfId } from '../telemetry/id-number.ts';
 
 /** As the version digit of a request's id: not traced, sampled, forced by a service, asked for by the client. */
 export type TraceReason = '4' | '9' | 'a' | 'b';
@@ -104,9 +105,8 @@ function begin({ headers }: RequestHead, sampling: Sampling, number: number, ran
 export function decideTrace(head: RequestHead, sampling: Sampling, rules: IdRules, random: Random): TraceReason {
   if (!rules.decidesSampling) return SAMPLED;
   const requestId = head.headers.get('x-request-id') ?? '';
-  const digits = requestId.slice(0, 8);
-  if (!/^[0-9a-f]{8}$/i.test(digits)) return NOT_TRACED;
-  const number = Number.parseInt(digits, 16) % 10_000;
+  const number = numberOfId(requestId) % 10_000;
+  if (Number.isNaN(number)) return NOT_TRACED;
   const known = reasonOf(requestId) ?? '4';
   let reason = known === '4' ? begin(head, sampling, number, random) : known;
   if (reason !== '4' && !isIn(sampling.overall, number)) reason = '4';

@@ -34,6 +34,7 @@ export interface Span {
   /** Wall clock, in milliseconds since 1970. */
   readonly startMs: number;
   endMs: number;
+  /** Of a span that is not sampled nothing is kept. */
   readonly tags: Map<string, string>;
   events: readonly SpanEvent[];
 }
@@ -51,6 +52,16 @@ export interface SpanStart {
 export type SpanContext = Pick<Span, 'traceId' | 'spanId' | 'parentId' | 'form' | 'isSampled'> &
   Partial<Pick<Span, 'isParentRemote' | 'traceState' | 'isShared'>>;
 
+/** Of spans that are not sampled: takes nothing, so that none of them needs a map of its own. */
+class NoTags extends Map<string, string> {
+  override set(): this {
+    return this;
+  }
+}
+
+const NO_TAGS = new NoTags();
+const NO_EVENTS: readonly SpanEvent[] = [];
+
 /** A span that begins. */
 export function newSpan({ name, kind, startMs }: SpanStart, context: SpanContext): Span {
   const { traceId, spanId, parentId, form, isSampled, isParentRemote = false, traceState = '', isShared = false } = context;
@@ -67,8 +78,8 @@ export function newSpan({ name, kind, startMs }: SpanStart, context: SpanContext
     name,
     startMs,
     endMs: 0,
-    tags: new Map(),
-    events: [],
+    tags: isSampled ? new Map() : NO_TAGS,
+    events: NO_EVENTS,
   };
 }
 

@@ -13,6 +13,8 @@ export interface HeaderMap {
   has(name: string): boolean;
   /** Replaces all fields of that name by one. */
   set(name: string, value: string): void;
+  /** As `set`, for a value that is known to have no characters but those that a field may have. */
+  setPlain(name: string, value: string): void;
   add(name: string, value: string): void;
   remove(name: string): void;
   forEach(visit: (name: string, value: string) => void): void;

@@ -14,7 +14,6 @@ import { createExchange } from '../../telemetry/peer-exchange.ts';
 import { DEFAULT_BOUNDS } from '../../telemetry/registry.ts';
 import { type RouteResult, RouteSeries } from '../../telemetry/route-series.ts';
 import { type Counter, type Histogram, type Labels, observe, observeTraced, type StatsScope } from '../../telemetry/stats.ts';
-import { traceOf } from '../../telemetry/trace-context.ts';
 import { metadataOfNode } from '../../telemetry/peer-metadata.ts';
 import { CONTINUE, type HttpFilter, type LocalNode } from '../filter.ts';
 import type { StreamInfo } from '../stream-info.ts';
@@ -92,7 +91,7 @@ function countMessages({ requestMessages, responseMessages }: Series, info: Stre
 /** With the trace, of requests that have a span. */
 function observeDuration(duration: Histogram, info: StreamInfo): void {
   const durationMs = info.endMs - info.startMs;
-  const trace = traceOf(info);
+  const trace = info.trace;
   if (trace?.isSampled === true) observeTraced(duration, durationMs, trace.traceId, info.startWallMs + durationMs);
   else observe(duration, durationMs);
 }

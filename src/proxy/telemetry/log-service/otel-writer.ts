@@ -9,7 +9,6 @@ import type { StreamInfo } from '../../http/stream-info.ts';
 import { timersOf } from '../../timers.ts';
 import { sendExport } from '../../tracing/collector-target.ts';
 import { attribute, nanosOf } from '../../tracing/otlp-attributes.ts';
-import { traceOf } from '../trace-context.ts';
 import { EntryBatch } from './entry-batch.ts';
 import type { WriteEntry } from './lazy-logger.ts';
 import type { OtelLogSettings } from './otel.ts';
@@ -20,7 +19,7 @@ const METHOD = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
 const plain = (value: object): JsonObject => ({ ...value });
 
 function recordOf(info: StreamInfo, settings: OtelLogSettings): Uint8Array {
-  const trace = traceOf(info);
+  const trace = info.trace;
   const keyed = settings.attributes.map(({ key, value }) =>
     create(KeyValueSchema, { key, value: fromJson(AnyValueSchema, plain(value(info))) }),
   );
