@@ -57,7 +57,7 @@ const CASES: Case[] = [
   ask2('denied', '/deny/M', call()),
   differing(ask2('timeout of the route', '/slow/M', call({ wish: `delay=${FOREVER}` })), GIVEN_UP),
   differing(ask2('timeout of the route within messages', '/slow/M', call({ wish: `${GRPC};${ANSWER};late=${FOREVER}` })), GIVEN_UP),
-  differing(ask2('timeout asked for', '/deadline/M', call({ fields: ['grpc-timeout: 600m'], wish: `delay=${FOREVER}` })), GIVEN_UP),
+  differing(ask2('timeout asked for', '/deadline/M', call({ fields: ['grpc-timeout: 950m'], wish: `delay=${FOREVER}` })), GIVEN_UP),
   ask2(
     'timeout asked for and met',
     '/deadline/M',
@@ -112,7 +112,7 @@ const ROUTES: JsonObject[] = [
   to('/nobody/', { cluster: 'nobody' }),
   to('/fault', { cluster: 'h2' }),
   to('/slow/', { cluster: 'h2', timeout: '0.8s' }),
-  to('/deadline/', { cluster: 'h2', max_stream_duration: { grpc_timeout_header_max: '0.8s' } }),
+  to('/deadline/', { cluster: 'h2', max_stream_duration: { grpc_timeout_header_max: '1s' } }),
   to('/offset/', { cluster: 'h2', max_stream_duration: { grpc_timeout_header_max: '10s', grpc_timeout_header_offset: '0.15s' } }),
   to('/deny/', { cluster: 'h2' }, { typed_per_filter_config: perFilter('rbac', 'rbac.v3.RBACPerRoute', { rbac: { rules: DENY } }) }),
   { match: { prefix: '/moved' }, redirect: { host_redirect: 'new.test' } },

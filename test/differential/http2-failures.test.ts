@@ -141,7 +141,7 @@ const TIMED: Case[] = [
   ),
   differing(ask2('idle', '/idle', { wish: `delay=${FOREVER}` }), GIVEN_UP),
   differing(ask2('idle within a body', '/idle', { wish: `late=${FOREVER}` }), GIVEN_UP),
-  ask2('timeout asked for', '/h2', { fields: ['x-envoy-upstream-rq-timeout-ms: 600'], wish: 'delay=1200' }),
+  ask2('timeout asked for', '/h2', { fields: ['x-envoy-upstream-rq-timeout-ms: 1000'], wish: 'delay=2200' }),
   on2('body that does not come', (client) => void client.request(head('body that does not come', '/h2', { method: 'POST' }), false), {
     listener: 'short',
     differs: GIVEN_UP,

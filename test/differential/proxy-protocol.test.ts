@@ -8,7 +8,7 @@ import { type Listener, logFile, type World } from './framework/bootstrap.ts';
 import type { Case, CaseOptions } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { ask2 } from './framework/h2-case.ts';
-import { address, direct, h2Cluster, httpFilter, type } from './framework/pieces.ts';
+import { h2Cluster, httpFilter, type } from './framework/pieces.ts';
 import { compareTopic } from './framework/topic.ts';
 
 /** A header's bytes; it names the listener's own port, by which the access log's lines are found. */
@@ -181,11 +181,6 @@ const JUDGED: Case[] = [
     ),
     binary('2111', V4, '02 0003 616263 ea 0001 ff'),
   ),
-  get('handed over', line(`PROXY TCP4 ${SOURCE} 198.51.100.9 1 8443\r\n`), {
-    listener: 'handing',
-    expects: { ...OK, 'answers.0.body': 'handed' },
-  }),
-  get('not handed over', line(`PROXY TCP4 ${SOURCE} 198.51.100.9 1 8444\r\n`), { listener: 'handing', expects: OK }),
 ];
 
 const filter = (name: string, message: string, fields: JsonObject = {}): JsonObject => ({
@@ -281,14 +276,6 @@ function listeners(world: World): Readonly<Record<string, Listener>> {
     ),
     'by-field': make([proxied()], { chain: byField() }),
     asking: make([proxied()], { filters: [ASKING] }),
-    handing: make([proxied()], { listener: { use_original_dst: true } }),
-    handed: {
-      hosts: [{ name: 'handed', domains: ['*'], routes: [direct('/', 200, 'handed')] }],
-      listener: {
-        address: { socket_address: { ...(address(8443)['socket_address'] as JsonObject), address: '198.51.100.9' } },
-        bind_to_port: false,
-      },
-    },
   };
 }
 

@@ -18,11 +18,11 @@ const CASES: Case[] = [
   ),
   ask('two that are wrong', '/x', { fields: ['x-envoy-max-retries: a', 'x-envoy-upstream-rq-timeout-ms: b'] }),
   ask('a route that does not forward', '/direct', { fields: ['x-envoy-max-retries: a'] }),
-  ask('an expected timeout', '/x', { fields: ['x-envoy-expected-rq-timeout-ms: 600'], wish: 'delay=1200' }),
+  ask('an expected timeout', '/x', { fields: ['x-envoy-expected-rq-timeout-ms: 1000'], wish: 'delay=2200' }),
   ask('an expected timeout within the time', '/x', { fields: ['x-envoy-expected-rq-timeout-ms: 20000'] }),
   ask('an expected timeout over the one asked for', '/x', {
-    fields: ['x-envoy-expected-rq-timeout-ms: 600', 'x-envoy-upstream-rq-timeout-ms: 20000'],
-    wish: 'delay=1200',
+    fields: ['x-envoy-expected-rq-timeout-ms: 1000', 'x-envoy-upstream-rq-timeout-ms: 20000'],
+    wish: 'delay=2200',
   }),
   ask('an expected timeout that is none', '/x', { fields: ['x-envoy-expected-rq-timeout-ms: x'] }),
 ];

@@ -50,7 +50,7 @@ const CASES: Case[] = [
   ask('until close', '/x', { wish: `raw=${encode('HTTP/1.1 200 OK\r\n\r\nall of it')};end=1` }),
   ask('old origin', '/x', { wish: `raw=${encode('HTTP/1.0 200 OK\r\n\r\nold')};end=1` }),
   ask('origin closes', '/x', { wish: 'close=1' }),
-  ask('timeout asked by header', '/x', { fields: ['x-envoy-upstream-rq-timeout-ms: 600'], wish: 'delay=1200' }),
+  ask('timeout asked by header', '/x', { fields: ['x-envoy-upstream-rq-timeout-ms: 1000'], wish: 'delay=2200' }),
 ];
 
 compareTopic({

@@ -31,13 +31,16 @@ function withoutOwn(text: string): string {
   );
 }
 
+/** A time of which some has passed, by the power of two above it: seconds would differ by a moment. */
+const upTo = (timeMs: number): string => (timeMs <= 0 ? String(timeMs) : `up to ${2 ** Math.ceil(Math.log2(timeMs))} ms`);
+
 /** A field's value without what differs between two runs, or only in letters' case that has no meaning. */
 function plain(name: string, value: string): string {
   if (RANDOM[name]?.test(value) === true) return `<${name}>`;
   if (name === 'connection') return value.toLowerCase();
-  // what is left of a timeout when an attempt begins, up to the next second
-  if (name === 'x-envoy-expected-rq-timeout-ms') return `up to ${Math.ceil(Number(value) / 1000)} s`;
-  if (name === 'grpc-timeout') return value.replace(/^(\d+)m$/, (_, ms: string) => `up to ${Math.ceil(Number(ms) / 1000)} s`);
+  // what is left of a timeout when an attempt begins
+  if (name === 'x-envoy-expected-rq-timeout-ms') return upTo(Number(value));
+  if (name === 'grpc-timeout') return value.replace(/^(\d+)m$/, (_, ms: string) => upTo(Number(ms)));
   return withoutOwn(value);
 }
 
