@@ -1,6 +1,7 @@
 /** Lines over time (uPlot); charts of one page share their cursor. */
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
+import { clockText } from '../model/format.ts';
 import { isDark } from '../state/theme.ts';
 
 interface Line {
@@ -33,6 +34,13 @@ function resolved(property: string, element: HTMLElement): string {
   return color;
 }
 
+const MINUTE = 60;
+
+/** A time on the axis, in seconds since 1970: with its seconds where lines are less than a minute apart. */
+function timeText(at: number, increment: number): string {
+  return clockText(at * 1000).slice(0, increment < MINUTE ? 'HH:MM:SS'.length : 'HH:MM'.length);
+}
+
 function translucent(colour: string): string {
   return colour.replace(/^rgb\((.*)\)$/, 'rgba($1, 0.12)');
 }
@@ -54,7 +62,7 @@ function optionsOf({ lines, format, least }: Props, element: HTMLElement, width:
     hooks: { ready: [showNewest], setData: [showNewest], setCursor: [showNewest] },
     scales: { y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.08)] } },
     axes: [
-      { ...axis, space: 70, size: 26, values: '{HH}:{mm}' },
+      { ...axis, space: 70, size: 26, values: (_, splits, __, ___, increment) => splits.map((at) => timeText(at, increment)) },
       { ...axis, size: 58, space: 34, values: (_, values) => values.map((value) => (value === 0 ? '0' : format(value))) },
     ],
     series: [

@@ -149,7 +149,7 @@ function Form() {
   };
   return (
     <form class="explain-form" onSubmit={onSubmit}>
-      <Field name="from" label="From" placeholder="namespace/workload, outside, or empty: through a gateway" list="workloads" />
+      <Field name="from" label="From" placeholder="shop/web, outside; empty: a gateway" list="workloads" />
       <Field name="to" label="To" placeholder="http://payments:9090/charge" list="services" isRequired />
       <Field name="method" label="Method" placeholder="GET" />
       <Field name="headers" label="Headers" placeholder="x-canary: true; x-user: jo" />
