@@ -11,7 +11,7 @@ import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint
 import { steadyRandom } from './chance.ts';
 import type { ProxyConfig } from './proxy-config.ts';
 
-/** How often the balancer is asked; shares are told in whole per cents. */
+/** How often the balancer is asked. */
 const PICKS = 2000;
 
 export interface Candidate {
@@ -39,6 +39,31 @@ function listening(names: string[]): NameResolver {
   };
 }
 
+/** How far, in standard deviations, chance alone may have brought a host from what is its due. */
+const CHANCE_MAX = 3;
+
+/** What a host is to the balancer, as far as it goes by what is written. */
+function kindOf(host: Host): string {
+  const { weight, priority, isHealthy, isDegraded } = host;
+  return JSON.stringify([weight, priority, isHealthy, isDegraded, Reflect.get(Reflect.get(host, 'endpoint') ?? {}, 'locality')]);
+}
+
+function rounded(share: number, steps: number): number {
+  return Math.round(share * steps) / steps;
+}
+
+/** Shares by counts: hosts that are alike have equal ones, unless they differ by more than chance explains. */
+function evenedOut(counts: ReadonlyMap<Host, number>): ReadonlyMap<Host, number> {
+  const shares = new Map<Host, number>();
+  for (const group of Map.groupBy(counts, ([host]) => kindOf(host)).values()) {
+    const mean = group.reduce((sum, [, count]) => sum + count, 0) / group.length;
+    const spread = CHANCE_MAX * Math.sqrt(mean * (1 - mean / PICKS));
+    const isChance = group.every(([, count]) => Math.abs(count - mean) <= spread);
+    for (const [host, count] of group) shares.set(host, isChance ? rounded(mean / PICKS, 1000) : rounded(count / PICKS, 100));
+  }
+  return shares;
+}
+
 /** Shares of picks; `hash` or one host need no second try. */
 function sharesOf(pick: () => Host | undefined, hosts: () => readonly Host[]): Candidate[] {
   const counts = new Map<Host, number>();
@@ -46,7 +71,10 @@ function sharesOf(pick: () => Host | undefined, hosts: () => readonly Host[]): C
     const host = pick();
     if (host !== undefined) counts.set(host, (counts.get(host) ?? 0) + 1);
   }
-  return hosts().map((host) => ({ host, share: Math.round(((counts.get(host) ?? 0) / PICKS) * 100) / 100 }));
+  // clusters of addresses that were dialled make hosts as they are asked for
+  const all = hosts();
+  const shares = evenedOut(new Map(all.map((host) => [host, counts.get(host) ?? 0])));
+  return all.map((host) => ({ host, share: shares.get(host) ?? 0 }));
 }
 
 /** Builds the cluster `name` as the proxy does, gives it its endpoints, and asks its balancer. Throws ConfigError. */

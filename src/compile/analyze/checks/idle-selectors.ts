@@ -24,7 +24,8 @@ function checkProxies(world: World, say: Say): void {
 function checkReferences(world: World, say: Say): void {
   for (const policy of [...world.mesh.authorizationPolicies, ...world.mesh.requestAuthentications]) {
     const { gateways, namespace, origin } = policy;
-    if (gateways === undefined || targetsFor(policy, world).length > 0) continue;
+    // none is left where all are for waypoints, which the compiler says
+    if (gateways === undefined || gateways.length === 0 || targetsFor(policy, world).length > 0) continue;
     const names = gateways.map((name) => `"${name}"`).join(', ');
     const message = `no workload of namespace ${namespace} is labelled gateway.networking.k8s.io/gateway-name: ${names}: the policy does nothing`;
     say('IST0127', world.documents.placeOf(origin, 'spec.targetRefs'), message);
