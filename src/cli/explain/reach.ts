@@ -43,12 +43,13 @@ function failed({ from, traffic }: Reach, flag: 'UC' | 'UF', why: string, notes:
   return verdict({ outcome: 'answered', status: 503, flag, by, text: `503 ${flag} by the proxy of ${by}: ${why}`, ...source });
 }
 
-function wayText(reach: Reach): string {
+/** How a connection is made, in words. */
+export function wayText(reach: Omit<Reach, 'host'>): string {
   const { proxyProtocol } = reach.way;
   return proxyProtocol === undefined ? securityText(reach) : `${securityText(reach)}, behind a PROXY protocol header (${proxyProtocol})`;
 }
 
-function securityText({ way, traffic, from: { identity } }: Reach): string {
+function securityText({ way, traffic, from: { identity } }: Omit<Reach, 'host'>): string {
   switch (way.kind) {
     case 'plaintext':
       return traffic.kind === 'bytes' && traffic.serverName !== undefined ? "the application's own TLS, as it comes" : 'plaintext';

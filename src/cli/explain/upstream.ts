@@ -11,7 +11,7 @@ import { type Candidate, hostsOf } from './cluster-hosts.ts';
 import { type Explanation, type Note, Trail, verdict } from './explanation.ts';
 import type { HeldStream } from './held-stream.ts';
 import type { Stop, Traffic } from './journey.ts';
-import { addressOf, reach } from './reach.ts';
+import { addressOf, reach, wayText } from './reach.ts';
 import { changesOf, sourceOf } from './source-of.ts';
 import { type UpstreamWay, wayTo } from './upstream-tls.ts';
 import { memberAt, nameOf } from './world.ts';
@@ -61,8 +61,9 @@ function noHost(to: ToCluster, trail: Trail): Explanation {
 }
 
 /** What only names are known of. */
-function toNames(names: readonly string[], trail: Trail): Explanation {
+function toNames({ stop, traffic }: ToCluster, cluster: Cluster, names: readonly string[], trail: Trail): Explanation {
   trail.add('endpoints', `the addresses of ${names.join(', ')}, which the proxy asks DNS for`);
+  trail.add('tls', wayText({ from: stop, way: wayTo(cluster, { metadata: {} }), traffic }));
   return trail.end(verdict({ outcome: 'delivered', text: `delivered to ${names.join(', ')}, outside the mesh` }));
 }
 
@@ -127,14 +128,14 @@ export async function toCluster(to: ToCluster, trail: Trail): Promise<Explanatio
     notes: [...destinationRule(cluster, stop), ...changesOf(cluster.metadata)],
   });
   const called = calledHost(cluster, traffic);
-  if (called !== undefined) return toNames([called], trail);
+  if (called !== undefined) return toNames(to, cluster, [called], trail);
   const { candidates, names } = hostsOf(stop.config, name, {
     hash,
     originalDestination: connection.isRedirected ? connection.local : undefined,
     info: stream?.info,
     criteria: stream === undefined ? undefined : criteriaOf(stream),
   });
-  if (names.length > 0) return toNames(names, trail);
+  if (names.length > 0) return toNames(to, cluster, names, trail);
   tellHosts(to, candidates, trail);
   const groups = groupsOf(cluster, candidates, to);
   const total = groups.reduce((sum, { share }) => sum + share, 0);
