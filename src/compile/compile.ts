@@ -127,6 +127,12 @@ interface Frame extends Parts {
   readonly own: Sidecar | undefined;
 }
 
+/** What a proxy's endpoints and names follow: the same object for all proxies that see the same. */
+interface Outlook {
+  readonly scope: Scope;
+  readonly own: Sidecar | undefined;
+}
+
 type Parts = Omit<Compiled, 'endpoints' | 'names'>;
 
 /** Gives all of a configuration for endpoints and names: the same object while these stay. */
@@ -238,28 +244,54 @@ function frame(mesh: Still, proxy: ProxyNode, served: readonly Served[], tell?: 
   return proxy.role === 'router' ? router(mesh, proxy, served, scope, tell) : sidecar(mesh, proxy, served, scope, own, tell);
 }
 
+const outlookOf = memoised((scope: Scope, own: Sidecar | undefined): Outlook => ({ scope, own }));
+
+/** A proxy's last frame, and what it followed from. */
+interface LastFrame {
+  readonly still: Still;
+  readonly served: readonly Served[];
+  readonly outlook: Outlook;
+  readonly assemble: Assemble;
+}
+
+/** One look-up for each of a thousand proxies, where {@link memoised} takes one for each argument. */
+const lastFrames = new WeakMap<ProxyNode, LastFrame>();
+
 /** `served` is what of the services' endpoints concerns the proxy itself: those at its own addresses. */
-const frameOf = memoised((mesh: Still, proxy: ProxyNode, served: readonly Served[]): Frame & { readonly assemble: Assemble } => {
-  const made = frame(mesh, proxy, served);
-  return { ...made, assemble: assembler(made.listeners, made.routes, made.virtualHosts, made.clusters, made.secrets) };
-});
+function frameOf(still: Still, proxy: ProxyNode, served: readonly Served[]): LastFrame {
+  const last = lastFrames.get(proxy);
+  if (last?.still === still && last.served === served) return last;
+  const { scope, own, listeners, routes, virtualHosts, clusters, secrets } = frame(still, proxy, served);
+  const assemble = assembler(listeners, routes, virtualHosts, clusters, secrets);
+  const made: LastFrame = { still, served, outlook: outlookOf(scope, own), assemble };
+  lastFrames.set(proxy, made);
+  return made;
+}
 
 /** Tells of each patch of an EnvoyFilter that changes what `proxy` gets. */
 export function tellPatches(mesh: Mesh, proxy: ProxyNode, tell: TellPatch): void {
   frame(stillOf(mesh), proxy, servedBy(mesh.services, proxy), tell);
 }
 
-/** Compiles what `proxy` gets of `mesh`. Throws ConfigError naming a field that xDS cannot express. */
-export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {
-  const { services, settings, peerAuthentications, authorizationPolicies } = mesh;
-  const { scope, own, assemble } = frameOf(stillOf(mesh), proxy, servedBy(services, proxy));
+/** What of a configuration follows single endpoints. */
+type Moving = Pick<Compiled, 'endpoints' | 'names'>;
+
+function movingOf({ services, settings, peerAuthentications, authorizationPolicies }: Mesh, { scope, own }: Outlook): Moving {
+  const { role, namespace } = scope.client;
   const endpoints = endpointMap(scope, services, peerAuthentications, serverNamePolicies(authorizationPolicies));
   const named = namedServices(services, settings);
-  const names =
-    proxy.role === 'router'
-      ? NO_NAMES
-      : own === undefined
-        ? namesFor(named, settings, proxy.namespace)
-        : namesIn(scope.visible, named, settings);
-  return assemble(endpoints, names);
+  if (role === 'router') return { endpoints, names: NO_NAMES };
+  return { endpoints, names: own === undefined ? namesFor(named, settings, namespace) : namesIn(scope.visible, named, settings) };
+}
+
+/** What of a mesh is the same for all proxies, and what was found for those that see the same. */
+const momentOf = memoised((mesh: Mesh) => ({ still: stillOf(mesh), moving: new Map<Outlook, Moving>() }));
+
+/** Compiles what `proxy` gets of `mesh`. Throws ConfigError naming a field that xDS cannot express. */
+export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {
+  const { still, moving } = momentOf(mesh);
+  const { outlook, assemble } = frameOf(still, proxy, servedBy(mesh.services, proxy));
+  const known = moving.get(outlook) ?? movingOf(mesh, outlook);
+  moving.set(outlook, known);
+  return assemble(known.endpoints, known.names);
 }

@@ -223,6 +223,7 @@ export class ProxyConnection<Request extends AnyRequest, Response extends { read
   }
 
   #note(request: Request, received: Received): void {
+    if (received === 'ack' || received === 'ask') return;
     const type = resourceType(request.typeUrl)?.name ?? request.typeUrl;
     const { stats, log } = this.#state;
     if (received === 'stale') stats.expiredNonces.add({ type });

@@ -2,6 +2,7 @@
 import type { Buffer } from 'node:buffer';
 import { create } from '@bufbuild/protobuf';
 import { type DeltaDiscoveryRequest, DeltaDiscoveryRequestSchema } from '../xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { sharedUrl } from '../xds/types.ts';
 
 const NO_REQUEST = create(DeltaDiscoveryRequestSchema);
 /** Tags of type_url and response_nonce (discovery.proto). */
@@ -17,5 +18,5 @@ export function readAnswer(bytes: Buffer): DeltaDiscoveryRequest | undefined {
   const typeEnd = 2 + typeLength;
   const nonceLength = bytes[typeEnd + 1] ?? LENGTH_END;
   if (bytes[typeEnd] !== NONCE || nonceLength >= LENGTH_END || typeEnd + 2 + nonceLength !== bytes.length) return undefined;
-  return { ...NO_REQUEST, typeUrl: bytes.toString('utf8', 2, typeEnd), responseNonce: bytes.toString('utf8', typeEnd + 2) };
+  return { ...NO_REQUEST, typeUrl: sharedUrl(bytes.toString('utf8', 2, typeEnd)), responseNonce: bytes.toString('utf8', typeEnd + 2) };
 }

@@ -60,6 +60,7 @@ const joinedSecrets = new WeakMap<TypeResources, WeakMap<readonly XdsResource[],
 
 /** Both kinds of secrets: the same map for the same ones, so that nothing seems to have changed. */
 function secretsOf(shared: TypeResources, own: readonly XdsResource[]): TypeResources {
+  if (own.length === 0) return shared;
   const known = joinedSecrets.get(shared) ?? new WeakMap<readonly XdsResource[], TypeResources>();
   joinedSecrets.set(shared, known);
   const joined = known.get(own) ?? new Map([...shared, ...own.map((secret): [string, XdsResource] => [secret.name, secret])]);
@@ -221,16 +222,16 @@ export class Pusher {
     const changedAtMs = this.#changedAtMs;
     this.#changedAtMs = undefined;
     const state = this.#model.build(this.#instances());
-    for (const receiver of this.#receivers.keys()) this.#pushTo(receiver, changedAtMs);
+    for (const [receiver, former] of this.#receivers) this.#pushTo(receiver, former, changedAtMs);
     for (const listener of this.#listeners) listener(state);
   }
 
   /** One proxy's configuration that cannot be compiled is no reason to leave the others behind. */
-  #pushTo(receiver: Receiver, changedAtMs: number | undefined): void {
+  #pushTo(receiver: Receiver, former: CompiledConfig, changedAtMs: number | undefined): void {
     try {
       const state = this.stateFor(receiver.proxy);
       const config = this.#compiler.compile(state.mesh, receiver.proxy);
-      if (this.#receivers.get(receiver) === config) return;
+      if (former === config) return;
       this.#receivers.set(receiver, config);
       receiver.take(snapshotOf(config, receiver), String(state.generation), changedAtMs);
     } catch (error) {

@@ -44,13 +44,26 @@ const REPEATED_BYTES = { min: 1024, max: 1024 * 1024 };
 /** How many of them are remembered. */
 const REPEATED_MAX = 16;
 
+interface ReadRequest {
+  readonly bytes: Buffer;
+  readonly request: DeltaDiscoveryRequest;
+}
+
 /** Reads requests; of equal ones the second is the same object. */
 function requestReader(): (bytes: Buffer) => DeltaDiscoveryRequest {
-  const known: { readonly bytes: Buffer; readonly request: DeltaDiscoveryRequest }[] = [];
+  const known: ReadRequest[] = [];
+  // clients with the same past answer alike
+  let last: ReadRequest | undefined;
   return (bytes) => {
+    if (last?.bytes.equals(bytes) === true) return last.request;
+    const answer = readAnswer(bytes);
+    if (answer !== undefined) {
+      last = { bytes, request: answer };
+      return answer;
+    }
     const found = bytes.length < REPEATED_BYTES.min ? undefined : known.find((each) => each.bytes.equals(bytes));
     if (found !== undefined) return found.request;
-    const request = readAnswer(bytes) ?? decodeRequest(bytes);
+    const request = decodeRequest(bytes);
     // what carries a node is one client's own
     if (request.node === undefined && bytes.length >= REPEATED_BYTES.min && bytes.length <= REPEATED_BYTES.max) {
       known.unshift({ bytes: Buffer.from(bytes), request });

@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { GrpcCall } from './grpc-call.ts';
+import { coalesced, type GrpcCall } from './grpc-call.ts';
 import type { GrpcPeer } from './grpc-server.ts';
 
 /** One open stream, as its handler sees it. */
@@ -12,7 +12,7 @@ interface ByteStream {
   readonly peer: GrpcPeer;
   /** The caller's bearer token, if it has one. */
   readonly token: string | undefined;
-  /** Sends the message that `parts` make up one after the other; dropped where the stream has ended. */
+  /** Sends the message that `parts`, which must not change, make up one after the other; dropped where the stream has ended. */
   send(parts: readonly Uint8Array[]): void;
 }
 
@@ -60,7 +60,7 @@ function sizeOf(frame: Buffer): number {
 }
 
 /** The length of a message, and its first part behind it: a few bytes, which are not worth a piece of their own. */
-function withPrefix([first, ...parts]: readonly Uint8Array[]): Uint8Array[] {
+function withPrefix([first, ...parts]: readonly Uint8Array[]): readonly Uint8Array[] {
   const head = first ?? Buffer.alloc(0);
   const prefixed = Buffer.allocUnsafe(PREFIX_BYTES + head.length);
   prefixed[0] = 0;
@@ -69,8 +69,23 @@ function withPrefix([first, ...parts]: readonly Uint8Array[]): Uint8Array[] {
     1,
   );
   prefixed.set(head, PREFIX_BYTES);
-  return [prefixed, ...parts];
+  return coalesced([prefixed, ...parts]);
 }
+
+/** The pieces of a message, kept for the next stream: whoever sends the same list of parts to many sends the same pieces. */
+function pieceMaker(): (parts: readonly Uint8Array[]) => readonly Uint8Array[] {
+  let last: readonly Uint8Array[] | undefined;
+  let pieces: readonly Uint8Array[] = [];
+  return (parts) => {
+    if (last !== parts) {
+      last = parts;
+      pieces = withPrefix(parts);
+    }
+    return pieces;
+  };
+}
+
+const piecesOf = pieceMaker();
 
 function trailersOf(error: ConnectError | undefined): [string, string][] {
   if (error === undefined) return [['grpc-status', String(OK)]];
@@ -109,7 +124,7 @@ export function serveBytes(call: GrpcCall, isEnd: boolean, method: ByteMethod): 
   call.respond(200, HEADERS);
   const token = /^Bearer (.+)$/i.exec(call.headers.get('authorization') ?? '')?.[1];
   attempt(() => {
-    owner = method({ peer: call.peer, token, send: (parts) => void call.send(withPrefix(parts)) });
+    owner = method({ peer: call.peer, token, send: (parts) => void call.sendPieces(piecesOf(parts)) });
   });
   if (isEnd) finish(true);
 }

@@ -27,7 +27,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** `parts` with small neighbours as one. */
-function coalesced(parts: readonly Uint8Array[]): Uint8Array[] {
+export function coalesced(parts: readonly Uint8Array[]): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let small: Uint8Array[] = [];
   let smallBytes = 0;
@@ -92,8 +92,13 @@ export class GrpcCall implements Http2Reader {
 
   /** Sends bytes that must not change any more; dropped where the call is over. False: it waits for the client, see `room`. */
   send(parts: readonly Uint8Array[]): boolean {
+    return this.sendPieces(coalesced(parts));
+  }
+
+  /** As `send`, where small parts have been joined already. */
+  sendPieces(pieces: readonly Uint8Array[]): boolean {
     if (!this.isOpen) return true;
-    this.#queue.push(...coalesced(parts));
+    this.#queue.push(...pieces);
     this.#pump();
     this.#flush();
     return this.#queue.length === 0;

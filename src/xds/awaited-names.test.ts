@@ -22,7 +22,7 @@ test('nothing is awaited once all clusters with endpoints were asked for', () =>
       const awaited = new AwaitedNames();
       if (isFirst) awaited.begin(layered(setOf(shared), setOf(own.filter((name) => !shared.includes(name)))), setOf(endpoints));
       else for (const name of wanted) awaited.add(name);
-      const subscription = new Subscription(ENDPOINT_TYPE);
+      const subscription = new Subscription(ENDPOINT_TYPE, 'provider');
       for (const [i, names] of asks.entries()) {
         // the first request of many names is shared between clients
         if (i > 0 || !subscription.askFirst(names)) for (const name of names) subscription.names.set(name, true);
@@ -40,7 +40,7 @@ test('who asks for everything has asked for all', () => {
   const awaited = new AwaitedNames();
   awaited.begin(setOf(NAMES), setOf(NAMES));
   assert.ok(!awaited.isEmpty);
-  const subscription = new Subscription(ENDPOINT_TYPE);
+  const subscription = new Subscription(ENDPOINT_TYPE, 'provider');
   subscription.isWildcard = true;
   awaited.asked(subscription);
   assert.ok(awaited.isEmpty);

@@ -136,10 +136,35 @@ function headOf({ typeUrl, version, nonce, removed }: Push): Uint8Array {
   return writer.finish();
 }
 
-/** The message of `push` in parts, most of them shared with other clients. `all` is the set that it was taken from. */
+interface Made {
+  readonly push: Push;
+  /** The set that it was all of; undefined where it was some. */
+  readonly whole: TypeResources | undefined;
+  readonly parts: readonly Uint8Array[];
+}
+
+/** The message that was made last: clients with the same past are told the same with the same nonce, one after the other. */
+let lastMade: Made | undefined;
+
+/** As many resources as are compared to see that two messages are one. */
+const COMPARED_MAX = 8;
+
+function isLast({ push, whole }: Made, { typeUrl, version, nonce, resources, removed }: Push, all: TypeResources | undefined): boolean {
+  if (push.nonce !== nonce || push.version !== version || push.typeUrl !== typeUrl || whole !== all) return false;
+  if (removed.length > 0 || push.removed.length > 0 || push.resources.length !== resources.length) return false;
+  if (all !== undefined || push.resources === resources) return true;
+  return resources.length <= COMPARED_MAX && resources.every((each, i) => each === push.resources[i]);
+}
+
+/**
+ * The message of `push` in parts, most of them shared with other clients; the same list for the same message, where it
+ * is asked for again at once. `all` is the set that it was taken from.
+ */
 export function deltaBytes(push: Push, all: TypeResources): readonly Uint8Array[] {
   const { typeUrl, resources } = push;
-  const head = headOf(push);
-  if (resources.length === all.size) return [head, ...wholeBytes(typeUrl, all)];
-  return [head, ...resources.map((resource) => resourceBytes(typeUrl, resource))];
+  const whole = resources.length === all.size ? all : undefined;
+  if (lastMade !== undefined && isLast(lastMade, push, whole)) return lastMade.parts;
+  const content = whole === undefined ? resources.map((each) => resourceBytes(typeUrl, each)) : wholeBytes(typeUrl, whole);
+  lastMade = { push, whole, parts: [headOf(push), ...content] };
+  return lastMade.parts;
 }

@@ -10,8 +10,8 @@
  * answered at once. A rejected listener or route keeps the clusters that the client's former ones still use.
  */
 import { AwaitedNames } from './awaited-names.ts';
-import { Subscription, type TypeResources, type XdsResource } from './subscription.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, pushOrder, resourceType, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './types.ts';
+import { type Rank, Subscription, type TypeResources, type XdsResource } from './subscription.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, pushOrder, resourceType, ROUTE_TYPE, sharedUrl, VIRTUAL_HOST_TYPE } from './types.ts';
 
 /** Everything that one client may have: resources by type URL. */
 export type Snapshot = ReadonlyMap<string, TypeResources>;
@@ -44,6 +44,12 @@ export interface Ask {
 
 const DEPENDENTS: readonly string[] = [LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE];
 const PROVIDERS: readonly string[] = [CLUSTER_TYPE, ENDPOINT_TYPE];
+
+function rankOf(typeUrl: string): Rank {
+  if (PROVIDERS.includes(typeUrl)) return 'provider';
+  return DEPENDENTS.includes(typeUrl) ? 'dependent' : 'other';
+}
+
 const NONE: ReadonlySet<string> = new Set();
 const EMPTY: TypeResources = new Map();
 
@@ -74,8 +80,9 @@ export class ServerCore {
   subscription(typeUrl: string): Subscription {
     let subscription = this.#subscriptions.get(typeUrl);
     if (subscription === undefined) {
-      subscription = new Subscription(typeUrl);
-      this.#subscriptions.set(typeUrl, subscription);
+      const url = sharedUrl(typeUrl);
+      subscription = new Subscription(url, rankOf(url));
+      this.#subscriptions.set(url, subscription);
       this.#ordered = [...this.#subscriptions.values()].toSorted((a, b) => pushOrder(a.typeUrl) - pushOrder(b.typeUrl));
     }
     return subscription;
@@ -101,10 +108,10 @@ export class ServerCore {
   /** True where the client has, and has answered, all there is for it. */
   get isSettled(): boolean {
     if (this.isHolding) return false;
-    return this.subscriptions().every((subscription) => {
+    return this.#ordered.every((subscription) => {
       if (subscription.isOutstanding) return false;
       const resources = this.resources(subscription.typeUrl);
-      return subscription.changed(resources, NONE).length === 0;
+      return subscription.isFresh(resources) || subscription.changed(resources, NONE).length === 0;
     });
   }
 
@@ -125,7 +132,7 @@ export class ServerCore {
   ask(subscription: Subscription, ask: Ask): void {
     subscription.reset();
     if (subscription.typeUrl === ENDPOINT_TYPE) this.#awaited.asked(subscription);
-    const mayWait = ask.isFirst && subscription.sent.size > 0 && DEPENDENTS.includes(subscription.typeUrl);
+    const mayWait = ask.isFirst && subscription.sent.size > 0 && subscription.rank === 'dependent';
     // a client that comes back with clusters of the past answers first, then they go
     const hasPast = ask.isFirst && subscription.typeUrl === CLUSTER_TYPE && subscription.gone(this.resources(CLUSTER_TYPE)).length > 0;
     if (!mayWait) this.#send(subscription, ask.again, ask.isAnswerDue || hasPast, true);
@@ -148,32 +155,44 @@ export class ServerCore {
   }
 
   #advance(): void {
-    for (const subscription of this.subscriptions()) {
-      const isProvider = PROVIDERS.includes(subscription.typeUrl);
-      if (DEPENDENTS.includes(subscription.typeUrl) && this.#mustHold()) continue;
+    for (const subscription of this.#ordered) {
+      const { typeUrl, rank } = subscription;
+      const again = typeUrl === ENDPOINT_TYPE ? this.#rewarm : NONE;
+      if (again.size === 0 && this.#isCurrent(subscription)) continue;
       if (subscription.isOutstanding) continue;
-      this.#send(subscription, subscription.typeUrl === ENDPOINT_TYPE ? this.#rewarm : NONE, false, !isProvider);
+      if (rank === 'dependent' && this.#mustHold()) continue;
+      this.#send(subscription, again, false, rank !== 'provider');
     }
-    if (this.#mayBreak()) for (const typeUrl of PROVIDERS) this.#removeProviders(typeUrl);
+    if (this.#hasLeftovers() && this.#mayBreak()) for (const subscription of this.#ordered) this.#removeProviders(subscription);
+  }
+
+  /** Nothing is to be said of the type: so it is with most types of most clients at most changes. */
+  #isCurrent(subscription: Subscription): boolean {
+    const resources = this.resources(subscription.typeUrl);
+    return subscription.isFresh(resources) && (subscription.rank === 'provider' || subscription.isPruned(resources));
+  }
+
+  #hasLeftovers(): boolean {
+    if (this.#retained.size > 0) return true;
+    for (const subscription of this.#ordered)
+      if (subscription.rank === 'provider' && !subscription.isPruned(this.resources(subscription.typeUrl))) return true;
+    return false;
   }
 
   /** Listeners and routes wait for clusters that are on their way. */
   #mustHold(): boolean {
-    return this.isHolding || PROVIDERS.some((typeUrl) => this.#subscriptions.get(typeUrl)?.isOutstanding === true);
+    return this.isHolding || this.#ordered.some(({ rank, isOutstanding }) => rank === 'provider' && isOutstanding);
   }
 
   /** Clusters may go when no listener or route that uses them is left with the client. */
   #mayBreak(): boolean {
     if (this.#mustHold()) return false;
-    return DEPENDENTS.every((typeUrl) => {
-      const dependent = this.#subscriptions.get(typeUrl);
-      return dependent === undefined || (!dependent.isOutstanding && dependent.rejection === undefined);
-    });
+    return this.#ordered.every(({ rank, isOutstanding, rejection }) => rank !== 'dependent' || (!isOutstanding && rejection === undefined));
   }
 
-  #removeProviders(typeUrl: string): void {
-    const subscription = this.#subscriptions.get(typeUrl);
-    if (subscription === undefined) return;
+  #removeProviders(subscription: Subscription): void {
+    const { typeUrl, rank } = subscription;
+    if (rank !== 'provider') return;
     if (typeUrl === CLUSTER_TYPE) this.#retained.clear();
     const resources = this.resources(typeUrl);
     const gone = subscription.gone(resources);
@@ -187,7 +206,7 @@ export class ServerCore {
     const gone = withRemovals ? this.#removable(subscription, resources) : [];
     subscription.noteFresh(resources);
     // what providers have left over waits for routes that have moved
-    if (withRemovals && !PROVIDERS.includes(subscription.typeUrl)) subscription.notePruned(resources);
+    if (withRemovals && subscription.rank !== 'provider') subscription.notePruned(resources);
     if (changed.length === 0 && gone.length === 0 && !isAnswerDue) return;
     if (subscription.typeUrl === CLUSTER_TYPE) this.#await(changed, resources);
     if (subscription.typeUrl === ENDPOINT_TYPE) for (const { name } of changed) this.#rewarm.delete(name);
@@ -197,7 +216,7 @@ export class ServerCore {
   /** Of clusters and endpoints only what the client asked for and never had; the rest goes when routes have moved. */
   #removable(subscription: Subscription, resources: TypeResources): string[] {
     const gone = subscription.gone(resources);
-    return PROVIDERS.includes(subscription.typeUrl) ? gone.filter((name) => !subscription.sent.has(name)) : gone;
+    return subscription.rank === 'provider' ? gone.filter((name) => !subscription.sent.has(name)) : gone;
   }
 
   #await(clusters: readonly XdsResource[], all: TypeResources): void {
@@ -234,8 +253,9 @@ export class ServerCore {
     const version = this.#variant.version(subscription, this.#generation);
     this.#nonce += 1;
     const nonce = String(this.#nonce);
-    subscription.noteSent({ nonce, version, resources, removed: gone }, this.#variant.isStateOfTheWorld);
-    this.#pushes.push({ typeUrl, nonce, version, resources, removed: gone });
+    const push: Push = { typeUrl, nonce, version, resources, removed: gone };
+    subscription.noteSent(push, this.#variant.isStateOfTheWorld);
+    this.#pushes.push(push);
   }
 
   #whole(subscription: Subscription): XdsResource[] {

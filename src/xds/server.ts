@@ -140,10 +140,10 @@ function receiveDelta(core: ServerCore, request: DeltaDiscoveryRequest): Receive
   else if (request.responseNonce !== '') {
     received = receiveAnswer(core, subscription, request.responseNonce, request.errorDetail?.message);
   }
-  const wasWildcard = subscription.isWildcard && !isFirst;
-  const again = applyDeltaNames(subscription, request, isFirst, core.resources(request.typeUrl));
   const isAsking = isFirst || request.resourceNamesSubscribe.length > 0 || request.resourceNamesUnsubscribe.length > 0;
   if (!isAsking) return received;
+  const wasWildcard = subscription.isWildcard && !isFirst;
+  const again = applyDeltaNames(subscription, request, isFirst, core.resources(request.typeUrl));
   // a client that knows nothing waits for the first answer, even an empty one
   const isAnswerDue = subscription.isWildcard && !wasWildcard && subscription.sent.size === 0;
   core.ask(subscription, { isFirst, again, isAnswerDue });

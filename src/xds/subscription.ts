@@ -89,9 +89,13 @@ function namesOf(list: readonly string[]): Names {
   return made;
 }
 
+/** What a type is in the order of updates: routes that lead to clusters wait for them, clusters go when no route is left. */
+export type Rank = 'provider' | 'dependent' | 'other';
+
 /** State of one type on one stream. */
 export class Subscription {
   readonly typeUrl: string;
+  readonly rank: Rank;
   isWildcard = false;
   /** What it asked for by name. */
   readonly names = new OverlaidMap<true>();
@@ -113,8 +117,9 @@ export class Subscription {
   /** Names sent since that it does not hold. */
   readonly #unpruned = new Set<string>();
 
-  constructor(typeUrl: string) {
+  constructor(typeUrl: string, rank: Rank) {
     this.typeUrl = typeUrl;
+    this.rank = rank;
   }
 
   wants(name: string): boolean {
@@ -150,6 +155,11 @@ export class Subscription {
     const open = this.#outstanding[at];
     if (open === undefined) return false;
     this.#outstanding.splice(at, 1);
+    // a thousand answers to each change: most reject nothing, and never did
+    if (error === undefined && this.rejection === undefined) {
+      this.ackedVersion = open.version;
+      return true;
+    }
     const names = [...open.resources.map(({ name }) => name), ...open.removed];
     if (error === undefined) {
       this.ackedVersion = open.version;
@@ -180,6 +190,16 @@ export class Subscription {
     this.#unpruned.clear();
   }
 
+  /** True where the client was sent all that it wants of these resources. */
+  isFresh(resources: TypeResources): boolean {
+    return this.#fresh === resources;
+  }
+
+  /** True where the client has nothing left over beside these resources. */
+  isPruned(resources: TypeResources): boolean {
+    return this.#pruned === resources && this.#unpruned.size === 0;
+  }
+
   /** The client was sent whatever `changed` gave for these resources. */
   noteFresh(resources: TypeResources): void {
     this.#fresh = resources;
@@ -202,7 +222,9 @@ export class Subscription {
     if (this.#fresh === undefined) return this.sent.size === 0 ? this.#wanted(resources) : this.#wanted(resources).filter(lacks);
     if (this.#fresh === resources && again.size === 0) return [];
     if (isLookedUp(resources)) return this.#wanted(resources).filter(lacks);
-    const candidates = differenceOf(this.#fresh, resources).changed.filter(({ name }) => this.wants(name) && !again.has(name));
+    const { changed } = differenceOf(this.#fresh, resources);
+    if (again.size === 0) return changed.filter((resource) => this.wants(resource.name) && lacks(resource));
+    const candidates = changed.filter(({ name }) => this.wants(name) && !again.has(name));
     const repeated = [...again].flatMap((name) => (this.wants(name) ? (resources.get(name) ?? []) : []));
     return [...candidates.filter(lacks), ...repeated];
   }
@@ -231,6 +253,7 @@ export class Subscription {
   /** Names the client has, or asked for and was not told about, that do not exist. Takes time as `changed` does. */
   gone(resources: TypeResources): string[] {
     const isMissed = (name: string): boolean => this.names.has(name) && !this.absent.has(name);
+    if (this.isPruned(resources)) return [];
     if (this.#pruned !== undefined) {
       const left = differenceOf(this.#pruned, resources).removed.filter((name) => this.sent.has(name) || isMissed(name));
       const later = [...this.#unpruned].filter((name) => this.sent.has(name) && !resources.has(name));

@@ -52,3 +52,8 @@ export function resourceType(url: string): ResourceType | undefined {
 export function pushOrder(url: string): number {
   return byUrl.get(url)?.order ?? resourceTypes.length;
 }
+
+/** The same text as the one constant that all use: texts of a message are compared character by character. */
+export function sharedUrl(url: string): string {
+  return byUrl.get(url)?.type.url ?? url;
+}

@@ -43,6 +43,8 @@ const MAX_KNOWN = 64;
 export class Taps {
   readonly #taps = new Set<Tap>();
   readonly #known = new Map<string, TypeResources>();
+  /** What everybody is told while nobody looks on. */
+  #untapped: { readonly settings: FlowSettings; readonly resources: TypeResources } | undefined;
 
   get size(): number {
     return this.#taps.size;
@@ -55,8 +57,17 @@ export class Taps {
   }
 
   /** The layer of a proxy's runtime. */
-  runtimeOf(proxy: Teller, { perSecond, failedPerSecond, tappedPerSecond }: FlowSettings): TypeResources {
-    const taps = [...this.#taps].filter((tap) => isConcerned(tap, proxy));
+  runtimeOf(proxy: Teller, settings: FlowSettings): TypeResources {
+    if (this.#taps.size > 0)
+      return this.#layerOf(
+        [...this.#taps].filter((tap) => isConcerned(tap, proxy)),
+        settings,
+      );
+    if (this.#untapped?.settings !== settings) this.#untapped = { settings, resources: this.#layerOf([], settings) };
+    return this.#untapped.resources;
+  }
+
+  #layerOf(taps: readonly Tap[], { perSecond, failedPerSecond, tappedPerSecond }: FlowSettings): TypeResources {
     const headers = [...new Set(taps.flatMap((tap) => tap.headers))].toSorted();
     const layer: JsonObject = {
       'tulle.flows.per_second': perSecond,
