@@ -3,11 +3,12 @@ import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drive } from './drive.ts';
 import { fixedRate } from './fixed-rate.ts';
-import { checkGrpc } from './load.ts';
+import { checkGrpc, type Variant } from './load.ts';
 import type { Origins } from './origin.ts';
 import type { Peer, Place } from './peers.ts';
 import { accepting, start, stop, usage } from './processes.ts';
 import type { Scenario } from './scenarios.ts';
+import { byTurns, errorsOf, middleOf, turn, type Turn } from './turns.ts';
 
 /** The figures of one run by name, as `COLUMNS` in report.ts lists them; memory and CPU are sums over a peer's processes. */
 export type Figures = Record<string, number>;
@@ -23,6 +24,8 @@ export interface Bench {
 }
 
 const RATE_CONNECTIONS = 64;
+const ONE_KIND: readonly Variant[] = ['same'];
+const BOTH_KINDS: readonly Variant[] = ['same', 'unique'];
 const WARM_UP_REQUESTS = 80_000;
 const WARM_UP_CONNECTIONS = 8000;
 const WARM_UP_HANDSHAKES = 3000;
@@ -87,18 +90,23 @@ async function requests(bench: Bench, peer: Peer, scenario: Scenario, { port, ch
   figures['idle rss'] = idle.rss;
   figures['idle private'] = idle.privateDirty;
   await warmUp(bench, peer, scenario, port);
-  let errors = 0;
-  for (const variant of scenario.load === 'grpc' || scenario.ends === 'tcp' ? (['same'] as const) : (['same', 'unique'] as const)) {
-    const before = usage(children);
-    const run = await drive(bench, scenario, port, bench.seconds, variant);
-    const after = usage(children);
+  const kinds = (scenario.load === 'grpc' || scenario.ends === 'tcp' ? ONE_KIND : BOTH_KINDS).map((variant) => ({
+    variant,
+    turns: new Array<Turn>(),
+  }));
+  await byTurns(
+    kinds,
+    bench.seconds * 2 + 1,
+    async ({ variant, turns }) => void turns.push(await turn(bench, scenario, port, children, variant)),
+  );
+  for (const { variant, turns } of kinds) {
     const name = variant === 'same' ? '' : 'unique ';
-    figures[`${name}cpu us`] = ((after.cpu - before.cpu) * 1e6) / run.requests;
-    figures[`${name}user us`] = ((after.user - before.user) * 1e6) / run.requests;
-    figures[`${name}req/s`] = run.requestsPerSecond;
-    figures[`${name}p99 ms`] = run.p99Ms;
-    errors += run.errors;
+    figures[`${name}cpu us`] = middleOf(turns, 'cpuUs');
+    figures[`${name}user us`] = middleOf(turns, 'userUs');
+    figures[`${name}req/s`] = middleOf(turns, 'perSecond');
+    figures[`${name}p99 ms`] = middleOf(turns, 'p99Ms');
   }
+  let errors = kinds.reduce((sum, { turns }) => sum + errorsOf(turns), 0);
   for (const rate of scenario.rates) errors += await latencies(figures, port, rate, bench.seconds);
   const after = usage(children);
   return { ...figures, 'end rss': after.rss, 'end private': after.privateDirty, errors };

@@ -3,11 +3,11 @@ import { sideBySide, takeTurns } from './in-turn.ts';
 import type { Bench, Figures } from './measure.ts';
 import type { Peer } from './peers.ts';
 import { usage } from './processes.ts';
-import { middle } from './report.ts';
 import type { Scenario } from './scenarios.ts';
+import { errorsOf, middleOf } from './turns.ts';
 
 /** Runs of one and of two workers. */
-const TURNS = 5;
+const TURNS = 11;
 
 /** Measures a peer with one and with two workers, side by side. Undefined where it has no such scenario. */
 export async function measureWorkers(bench: Bench, peer: Peer, scenario: Scenario): Promise<Figures | undefined> {
@@ -16,14 +16,14 @@ export async function measureWorkers(bench: Bench, peer: Peer, scenario: Scenari
     await takeTurns(bench, peer, scenario, [one, two], TURNS);
     const after = usage(two.running.children);
     return {
-      'one cpu us': middle(one.turns.map(({ cpuUs }) => cpuUs)),
-      'cpu us': middle(two.turns.map(({ cpuUs }) => cpuUs)),
-      'req/s': middle(two.turns.map(({ perSecond }) => perSecond)),
+      'one cpu us': middleOf(one.turns, 'cpuUs'),
+      'cpu us': middleOf(two.turns, 'cpuUs'),
+      'req/s': middleOf(two.turns, 'perSecond'),
       'idle rss': idle.rss,
       'idle private': idle.privateDirty,
       'end rss': after.rss,
       'end private': after.privateDirty,
-      errors: [...one.turns, ...two.turns].reduce((sum, { errors }) => sum + errors, 0),
+      errors: errorsOf([...one.turns, ...two.turns]),
     };
   });
 }
