@@ -1,6 +1,13 @@
 /** Entries of flow records: Envoy's, less what is secret. It is taken out here, so that it never leaves the proxy. */
 import { redactHeader, redactPath } from '../../core/redact.ts';
-import type { AccessLogCommon, HTTPAccessLogEntry, TCPAccessLogEntry } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
+import { fromBinary } from '@bufbuild/protobuf';
+import {
+  type AccessLogCommon,
+  type HTTPAccessLogEntry,
+  HTTPAccessLogEntrySchema,
+  type TCPAccessLogEntry,
+  TCPAccessLogEntrySchema,
+} from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { AlsSettings } from '../telemetry/log-service/als.ts';
 import { httpEntry, tcpEntry } from '../telemetry/log-service/als-entry.ts';
@@ -39,7 +46,7 @@ function finish(common: AccessLogCommon | undefined, info: StreamInfo): void {
 
 /** A request's entry, with these of its headers. */
 export function httpFlowEntry(info: StreamInfo, settings: AlsSettings, headers: readonly string[]): HTTPAccessLogEntry {
-  const entry = httpEntry(info, { ...settings, requestFields: headers });
+  const entry = fromBinary(HTTPAccessLogEntrySchema, httpEntry(info, { ...settings, requestFields: headers }));
   finish(entry.commonProperties, info);
   const { request } = entry;
   if (request === undefined) return entry;
@@ -52,7 +59,7 @@ export function httpFlowEntry(info: StreamInfo, settings: AlsSettings, headers: 
 
 /** A connection's entry. */
 export function tcpFlowEntry(info: StreamInfo, settings: AlsSettings): TCPAccessLogEntry {
-  const entry = tcpEntry(info, settings);
+  const entry = fromBinary(TCPAccessLogEntrySchema, tcpEntry(info, settings));
   finish(entry.commonProperties, info);
   return entry;
 }

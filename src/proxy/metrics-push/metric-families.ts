@@ -5,7 +5,7 @@
 import { Buffer } from 'node:buffer';
 import { quantileOf } from '../../core/quantile.ts';
 import type { Observed, Point } from './interval.ts';
-import { ProtoWriter } from './proto-writer.ts';
+import { ProtoWriter } from '../telemetry/proto-writer.ts';
 
 /** What of Envoy's MetricsServiceConfig decides what is written. */
 export interface FamilyOptions {

@@ -4,7 +4,10 @@ import fc from 'fast-check';
 import { numberOfId } from './id-number.ts';
 
 test('the first eight hex digits are the number; anything else is none', () => {
-  const likely = fc.string({ unit: fc.constantFrom(...'0123456789abcdefABCDEFgG/:@`x-é'), maxLength: 12 });
+  const likely = fc.string({
+    unit: fc.constantFrom('0', '5', '9', 'a', 'f', 'A', 'F', 'g', 'G', '/', ':', '@', '`', 'x', '-', 'é'),
+    maxLength: 12,
+  });
   fc.assert(
     fc.property(fc.oneof(likely, fc.uuid(), fc.string()), (id) => {
       const digits = id.slice(0, 8);

@@ -1,92 +1,75 @@
-/** A stream as an entry of Envoy's access log service. Source: envoy.data.accesslog.v3. */
-import { create } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
-import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+/**
+ * A stream as an entry of Envoy's access log service, in bytes: each message is a function, each field a line with its
+ * number. Source: envoy.data.accesslog.v3.
+ */
+import { create, toBinary } from '@bufbuild/protobuf';
 import type { NetAddress } from '../../../net/address.ts';
-import { internalAddress, internalListenerOf, parseAddress } from '../../../net/address.ts';
+import { parseAddress } from '../../../net/address.ts';
 import type { HeaderMap } from '../../../wire/http/message.ts';
-import { type Address, AddressSchema } from '../../../xds/gen/envoy/config/core/v3/address_pb.ts';
-import { RequestMethod } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { MetadataSchema, RequestMethod } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
-  type AccessLogCommon,
-  AccessLogCommonSchema,
   AccessLogType,
-  type HTTPAccessLogEntry,
   HTTPAccessLogEntry_HTTPVersion as HttpVersion,
-  HTTPAccessLogEntrySchema,
-  type ResponseFlags,
   ResponseFlags_Unauthorized_Reason as Reason,
-  ResponseFlagsSchema,
-  type TCPAccessLogEntry,
-  TCPAccessLogEntrySchema,
   TLSProperties_TLSVersion as TlsVersion,
-  TLSPropertiesSchema,
 } from '../../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import { flagBit, type ResponseFlag, type StreamInfo } from '../../http/stream-info.ts';
 import { logTypeOf } from '../format-connection.ts';
+import { ProtoWriter } from '../proto-writer.ts';
 import type { AlsSettings } from './als.ts';
 
-type FlagField = Exclude<keyof ResponseFlags, '$typeName' | '$unknown' | 'unauthorizedDetails'>;
-
-const FLAG_FIELDS: readonly (readonly [ResponseFlag, FlagField])[] = [
-  ['LH', 'failedLocalHealthcheck'],
-  ['UH', 'noHealthyUpstream'],
-  ['UT', 'upstreamRequestTimeout'],
-  ['LR', 'localReset'],
-  ['UR', 'upstreamRemoteReset'],
-  ['UF', 'upstreamConnectionFailure'],
-  ['UC', 'upstreamConnectionTermination'],
-  ['UO', 'upstreamOverflow'],
-  ['NR', 'noRouteFound'],
-  ['DI', 'delayInjected'],
-  ['FI', 'faultInjected'],
-  ['RL', 'rateLimited'],
-  ['RLSE', 'rateLimitServiceError'],
-  ['DC', 'downstreamConnectionTermination'],
-  ['URX', 'upstreamRetryLimitExceeded'],
-  ['SI', 'streamIdleTimeout'],
-  ['IH', 'invalidEnvoyRequestHeaders'],
-  ['DPE', 'downstreamProtocolError'],
-  ['UMSDR', 'upstreamMaxStreamDurationReached'],
-  ['DT', 'durationTimeout'],
-  ['UPE', 'upstreamProtocolError'],
-  ['NC', 'noClusterFound'],
-  ['OM', 'overloadManager'],
-  ['DF', 'dnsResolutionFailure'],
-  ['DR', 'downstreamRemoteReset'],
+/** Fields of ResponseFlags, all of them true or absent. */
+const FLAG_FIELDS: readonly (readonly [ResponseFlag, number])[] = [
+  ['LH', 1],
+  ['UH', 2],
+  ['UT', 3],
+  ['LR', 4],
+  ['UR', 5],
+  ['UF', 6],
+  ['UC', 7],
+  ['UO', 8],
+  ['NR', 9],
+  ['DI', 10],
+  ['FI', 11],
+  ['RL', 12],
+  ['UAEX', 13],
+  ['RLSE', 14],
+  ['DC', 15],
+  ['URX', 16],
+  ['SI', 17],
+  ['IH', 18],
+  ['DPE', 19],
+  ['UMSDR', 20],
+  ['DT', 23],
+  ['UPE', 24],
+  ['NC', 25],
+  ['OM', 26],
+  ['DF', 27],
+  ['DR', 28],
 ];
 
-function flagsOf({ flags }: StreamInfo): ResponseFlags | undefined {
-  if (flags === 0) return undefined;
-  const message = create(ResponseFlagsSchema);
-  for (const [flag, field] of FLAG_FIELDS) if ((flags & flagBit(flag)) !== 0) message[field] = true;
-  if ((flags & flagBit('UAEX')) !== 0)
-    message.unauthorizedDetails = { $typeName: 'envoy.data.accesslog.v3.ResponseFlags.Unauthorized', reason: Reason.EXTERNAL_SERVICE };
-  return message;
-}
-
-function addressOf(address: NetAddress): Address {
-  const { host, port } = address;
-  const listener = internalListenerOf(address);
-  if (listener !== undefined) {
-    const addressNameSpecifier = { case: 'serverListenerName' as const, value: listener };
-    const endpointId = host.slice(internalAddress(listener, '').host.length);
-    return create(AddressSchema, { address: { case: 'envoyInternalAddress', value: { addressNameSpecifier, endpointId } } });
+function writeFlags(to: ProtoWriter, flags: number): void {
+  for (const [flag, field] of FLAG_FIELDS) {
+    if ((flags & flagBit(flag)) === 0) continue;
+    if (flag === 'UAEX') to.nested(field, (details) => details.integer(1, Reason.EXTERNAL_SERVICE));
+    else to.integer(field, 1);
   }
-  return create(AddressSchema, {
-    address: { case: 'socketAddress', value: { address: host, portSpecifier: { case: 'portValue', value: port } } },
-  });
 }
 
-/** A span of time, as protobuf has it. */
-function duration(ms: number) {
+/** Address.socket_address. */
+function writeAddress(to: ProtoWriter, field: number, { host, port }: NetAddress): void {
+  to.nested(field, (address) => address.nested(1, (socket) => socket.someText(2, host).integer(3, port)));
+}
+
+/** Timestamp and Duration: seconds and nanoseconds. */
+function writeTime(to: ProtoWriter, field: number, ms: number): void {
   const seconds = Math.floor(ms / 1000);
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
+  to.nested(field, (time) => time.someInteger(1, seconds).someInteger(2, Math.round((ms - seconds * 1000) * 1e6)));
 }
 
-/** From the stream's start to a moment; undefined where that was not reached. */
-function since({ startMs }: StreamInfo, atMs: number) {
-  return atMs === 0 ? {} : duration(Math.max(0, atMs - startMs));
+/** From the stream's start to a moment; nothing where that was not reached. */
+function writeSince(to: ProtoWriter, field: number, { startMs }: StreamInfo, atMs: number): void {
+  if (atMs > 0) writeTime(to, field, Math.max(0, atMs - startMs));
 }
 
 const VERSIONS: Readonly<Record<string, TlsVersion>> = {
@@ -96,74 +79,93 @@ const VERSIONS: Readonly<Record<string, TlsVersion>> = {
   'TLSv1.3': TlsVersion.TLSv1_3,
 };
 
-function tlsOf({ connection: { tls, requestedServerName, ja3 } }: StreamInfo) {
-  if (tls === undefined && requestedServerName === '') return undefined;
-  const uris = (all: readonly string[]) => all.map((value) => ({ san: { case: 'uri' as const, value } }));
-  return create(TLSPropertiesSchema, {
-    tlsSniHostname: requestedServerName,
-    ...(ja3 !== undefined && { ja3Fingerprint: ja3 }),
-    ...(tls !== undefined && {
-      tlsVersion: VERSIONS[tls.protocol] ?? TlsVersion.VERSION_UNSPECIFIED,
-      tlsSessionId: tls.sessionId ?? '',
-      localCertificateProperties: { subjectAltName: uris(tls.localUriSans) },
-      peerCertificateProperties: { subjectAltName: uris(tls.uriSans), subject: tls.subject },
-    }),
+/** CertificateProperties. */
+function writeCertificate(to: ProtoWriter, field: number, uris: readonly string[], subject: string): void {
+  to.nested(field, (properties) => {
+    for (const uri of uris) properties.nested(1, (name) => name.text(1, uri));
+    properties.someText(2, subject);
   });
+}
+
+/** TLSProperties. */
+function writeTls(to: ProtoWriter, { tls, requestedServerName, ja3 }: StreamInfo['connection']): void {
+  if (tls !== undefined) to.someInteger(1, VERSIONS[tls.protocol] ?? TlsVersion.VERSION_UNSPECIFIED);
+  to.someText(3, requestedServerName);
+  if (tls !== undefined) {
+    writeCertificate(to, 4, tls.localUriSans, '');
+    writeCertificate(to, 5, tls.uriSans, tls.subject);
+    to.someText(6, tls.sessionId ?? '');
+  }
+  to.someText(7, ja3 ?? '');
 }
 
 function isObject(value: unknown): value is Record<string, never> {
   return typeof value === 'object' && value !== null;
 }
 
-/** What filters left, where it is plain. */
-function metadataOf({ metadata }: StreamInfo) {
-  const plain = [...metadata].filter(([namespace, value]) => namespace.startsWith('envoy.') && isObject(value));
-  return plain.length === 0 ? {} : { metadata: { filterMetadata: Object.fromEntries(plain) as Record<string, Record<string, never>> } };
+/** What filters left, where it is plain: of any form, so that it is written by its description. */
+function metadataOf({ metadata }: StreamInfo): Uint8Array | undefined {
+  const plain: Record<string, Record<string, never>> = {};
+  let isEmpty = true;
+  for (const [namespace, value] of metadata) {
+    if (!namespace.startsWith('envoy.') || !isObject(value)) continue;
+    plain[namespace] = value;
+    isEmpty = false;
+  }
+  return isEmpty ? undefined : toBinary(MetadataSchema, create(MetadataSchema, { filterMetadata: plain }));
 }
 
-function commonOf(info: StreamInfo, settings: AlsSettings): AccessLogCommon {
-  const { connection, upstream } = info;
-  const states = settings.filterState.flatMap((key) => {
-    const value = info.filterState?.get(key);
-    return value === undefined ? [] : [[key, anyPack(StringValueSchema, create(StringValueSchema, { value }))] as const];
-  });
-  const local = parseAddress(info.upstreamLocalAddress);
-  const tags = settings.tags.flatMap(({ name, text }) => {
-    const value = text(info);
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  const wall = Math.floor(info.startWallMs / 1000);
-  const flags = flagsOf(info);
-  const tls = tlsOf(info);
-  return create(AccessLogCommonSchema, {
-    downstreamRemoteAddress: addressOf(info.clientAddress ?? connection.remote),
-    downstreamDirectRemoteAddress: addressOf(connection.directRemote ?? connection.remote),
-    downstreamLocalAddress: addressOf(connection.local),
-    ...(tls !== undefined && { tlsProperties: tls }),
-    startTime: { seconds: BigInt(wall), nanos: Math.round((info.startWallMs - wall * 1000) * 1e6) },
-    ...(info.endMs > 0 && { duration: since(info, info.endMs), timeToLastDownstreamTxByte: since(info, info.endMs) }),
-    ...(info.requestEndMs > 0 && { timeToLastRxByte: since(info, info.requestEndMs) }),
-    ...(info.firstUpstreamByteMs > 0 && { timeToFirstUpstreamRxByte: since(info, info.firstUpstreamByteMs) }),
-    ...(upstream !== undefined && { upstreamRemoteAddress: addressOf(upstream.address) }),
-    ...(local !== undefined && { upstreamLocalAddress: addressOf(local) }),
-    upstreamCluster: upstream === undefined ? '' : info.clusterName,
-    upstreamTransportFailureReason: info.upstreamTransportFailure,
-    upstreamRequestAttemptCount: info.attempts,
-    routeName: info.routeName,
-    connectionTerminationDetails: info.terminationDetails,
-    downstreamTransportFailureReason: info.downstreamTransportFailure ?? '',
-    ...(flags !== undefined && { responseFlags: flags }),
-    ...metadataOf(info),
-    filterStateObjects: Object.fromEntries(states),
-    customTags: Object.fromEntries(tags),
-    streamId: info.request?.headers.get('x-request-id') ?? '',
-    accessLogType: TYPES.get(logTypeOf(info)) ?? AccessLogType.NotSet,
-  });
+/** An entry of `filter_state_objects`: an Any with a StringValue. */
+function writeState(to: ProtoWriter, field: number, key: string, value: string): void {
+  to.nested(field, (entry) =>
+    entry
+      .text(1, key)
+      .nested(2, (any) => any.text(1, 'type.googleapis.com/google.protobuf.StringValue').nested(2, (text) => text.someText(1, value))),
+  );
 }
 
-const TYPES = new Map<string, AccessLogType>(
+const TYPES = new Map<string, number>(
   Object.entries(AccessLogType).flatMap(([name, value]) => (typeof value === 'number' ? [[name, value] as const] : [])),
 );
+
+/** The addresses at the upstream's side. */
+function writeUpstream(to: ProtoWriter, info: StreamInfo): void {
+  const { upstream } = info;
+  const local = parseAddress(info.upstreamLocalAddress);
+  if (upstream !== undefined) writeAddress(to, 13, upstream.address);
+  if (local !== undefined) writeAddress(to, 14, local);
+  if (upstream !== undefined) to.someText(15, info.clusterName);
+}
+
+/** AccessLogCommon. */
+function writeCommon(to: ProtoWriter, info: StreamInfo, settings: AlsSettings): void {
+  const { connection, flags } = info;
+  const metadata = metadataOf(info);
+  writeAddress(to, 2, info.clientAddress ?? connection.remote);
+  writeAddress(to, 3, connection.local);
+  if (connection.tls !== undefined || connection.requestedServerName !== '') to.nested(4, (tls) => writeTls(tls, connection));
+  writeTime(to, 5, info.startWallMs);
+  writeSince(to, 6, info, info.requestEndMs);
+  writeSince(to, 9, info, info.firstUpstreamByteMs);
+  writeSince(to, 12, info, info.endMs);
+  writeUpstream(to, info);
+  if (flags !== 0) to.nested(16, (inner) => writeFlags(inner, flags));
+  if (metadata !== undefined) to.message(17, metadata);
+  to.someText(18, info.upstreamTransportFailure).someText(19, info.routeName);
+  writeAddress(to, 20, connection.directRemote ?? connection.remote);
+  for (const key of settings.filterState) {
+    const value = info.filterState?.get(key);
+    if (value !== undefined) writeState(to, 21, key, value);
+  }
+  for (const { name, text } of settings.tags) {
+    const value = text(info);
+    if (value !== undefined) to.entry(22, name, value);
+  }
+  writeSince(to, 23, info, info.endMs);
+  to.someInteger(24, info.attempts).someText(25, info.terminationDetails);
+  to.someText(26, info.request?.headers.get('x-request-id') ?? '').someText(28, info.downstreamTransportFailure ?? '');
+  to.someInteger(33, TYPES.get(logTypeOf(info)) ?? AccessLogType.NotSet);
+}
 
 const PROTOCOLS: Readonly<Record<string, HttpVersion>> = {
   'HTTP/1.0': HttpVersion.HTTP10,
@@ -171,59 +173,56 @@ const PROTOCOLS: Readonly<Record<string, HttpVersion>> = {
   'HTTP/2': HttpVersion.HTTP2,
 };
 
-const METHODS = new Map<string, RequestMethod>(
+const METHODS = new Map<string, number>(
   Object.entries(RequestMethod).flatMap(([name, value]) => (typeof value === 'number' ? [[name, value] as const] : [])),
 );
 
-function chosen(headers: HeaderMap | undefined, names: readonly string[]): Record<string, string> {
-  const found = names.flatMap((name) => {
+/** A map of those of a head's fields that are asked for. */
+function writeChosen(to: ProtoWriter, field: number, headers: HeaderMap | undefined, names: readonly string[]): void {
+  for (const name of names) {
     const values = headers?.getAll(name) ?? [];
-    return values.length === 0 ? [] : [[name, values.join(',')] as const];
-  });
-  return Object.fromEntries(found);
+    if (values.length > 0) to.entry(field, name, values.join(','));
+  }
 }
 
-function requestOf(info: StreamInfo, settings: AlsSettings) {
-  const { request } = info;
-  if (request === undefined) return {};
+/** HTTPRequestProperties. */
+function writeRequest(to: ProtoWriter, request: NonNullable<StreamInfo['request']>, info: StreamInfo, settings: AlsSettings): void {
   const { method, scheme, authority, path, headers } = request;
-  return {
-    request: {
-      requestMethod: METHODS.get(method) ?? RequestMethod.METHOD_UNSPECIFIED,
-      scheme,
-      authority,
-      path,
-      userAgent: headers.get('user-agent') ?? '',
-      referer: headers.get('referer') ?? '',
-      forwardedFor: headers.get('x-forwarded-for') ?? '',
-      requestId: headers.get('x-request-id') ?? '',
-      originalPath: headers.get('x-envoy-original-path') ?? '',
-      requestBodyBytes: BigInt(info.bytesReceived),
-      requestHeaders: chosen(headers, settings.requestFields),
-    },
-  };
+  to.someInteger(1, METHODS.get(method) ?? RequestMethod.METHOD_UNSPECIFIED);
+  to.someText(2, scheme).someText(3, authority).someText(5, path);
+  to.someText(6, headers.get('user-agent') ?? '').someText(7, headers.get('referer') ?? '');
+  to.someText(8, headers.get('x-forwarded-for') ?? '').someText(9, headers.get('x-request-id') ?? '');
+  to.someText(10, headers.get('x-envoy-original-path') ?? '');
+  to.someInteger(12, info.bytesReceived);
+  writeChosen(to, 13, headers, settings.requestFields);
 }
 
-/** The entry of a request. */
-export function httpEntry(info: StreamInfo, settings: AlsSettings): HTTPAccessLogEntry {
-  return create(HTTPAccessLogEntrySchema, {
-    commonProperties: commonOf(info, settings),
-    protocolVersion: PROTOCOLS[info.protocol ?? ''] ?? HttpVersion.PROTOCOL_UNSPECIFIED,
-    ...requestOf(info, settings),
-    response: {
-      ...(info.responseCode > 0 && { responseCode: info.responseCode }),
-      responseCodeDetails: info.responseCodeDetails,
-      responseBodyBytes: BigInt(info.bytesSent),
-      responseHeaders: chosen(info.response?.headers, settings.responseFields),
-      responseTrailers: chosen(info.responseTrailers, settings.trailerFields),
-    },
-  });
+/** HTTPResponseProperties. */
+function writeResponse(to: ProtoWriter, info: StreamInfo, settings: AlsSettings): void {
+  const { responseCode } = info;
+  if (responseCode > 0) to.nested(1, (code) => code.integer(1, responseCode));
+  to.someInteger(3, info.bytesSent);
+  writeChosen(to, 4, info.response?.headers, settings.responseFields);
+  writeChosen(to, 5, info.responseTrailers, settings.trailerFields);
+  to.someText(6, info.responseCodeDetails);
 }
 
-/** The entry of a connection. */
-export function tcpEntry(info: StreamInfo, settings: AlsSettings): TCPAccessLogEntry {
-  return create(TCPAccessLogEntrySchema, {
-    commonProperties: commonOf(info, settings),
-    connectionProperties: { receivedBytes: BigInt(info.bytesReceived), sentBytes: BigInt(info.bytesSent) },
-  });
+const writer = new ProtoWriter();
+
+/** The HTTPAccessLogEntry of a request, in bytes. */
+export function httpEntry(info: StreamInfo, settings: AlsSettings): Uint8Array {
+  const { request } = info;
+  const to = writer.clear().nested(1, (common) => writeCommon(common, info, settings));
+  to.someInteger(2, PROTOCOLS[info.protocol ?? ''] ?? HttpVersion.PROTOCOL_UNSPECIFIED);
+  if (request !== undefined) to.nested(3, (inner) => writeRequest(inner, request, info, settings));
+  return to.nested(4, (response) => writeResponse(response, info, settings)).take();
+}
+
+/** The TCPAccessLogEntry of a connection, in bytes. */
+export function tcpEntry(info: StreamInfo, settings: AlsSettings): Uint8Array {
+  return writer
+    .clear()
+    .nested(1, (common) => writeCommon(common, info, settings))
+    .nested(2, (connection) => connection.someInteger(1, info.bytesReceived).someInteger(2, info.bytesSent))
+    .take();
 }

@@ -5,9 +5,7 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { NodeSchema } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import { HTTPAccessLogEntrySchema, TCPAccessLogEntrySchema } from '../../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import { StreamAccessLogsMessageSchema } from '../../../xds/gen/envoy/service/accesslog/v3/als_pb.ts';
-import type { StreamInfo } from '../../http/stream-info.ts';
 import { timersOf } from '../../timers.ts';
 import { sendStream } from '../../tracing/collector-target.ts';
 import { httpEntry, tcpEntry } from './als-entry.ts';
@@ -52,9 +50,6 @@ export function alsWriter(settings: AlsSettings, scope: LogScope): WriteEntry {
       sendStream(settings.target, METHOD, message, scope, onDone);
     },
   );
-  const encode =
-    settings.kind === 'http'
-      ? (info: StreamInfo) => toBinary(HTTPAccessLogEntrySchema, httpEntry(info, settings))
-      : (info: StreamInfo) => toBinary(TCPAccessLogEntrySchema, tcpEntry(info, settings));
-  return (info) => batch.add(encode(info));
+  const encode = settings.kind === 'http' ? httpEntry : tcpEntry;
+  return (info) => batch.add(encode(info, settings));
 }
