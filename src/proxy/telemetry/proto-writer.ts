@@ -55,6 +55,15 @@ export class ProtoWriter {
     return value === '' ? this : this.text(field, value);
   }
 
+  /** Bytes that are told as hex digits, unless there are none. */
+  someHex(field: number, digits: string): this {
+    if (digits === '') return this;
+    const length = digits.length / 2;
+    this.#tag(field, BYTES).#varint(length).#reserve(length);
+    this.#length += this.#bytes.write(digits, this.#length, 'hex');
+    return this;
+  }
+
   /** Bytes, or a message that is written already. */
   message(field: number, content: Uint8Array): this {
     return this.#tag(field, BYTES).#varint(content.length).raw(content);

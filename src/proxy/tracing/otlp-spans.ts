@@ -1,15 +1,10 @@
 /** Spans as OTLP has them. Source: OpenTelemetry, opentelemetry.proto.trace.v1; what a status is, semantic conventions for HTTP spans. */
-import { Buffer } from 'node:buffer';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { GRPC_FAULTS } from '../../core/grpc-status.ts';
-import { ExportTraceServiceRequestSchema } from '../../xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.ts';
+import { InstrumentationScopeSchema } from '../../xds/gen/opentelemetry/proto/common/v1/common_pb.ts';
 import { ResourceSchema } from '../../xds/gen/opentelemetry/proto/resource/v1/resource_pb.ts';
-import {
-  type Span as OtlpSpan,
-  Span_SpanKind as Kind,
-  SpanSchema,
-  Status_StatusCode as StatusCode,
-} from '../../xds/gen/opentelemetry/proto/trace/v1/trace_pb.ts';
+import { Span_SpanKind as Kind, Status_StatusCode as StatusCode } from '../../xds/gen/opentelemetry/proto/trace/v1/trace_pb.ts';
+import { ProtoWriter } from '../telemetry/proto-writer.ts';
 import { sendExport } from './collector-target.ts';
 import { attribute, nanosOf } from './otlp-attributes.ts';
 import type { OtlpSource } from './opentelemetry.ts';
@@ -28,34 +23,57 @@ function isError({ kind, tags }: Span): boolean {
   return status >= 500 || (kind === 'client' && status >= 400) || GRPC_FAULTS.has(Number(tags.get('grpc.status_code') ?? '0'));
 }
 
-function encode(span: Span): OtlpSpan {
-  return create(SpanSchema, {
-    traceId: Buffer.from(span.traceId, 'hex'),
-    spanId: Buffer.from(span.spanId, 'hex'),
-    traceState: span.traceState,
-    parentSpanId: Buffer.from(span.parentId, 'hex'),
-    flags: SAMPLED | HAS_IS_REMOTE | (span.isParentRemote ? IS_REMOTE : 0),
-    name: span.name,
-    kind: span.kind === 'client' ? Kind.CLIENT : Kind.SERVER,
-    startTimeUnixNano: nanosOf(span.startMs),
-    endTimeUnixNano: nanosOf(span.endMs),
-    attributes: Array.from(span.tags, ([key, text]) => attribute(key, text)),
-    events: span.events.map(({ name, atMs }) => ({ name, timeUnixNano: nanosOf(atMs) })),
-    ...(isError(span) && { status: { code: StatusCode.ERROR } }),
-  });
+/** KeyValue with text. */
+function writeAttribute(to: ProtoWriter, field: number, key: string, text: string): void {
+  to.nested(field, (pair) => pair.someText(1, key).nested(2, (value) => value.text(1, text)));
+}
+
+/** Span. */
+function writeSpan(to: ProtoWriter, span: Span): void {
+  to.someHex(1, span.traceId).someHex(2, span.spanId).someText(3, span.traceState).someHex(4, span.parentId).someText(5, span.name);
+  to.integer(6, span.kind === 'client' ? Kind.CLIENT : Kind.SERVER);
+  to.fixed64(7, nanosOf(span.startMs)).fixed64(8, nanosOf(span.endMs));
+  for (const [key, text] of span.tags) writeAttribute(to, 9, key, text);
+  for (const { name, atMs } of span.events) to.nested(11, (event) => event.fixed64(1, nanosOf(atMs)).someText(2, name));
+  if (isError(span)) to.nested(15, (status) => status.integer(3, StatusCode.ERROR));
+  to.fixed32(16, SAMPLED | HAS_IS_REMOTE | (span.isParentRemote ? IS_REMOTE : 0));
+}
+
+/** What stands before the spans of every request: who sends them. */
+interface Sender {
+  /** Resource. */
+  readonly resource: Uint8Array;
+  /** InstrumentationScope; undefined where it is not told. */
+  readonly scope: Uint8Array | undefined;
+}
+
+const writer = new ProtoWriter();
+
+/** An ExportTraceServiceRequest, in bytes. */
+export function encodeSpans(spans: readonly Span[], { resource, scope }: Sender): Uint8Array {
+  return writer
+    .clear()
+    .nested(1, (ofResource) =>
+      ofResource.message(1, resource).nested(2, (ofScope) => {
+        if (scope !== undefined) ofScope.message(1, scope);
+        for (const span of spans) ofScope.nested(2, (to) => writeSpan(to, span));
+      }),
+    )
+    .take();
 }
 
 /** Sends spans by OTLP. */
 export function otlpSender(source: OtlpSource, scope: TracerScope): SendSpans {
   const resource = create(ResourceSchema, { attributes: Object.entries(source.attributes).map(([key, text]) => attribute(key, text)) });
-  const instrumentation = source.tellsScope ? { scope: { name: 'tulle', version: scope.version } } : {};
+  const instrumentation = create(InstrumentationScopeSchema, { name: 'tulle', version: scope.version });
+  const sender = {
+    resource: toBinary(ResourceSchema, resource),
+    scope: source.tellsScope ? toBinary(InstrumentationScopeSchema, instrumentation) : undefined,
+  };
   const userAgent = `OTel-OTLP-Exporter-Tulle/${scope.version}`;
   const failed = scope.stats.scope('tracing.opentelemetry').counter('reports_failed');
   return (spans, onDone) => {
-    const request = create(ExportTraceServiceRequestSchema, {
-      resourceSpans: [{ resource, scopeSpans: [{ ...instrumentation, spans: spans.map(encode) }] }],
-    });
-    const body = toBinary(ExportTraceServiceRequestSchema, request);
+    const body = encodeSpans(spans, sender);
     sendExport(source.target, { method: METHOD, body, contentType: 'application/x-protobuf', userAgent }, scope, (status) => {
       const isTaken = status >= 200 && status <= 299;
       if (!isTaken) failed.value++;
