@@ -95,6 +95,16 @@ describe('sharing', () => {
   });
 });
 
+test('in explicit mode an endpoint on loopback is nobody’s own port', () => {
+  const outside = serviceOf('outside', [portOf(9999, 'tcp')], { isExternal: true, endpoints: [endpointOf('127.0.0.1')] });
+  const explicit = { httpProxyPort: 1, upstreams: [] };
+  const client = { workload: 'client', addresses: ['127.0.0.1'], interception: 'NONE', explicit, ports: [] } as const;
+  const opened = (ports: Parameters<typeof sidecarOf>[0]): string[] =>
+    [...compile(meshOf({ services: [outside] }), sidecarOf(ports)).listeners.keys()].filter((name) => name.endsWith('_9999'));
+  assert.deepEqual(opened(client), []);
+  assert.deepEqual(opened({ ...client, ports: [{ ...portOf(9999, 'tcp'), listen: 9999, appPort: 9998 }] }), ['127.0.0.1_9999']);
+});
+
 describe('refusals', () => {
   const when = [{ key: 'unheard.of', values: ['x'], notValues: [], origin: origin('AuthorizationPolicy', 'p', 'spec.rules[0].when[0]') }];
   const cases: readonly { name: string; mesh: Mesh; error: RegExp }[] = [

@@ -103,12 +103,17 @@ export function servedBy(services: readonly Service[], proxy: ProxyNode): readon
   return own;
 }
 
-/** Ports of the workload: as the proxy registered them, else as services' endpoints say, in order of number. */
+/**
+ * Ports of the workload: as the proxy registered them, else as services' endpoints say, in order of number. In explicit mode
+ * the latter may be anybody's, since all share the loopback address.
+ */
 function ownPorts(served: readonly Served[], proxy: ProxyNode): InboundPort[] {
   const registered = proxy.ports.map(({ number, listen, appPort, protocol }) => ({ number, listen, appPort, protocol }));
   const known = [...new Set(served.flatMap(({ ports }) => [...ports.keys()]))].filter((number) => number > 0);
   const ports =
-    registered.length > 0 ? registered : known.map((number) => ({ number, listen: number, appPort: number, protocol: 'auto' as const }));
+    registered.length > 0 || proxy.explicit !== undefined
+      ? registered
+      : known.map((number) => ({ number, listen: number, appPort: number, protocol: 'auto' as const }));
   return ports
     .map(({ number, listen, appPort, protocol }) => {
       const owner = served.find((entry) => entry.ports.has(listen));
