@@ -76,6 +76,8 @@ export interface Flow {
   readonly route: string;
   readonly routeOrigin?: Provenance;
   readonly isMutualTls: boolean;
+  /** True where a connection was open still: figures are so far, and it is told of again, with the same id. */
+  readonly isOpen?: true;
   /** Bytes of bodies, or of a connection. */
   readonly bytesSent: number;
   readonly bytesReceived: number;

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import type { Flow } from '../../src/model/flow.ts';
 import { canIntercept, type Mode, TestMesh } from './harness.ts';
 
 const START_MS = 30_000;
@@ -87,6 +88,23 @@ for (const mode of ['explicit', 'transparent'] as const) {
       const client = await labelsOf(mesh, editor, 'editor');
       assert.equal(client.get('reporter'), 'source');
       assert.deepEqual([client.get('destination_workload'), client.get('destination_service_name')], ['notes', 'notes']);
+    });
+
+    await t.test('flow records of both sides name both ends of the tunnel', async () => {
+      for (const reporter of ['source', 'destination']) {
+        const query = `protocol=tcp&source=office/editor&destination=office/notes&verdict=forwarded&reporter=${reporter}`;
+        const [flow] = await mesh.until(`a flow of the ${reporter}`, async () => {
+          const { flows } = await mesh.admin<{ flows: Flow[] }>(`/api/flows?${query}`);
+          return flows.length > 0 && flows;
+        });
+        assert.deepEqual(
+          [flow?.isMutualTls, flow?.source.principal, flow?.destination.principal],
+          [true, 'spiffe://cluster.local/ns/office/sa/editor', 'spiffe://cluster.local/ns/office/sa/notes'],
+          reporter,
+        );
+        // of sockets, not of listeners within the proxy
+        assert.match(flow?.destination.address ?? '', /^[\d.]+:\d+$/);
+      }
     });
   });
 }

@@ -22,13 +22,14 @@ function statusTone(status: number): Tone {
   return status === 0 || status >= 500 ? 'bad' : status >= 400 ? 'warn' : 'ok';
 }
 
-function Outcome({ flow: { request, verdict, flags, bytesReceived, bytesSent } }: { readonly flow: Flow }) {
+function Outcome({ flow: { request, verdict, flags, bytesReceived, bytesSent, isOpen } }: { readonly flow: Flow }) {
   const { status = 0, grpcStatus } = request ?? {};
   return (
     <>
       {request === undefined ? <span class="muted">{`${bytesText(bytesReceived)} in, ${bytesText(bytesSent)} out`}</span> : null}
       {request === undefined ? null : <Badge tone={statusTone(status)}>{status === 0 ? 'none' : String(status)}</Badge>}{' '}
       {grpcStatus === undefined ? null : <Badge tone={grpcStatus === 0 ? 'ok' : 'bad'}>{`grpc ${grpcStatus}`}</Badge>}{' '}
+      {isOpen === true ? <Badge tone="accent">open</Badge> : null}{' '}
       {verdict === 'forwarded' ? null : <Badge tone={TONES[verdict]}>{verdict}</Badge>}{' '}
       {flags.length === 0 ? null : <span class="muted">{flags.join(' ')}</span>}
     </>

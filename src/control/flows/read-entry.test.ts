@@ -5,6 +5,7 @@ import { authorizationRule, endpointOf, meshOf, policyOf, portOf, serviceOf } fr
 import type { Flow } from '../../model/flow.ts';
 import {
   type AccessLogCommonSchema,
+  AccessLogType,
   HTTPAccessLogEntrySchema,
   type HTTPResponsePropertiesSchema,
   TCPAccessLogEntrySchema,
@@ -230,4 +231,15 @@ test('connections in tunnels are over mTLS, at both ends', () => {
   const server = flowOf({ customTags: { reporter: 'destination', 'tunnel-peer': WEB, 'tunnel-local': PAYMENTS } }, {});
   assert.deepEqual([server?.source.workload, server?.source.principal, server?.destination.principal], ['web', WEB, PAYMENTS]);
   assert.equal(server?.isMutualTls, true);
+});
+
+test('a connection that lasts is told of while it does', () => {
+  const open = tcpFlow(
+    create(TCPAccessLogEntrySchema, {
+      commonProperties: { startTime: { seconds: 3n }, accessLogType: AccessLogType.TcpPeriodic, customTags: { connection: '7' } },
+      connectionProperties: { receivedBytes: 5n },
+    }),
+    context,
+  );
+  assert.deepEqual([open?.isOpen, open?.id, open?.durationMs, open?.bytesReceived, open?.verdict], [true, '7', 2000, 5, 'forwarded']);
 });

@@ -7,11 +7,12 @@ import type { Flow, FlowEnd, FlowRequest, Reporter } from '../../model/flow.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { RequestMethod } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import type {
-  AccessLogCommon,
-  HTTPAccessLogEntry,
-  TCPAccessLogEntry,
-  TLSProperties_CertificateProperties as Certificate,
+import {
+  type AccessLogCommon,
+  AccessLogType,
+  type HTTPAccessLogEntry,
+  type TCPAccessLogEntry,
+  type TLSProperties_CertificateProperties as Certificate,
 } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import type { MeshNames, WorkloadName } from './mesh-names.ts';
 import { flagNames, verdictOf } from './verdict.ts';
@@ -250,12 +251,18 @@ export function httpFlow(entry: HTTPAccessLogEntry, context: EntryContext): Flow
   };
 }
 
+/** Entries of connections that have not ended. */
+const OPEN: ReadonlySet<AccessLogType> = new Set([AccessLogType.TcpUpstreamConnected, AccessLogType.TcpPeriodic]);
+
 /** A connection's entry; undefined where it says nothing. */
 export function tcpFlow({ commonProperties: common, connectionProperties }: TCPAccessLogEntry, context: EntryContext): Flow | undefined {
   if (common === undefined) return undefined;
   const flow = flowOf(common, common.connectionTerminationDetails, undefined, context);
+  const isOpen = OPEN.has(common.accessLogType);
   return {
     ...flow,
+    // so far, as well as the two clocks agree
+    ...(isOpen && { isOpen, durationMs: Math.max(0, flow.receivedMs - flow.startMs) }),
     id: common.customTags[FLOW_TAG.connection] || common.streamId,
     protocol: 'tcp',
     service: flow.service || (flow.reporter === 'destination' ? context.names.serviceAt(flow.destination.address) : ''),

@@ -38,6 +38,7 @@ const NUMBERS_BYTES = 320;
 
 const HAS_REQUEST = 0x10;
 const IS_MUTUAL = 0x20;
+const IS_OPEN = 0x40;
 
 /** A place in bytes that is written or read at. */
 interface Cursor {
@@ -162,7 +163,8 @@ export function putRecord(bytes: Buffer, start: number, flow: Flow, sinceMs: num
     REPORTERS.indexOf(flow.reporter) |
     (FLOW_PROTOCOLS.indexOf(flow.protocol) << 2) |
     (request === undefined ? 0 : HAS_REQUEST) |
-    (flow.isMutualTls ? IS_MUTUAL : 0);
+    (flow.isMutualTls ? IS_MUTUAL : 0) |
+    (flow.isOpen === true ? IS_OPEN : 0);
   bytes.writeUInt32LE(sinceMs, start + 2);
   cursor.at = bytes.writeDoubleLE(flow.startMs, cursor.at);
   putNumber(cursor, micros(flow.durationMs));
@@ -235,6 +237,7 @@ export function takeRecord(
     route,
     ...(routeOrigin !== undefined && { routeOrigin }),
     isMutualTls: (kind & IS_MUTUAL) !== 0,
+    ...((kind & IS_OPEN) !== 0 && { isOpen: true }),
     bytesSent,
     bytesReceived,
     traceId,

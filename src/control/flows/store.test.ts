@@ -22,7 +22,7 @@ test('what is kept reads as it was', async () => {
     flowOf({ source: { ...end, address: '[::1]:65535' }, destination: { ...end, address: '/run/x.sock' }, receivedMs: 2004 }),
     flowOf({ bytesSent: 2 ** 52, bytesReceived: 127, startMs: 1.5, durationMs: 0, reporter: 'destination', receivedMs: 2005 }),
   ];
-  const { request: _, upstreamMs: __, ...tcp } = flowOf({ protocol: 'tcp', id: '17', receivedMs: 2006 });
+  const { request: _, upstreamMs: __, ...tcp } = flowOf({ protocol: 'tcp', id: '17', receivedMs: 2006, isOpen: true });
   const store = new FlowStore();
   for (const flow of [...flows, tcp]) store.add(flow);
   assert.deepEqual(

@@ -7,6 +7,7 @@ import type { Log } from '../../core/log.ts';
 import type { AdsSettings } from '../config/ads-target.ts';
 import type { RuntimeStore } from '../config/runtime-store.ts';
 import type { LocalNode } from '../http/filter.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
 import type { AlsSettings } from '../telemetry/log-service/als.ts';
 import { lazyLogger, type WriteEntry } from '../telemetry/log-service/lazy-logger.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
@@ -57,9 +58,10 @@ export class FlowTeller {
   logger(settings: AlsSettings): WriteEntry {
     const write = lazyLogger(() => this.#writer(settings));
     const rates = this.#rates;
-    return (info) => {
+    const tell = (info: StreamInfo): void => {
       if (rates.takes(info)) write(info);
     };
+    return Object.assign(tell, { tellsOpen: true as const });
   }
 
   /** Sends what waits. Resolves when it is sent, or soon. */

@@ -59,6 +59,10 @@ function criteriaOf(target: ClusterTarget, metadata: ReadonlyMap<string, unknown
   return typeof own === 'object' && own !== null ? { ...target.criteria, ...own } : target.criteria;
 }
 
+/** When it is told of a connection that lasts, and how often from then on. */
+const OPEN_AFTER_MS = 5_000;
+const OPEN_EVERY_MS = 300_000;
+
 /**
  * One client's connection and the upstream's, each feeding the other. A side that cannot be written to stops the
  * other one from being read, so that no more is kept than the two sockets' own buffers.
@@ -83,6 +87,7 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
   #idleTimer: WheelTimer | undefined = undefined;
   #durationTimer: WheelTimer | undefined = undefined;
   #logTimer: WheelTimer | undefined = undefined;
+  #openTimer: WheelTimer | undefined = undefined;
   #retryTimer: WheelTimer | undefined = undefined;
 
   constructor(scope: TcpScope, connection: Connection, downstream: DownstreamConnection, info: StreamInfo) {
@@ -114,13 +119,23 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
   }
 
   #startTimers(): void {
-    const { config, random } = this.#scope;
+    const { accessLog, config, random } = this.#scope;
     if (this.#idleMs > 0) this.#idleTimer = this.#timers.after(this.#idleMs, () => this.#checkIdle());
     if (config.maxDurationMs > 0) {
       const delayMs = config.maxDurationMs * (1 + config.maxDurationJitter * random());
       this.#durationTimer = this.#timers.after(delayMs, () => this.#expire());
     }
     if (config.logs.intervalMs > 0) this.#armLogTimer();
+    if (accessLog.logOpen !== undefined) this.#tellOpenAfter(OPEN_AFTER_MS);
+  }
+
+  /** Tells those who want to know of a connection before it ends. */
+  #tellOpenAfter(ms: number): void {
+    this.#openTimer = this.#timers.after(ms, () => {
+      this.#info.logKind = 'TcpPeriodic';
+      this.#scope.accessLog.logOpen?.(this.#info);
+      this.#tellOpenAfter(OPEN_EVERY_MS);
+    });
   }
 
   #connect(): void {
@@ -421,6 +436,7 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
     timers.cancel(this.#idleTimer);
     timers.cancel(this.#durationTimer);
     timers.cancel(this.#logTimer);
+    timers.cancel(this.#openTimer);
     timers.cancel(this.#retryTimer);
     this.#scope.stats.active.value--;
     this.#info.endMs = this.#scope.clock.monotonicMs();

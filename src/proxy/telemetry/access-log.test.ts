@@ -11,6 +11,8 @@ import { silentLog } from '../../core/log.ts';
 import { type AccessLog, AccessLogSchema, AccessLogFilterSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { TcpGrpcAccessLogConfigSchema } from '../../xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
+import type { LogScope } from './log-service/settings.ts';
 import { flagBit, type StreamInfo } from '../http/stream-info.ts';
 import { createAccessLogs } from './access-log.ts';
 import { createLogSink, type LogSink } from './log-sink.ts';
@@ -184,4 +186,27 @@ test('a file that does not keep up loses lines, counted', (t) => {
   const line = `${'x'.repeat(1024 * 1024)}\n`;
   for (let i = 0; i < 6; i++) target.write(line);
   assert.equal(stats.scope('access_log_file').counter('dropped').value, 3);
+});
+
+test('those who are told of flows are told of connections that last, and no others', () => {
+  const told: string[] = [];
+  const common = (logName: string): JsonObject => ({
+    commonConfig: { logName, grpcService: { envoyGrpc: { clusterName: 'xds' } }, transportApiVersion: 'V3' },
+  });
+  const logs = [
+    fileLog({ path: '/tmp/x' }),
+    logOf(TcpGrpcAccessLogConfigSchema, fromJson(TcpGrpcAccessLogConfigSchema, common('tulle.flows'))),
+  ];
+  const teller = {
+    cluster: 'xds',
+    logger: () => Object.assign((info: StreamInfo) => void told.push(info.clusterName), { tellsOpen: true as const }),
+  };
+  const scope = { flows: teller } as unknown as LogScope;
+  const sink = memorySink();
+  const logger = createAccessLogs(logs, 'access_log', sink, Math.random, scope);
+  logger.logOpen?.(fakeInfo({ clusterName: 'a' }));
+  assert.deepEqual([told, sink.lines], [['a'], []]);
+  logger.log(fakeInfo({ clusterName: 'b' }));
+  assert.deepEqual([told, sink.lines.length], [['a', 'b'], 1]);
+  assert.ok(!('logOpen' in createAccessLogs(logs.slice(0, 1), 'access_log', sink)));
 });

@@ -33,6 +33,8 @@ export type { LogSink } from './log-sink.ts';
 export interface AccessLogger {
   /** Called once, when the stream is over and its info complete. */
   log(info: StreamInfo): void;
+  /** Called now and then while a connection lasts; absent where nobody is told of that. */
+  logOpen?(info: StreamInfo): void;
 }
 
 /** Envoy's format where the configuration has none. */
@@ -116,11 +118,12 @@ export function createAccessLogs(
     if (to.path === undefined) return { passes, write: to.write };
     const target = sink.target(to.path);
     const { line } = to;
-    return { passes, write: (info: StreamInfo) => target.write(line(info)) };
+    const write: WriteEntry = (info) => target.write(line(info));
+    return { passes, write };
   });
-  return {
-    log(info) {
-      for (const { passes, write } of writers) if (passes(info)) write(info);
-    },
+  const logTo = (those: typeof writers) => (info: StreamInfo) => {
+    for (const { passes, write } of those) if (passes(info)) write(info);
   };
+  const telling = writers.filter(({ write }) => write.tellsOpen === true);
+  return { log: logTo(writers), ...(telling.length > 0 && { logOpen: logTo(telling) }) };
 }

@@ -118,3 +118,17 @@ test('fields stand in order, and none that says nothing: bytes are those of the 
     }),
   );
 });
+
+test('a listener within the process is named as one', () => {
+  const { connection } = full();
+  const local = { host: 'envoy://connect_originate|pay.shop/10.0.0.1:80', port: 0 };
+  const entry = fromBinary(TCPAccessLogEntrySchema, tcpEntry(fakeInfo({ connection: { ...connection, local } }), settings));
+  assert.deepEqual(entry.commonProperties?.downstreamLocalAddress?.address, {
+    case: 'envoyInternalAddress',
+    value: {
+      $typeName: 'envoy.config.core.v3.EnvoyInternalAddress',
+      addressNameSpecifier: { case: 'serverListenerName', value: 'connect_originate|pay.shop' },
+      endpointId: '10.0.0.1:80',
+    },
+  });
+});

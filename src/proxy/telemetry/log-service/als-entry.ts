@@ -4,7 +4,7 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { NetAddress } from '../../../net/address.ts';
-import { parseAddress } from '../../../net/address.ts';
+import { internalAddress, internalListenerOf, parseAddress } from '../../../net/address.ts';
 import type { HeaderMap } from '../../../wire/http/message.ts';
 import { MetadataSchema, RequestMethod } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
@@ -56,9 +56,14 @@ function writeFlags(to: ProtoWriter, flags: number): void {
   }
 }
 
-/** Address.socket_address. */
-function writeAddress(to: ProtoWriter, field: number, { host, port }: NetAddress): void {
-  to.nested(field, (address) => address.nested(1, (socket) => socket.someText(2, host).integer(3, port)));
+/** Address.socket_address, or of a listener within the process Address.envoy_internal_address. */
+function writeAddress(to: ProtoWriter, field: number, address: NetAddress): void {
+  const { host, port } = address;
+  const listener = internalListenerOf(address);
+  to.nested(field, (message) => {
+    if (listener === undefined) message.nested(1, (socket) => socket.someText(2, host).integer(3, port));
+    else message.nested(3, (internal) => internal.text(1, listener).someText(2, host.slice(internalAddress(listener, '').host.length)));
+  });
 }
 
 /** Timestamp and Duration: seconds and nanoseconds. */

@@ -1,7 +1,11 @@
 import type { StreamInfo } from '../../http/stream-info.ts';
 
 /** Writes one entry. */
-export type WriteEntry = (info: StreamInfo) => void;
+export interface WriteEntry {
+  (info: StreamInfo): void;
+  /** It is told of streams that last while they do, too. */
+  readonly tellsOpen?: true;
+}
 
 /** Streams that are kept while the code for their entries is loaded, some milliseconds. */
 const MAX_KEPT = 1024;
