@@ -152,11 +152,19 @@ export async function startStaticProxy(
     drainTimeS = 0,
     program = path.join(root, 'bin/tulle'),
     env = {},
-  }: { readonly drainTimeS?: number; readonly program?: string; readonly env?: Readonly<Record<string, string>> } = {},
+    more = {},
+  }: {
+    readonly drainTimeS?: number;
+    readonly program?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    /** More of the bootstrap. */
+    readonly more?: JsonObject;
+  } = {},
 ): Promise<StaticProxy> {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-static-'));
   const socketPath = path.join(folder, 'admin.sock');
-  const bootstrap = { node: { id: 'static' }, admin: { address: { pipe: { path: socketPath } } }, static_resources: resources(folder) };
+  const admins = { address: { pipe: { path: socketPath } } };
+  const bootstrap = { node: { id: 'static' }, admin: admins, static_resources: resources(folder), ...more };
   const file = path.join(folder, 'bootstrap.json');
   writeFileSync(file, JSON.stringify(bootstrap));
   const child = spawn(program, ['proxy', '-c', file, '--drain-time-s', String(drainTimeS)], {

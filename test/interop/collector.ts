@@ -21,6 +21,10 @@ interface OtlpSpan {
 interface Line {
   readonly receiver: string;
   readonly data: {
+    readonly resourceMetrics?: readonly {
+      readonly resource?: { readonly attributes?: Attributes };
+      readonly scopeMetrics: readonly { readonly metrics: readonly OtlpMetric[] }[];
+    }[];
     readonly resourceSpans?: readonly {
       readonly resource?: { readonly attributes?: Attributes };
       readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[];
@@ -30,6 +34,40 @@ interface Line {
       readonly scopeLogs: readonly { readonly logRecords: readonly OtlpLog[] }[];
     }[];
   };
+}
+
+interface OtlpPoint {
+  readonly attributes?: Attributes;
+  /** Of a sum or a gauge; 64-bit integers are text. */
+  readonly asInt?: string;
+  readonly asDouble?: number;
+  /** Of a histogram. */
+  readonly count?: string;
+  readonly bucketCounts?: readonly string[];
+  readonly explicitBounds?: readonly number[];
+}
+
+interface OtlpMetric {
+  readonly name: string;
+  readonly sum?: { readonly dataPoints: readonly OtlpPoint[]; readonly isMonotonic?: boolean; readonly aggregationTemporality?: number };
+  readonly gauge?: { readonly dataPoints: readonly OtlpPoint[] };
+  readonly histogram?: { readonly dataPoints: readonly OtlpPoint[]; readonly aggregationTemporality?: number };
+}
+
+/** One value of one series as a receiver understood it. */
+export interface ReceivedPoint {
+  /** `grpc` or `http`. */
+  readonly receiver: string;
+  readonly name: string;
+  readonly kind: 'sum' | 'gauge' | 'histogram';
+  /** Of sums and histograms: since the beginning, or since the message before. */
+  readonly temporality: 'cumulative' | 'delta' | '';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly resource: Readonly<Record<string, string>>;
+  /** A histogram's is its count. */
+  readonly value: number;
+  readonly buckets: readonly number[];
+  readonly bounds: readonly number[];
 }
 
 interface OtlpLog {
@@ -73,6 +111,7 @@ export interface Collector {
   readonly zipkin: string;
   spans(): ReceivedSpan[];
   logs(): ReceivedLog[];
+  points(): ReceivedPoint[];
   stop(): Promise<void>;
 }
 
@@ -115,6 +154,32 @@ function logsOf({ data }: Line): ReceivedLog[] {
   );
 }
 
+const TEMPORALITIES: Readonly<Record<number, ReceivedPoint['temporality']>> = { 1: 'delta', 2: 'cumulative' };
+
+function pointsOf({ receiver, data }: Line): ReceivedPoint[] {
+  return (data.resourceMetrics ?? []).flatMap(({ resource, scopeMetrics }) =>
+    scopeMetrics.flatMap(({ metrics }) =>
+      metrics.flatMap(({ name, sum, gauge, histogram }) => {
+        const kind = sum !== undefined ? 'sum' : histogram !== undefined ? 'histogram' : 'gauge';
+        const temporality = TEMPORALITIES[(sum ?? histogram)?.aggregationTemporality ?? 0] ?? '';
+        return ((sum ?? histogram ?? gauge)?.dataPoints ?? []).map(
+          ({ attributes, asInt, asDouble, count, bucketCounts = [], explicitBounds = [] }): ReceivedPoint => ({
+            receiver,
+            name,
+            kind,
+            temporality,
+            labels: texts(attributes),
+            resource: texts(resource?.attributes),
+            value: Number(count ?? asInt ?? asDouble ?? 0),
+            buckets: bucketCounts.map(Number),
+            bounds: explicitBounds,
+          }),
+        );
+      }),
+    ),
+  );
+}
+
 /** Starts the receivers; `collectorMissing` says where they cannot be had. */
 export async function startCollector(): Promise<Collector> {
   const child = spawn(path.join(collectorFolder, 'collector'), { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -133,6 +198,7 @@ export async function startCollector(): Promise<Collector> {
     ...(await addresses.promise),
     spans: () => lines.flatMap(spansOf),
     logs: () => lines.flatMap(logsOf),
+    points: () => lines.flatMap(pointsOf),
     async stop() {
       child.kill('SIGKILL');
       await ended;

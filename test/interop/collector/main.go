@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
@@ -56,6 +57,15 @@ func logs(receiver string) consumer.Logs {
 	return taken
 }
 
+func metrics(receiver string) consumer.Metrics {
+	taken, err := consumer.NewMetrics(func(_ context.Context, points pmetric.Metrics) error {
+		body, err := (&pmetric.JSONMarshaler{}).MarshalMetrics(points)
+		return printLine(receiver, body, err)
+	})
+	check(err)
+	return taken
+}
+
 func check(err error) {
 	if err != nil {
 		log.Fatal(err)
@@ -83,10 +93,13 @@ func main() {
 		settings, config := receivertest.NewNopSettings(otlp.Type()), &otlpreceiver.Config{Protocols: protocols}
 		spans, err := otlp.CreateTraces(ctx, settings, config, traces(name))
 		check(err)
-		// both share one server, which starts with the first
+		// they share one server, which starts with the first
 		records, err := otlp.CreateLogs(ctx, settings, config, logs(name))
+		check(err)
+		points, err := otlp.CreateMetrics(ctx, settings, config, metrics(name))
 		start(spans, err)
 		start(records, err)
+		start(points, err)
 	}
 	receive("grpc", otlpreceiver.Protocols{GRPC: configoptional.Some(configgrpc.ServerConfig{NetAddr: grpc})})
 	receive("http", otlpreceiver.Protocols{HTTP: configoptional.Some(otlpreceiver.HTTPConfig{
