@@ -52,6 +52,8 @@ export interface Endpoint {
    * istio, whose injector gives gateways no label `security.istio.io/tlsMode`.
    */
   readonly isGateway?: true;
+  /** What it is called under the name of its service, where that is headless: `db-0` for `db-0.db`; absent: nothing. */
+  readonly hostname?: string;
   /** Where that proxy takes TCP connections as tunnels (HBONE); absent where it takes none. */
   readonly hbonePort?: number;
   readonly origin: Provenance;

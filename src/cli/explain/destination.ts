@@ -25,11 +25,15 @@ export interface Destination {
 const USUAL_PORTS: Readonly<Record<Target['scheme'], number>> = { http: 80, https: 443, grpc: 80, tcp: 0 };
 
 /** Names that a client of `namespace` may call a service by. */
-function isCalled({ hostname, name, namespace }: Service, host: string, viewer: string, domain: string): boolean {
+function isCalled({ hostname, name, namespace, endpoints }: Service, host: string, viewer: string, domain: string): boolean {
   if (hostname === host || `${hostname}.` === host) return true;
   if (hostname.startsWith('*.')) return host.endsWith(hostname.slice(1));
   if (hostname !== `${name}.${namespace}.svc.${domain}`) return false;
-  return [`${name}.${namespace}`, `${name}.${namespace}.svc`, ...(namespace === viewer ? [name] : [])].includes(host);
+  const names = [hostname, `${name}.${namespace}`, `${name}.${namespace}.svc`, ...(namespace === viewer ? [name] : [])];
+  if (names.includes(host)) return true;
+  // one of its endpoints, where it is headless: db-0.db
+  const [own = ''] = host.split('.', 1);
+  return names.includes(host.slice(own.length + 1)) && endpoints.some((endpoint) => endpoint.hostname === own);
 }
 
 /** The service that `host` means to clients of `viewer`; undefined where it is none of the mesh's. */

@@ -50,6 +50,20 @@ const CASES: readonly { name: string; services: readonly Service[]; want: Readon
     want: { 'db.shop.svc.cluster.local': ['10.1.0.1'] },
   },
   {
+    name: 'single endpoints of a headless service by their names',
+    services: [
+      service('db.shop.svc.cluster.local', {
+        isHeadless: true,
+        endpoints: [
+          { ...endpoint('10.1.0.1', true), hostname: 'db-0' },
+          { ...endpoint('10.1.0.2', false), hostname: 'db-1' },
+          endpoint('10.1.0.3', true),
+        ],
+      }),
+    ],
+    want: { 'db.shop.svc.cluster.local': ['10.1.0.1', '10.1.0.3'], 'db-0.db.shop.svc.cluster.local': ['10.1.0.1'] },
+  },
+  {
     name: 'what only real DNS knows is left to it',
     services: [service('api.example.com', { resolution: 'dns', endpoints: [endpoint('api.example.com', true)] })],
     want: {},

@@ -16,7 +16,7 @@ export interface NamedService extends Pick<
   Service,
   'hostname' | 'name' | 'namespace' | 'addresses' | 'resolution' | 'exportTo' | 'origin'
 > {
-  readonly endpoints: readonly Pick<Service['endpoints'][number], 'address' | 'isReady'>[];
+  readonly endpoints: readonly Pick<Service['endpoints'][number], 'address' | 'hostname' | 'isReady'>[];
 }
 
 /** True where names lead to the service, whatever its endpoints are. */
@@ -31,8 +31,23 @@ function addressesOf(service: NamedService): string[] {
   return [...new Set(endpoints.filter(isAddress))];
 }
 
+function isOfKubernetes({ hostname, name, namespace }: NamedService, domainSuffix: string): boolean {
+  return hostname === `${name}.${namespace}.svc.${domainSuffix}`;
+}
+
+/** What single endpoints of a headless service are called: `db-0.db.shop.svc.cluster.local`. */
+function endpointNames(service: NamedService, domainSuffix: string): (readonly [host: string, info: NameTable_NameInfo])[] {
+  if (hasOwnAddress(service) || !isOfKubernetes(service, domainSuffix)) return [];
+  const { hostname: host, name, namespace, endpoints } = service;
+  return endpoints.flatMap(({ address, hostname, isReady }) => {
+    if (hostname === undefined || !isReady || !isAddress(address)) return [];
+    const info = { ips: [address], registry: 'Kubernetes', shortname: `${hostname}.${name}`, namespace };
+    return [[`${hostname}.${host}`, create(NameTable_NameInfoSchema, info)] as const];
+  });
+}
+
 function infoOf(service: NamedService, ips: string[], domainSuffix: string): NameTable_NameInfo {
-  const isKubernetes = service.hostname === `${service.name}.${service.namespace}.svc.${domainSuffix}`;
+  const isKubernetes = isOfKubernetes(service, domainSuffix);
   return create(NameTable_NameInfoSchema, {
     ips,
     registry: isKubernetes ? 'Kubernetes' : 'External',
@@ -50,6 +65,7 @@ export function nameTableOf(services: Iterable<NamedService>, settings: Mesh['se
     if (Object.hasOwn(table, service.hostname)) continue;
     const ips = addressesOf(service);
     if (ips.length > 0) table[service.hostname] = infoOf(service, ips, settings.domainSuffix);
+    for (const [host, info] of endpointNames(service, settings.domainSuffix)) table[host] = info;
   }
   return create(NameTableSchema, { table });
 }

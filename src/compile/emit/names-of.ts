@@ -21,10 +21,14 @@ const lineageOf = memoised((settings: MeshSettings): Lineage => ({
   named: listMapper((service) => namedService(service, settings)),
 }));
 
+function endpointNamed({ address, hostname, isReady }: Service['endpoints'][number]): NamedService['endpoints'][number] {
+  return { address, isReady, ...(hostname === undefined ? {} : { hostname }) };
+}
+
 const namedService = memoised((service: Service, settings: MeshSettings): NamedService => {
   const { last } = lineageOf(settings);
   const { hostname, name, namespace, addresses, resolution, exportTo, origin } = service;
-  const endpoints = hasOwnAddress(service) ? [] : service.endpoints.map(({ address, isReady }) => ({ address, isReady }));
+  const endpoints = hasOwnAddress(service) ? [] : service.endpoints.map(endpointNamed);
   const key = serviceKey(service);
   const named = share(last.get(key), { hostname, name, namespace, addresses, resolution, exportTo, origin, endpoints });
   last.set(key, named);

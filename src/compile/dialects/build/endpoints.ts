@@ -58,6 +58,7 @@ function ofInstance(instance: WorkloadInstance, part: ServicePart, candidates: C
     weight: 1,
     isReady: instance.isReady,
     isMeshed: instance.isMeshed && !service.isExternal,
+    ...(service.isHeadless ? { hostname: instance.id } : {}),
     ...(instance.isGateway === true ? { isGateway: true } : {}),
     ...(instance.hbonePort === undefined ? {} : { hbonePort: instance.hbonePort }),
     origin: candidates.workloadOrigins.get(`${instance.namespace}/${instance.workload}`) ?? service.origin,

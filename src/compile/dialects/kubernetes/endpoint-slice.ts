@@ -15,7 +15,7 @@ const endpointSchema = object({
   addresses: required(list(string({ format: 'ip' }), 1), 'Addresses of one workload; the first counts.'),
   conditions: optional(conditionsSchema, 'Whether it gets traffic.'),
   zone: defaulted(string({ mayBeEmpty: true }), '', 'Zone it runs in.'),
-  hostname: unsupported('none', 'Name in the DNS of Kubernetes.'),
+  hostname: optional(string({ format: 'dns-label' }), 'What it is called under the name of a headless Service.'),
   nodeName: unsupported('none', 'Node of Kubernetes.'),
   targetRef: unsupported('none', 'The pod behind it.'),
   hints: unsupported('none', 'Zones that Kubernetes would serve from it.'),
@@ -42,7 +42,9 @@ export const endpointSlice = defineDialect({
     const found = body.endpoints.map((item) => {
       const isReady = item.conditions?.ready ?? true;
       const origin = { ...lowering.origin, line: item[PLACE].line, field: item[PLACE].path };
-      return { ...plainEndpoint(item.addresses[0] ?? '', ports, isReady, origin), locality: item.zone === '' ? '' : `/${item.zone}` };
+      const locality = item.zone === '' ? '' : `/${item.zone}`;
+      const named = item.hostname === undefined ? {} : { hostname: item.hostname };
+      return { ...plainEndpoint(item.addresses[0] ?? '', ports, isReady, origin), ...named, locality };
     });
     return { kind: 'endpoints', value: { namespace: lowering.namespace, service: service ?? '', isSlice: true, endpoints: found } };
   },

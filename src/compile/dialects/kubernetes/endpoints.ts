@@ -1,6 +1,6 @@
 import type { Provenance } from '../../../model/provenance.ts';
 import type { Endpoint } from '../../../model/service.ts';
-import { defaulted, list, object, oneOf, port, required, string, unsupported } from '../../schema/schema.ts';
+import { defaulted, list, object, oneOf, optional, port, required, string, unsupported } from '../../schema/schema.ts';
 import { defineDialect } from '../dialect.ts';
 
 /** Ports of Endpoints and EndpointSlice. */
@@ -37,7 +37,7 @@ export function plainEndpoint(address: string, ports: Readonly<Record<string, nu
 
 const addressSchema = object({
   ip: required(string({ format: 'ip' }), 'The address.'),
-  hostname: unsupported('none', 'Name in the DNS of Kubernetes.'),
+  hostname: optional(string({ format: 'dns-label' }), 'What it is called under the name of a headless Service.'),
   nodeName: unsupported('none', 'Node of Kubernetes.'),
   targetRef: unsupported('none', 'The pod behind it.'),
 });
@@ -58,9 +58,13 @@ export const endpoints = defineDialect({
     const found = subsets.flatMap((subset) => {
       const ports = portsByName(subset.ports);
       const origin = lowering.originOf(subset);
+      const endpointOf = ({ ip, hostname }: (typeof subset.addresses)[number], isReady: boolean): Endpoint => ({
+        ...plainEndpoint(ip, ports, isReady, origin),
+        ...(hostname === undefined ? {} : { hostname }),
+      });
       return [
-        ...subset.addresses.map(({ ip }) => plainEndpoint(ip, ports, true, origin)),
-        ...subset.notReadyAddresses.map(({ ip }) => plainEndpoint(ip, ports, false, origin)),
+        ...subset.addresses.map((address) => endpointOf(address, true)),
+        ...subset.notReadyAddresses.map((address) => endpointOf(address, false)),
       ];
     });
     return { kind: 'endpoints', value: { namespace: lowering.namespace, service: lowering.name, isSlice: false, endpoints: found } };
