@@ -43,6 +43,9 @@ const sent = (asked: string, version: string, json: JsonObject): AdsResource => 
 
 function setUp() {
   const log: string[] = [];
+  /** Clusters that are not there; who waits for them. */
+  const absent = new Set<string>();
+  const preparing: (() => void)[] = [];
   const resources = createResourceLog(systemClock);
   let table = buildOpenTable(config(), []);
   const hosts = new AskedHosts(table, {
@@ -50,6 +53,11 @@ function setUp() {
       refer(who, names, _timeoutMs, callback) {
         log.push(`${who}: ${[...names].join(' ') || 'nothing'}`);
         callback();
+      },
+      areActive: (names) => [...names].every((name) => !absent.has(name)),
+      prepare(names, _timeoutMs, callback) {
+        if ([...names].every((name) => !absent.has(name))) callback();
+        else preparing.push(callback);
       },
     },
     subscriptions: {
@@ -75,7 +83,7 @@ function setUp() {
     hosts.moveTo(next);
     table = next;
   };
-  return { hosts, call, moveTo, resources, take: () => log.splice(0) };
+  return { hosts, call, moveTo, resources, absent, preparing, take: () => log.splice(0) };
 }
 
 test('a table is open that says so and has VHDS', () => {
@@ -163,6 +171,55 @@ test('a domain that goes from one virtual host to another is never without', (t)
     'virtual host 80 2: nothing',
     'virtual host 80 1: nothing',
   ]);
+});
+
+test('another version serves once its clusters are there, the newest of them', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { hosts, call, absent, preparing, take, moveTo } = setUp();
+  call('a');
+  call('b');
+  hosts.receive([sent('a', '1', host('a', ['a', 'x'], 'one')), sent('b', '2', host('b', ['b'], 'two'))], []);
+  absent.add('three').add('four');
+  hosts.receive([sent('a', '3', host('a', ['a'], 'three')), sent('b', '4', host('b', ['b', 'x'], 'two'))], []);
+  assert.deepEqual([call('a'), call('b'), call('x')], ['one', 'two', 'one'], 'all of one response waits');
+  take();
+  hosts.receive([sent('a', '5', host('a', ['a'], 'four'))], []);
+  assert.deepEqual(take(), ['virtual host 80 5: four', 'virtual host 80 3: nothing']);
+  moveTo(500);
+  preparing.shift()?.();
+  assert.deepEqual([call('a'), call('b'), call('x')], ['one', 'two', 'two'], 'what is out of date changes nothing');
+  preparing.shift()?.();
+  assert.equal(call('a'), 'four');
+  assert.deepEqual(take(), ['virtual host 80 2: nothing', 'virtual host 80 1: nothing']);
+});
+
+test('where the former version has not all of its clusters either, requests wait for the next', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { hosts, call, absent, preparing } = setUp();
+  const got: string[] = [];
+  const wait = (): void =>
+    assert.equal(
+      call('a', (status) => got.push(status)),
+      undefined,
+    );
+  call('a');
+  absent.add('one').add('two').add('three').add('four');
+  hosts.receive([sent('a', '1', host('a', ['a'], 'one'))], []);
+  assert.equal(call('a'), 'one', 'the first version is there at once: its clusters are asked for as requests need them');
+  hosts.receive([sent('a', '2', host('a', ['a'], 'two'))], []);
+  wait();
+  hosts.receive([sent('a', '3', host('a', ['a'], 'three'))], []);
+  wait();
+  for (const prepared of preparing.splice(0)) prepared();
+  assert.deepEqual([got.splice(0), call('a')], [['three', 'three'], 'three']);
+  hosts.receive([sent('a', '4', host('a', ['a'], 'four'))], []);
+  wait();
+  t.mock.timers.tick(5000);
+  assert.deepEqual([got.splice(0), call('a')], [['four'], 'four'], 'not for ever');
+  hosts.receive([sent('a', '5', host('a', ['a'], 'one'))], []);
+  wait();
+  hosts.receive([], ['80/a']);
+  assert.deepEqual([got, call('a')], [['404'], '404'], 'what is taken away waits for nothing');
 });
 
 test('one that is refused keeps the former one, and its requests do not wait', (t) => {

@@ -5,6 +5,10 @@
  * ```
  *  called ──▶ asked for ──(its virtual host, word that there is none, or five seconds)──▶ known ──(five to ten idle minutes)──▶ left
  * ```
+ *
+ * Another version of a virtual host that is called takes its place once the clusters that it names are there, so that no
+ * request finds that there are none when clusters and routes change together, and change again before both have come. Until
+ * then the former one serves if it has its clusters, else requests wait.
  */
 import type { AdsResource } from '../../xds/client.ts';
 import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
@@ -19,6 +23,8 @@ import { decodeResource } from './typed-config.ts';
 
 /** How long requests wait for the first word of a host; they go on with what the table has. */
 const WAIT_MS = 5000;
+/** How long a virtual host waits for its clusters while the former one serves. */
+const PREPARE_MS = 5000;
 /** A host leaves that was not called for so long, and at most twice as long. */
 const IDLE_MS = 300_000;
 /** Hosts that are known at a time: anybody can make up names. Others are not asked for, and get what the table has. */
@@ -32,19 +38,27 @@ interface Held {
   readonly message: VirtualHost;
   host: OpenHost;
   users: number;
+  isInForce: boolean;
 }
+
+/** What one response changes, all at once, so that a domain which goes from one virtual host to another is never without. */
+type Change = ReadonlyMap<Asked, Held | undefined>;
 
 interface Asked {
   readonly name: string;
   held: Held | undefined;
+  /** What waits for clusters and will change this one. */
+  pending: Change | undefined;
   isUsed: boolean;
-  /** Requests that wait for the first word; undefined once it has come, or they have waited for long enough. */
+  /** The server has said what it is, or that there is none. */
+  isKnown: boolean;
+  /** Requests that wait for the first word, or for another version's clusters; undefined where nothing is waited for, or no more. */
   waiting: Set<() => void> | undefined;
   timer: NodeJS.Timeout | undefined;
 }
 
 export interface AskedHostsOptions {
-  readonly clusters: Pick<ClusterStore, 'refer'>;
+  readonly clusters: Pick<ClusterStore, 'refer' | 'areActive' | 'prepare'>;
   readonly subscriptions: Subscriptions;
   readonly resources: ResourceLog;
 }
@@ -85,7 +99,7 @@ export class AskedHosts {
     const moved = [...this.#held.values()].map((held) => ({ held, host: table.compile(held.message) }));
     for (const { held, host } of moved) {
       held.host = host;
-      table.put(host);
+      if (held.isInForce) table.put(host);
     }
     this.#table = table;
   }
@@ -106,7 +120,7 @@ export class AskedHosts {
       }
       this.#change(changed);
       // one that is refused has its answer, too
-      for (const name of [...resources.map((resource) => resource.name), ...removed]) this.#settle(this.#asked.get(this.#hostOf(name)));
+      for (const name of [...resources.map((resource) => resource.name), ...removed]) this.#answered(this.#asked.get(this.#hostOf(name)));
     }
   }
 
@@ -128,8 +142,8 @@ export class AskedHosts {
     if (name === '' || name.length > HOST_LENGTH_MAX || name.includes('/')) return undefined;
     if (this.#asked.size >= HOSTS_MAX) this.#leaveIdle();
     if (this.#asked.size >= HOSTS_MAX) return undefined;
-    const asked: Asked = { name, held: undefined, isUsed: true, waiting: new Set(), timer: undefined };
-    asked.timer = setTimeout(() => this.#settle(asked), WAIT_MS).unref();
+    const asked: Asked = { name, held: undefined, pending: undefined, isUsed: true, isKnown: false, waiting: new Set(), timer: undefined };
+    asked.timer = setTimeout(() => this.#giveUp(asked), WAIT_MS).unref();
     this.#asked.set(name, asked);
     this.#options.subscriptions.subscribe(VIRTUAL_HOST_TYPE, [this.#resourceOf(name)]);
     return asked;
@@ -153,7 +167,7 @@ export class AskedHosts {
     }
     const message = decodeResource(any, VirtualHostSchema, '');
     try {
-      const held: Held = { version, message, host: this.#table.compile(message), users: 0 };
+      const held: Held = { version, message, host: this.#table.compile(message), users: 0, isInForce: false };
       this.#log(resource, message, '');
       this.#held.set(version, held);
       return held;
@@ -168,25 +182,79 @@ export class AskedHosts {
     this.#options.resources.put(arrival, refusal === '' ? 'active' : 'refused', refusal);
   }
 
-  /** All of one response at once, so that a domain which goes from one virtual host to another is never without. */
-  #change(changed: ReadonlyMap<Asked, Held | undefined>): void {
-    const former = [...changed.keys()].map(({ held }) => held);
-    for (const [asked, held] of changed) {
-      asked.held = held;
-      if (held !== undefined && ++held.users === 1) this.#enter(held);
+  #change(changed: Change): void {
+    for (const held of changed.values()) if (held !== undefined) this.#hold(held);
+    for (const asked of changed.keys()) this.#forget(asked);
+    const replaced = new Map([...changed].filter(([{ isKnown }]) => isKnown));
+    this.#commit(new Map([...changed].filter(([{ isKnown }]) => !isKnown)));
+    const called = [...replaced].filter(([asked]) => asked.isUsed || asked.held?.host.isUsed === true);
+    if (called.length === 0) return this.#commit(replaced);
+    for (const asked of replaced.keys()) asked.pending = replaced;
+    for (const [asked] of called) if (!this.#serves(asked)) this.#suspend(asked);
+    const needed = new Set(called.flatMap(([, held]) => [...(held?.host.clusters ?? [])]));
+    this.#options.clusters.prepare(needed, PREPARE_MS, () => this.#commit(this.#stillPending(replaced)));
+  }
+
+  #serves({ held }: Asked): boolean {
+    return held !== undefined && this.#options.clusters.areActive(held.host.clusters);
+  }
+
+  /** Requests wait for the next version. */
+  #suspend(asked: Asked): void {
+    if (asked.waiting === undefined) {
+      asked.waiting = new Set();
+      asked.timer = setTimeout(() => this.#giveUp(asked), WAIT_MS).unref();
     }
-    for (const held of former) if (held !== undefined && --held.users === 0) this.#drop(held);
+    if (asked.held !== undefined) this.#release(asked.held);
+    asked.held = undefined;
   }
 
-  #enter({ version, host }: Held): void {
-    this.#table.put(host);
-    this.#options.clusters.refer(this.#referrer(version), host.clusters, 0, () => {});
+  /** They have waited for long enough. */
+  #giveUp(asked: Asked): void {
+    if (asked.pending !== undefined) this.#commit(this.#stillPending(asked.pending));
+    this.#settle(asked);
   }
 
-  #drop({ version, host }: Held): void {
-    this.#held.delete(version);
-    this.#table.drop(host);
-    this.#options.clusters.refer(this.#referrer(version), new Set(), 0, () => {});
+  #answered(asked: Asked | undefined): void {
+    if (asked === undefined) return;
+    asked.isKnown = true;
+    if (asked.pending === undefined) this.#settle(asked);
+  }
+
+  #stillPending(change: Change): Change {
+    const still = new Map([...change].filter(([asked]) => asked.pending === change));
+    for (const asked of still.keys()) asked.pending = undefined;
+    return still;
+  }
+
+  /** What was to change it is out of date. */
+  #forget(asked: Asked): void {
+    const held = asked.pending?.get(asked);
+    asked.pending = undefined;
+    if (held !== undefined) this.#release(held);
+  }
+
+  #commit(change: Change): void {
+    const former = [...change.keys()].map(({ held }) => held);
+    for (const [asked, held] of change) {
+      asked.held = held;
+      if (held === undefined || held.isInForce) continue;
+      held.isInForce = true;
+      this.#table.put(held.host);
+    }
+    for (const held of former) if (held !== undefined) this.#release(held);
+    for (const asked of change.keys()) if (asked.isKnown) this.#settle(asked);
+  }
+
+  #hold(held: Held): void {
+    if (++held.users === 1) this.#options.clusters.refer(this.#referrer(held.version), held.host.clusters, 0, () => {});
+  }
+
+  #release(held: Held): void {
+    if (--held.users > 0) return;
+    this.#held.delete(held.version);
+    this.#table.drop(held.host);
+    this.#options.clusters.refer(this.#referrer(held.version), new Set(), 0, () => {});
   }
 
   #referrer(version: string): string {
@@ -210,7 +278,8 @@ export class AskedHosts {
     this.#options.subscriptions.unsubscribe(VIRTUAL_HOST_TYPE, names);
     for (const name of names) this.#options.resources.remove(VIRTUAL_HOST_TYPE, name);
     for (const { name } of all) this.#asked.delete(name);
-    this.#change(new Map(all.map((asked) => [asked, undefined])));
+    for (const asked of all) this.#forget(asked);
+    this.#commit(new Map(all.map((asked) => [asked, undefined])));
     for (const asked of all) this.#settle(asked);
   }
 }

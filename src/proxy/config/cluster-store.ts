@@ -52,12 +52,23 @@ interface Entry {
   waiting: Set<() => void>;
 }
 
+/** Clusters that something waits for. */
+interface Preparing {
+  readonly names: ReadonlySet<string>;
+  readonly timer: NodeJS.Timeout;
+  /** Runs while there is none of one of the names. */
+  missing: NodeJS.Timeout | undefined;
+  readonly callback: () => void;
+}
+
 function initialFetchMs(config: ClusterProto): number {
   return durationMs(config.edsClusterConfig?.edsConfig?.initialFetchTimeout, INITIAL_FETCH_TIMEOUT_MS);
 }
 
 /** How long traffic waits for a cluster that it was the first to ask for. Envoy: `OnDemandCds.timeout`. */
 const ON_DEMAND_MS = 5000;
+/** How much later than what names it a cluster may come, and than its removal what names it no more. */
+const MISSING_MS = 2000;
 /** How long a cluster that the server has no more stays for route tables that name it. */
 const LEAVING_MS = 5000;
 
@@ -68,6 +79,7 @@ export class ClusterStore implements ClusterManager {
   readonly #referrers = new Map<string, ReadonlySet<string>>();
   /** Asked for by traffic. */
   readonly #usedByName = new Set<string>();
+  readonly #preparing = new Set<Preparing>();
   #hasFirst: boolean;
   #onFirst: (() => void)[] = [];
 
@@ -163,8 +175,72 @@ export class ClusterStore implements ClusterManager {
     });
   }
 
+  /** True where each of these is active: requests can be sent there now. */
+  areActive(names: ReadonlySet<string>): boolean {
+    return [...names].every((name) => this.#entries.get(name)?.active !== undefined);
+  }
+
+  /** Traffic is about to need these clusters: as `expect`, and they are asked for where clusters come on demand. */
+  prepare(names: ReadonlySet<string>, timeoutMs: number, callback: () => void): void {
+    for (const name of names) if (this.#options.mode === 'on-demand') this.#useByName(name);
+    this.#expect(names, timeoutMs, callback);
+  }
+
+  /**
+   * Calls back when all of these clusters are active, at most after `timeoutMs`, and not long after it is known that there is
+   * none of a name: what comes of one type may be ahead of what comes of another. At once where the server does not send all.
+   */
+  expect(names: ReadonlySet<string>, timeoutMs: number, callback: () => void): void {
+    if (this.#options.mode === 'wildcard') this.#expect(names, timeoutMs, callback);
+    else callback();
+  }
+
+  #expect(names: ReadonlySet<string>, timeoutMs: number, callback: () => void): void {
+    if (this.areActive(names)) return callback();
+    const preparing: Preparing = {
+      names,
+      timer: setTimeout(() => this.#prepared(preparing), timeoutMs).unref(),
+      missing: undefined,
+      callback,
+    };
+    this.#preparing.add(preparing);
+    this.#checkMissing(preparing);
+  }
+
+  #isMissing(name: string): boolean {
+    return this.#entries.get(name)?.isMissing ?? true;
+  }
+
+  #checkMissing(preparing: Preparing): void {
+    if (preparing.missing !== undefined || ![...preparing.names].some((name) => this.#isMissing(name))) return;
+    preparing.missing = setTimeout(() => {
+      preparing.missing = undefined;
+      if ([...preparing.names].some((name) => this.#isMissing(name))) this.#prepared(preparing);
+    }, MISSING_MS).unref();
+  }
+
+  #prepared(preparing: Preparing): void {
+    clearTimeout(preparing.timer);
+    clearTimeout(preparing.missing);
+    if (this.#preparing.delete(preparing)) preparing.callback();
+  }
+
+  /** Something has become of a cluster. */
+  #checkPreparing(name: string): void {
+    for (const preparing of this.#preparing) {
+      if (!preparing.names.has(name)) continue;
+      if (this.areActive(preparing.names)) this.#prepared(preparing);
+      else this.#checkMissing(preparing);
+    }
+  }
+
   /** Ends every cluster. */
   close(): void {
+    for (const { timer, missing } of this.#preparing) {
+      clearTimeout(timer);
+      clearTimeout(missing);
+    }
+    this.#preparing.clear();
     for (const name of this.#entries.keys()) this.#remove(name, true);
     this.dnsCaches?.close();
   }
@@ -221,7 +297,16 @@ export class ClusterStore implements ClusterManager {
     this.#drop(entry.warming);
     entry.warming = undefined;
     entry.bytes = undefined;
-    entry.leaving ??= setTimeout(() => this.#remove(name), LEAVING_MS).unref();
+    entry.leaving ??= this.#removeLater(name);
+  }
+
+  /** Not while another table is about to take the place of the one that names it. */
+  #removeLater(name: string): NodeJS.Timeout {
+    return setTimeout(() => {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined && this.#preparing.size > 0) entry.leaving = this.#removeLater(name);
+      else this.#remove(name);
+    }, LEAVING_MS).unref();
   }
 
   #upsert(resource: AdsResource): void {
@@ -266,6 +351,7 @@ export class ClusterStore implements ClusterManager {
     if (former !== undefined) this.#retire(former, true);
     this.#options.log.debug('cluster active', { cluster: cluster.name });
     this.#settled(entry);
+    this.#checkPreparing(cluster.name);
   }
 
   #retire(cluster: MutableCluster, isReplaced: boolean): void {
@@ -292,6 +378,7 @@ export class ClusterStore implements ClusterManager {
     entry.isMissing = true;
     this.#options.resources.remove(CLUSTER_TYPE, name);
     this.#settled(entry);
+    this.#checkPreparing(name);
     if (!this.#usedByName.has(name)) this.#entries.delete(name);
   }
 

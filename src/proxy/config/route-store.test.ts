@@ -31,7 +31,13 @@ function setUp() {
   const resources = createResourceLog(systemClock);
   const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, []);
   const buildOpen: RouteStoreOptions['buildOpen'] = (config) => buildOpenTable(config, []);
-  const routes = new RouteStore({ build, buildOpen, clusters: { refer: (_who, _names, _ms, done) => done() }, subscriptions, resources });
+  const clusters: RouteStoreOptions['clusters'] = {
+    refer: (_who, _names, _ms, done) => done(),
+    expect: (_names, _ms, done) => done(),
+    areActive: () => true,
+    prepare: (_names, _ms, done) => done(),
+  };
+  const routes = new RouteStore({ build, buildOpen, clusters, subscriptions, resources });
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
   return { routes, scopes, resources, takeAsked: () => asked.splice(0) };
 }

@@ -23,7 +23,7 @@ import { decodeResource } from './typed-config.ts';
 export interface RouteStoreOptions {
   build(config: RouteConfiguration, path: string): BuiltRouteTable;
   buildOpen(config: RouteConfiguration): OpenRouteTable;
-  readonly clusters: Pick<ClusterStore, 'refer'>;
+  readonly clusters: Pick<ClusterStore, 'refer' | 'expect' | 'areActive' | 'prepare'>;
   readonly subscriptions: Subscriptions;
   readonly resources: ResourceLog;
 }
@@ -208,12 +208,22 @@ export class RouteStore {
     this.#options.resources.put({ ...resource, schema: VirtualHostSchema, message, isStatic: false }, 'active');
   }
 
-  /** Puts a table in force once its clusters are there. A newer table takes the place of one that waits. */
+  /**
+   * Puts a table in force once its clusters are there; where another one serves meanwhile, also those that nobody has heard of
+   * yet, for they may come after it. A newer table takes the place of one that waits.
+   */
   #putInForce(entry: Entry, table: BuiltRouteTable, onForce: () => void): void {
     entry.newest = table;
     entry.onForce.push(onForce);
+    const { clusters } = this.#options;
+    const isNewest = (): boolean => entry.newest === table && this.#entries.get(entry.name) === entry;
+    if (entry.current === undefined || entry.asked !== undefined) this.#refer(entry, table, isNewest);
+    else clusters.expect(table.clusters, CLUSTER_WAIT_MS, () => isNewest() && this.#refer(entry, table, isNewest));
+  }
+
+  #refer(entry: Entry, table: BuiltRouteTable, isNewest: () => boolean): void {
     this.#options.clusters.refer(`route ${entry.name}`, table.clusters, CLUSTER_WAIT_MS, () => {
-      if (entry.newest !== table || this.#entries.get(entry.name) !== entry) return;
+      if (!isNewest()) return;
       entry.current = table;
       for (const callback of entry.onForce.splice(0)) callback();
       for (const callback of entry.waiting) callback();

@@ -198,6 +198,58 @@ test('on demand: a request asks for a cluster by name and learns that there is n
   assert.deepEqual(answers, [undefined]);
 });
 
+test('on demand: what is prepared is asked for, and there once all are active or the time is over', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { clusters, takeAsked } = stores('on-demand');
+  const told: string[] = [];
+  clusters.prepare(new Set(), 5000, () => told.push('nothing to wait for'));
+  clusters.prepare(new Set(['a', 'b']), 5000, () => told.push(`a ${clusters.areActive(new Set(['a', 'b']))}`));
+  assert.deepEqual(takeAsked(), ['+Cluster a', '+Cluster b']);
+  const plain = (name: string): AdsResource => resource(ClusterSchema, name, { name, type: 'STATIC' });
+  clusters.receive([plain('a')], ['b']);
+  assert.deepEqual(told, ['nothing to wait for'], 'the server may have it yet');
+  clusters.receive([plain('b')], []);
+  assert.deepEqual(told.splice(0), ['nothing to wait for', 'a true']);
+  clusters.prepare(new Set(['a', 'c']), 5000, () => told.push(`c ${clusters.areActive(new Set(['a', 'c']))}`));
+  clusters.receive([], ['c']);
+  t.mock.timers.tick(1999);
+  assert.deepEqual(told, []);
+  t.mock.timers.tick(1);
+  clusters.receive([plain('c')], []);
+  assert.deepEqual(told.splice(0), ['c false'], 'once');
+  let isOver = false;
+  clusters.prepare(new Set(['d']), 5000, () => (isOver = true));
+  t.mock.timers.tick(4999);
+  assert.equal(isOver, false);
+  t.mock.timers.tick(1);
+  assert.equal(isOver, true);
+});
+
+test('a table that comes before its clusters leaves the former one in force until they have come, not for ever', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { clusters, routes, states } = stores();
+  const plain = (name: string): AdsResource => resource(ClusterSchema, name, { name, type: 'STATIC' });
+  routes.use('80');
+  const current = (): string | undefined => states('80').find((state) => state.startsWith('active'));
+  routes.receive([routesTo('a')]);
+  assert.equal(current(), 'active1', 'where none serves, the first waits for nobody');
+  clusters.receive([plain('a')], []);
+  routes.receive([routesTo('b', '2')]);
+  clusters.receive([], ['a']);
+  assert.equal(current(), 'active1');
+  assert.ok(clusters.get('a'), 'nor does its cluster leave');
+  clusters.receive([plain('b')], []);
+  assert.deepEqual([current(), clusters.get('a')], ['active2', undefined]);
+  routes.receive([routesTo('c', '3')]);
+  t.mock.timers.tick(1999);
+  assert.equal(current(), 'active2');
+  routes.receive([routesTo('d', '4')]);
+  t.mock.timers.tick(1999);
+  assert.equal(current(), 'active2');
+  t.mock.timers.tick(1);
+  assert.equal(current(), 'active4', 'there is no such cluster');
+});
+
 test('a cluster that a request asks for is asked for besides all that the server sends, and not left', () => {
   const cases: readonly (readonly [mode: ClusterStoreOptions['mode'], asks: boolean])[] = [
     ['wildcard', true],
