@@ -19,6 +19,11 @@ export interface PoolMember {
   openedMs: number;
   /** `Clock.monotonicMs` since which no request runs on it. */
   idleSinceMs: number;
+  /**
+   * For how long without a request it can be given another one: the host has said when it ends idle connections, and a
+   * request that meets the end on its way is lost. Infinity where it has not said so.
+   */
+  readonly keptMs: number;
   /** It stands among those of its pool that have room. */
   isListed: boolean;
   /** Begins a request, which takes room until it is over. Only where `hasRoom`. */

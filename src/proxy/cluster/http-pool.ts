@@ -187,19 +187,30 @@ export class HttpPool implements MemberOwner {
 
   #idle(member: PoolMember): void {
     const { idleTimeoutMs } = this.#cluster.http;
-    if (idleTimeoutMs <= 0) return;
     member.idleSinceMs = this.#clock.monotonicMs();
+    if (idleTimeoutMs <= 0) return;
     this.#sweeper ??= this.#timers.after(idleTimeoutMs, () => this.#sweep());
   }
 
-  /** The last member with room; those that have lost theirs leave the list. */
+  /** The last member with room; those that have lost theirs, or wait for too long already, leave the list. */
   #takeListed(): PoolMember | undefined {
     for (;;) {
       const member = this.#listed.at(-1);
-      if (member === undefined || member.hasRoom) return member;
+      if (member === undefined || (member.hasRoom && !this.#isStale(member))) return member;
       this.#listed.pop();
       member.isListed = false;
+      if (member.hasRoom) this.#closeIdle(member);
     }
+  }
+
+  /** Its host is about to end it, if it has not done so already. */
+  #isStale({ isBusy, keptMs, idleSinceMs }: PoolMember): boolean {
+    return keptMs !== Infinity && !isBusy && this.#clock.monotonicMs() - idleSinceMs >= keptMs;
+  }
+
+  #closeIdle(member: PoolMember): void {
+    this.stats.upstream_cx_idle_timeout.value++;
+    member.close();
   }
 
   #give(member: PoolMember, waiter: PoolWaiter): void {
@@ -335,8 +346,7 @@ export class HttpPool implements MemberOwner {
     const oldestMs = this.#clock.monotonicMs() - idleTimeoutMs;
     const idle = this.#listed.filter((each) => !each.isBusy);
     for (const member of idle.filter((each) => each.idleSinceMs <= oldestMs)) {
-      this.stats.upstream_cx_idle_timeout.value++;
-      member.close();
+      this.#closeIdle(member);
     }
     const next = idle.find((each) => each.idleSinceMs > oldestMs);
     if (next !== undefined) this.#sweeper = this.#timers.after(next.idleSinceMs - oldestMs, () => this.#sweep());

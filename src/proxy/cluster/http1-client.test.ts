@@ -50,7 +50,7 @@ const reader: ResponseReader = {
 const HTTP1 = { maxHeadBytes: 8192, maxHeaders: 100, passesTrailers: true };
 const GET = { method: 'GET', path: '/', authority: 'a', scheme: 'http', headers: headersOf([]), contentLength: 0 };
 
-function served() {
+function served(more = '') {
   const connection = new LateConnection();
   const idle: PoolMember[] = [];
   const stats = clusterHttpStats(createStats());
@@ -62,7 +62,7 @@ function served() {
   );
   client.open();
   client.sendHead(GET, '', true, reader);
-  connection.handlers?.onData(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
+  connection.handlers?.onData(Buffer.from(`HTTP/1.1 200 OK\r\n${more}content-length: 2\r\n\r\nok`));
   return { connection, client, idle, stats };
 }
 
@@ -89,3 +89,16 @@ test('bytes of both ways are counted, heads and chunks too', () => {
   assert.match(connection.written, /\r\n5\r\nhello\r\n0\r\n\r\n$/);
   assert.equal(stats.upstream_cx_tx_bytes_total.value, connection.written.length);
 });
+
+for (const [field, want] of [
+  ['', Infinity],
+  ['Keep-Alive: timeout=5\r\n', 4000],
+  ['keep-alive: max=100, timeout=2\r\n', 1000],
+  ['keep-alive: timeout=1\r\n', 500],
+  ['keep-alive: timeout=0\r\n', 0],
+  ['keep-alive: timeout=soon\r\n', Infinity],
+] as const) {
+  test(`a connection is kept for ${want} ms by ${JSON.stringify(field)}`, () => {
+    assert.equal(served(field).client.keptMs, want);
+  });
+}

@@ -17,6 +17,12 @@ const DRAIN_BYTES = 64 * 1024;
 /** Methods whose requests say nothing of a body that they do not have; others say that it is empty. */
 const BODILESS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT']);
 
+/** A second less than the host says, as clients do that go by it: so much a request may take to be read there. */
+function keptFor(seconds: number): number {
+  const timeMs = seconds * 1000;
+  return timeMs - Math.min(1000, timeMs / 2);
+}
+
 export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMember {
   readonly protocol = 'HTTP/1.1';
   readonly localAddress: string;
@@ -30,6 +36,7 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
   isListed = false;
   openedMs = 0;
   idleSinceMs = 0;
+  keptMs = Infinity;
   readonly #owner: MemberOwner;
   readonly #passesTrailers: boolean;
   readonly #decoder: ResponseDecoder;
@@ -201,6 +208,7 @@ export class Http1Client implements ConnectionHandlers, UpstreamStream, PoolMemb
     }
     this.#hasFinalHead = true;
     this.#isPersistent = head.isPersistent;
+    if (head.keepAliveSeconds >= 0) this.keptMs = keptFor(head.keepAliveSeconds);
     this.#unwantedBytes = head.contentLength <= DRAIN_BYTES ? head.contentLength : -1;
     if (head.status === 101 || (this.#isConnect && head.status < 300)) {
       this.#isTunnel = true;

@@ -46,6 +46,7 @@ export class Http2Client implements ConnectionHandlers, Http2Owner, PoolMember {
   isListed = false;
   openedMs = 0;
   idleSinceMs = 0;
+  readonly keptMs = Infinity;
   readonly #owner: MemberOwner;
   readonly #clock: Clock;
   readonly #limit: number;

@@ -368,6 +368,23 @@ test('a connection serves no more requests than it may, upstream and downstream'
   assert.equal(counter(proxy, 'cluster.c', 'upstream_cx_max_requests'), 2);
 });
 
+test('a connection that its host is about to end gets no other request', async (t) => {
+  for (const [seconds, connections] of [
+    [0, 2],
+    [60, 1],
+  ] as const) {
+    const answer = `HTTP/1.1 200 OK\r\nkeep-alive: timeout=${seconds}\r\ncontent-length: 5\r\n\r\nhello`;
+    const { dial, proxy } = await setUp(t, { serve: answering(() => answer) });
+    const client = await dial();
+    client.send(GET);
+    await client.until(/hello$/);
+    client.clear();
+    client.send(GET);
+    await client.until(/hello$/);
+    assert.equal(counter(proxy, 'cluster.c', 'upstream_cx_total'), connections, `${seconds} s`);
+  }
+});
+
 test('idle connections and heads that never end are closed', async (t) => {
   const idle = await setUp(t, { hcm: { commonHttpProtocolOptions: { idleTimeout: { nanos: 20_000_000 } } } });
   assert.equal(await (await idle.dial()).closed(), '');

@@ -34,6 +34,7 @@ export const HOST = 1;
 export const CONTENT_LENGTH = 2;
 export const TRANSFER_ENCODING = 3;
 export const CONNECTION = 4;
+export const KEEP_ALIVE = 5;
 export const UPGRADE = 7;
 export const TE = 8;
 export const EXPECT = 9;

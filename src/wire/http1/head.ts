@@ -13,6 +13,7 @@ import {
   EXPECT,
   type HeadLimits,
   HOST,
+  KEEP_ALIVE,
   newFieldScan,
   scanFields,
   TE,
@@ -43,6 +44,8 @@ export interface Http1Response extends IncomingResponse {
   readonly isPersistent: boolean;
   /** The body lasts until the connection ends. */
   readonly isUntilClose: boolean;
+  /** For how many seconds the server keeps the connection without requests, as its Keep-Alive says; -1 where it does not. */
+  readonly keepAliveSeconds: number;
 }
 
 /** What reading a head came to: `consumed` bytes, or -1 for "not all there yet", or an error. */
@@ -66,6 +69,7 @@ interface Framing {
   upgrade: string;
   acceptsTrailers: boolean;
   expectsContinue: boolean;
+  keepAliveSeconds: number;
   /** Fields that `Connection` nominates: they end here. */
   nominated: string[] | undefined;
   error: ProtocolError | undefined;
@@ -81,6 +85,7 @@ const framing: Framing = {
   upgrade: '',
   acceptsTrailers: false,
   expectsContinue: false,
+  keepAliveSeconds: -1,
   nominated: undefined,
   error: undefined,
 };
@@ -95,6 +100,7 @@ function resetFraming(): void {
   framing.upgrade = '';
   framing.acceptsTrailers = false;
   framing.expectsContinue = false;
+  framing.keepAliveSeconds = -1;
   framing.nominated = undefined;
   framing.error = undefined;
 }
@@ -111,6 +117,12 @@ function parseLength(value: string): number {
     length = length * 10 + digit;
   }
   return length;
+}
+
+/** The parameter `timeout` (RFC 2068 section 19.7.1.1), which Node's servers say in every response; -1 without one. */
+function readKeepAlive(value: string): number {
+  const seconds = /(?:^|[,; ])timeout=(\d{1,9})(?:$|[,; ])/i.exec(value)?.[1];
+  return seconds === undefined ? -1 : Number(seconds);
 }
 
 function readConnection(value: string): void {
@@ -140,6 +152,7 @@ function readSpecial(kind: number, value: string): void {
     framing.isChunked = true;
   } else if (kind === CONNECTION) readConnection(value);
   else if (kind === UPGRADE) framing.upgrade = framing.upgrade === '' ? value.toLowerCase() : `${framing.upgrade},${value.toLowerCase()}`;
+  else if (kind === KEEP_ALIVE) framing.keepAliveSeconds = readKeepAlive(value);
   else if (kind === TE) framing.acceptsTrailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(value);
   else if (kind === EXPECT) {
     if (value.toLowerCase() !== '100-continue') framing.error ??= fault('http1.expect');
@@ -248,5 +261,6 @@ export function readResponseHead(
     isPersistent: !isUntilClose && (minor === 1 ? !framing.isClose : framing.isKeepAlive && !framing.isClose),
     upgrade: framing.isUpgrade ? framing.upgrade : '',
     isUntilClose,
+    keepAliveSeconds: framing.keepAliveSeconds,
   };
 }
