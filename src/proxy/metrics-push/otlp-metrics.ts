@@ -6,7 +6,7 @@ import { type SinkConfig, SinkConfigSchema } from '../../xds/gen/envoy/extension
 import { ExportMetricsServiceRequestSchema } from '../../xds/gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts';
 import { AggregationTemporality as Temporality, type MetricSchema } from '../../xds/gen/opentelemetry/proto/metrics/v1/metrics_pb.ts';
 import { decodeTyped } from '../config/typed-config.ts';
-import { type GrpcTarget, type HttpTarget, readGrpcTarget, readHttpTarget, sendExport } from '../tracing/collector-target.ts';
+import { type GrpcTarget, type HttpTarget, OTLP, readGrpcTarget, readHttpTarget, sendExport } from '../tracing/collector-target.ts';
 import { attribute, nanosOf } from '../tracing/otlp-attributes.ts';
 import { detectResource } from '../tracing/resource-detectors.ts';
 import type { Point } from './interval.ts';
@@ -108,9 +108,10 @@ export function createOtlpMetrics(any: Any, path: string, scope: SinkScope): Met
     const request = create(ExportMetricsServiceRequestSchema, { resourceMetrics: [{ resource, scopeMetrics: [{ metrics }] }] });
     const body = toBinary(ExportMetricsServiceRequestSchema, request);
     const userAgent = `OTel-OTLP-Exporter-Tulle/${version}`;
-    sendExport(settings.target, { method: METHOD, body, contentType: 'application/x-protobuf', userAgent }, scope, (status) => {
+    sendExport(settings.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, _, refused) => {
       underWay--;
-      (status >= 200 && status <= 299 ? counters.sent : counters.lost).value++;
+      // a message of which points were refused is not counted as sent
+      (status >= 200 && status <= 299 && refused === 0 ? counters.sent : counters.lost).value++;
     });
   };
   return {

@@ -9,6 +9,7 @@ import { durationMs } from '../config/durations.ts';
 import { callUnary, frameMessage } from '../router/grpc-unary.ts';
 import { sendAside, type SideScope } from '../router/side-request.ts';
 import { parseFormat } from '../telemetry/format.ts';
+import { refusedCount } from './partial-success.ts';
 
 /** A collector that is called by gRPC. */
 export interface GrpcTarget {
@@ -89,6 +90,9 @@ export function readHttpTarget(service: HttpService, path: string): HttpTarget {
   };
 }
 
+/** The type of OTLP's bodies. */
+export const OTLP = 'application/x-protobuf';
+
 /** What a collector is sent. */
 export interface Export {
   /** `/package.Service/Method`, of gRPC. */
@@ -98,10 +102,13 @@ export interface Export {
   readonly userAgent: string;
 }
 
-/** How it went: an HTTP status (gRPC that went well is 200), or 0 without an answer. */
-export type OnExported = (status: number, reason: string) => void;
+/**
+ * How it went: an HTTP status (gRPC that went well is 200), or 0 without an answer, and why; `refused` is what a collector
+ * of OTLP says it has refused of what it took.
+ */
+export type OnExported = (status: number, reason: string, refused: number) => void;
 
-/** Bytes of an answer, of which nothing is used. */
+/** Bytes of an answer, of which little is used. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** Sends to a collector; `onExported` is called once, never during the call. */
@@ -110,7 +117,7 @@ export function sendExport(target: GrpcTarget | HttpTarget, data: Export, scope:
     const metadata = [['user-agent', data.userAgent] as const, ...target.metadata];
     const { cluster, authority, timeoutMs } = target;
     callUnary({ cluster, authority, path: data.method, metadata, message: data.body, timeoutMs }, scope, (result) =>
-      onExported(result.kind === 'message' ? 200 : 0, result.kind === 'message' ? '' : result.reason),
+      result.kind === 'message' ? onExported(200, '', refusedCount(result.bytes)) : onExported(0, result.reason, 0),
     );
     return;
   }
@@ -128,9 +135,11 @@ export function sendExport(target: GrpcTarget | HttpTarget, data: Export, scope:
     timeoutMs: target.timeoutMs,
     maxBodyBytes: MAX_ANSWER_BYTES,
   };
-  sendAside(target.cluster, request, scope, (result) =>
-    onExported(result.kind === 'answer' ? result.status : 0, result.kind === 'answer' ? '' : result.reason),
-  );
+  const isOtlp = data.contentType === OTLP;
+  sendAside(target.cluster, request, scope, (result) => {
+    if (result.kind === 'answer') onExported(result.status, '', isOtlp ? refusedCount(result.body) : 0);
+    else onExported(0, result.reason, 0);
+  });
 }
 
 /** Sends one message of a stream of gRPC, and ends the stream; what is answered has no meaning but its status. */

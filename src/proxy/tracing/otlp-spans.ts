@@ -5,7 +5,7 @@ import { InstrumentationScopeSchema } from '../../xds/gen/opentelemetry/proto/co
 import { ResourceSchema } from '../../xds/gen/opentelemetry/proto/resource/v1/resource_pb.ts';
 import { Span_SpanKind as Kind, Status_StatusCode as StatusCode } from '../../xds/gen/opentelemetry/proto/trace/v1/trace_pb.ts';
 import { ProtoWriter } from '../telemetry/proto-writer.ts';
-import { sendExport } from './collector-target.ts';
+import { OTLP, sendExport } from './collector-target.ts';
 import { attribute, nanosOf } from './otlp-attributes.ts';
 import type { OtlpSource } from './opentelemetry.ts';
 import type { Span } from './span.ts';
@@ -74,10 +74,10 @@ export function otlpSender(source: OtlpSource, scope: TracerScope): SendSpans {
   const failed = scope.stats.scope('tracing.opentelemetry').counter('reports_failed');
   return (spans, onDone) => {
     const body = encodeSpans(spans, sender);
-    sendExport(source.target, { method: METHOD, body, contentType: 'application/x-protobuf', userAgent }, scope, (status) => {
+    sendExport(source.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, _, refused) => {
       const isTaken = status >= 200 && status <= 299;
       if (!isTaken) failed.value++;
-      onDone(isTaken);
+      onDone(isTaken, refused);
     });
   };
 }

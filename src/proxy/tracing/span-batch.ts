@@ -6,8 +6,8 @@ import type { Counter } from '../telemetry/stats.ts';
 import type { Timers, WheelTimer } from '../timers.ts';
 import type { Span } from './span.ts';
 
-/** Sends spans; `onDone` is called once: whether the collector took them. */
-export type SendSpans = (spans: readonly Span[], onDone: (isTaken: boolean) => void) => void;
+/** Sends spans; `onDone` is called once: whether the collector took them, and how many of them it refused all the same. */
+export type SendSpans = (spans: readonly Span[], onDone: (isTaken: boolean, refused: number) => void) => void;
 
 export interface BatchOptions {
   readonly flushIntervalMs: number;
@@ -20,7 +20,7 @@ export interface BatchOptions {
     readonly spansSent: Counter;
     /** Never sent, for too many waited. */
     readonly spansDropped: Counter;
-    /** Sent to a collector that did not take them. */
+    /** Sent to a collector that did not take them, or refused them. */
     readonly spansLost: Counter;
     readonly timerFlushed: Counter;
   };
@@ -64,9 +64,9 @@ export class SpanBatch {
     this.#waiting = [];
     this.#requests++;
     this.#options.stats.spansSent.value += spans.length;
-    this.#send(spans, (isTaken) => {
+    this.#send(spans, (isTaken, refused) => {
       this.#requests--;
-      if (!isTaken) this.#options.stats.spansLost.value += spans.length;
+      this.#options.stats.spansLost.value += isTaken ? Math.min(refused, spans.length) : spans.length;
       // a few go on waiting for their timer, unless it has come meanwhile
       if (this.#waiting.length >= this.#options.minFlushSpans || this.#timer === undefined) this.#flush();
     });

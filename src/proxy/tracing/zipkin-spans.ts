@@ -66,7 +66,7 @@ export function zipkinSender(target: HttpTarget, scope: TracerScope): SendSpans 
     sendExport(target, { method: '', body, contentType: 'application/json', userAgent: '' }, scope, (status, reason) => {
       const counter = reason === 'no cluster' ? skipped : status === 0 ? failed : status === ACCEPTED ? sent : dropped;
       if (counter !== undefined) counter.value++;
-      onDone(status === ACCEPTED);
+      onDone(status === ACCEPTED, 0);
     });
   };
 }

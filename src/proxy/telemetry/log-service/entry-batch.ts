@@ -14,8 +14,8 @@ interface BatchOptions {
   readonly dropped: Counter;
 }
 
-/** Sends entries; `onDone` is called once: whether the service took them. */
-export type SendEntries = (entries: readonly Uint8Array[], onDone: (isTaken: boolean) => void) => void;
+/** Sends entries; `onDone` is called once: whether the service took them, and how many of them it refused all the same. */
+export type SendEntries = (entries: readonly Uint8Array[], onDone: (isTaken: boolean, refused?: number) => void) => void;
 
 /** Bytes that wait above which entries are dropped. */
 const MAX_WAITING_BYTES = 1024 * 1024;
@@ -59,9 +59,11 @@ export class EntryBatch {
     this.#waiting = [];
     this.#bytes = 0;
     this.#requests++;
-    this.#send(entries, (isTaken) => {
+    this.#send(entries, (isTaken, refused = 0) => {
       this.#requests--;
-      (isTaken ? written : dropped).value += entries.length;
+      const lost = isTaken ? Math.min(refused, entries.length) : entries.length;
+      written.value += entries.length - lost;
+      dropped.value += lost;
       // a few go on waiting for their timer, unless it has come meanwhile
       if (this.#bytes >= this.#options.bufferBytes || this.#timer === undefined) this.#flush();
     });

@@ -7,7 +7,7 @@ import { LogRecordSchema } from '../../../xds/gen/opentelemetry/proto/logs/v1/lo
 import { ResourceSchema } from '../../../xds/gen/opentelemetry/proto/resource/v1/resource_pb.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
 import { timersOf } from '../../timers.ts';
-import { sendExport } from '../../tracing/collector-target.ts';
+import { OTLP, sendExport } from '../../tracing/collector-target.ts';
 import { attribute, nanosOf } from '../../tracing/otlp-attributes.ts';
 import { EntryBatch } from './entry-batch.ts';
 import type { WriteEntry } from './lazy-logger.ts';
@@ -62,8 +62,8 @@ export function otelWriter(settings: OtelLogSettings, scope: LogScope): WriteEnt
       const request = create(ExportLogsServiceRequestSchema, { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] });
       const body = toBinary(ExportLogsServiceRequestSchema, request);
       const userAgent = `OTel-OTLP-Exporter-Tulle/${node.version ?? ''}`;
-      sendExport(settings.target, { method: METHOD, body, contentType: 'application/x-protobuf', userAgent }, scope, (status) =>
-        onDone(status >= 200 && status <= 299),
+      sendExport(settings.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, _, refused) =>
+        onDone(status >= 200 && status <= 299, refused),
       );
     },
   );
