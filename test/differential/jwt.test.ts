@@ -251,7 +251,7 @@ const metadata = (key: string): string => `%DYNAMIC_METADATA(envoy.filters.http.
 
 /** Where keys are fetched from. */
 async function keyServer(): Promise<Servers> {
-  const server = http.createServer((request, response) => {
+  const server = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const isRight = request.url === '/jwks?a=b' && request.headers.host === 'keys.test' && request.method === 'GET';
     response.writeHead(isRight ? 200 : 404).end(KEYS);
   });

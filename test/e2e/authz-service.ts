@@ -10,7 +10,7 @@ import { CheckRequestSchema, CheckResponseSchema } from '../../src/xds/gen/envoy
 
 const { PORT, SPEAKS, KEYS = '' } = process.env;
 
-const byHttp = http.createServer((request, response) => {
+const byHttp = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
   request.resume();
   if (request.url === '/keys') response.end(KEYS);
   else if (request.headers['x-user'] === 'alice') response.setHeader('x-decided-by', `http ${request.url}`).end();

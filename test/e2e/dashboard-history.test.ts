@@ -40,7 +40,7 @@ function newest({ failureRatio, deniedRatio, p50Ms, requestsPerSecond, bytesPerS
 
 test('every row has its past in Prometheus', { skip: prometheusMissing }, async (t) => {
   let count = 0;
-  const target = http.createServer((_, response) => {
+  const target = http.createServer({ keepAliveTimeout: 0 }, (_, response) => {
     count += 100;
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(metricsText(count));
   });

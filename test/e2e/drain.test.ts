@@ -11,7 +11,7 @@ import { cluster, httpListener, echoServer, serve, tcpListener, wholeFile } from
 
 /** Answers of requests for `/slow` wait here. */
 const slow: (() => void)[] = [];
-const server = http.createServer((request, response) => {
+const server = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
   if (request.url === '/slow') slow.push(() => response.end('late'));
   else response.end('hello');
 });

@@ -40,7 +40,7 @@ const ports = new Map<string, number>();
 
 /** Answers `/large`, and never anything else. */
 async function startOrigin(): Promise<number> {
-  const server = http.createServer((request, response) => {
+  const server = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
     if (request.url === '/large') response.end(LARGE);
     else if (request.url !== '/hold' && request.url !== '/retried') response.end('fine');
   });

@@ -15,7 +15,7 @@ import { cluster, httpListener, echoServer, serve, tcpListener, tlsSocket, whole
 const lifetime = wholeFile();
 const web = await serve(
   lifetime,
-  http.createServer((_request, response) => response.end('hello')),
+  http.createServer({ keepAliveTimeout: 0 }, (_request, response) => response.end('hello')),
 );
 const echo = await serve(lifetime, echoServer());
 

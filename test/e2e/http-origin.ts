@@ -105,7 +105,7 @@ function tunnel(server: http.Server | http2.Http2Server): void {
 
 function createServer(version: Version, key: TestKeyPair | undefined): http.Server | http2.Http2Server {
   const settings = { enableConnectProtocol: true };
-  if (key === undefined) return version === 'h1' ? http.createServer() : http2.createServer({ settings });
+  if (key === undefined) return version === 'h1' ? http.createServer({ keepAliveTimeout: 0 }) : http2.createServer({ settings });
   const secret = { cert: key.certificateChain, key: key.privateKey };
   return version === 'h1' ? https.createServer(secret) : http2.createSecureServer({ ...secret, settings });
 }

@@ -21,7 +21,7 @@ const CHANGES = 24;
 /** An application that takes its time, and says nothing of connections that end. */
 async function startOrigin(t: TestContext): Promise<number> {
   let count = 0;
-  const server = http.createServer((_, response) => {
+  const server = http.createServer({ keepAliveTimeout: 0 }, (_, response) => {
     setTimeout(() => response.end('ok'), (7 * count++) % 60);
   });
   return await serve(t, server);

@@ -15,7 +15,7 @@ import { cluster, httpListener, serve, typed, wholeFile } from './static-proxy.t
 
 const web = await serve(
   wholeFile(),
-  http.createServer((_request, response) => response.end('hello')),
+  http.createServer({ keepAliveTimeout: 0 }, (_request, response) => response.end('hello')),
 );
 
 const resources = (): JsonObject => ({ listeners: [httpListener('web', 'web')], clusters: [cluster('web', web)] });

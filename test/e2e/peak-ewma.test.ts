@@ -8,7 +8,7 @@ import { cluster, httpListener, serve, startStaticProxy, typed } from './static-
 /** A server that counts what it answers with `status`. */
 async function answering(t: TestContext, status: number): Promise<{ port: number; count: () => number }> {
   let count = 0;
-  const server = http.createServer((_, response) => {
+  const server = http.createServer({ keepAliveTimeout: 0 }, (_, response) => {
     count++;
     response.writeHead(status).end();
   });

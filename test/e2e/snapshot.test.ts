@@ -67,7 +67,9 @@ function get(port: number): Promise<http.IncomingMessage> {
 test('a proxy that begins from the snapshot serves, and draws random bytes of its own', async (t) => {
   const origin = await serve(
     t,
-    http.createServer((request, response) => response.setHeader('id', String(request.headers['x-request-id'])).end('ok')),
+    http.createServer({ keepAliveTimeout: 0 }, (request, response) =>
+      response.setHeader('id', String(request.headers['x-request-id'])).end('ok'),
+    ),
   );
   const ids = [];
   for (let i = 0; i < 2; i++) {

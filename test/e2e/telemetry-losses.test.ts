@@ -104,11 +104,11 @@ let disk: string | undefined;
 before(async () => {
   const app = await serve(
     lifetime,
-    http.createServer((_, response) => response.end('ok')),
+    http.createServer({ keepAliveTimeout: 0 }, (_, response) => response.end('ok')),
   );
   const refusing = await serve(
     lifetime,
-    http.createServer((_, response) => response.writeHead(503).end()),
+    http.createServer({ keepAliveTimeout: 0 }, (_, response) => response.writeHead(503).end()),
   );
   // takes connections, and says nothing on them
   const silent = await serve(
@@ -201,12 +201,12 @@ test('a disk that gets full, and room again, has whole lines and as many as are 
 test('a clock that jumps makes no negative time, and no time that was not', async () => {
   const app = await serve(
     lifetime,
-    http.createServer((_, response) => setTimeout(() => response.end('ok'), 20)),
+    http.createServer({ keepAliveTimeout: 0 }, (_, response) => setTimeout(() => response.end('ok'), 20)),
   );
   let spans: { duration: number }[] = [];
   const collector = await serve(
     lifetime,
-    http.createServer((request, response) => {
+    http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
       let text = '';
       request.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       request.on('end', () => {

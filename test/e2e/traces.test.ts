@@ -16,7 +16,7 @@ const http = require('node:http');
 let waiting = [];
 const call = (path, headers) => new Promise((resolve) => http.get('http://back:8080' + path, { headers }, (r) => {
   let text = ''; r.on('data', (c) => (text += c)).on('end', () => resolve(text)); }));
-http.createServer(async (q, r) => {
+http.createServer({ keepAliveTimeout: 0 }, async (q, r) => {
   const url = new URL(q.url, 'http://front');
   if (url.pathname === '/healthz') return r.end();
   if (url.pathname.startsWith('/pair')) {

@@ -17,7 +17,7 @@ import { cluster, httpListener, serve, typed, wholeFile } from './static-proxy.t
 
 const web = await serve(
   wholeFile(),
-  http.createServer((_request, response) => response.end('hello')),
+  http.createServer({ keepAliveTimeout: 0 }, (_request, response) => response.end('hello')),
 );
 
 function accessLog(file: string): JsonObject {

@@ -15,7 +15,7 @@ import { eventually, freePort, get, startEnvoy } from './envoy-process.ts';
 const HOST = 'api.example.com';
 
 async function serveText(t: TestContext, text: string): Promise<number> {
-  const server = http.createServer((_, response) => response.end(text));
+  const server = http.createServer({ keepAliveTimeout: 0 }, (_, response) => response.end(text));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());

@@ -38,7 +38,7 @@ spec:
 `;
 
 test('Envoy tells of flows by its access log service', { skip: envoyMissing, timeout: 180_000 }, async (t) => {
-  const origin = http.createServer((_, response) => response.end('hello'));
+  const origin = http.createServer({ keepAliveTimeout: 0 }, (_, response) => response.end('hello'));
   origin.listen(0, '127.0.0.1');
   await once(origin, 'listening');
   t.after(() => origin.close());

@@ -80,7 +80,7 @@ function listener(name: string, chain: JsonObject): JsonObject {
 }
 
 async function startProxy(t: TestContext): Promise<StaticProxy> {
-  const origin = http.createServer((request, response) => {
+  const origin = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
     request.resume();
     request.on('end', () => response.end('an answer of some length\n'));
   });

@@ -63,7 +63,7 @@ async function listen(server: net.Server): Promise<number> {
  */
 export async function startApp(name: string): Promise<App> {
   const requests = new Map<string, number>();
-  const web = http.createServer((request, response) => {
+  const web = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const url = request.url ?? '';
     const count = (requests.get(url) ?? 0) + 1;
     requests.set(url, count);

@@ -68,7 +68,9 @@ function sign(claims: object, key: KeyObject): string {
 /** Serves the keys that tokens are checked by. */
 async function startIssuer(key: KeyObject): Promise<{ readonly url: string; stop(): void }> {
   const jwks = JSON.stringify({ keys: [{ ...key.export({ format: 'jwk' }), kid: 'test', alg: 'RS256', use: 'sig' }] });
-  const server = http.createServer((_, response) => response.setHeader('content-type', 'application/json').end(jwks));
+  const server = http.createServer({ keepAliveTimeout: 0 }, (_, response) =>
+    response.setHeader('content-type', 'application/json').end(jwks),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -59,7 +59,7 @@ function moodFor(state: State, seen: Seen): Mood {
 function serveHttp1(state: State, name: string): net.Server {
   const numbers = new WeakMap<net.Socket, number>();
   let connections = 0;
-  return http.createServer((request, response) => {
+  return http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
     let number = numbers.get(request.socket);
     if (number === undefined) numbers.set(request.socket, (number = ++connections));
     let body = '';

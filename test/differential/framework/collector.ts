@@ -85,7 +85,7 @@ export async function startCollector(): Promise<Collector> {
     session.once('close', () => sessions.delete(session));
   });
   grpc.on('stream', (stream, fields) => serveGrpc(stream, fields, received));
-  const plain = http.createServer((request, response) => serveHttp(request, response, received));
+  const plain = http.createServer({ keepAliveTimeout: 0 }, (request, response) => serveHttp(request, response, received));
   return {
     received,
     ports: { collector: await listen(grpc), collectorHttp: await listen(plain) },

@@ -30,7 +30,7 @@ async function startFleet(): Promise<Fleet> {
   const held: (() => void)[] = [];
   let onArrival = (): void => {};
   const servers = Array.from({ length: SIZE }, (_, i) =>
-    http.createServer((request, response) => {
+    http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
       if (request.headers['x-hold'] === undefined) return void response.end(`h${i}`);
       held.push(() => response.end(`h${i}`));
       onArrival();
