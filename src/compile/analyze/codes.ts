@@ -438,6 +438,12 @@ export const analysisCodes = {
     title: 'portLevelSettings of a DestinationRule are for a port that its host does not have: they do nothing.',
     mend: "Write the Service's port, not the workload's.",
   },
+  TUL238: {
+    severity: 'error',
+    name: 'PassthroughToVirtualAddress',
+    title: 'Calls are to go to the address that was dialled, which is one that the mesh has made up: they reach nobody.',
+    mend: 'Choose another balancer, or make the Service headless (clusterIP: None).',
+  },
 } as const satisfies Readonly<Record<`IST${number}` | `TUL${number}`, CodeEntry>>;
 
 export type AnalysisCode = keyof typeof analysisCodes;

@@ -14,6 +14,7 @@ import { gatewayPorts } from './checks/gateway-ports.ts';
 import { idleSelectors } from './checks/idle-selectors.ts';
 import { localityFailover } from './checks/locality-failover.ts';
 import { mtlsConflicts } from './checks/mtls-conflicts.ts';
+import { passthroughBalancers } from './checks/passthrough-balancers.ts';
 import { peerAuthenticationPorts } from './checks/peer-authentication-ports.ts';
 import { policyCallers } from './checks/policy-callers.ts';
 import { policyDenials } from './checks/policy-denials.ts';
@@ -56,6 +57,7 @@ export const checks: readonly Check[] = [
   idleSelectors,
   localityFailover,
   mtlsConflicts,
+  passthroughBalancers,
   peerAuthenticationPorts,
   policyCallers,
   policyDenials,

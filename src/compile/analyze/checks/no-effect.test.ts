@@ -135,6 +135,42 @@ spec: { localityLbSetting: { failoverPriority: [topology.kubernetes.io/region] }
     says: /"web.shop.svc.cluster.local" has no port 8080 \(it has 80\)/,
     good: join(served('web'), rule('web', 'trafficPolicy: { portLevelSettings: [{ port: { number: 80 }, tls: { mode: DISABLE } }] }')),
   },
+  {
+    code: 'IST0149',
+    name: 'claims are matched where clients route',
+    bad: join(
+      served('web'),
+      routes(`{ match: [{ headers: { "@request.auth.claims.group": { exact: a } } }], ${to('web')} }`),
+      resource('RequestAuthentication', 'tokens', '{ jwtRules: [{ issuer: a }] }', 'security.istio.io/v1'),
+    ),
+    at: 'claims',
+    says: /for calls in the mesh, which the client's proxy routes before the server's checks their tokens/,
+    good: join(served('web'), routes(`{ match: [{ headers: { x-group: { exact: a } } }], ${to('web')} }`)),
+  },
+  {
+    code: 'IST0127',
+    name: 'a policy for a gateway that is not there, and one for a waypoint',
+    bad: resource(
+      'AuthorizationPolicy',
+      'edge',
+      '{ targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }] }',
+      'security.istio.io/v1',
+    ),
+    at: 'targetRefs',
+    says: /labelled gateway.networking.k8s.io\/gateway-name: "edge"/,
+    good: resource('AuthorizationPolicy', 'web', '{ targetRefs: [{ kind: Service, name: web }] }', 'security.istio.io/v1'),
+  },
+  {
+    code: 'TUL238',
+    name: 'what is passed through to an address of the mesh',
+    bad: join(served('web'), rule('web', 'trafficPolicy: { loadBalancer: { simple: PASSTHROUGH } }')),
+    at: 'PASSTHROUGH',
+    says: /clients of "web.shop.svc.cluster.local" dial 240\.240\.\d+\.\d+, which stands for it and is nobody's/,
+    good: join(
+      served('web').replace('spec: { selector: { app: web }', 'spec: { clusterIP: None, selector: { app: web }'),
+      rule('web', 'trafficPolicy: { loadBalancer: { simple: PASSTHROUGH } }'),
+    ),
+  },
 ];
 
 testCases(CASES);

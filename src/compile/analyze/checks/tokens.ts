@@ -104,13 +104,18 @@ function checkRoutes(checked: readonly Selector[], world: World, say: Say): void
       ({ labels, isGateway }) => isGateway && gateways.some(({ selector }) => selects(selector, labels)),
     );
     if (targets.every((target) => checked.some((other) => other.targets.includes(target))) && targets.length > 0) continue;
+    const isOfMesh = names.every((name) => name === `${namespace}/mesh`);
+    const why = isOfMesh
+      ? "is matched for calls in the mesh, which the client's proxy routes before the server's checks their tokens"
+      : 'is matched, and no RequestAuthentication checks tokens at the gateway';
     for (const [index, rule] of listAt(spec, 'http').entries()) {
       const [name] = isJson(rule) ? claimHeaders(rule) : [];
       if (name !== undefined)
         say(
           'IST0149',
           originOf(`spec.http[${index}].match`),
-          `"${name}" is matched, and no RequestAuthentication checks tokens at the gateway: the match never holds`,
+          `"${name}" ${why}: the match never holds`,
+          isOfMesh ? { hint: 'Route by claims at a gateway, or by a header that outputClaimToHeaders makes of them.' } : {},
         );
     }
   }

@@ -25,6 +25,11 @@ function slotOf(address: string): number | undefined {
   return ip === undefined ? undefined : (ip[2] ?? 0) * 256 + (ip[3] ?? 0);
 }
 
+/** True for an address of ours, which stands for a service and is nobody's. */
+export function isVirtual(address: string): boolean {
+  return slotOf(address) !== undefined;
+}
+
 function addressesOf(slot: number): readonly string[] {
   return [`${PREFIX}${slot >> 8}.${slot & 0xff}`, `2001:2::${slot.toString(16)}`];
 }
