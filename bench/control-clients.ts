@@ -1,6 +1,8 @@
 /**
- * Many proxies in one process: each a connection with one delta ADS stream that asks as Envoy does (clusters, their
- * endpoints, listeners, their routes) and answers everything. Started by control.ts, which speaks to it by messages.
+ * Many proxies in one process: each a connection with one delta ADS stream that answers everything. They ask as Envoy
+ * does (clusters, their endpoints, listeners, their routes), or as our own sidecars do (listeners, their routes; of five
+ * services that they call the virtual host, the cluster and its endpoints). Started by control.ts, which speaks to it by
+ * messages.
  *
  * They share two cores with the control plane that is measured, where real proxies have their own: so they speak HTTP/2
  * by our codec, and read of a response what tells them what to ask for next.
@@ -8,14 +10,14 @@
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '../src/xds/types.ts';
-import { addressOf, type MeshSize, namespaceOf } from './control-mesh.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../src/xds/types.ts';
+import { addressOf, hostOf, type MeshSize, namespaceOf, SERVICE_PORT, virtualHostOf } from './control-mesh.ts';
 import { type Known, knownOf, nameSet } from './control-references.ts';
 import { DeltaStream, type Request } from './control-stream.ts';
 
 /** What control.ts asks for. */
 export type Command =
-  | { readonly connect: { readonly port: number; readonly proxies: number; readonly size: MeshSize } }
+  | { readonly connect: { readonly port: number; readonly proxies: number; readonly size: MeshSize; readonly isOnDemand: boolean } }
   /** Tell when `count` streams got the resource `name`, or all that came by `withinMs`. */
   | { readonly watch: { readonly typeUrl: string; readonly name: string; readonly count: number; readonly withinMs: number } };
 
@@ -34,6 +36,11 @@ function noteArrival({ typeUrl, name }: Known): void {
   if (watching.arrived.length >= watching.count) watching.done();
 }
 
+/** What a client on demand calls: the services that are changed, and three of its own. */
+function calledBy(number: number, { services }: MeshSize): number[] {
+  return [...new Set([0, services >> 1, ...[1, 2, 3].map((more) => (number + more) % services)])];
+}
+
 /** One proxy. */
 class Client {
   resources = 0;
@@ -44,12 +51,16 @@ class Client {
   #last: Known | undefined;
   #found: string[] = [];
   #waitingForRoutes: Set<string> | undefined;
+  /** Services that it calls, of which alone it asks for more; undefined where it asks for everything. */
+  readonly #called: readonly number[] | undefined;
   #isSynced = false;
 
-  constructor(port: number, node: JsonObject, id: string, onSynced: () => void) {
+  constructor(port: number, node: JsonObject, id: string, called: readonly number[] | undefined, onSynced: () => void) {
     this.#onSynced = onSynced;
+    this.#called = called;
     this.stream = new DeltaStream(port, id, this);
-    this.#send({ typeUrl: CLUSTER_TYPE, node: { id, metadata: node, userAgentName: 'envoy' } });
+    if (called === undefined) this.#send({ typeUrl: CLUSTER_TYPE, node: { id, metadata: node, userAgentName: 'envoy' } });
+    else this.#listen({ id, metadata: { ...node, TULLE: { onDemand: true } }, userAgentName: 'tulle' });
   }
 
   /** Of endpoints, which are most, nobody asks for names but while a change is awaited. */
@@ -71,7 +82,8 @@ class Client {
     this.resources += resources;
     const found = this.#found;
     this.#found = [];
-    this.#next(typeUrl, found);
+    if (this.#called === undefined) this.#next(typeUrl, found);
+    else this.#nextOf(this.#called, typeUrl, found);
   }
 
   #send(request: Request): void {
@@ -89,10 +101,20 @@ class Client {
     if (typeUrl === ROUTE_TYPE && this.#waitingForRoutes?.size === 0) this.#synced();
   }
 
-  #listen(): void {
+  /** What a request to each of the called services makes our proxy ask for: table, virtual host, cluster, endpoints. */
+  #nextOf(called: readonly number[], typeUrl: string, found: readonly string[]): void {
+    const clusters = (): string[] => called.map((service) => `outbound|${SERVICE_PORT}||${hostOf(service)}`);
+    if (typeUrl === LISTENER_TYPE) this.#ask(ROUTE_TYPE, found);
+    if (typeUrl === ROUTE_TYPE) this.#ask(VIRTUAL_HOST_TYPE, called.map(virtualHostOf));
+    if (typeUrl === VIRTUAL_HOST_TYPE) this.#ask(CLUSTER_TYPE, clusters());
+    if (typeUrl === CLUSTER_TYPE) this.#ask(ENDPOINT_TYPE, clusters());
+    if (typeUrl === ENDPOINT_TYPE) this.#synced();
+  }
+
+  #listen(node?: Request['node']): void {
     if (this.#asked.has(LISTENER_TYPE)) return;
     this.#asked.set(LISTENER_TYPE, new Set());
-    this.#send({ typeUrl: LISTENER_TYPE });
+    this.#send({ typeUrl: LISTENER_TYPE, ...(node !== undefined && { node }) });
   }
 
   /** False where there is nothing new to ask for. */
@@ -121,7 +143,7 @@ async function listens(port: number): Promise<boolean> {
   });
 }
 
-async function connectAll(port: number, proxies: number, size: MeshSize): Promise<Report> {
+async function connectAll({ port, proxies, size, isOnDemand }: Extract<Command, { connect: unknown }>['connect']): Promise<Report> {
   while (!(await listens(port))) await sleep(10);
   const times: number[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -141,7 +163,7 @@ async function connectAll(port: number, proxies: number, size: MeshSize): Promis
       WORKLOAD_NAME: `client-${number}`,
       CLUSTER_ID: 'Kubernetes',
     };
-    return new Client(port, node, id, onSynced);
+    return new Client(port, node, id, isOnDemand ? calledBy(number, size) : undefined, onSynced);
   });
   await promise;
   const sum = (figure: (client: Client) => number): number => clients.reduce((total, client) => total + figure(client), 0);
@@ -161,7 +183,6 @@ async function watchFor({ withinMs, ...what }: Extract<Command, { watch: unknown
 }
 
 process.on('message', (command: Command) => {
-  const answer =
-    'connect' in command ? connectAll(command.connect.port, command.connect.proxies, command.connect.size) : watchFor(command.watch);
+  const answer = 'connect' in command ? connectAll(command.connect) : watchFor(command.watch);
   void answer.then((report) => process.send?.(report));
 });

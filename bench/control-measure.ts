@@ -6,9 +6,9 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ENDPOINT_TYPE, ROUTE_TYPE } from '../src/xds/types.ts';
+import { ENDPOINT_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../src/xds/types.ts';
 import type { Command, Report } from './control-clients.ts';
-import { hostOf, type MeshSize, namespaceOf, SERVICE_PORT, writeMesh, writeRoutes, writeService } from './control-mesh.ts';
+import { hostOf, type MeshSize, namespaceOf, SERVICE_PORT, virtualHostOf, writeMesh, writeRoutes, writeService } from './control-mesh.ts';
 import type { Plane } from './control-planes.ts';
 import { rssMiB, stop, usage } from './processes.ts';
 import { middle } from './report.ts';
@@ -125,11 +125,18 @@ async function measureChanges(times: number, once: (variant: number) => Promise<
   return { p50: median('p50'), p99: median('p99'), cpu: median('cpu'), lost: all.reduce((sum, { lost }) => sum + lost, 0) };
 }
 
-/** Starts `plane` over a mesh of `size` with `proxies` clients waiting for it, and changes things `changes` times. */
+/** Clients that stand for proxies. */
+export interface Proxies {
+  readonly count: number;
+  /** They ask for what they call, as our sidecars do, and not for everything, as Envoy does. */
+  readonly isOnDemand: boolean;
+}
+
+/** Starts `plane` over a mesh of `size` with clients waiting for it, and changes things `changes` times. */
 export async function measurePlane(
   plane: Plane,
   size: MeshSize,
-  proxies: number,
+  { count: proxies, isOnDemand }: Proxies,
   changes: number,
   settleMs = SETTLE_MS,
 ): Promise<PlaneFigures> {
@@ -139,7 +146,7 @@ export async function measurePlane(
   const log = openSync(process.env['TULLE_BENCH_LOG'] ?? path.join(folder, 'log'), 'a');
   const [xdsPort = 0, ...otherPorts] = await freePorts(4);
   const clients = fork(path.join(import.meta.dirname, 'control-clients.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const syncing = ask(clients, { connect: { port: xdsPort, proxies, size } }, SYNC_MS_MAX);
+  const syncing = ask(clients, { connect: { port: xdsPort, proxies, size, isOnDemand } }, SYNC_MS_MAX);
   await sleep(settleMs);
   const startedMs = nowMs();
   const running = plane.start({ mesh, state: path.join(folder, 'state'), xdsPort, otherPorts, log });
@@ -164,13 +171,14 @@ export async function measurePlane(
       make: (variant) => writeService(mesh, service, size, variant),
     };
     const own = Array.from({ length: proxies }, (_, i) => i).filter((i) => namespaceOf(i, size) === namespaceOf(0, size)).length;
-    const routes: Change = {
-      typeUrl: ROUTE_TYPE,
-      name: String(SERVICE_PORT),
-      count: own,
-      make: (variant) => writeRoutes(mesh, 0, size, variant),
-    };
-    const allRoutes: Change = { ...routes, count: proxies, make: (variant) => writeRoutes(mesh, service, size, variant) };
+    const routesOf = (of: number, count: number): Change => ({
+      typeUrl: isOnDemand ? VIRTUAL_HOST_TYPE : ROUTE_TYPE,
+      name: isOnDemand ? virtualHostOf(of) : String(SERVICE_PORT),
+      count,
+      make: (variant) => writeRoutes(mesh, of, size, variant),
+    });
+    const routes = routesOf(0, own);
+    const allRoutes = routesOf(service, proxies);
     const measuring: Measuring = { plane: running, clients, debounceMs: plane.debounceMs, settleMs };
     const measure = (change: Change) => measureChanges(changes, (variant) => measureChange(measuring, change, variant));
     const [ofEndpoint, ofRoutes, ofAll] = [await measure(endpoint), await measure(routes), await measure(allRoutes)];

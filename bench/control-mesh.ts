@@ -17,6 +17,11 @@ export function hostOf(service: number): string {
   return `s-${service}.mesh.example`;
 }
 
+/** Resource name of a service's virtual host, by which a client asks for it alone. */
+export function virtualHostOf(service: number): string {
+  return `${SERVICE_PORT}/${hostOf(service)}`;
+}
+
 /** Namespace that a service, or a proxy, of this number is in. */
 export function namespaceOf(number: number, { namespaces }: Pick<MeshSize, 'namespaces'>): string {
   return `ns-${number % namespaces}`;

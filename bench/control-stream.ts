@@ -27,12 +27,14 @@ function encoded(request: Request): Buffer {
   return framed(toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, request)));
 }
 
-const asks = new WeakMap<ReadonlySet<string>, Buffer>();
+const asks = new WeakMap<ReadonlySet<string>, Map<string, Buffer>>();
 
 /** A request for names, encoded once for all clients that ask for the same. */
 function askFor(typeUrl: string, names: ReadonlySet<string>): Buffer {
-  const known = asks.get(names) ?? encoded({ typeUrl, resourceNamesSubscribe: [...names] });
-  asks.set(names, known);
+  const byType = asks.get(names) ?? new Map<string, Buffer>();
+  asks.set(names, byType);
+  const known = byType.get(typeUrl) ?? encoded({ typeUrl, resourceNamesSubscribe: [...names] });
+  byType.set(typeUrl, known);
   return known;
 }
 

@@ -1,14 +1,16 @@
 /**
  * `npm run bench:control`: how fast a control plane brings a mesh to its proxies, Tulle's beside Istio's (where
- * TULLE_ISTIOD names a pilot-discovery). Real processes, real gRPC; the proxies are streams of `control-clients.ts`.
+ * TULLE_ISTIOD names a pilot-discovery). Real processes, real gRPC; the proxies are streams of `control-clients.ts`, which
+ * ask for everything, as Envoy does, and of Tulle in a second run for what they call, as our own sidecars do.
  *
  * Options: `--services N` (1000), `--endpoints N` (of each service, 10), `--proxies N` (1000), `--namespaces N` (20),
- * `--changes N` (measured changes of each kind, 5), `--planes tulle,istiod`, `--scale` (100 to 10,000 services).
+ * `--changes N` (measured changes of each kind, 5), `--planes tulle,istiod`, `--asks whole,on-demand`, `--scale` (100 to
+ * 10,000 services).
  */
 import { parseArgs } from 'node:util';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { judge } from './control-bars.ts';
+import { judge, type Row } from './control-bars.ts';
 import { measurePlane, type PlaneFigures } from './control-measure.ts';
 import type { MeshSize } from './control-mesh.ts';
 import { planes } from './control-planes.ts';
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     namespaces: { type: 'string', default: '20' },
     changes: { type: 'string', default: '5' },
     planes: { type: 'string', default: 'tulle,istiod' },
+    asks: { type: 'string', default: 'whole,on-demand' },
     scale: { type: 'boolean', default: false },
   },
 });
@@ -56,13 +59,21 @@ const COLUMNS: readonly (readonly [title: string, figure: keyof PlaneFigures, di
   ['CPU ms', 'allRoutesCpuMs', 0],
 ];
 
-const rows: { readonly plane: string; readonly services: number; readonly proxies: number; readonly figures: PlaneFigures }[] = [];
-for (const size of sizes()) {
-  for (const plane of present) {
-    const figures = await measurePlane(plane, size, size.proxies, Number(values.changes));
+/** Control planes, and how their clients ask: nobody but Tulle gives virtual hosts one by one. */
+const runs = present.flatMap((plane) =>
+  [false, true]
+    .filter((isOnDemand) => values.asks.split(',').includes(isOnDemand ? 'on-demand' : 'whole') && (plane.name === 'tulle' || !isOnDemand))
+    .map((isOnDemand) => ({ plane, isOnDemand })),
+);
+
+const rows: Row[] = [];
+for (const { proxies, ...size } of sizes()) {
+  for (const { plane, isOnDemand } of runs) {
+    const figures = await measurePlane(plane, size, { count: proxies, isOnDemand }, Number(values.changes));
     const said = COLUMNS.map(([title, figure, digits]) => `${title} ${figures[figure].toFixed(digits)}`);
-    console.log(`${plane.name}, ${size.services} services: ${said.join(', ')}`);
-    rows.push({ plane: plane.name, services: size.services, proxies: size.proxies, figures });
+    const name = isOnDemand ? `${plane.name}, on demand` : plane.name;
+    console.log(`${name}, ${size.services} services: ${said.join(', ')}`);
+    rows.push({ plane: name, services: size.services, proxies, figures });
   }
 }
 printColumns(
