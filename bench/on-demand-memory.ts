@@ -2,9 +2,11 @@
  * `npm run bench:on-demand`: resident memory of a sidecar on demand that calls five services, in a mesh of 10 and in one
  * of 10,000 (or as many as the argument says), with a real Envoy that is sent everything beside it, and how long the
  * first request to a host takes: one that the proxy answers itself needs nothing but the virtual host. Nine services of ten
- * speak HTTP, each with a VirtualService; the tenth is bytes at an address of its own. A sidecar is looked at as an HTTP proxy, and as one whose traffic is intercepted, which has
- * listeners and answers DNS besides.
+ * speak HTTP, each with a VirtualService; the tenth is bytes at an address of its own. A sidecar is looked at as an HTTP
+ * proxy, and as one whose traffic is intercepted, which has listeners and answers DNS besides: everything runs in a network
+ * namespace of its own, where what goes to services' addresses is redirected to the proxy (as root; iptables).
  */
+import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,11 +25,29 @@ const READY_MS_MAX = 300_000;
 /** How often the few services are called, so that what a first request compiles is not what is measured. */
 const ROUNDS = 200;
 
+const INSIDE = 'TULLE_BENCH_INSIDE';
+/** Where Istio's proxies take connections of the application (`virtualOutbound`). */
+const OUTBOUND_PORT = '15001';
+/** Addresses of the mesh's services. */
+const SERVICE_ADDRESSES = '240.0.0.0/4';
+
+if (process.env[INSIDE] === undefined) {
+  const args = ['--net', process.execPath, ...process.argv.slice(1)];
+  const { status } = spawnSync('unshare', args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: 'yes' } });
+  process.exit(status ?? 1);
+}
+execFileSync('ip', ['link', 'set', 'lo', 'up']);
+execFileSync('ip', ['route', 'add', 'local', SERVICE_ADDRESSES, 'dev', 'lo']);
+execFileSync('iptables', [
+  ...['-t', 'nat', '-A', 'OUTPUT', '-p', 'tcp', '-d', SERVICE_ADDRESSES],
+  ...['-j', 'REDIRECT', '--to-ports', OUTBOUND_PORT],
+]);
+
 const folder = mkdtempSync(path.join(os.tmpdir(), 'tulle-on-demand-'));
 const tulle = installedLayout(folder);
 const log = openSync(path.join(folder, 'log'), 'a');
 
-type To = { readonly socketPath: string } | { readonly port: number };
+type To = { readonly socketPath: string } | { readonly port: number; readonly hostname?: string };
 
 function ask(to: To, target: string, method = 'GET', host = '127.0.0.1', body = ''): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -61,10 +81,14 @@ function host(service: number): string {
   return `s-${service}.mesh.example`;
 }
 
+function addressOf(service: number): string {
+  return `240.${1 + (service >> 16)}.${(service >> 8) & 255}.${service & 255}`;
+}
+
 function serviceYaml(service: number, origin: number): string {
   const isBytes = service % 10 === 9;
   const port = isBytes ? '{ number: 9000, name: tcp, protocol: TCP }' : '{ number: 80, name: http, protocol: HTTP }';
-  const address = `  addresses: [240.${1 + (service >> 16)}.${(service >> 8) & 255}.${service & 255}]\n`;
+  const address = `  addresses: [${addressOf(service)}]\n`;
   const entry = `apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: { name: s-${service}, namespace: ns-${service % 20} }
@@ -180,9 +204,11 @@ interface Measured {
   readonly laterMs: readonly number[];
 }
 
-async function timed(port: number, service: number): Promise<number> {
+/** A request to a service through the HTTP proxy at `proxyPort`, or to its own address, where it is intercepted. */
+async function timed(proxyPort: number | undefined, service: number): Promise<number> {
+  const to = proxyPort === undefined ? { hostname: addressOf(service), port: 80 } : { port: proxyPort };
   const beganMs = performance.now();
-  await ask({ port }, '/', 'GET', host(service));
+  await ask(to, '/', 'GET', host(service));
   return performance.now() - beganMs;
 }
 
@@ -200,14 +226,13 @@ async function measure(envoy: string | undefined, plane: Omit<Wanted, 'isEnvoy'>
   const [firstMs, answeredMs, laterMs]: [number[], number[], number[]] = [[], [], []];
   try {
     await ready({ port: admin });
-    for (let round = 0; port !== undefined && round < ROUNDS; round++)
-      for (let service = 0; service < CALLED; service++) await timed(port, service);
+    for (let round = 0; round < ROUNDS; round++) for (let service = 0; service < CALLED; service++) await timed(port, service);
     await sleep(SETTLE_MS);
     const { rss, privateDirty } = usage([child]);
     const fresh = Array.from({ length: NEW_HOSTS }, (_, i) => CALLED + i).filter((service) => service < services && service % 10 !== 9);
-    for (const service of port === undefined ? [] : fresh) {
-      (answersItself(service) ? answeredMs : firstMs).push(await timed(port ?? 0, service));
-      laterMs.push(await timed(port ?? 0, service));
+    for (const service of fresh) {
+      (answersItself(service) ? answeredMs : firstMs).push(await timed(port, service));
+      laterMs.push(await timed(port, service));
     }
     return { rss, privateDirty, firstMs: sorted(firstMs), answeredMs: sorted(answeredMs), laterMs: sorted(laterMs) };
   } finally {
