@@ -184,13 +184,14 @@ async function under(proxy: Proxy, action: Action): Promise<object> {
   await untilActive(1);
   const seen = { first, old: await status(old), fresh: await statusOf(main, patienceMs), bypass: await statusOf(bypass) };
   const waiting = connect(main);
-  const late = status(waiting, patienceMs);
+  // it is there before the pressure goes
+  const late = await status(waiting, patienceMs);
   press(folder, action, 0);
   await untilActive(0);
   old.destroy();
   const result = {
     ...seen,
-    waited: await late.then(async (text) => (text === 'waiting' ? await status(waiting) : text)),
+    waited: late === 'waiting' ? await status(waiting) : late,
     after: await statusOf(main),
   };
   waiting.destroy();

@@ -206,8 +206,13 @@ spec: { hosts: ["*"], gateways: [edge], http: [{ directResponse: { status: 200 }
 });
 
 test('after the end nothing is left', async () => {
+  const others = new Set(leftovers('of nobody'));
   const mesh = TestMesh.start('explicit', { example: 'reviews', files: { 'client.yaml': CLIENT } });
   await mesh.ready('reviews-v1', 'client');
   assert.equal(await mesh.stop(), 0);
-  assert.deepEqual(leftovers(mesh.stateDir), []);
+  // what other meshes of this machine have is theirs
+  assert.deepEqual(
+    leftovers(mesh.stateDir).filter((each) => !others.has(each)),
+    [],
+  );
 });

@@ -202,14 +202,18 @@ test('a burst of edits is few pushes', { timeout: 180_000 }, async (t) => {
   const client = clientOf(t, control, 'watcher').begin();
   await hears(client, '80');
   client.take();
+  const begunMs = performance.now();
   for (let edit = 0; edit < 40; edit++) {
     control.write(entry('a') + routes('a', `[{ timeout: ${edit + 1}s, route: [{ destination: { host: a.test } }] }]`));
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  const tookMs = performance.now() - begunMs;
   await settle(control, entry('a') + routes('a', '[{ timeout: 99s, route: [{ destination: { host: a.test } }] }]'), client);
   await hears(client, '80');
   const pushes = client.take().filter(({ type, names }) => type === 'RDS' && names.includes('80')).length;
-  assert.ok(pushes >= 1 && pushes <= 5, `${pushes} pushes of 41 edits`);
+  // a burst that a slow machine stretches is several
+  const most = 5 + tookMs / 200;
+  assert.ok(pushes >= 1 && pushes <= most, `${pushes} pushes of 41 edits in ${Math.round(tookMs)} ms`);
 });
 
 test('a client that comes back with what it has gets what became different, and nothing else', { timeout: 180_000 }, async (t) => {

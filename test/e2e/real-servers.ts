@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type Lifetime, portOf } from './static-proxy.ts';
+import { freePort } from '../interop/envoy-process.ts';
+import type { Lifetime } from './static-proxy.ts';
 
 const run = promisify(execFile);
 const PATIENCE_MS = 120_000;
@@ -36,15 +37,6 @@ function newFolder(t: Lifetime, name: string): string {
   if ('uid' in IDENTITY) chownSync(folder, NOBODY, NOBODY);
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function accepts(port: number, child: ChildProcess, log: () => string): Promise<void> {

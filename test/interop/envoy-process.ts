@@ -27,16 +27,26 @@ export interface Envoy {
   stop(): Promise<void>;
 }
 
-/** A port of the loopback interface that nobody uses now. */
+/** Below the ports that the kernel gives out, and above Istio's. */
+const FREE_PORTS = { first: 16_000, count: 16_000 } as const;
+
+/**
+ * A port of the loopback interface that nobody uses now, for a program that cannot choose one. The kernel gives it to
+ * nobody else until that program has it, which on a busy machine takes a while.
+ */
 export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = FREE_PORTS.first + Math.floor(Math.random() * FREE_PORTS.count);
+    const server = net.createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Status and body of a GET, through `port` of the loopback interface. */
