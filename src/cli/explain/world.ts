@@ -51,11 +51,13 @@ export function memberNamed(world: World, { namespace, name }: WorkloadName, rol
   );
 }
 
-/** Who has an address; of several on one (explicit mode) the one that has the port. */
+const LOOPBACK = '127.0.0.1';
+
+/** Who has an address; of several on one (explicit mode) the one that has the port. What else is on loopback is nobody's. */
 export function memberAt(world: World, host: string, port: number): Member | undefined {
   const there = world.members.filter(({ instance, proxy }) => instance?.address === host || proxy?.addresses.includes(host) === true);
   return (
     there.find(({ instance }) => instance?.ports.some(({ listen }) => listen === port) === true) ??
-    (there.length === 1 ? there[0] : undefined)
+    (there.length === 1 && host !== LOOPBACK ? there[0] : undefined)
   );
 }
