@@ -38,10 +38,8 @@ if (process.env[INSIDE] === undefined) {
 }
 execFileSync('ip', ['link', 'set', 'lo', 'up']);
 execFileSync('ip', ['route', 'add', 'local', SERVICE_ADDRESSES, 'dev', 'lo']);
-execFileSync('iptables', [
-  ...['-t', 'nat', '-A', 'OUTPUT', '-p', 'tcp', '-d', SERVICE_ADDRESSES],
-  ...['-j', 'REDIRECT', '--to-ports', OUTBOUND_PORT],
-]);
+const toProxy = ['-p', 'tcp', '-d', SERVICE_ADDRESSES, '-j', 'REDIRECT', '--to-ports', OUTBOUND_PORT];
+execFileSync('iptables', ['-t', 'nat', '-A', 'OUTPUT', ...toProxy]);
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'tulle-on-demand-'));
 const tulle = installedLayout(folder);

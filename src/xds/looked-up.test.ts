@@ -83,3 +83,16 @@ test('a rejection stands until what it names is accepted or gone', () => {
   assert.deepEqual(take(), ['-bad'], 'clusters go last');
   assert.deepEqual(rejected(), []);
 });
+
+test('a name is found once, whether it is there or not, and any number of names are answered', () => {
+  let finds = 0;
+  const set = new LookedUpResources((name) => {
+    finds += 1;
+    return name.startsWith('80/') ? { name, version: name, bytes: new Uint8Array() } : undefined;
+  });
+  assert.equal(set.get('80/a'), set.get('80/a'));
+  assert.deepEqual([set.has('81/a'), set.get('81/a')], [false, undefined]);
+  assert.equal(finds, 2);
+  for (let i = 0; i < 5000; i++) assert.equal(set.get(`80/${i}`)?.version, `80/${i}`);
+  assert.equal(set.get('80/a')?.version, '80/a');
+});

@@ -4,21 +4,31 @@
  */
 import type { TypeResources, XdsResource } from './subscription.ts';
 
+/** Answers that are remembered of a set: a change asks for the same names for each of a thousand clients, several times. */
+const REMEMBERED_MAX = 1024;
+
 /** Finds, and does not list: it seems to be empty. The same name gives the same resource, whose name it is. */
 export class LookedUpResources<Resource extends XdsResource> implements ReadonlyMap<string, Resource> {
   readonly size = 0;
   readonly #find: (name: string) => Resource | undefined;
+  /** Clients choose the names, so that there may be any number of them. */
+  readonly #found = new Map<string, Resource | undefined>();
 
   constructor(find: (name: string) => Resource | undefined) {
     this.#find = find;
   }
 
   get(name: string): Resource | undefined {
-    return this.#find(name);
+    const known = this.#found.get(name);
+    if (known !== undefined || this.#found.has(name)) return known;
+    const found = this.#find(name);
+    if (this.#found.size >= REMEMBERED_MAX) this.#found.clear();
+    this.#found.set(name, found);
+    return found;
   }
 
   has(name: string): boolean {
-    return this.#find(name) !== undefined;
+    return this.get(name) !== undefined;
   }
 
   forEach(): void {}
