@@ -7,7 +7,7 @@ import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/
 import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { type TcpProxy, TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import type { Entered } from './arrival.ts';
-import { askedService, notedPolicy } from './asked-service.ts';
+import { askedService, notedPolicy, tellAsked } from './asked-service.ts';
 import { boundsOf, percent, sweep } from './chance.ts';
 import { type Explanation, Trail, verdict } from './explanation.ts';
 import { explainHttp } from './http.ts';
@@ -89,7 +89,15 @@ export async function explainChain(stop: Stop, entered: Entered, traffic: Traffi
       if (denied !== undefined) return denied;
     } else if (type === ExtAuthzSchema.typeName) {
       const asked = askedService(decodeTyped(any, ExtAuthzSchema, listener.name), metadata);
-      if (asked !== undefined) trail.add('filter', `asks ${asked} whether the connection may pass; taken to let it pass`);
+      if (asked !== undefined && !tellAsked(asked, 'connection', stop.config, trail))
+        return trail.end(
+          verdict({
+            outcome: 'closed',
+            flag: 'UAEX',
+            by,
+            text: `closed by the proxy of ${by}: ${asked.who} is to be asked, and cannot be`,
+          }),
+        );
     } else if (type === TcpProxySchema.typeName) {
       return passBytes(decodeTyped(any, TcpProxySchema, listener.name), stop, entered, traffic, trail);
     } else if (type === HttpConnectionManagerSchema.typeName) {

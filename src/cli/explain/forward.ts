@@ -1,4 +1,5 @@
 /** What a route does with a request that it forwards: timeouts, retries, rewrites, mirrors, and on to the cluster. */
+import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { Route } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { HttpRule } from '../../model/route.ts';
 import { readRequestPolicy, type RequestPolicy } from '../../proxy/router/request-policy.ts';
@@ -10,9 +11,10 @@ import { percent } from './chance.ts';
 import { type Explanation, type Note, type Source, type Trail, verdict } from './explanation.ts';
 import { copyRequest, type HeldStream } from './held-stream.ts';
 import type { Stop } from './journey.ts';
+import { retryBoundText } from './retry-bounds.ts';
 import { ruleAt } from './rules.ts';
 import { changesOf, sourceOf } from './source-of.ts';
-import { toCluster } from './upstream.ts';
+import { destinationRule, toCluster } from './upstream.ts';
 import { nameOf } from './world.ts';
 
 type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
@@ -63,10 +65,19 @@ function tellRetries(
   rule: HttpRule | undefined,
   source: Source | undefined,
   isPatched: boolean,
+  bounds: readonly Note[],
   trail: Trail,
 ): void {
   const said = saidBy(rule?.retries !== undefined, source, isPatched);
-  trail.add('retries', `${retryText(policy)}${said.suffix}`, { source: said.source });
+  const notes = (policy.retry?.maxRetries ?? 0) === 0 ? [] : bounds;
+  trail.add('retries', `${retryText(policy)}${said.suffix}`, { source: said.source, notes });
+}
+
+/** What bounds the retries of all requests to the cluster together, with the DestinationRule that it was made with. */
+function boundsOf(cluster: Cluster, stop: Stop): Note[] {
+  const text = retryBoundText(cluster);
+  const source = destinationRule(cluster, stop)[0]?.source;
+  return text === undefined ? [] : [{ text, ...(source && { source }) }];
 }
 
 function fieldsOf(request: IncomingRequest): Map<string, string> {
@@ -101,7 +112,8 @@ function tellMirrors({ action, stream }: Forwarding, source: Source | undefined,
 export async function forward(way: Forwarding, trail: Trail): Promise<Explanation> {
   const { stop, entry, action, choice, stream, route, isQuiet } = way;
   const { journey, config, member } = stop;
-  if (choice === undefined || config.cluster(choice.name) === undefined) {
+  const cluster = choice && config.cluster(choice.name);
+  if (choice === undefined || cluster === undefined) {
     const status = action.clusterNotFoundStatus;
     const by = nameOf(member);
     const text = `${status} NC by the proxy of ${by}: there is no cluster ${choice?.name ?? ''}`;
@@ -113,7 +125,7 @@ export async function forward(way: Forwarding, trail: Trail): Promise<Explanatio
     const rule = ruleAt(journey.world.mesh, source);
     const isPatched = changesOf(route?.metadata).length > 0;
     tellTimeout(policy, rule, source, isPatched, trail);
-    tellRetries(policy, rule, source, isPatched, trail);
+    tellRetries(policy, rule, source, isPatched, boundsOf(cluster, stop), trail);
   }
   const before = copyRequest(stream.request);
   prepareRequest(stream, entry, action.rewrite, isQuiet);

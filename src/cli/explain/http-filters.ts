@@ -17,7 +17,7 @@ import { JwtAuthenticationSchema } from '../../xds/gen/envoy/extensions/filters/
 import { RBACPerRouteSchema, RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import type { HttpConnectionManager } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Route } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import { askedService, notedPolicy } from './asked-service.ts';
+import { askedService, notedPolicy, policyNoted, tellAsked } from './asked-service.ts';
 import { percent } from './chance.ts';
 import { type Explanation, Trail, verdict } from './explanation.ts';
 import type { HeldStream } from './held-stream.ts';
@@ -118,11 +118,19 @@ function authorize(site: FilterSite, index: number, trail: Trail): Explanation |
   return trail.end(verdict({ outcome: 'answered', status: 403, text, by, policy: decision.policy ?? 'none', ...(source && { source }) }));
 }
 
-/** Says who is asked about the request, if anybody. */
-function askAbout(site: FilterSite, index: number, trail: Trail): void {
+/** Says who is asked about the request, if anybody; ends the way where nobody can be and it may not pass. */
+function askAbout(site: FilterSite, index: number, trail: Trail): Explanation | undefined {
+  const { stream, stop, listener } = site;
   const message = configOf(site, index, ExtAuthzSchema);
-  const asked = message && askedService(message, site.stream.info.metadata);
-  if (asked !== undefined) trail.add('filter', `asks ${asked} whether the request may pass; taken to let it pass`);
+  const asked = message && askedService(message, stream.info.metadata);
+  if (asked === undefined || tellAsked(asked, 'request', stop.config, trail)) return undefined;
+  const by = nameOf(stop.member);
+  const policy = policyNoted(stream.info.metadata.get(RBAC));
+  const source = policy === undefined ? undefined : policySource(listener, policy);
+  const text = `${asked.statusOnError} UAEX by the proxy of ${by}: ${asked.who} is to be asked, and cannot be`;
+  return trail.end(
+    verdict({ outcome: 'answered', status: asked.statusOnError, flag: 'UAEX', text, by, policy: policy ?? '', ...(source && { source }) }),
+  );
 }
 
 /** Checks the request's token; a bad one ends the way. */
@@ -227,7 +235,7 @@ export async function passFilters(site: FilterSite, trail: Trail, index = 0): Pr
   const kind = filter.filter.name;
   if (kind === RBAC) return authorize(site, index, trail) ?? goOn(trail);
   if (kind === JWT_AUTHN) return (await checkToken(site, index, trail)) ?? goOn(trail);
-  if (kind === 'envoy.filters.http.ext_authz') askAbout(site, index, trail);
+  if (kind === 'envoy.filters.http.ext_authz') return askAbout(site, index, trail) ?? goOn(trail);
   const fault = kind === 'envoy.filters.http.fault' ? faultOf(site, filter) : undefined;
   if (fault !== undefined) {
     tellDelay(site, fault, trail);

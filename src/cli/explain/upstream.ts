@@ -45,7 +45,7 @@ function noteOf({ host, share }: Candidate, { stop }: ToCluster): Note {
 }
 
 /** Which DestinationRule a cluster was made with, as Istio's tools see it. */
-function destinationRule(cluster: Cluster, { journey }: Stop): Note[] {
+export function destinationRule(cluster: Cluster, { journey }: Stop): Note[] {
   const path = cluster.metadata?.filterMetadata['istio']?.['config'];
   const [, namespace, name] = typeof path === 'string' ? (/\/namespaces\/([^/]+)\/destination-rule\/(.+)$/.exec(path) ?? []) : [];
   const origin = journey.world.mesh.destinationPolicies.find((policy) => policy.namespace === namespace && policy.name === name)?.origin;
