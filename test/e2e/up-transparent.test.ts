@@ -25,7 +25,16 @@ test('transparent mode: what a killed run left is taken away by the next', { ski
   assert.match(mesh.output(), new RegExp(`${prefix}.0/24`), 'the network of the killed run is free again');
 
   mesh.write(workloadYaml('one', 'bonjour') + workloadYaml('two', 'hello'));
-  await mesh.until(/shop\/one-1 ready[^]*shop\/one-0 stopped/);
+  const [, host = ''] = await mesh.until(/shop\/one-1 ready at [\d.]+\.(\d+)\n[^]*shop\/one-0 stopped/);
+  const mac = `02:54:75:00:${[bridge.slice(5), host].map((part) => Number(part).toString(16).padStart(2, '0')).join(':')}`;
+  const at = `${prefix}.${host}`;
+  // whatever comes of it, the address has been asked for
+  await fetch(`http://${at}:8080/`).catch(() => undefined);
+  assert.match(
+    spawnSync('ip', ['neigh', 'show', at], { encoding: 'utf8' }).stdout,
+    new RegExp(mac),
+    'who has the address next is found at once',
+  );
   mesh.write(workloadYaml('one', 'salut') + workloadYaml('two', 'hello', 'replicas: 2'));
   await mesh.until(/shop\/one-0 ready[^]*shop\/one-1 stopped/);
   assert.equal(mesh.output().match(/one-\d stopped/g)?.length, 2, 'each old instance stops once, after its successor is ready');

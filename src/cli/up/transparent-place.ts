@@ -47,11 +47,19 @@ function isStale(file: string): boolean {
   }
 }
 
+/**
+ * The link-layer address of a host, always the same: neighbours that still know the one who had its IP address before would
+ * send into the void for some ten seconds, until they ask anew (RFC 4861 section 7.3, which Linux holds IPv4 to as well).
+ */
+function macOf(network: MeshNetwork, host: number): string {
+  return [0x02, 0x54, 0x75, 0, network.number & 0xff, host].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
 function linkUp(namespace: NetworkNamespace, network: MeshNetwork, host: number): string {
   const link = `tv${network.number}-${host}`;
   runTool(
     ['ip', '-batch', '-'],
-    `link add ${link} type veth peer name eth0 netns ${namespace.path}\nlink set ${link} master ${bridgeOf(network)}\nlink set ${link} up\n`,
+    `link add ${link} type veth peer name eth0 address ${macOf(network, host)} netns ${namespace.path}\nlink set ${link} master ${bridgeOf(network)}\nlink set ${link} up\n`,
   );
   const lines = [
     'link set lo up',
