@@ -274,6 +274,12 @@ export const DIFFERENCES = {
     tulle: "logs them in OpenSSL's",
     why: 'the reason is the same; the libraries name it differently',
   },
+  tlsEnds: {
+    area: 'access log',
+    envoy: 'logs no reason where a host ends the connection within the handshake',
+    tulle: 'logs that it did',
+    why: 'it tells a host that does not speak TLS, or refuses, from one that is not there',
+  },
   tlsAlerts: {
     area: 'TLS',
     envoy: 'sends an alert to a client whose certificate it refuses',

@@ -1,6 +1,6 @@
 /** Handshakes with hosts: whom Tulle and Envoy take for the host, what they ask for and show, and what is resumed. */
 import { once } from 'node:events';
-import type net from 'node:net';
+import net from 'node:net';
 import tls from 'node:tls';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { createAuthority } from '../../src/net/testing/authority.ts';
@@ -47,15 +47,34 @@ function answer(socket: tls.TLSSocket): void {
   });
 }
 
+/** Servers without TLS, by what they do with a client's hello: one answers as HTTP servers do, one ends the connection at once. */
+const PLAIN: Readonly<Record<string, (socket: net.Socket) => void>> = {
+  'plain-400': (socket) => socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'),
+  'plain-end': (socket) => socket.end(),
+};
+
+function startPlain(onHello: (socket: net.Socket) => void): net.Server {
+  return net.createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', () => onHello(socket));
+  });
+}
+
 async function startServers(): Promise<Servers> {
   const ports: Record<string, number> = {};
   const servers: net.Server[] = [];
   const sockets = new Set<net.Socket>();
-  for (const [name, { pair, ...options }] of Object.entries(SERVERS)) {
-    const server = tls.createServer(
-      { requestCert: true, rejectUnauthorized: false, ...options, cert: pair.certificateChain, key: pair.privateKey },
-      answer,
-    );
+  const all: [name: string, server: net.Server][] = [
+    ...Object.entries(PLAIN).map(([name, onHello]): [string, net.Server] => [name, startPlain(onHello)]),
+    ...Object.entries(SERVERS).map(([name, { pair, ...options }]): [string, net.Server] => [
+      name,
+      tls.createServer(
+        { requestCert: true, rejectUnauthorized: false, ...options, cert: pair.certificateChain, key: pair.privateKey },
+        answer,
+      ),
+    ]),
+  ];
+  for (const [name, server] of all) {
     server.on('connection', (socket: net.Socket) => sockets.add(socket));
     server.on('tlsClientError', () => undefined);
     server.listen(0, '127.0.0.1');
@@ -152,6 +171,11 @@ cases.push(
   ),
 );
 bad({ name: 'pinned', server: 'host', common: check(trusted({ verify_certificate_hash: ['ab'.repeat(32)] })) });
+bad({ name: 'plaintext', server: 'plain-400', common: check(trusted()) });
+bad(
+  { name: 'plaintext-that-ends', server: 'plain-end', common: check(trusted()) },
+  { 'log.0.details': DIFFERENCES.tlsEnds, 'log.0.transport': DIFFERENCES.tlsEnds },
+);
 bad({ name: 'key-usage', server: 'usage', common: check(trusted()) });
 
 bad({
