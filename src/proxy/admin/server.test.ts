@@ -12,6 +12,7 @@ import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { CLUSTER_TYPE, LISTENER_TYPE, SECRET_TYPE } from '../../xds/types.ts';
 import { ownSockets } from '../listener/listen-sockets.ts';
+import { testCluster, testClusters } from '../testing/http-harness.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { observe } from '../telemetry/stats.ts';
 import type { AdminAnswer } from './endpoint.ts';
@@ -107,7 +108,7 @@ function view(calls: string[] = []): AdminView {
     certificates: () => [],
     setHealth: (isHealthy) => void calls.push(`health ${isHealthy}`),
     drainListeners: ({ isGraceful, isInboundOnly }) => void calls.push(`drain ${isGraceful} ${isInboundOnly}`),
-    otherCounts: () => ({ activeConnections: 0, activeRequests: 0, requestsTotal: 0 }),
+    otherCounts: () => ({ activeConnections: 0, activeRequests: 0, requestsTotal: 0, healthFlags: [] }),
     handOver: (socketPath) => (socketPath === '/gone' ? 'nobody listens there' : void calls.push(`hand over to ${socketPath}`)),
     crashLoop: (loop) => void calls.push(`crash ${loop}`),
     reopenLogs: () => void calls.push('reopen'),
@@ -280,4 +281,19 @@ test('it listens on a Unix socket, also where a file was left', async (t) => {
     assert.deepEqual(await request({ socketPath, path: '/ready' }), { status: 200, body: 'LIVE\n' });
     await server.close();
   }
+});
+
+test('a host of /clusters has the counts of all loops, and what speaks against it in any of them', () => {
+  const cluster = testCluster('c', [9], createStats());
+  const others = {
+    activeConnections: 1,
+    activeRequests: 2,
+    requestsTotal: 3,
+    healthFlags: ['failed_outlier_check', 'failed_outlier_check'],
+  };
+  const proxy = { ...view(), clusters: testClusters([cluster]), otherCounts: () => others };
+  const lines = get('/clusters', proxy);
+  assert.match(lines, /^c::127\.0\.0\.1:9::rq_total::3$/m);
+  assert.match(lines, /^c::127\.0\.0\.1:9::health_flags::\/failed_outlier_check$/m);
+  assert.match(get('/clusters?format=json', proxy), /"failed_outlier_check": true/);
 });

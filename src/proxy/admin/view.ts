@@ -41,11 +41,12 @@ export interface SecretStatus {
   readonly trust: TrustBundle | undefined;
 }
 
-/** Connections and requests of a host. */
+/** Connections and requests of a host, and what speaks against it. */
 export interface HostCounts {
   readonly activeConnections: number;
   readonly activeRequests: number;
   readonly requestsTotal: number;
+  readonly healthFlags: readonly string[];
 }
 
 export interface AdminView {

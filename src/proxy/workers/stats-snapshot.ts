@@ -10,11 +10,11 @@ type Exemplars = readonly (Exemplar | undefined)[];
 export interface StatsSnapshot {
   readonly loop: number;
   readonly stats: readonly Stat[];
-  /** Of hosts that were used, by cluster and host. */
+  /** Of hosts that were used or that something speaks against, by cluster and host. */
   readonly hosts: readonly (readonly [cluster: string, hostKey: string, counts: HostCounts])[];
 }
 
-export const NO_COUNTS: HostCounts = { activeConnections: 0, activeRequests: 0, requestsTotal: 0 };
+export const NO_COUNTS: HostCounts = { activeConnections: 0, activeRequests: 0, requestsTotal: 0, healthFlags: [] };
 
 /** Reads a loop's statistics, to be sent at once: they are those that it goes on counting with. */
 export function takeSnapshot(loop: number, registry: StatsReader, clusters: Pick<ClusterManager, 'forEach'>): StatsSnapshot {
@@ -22,9 +22,9 @@ export function takeSnapshot(loop: number, registry: StatsReader, clusters: Pick
   registry.forEach((stat) => stats.push(stat));
   const hosts: [string, string, HostCounts][] = [];
   clusters.forEach((cluster) => {
-    for (const { key, activeConnections, activeRequests, requestsTotal } of cluster.hosts) {
-      if (requestsTotal.value + activeConnections > 0)
-        hosts.push([cluster.name, key, { activeConnections, activeRequests, requestsTotal: requestsTotal.value }]);
+    for (const { key, activeConnections, activeRequests, requestsTotal, healthFlags = [] } of cluster.hosts) {
+      if (requestsTotal.value + activeConnections + healthFlags.length > 0)
+        hosts.push([cluster.name, key, { activeConnections, activeRequests, requestsTotal: requestsTotal.value, healthFlags }]);
     }
   });
   return { loop, stats, hosts };
@@ -109,11 +109,12 @@ export function hostCounts(snapshots: readonly StatsSnapshot[]): (cluster: strin
   for (const { hosts } of snapshots) {
     for (const [cluster, hostKey, counts] of hosts) {
       const key = `${cluster} ${hostKey}`;
-      const { activeConnections, activeRequests, requestsTotal } = sums.get(key) ?? NO_COUNTS;
+      const { activeConnections, activeRequests, requestsTotal, healthFlags } = sums.get(key) ?? NO_COUNTS;
       sums.set(key, {
         activeConnections: activeConnections + counts.activeConnections,
         activeRequests: activeRequests + counts.activeRequests,
         requestsTotal: requestsTotal + counts.requestsTotal,
+        healthFlags: [...healthFlags, ...counts.healthFlags],
       });
     }
   }

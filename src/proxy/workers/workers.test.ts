@@ -58,12 +58,17 @@ test('what a loop has counted is kept when it has ended', () => {
 });
 
 test('hosts are counted over all loops', () => {
-  const counts = { activeConnections: 1, activeRequests: 2, requestsTotal: 3 };
+  const counts = { activeConnections: 1, activeRequests: 2, requestsTotal: 3, healthFlags: ['failed_outlier_check'] };
   const of = hostCounts([
     { loop: 1, stats: [], hosts: [['c', 'h', counts]] },
     { loop: 2, stats: [], hosts: [['c', 'h', counts]] },
   ]);
-  assert.deepEqual(of('c', 'h'), { activeConnections: 2, activeRequests: 4, requestsTotal: 6 });
+  assert.deepEqual(of('c', 'h'), {
+    activeConnections: 2,
+    activeRequests: 4,
+    requestsTotal: 6,
+    healthFlags: ['failed_outlier_check', 'failed_outlier_check'],
+  });
   assert.equal(of('c', 'other').requestsTotal, 0);
 });
 

@@ -3,7 +3,7 @@ import { type AdminEndpoint, json, text } from '../endpoint.ts';
 import type { AdminView, HostCounts } from '../view.ts';
 
 /** Envoy's words for what speaks against a host: `healthy`, or flags as `/failed_active_hc/active_hc_timeout`. */
-function healthText({ healthFlags = [] }: Host): string {
+function healthText({ healthFlags }: HostCounts): string {
   return healthFlags.length === 0 ? 'healthy' : healthFlags.map((flag) => `/${flag}`).join('');
 }
 
@@ -19,7 +19,7 @@ const STATUS_FIELDS: Readonly<Record<string, string>> = {
   tripped_failure_accrual: 'tripped_failure_accrual',
 };
 
-function healthJson({ healthFlags = [] }: Host): object {
+function healthJson({ healthFlags }: HostCounts): object {
   const isBad = healthFlags.includes('failed_eds_health');
   return {
     ...Object.fromEntries(healthFlags.flatMap((flag) => (STATUS_FIELDS[flag] === undefined ? [] : [[STATUS_FIELDS[flag], true]]))),
@@ -27,13 +27,14 @@ function healthJson({ healthFlags = [] }: Host): object {
   };
 }
 
-/** A host's counts of all event loops. */
+/** A host's counts of all event loops, and what speaks against it in any of them: each ejects hosts by itself. */
 function countsOf(cluster: Cluster, host: Host, proxy: AdminView): HostCounts {
   const others = proxy.otherCounts(cluster.name, host.key);
   return {
     activeConnections: host.activeConnections + others.activeConnections,
     activeRequests: host.activeRequests + others.activeRequests,
     requestsTotal: host.requestsTotal.value + others.requestsTotal,
+    healthFlags: [...new Set([...(host.healthFlags ?? []), ...others.healthFlags])],
   };
 }
 
@@ -44,7 +45,7 @@ function hostLines(cluster: Cluster, host: Host, proxy: AdminView): string {
     rq_active: counts.activeRequests,
     rq_total: counts.requestsTotal,
     hostname: host.hostname,
-    health_flags: healthText(host),
+    health_flags: healthText(counts),
     weight: host.weight,
     tls: host.transport.isTls,
   };
@@ -75,7 +76,7 @@ function hostJson(cluster: Cluster, host: Host, proxy: AdminView): object {
       { name: 'rq_active', value: String(counts.activeRequests), type: 'GAUGE' },
       { name: 'rq_total', value: String(counts.requestsTotal) },
     ],
-    health_status: healthJson(host),
+    health_status: healthJson(counts),
     weight: host.weight,
     hostname: host.hostname,
   };
