@@ -57,7 +57,9 @@ const SIDES = { source: 'out', destination: 'in', gateway: 'gate' } as const;
 /** What became of it and why, and the headers that were asked for. */
 function verdictOf(flow: Flow): string {
   const why = formatWhy(flow);
-  return [flow.isOpen === true ? 'open' : why === '' ? flow.verdict : `${flow.verdict}: ${why}`, formatHeaders(flow)].filter((text) => text !== '').join('  ');
+  return [flow.isOpen === true ? 'open' : why === '' ? flow.verdict : `${flow.verdict}: ${why}`, formatHeaders(flow)]
+    .filter((text) => text !== '')
+    .join('  ');
 }
 
 function verdictTone({ verdict, request }: Flow): Tone {
