@@ -147,10 +147,13 @@ const origins: FaultOrigin[] = [];
 let proxy: RunningProxy;
 const ports = new Map<string, number>();
 
+/** Where nobody listens: a port that the kernel gives to no other test, either. */
+const NOBODY: FaultOrigin = { port: 1, dropAll() {}, stop: () => Promise.resolve() };
+
 async function startOrigin({ protocol, isTls, fault: { origin } }: Combination): Promise<FaultOrigin> {
   if (typeof origin === 'function')
     return await startFaultOrigin(protocol, isTls ? certificates.origin : undefined, (it) => void origin(it));
-  return await startMuteOrigin(origin === 'refuses' ? undefined : origin.mute);
+  return origin === 'refuses' ? NOBODY : await startMuteOrigin(origin.mute);
 }
 
 const accessLog = (line: string): JsonObject => ({
@@ -285,11 +288,7 @@ async function settled(): Promise<{ bytes: number; things: Readonly<Record<strin
 
 before(async () => {
   hook.enable();
-  for (const each of COMBINATIONS) {
-    const origin = await startOrigin(each);
-    origins.push(origin);
-    if (each.fault.origin === 'refuses') await origin.stop();
-  }
+  for (const each of COMBINATIONS) origins.push(await startOrigin(each));
   const file = path.join(folder, 'bootstrap.json');
   const [judged, quick] = [resources(JUDGED), resources(QUICK)];
   const static_resources = {
@@ -307,7 +306,7 @@ before(async () => {
 after(async () => {
   hook.disable();
   await proxy.close();
-  for (const [i, origin] of origins.entries()) if (COMBINATIONS[i]?.fault.origin !== 'refuses') await origin.stop();
+  for (const origin of origins) await origin.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
