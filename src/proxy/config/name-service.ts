@@ -2,7 +2,7 @@
 import type { Log } from '../../core/log.ts';
 import { type DnsServer, startDnsServer } from '../../net/dns-server.ts';
 import type { ResolveName } from '../../wire/dns/answer.ts';
-import { createNameIndex } from '../../wire/dns/name-table.ts';
+import { createResolver } from '../../wire/dns/name-table.ts';
 import type { AdsResource } from '../../xds/client.ts';
 import { readNameTable } from './read-name-table.ts';
 import type { DnsSettings } from './local-node.ts';
@@ -26,9 +26,7 @@ export async function startNameService(settings: DnsSettings, viewer: string, lo
     receive(resources) {
       const [table] = resources;
       if (table === undefined) return;
-      const index = createNameIndex(viewer);
-      readNameTable(table.any, (host, info) => index.add(host, info));
-      resolve = index.resolve;
+      resolve = createResolver(readNameTable(table.any), viewer);
     },
     async close() {
       for (const server of servers) await server.close();

@@ -7,9 +7,9 @@ import { NameTableSchema } from '../../xds/gen/istio/networking/nds/v1/nds_pb.ts
 import { readNameTable } from './read-name-table.ts';
 
 function read(bytes: Uint8Array): Record<string, NameInfo> {
-  const names: Record<string, NameInfo> = {};
-  readNameTable(bytes, (host, info) => (names[host] = info));
-  return names;
+  const table = readNameTable(bytes);
+  const all = Array.from(table.keys, (key) => table.read(key));
+  return Object.fromEntries(all.map(({ host, ...info }) => [host, info]));
 }
 
 test('a table is what its message says', () => {

@@ -47,31 +47,50 @@ function shown({ arrival, updatedMs, error }: Logged, state: ConfigResource['sta
   };
 }
 
+/** A resource's states, in the order in which they are shown. A `Map` for each would take six times the memory. */
+interface States {
+  active: Logged | undefined;
+  warming: Logged | undefined;
+  refused: Logged | undefined;
+}
+
+const SHOWN = ['active', 'warming', 'refused'] as const;
+
 /** An empty log. Of each resource the one in force, the one that waits, and the last one refused are kept. */
 export function createResourceLog(clock: Clock): ResourceLog {
-  const entries = new Map<string, Map<ConfigResource['state'], Logged>>();
-  const keyOf = (typeUrl: string, name: string): string => `${typeUrl} ${name}`;
+  const types = new Map<string, Map<string, States>>();
+  const ofType = (typeUrl: string): Map<string, States> => {
+    const known = types.get(typeUrl) ?? new Map<string, States>();
+    types.set(typeUrl, known);
+    return known;
+  };
   return {
     put(arrival, state, error = '') {
-      const key = keyOf(arrival.typeUrl, arrival.name);
-      const states = entries.get(key) ?? new Map<ConfigResource['state'], Logged>();
-      entries.set(key, states);
-      if (state !== 'refused') states.delete('refused');
-      if (state === 'active') states.delete('warming');
-      states.set(state, { arrival, updatedMs: clock.wallMs(), error });
+      const entries = ofType(arrival.typeUrl);
+      const states = entries.get(arrival.name) ?? { active: undefined, warming: undefined, refused: undefined };
+      entries.set(arrival.name, states);
+      if (state !== 'refused') states.refused = undefined;
+      if (state === 'active') states.warming = undefined;
+      states[state] = { arrival, updatedMs: clock.wallMs(), error };
     },
     activate(typeUrl, name) {
-      const states = entries.get(keyOf(typeUrl, name));
-      const waiting = states?.get('warming');
-      if (states === undefined || waiting === undefined) return;
-      states.delete('warming');
-      states.set('active', waiting);
+      const states = types.get(typeUrl)?.get(name);
+      if (states?.warming === undefined) return;
+      states.active = states.warming;
+      states.warming = undefined;
     },
     remove(typeUrl, name) {
-      entries.delete(keyOf(typeUrl, name));
+      types.get(typeUrl)?.delete(name);
     },
     *all() {
-      for (const states of entries.values()) for (const [state, logged] of states) yield shown(logged, state);
+      for (const entries of types.values()) {
+        for (const states of entries.values()) {
+          for (const state of SHOWN) {
+            const logged = states[state];
+            if (logged !== undefined) yield shown(logged, state);
+          }
+        }
+      }
     },
   };
 }

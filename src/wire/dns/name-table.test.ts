@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { resolverOf } from './name-table.ts';
 
 const info = (ip: string, shortname = '', namespace = ''): { ips: string[]; shortname: string; namespace: string } => ({
@@ -37,4 +38,36 @@ for (const { name, want } of CASES) test(`${name} is ${want}`, () => assert.equa
 test('families are told apart', () => {
   assert.deepEqual(resolve('payments', 'A'), ['10.0.0.1']);
   assert.deepEqual(resolve('payments', 'AAAA'), ['fd00::1']);
+});
+
+test('of hosts that may be written alike the one in full wins, then the first', () => {
+  const names = {
+    'pay.shop.svc.cluster.local': info('10.0.0.1', 'pay', 'shop'),
+    'pay.shop.svc.other.local': info('10.0.0.2', 'pay', 'shop'),
+    'pay.shop': info('10.0.0.3'),
+  };
+  const asked = ['pay', 'pay.shop.svc', 'pay.shop', 'pay.shop.svc.other.local'];
+  const found = asked.map((name) => resolverOf(names, 'shop')(name, 'A')?.[0]);
+  assert.deepEqual(found, ['10.0.0.1', '10.0.0.1', '10.0.0.3', '10.0.0.2']);
+});
+
+test('an empty table knows no name', () => assert.equal(resolverOf({}, 'shop')('payments', 'A'), undefined));
+
+test('every name of a table is found among many, and no other', () => {
+  const label = fc.stringMatching(/^[a-c]{1,2}$/);
+  const host = fc
+    .tuple(fc.constantFrom('', '*.'), fc.array(label, { minLength: 1, maxLength: 3 }))
+    .map(([star, labels]) => star + labels.join('.'));
+  const hosts = fc.uniqueArray(host, { maxLength: 200 });
+  fc.assert(
+    fc.property(hosts, host, (all, asked) => {
+      const address = (i: number): string => `10.0.${i >> 8}.${i & 255}`;
+      const find = resolverOf(Object.fromEntries(all.map((name, i) => [name, { ...info(''), ips: [address(i)] }])), 'shop');
+      for (const [i, name] of all.entries()) assert.deepEqual(find(name, 'A'), [address(i)]);
+      const labels = asked.split('.');
+      const wildcards = labels.map((_, i) => ['*', ...labels.slice(i + 1)].join('.')).slice(0, -1);
+      const want = [asked, ...wildcards].map((name) => all.indexOf(name)).find((i) => i >= 0);
+      assert.deepEqual(find(asked, 'A'), want === undefined ? undefined : [address(want)]);
+    }),
+  );
 });
