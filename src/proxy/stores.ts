@@ -43,7 +43,7 @@ import type { DrainOptions } from './listener/drain-state.ts';
 import type { ListenSockets } from './listener/listen-sockets.ts';
 import { ListenerDirectory } from './listener/listener-directory.ts';
 import type { ListenerScope, RuntimeListener } from './listener/listener-scope.ts';
-import { isHandedTo, SleepingListener } from './listener/sleeping-listener.ts';
+import { isHandedTo, SleepingListener, type SleepingParts } from './listener/sleeping-listener.ts';
 import type { Overload } from './overload/overload.ts';
 import { networkFilters } from './network/index.ts';
 import type { RouteSource } from './router/route.ts';
@@ -169,13 +169,15 @@ function listenerBuilder(parts: ListenerParts): ListenerStoreOptions<RuntimeList
       release,
     };
   };
-  return (config, path, again) => {
-    const { name } = config;
-    if (!parts.isOnDemand || again === undefined || !isHandedTo(config)) return build(config, path);
-    const unused = { ...scope, handOff: () => undefined, routes: () => NO_ROUTES, scopes: () => NO_SCOPES };
-    const addresses = checkListener(config, path, unused);
-    const listener = new SleepingListener({ name, addresses, build: () => build(again(), path), log: scope.log });
-    return { listener, whenReady: (callback) => gate.whenOpen(callback), release: () => listener.release() };
+  const sleeping: SleepingParts = {
+    build: (config) => build(config, ''),
+    whenReady: (callback) => gate.whenOpen(callback),
+    log: scope.log,
+  };
+  const unused = { ...scope, handOff: () => undefined, routes: () => NO_ROUTES, scopes: () => NO_SCOPES };
+  return (config, path, source) => {
+    if (!parts.isOnDemand || source === undefined || !isHandedTo(config)) return build(config, path);
+    return new SleepingListener(config.name, checkListener(config, path, unused), source, sleeping);
   };
 }
 

@@ -85,8 +85,8 @@ export interface BuiltListener<L extends ManagedListener<L>> {
 }
 
 export interface ListenerStoreOptions<L extends ManagedListener<L>> {
-  /** `again` reads the configuration once more, for a listener that is built when it is used; absent: it is built now. */
-  build(config: ListenerProto, path: string, again?: () => ListenerProto): BuiltListener<L>;
+  /** `source` has the configuration once more, for a listener that is built when it is used; absent: it is built now. */
+  build(config: ListenerProto, path: string, source?: { readonly message: ListenerProto }): BuiltListener<L>;
   readonly resources: ResourceLog;
   readonly log: Log;
   /** How long connections of a listener that was removed, or of a chain that was changed, may go on, in milliseconds. */
@@ -196,11 +196,10 @@ export class ListenerStore<L extends ManagedListener<L>> {
     const known = this.#entries.get(resource.name);
     if (known?.isStatic === true) throw new ConfigError('name', 'a static listener of the bootstrap has this name');
     if (sameBytes(known?.bytes, resource.any)) return;
-    const read = (): ListenerProto => decodeResource(resource.any, ListenerSchema, '');
     const arrival = new ArrivedListener(resource);
     let built: BuiltListener<L>;
     try {
-      built = this.#options.build(read(), '', read);
+      built = this.#options.build(arrival.message, '', arrival);
     } catch (error) {
       if (error instanceof ConfigError) this.#options.resources.put(arrival, 'refused', error.message);
       throw error;

@@ -28,10 +28,10 @@ function setUp(failure?: Error) {
     endDrained: note('ends drained'),
     close: () => Promise.resolve(note('closed')()),
   };
-  const listener = new SleepingListener({
-    name: 'sleeper',
-    addresses: [ADDRESS],
+  const source = { message: create(ListenerSchema) };
+  const listener = new SleepingListener('sleeper', [ADDRESS], source, {
     log: silentLog,
+    whenReady: (callback) => callback(),
     build() {
       log.push('built');
       if (failure !== undefined) throw failure;

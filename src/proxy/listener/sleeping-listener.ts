@@ -23,20 +23,27 @@ interface Built {
   release(): void;
 }
 
-export interface SleepingOptions {
-  readonly name: string;
-  readonly addresses: readonly NetAddress[];
-  readonly build: () => Built;
+/** What all sleeping listeners of a proxy share. */
+export interface SleepingParts {
+  readonly build: (config: Listener) => Built;
+  /** Calls back once listeners may be built. */
+  readonly whenReady: (callback: () => void) => void;
   readonly log: Log;
 }
 
+/** Where a listener's configuration is read from, as often as it is looked at. */
+export interface ListenerSource {
+  readonly message: Listener;
+}
+
+const NO_ADDRESSES: readonly NetAddress[] = [];
+
+/** A listener with what the store of listeners wants to know of it: there are thousands, so that all of it is one object. */
 export class SleepingListener implements RuntimeListener {
   readonly name: string;
   readonly addresses: readonly NetAddress[];
-  readonly isInternal = false;
-  readonly boundAddresses: readonly NetAddress[] = [];
-  readonly isWarm = true;
-  readonly #options: SleepingOptions;
+  readonly #source: ListenerSource;
+  readonly #parts: SleepingParts;
   #built: Built | undefined = undefined;
   /** Connections that wait for what the listener needs; undefined where nothing is waited for. */
   #waiting: AcceptedSocket[] | undefined = undefined;
@@ -45,10 +52,31 @@ export class SleepingListener implements RuntimeListener {
   #isLeaving = false;
   #isDrained = false;
 
-  constructor(options: SleepingOptions) {
-    this.name = options.name;
-    this.addresses = options.addresses;
-    this.#options = options;
+  constructor(name: string, addresses: readonly NetAddress[], source: ListenerSource, parts: SleepingParts) {
+    this.name = name;
+    this.addresses = addresses;
+    this.#source = source;
+    this.#parts = parts;
+  }
+
+  get listener(): this {
+    return this;
+  }
+
+  get isInternal(): boolean {
+    return false;
+  }
+
+  get boundAddresses(): readonly NetAddress[] {
+    return NO_ADDRESSES;
+  }
+
+  get isWarm(): boolean {
+    return true;
+  }
+
+  whenReady(callback: () => void): void {
+    this.#parts.whenReady(callback);
   }
 
   get activeConnections(): number {
@@ -104,9 +132,9 @@ export class SleepingListener implements RuntimeListener {
     if (this.#isOver) return undefined;
     let built: Built;
     try {
-      built = this.#options.build();
+      built = this.#parts.build(this.#source.message);
     } catch (error) {
-      this.#options.log.error('a listener cannot be built', { listener: this.name, error: messageOf(error) });
+      this.#parts.log.error('a listener cannot be built', { listener: this.name, error: messageOf(error) });
       return undefined;
     }
     this.#built = built;
