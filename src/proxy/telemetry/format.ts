@@ -84,11 +84,12 @@ export function compileFormat(format: string, path: string, options: FormatOptio
     const text = parts.join('');
     return () => text;
   }
-  const compiled = parts.map((part) => (typeof part === 'string' ? part : compileCommand(part, path)));
+  // Joined, not added one to the other: that makes an object for each step, a kilobyte for a line of the default format.
+  const pieces = parts.map((part) => (typeof part === 'string' ? part : ''));
+  const commands = parts.flatMap((part, at) => (typeof part === 'string' ? [] : [{ at, extract: compileCommand(part, path) }]));
   return (info) => {
-    let text = '';
-    for (const part of compiled) text += typeof part === 'string' ? part : asText(part(info), missing);
-    return text;
+    for (const { at, extract } of commands) pieces[at] = asText(extract(info), missing);
+    return pieces.join('');
   };
 }
 
