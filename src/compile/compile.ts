@@ -26,7 +26,7 @@ import { namedServices, namesFor, namesIn } from './emit/names-of.ts';
 import { byName, type CompiledResource, type ResourceMap } from './emit/resource.ts';
 import { importsOf, sidecarFor } from './emit/imports.ts';
 import { keptScope } from './emit/kept-scope.ts';
-import { clientKey, type Scope, scopeOf } from './emit/scope.ts';
+import { clientKey, type Scope, scopeOf, unrouted } from './emit/scope.ts';
 import { secretsOf } from './emit/secrets.ts';
 import { securityOf } from './emit/security.ts';
 import { type ServiceShape, shapesOf } from './emit/shape.ts';
@@ -54,13 +54,15 @@ export interface Compiled {
 
 /** Shared by proxies whose listeners differ. */
 const tablesOf = memoised(outboundTables);
-const sniffedOf = memoised(sniffedRoutes);
+/** Of most changes of routes nothing is read here: what is made of them stays. */
+const sniffedFrom = traced((scope: Scope, _called: Scope['called']) => sniffedRoutes(scope));
+const listenersFrom = traced((scope: Scope, _called: Scope['called']) => outboundListeners(scope));
 
 /** A scope's outgoing side, whatever the proxy's own workload is. */
 const interceptedOutbound = memoised((scope: Scope, listening: Scope) => ({
-  listeners: outboundListeners(listening),
+  listeners: listenersFrom(listening, listening.called),
   tables: tablesOf(scope),
-  routes: sniffedOf(scope),
+  routes: sniffedFrom(scope, scope.called),
 }));
 
 const wholeTables = memoised((tables: readonly TablePlan[]): Part => tables.map(wholeTable));
@@ -79,7 +81,8 @@ function openTables(tables: readonly TablePlan[], patched: Patcher): OpenRoutes 
 const withSettings = memoised((scope: Scope, settings: Mesh['settings']): Scope => ({
   ...scope,
   settings,
-  ports: scope.ports.map((port) => ({ ...port, scope: { ...port.scope, settings } })),
+  // the same list where there are none
+  ports: scope.ports.length === 0 ? scope.ports : scope.ports.map((port) => ({ ...port, scope: { ...port.scope, settings } })),
 }));
 
 /** A mesh without what comes and goes all the time: its services have shapes instead of endpoints. */
@@ -109,8 +112,10 @@ const clustersFrom = traced((scope: Scope, _services: Scope['services']): readon
   outboundPassthrough(scope.settings),
 ]);
 
+const clustersIn = memoised((scope: Scope) => clustersFrom(scope, scope.services));
+
 /** Clusters of a scope: the same while only its routes change. */
-const clustersOf = memoised((scope: Scope) => clustersFrom(scope, scope.services));
+const clustersOf = memoised((scope: Scope) => clustersIn(unrouted(scope)));
 
 type Part = readonly CompiledResource[];
 

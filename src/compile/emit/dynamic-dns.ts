@@ -18,13 +18,17 @@ import { FilterConfigSchema as SniConfigSchema } from '../../xds/gen/envoy/exten
 import { type Extension, extension } from './any.ts';
 import type { View } from './imports.ts';
 import { memoised } from './memo.ts';
+import type { Scope } from './scope.ts';
+import { queried } from './trace.ts';
 
 const CACHE = create(DnsCacheConfigSchema, { name: 'dynamic_dns', dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED });
 
-/** True where an application that may call what `visible` shows may call hosts that are looked up then. */
-export const hasDynamicHosts = memoised((visible: View): boolean =>
-  [...visible.called.values()].some(({ resolution }) => resolution === 'dynamic-dns'),
+const isAnyDynamic = memoised((called: View['called']): boolean =>
+  [...called.values()].some(({ resolution }) => resolution === 'dynamic-dns'),
 );
+
+/** True where an application that may call what a scope shows may call hosts that are looked up then. */
+export const hasDynamicHosts = queried(({ visible }: Scope): boolean => isAnyDynamic(visible.called));
 
 /** Makes a cluster look up the host that is called; `isLax` where TLS does not hold the certificate to it. */
 export function lookUpCalled(cluster: Cluster, isLax: boolean): void {

@@ -9,7 +9,7 @@ import { originateIn } from './hbone-outbound.ts';
 import { memoised } from './memo.ts';
 import { nearnessIn } from './nearness.ts';
 import { byName, type CompiledResource, type ResourceMap } from './resource.ts';
-import type { Scope } from './scope.ts';
+import { type Scope, unrouted } from './scope.ts';
 import { serviceKey, servicesByKey } from './service-key.ts';
 import type { ServiceShape } from './shape.ts';
 import { traced } from './trace.ts';
@@ -54,7 +54,8 @@ const plansFrom = traced((scope: Scope, services: Scope['services']): Plans => {
   return plans;
 });
 
-const plansOf = memoised((scope: Scope) => plansFrom(scope, scope.services));
+const plansIn = memoised((scope: Scope) => plansFrom(scope, scope.services));
+const plansOf = memoised((scope: Scope) => plansIn(unrouted(scope)));
 
 type Assignments = (services: readonly Service[]) => ResourceMap;
 

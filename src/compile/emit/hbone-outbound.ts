@@ -22,7 +22,7 @@ import { meshUpstreamSocket } from './mesh-tls.ts';
 import { TCP_PROXY } from './names.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
-import type { Client, Scope } from './scope.ts';
+import { type Client, type Scope, unrouted } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 import { traced } from './trace.ts';
 import { originalDestination } from './special-clusters.ts';
@@ -155,18 +155,24 @@ function clusterOf(name: string, identities: readonly string[], settings: MeshSe
   return resourceOf(ClusterSchema, name, cluster);
 }
 
-const originsOf = memoised((scope: Scope) => originsFrom(scope, scope.services));
+const originsIn = memoised((scope: Scope) => originsFrom(scope, scope.services));
+const originsOf = memoised((scope: Scope) => originsIn(unrouted(scope)));
 
-/** Clusters of the tunnels that begin in a scope. */
-export const originateClusters = memoised((scope: Scope): readonly CompiledResource[] =>
-  [...originsOf(scope)].map(([name, identities]) => clusterOf(name, identities, scope.settings)),
+const clustersFor = memoised((origins: ReturnType<typeof originsOf>, settings: MeshSettings): readonly CompiledResource[] =>
+  [...origins].map(([name, identities]) => clusterOf(name, identities, settings)),
 );
 
-const listenersFor = memoised((scope: Scope, baggage: string): readonly CompiledResource[] =>
-  [...originsOf(scope).keys()].map((name) => listenerOf(name, baggage)),
+/** Clusters of the tunnels that begin in a scope. */
+export function originateClusters(scope: Scope): readonly CompiledResource[] {
+  return clustersFor(originsOf(scope), scope.settings);
+}
+
+const listenersFor = memoised((origins: ReadonlyMap<string, unknown>, baggage: string): readonly CompiledResource[] =>
+  [...origins.keys()].map((name) => listenerOf(name, baggage)),
 );
 
 /** Internal listeners where the tunnels of `proxy` begin. */
 export function originateListeners(scope: Scope, proxy: ProxyNode): readonly CompiledResource[] {
-  return listenersFor(scope, originsOf(scope).size === 0 ? '' : baggageOf(proxy));
+  const origins = originsOf(scope);
+  return listenersFor(origins, origins.size === 0 ? '' : baggageOf(proxy));
 }

@@ -64,16 +64,22 @@ function oneOfEachHost(shapes: Iterable<ServiceShape>, namespace: string): Map<s
   return services;
 }
 
-/** How far a route set is exported, as its namespace sees it: 0 to itself, 1 to namespaces by name, 2 to all. */
-function reachOf({ exportTo, namespace }: RouteSet, viewer: string): number {
-  if (exportTo.length === 0 || exportTo.includes('*')) return 2;
-  return namespace === viewer ? 0 : 1;
+function isForAll({ exportTo }: RouteSet): boolean {
+  return exportTo.length === 0 || exportTo.includes('*');
 }
 
-function exportedRoutes(routes: readonly RouteSet[], viewer: string): RouteSet[] {
-  return routes
-    .filter(({ exportTo, namespace }) => isExported(exportTo, namespace, viewer))
-    .toSorted((a, b) => reachOf(a, viewer) - reachOf(b, viewer));
+const byReach = memoised((routes: readonly RouteSet[]) => ({
+  some: routes.filter((set) => !isForAll(set)),
+  all: routes.filter(isForAll),
+}));
+
+/** The same list for all that see nothing of their own. */
+function exportedRoutes(routes: readonly RouteSet[], viewer: string): readonly RouteSet[] {
+  const { some, all } = byReach(routes);
+  const own = some.filter(({ exportTo, namespace }) => isExported(exportTo, namespace, viewer));
+  if (own.length === 0) return all;
+  // those that only the namespace itself sees first
+  return [...own.filter(({ namespace }) => namespace === viewer), ...own.filter(({ namespace }) => namespace !== viewer), ...all];
 }
 
 /** Hosts of one listener by their namespace; `*` are those of any. */
@@ -256,11 +262,16 @@ function portViews(shown: readonly Shown[]): PortView[] {
 
 const NOTHING: View = { called: new Map(), routes: [] };
 
+/** Every service that is exported to a namespace: the same map while only routes change. */
+const exportedServices = memoised((shapes: readonly ServiceShape[], viewer: string): ReadonlyMap<string, ServiceShape> => {
+  const seen = shapes.filter(({ exportTo, namespace }) => isExported(exportTo, namespace, viewer));
+  return oneOfEachHost(seen, viewer);
+});
+
 function computed(shapes: readonly ServiceShape[], routes: readonly RouteSet[], viewer: string, sidecar: Sidecar | undefined): Imports {
   const exported = exportedRoutes(routes, viewer);
   if (sidecar === undefined) {
-    const seen = shapes.filter(({ exportTo, namespace }) => isExported(exportTo, namespace, viewer));
-    const view = { called: oneOfEachHost(seen, viewer), routes: exported };
+    const view = { called: exportedServices(shapes, viewer), routes: exported };
     return { ...view, services: view.called, ports: [], visible: view };
   }
   const shown = listenersOf(sidecar).map((listener): Shown => {
@@ -279,18 +290,23 @@ function computed(shapes: readonly ServiceShape[], routes: readonly RouteSet[], 
 }
 
 function areEqual(a: Iterable<unknown>, b: Iterable<unknown>): boolean {
+  if (a === b) return true;
   const [left, right] = [[...a], [...b]];
   return left.length === right.length && left.every((each, i) => each === right[i]);
 }
 
+function areEqualServices(a: View['called'], b: View['called']): boolean {
+  return a === b || areEqual(a.values(), b.values());
+}
+
 function areEqualViews(a: View, b: View): boolean {
-  return areEqual(a.called.values(), b.called.values()) && areEqual(a.routes, b.routes);
+  return areEqualServices(a.called, b.called) && areEqual(a.routes, b.routes);
 }
 
 function areEqualImports(a: Imports, b: Imports): boolean {
   return (
     areEqualViews(a, b) &&
-    areEqual(a.services.values(), b.services.values()) &&
+    areEqualServices(a.services, b.services) &&
     a.ports.length === b.ports.length &&
     a.ports.every((port, i) => areEqualViews(port, b.ports[i] ?? NOTHING))
   );

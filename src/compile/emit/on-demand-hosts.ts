@@ -10,8 +10,9 @@ import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/
 import { type RouteConfiguration, RouteConfigurationSchema, VhdsSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { LookedUpResources } from '../../xds/looked-up.ts';
 import { overAds } from './any.ts';
+import type { HostPlan } from './encoded-hosts.ts';
 import { memoised } from './memo.ts';
-import { type HostPlan, routeConfiguration, type TablePlan } from './outbound-routes.ts';
+import { routeConfiguration, type TablePlan } from './outbound-routes.ts';
 import { type CompiledResource, contentOf, type EncodedPart, encodedAs, partOf, resourceOf, type ResourceMap } from './resource.ts';
 
 /** Metadata that says to our own proxy: ask about every host that is not here under its own name, and go on asking. */
@@ -64,7 +65,8 @@ function plannedHosts({ scope, groups }: TablePlan): FindHost {
   /** Many proxies ask for the same. */
   const encoded = new Map<Placed, EncodedPart>();
   return (host) => {
-    indexes ??= groups().map(indexOf);
+    // not `map(indexOf)`, which would remember by position and list, too
+    indexes ??= groups().map((plans) => indexOf(plans));
     const found = findPlan(indexes, host);
     if (found === undefined) return undefined;
     const { placed, group } = found;

@@ -40,7 +40,7 @@ export function httpChain(
     side: 'client',
     statPrefix,
     routes: routeName,
-    hasDynamicHosts: hasDynamicHosts(scope.visible),
+    hasDynamicHosts: hasDynamicHosts(scope),
     isGrpcWeb,
     authorization: [],
   });

@@ -7,6 +7,7 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../../xds/gen
 import { directResponse } from './route-action.ts';
 import { defaultRoute, httpRoutes, plainRoute } from './http-routes.ts';
 import { isIp } from './any.ts';
+import { changedHosts, encodedHosts, type HostPlan } from './encoded-hosts.ts';
 import { unknownCluster } from './unknown-cluster.ts';
 import { memoised } from './memo.ts';
 import { serviceRoute } from './names.ts';
@@ -41,10 +42,10 @@ interface RouteIndex {
   readonly wildcards: readonly (readonly [pattern: string, set: RouteSet])[];
 }
 
-const routeIndex = memoised((scope: Scope): RouteIndex => {
+const routeIndex = memoised((routes: Scope['routes']): RouteIndex => {
   const exact = new Map<string, RouteSet>();
   const wildcards: [string, RouteSet][] = [];
-  for (const set of scope.routes) {
+  for (const set of routes) {
     if (!set.gateways.includes('mesh')) continue;
     for (const host of set.hosts) {
       if (host.startsWith('*')) wildcards.push([host, set]);
@@ -56,7 +57,7 @@ const routeIndex = memoised((scope: Scope): RouteIndex => {
 
 /** The one route set for `host` that sidecars follow: of the most specific pattern the oldest. */
 export const routeSetOf = queried((scope: Scope, host: string): RouteSet | undefined => {
-  const { exact, wildcards } = routeIndex(scope);
+  const { exact, wildcards } = routeIndex(scope.routes);
   return exact.get(host) ?? wildcards.find(([pattern]) => hostSpecificity(pattern, host) >= 0)?.[1];
 });
 
@@ -102,12 +103,6 @@ function encodedHost(host: VirtualHost): EncodedPart {
   return partOf(VirtualHostSchema, VIRTUAL_HOSTS_FIELD, host);
 }
 
-/** A virtual host to be: the domains that it would have, and what it is for a scope with those that are left to it. */
-export interface HostPlan {
-  readonly domains: readonly string[];
-  readonly encode: (scope: Scope, domains: readonly string[]) => EncodedPart;
-}
-
 /** A route configuration to be. */
 export interface TablePlan {
   readonly name: string;
@@ -119,6 +114,8 @@ export interface TablePlan {
   readonly ignoresPort: boolean;
 }
 
+const NO_HOSTS: readonly HostPlan[] = [];
+
 const DOMAIN_SEPARATOR = '\n';
 
 /** A service's virtual host, the same bytes for every client whose rules and services are the same. */
@@ -127,7 +124,7 @@ const serviceHost = traced((scope: Scope, service: ServiceShape, port: number, d
 );
 
 function servicePlan(service: ServiceShape, port: number, domains: readonly string[]): HostPlan {
-  return { domains, encode: (scope, left) => serviceHost(scope, service, port, left.join(DOMAIN_SEPARATOR)) };
+  return { host: service.hostname, domains, encode: (scope, left) => serviceHost(scope, service, port, left.join(DOMAIN_SEPARATOR)) };
 }
 
 function serviceVirtualHost(scope: Scope, service: ServiceShape, port: number, domains: readonly string[]): VirtualHost {
@@ -168,6 +165,22 @@ function blockAll(): VirtualHost {
 
 /** Virtual hosts for hosts that only a route set names; sidecars know them on port 80. */
 const routeOnlyHosts = memoised((scope: Scope): readonly HostPlan[] => {
+  const kept = lastRouteOnly(scope.client, scope.called);
+  const changed = kept.scope && changedHosts(kept.scope, scope);
+  // most changes are of routes for services
+  if (changed === undefined || [...changed].some((host) => !scope.called.has(host))) kept.hosts = routeOnlyPlans(scope);
+  kept.scope = scope;
+  return kept.hosts;
+});
+
+const lastRouteOnly = memoised(
+  (_client: Scope['client'], _called: Scope['called']): { scope: Scope | undefined; hosts: readonly HostPlan[] } => ({
+    scope: undefined,
+    hosts: NO_HOSTS,
+  }),
+);
+
+function routeOnlyPlans(scope: Scope): readonly HostPlan[] {
   const hosts = new Map<string, RouteSet>();
   const services = [...scope.called.keys()];
   for (const set of scope.routes) {
@@ -178,11 +191,13 @@ const routeOnlyHosts = memoised((scope: Scope): readonly HostPlan[] => {
       if (host !== '*' && !isService && !hosts.has(host)) hosts.set(host, set);
     }
   }
+  if (hosts.size === 0) return NO_HOSTS;
   return [...hosts].map(([host, set]) => ({
+    host,
     domains: [host],
     encode: (asking, domains) => routeOnlyHost(asking, set, host, domains.join(DOMAIN_SEPARATOR)),
   }));
-});
+}
 
 const routeOnlyHost = traced((scope: Scope, set: RouteSet, host: string, domains: string): EncodedPart =>
   encodedHost(
@@ -196,19 +211,10 @@ const routeOnlyHost = traced((scope: Scope, set: RouteSet, host: string, domains
   ),
 );
 
-/** Envoy refuses a domain that two virtual hosts of one configuration have: the first keeps it. */
-function withoutDuplicates(scope: Scope, hosts: readonly HostPlan[]): EncodedPart[] {
-  const seen = new Set<string>();
-  return hosts.flatMap(({ domains, encode }) => {
-    const left = domains.filter((domain) => !seen.has(domain));
-    for (const domain of left) seen.add(domain);
-    return left.length > 0 ? [encode(scope, left)] : [];
-  });
-}
-
 /** A route configuration with all of its virtual hosts. */
 export function wholeTable({ name, scope, groups, otherwise, ignoresPort }: TablePlan): CompiledResource {
-  const parts = [...withoutDuplicates(scope, groups().flat()), encodedHost(otherwise)];
+  const [first = NO_HOSTS, second = NO_HOSTS] = groups();
+  const parts = [...encodedHosts(scope, first, second), encodedHost(otherwise)];
   return resourceWith(RouteConfigurationSchema, name, routeConfiguration(name, [], ignoresPort), parts);
 }
 
@@ -258,8 +264,6 @@ const portHosts = memoised((called: Scope['called'], namespace: string, domainSu
 function callerOf({ client, settings }: Scope): Caller {
   return { namespace: client.namespace, domainSuffix: settings.domainSuffix };
 }
-
-const NO_HOSTS: readonly HostPlan[] = [];
 
 /** `members`: not all services of the port. */
 function portTable(scope: Scope, port: number, members?: Members): TablePlan {

@@ -115,3 +115,32 @@ export const scopeOf = memoised(
 
 /** `scope` as if every port showed what any of them shows: for calls by name alone. */
 export const wholeScope = memoised((scope: Scope): Scope => (scope.ports.length === 0 ? scope : { ...scope, ...scope.visible, ports: [] }));
+
+const NO_ROUTES: readonly RouteSet[] = [];
+const NO_PORTS: readonly PortScope[] = [];
+
+const unroutedOf = memoised(
+  (
+    client: Client,
+    settings: MeshSettings,
+    services: Scope['services'],
+    called: Scope['called'],
+    destinationPolicies: readonly DestinationPolicy[],
+    outbound: OutboundTrafficPolicy,
+  ): Scope => ({
+    client,
+    settings,
+    services,
+    called,
+    routes: NO_ROUTES,
+    ports: NO_PORTS,
+    visible: { called, routes: NO_ROUTES },
+    destinationPolicies,
+    outbound,
+  }),
+);
+
+/** `scope` without routes, for what follows services and their policies alone: the same object while only routes change. */
+export function unrouted({ client, settings, services, called, destinationPolicies, outbound }: Scope): Scope {
+  return unroutedOf(client, settings, services, called, destinationPolicies, outbound);
+}

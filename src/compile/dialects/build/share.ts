@@ -43,7 +43,9 @@ function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 function shareLists(previous: readonly unknown[], next: readonly unknown[]): readonly unknown[] {
   const shared = next.map((item, index) => share(previous[index], item));
-  return isSameList(previous, shared) ? previous : shared;
+  if (isSameList(previous, shared)) return previous;
+  // others may have the next one too
+  return isSameList(next, shared) ? next : shared;
 }
 
 function shareMaps(previous: ReadonlyMap<unknown, unknown>, next: ReadonlyMap<unknown, unknown>): ReadonlyMap<unknown, unknown> {
