@@ -35,8 +35,10 @@ export interface GrpcOptions {
   readonly token?: (() => string | undefined) | undefined;
   /** Largest message taken from the server, in bytes. Default 256 MiB. */
   readonly maxMessageBytes?: number;
-  /** Quiet time after which a PING asks whether the server is alive. Default 20 s; unanswered for 10 s is dead. */
+  /** Quiet time after which a PING asks whether the server is alive. Default 20 s. */
   readonly pingIntervalMs?: number;
+  /** A server that does not answer it for so long is dead. Default 10 s. */
+  readonly pingTimeoutMs?: number;
 }
 
 /** An open bidirectional stream. */
@@ -79,10 +81,29 @@ interface Connection {
   close(): void;
 }
 
+/**
+ * Sessions whose errors nobody else may hear of: the library stops listening when a session is given up, and the error
+ * of one that it has just destroyed (a PING without an answer) comes after that. Unheard it would end the process.
+ */
+class Sessions extends Http2SessionManager {
+  readonly #heard = new WeakSet<object>();
+
+  override async request(...args: Parameters<Http2SessionManager['request']>): ReturnType<Http2SessionManager['request']> {
+    const stream = await super.request(...args);
+    const { session } = stream;
+    if (session !== undefined && !this.#heard.has(session)) {
+      this.#heard.add(session);
+      // its streams have failed, and tell why
+      session.on('error', () => {});
+    }
+    return stream;
+  }
+}
+
 function connect(target: GrpcTarget, options: GrpcOptions): Connection {
   const url = baseUrl(target);
-  const pings = { pingIntervalMs: options.pingIntervalMs ?? 20_000, pingTimeoutMs: 10_000 };
-  const sessionManager = new Http2SessionManager(url, pings, connectOptions(target));
+  const { pingIntervalMs = 20_000, pingTimeoutMs = 10_000 } = options;
+  const sessionManager = new Sessions(url, { pingIntervalMs, pingTimeoutMs }, connectOptions(target));
   const transport = createGrpcTransport({
     baseUrl: url,
     sessionManager,
