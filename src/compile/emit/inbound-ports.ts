@@ -55,7 +55,7 @@ type ServedByAddress = ReadonlyMap<string, readonly Served[]>;
 
 function indexOf(services: readonly Service[]): ServedByAddress {
   const index = new Map<string, Served[]>();
-  for (const { address, served } of services.flatMap(leadingOf)) {
+  for (const { address, served } of services.flatMap((service) => leadingOf(service))) {
     const known = index.get(address);
     if (known === undefined) index.set(address, [served]);
     else known.push(served);
@@ -65,7 +65,7 @@ function indexOf(services: readonly Service[]): ServedByAddress {
 
 /** The former index, with other entries for addresses that a changed service has or had. */
 function followIndex(former: ServedByAddress, changed: ChangedServices, services: readonly Service[]): ServedByAddress {
-  const addresses = new Set([...changed.former, ...changed.now].flatMap(leadingOf).map(({ address }) => address));
+  const addresses = new Set([...changed.former, ...changed.now].flatMap((service) => leadingOf(service)).map(({ address }) => address));
   // an address may be that of other services too, in the mesh's order
   const others = [...addresses].flatMap((address) => (former.get(address) ?? []).map(({ service }) => service));
   const concerned = new Set([...others, ...changed.now]);
