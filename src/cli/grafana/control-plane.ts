@@ -1,5 +1,5 @@
 /** The control plane: pushes, how fast they arrive, what proxies refuse, certificates, and what it costs. */
-import { type Dashboard, quantile, rate } from './dashboard.ts';
+import { type Dashboard, HALF, quantile, rate } from './dashboard.ts';
 
 export const controlPlaneDashboard: Dashboard = {
   uid: 'tulle-control-plane',
@@ -29,24 +29,21 @@ export const controlPlaneDashboard: Dashboard = {
         },
         {
           title: 'Pushes',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'cps',
-          width: 12,
           queries: [{ expr: rate('pilot_xds_pushes', '', ['type']), legend: '{{type}}' }],
         },
         {
           title: 'Refused by proxies',
           help: 'Each is a configuration that a proxy does not obey: tulle status says why.',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'cps',
-          width: 12,
           queries: [{ expr: rate('pilot_total_xds_rejects', '', ['type']), legend: '{{type}}', mayBeEmpty: true }],
         },
         {
           title: 'From an edit to every proxy',
-          kind: 'timeseries',
+          ...HALF,
           unit: 's',
-          width: 12,
           queries: [0.5, 0.99].map((q) => ({
             expr: quantile(q, 'pilot_proxy_convergence_time', ''),
             legend: `p${q * 100}`,
@@ -55,9 +52,8 @@ export const controlPlaneDashboard: Dashboard = {
         },
         {
           title: 'Certificates',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'cps',
-          width: 12,
           queries: [
             { expr: rate('citadel_server_csr_count', '', []), legend: 'asked for', mayBeEmpty: true },
             { expr: rate('citadel_server_success_cert_issuance_count', '', []), legend: 'issued', mayBeEmpty: true },
@@ -70,30 +66,26 @@ export const controlPlaneDashboard: Dashboard = {
       panels: [
         {
           title: 'Memory',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'bytes',
-          width: 12,
           queries: [{ expr: 'process_resident_memory_bytes{job="tulle-control"}', legend: 'resident' }],
         },
         {
           title: 'CPU',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'percentunit',
-          width: 12,
           queries: [{ expr: 'rate(process_cpu_seconds_total{job="tulle-control"}[$__rate_interval])', legend: 'of one core' }],
         },
         {
           title: 'What proxies push',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'Bps',
-          width: 12,
           queries: [{ expr: rate('tulle_signals_received_bytes_total', '', []), legend: 'metrics' }],
         },
         {
           title: 'Golden signals kept',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'bytes',
-          width: 12,
           queries: [{ expr: 'tulle_signals_memory_bytes', legend: 'memory, at most 64 MiB' }],
         },
       ],

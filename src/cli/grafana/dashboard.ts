@@ -24,6 +24,9 @@ interface Panel {
   readonly alarmFrom?: number;
 }
 
+/** Lines over time in half of the width, which most panels are. */
+export const HALF = { kind: 'timeseries', width: 12 } as const;
+
 /** A choice at the top of a dashboard. */
 interface Variable {
   readonly name: string;
@@ -158,6 +161,20 @@ function variableOf({ name, label, query, isMulti }: Variable): object {
 
 const DATASOURCE = { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus', refresh: 1, hide: 0 };
 
+/** From each dashboard to the others. */
+const LINKS = {
+  title: 'Tulle',
+  type: 'dashboards',
+  tags: ['tulle'],
+  icon: 'external link',
+  tooltip: '',
+  url: '',
+  asDropdown: true,
+  targetBlank: false,
+  keepTime: true,
+  includeVars: true,
+};
+
 /** A dashboard as Grafana imports it, or finds it in a provisioned folder. */
 export function dashboardJson(dashboard: Dashboard): object {
   const { uid, title, about, variables } = dashboard;
@@ -175,7 +192,7 @@ export function dashboardJson(dashboard: Dashboard): object {
     time: { from: 'now-30m', to: 'now' },
     timepicker: {},
     annotations: { list: [] },
-    links: [{ title: 'Tulle', type: 'dashboards', tags: ['tulle'], asDropdown: true, keepTime: true, includeVars: true }],
+    links: [LINKS],
     templating: { list: [DATASOURCE, ...variables.map(variableOf)] },
     panels: layout(dashboard),
   };

@@ -1,5 +1,5 @@
 /** The whole mesh: how much, how well, how fast, and who is not on mTLS. */
-import { type Dashboard, quantiles, quantile, rate } from './dashboard.ts';
+import { type Dashboard, HALF, quantiles, quantile, rate } from './dashboard.ts';
 
 const SERVED = 'reporter="destination"';
 const BY_SERVICE = ['destination_service'] as const;
@@ -69,17 +69,15 @@ export const meshDashboard: Dashboard = {
       panels: [
         {
           title: 'Requests by service',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [{ expr: rate('istio_requests_total', SERVED, BY_SERVICE), legend: '{{destination_service}}' }],
         },
         {
           title: 'Failures by service',
           help: 'Answers of 5xx, and requests without an answer; those that went nowhere are told by who called.',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [
             {
               expr: rate('istio_requests_total', `${SERVED}, response_code=~"5.*|0"`, BY_SERVICE),
@@ -93,12 +91,11 @@ export const meshDashboard: Dashboard = {
             },
           ],
         },
-        { title: 'Latency', kind: 'timeseries', unit: 'ms', width: 12, queries: quantiles('istio_request_duration_milliseconds', SERVED) },
+        { title: 'Latency', ...HALF, unit: 'ms', queries: quantiles('istio_request_duration_milliseconds', SERVED) },
         {
           title: 'p95 by service',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'ms',
-          width: 12,
           queries: [{ expr: quantile(0.95, 'istio_request_duration_milliseconds', SERVED, BY_SERVICE), legend: '{{destination_service}}' }],
         },
         {
@@ -127,9 +124,8 @@ export const meshDashboard: Dashboard = {
       panels: [
         {
           title: 'TCP bytes by service',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'Bps',
-          width: 12,
           queries: [
             { expr: rate('istio_tcp_sent_bytes_total', SERVED, BY_SERVICE), legend: '{{destination_service}} sent', mayBeEmpty: true },
             {
@@ -141,9 +137,8 @@ export const meshDashboard: Dashboard = {
         },
         {
           title: 'Denied by policy',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [
             {
               expr: rate('tulle_denied_total', '', ['policy', 'reason', 'destination_workload']),

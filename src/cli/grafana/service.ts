@@ -1,5 +1,5 @@
 /** One service: who calls it, what it answers, and by which route. */
-import { type Dashboard, quantile, quantiles, rate } from './dashboard.ts';
+import { type Dashboard, HALF, quantile, quantiles, rate } from './dashboard.ts';
 
 const OF = 'destination_service=~"$service"';
 const SERVED = `reporter="destination", ${OF}`;
@@ -16,25 +16,22 @@ export const serviceDashboard: Dashboard = {
       panels: [
         {
           title: 'Requests by status',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [{ expr: rate('istio_requests_total', SERVED, ['response_code']), legend: '{{response_code}}' }],
         },
-        { title: 'Latency', kind: 'timeseries', unit: 'ms', width: 12, queries: quantiles('istio_request_duration_milliseconds', SERVED) },
+        { title: 'Latency', ...HALF, unit: 'ms', queries: quantiles('istio_request_duration_milliseconds', SERVED) },
         {
           title: 'Requests by caller',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [{ expr: rate('istio_requests_total', SERVED, ['source_workload']), legend: '{{source_workload}}' }],
         },
         {
           title: 'Requests by workload',
           help: 'Weights of a canary show here.',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [
             {
               expr: rate('istio_requests_total', SERVED, ['destination_workload', 'destination_version']),
@@ -44,9 +41,8 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'p95 by workload',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'ms',
-          width: 12,
           queries: [
             {
               expr: quantile(0.95, 'istio_request_duration_milliseconds', SERVED, ['destination_workload']),
@@ -56,9 +52,8 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Bytes',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'Bps',
-          width: 12,
           queries: [
             { expr: rate('istio_response_bytes_sum', SERVED, []), legend: 'responses' },
             { expr: rate('istio_request_bytes_sum', SERVED, []), legend: 'requests' },
@@ -72,24 +67,21 @@ export const serviceDashboard: Dashboard = {
         {
           title: 'Requests by response flags',
           help: 'NR no route, UH no healthy host, UF not connected, UO overflow, UT timeout, URX retries used up.',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [{ expr: rate('istio_requests_total', CALLED, ['response_flags']), legend: '{{response_flags}}' }],
         },
-        { title: 'Latency', kind: 'timeseries', unit: 'ms', width: 12, queries: quantiles('istio_request_duration_milliseconds', CALLED) },
+        { title: 'Latency', ...HALF, unit: 'ms', queries: quantiles('istio_request_duration_milliseconds', CALLED) },
         {
           title: 'Requests by route',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [{ expr: rate('tulle_route_duration_milliseconds_count', OF, ['route', 'result']), legend: '{{route}} {{result}}' }],
         },
         {
           title: 'p95 by route',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'ms',
-          width: 12,
           queries: [{ expr: quantile(0.95, 'tulle_route_duration_milliseconds', OF, ['route']), legend: '{{route}}' }],
         },
       ],

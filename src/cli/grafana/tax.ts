@@ -1,5 +1,5 @@
 /** What the mesh adds: latency between what callers and called proxies measure, and what proxies take of the machine. */
-import { type Dashboard, quantile, rate } from './dashboard.ts';
+import { type Dashboard, HALF, quantile, rate } from './dashboard.ts';
 
 const DURATION = 'istio_request_duration_milliseconds';
 const PROXIES = 'job="tulle-proxies"';
@@ -30,17 +30,15 @@ export const taxDashboard: Dashboard = {
         },
         {
           title: 'How late event loops are, p99',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'ms',
-          width: 12,
           alarmFrom: 50,
           queries: [{ expr: quantile(0.99, 'tulle_event_loop_delay_milliseconds', PROXIES, ['instance']), legend: '{{instance}}' }],
         },
         {
           title: 'Collections, p99',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'ms',
-          width: 12,
           queries: [{ expr: quantile(0.99, 'tulle_gc_pause_milliseconds', PROXIES, ['kind']), legend: '{{kind}}', mayBeEmpty: true }],
         },
       ],
@@ -50,16 +48,14 @@ export const taxDashboard: Dashboard = {
       panels: [
         {
           title: 'CPU by proxy',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'percentunit',
-          width: 12,
           queries: [{ expr: `rate(process_cpu_seconds_total{${PROXIES}}[$__rate_interval])`, legend: '{{instance}}' }],
         },
         {
           title: 'CPU of a request',
-          kind: 'timeseries',
+          ...HALF,
           unit: 's',
-          width: 12,
           queries: [
             {
               expr: `${rate('process_cpu_seconds_total', PROXIES, [])} / ${rate('istio_requests_total', PROXIES, [])}`,
@@ -69,16 +65,14 @@ export const taxDashboard: Dashboard = {
         },
         {
           title: 'Memory by proxy',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'bytes',
-          width: 12,
           queries: [{ expr: `process_resident_memory_bytes{${PROXIES}}`, legend: '{{instance}}' }],
         },
         {
           title: 'Connections of clients',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'short',
-          width: 12,
           queries: [{ expr: `sum by (instance) (envoy_http_downstream_cx_active{${PROXIES}})`, legend: '{{instance}}' }],
         },
       ],

@@ -1,5 +1,5 @@
 /** One workload: what it serves, and what it calls. */
-import { type Dashboard, quantile, quantiles, rate } from './dashboard.ts';
+import { type Dashboard, HALF, quantile, quantiles, rate } from './dashboard.ts';
 
 const SERVES = 'reporter="destination", destination_workload_namespace=~"$namespace", destination_workload=~"$workload"';
 const CALLS = 'reporter="source", source_workload_namespace=~"$namespace", source_workload=~"$workload"';
@@ -23,17 +23,15 @@ export const workloadDashboard: Dashboard = {
       panels: [
         {
           title: 'Requests by status',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [{ expr: rate('istio_requests_total', SERVES, ['response_code']), legend: '{{response_code}}' }],
         },
-        { title: 'Latency', kind: 'timeseries', unit: 'ms', width: 12, queries: quantiles('istio_request_duration_milliseconds', SERVES) },
+        { title: 'Latency', ...HALF, unit: 'ms', queries: quantiles('istio_request_duration_milliseconds', SERVES) },
         {
           title: 'Requests by caller',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [
             {
               expr: rate('istio_requests_total', SERVES, ['source_workload', 'connection_security_policy']),
@@ -43,9 +41,8 @@ export const workloadDashboard: Dashboard = {
         },
         {
           title: 'TCP connections',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'cps',
-          width: 12,
           queries: [
             {
               expr: rate('istio_tcp_connections_opened_total', SERVES, ['source_workload']),
@@ -61,9 +58,8 @@ export const workloadDashboard: Dashboard = {
       panels: [
         {
           title: 'Requests by service',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'reqps',
-          width: 12,
           queries: [
             {
               expr: rate('istio_requests_total', CALLS, ['destination_service', 'response_code']),
@@ -73,9 +69,8 @@ export const workloadDashboard: Dashboard = {
         },
         {
           title: 'p95 by service',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'ms',
-          width: 12,
           queries: [
             {
               expr: quantile(0.95, 'istio_request_duration_milliseconds', CALLS, ['destination_service']),
@@ -85,9 +80,8 @@ export const workloadDashboard: Dashboard = {
         },
         {
           title: 'gRPC messages',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'cps',
-          width: 12,
           queries: [
             {
               expr: rate('istio_request_messages_total', CALLS, ['destination_service']),
@@ -103,9 +97,8 @@ export const workloadDashboard: Dashboard = {
         },
         {
           title: 'TCP bytes',
-          kind: 'timeseries',
+          ...HALF,
           unit: 'Bps',
-          width: 12,
           queries: [
             {
               expr: rate('istio_tcp_sent_bytes_total', CALLS, ['destination_service']),
