@@ -10,6 +10,7 @@ import { buildDashboard } from '../../tools/dashboard.ts';
 import { chromiumMissing, openPage, type Seen, startBrowser } from './dashboard/browser.ts';
 import { serveFixture } from './dashboard/fixture.ts';
 import { root, TestMesh } from './harness.ts';
+import { member, service } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
 const skip = chromiumMissing;
@@ -17,30 +18,22 @@ const ASSETS = path.join(root, 'dist/dashboard');
 const JS_GZIP_BYTES_MAX = 500_000;
 const ANSWER_MS = 1_000;
 
-const workload = (name: string, more: string): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name.replace(/-v\d$/, '')}, version: ${/v\d$/.exec(name)?.[0] ?? 'v1'} } }
-spec: { serviceAccount: ${name}, ${more} }
----`;
+/** Of a version where its name ends in one, and of the first else. */
+const versioned = (name: string, spec: string): string => {
+  const [, app = name, version = 'v1'] = /^(.+)-(v\d)$/.exec(name) ?? [];
+  return member(name, spec, { app, labels: `, version: ${version}` });
+};
 
 const server = (name: string): string =>
-  workload(
+  versioned(
     name,
     `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name}, API_KEY: hush }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
   );
 
-const service = (name: string): string => `
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: 8080 }] }
----`;
-
 const MESH = `
-${workload('client', 'command: [sleep, "100000"]')}
+${versioned('client', 'command: [sleep, "100000"]')}
 ${['cart-v1', 'cart-v2', 'shaky', 'vault'].map(server).join('')}
-${['cart', 'shaky', 'vault'].map(service).join('')}
+${['cart', 'shaky', 'vault'].map((name) => service(name)).join('')}
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: cart, namespace: shop }

@@ -9,24 +9,14 @@ import { promisify } from 'node:util';
 import { ask } from '../../src/cli/demo/client.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import { root, TestMesh } from './harness.ts';
+import { member, service } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
-const workload = (name: string, more: string): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }
-spec: { serviceAccount: ${name}, ${more} }
----`;
-
-const server = (name: string): string => `${workload(
-  name,
-  `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name} }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
-)}
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: 8080 }] }
----`;
+const server = (name: string): string =>
+  `${member(
+    name,
+    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name} }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
+  )}${service(name)}`;
 
 const meshYaml = (more = ''): string => `
 apiVersion: tulle.dev/v1
@@ -38,14 +28,10 @@ apiVersion: v1
 kind: Namespace
 metadata: { name: shop }
 ---
-${workload('client', 'command: [sleep, "100000"]')}
+${member('client', 'command: [sleep, "100000"]')}
 ${server('cart')}
 ${server('vault')}
-apiVersion: v1
-kind: Service
-metadata: { name: nobody, namespace: shop }
-spec: { selector: { app: nobody }, ports: [{ name: http, port: 8080 }] }
----
+${service('nobody')}
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: nobody-may, namespace: shop }

@@ -16,6 +16,7 @@ import { DASHBOARDS } from '../../src/cli/grafana/index.ts';
 import type { SignalRow, SignalSeries } from '../../src/model/signals.ts';
 import { freePort } from '../interop/envoy-process.ts';
 import { root, TestMesh } from './harness.ts';
+import { member, service } from './mesh-documents.ts';
 import { prometheusMissing, PrometheusProcess } from './prometheus-process.ts';
 import { fetchThrough } from './through-proxy.ts';
 
@@ -32,22 +33,11 @@ const DB = `import net from 'node:net';
 net.createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(Number(process.env.PORT), process.env.HOST);
 `;
 
-const workload = (name: string, more: string): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }
-spec: { serviceAccount: ${name}, ${more} }
----`;
-
-const server = (name: string, port: string, command: string): string => `${workload(
-  name,
-  `ports: [{ name: ${port}, port: 8080, protocol: ${port} }], command: [node, ${command}], env: { NAME: ${name} }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
-)}
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [{ name: ${port}, port: 8080 }] }
----`;
+const server = (name: string, port: string, command: string): string =>
+  `${member(
+    name,
+    `ports: [{ name: ${port}, port: 8080, protocol: ${port} }], command: [node, ${command}], env: { NAME: ${name} }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
+  )}${service(name, `{ name: ${port}, port: 8080 }`)}`;
 
 const meshYaml = (quotesPort: number, dbPort: number): string => `
 apiVersion: tulle.dev/v1
@@ -62,7 +52,7 @@ kind: Telemetry
 metadata: { name: traced, namespace: shop }
 spec: { tracing: [{ providers: [{ name: otel }], randomSamplingPercentage: 100 }] }
 ---
-${workload('client', `command: [sleep, "100000"], upstreams: [{ host: quotes, port: 8080, localPort: ${quotesPort} }, { host: db, port: 8080, localPort: ${dbPort} }]`)}
+${member('client', `command: [sleep, "100000"], upstreams: [{ host: quotes, port: 8080, localPort: ${quotesPort} }, { host: db, port: 8080, localPort: ${dbPort} }]`)}
 ${server('cart', 'http', '../echo.ts')}
 ${server('vault', 'http', '../echo.ts')}
 ${server('collector', 'http', '../echo.ts')}

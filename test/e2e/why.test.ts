@@ -6,24 +6,14 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ask } from '../../src/cli/demo/client.ts';
 import { root, TestMesh } from './harness.ts';
+import { member, service } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
-const workload = (name: string, more: string): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }
-spec: { serviceAccount: ${name}, ${more} }
----`;
-
-const server = (name: string, command: string): string => `${workload(
-  name,
-  `ports: [{ name: http, port: 8080, protocol: http }], command: [${command}], env: { NAME: ${name} }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
-)}
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: 8080 }] }
----`;
+const server = (name: string, command: string): string =>
+  `${member(
+    name,
+    `ports: [{ name: http, port: 8080, protocol: http }], command: [${command}], env: { NAME: ${name} }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
+  )}${service(name)}`;
 
 /** Closes every connection with the first byte that it gets. */
 const CRASHES = `require('node:net').createServer((s) => s.on('data', () => s.destroy())).listen(process.env.PORT ?? 8080, process.env.HOST)`;
@@ -38,15 +28,11 @@ apiVersion: v1
 kind: Namespace
 metadata: { name: shop }
 ---
-${workload('client', 'command: [sleep, "100000"]')}
+${member('client', 'command: [sleep, "100000"]')}
 ${server('cart', 'node, ../echo.ts')}
 ${server('vault', 'node, ../echo.ts')}
 ${server('crashes', `node, -e, "${CRASHES}"`)}
-apiVersion: v1
-kind: Service
-metadata: { name: nobody, namespace: shop }
-spec: { selector: { app: nobody }, ports: [{ name: http, port: 8080 }] }
----
+${service('nobody')}
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: cart, namespace: shop }
