@@ -3,19 +3,22 @@ import { isFlow } from '../fetch-flows.ts';
 import { watchControl } from '../admin-client.ts';
 import { isObject } from '../json.ts';
 import { hasColours, terminalWidth } from '../output.ts';
-import type { Flow } from '../../model/flow.ts';
+import type { Flow, TapLine } from '../../model/flow.ts';
 import type { StateDir } from '../state-dir.ts';
 import { FLOW_COLUMNS } from './columns.ts';
 import { createLiveLines } from './live-lines.ts';
 
-/** Says why nothing will come, where that is known. */
-function warnOfSilence(tellers: number, concerned: number): void {
-  if (tellers > 0) return;
-  const why =
-    concerned === 0
-      ? 'no connected proxy is concerned: is there such a workload? (tulle get workloads)'
-      : 'the proxies concerned tell of no flows: spec.flows.enabled of MeshConfig is false, or their bootstraps name nobody to tell';
-  process.stderr.write(`tulle: ${why}\n`);
+/** Why nothing will come of a tap; '' where something may. */
+export function silenceText({ tellers, concerned }: TapLine): string {
+  if (tellers > 0) return '';
+  return concerned === 0
+    ? 'no connected proxy is concerned: is there such a workload? (tulle get workloads)'
+    : 'the proxies concerned tell of no flows: spec.flows.enabled of MeshConfig is false, or their bootstraps name nobody to tell';
+}
+
+function warnOfSilence(line: TapLine): void {
+  const text = silenceText(line);
+  if (text !== '') process.stderr.write(`tulle: ${text}\n`);
 }
 
 /**
@@ -37,7 +40,8 @@ export async function followFlows(
   first.forEach(write);
   try {
     for await (const value of watchControl(state, `/api/flows?watch=true&${query.toString()}`, ended.signal)) {
-      if (isObject(value) && typeof value['tellers'] === 'number') warnOfSilence(value['tellers'], Number(value['concerned'] ?? 0));
+      if (isObject(value) && typeof value['tellers'] === 'number')
+        warnOfSilence({ tellers: value['tellers'], concerned: Number(value['concerned'] ?? 0) });
       else if (isFlow(value)) write(value);
       else if (isObject(value) && typeof value['lost'] === 'number')
         process.stderr.write(`tulle: ${value['lost']} flows are not shown: more came than could be printed\n`);
