@@ -86,12 +86,14 @@ function byRoute({ hop }: Scene): string {
   return hop.routeOrigin === undefined ? '' : `, by ${at(hop.routeOrigin)}`;
 }
 
+const NO_ALLOW = 'no ALLOW policy fits';
+
 function policyName({ hop }: Scene): string {
   if (hop.policy !== undefined) return at(hop.policy);
   const [, matched = ''] = /matched_policy\[(.*)\]$/.exec(hop.details) ?? [];
   const [, namespace, name] = /ns\[([^\]]+)\]-policy\[([^\]]+)\]/.exec(matched) ?? [];
   if (name !== undefined) return `AuthorizationPolicy ${namespace}/${name}`;
-  return matched === 'none' || matched === '' ? 'no ALLOW policy fits' : matched;
+  return matched === 'none' || matched === '' ? NO_ALLOW : matched;
 }
 
 function endpointsText({ hop, facts, called }: Scene): string {
@@ -141,8 +143,10 @@ const ROWS: readonly Row[] = [
     when: details(/^rbac_access_denied/),
     cause: denial(
       (scene) => `a policy denied it: ${policyName(scene)}`,
-      ({ caller, hop }) =>
-        `if ${caller} may do ${hop.what}: an ALLOW rule with its identity; tulle explain shows each policy that was looked at`,
+      (scene) => {
+        const mend = policyName(scene) === NO_ALLOW ? 'an ALLOW rule with its identity' : 'the rule of the policy that forbids it';
+        return `if ${scene.caller} may do ${scene.hop.what}: ${mend}; tulle explain shows each policy that was looked at`;
+      },
     ),
   },
   {

@@ -236,3 +236,9 @@ test('a line of an access log is a hop, and so is a flow record', () => {
   };
   assert.deepEqual({ ...hopOfFlow(flow), destination: '' }, read);
 });
+
+test('what to look at depends on whether a policy forbids or none allows', () => {
+  const mendOf = (details: string): string | undefined => diagnose([server({ status: 403, details })], NO_FACTS).mend;
+  assert.match(mendOf('rbac_access_denied_matched_policy[ns[shop]-policy[no]-rule[0]]') ?? '', /the rule of the policy that forbids it/);
+  assert.match(mendOf('rbac_access_denied_matched_policy[none]') ?? '', /an ALLOW rule with its identity/);
+});
