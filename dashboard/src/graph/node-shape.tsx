@@ -57,15 +57,16 @@ function VersionLine({ version: { label, weight, load }, top }: { readonly versi
   );
 }
 
+/** What of it failed or was denied, whichever is more. */
+function troubleText({ failureRatio, deniedRatio }: GraphNode['load']): string {
+  if (failureRatio === 0 && deniedRatio === 0) return '';
+  return failureRatio >= deniedRatio ? ` · ${shareText(failureRatio)} failed` : ` · ${shareText(deniedRatio)} denied`;
+}
+
 function Card({ node, isFramed }: { readonly node: GraphNode; readonly isFramed: boolean }) {
   const { name, kind, load, versions, ready, instances } = node;
   const mark = KIND_MARKS[kind] === '' && !isFramed ? node.namespace : KIND_MARKS[kind];
-  const failed =
-    load.failureRatio > 0
-      ? ` · ${shareText(load.failureRatio)} failed`
-      : load.deniedRatio > 0
-        ? ` · ${shareText(load.deniedRatio)} denied`
-        : '';
+  const failed = troubleText(load);
   return (
     <>
       <text class="node-name" x={26} y={20}>

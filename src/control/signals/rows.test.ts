@@ -95,6 +95,20 @@ test('the caller tells of requests to where there is no proxy, and of those that
   assert.equal(byDestination.get('bank/pay')?.failureRatio, 3 / 13);
 });
 
+test('what went nowhere went by no plaintext', () => {
+  const { push, rows } = mesh();
+  const nowhere = { reporter: 'source', response_code: '503', response_flags: 'UF', connection_security_policy: 'unknown' };
+  push(requests(9, { connection_security_policy: 'mutual_tls' }), requests(1, { ...nowhere, destination_principal: 'unknown' }));
+  assert.deepEqual(
+    rows('edge').map(({ mutualTlsRatio, failureRatio }) => [mutualTlsRatio, failureRatio]),
+    [[1, 0.1]],
+  );
+  push(requests(9, { connection_security_policy: 'none' }));
+  assert.equal(rows('edge')[0]?.mutualTlsRatio, 0.5);
+  push(requests(3, { ...nowhere, destination_workload: 'gone', destination_principal: 'unknown' }));
+  assert.equal(rows('edge').find(({ destination }) => destination === 'bank/gone')?.mutualTlsRatio, 1);
+});
+
 test('callers that the called proxy does not know are known by their own word', () => {
   const { push, rows } = mesh();
   push(requests(10, NOBODY), requests(10, { reporter: 'source' }));

@@ -140,12 +140,15 @@ interface Group {
   readonly key: SignalKey;
   readonly protocol: SignalRow['protocol'];
   readonly sums: Float64Array;
+  /** Requests and connections that went nowhere, by no transport. */
+  unsent: number;
   sinceMs: number;
   sourcePrincipal: string;
   destinationPrincipal: string;
 }
 
-function rowOf({ key, protocol, sums, sourcePrincipal, destinationPrincipal }: Group, elapsedMs: number, by: SignalGrouping): SignalRow {
+function rowOf(group: Group, elapsedMs: number, by: SignalGrouping): SignalRow {
+  const { key, protocol, sums, unsent, sourcePrincipal, destinationPrincipal } = group;
   const at = (place: number): number => sums[place] ?? 0;
   const perSecond = (place: number): number => at(place) / (elapsedMs / 1000);
   const events = at(REQUESTS) + at(CONNECTIONS);
@@ -156,7 +159,7 @@ function rowOf({ key, protocol, sums, sourcePrincipal, destinationPrincipal }: G
     failureRatio: ratio(at(FAILURES), events),
     deniedRatio: ratio(at(DENIED), Math.max(events, at(DENIED))),
     ...quantilesOf(sums),
-    mutualTlsRatio: ratio(at(MUTUAL), events),
+    mutualTlsRatio: unsent > 0 && unsent >= events ? 1 : ratio(at(MUTUAL), events - unsent),
     ...(by === 'edge' && sourcePrincipal !== '' && { sourcePrincipal }),
     ...(by === 'edge' && destinationPrincipal !== '' && { destinationPrincipal }),
     connectionsPerSecond: perSecond(CONNECTIONS),
@@ -174,9 +177,10 @@ function grouped(chosen: readonly Summed[], by: SignalGrouping): Group[] {
     if (group === undefined) {
       const { protocol } = cell.key;
       const principals = { sourcePrincipal: '', destinationPrincipal: '' };
-      groups.set(text, (group = { key, protocol, sums: new Float64Array(WIDTH), sinceMs: cell.sinceMs, ...principals }));
+      groups.set(text, (group = { key, protocol, sums: new Float64Array(WIDTH), unsent: 0, sinceMs: cell.sinceMs, ...principals }));
     }
     for (let place = 0; place < WIDTH; place++) group.sums[place] = (group.sums[place] ?? 0) + (sums[place] ?? 0);
+    if (cell.key.teller === 'unsent') group.unsent += (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
     group.sinceMs = Math.min(group.sinceMs, cell.sinceMs);
     group.sourcePrincipal ||= cell.sourcePrincipal;
     group.destinationPrincipal ||= cell.destinationPrincipal;
