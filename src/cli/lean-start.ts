@@ -11,8 +11,6 @@
  * - Where most objects that a line of code makes outlive a collection, V8 would from then on make them in the old
  *   generation. A request's objects do under load, and die soon after: until the next full collection they would keep
  *   alive all that they point to (docs/performance.md, "Flags of V8").
- * - The young generation is collected by the thread that needs the room: with 2 MiB there is little to share out, and where
- *   other processes want the cores it would wait for a helper to be given one.
  * - What the start itself leaves behind is collected a second after it is over, in the one way that gives pages back at
  *   once: 8 of 83 MiB, for 10 to 30 ms. Not before: the first requests would wait for it.
  * - V8 takes Node's own modules ready compiled, from Node's binary or from a start-up snapshot, only as long as its flags
@@ -31,7 +29,6 @@ export const FOR_LIFE = [
   '--no-maglev',
   '--invocation-count-for-turbofan=1000',
   '--no-allocation-site-pretenuring',
-  '--no-parallel-scavenge',
 ] as const;
 
 /**
