@@ -161,7 +161,12 @@ export class ContextSource {
     const { trust } = settings;
     const watched = [...settings.keyPairs, trust?.secret, trust?.files].filter((each) => each !== undefined);
     this.#stops = watched.map((each) => each.watch(() => this.#changed()));
-    this.#current = this.#make();
+    try {
+      this.#current = this.#make();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     this.#tell();
   }
 

@@ -28,6 +28,7 @@ import {
   until,
 } from '../listener/testing/proxy-pieces.ts';
 import { pathToRoot, presentedChain } from './chain.ts';
+import { DownstreamTls } from './downstream.ts';
 import { readParameters } from './parameters.ts';
 import { dnsNameCovers } from './san-matcher.ts';
 import { readValidation } from './validation.ts';
@@ -172,6 +173,32 @@ test('a secret that cannot be used leaves the former one in force', async () => 
   own.set({ certificateChain: 'nonsense', privateKey: 'nonsense' });
   assert.equal(proxy.stat(`${INBOUND}.server_ssl_socket_factory.ssl_context_update_failed`), 1);
   assert.equal((await shake(port)).subject, 'CN=server');
+});
+
+test('a context leaves the secrets that it has watched: when it is closed, and where one cannot be used', () => {
+  let watchers = 0;
+  const watched = <Value>(value: Value | undefined) => ({
+    current: () => value,
+    watch() {
+      watchers++;
+      return () => void watchers--;
+    },
+  });
+  const config = fromJson(DownstreamTlsContextSchema, {
+    commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: 'own', sdsConfig: { ads: {} } }] },
+    sessionTicketKeysSdsSecretConfig: { name: 'tickets', sdsConfig: { ads: {} } },
+  });
+  const create = (own: TestKeyPair): DownstreamTls => {
+    const secrets = { keyPair: () => watched(own), trust: () => watched(undefined), ticketKeys: () => watched(undefined) };
+    return new DownstreamTls(config, '', { stats: proxy.stats.scope('x'), secrets, handshakeMs: 0 });
+  };
+  const context = create(server);
+  context.onReady(() => {});
+  assert.equal(watchers, 3);
+  context.close();
+  assert.equal(watchers, 0);
+  assert.throws(() => create({ certificateChain: server.certificateChain, privateKey: 'nonsense' }));
+  assert.equal(watchers, 0);
 });
 
 const refusedDownstream: readonly [name: string, common: JsonObject, fields: JsonObject, path: RegExp][] = [

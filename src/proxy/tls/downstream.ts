@@ -90,7 +90,7 @@ export class DownstreamTls {
   readonly #config: DownstreamTlsContext;
   readonly #settings: TlsSettings;
   readonly #tickets: Watched<TicketKeys> | undefined;
-  readonly #stopTickets: (() => void) | undefined;
+  readonly #stopTickets: (() => void)[] = [];
   readonly #requiresCertificate: boolean;
   readonly #policy: StaplePolicy;
   readonly #handshakeMs: number;
@@ -121,7 +121,7 @@ export class DownstreamTls {
       stats: scope.stats,
       onUpdate: (error) => this.#onUpdate(error),
     });
-    this.#stopTickets = this.#tickets?.watch(() => this.#onUpdate(undefined));
+    this.#watchTickets(() => this.#onUpdate(undefined));
   }
 
   /** What is missing for ever is wrong now. */
@@ -145,12 +145,16 @@ export class DownstreamTls {
 
   onReady(callback: () => void): void {
     this.#source.onChange(callback);
-    this.#tickets?.watch(callback);
+    this.#watchTickets(callback);
+  }
+
+  #watchTickets(callback: () => void): void {
+    if (this.#tickets !== undefined) this.#stopTickets.push(this.#tickets.watch(callback));
   }
 
   close(): void {
     this.#source.close();
-    this.#stopTickets?.();
+    for (const stop of this.#stopTickets) stop();
   }
 
   get handshakeMs(): number {
