@@ -103,11 +103,19 @@ interface Retired {
   readonly isReplaced: boolean;
 }
 
+/** A listener that waits for what it needs, or for its turn to start. */
+interface Warming<L extends ManagedListener<L>> {
+  readonly built: BuiltListener<L>;
+  readonly timer: NodeJS.Timeout;
+  /** It has all that it needs: it goes on to its start, which ends it where it has been dropped meanwhile. */
+  isStarting: boolean;
+}
+
 interface Entry<L extends ManagedListener<L>> {
   active: BuiltListener<L> | undefined;
   /** The resource that `active` was built from. */
   activeBytes?: Uint8Array | undefined;
-  warming: { readonly built: BuiltListener<L>; readonly timer: NodeJS.Timeout } | undefined;
+  warming: Warming<L> | undefined;
   bytes: Uint8Array | undefined;
   readonly isStatic: boolean;
   /** Starts and replacements, one after the other. */
@@ -224,17 +232,25 @@ export class ListenerStore<L extends ManagedListener<L>> {
       const isCurrent = this.#entries.get(resource.name) === entry && entry.bytes === resource.any && entry.warming === undefined;
       if (!isCurrent) return;
       entry.bytes = undefined;
-      this.#upsert(resource, failures + 1);
+      try {
+        this.#upsert(resource, failures + 1);
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        // files that it names may have gone since
+        entry.bytes = resource.any;
+        this.#options.log.error('listener cannot be built', { listener: resource.name, error: error.message });
+        this.#tryAgain(entry, resource, failures + 1);
+      }
     }, delayMs).unref();
   }
 
   #warm(entry: Entry<L>, built: BuiltListener<L>, name: string, done: (error: Error | undefined) => void): void {
-    this.#dropWarming(entry);
+    // the newer one counts on where it left off
+    this.#dropWarming(entry, true);
     const { bytes } = entry;
-    let isStarted = false;
     const start = (): void => {
-      if (isStarted || entry.warming?.built !== built) return;
-      isStarted = true;
+      if (warming.isStarting || entry.warming !== warming) return;
+      warming.isStarting = true;
       clearTimeout(timer);
       entry.turn = entry.turn
         .then(() => this.#start(entry, built, name, bytes))
@@ -243,20 +259,25 @@ export class ListenerStore<L extends ManagedListener<L>> {
         });
     };
     const timer = setTimeout(start, INITIAL_FETCH_TIMEOUT_MS).unref();
-    entry.warming = { built, timer };
+    const warming: Warming<L> = { built, timer, isStarting: false };
+    entry.warming = warming;
     built.whenReady(start);
   }
 
   async #start(entry: Entry<L>, built: BuiltListener<L>, name: string, bytes: Uint8Array | undefined): Promise<undefined> {
     const former = entry.active;
+    const isGone = (): boolean => this.#entries.get(name) !== entry;
     try {
-      if (this.#entries.get(name) !== entry) throw new Error('removed before it started');
-      await built.listener.start(former?.listener);
+      if (!isGone()) await built.listener.start(former?.listener);
     } catch (error) {
       if (entry.warming?.built === built) entry.warming = undefined;
       await this.#end(built);
       this.#settled();
       throw error;
+    }
+    if (isGone()) {
+      await this.#end(built);
+      return undefined;
     }
     const formerBytes = entry.activeBytes;
     entry.active = built;
@@ -275,7 +296,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.isStatic) return;
     this.#entries.delete(name);
-    this.#dropWarming(entry);
+    this.#dropWarming(entry, entry.active !== undefined);
     this.#options.resources.remove(LISTENER_TYPE, name);
     if (entry.active === undefined) return;
     this.#options.log.info('listener removed', { listener: name });
@@ -308,18 +329,20 @@ export class ListenerStore<L extends ManagedListener<L>> {
         this.#endWhenIdle(built, IDLE_POLL_MS);
         return;
       }
-      this.#end(built, retired.isReplaced).catch((error: unknown) =>
-        this.#options.log.warn('listener did not close', { error: messageOf(error) }),
-      );
+      this.#endSoon(built, retired.isReplaced);
     }, afterMs).unref();
   }
 
-  #dropWarming(entry: Entry<L>): void {
+  #dropWarming(entry: Entry<L>, keepsStats: boolean): void {
     const { warming } = entry;
     if (warming === undefined) return;
     entry.warming = undefined;
     clearTimeout(warming.timer);
-    warming.built.release();
+    if (!warming.isStarting) this.#endSoon(warming.built, keepsStats);
+  }
+
+  #endSoon(built: BuiltListener<L>, keepsStats: boolean): void {
+    this.#end(built, keepsStats).catch((error: unknown) => this.#options.log.warn('listener did not close', { error: messageOf(error) }));
   }
 
   async #end(built: BuiltListener<L>, keepsStats = false): Promise<void> {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type DescMessage, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
-import { systemClock } from '../../core/clock.ts';
+import { type Clock, systemClock } from '../../core/clock.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
 import type { AdsResource } from '../../xds/client.ts';
@@ -27,7 +27,7 @@ function resource(schema: DescMessage, name: string, json: JsonObject, version =
   return { name, version, typeUrl: `type.googleapis.com/${schema.typeName}`, any: toBinary(schema, fromJson(schema, json)) };
 }
 
-function stores(mode: ClusterStoreOptions['mode'] = 'wildcard') {
+function stores(mode: ClusterStoreOptions['mode'] = 'wildcard', clock: Clock = systemClock) {
   const asked: string[] = [];
   const short = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
   const subscriptions: Subscriptions = {
@@ -38,7 +38,7 @@ function stores(mode: ClusterStoreOptions['mode'] = 'wildcard') {
   const resources = createResourceLog(systemClock);
   const secrets = new Secrets({ subscriptions, ownNames: new Set(), watchFile() {}, readSource: noSources });
   const endpoints = new EndpointStore(subscriptions, resources);
-  const scope = { stats, clock: systemClock, random: () => 0, secrets, log: silentLog };
+  const scope = { stats, clock, random: () => 0, secrets, log: silentLog };
   const clusters = new ClusterStore({
     mode,
     build: (config, path) => buildCluster(config, path, scope),
@@ -109,6 +109,30 @@ test('a changed cluster takes over with the endpoints that are known, and its st
   assert.equal(clusters.get('a')?.connectTimeoutMs, 9000);
   assert.equal(stats.scope('cluster.a').counter('upstream_rq_total').value, 7);
   assert.deepEqual(takeAsked(), []);
+});
+
+test('hosts that a changed cluster has from the former one are as old as they were there, to slow start', () => {
+  const now = { ms: 1000 };
+  const { clusters, endpoints } = stores('wildcard', { ...systemClock, monotonicMs: () => now.ms });
+  const slow = { slow_start_config: { slow_start_window: '10s', min_weight_percent: { value: 1 } } };
+  const policy = { lb_policy: 'ROUND_ROBIN', round_robin_lb_config: slow };
+  clusters.receive([eds('a', policy)], []);
+  endpoints.receive([endpointsOf('a', 81)]);
+  now.ms += 60_000;
+  endpoints.receive([endpointsOf('a', 81, 82)]);
+  now.ms += 5000;
+  clusters.receive([eds('a', { ...policy, connect_timeout: '9s' })], []);
+  const changed = clusters.get('a');
+  assert.deepEqual(
+    changed?.hosts.map((host) => host.healthySinceMs),
+    [1000, 61_000],
+  );
+  const picks = Array.from(
+    { length: 300 },
+    () => changed?.pick({ avoid: [], avoidAttempts: 1, hash: undefined, originalDestination: undefined })?.key,
+  );
+  const share = picks.filter((key) => key === '127.0.0.1:82').length / picks.length;
+  assert.ok(Math.abs(share - 1 / 3) < 0.02, `a half beside a whole: ${share}`);
 });
 
 test('a cluster that the server takes away stays while route tables name it, for a bounded time', (t) => {
@@ -323,13 +347,14 @@ function listeners() {
   const log: string[] = [];
   const ready = new Map<string, () => void>();
   const failing = new Set<string>();
+  const broken = new Set(['bad']);
   const found = new Set<string>();
   const built = new Map<string, FakeListener>();
   const resources = createResourceLog(systemClock);
   const store = new ListenerStore<FakeListener>({
     build(config) {
       const id = config.defaultFilterChain?.name ?? '';
-      if (id === 'bad') throw new ConfigError('.stat_prefix', 'is bad');
+      if (broken.has(id)) throw new ConfigError('.stat_prefix', 'is bad');
       const listener = new FakeListener(id, log);
       built.set(id, listener);
       if (failing.has(id)) listener.failure = new Error('address in use');
@@ -352,7 +377,7 @@ function listeners() {
     ready.get(id)?.();
     await settle();
   };
-  return { store, of, open, settle, log, failing, found, built, resources };
+  return { store, of, open, settle, log, failing, broken, found, built, resources };
 }
 
 test('a listener starts when all it needs is there, and takes the place of the former one, which drains', async () => {
@@ -422,7 +447,7 @@ test('a listener that waits is dropped for a newer one; one that is refused or c
   store.receive([of('2')], []);
   store.receive([of('3')], []);
   await open('2');
-  assert.deepEqual(log, ['start 1', 'release 2']);
+  assert.deepEqual(log, ['start 1', 'release 2', 'close 2']);
   assert.throws(() => store.receive([of('bad')], []), /^ConfigError: l: stat_prefix: is bad$/);
   failing.add('4');
   store.receive([of('4')], []);
@@ -435,6 +460,59 @@ test('a listener that waits is dropped for a newer one; one that is refused or c
     [...resources.all()].filter((r) => r.state === 'refused').map((r) => r.error),
     ['address in use'],
   );
+  await store.close();
+});
+
+test('a listener that is taken away while it starts listens no more', async () => {
+  const { store, of, open, settle, log, built } = listeners();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.receive([of('1')], []);
+  const first = built.get('1');
+  assert.ok(first);
+  first.start = async () => {
+    await promise;
+    log.push('start 1');
+  };
+  await open('1');
+  store.receive([], ['l']);
+  resolve();
+  await settle();
+  assert.deepEqual(log, ['start 1', 'release 1', 'close 1']);
+  assert.deepEqual([...store.all()], []);
+});
+
+test('a listener that is replaced while it starts keeps its route tables until the newer one is in force', async () => {
+  const { store, of, open, log, built } = listeners();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.receive([of('1')], []);
+  const first = built.get('1');
+  assert.ok(first);
+  first.start = async () => {
+    await promise;
+    log.push('start 1');
+  };
+  await open('1');
+  store.receive([of('2')], []);
+  resolve();
+  await open('2');
+  assert.deepEqual(log, ['start 1', 'start 2 over 1', 'drain 1']);
+  await store.close();
+});
+
+test('a listener that cannot be built any more when it is tried again is tried later', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { store, of, open, failing, broken, log } = listeners();
+  failing.add('1');
+  store.receive([of('1')], []);
+  await open('1');
+  failing.delete('1');
+  broken.add('1');
+  t.mock.timers.tick(1000);
+  broken.delete('1');
+  log.splice(0);
+  t.mock.timers.tick(2000);
+  await open('1');
+  assert.deepEqual(log, ['start 1']);
   await store.close();
 });
 
