@@ -49,6 +49,8 @@ export interface MutableCluster extends Cluster {
   update(assignment: ClusterLoadAssignment): void;
   /** Calls back once when the cluster is warm; at once where it is. */
   onWarm(callback: () => void): void;
+  /** It takes the place of `former`: hosts that both have are as old to slow start as they were there. */
+  succeed(former: Cluster): void;
   /** Leaves: no timers, no statistics (kept where another cluster of that name counts on); connections that exist go on. */
   close(keepsStats?: boolean): void;
 }

@@ -3,7 +3,7 @@ import type { HealthScope, HealthWatch } from '../health/health-watch.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { WarmWaiters } from '../warm-waiters.ts';
 import { type BalancerSettings, buildPicker, type Picker } from './balancer.ts';
-import type { DynamicNames, Host, Limits, Outcome, PickContext, Priorities } from './cluster.ts';
+import type { Cluster, DynamicNames, Host, Limits, Outcome, PickContext, Priorities } from './cluster.ts';
 import type { Discovery, DiscoveryPlan } from './discovery/discovery.ts';
 import { type Assignment, type Endpoint, NO_ENDPOINTS } from './endpoints.ts';
 import { type AddressOrder, orderAddresses } from './happy-eyeballs.ts';
@@ -307,6 +307,13 @@ export class RuntimeCluster implements MutableCluster {
       if (host !== undefined && this.#settings.balancing.allowsOverride(host)) return host;
     }
     return undefined;
+  }
+
+  succeed(former: Cluster): void {
+    const sinceMs = new Map(former.hosts.filter((host) => host.isHealthy).map((host) => [host.key, host.healthySinceMs ?? -Infinity]));
+    for (const host of this.#hostList) host.healthySinceMs = Math.min(host.healthySinceMs, sinceMs.get(host.key) ?? Infinity);
+    // balancers know how old the youngest of their hosts is
+    this.#rebuild();
   }
 
   close(keepsStats = false): void {

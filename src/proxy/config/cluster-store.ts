@@ -346,6 +346,7 @@ export class ClusterStore implements ClusterManager {
     clearTimeout(entry.warming?.timer);
     entry.warming = undefined;
     const former = entry.active;
+    if (former !== undefined) cluster.succeed(former);
     entry.active = cluster;
     this.#options.resources.activate(CLUSTER_TYPE, cluster.name);
     if (former !== undefined) this.#retire(former, true);
