@@ -347,13 +347,14 @@ function listeners() {
   const log: string[] = [];
   const ready = new Map<string, () => void>();
   const failing = new Set<string>();
+  const broken = new Set(['bad']);
   const found = new Set<string>();
   const built = new Map<string, FakeListener>();
   const resources = createResourceLog(systemClock);
   const store = new ListenerStore<FakeListener>({
     build(config) {
       const id = config.defaultFilterChain?.name ?? '';
-      if (id === 'bad') throw new ConfigError('.stat_prefix', 'is bad');
+      if (broken.has(id)) throw new ConfigError('.stat_prefix', 'is bad');
       const listener = new FakeListener(id, log);
       built.set(id, listener);
       if (failing.has(id)) listener.failure = new Error('address in use');
@@ -376,7 +377,7 @@ function listeners() {
     ready.get(id)?.();
     await settle();
   };
-  return { store, of, open, settle, log, failing, found, built, resources };
+  return { store, of, open, settle, log, failing, broken, found, built, resources };
 }
 
 test('a listener starts when all it needs is there, and takes the place of the former one, which drains', async () => {
@@ -446,7 +447,7 @@ test('a listener that waits is dropped for a newer one; one that is refused or c
   store.receive([of('2')], []);
   store.receive([of('3')], []);
   await open('2');
-  assert.deepEqual(log, ['start 1', 'release 2']);
+  assert.deepEqual(log, ['start 1', 'release 2', 'close 2']);
   assert.throws(() => store.receive([of('bad')], []), /^ConfigError: l: stat_prefix: is bad$/);
   failing.add('4');
   store.receive([of('4')], []);
@@ -459,6 +460,59 @@ test('a listener that waits is dropped for a newer one; one that is refused or c
     [...resources.all()].filter((r) => r.state === 'refused').map((r) => r.error),
     ['address in use'],
   );
+  await store.close();
+});
+
+test('a listener that is taken away while it starts listens no more', async () => {
+  const { store, of, open, settle, log, built } = listeners();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.receive([of('1')], []);
+  const first = built.get('1');
+  assert.ok(first);
+  first.start = async () => {
+    await promise;
+    log.push('start 1');
+  };
+  await open('1');
+  store.receive([], ['l']);
+  resolve();
+  await settle();
+  assert.deepEqual(log, ['start 1', 'release 1', 'close 1']);
+  assert.deepEqual([...store.all()], []);
+});
+
+test('a listener that is replaced while it starts keeps its route tables until the newer one is in force', async () => {
+  const { store, of, open, log, built } = listeners();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.receive([of('1')], []);
+  const first = built.get('1');
+  assert.ok(first);
+  first.start = async () => {
+    await promise;
+    log.push('start 1');
+  };
+  await open('1');
+  store.receive([of('2')], []);
+  resolve();
+  await open('2');
+  assert.deepEqual(log, ['start 1', 'start 2 over 1', 'drain 1']);
+  await store.close();
+});
+
+test('a listener that cannot be built any more when it is tried again is tried later', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { store, of, open, failing, broken, log } = listeners();
+  failing.add('1');
+  store.receive([of('1')], []);
+  await open('1');
+  failing.delete('1');
+  broken.add('1');
+  t.mock.timers.tick(1000);
+  broken.delete('1');
+  log.splice(0);
+  t.mock.timers.tick(2000);
+  await open('1');
+  assert.deepEqual(log, ['start 1']);
   await store.close();
 });
 
