@@ -60,6 +60,7 @@ const COSTS = [
   column('CALLS/S', 'rate'),
   column('CPU %', 'cpu'),
   column('CPU US A CALL', 'cpuUs'),
+  column('IN PROXY P50 / P99 MS', 'own'),
   column('RSS MIB', 'memory'),
 ];
 
@@ -72,11 +73,12 @@ function latencyText(rows: readonly LatencyRow[], window: string): string {
 }
 
 function costText(rows: readonly CostRow[]): string {
-  const cells = rows.map(({ proxy, perSecond, cores, cpuUs, residentBytes }) => ({
+  const cells = rows.map(({ proxy, perSecond, cores, cpuUs, own, residentBytes }) => ({
     proxy,
     rate: perSecond.toFixed(perSecond < 10 ? 1 : 0),
     cpu: (cores * 100).toFixed(1),
     cpuUs: cpuUs === undefined ? '-' : cpuUs.toFixed(0),
+    own: own === undefined ? '-' : spread(own),
     memory: (residentBytes / MIB).toFixed(0),
   }));
   const cores = rows.reduce((sum, row) => sum + row.cores, 0);

@@ -23,10 +23,19 @@ export const taxDashboard: Dashboard = {
         {
           title: 'Between the proxies, on average',
           help: "What the caller's proxy measures beyond what the called one does: the network, mTLS, and the caller's own proxy.",
-          kind: 'timeseries',
+          ...HALF,
           unit: 'ms',
-          width: 24,
           queries: [{ expr: `(${mean('source')}) - (${mean('destination')})`, legend: '{{destination_service}}' }],
+        },
+        {
+          title: 'In the proxy itself',
+          help: 'What a proxy adds to a request: all of its time there but that between the first byte to the host and the last one of its answer.',
+          ...HALF,
+          unit: 'ms',
+          queries: [0.5, 0.99].map((q) => ({
+            expr: quantile(q, 'tulle_time_in_proxy_milliseconds', PROXIES, ['direction']),
+            legend: `p${q * 100} {{direction}}`,
+          })),
         },
         {
           title: 'How late event loops are, p99',

@@ -67,6 +67,11 @@ test('cost is what two readings differ by', () => {
       `istio_requests_total{response_code="503"} 0`,
       `istio_requests_total_other{a="b"} 1000`,
       `istio_tcp_connections_closed_total{a="b"} 10`,
+      ...['inbound', 'outbound'].flatMap((direction) => [
+        `tulle_time_in_proxy_milliseconds_bucket{direction="${direction}",le="0.25"} 7`,
+        `tulle_time_in_proxy_milliseconds_bucket{direction="${direction}",le="0.5"} ${7 + requests / 2}`,
+        `tulle_time_in_proxy_milliseconds_bucket{direction="${direction}",le="+Inf"} ${7 + requests / 2}`,
+      ]),
     ].join('\n');
   const before = readingOf(text(1, 100), 0);
   const after = readingOf(text(1.5, 1100), 10_000);
@@ -76,6 +81,8 @@ test('cost is what two readings differ by', () => {
     cores: 0.05,
     cpuUs: 500,
     residentBytes: 7e7,
+    own: { p50Ms: 0.375, p99Ms: 0.4975 },
   });
+  assert.equal(costRow('web-0.a', before, before).own, undefined);
   assert.equal(costRow('web-0.a', before, readingOf(text(1.5, 101), 10_000)).cpuUs, undefined);
 });

@@ -80,7 +80,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     config,
     scope,
     timers: timersOf(clock),
-    stats: createHcmStats(stats),
+    stats: createHcmStats(stats, direction),
     http1Stats: createHttp1Stats(scope.stats),
     http2Stats: createHttp2Stats(scope.stats),
     mapReply: compileReplyMap(config.localReply, `${config.path}.local_reply_config`, random),

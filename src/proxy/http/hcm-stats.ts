@@ -49,6 +49,9 @@ const COUNTERS = [
   'rq_reset_after_downstream_response_started',
 ] as const;
 
+/** Upper bounds of what a proxy adds to a request, in milliseconds: mostly parts of one. */
+const OWN_TIME_BOUNDS: readonly number[] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 25, 50, 100, 250, 1000];
+
 export type HcmStats = Readonly<Record<(typeof COUNTERS)[number], Counter>> & {
   readonly downstream_cx_active: Gauge;
   readonly downstream_cx_http1_active: Gauge;
@@ -58,12 +61,14 @@ export type HcmStats = Readonly<Record<(typeof COUNTERS)[number], Counter>> & {
   readonly downstream_rq_active: Gauge;
   readonly downstream_rq_time: Histogram;
   readonly downstream_cx_length_ms: Histogram;
+  /** What this proxy adds to requests, of all connection managers of its direction. */
+  readonly ownTime: Histogram;
   /** By class of status, index 1 to 5. */
   readonly statuses: readonly Counter[];
 };
 
-/** Declares the statistics below `http.<stat_prefix>`. */
-export function createHcmStats(scope: StatsScope): HcmStats {
+/** Declares the statistics below `http.<stat_prefix>`; `direction` is the listener's. */
+export function createHcmStats(scope: StatsScope, direction: string): HcmStats {
   const counters = Object.fromEntries(COUNTERS.map((name) => [name, scope.counter(name)])) as Record<(typeof COUNTERS)[number], Counter>;
   return {
     ...counters,
@@ -75,6 +80,7 @@ export function createHcmStats(scope: StatsScope): HcmStats {
     downstream_rq_active: scope.gauge('downstream_rq_active'),
     downstream_rq_time: scope.histogram('downstream_rq_time'),
     downstream_cx_length_ms: scope.histogram('downstream_cx_length_ms'),
+    ownTime: scope.labelledHistogram('tulle_time_in_proxy_milliseconds', { direction }, OWN_TIME_BOUNDS),
     statuses: ['1xx', '1xx', '2xx', '3xx', '4xx', '5xx'].map((name) => scope.counter(`downstream_rq_${name}`)),
   };
 }

@@ -88,6 +88,11 @@ export interface StreamInfo {
   /** Last byte of the request received. */
   requestEndMs: number;
   firstUpstreamByteMs: number;
+  /** First and last byte of the request sent to a host; of the last attempt. */
+  upstreamSendMs: number;
+  upstreamSentMs: number;
+  /** Last byte of the host's response. */
+  upstreamEndMs: number;
   endMs: number;
   /** Body bytes. */
   bytesReceived: number;

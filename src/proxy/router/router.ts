@@ -125,11 +125,16 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#isRequestDone = true;
     this.#trailers = trailers;
     const stream = this.#attempts.current?.stream;
-    stream?.sendEnd(trailers);
+    if (stream !== undefined) this.#endRequest(stream, trailers);
     if (this.#isTunnel) return this.#endTunnel();
     this.#startTimeout();
     if (stream !== undefined) this.#attempts.current?.startTimeout(this.#policy?.perTryTimeoutMs ?? 0);
     this.#mirror();
+  }
+
+  #endRequest(stream: UpstreamStream, trailers: HeaderBlock | undefined): void {
+    stream.sendEnd(trailers);
+    this.down.info.upstreamSentMs = this.#scope.clock.monotonicMs();
   }
 
   pauseResponse(): void {
@@ -155,11 +160,13 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     info.upstreamLocalAddress = stream.localAddress;
     info.upstreamTls = stream.tls;
     attempt.sentMs = this.#scope.clock.monotonicMs();
+    info.upstreamSendMs = attempt.sentMs;
     this.#sendHead(attempt, stream);
     for (const chunk of this.#body?.chunks ?? []) stream.sendData(chunk);
     if (this.#body !== undefined && (this.#body.isTooLong || !this.#keepsBody())) this.#body.forget();
     if (this.#isRequestDone) {
       if (!this.down.isUpgrade) stream.sendEnd(this.#trailers);
+      info.upstreamSentMs = attempt.sentMs;
       attempt.startTimeout(this.#policy?.perTryTimeoutMs ?? 0);
     } else this.down.resumeReading();
   }
@@ -479,8 +486,9 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   #complete(attempt: Attempt): void {
     this.down.trace?.onUpstreamEnd();
-    if (this.#stats !== undefined && !this.#isTunnel)
-      observe(this.#stats.upstream_rq_time, this.#scope.clock.monotonicMs() - attempt.sentMs);
+    const nowMs = this.#scope.clock.monotonicMs();
+    this.down.info.upstreamEndMs = nowMs;
+    if (this.#stats !== undefined && !this.#isTunnel) observe(this.#stats.upstream_rq_time, nowMs - attempt.sentMs);
     attempt.end();
     this.#finish();
   }

@@ -27,6 +27,10 @@ export const METRICS: ReadonlyMap<string, MetricHelp> = new Map(
     },
     tulle_denied_total: { kind: 'counter', help: `Requests and connections that a policy refused, ${EDGE}, and by reason and policy.` },
     tulle_event_loop_delay_milliseconds: { kind: 'histogram', help: 'How late the event loop came to a timer, twice a second.' },
+    tulle_time_in_proxy_milliseconds: {
+      kind: 'histogram',
+      help: 'What the proxy itself adds to a request that is answered by its first attempt, by direction: its time less that of the upstream.',
+    },
     tulle_gc_pause_milliseconds: { kind: 'histogram', help: 'How long collections took, by kind, since the first scrape.' },
     process_cpu_seconds_total: { kind: 'counter', help: 'CPU time of the process, user and system.' },
     process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory of the process.' },
