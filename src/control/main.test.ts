@@ -1,85 +1,29 @@
 /** The control plane over real sockets, with a compiler small enough to see through. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import http from 'node:http';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { silentLog } from '../core/log.ts';
-import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './main.ts';
+import { type ControlPlaneOptions, startControlPlane } from './main.ts';
 import { lineCompiler } from './testing/line-compiler.ts';
-import { type Probe, probe, type ProbeOptions } from './testing/probe.ts';
+import { callAdmin, runPlane, type TestPlane } from './testing/plane.ts';
+import { probe, type ProbeOptions } from './testing/probe.ts';
 
-interface Setup {
-  readonly folder: string;
-  plane: ControlPlane;
-  write(text: string): Promise<void>;
-  connect(options?: ProbeOptions): Probe;
-  token(namespace: string, serviceAccount: string): Promise<string>;
-  restart(): Promise<void>;
+const GRACES = { instanceGraceMs: 20, restoreGraceMs: 10_000 };
+
+function setUp(t: TestContext, text: string, options: Partial<ControlPlaneOptions> = {}): Promise<TestPlane> {
+  return runPlane(t, text, { ...GRACES, ...options });
 }
 
-async function call(socketPath: string, method: string, url: string, body?: object): Promise<{ status: number; text: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
-  const request = http.request({ socketPath, method, path: url, agent: false }, (response) => {
-    let text = '';
-    response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-  });
-  request.on('error', reject);
-  request.end(body === undefined ? undefined : JSON.stringify(body));
-  return promise;
+async function tokenOf(setup: TestPlane, namespace: string, serviceAccount: string): Promise<string> {
+  const { text } = await setup.call('POST', '/api/tokens', { namespace, serviceAccount });
+  const { token }: { token: string } = JSON.parse(text);
+  return token;
 }
 
-async function setUp(t: TestContext, text: string, options: Partial<ControlPlaneOptions> = {}): Promise<Setup> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
-  const file = path.join(folder, 'mesh.yaml');
-  await writeFile(file, text);
-  const start = (): Promise<ControlPlane> =>
-    startControlPlane({
-      folder,
-      stateDir: path.join(folder, '.tulle'),
-      compiler: lineCompiler,
-      log: silentLog,
-      debounceQuietMs: 5,
-      instanceGraceMs: 20,
-      restoreGraceMs: 10_000,
-      ...options,
-    });
-  const probes: Probe[] = [];
-  const setup: Setup = {
-    folder,
-    plane: await start(),
-    async write(next) {
-      // as editors do
-      await writeFile(`${file}.tmp`, next);
-      await rename(`${file}.tmp`, file);
-    },
-    connect(probeOptions) {
-      const connected = probe({ path: setup.plane.xdsSocket }, probeOptions);
-      probes.push(connected);
-      return connected;
-    },
-    async token(namespace, serviceAccount) {
-      const { text: answer } = await call(setup.plane.adminSocket, 'POST', '/api/tokens', { namespace, serviceAccount });
-      const { token }: { token: string } = JSON.parse(answer);
-      return token;
-    },
-    async restart() {
-      await setup.plane.close();
-      setup.plane = await start();
-    },
-  };
-  t.after(async () => {
-    for (const each of probes) each.drop();
-    await setup.plane.close();
-    await rm(folder, { recursive: true });
-  });
-  return setup;
-}
-
-async function get(setup: Setup, url: string): Promise<unknown> {
-  return JSON.parse((await call(setup.plane.adminSocket, 'GET', url)).text);
+async function get(setup: TestPlane, url: string): Promise<unknown> {
+  return JSON.parse((await setup.call('GET', url)).text);
 }
 
 test('an edit reaches the proxy', async (t) => {
@@ -147,7 +91,7 @@ test('a rejection is reported with its reason', async (t) => {
 test('an instance is ready when it says so, leaves at goodbye, and after a grace when it breaks', async (t) => {
   const setup = await setUp(t, 'cluster a 1\n');
   const watcher = setup.connect();
-  const token = await setup.token('shop', 'web');
+  const token = await tokenOf(setup, 'shop', 'web');
   for (const end of ['goodbye', 'drop'] as const) {
     const proxy = setup.connect({ token, address: '10.0.0.7' });
     await proxy.until((held) => held.has('CDS a'));
@@ -165,7 +109,7 @@ test('an instance is ready when it says so, leaves at goodbye, and after a grace
 
 test('a restart keeps what is known, and a proxy that comes back is ready as before', async (t) => {
   const setup = await setUp(t, 'cluster a 1\n');
-  const token = await setup.token('shop', 'web');
+  const token = await tokenOf(setup, 'shop', 'web');
   const proxy = setup.connect({ token, address: '10.0.0.7' });
   proxy.health(true);
   await proxy.until((held) => held.has('EDS i:web-0'));
@@ -186,7 +130,7 @@ test('a restart keeps what is known, and a proxy that comes back is ready as bef
 
 test('an instance that does not come back after a restart goes', async (t) => {
   const setup = await setUp(t, 'cluster a 1\n', { restoreGraceMs: 50 });
-  const proxy = setup.connect({ token: await setup.token('shop', 'web'), address: '10.0.0.7' });
+  const proxy = setup.connect({ token: await tokenOf(setup, 'shop', 'web'), address: '10.0.0.7' });
   proxy.health(true);
   await proxy.until((held) => held.has('EDS i:web-0'));
   proxy.drop();
@@ -197,7 +141,7 @@ test('an instance that does not come back after a restart goes', async (t) => {
 
 test('who a stream is, is checked', async (t) => {
   const setup = await setUp(t, 'cluster a 1\n');
-  const token = await setup.token('shop', 'web');
+  const token = await tokenOf(setup, 'shop', 'web');
   const cases: { name: string; options: ProbeOptions; want: RegExp }[] = [
     {
       name: 'a token of somebody else',
@@ -216,14 +160,14 @@ test('private keys are only for those who showed who they are', async (t) => {
   const stranger = setup.connect({ secrets });
   await stranger.until((held) => held.has('SDS ROOTCA') && held.has('CDS a'));
   assert.deepEqual([stranger.held.has('SDS default'), stranger.held.has('SDS gateway')], [false, false]);
-  const known = setup.connect({ secrets, token: await setup.token('shop', 'web') });
+  const known = setup.connect({ secrets, token: await tokenOf(setup, 'shop', 'web') });
   await known.until((held) => held.has('SDS ROOTCA') && held.has('SDS default') && held.has('SDS gateway'));
   assert.match(known.held.get('SDS default') ?? '', /BEGIN PRIVATE KEY/);
 });
 
 test('a certificate from SDS is renewed at half its life', async (t) => {
   const setup = await setUp(t, '', { certTtlMs: 2000 });
-  const proxy = setup.connect({ secrets: ['default'], token: await setup.token('shop', 'web') });
+  const proxy = setup.connect({ secrets: ['default'], token: await tokenOf(setup, 'shop', 'web') });
   await proxy.until((held) => held.has('SDS default'));
   const first = proxy.held.get('SDS default');
   await proxy.until((held) => held.get('SDS default') !== first);
@@ -237,6 +181,16 @@ test('the admin API answers, and refuses what it cannot understand', async (t) =
     { method: 'GET', url: '/api/ca', status: 200, want: /BEGIN CERTIFICATE/ },
     { method: 'GET', url: '/metrics', status: 200, want: /# TYPE pilot_proxy_convergence_time histogram/ },
     { method: 'GET', url: '/nowhere', status: 404, want: /there is no GET \/nowhere/ },
+    { method: 'GET', url: '//', status: 400, want: /the path cannot be read/ },
+    { method: 'GET', url: '/api/flows/%zz', status: 400, want: /not part of a path/ },
+    { method: 'GET', url: '/api/proxies/%zz/resources', status: 400, want: /not part of a path/ },
+    { method: 'GET', url: '/metrics/%zz', status: 400, want: /not part of a path/ },
+    { method: 'GET', url: '/api/proxies/nobody/resources', status: 404, want: /no proxy nobody is connected/ },
+    { method: 'GET', url: '/api/proxy-settings?labels=no', status: 400, want: /labels is not a JSON object/ },
+    { method: 'GET', url: '/api/signals?window=long', status: 400, want: /window=long is not a time/ },
+    { method: 'POST', url: '/api/rollback', body: { version: 'one' }, status: 400, want: /must be the number of a version/ },
+    { method: 'POST', url: '/api/rollback', body: { version: 7 }, status: 404, want: /there is no version 7/ },
+    { method: 'POST', url: '/api/apply', body: { files: { 'a.yaml': 1 } }, status: 400, want: /must be an object of texts/ },
     {
       method: 'POST',
       url: '/api/tokens',
@@ -246,10 +200,24 @@ test('the admin API answers, and refuses what it cannot understand', async (t) =
     },
   ];
   for (const { method, url, body, status, want } of cases) {
-    const answer = await call(setup.plane.adminSocket, method, url, body);
+    const answer = await setup.call(method, url, body);
     assert.equal(answer.status, status, url);
     assert.match(answer.text, want);
   }
+});
+
+test('over TCP pages of other sites get nothing, by whatever name they come', async (t) => {
+  const setup = await setUp(t, '', { adminAddress: '127.0.0.1:0' });
+  const [host = '', port] = (setup.plane.adminAddress ?? '').split(':');
+  const statusWith = async (headers: Readonly<Record<string, string>>): Promise<number> =>
+    (await callAdmin({ host, port: Number(port), headers }, 'GET', '/api/workloads')).status;
+  const cases = [
+    { name: 'a client', headers: {}, want: 200 },
+    { name: 'a client through a tunnel', headers: { host: 'localhost:9' }, want: 200 },
+    { name: 'a name that resolves to loopback', headers: { host: 'rebound.example:80' }, want: 403 },
+    { name: "another site's page", headers: { origin: 'https://evil.example' }, want: 403 },
+  ];
+  for (const { name, headers, want } of cases) assert.equal(await statusWith(headers), want, name);
 });
 
 test('an address that can be reached from outside is not served unencrypted', async (t) => {
@@ -264,7 +232,7 @@ test('over TLS the mesh certificate serves as credential too', async (t) => {
   const setup = await setUp(t, 'cluster a 1\n', { xdsTlsAddress: '127.0.0.1:0' });
   const [host = '', port] = (setup.plane.xdsTlsAddress ?? '').split(':');
   const target = { host, port: Number(port), tls: { ca: setup.plane.rootCertificate } };
-  const proxy = probe(target, { token: await setup.token('shop', 'web'), secrets: ['default'] });
+  const proxy = probe(target, { token: await tokenOf(setup, 'shop', 'web'), secrets: ['default'] });
   await proxy.until((held) => held.has('SDS default'));
   const pem = proxy.held.get('SDS default') ?? '';
   const certificate = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(pem)?.[0] ?? '';
@@ -286,16 +254,16 @@ test('instances without a proxy are put and deleted over the Unix socket only', 
     { name: 'a name that is none', id: 'OLD', body, error: /must be a name of lower-case/ },
   ];
   for (const row of refused) {
-    const { status, text } = await call(setup.plane.adminSocket, 'PUT', `/api/instances/shop/${row.id}`, row.body);
+    const { status, text } = await setup.call('PUT', `/api/instances/shop/${row.id}`, row.body);
     assert.equal(status, 400, row.name);
     assert.match(text, row.error);
   }
   const overTcp = await fetch(`http://${setup.plane.adminAddress}/api/instances/shop/old-0`, { method: 'PUT', body: JSON.stringify(body) });
   assert.equal(overTcp.status, 403);
   await overTcp.text();
-  assert.equal((await call(setup.plane.adminSocket, 'PUT', '/api/instances/shop/old-0', body)).status, 200);
+  assert.equal((await setup.call('PUT', '/api/instances/shop/old-0', body)).status, 200);
   assert.deepEqual(await get(setup, '/api/instances'), { instances: [{ ...body, namespace: 'shop', id: 'old-0', isMeshed: false }] });
-  const { text } = await call(setup.plane.adminSocket, 'DELETE', '/api/instances/shop/old-0');
+  const { text } = await setup.call('DELETE', '/api/instances/shop/old-0');
   assert.deepEqual(JSON.parse(text), { deleted: true });
   assert.deepEqual(await get(setup, '/api/instances'), { instances: [] });
 });

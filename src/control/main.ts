@@ -3,7 +3,6 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../core/clock.ts';
-import { ConfigError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { type GrpcServer, type ListenAt, serveGrpc } from '../net/grpc-server.ts';
 import { type AdminServer, serveAdmin } from './admin/server.ts';
@@ -15,6 +14,7 @@ import type { DashboardSetup } from './dashboard/open.ts';
 import type { Dashboard } from './dashboard/server.ts';
 import { openFlows } from './flows/open.ts';
 import { openKeys } from './keys/open-keys.ts';
+import { readHostPort, readLoopback } from './listen-address.ts';
 import { Metrics } from './metrics.ts';
 import type { MeshState } from './model.ts';
 import { Pusher } from './push.ts';
@@ -75,22 +75,6 @@ const POLL_MS = 5000;
 const FIRST_KEYS_MS = 2000;
 /** Our own listener's certificate lives a year; this often a new one is made. */
 const SERVER_RENEWAL_MS = 24 * HOUR_MS;
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
-
-function parseAddress(text: string, option: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) throw new ConfigError(option, `"${text}" is not host:port`);
-  return { host: match[1] ?? match[2] ?? '', port };
-}
-
-function loopback(text: string, option: string): { host: string; port: number } {
-  const address = parseAddress(text, option);
-  if (!LOOPBACK.test(address.host)) {
-    throw new ConfigError(option, `${address.host} can be reached from other machines, and this address is not encrypted; use loopback`);
-  }
-  return address;
-}
 
 function streamStats(metrics: Metrics): StreamStats {
   return {
@@ -175,8 +159,8 @@ async function listenDashboard(
 async function listen(options: ControlPlaneOptions, state: ControlState): Promise<Listening> {
   const { xdsAddress, xdsTlsAddress, adminAddress, log, version = '', stateDir } = options;
   const at: ListenAt[] = [{ path: path.join(stateDir, 'xds.sock') }];
-  if (xdsAddress !== undefined) at.push(loopback(xdsAddress, '--xds-address'));
-  const secure = xdsTlsAddress === undefined ? undefined : parseAddress(xdsTlsAddress, '--xds-tls-address');
+  if (xdsAddress !== undefined) at.push(readLoopback(xdsAddress, '--xds-address'));
+  const secure = xdsTlsAddress === undefined ? undefined : readHostPort(xdsTlsAddress, '--xds-tls-address');
   if (secure !== undefined) at.push({ ...secure, tls: serverTls(state.authority, secure.host) });
   const grpc: GrpcServer[] = [];
   const admin: AdminServer[] = [];
@@ -184,7 +168,7 @@ async function listen(options: ControlPlaneOptions, state: ControlState): Promis
   try {
     for (const each of at) grpc.push(await serveGrpc(each, serviceRoutes(state), log, byteMethods(state)));
     admin.push(await serveAdmin({ path: path.join(stateDir, 'admin.sock') }, state, version));
-    if (adminAddress !== undefined) admin.push(await serveAdmin(loopback(adminAddress, '--admin-address'), state, version));
+    if (adminAddress !== undefined) admin.push(await serveAdmin(readLoopback(adminAddress, '--admin-address'), state, version));
     dashboard = await listenDashboard(options, state);
   } catch (error) {
     await Promise.all([...grpc, ...admin].map((server) => server.close()));

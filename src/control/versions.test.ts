@@ -1,15 +1,8 @@
 /** Versions over real sockets: rollback, canaries and what is left of them after a restart. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import http from 'node:http';
-import os from 'node:os';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
-import { silentLog } from '../core/log.ts';
-import { type ControlPlane, startControlPlane } from './main.ts';
-import { lineCompiler } from './testing/line-compiler.ts';
-import { type Probe, probe, type ProbeOptions } from './testing/probe.ts';
+import { type AdminAnswer, runPlane, type TestPlane } from './testing/plane.ts';
 
 interface History {
   readonly version: number;
@@ -18,53 +11,21 @@ interface History {
   readonly versions: readonly { readonly number: number; readonly state: string; readonly reason: string; readonly by: string }[];
 }
 
-interface Setup {
-  write(text: string): Promise<void>;
-  connect(options?: ProbeOptions): Probe;
-  post(call: string, body: object): Promise<{ readonly status: number; readonly text: string }>;
+interface Setup extends Pick<TestPlane, 'write' | 'connect' | 'restart'> {
+  post(call: string, body: object): Promise<AdminAnswer>;
   history(): Promise<History>;
   /** Waits until the newest version is in this state. */
   until(state: string): Promise<History>;
-  restart(): Promise<void>;
-}
-
-function ask(socketPath: string, method: string, call: string, body?: object): Promise<{ status: number; text: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
-  const request = http.request({ socketPath, method, path: call, agent: false }, (response) => {
-    let text = '';
-    response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-  });
-  request.on('error', reject);
-  request.end(body === undefined ? undefined : JSON.stringify(body));
-  return promise;
 }
 
 async function setUp(t: TestContext, text: string): Promise<Setup> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
-  const file = path.join(folder, 'mesh.yaml');
-  await writeFile(file, text);
-  const start = (): Promise<ControlPlane> =>
-    startControlPlane({ folder, stateDir: path.join(folder, '.tulle'), compiler: lineCompiler, log: silentLog, debounceQuietMs: 5 });
-  let plane = await start();
-  const probes: Probe[] = [];
-  t.after(async () => {
-    for (const each of probes) each.drop();
-    await plane.close();
-    await rm(folder, { recursive: true });
-  });
-  const history = async (): Promise<History> => JSON.parse((await ask(plane.adminSocket, 'GET', '/api/history')).text);
+  const running = await runPlane(t, text);
+  const history = async (): Promise<History> => JSON.parse((await running.call('GET', '/api/history')).text);
   return {
-    async write(next) {
-      await writeFile(`${file}.tmp`, next);
-      await rename(`${file}.tmp`, file);
-    },
-    connect(options) {
-      const connected = probe({ path: plane.xdsSocket }, options);
-      probes.push(connected);
-      return connected;
-    },
-    post: (call, body) => ask(plane.adminSocket, 'POST', call, body),
+    write: running.write,
+    connect: running.connect,
+    restart: running.restart,
+    post: (call, body) => running.call('POST', call, body),
     history,
     async until(state) {
       for (;;) {
@@ -72,10 +33,6 @@ async function setUp(t: TestContext, text: string): Promise<Setup> {
         if (now.versions[0]?.state === state) return now;
         await delay(10);
       }
-    },
-    async restart() {
-      await plane.close();
-      plane = await start();
     },
   };
 }

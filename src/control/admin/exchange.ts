@@ -34,6 +34,15 @@ export async function readBody(request: http.IncomingMessage, bytesMax = BODY_BY
   }
 }
 
+/** A part of a path, decoded. Throws ProtocolError where it cannot be. */
+export function decodedPart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ProtocolError('bad_path', 400, `${JSON.stringify(part)} is not part of a path`);
+  }
+}
+
 /** Refuses a call that came over TCP; `what` says what it asked for. */
 export function checkPrivate({ isPrivate }: Exchange, what: string): void {
   if (!isPrivate) throw new ProtocolError('not_private', 403, `${what} only over the Unix socket`);

@@ -4,7 +4,7 @@ import { ProtocolError } from '../../core/errors.ts';
 import type { Flow, TapLine } from '../../model/flow.ts';
 import { type FlowFilter, matches, readFilter, readQuery } from '../flows/query.ts';
 import { isConcerned, type Tap } from '../flows/taps.ts';
-import type { Exchange } from './exchange.ts';
+import { decodedPart, type Exchange } from './exchange.ts';
 
 /** Bytes that wait for a slow reader, above which it gets no more until it has read them. */
 const WAITING_BYTES_MAX = 1024 * 1024;
@@ -98,7 +98,7 @@ export function getFlows(exchange: Exchange): Promise<object> | undefined {
 
 /** `GET /api/flows/<id>`: a request as each proxy on the way saw it, in the order in which it came to them. */
 export async function getFlow({ state: { flows }, pathname }: Exchange): Promise<object> {
-  const id = decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1));
+  const id = decodedPart(pathname.slice(pathname.lastIndexOf('/') + 1));
   const found = await flows.store.query(readQuery(new URLSearchParams({ id }), flows.nowMs()), () => setImmediate());
   return { flows: found.toSorted((a, b) => a.startMs - b.startMs) };
 }

@@ -6,7 +6,7 @@ import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_com
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
 import type { CompiledConfig, CompiledResource } from '../compiler.ts';
-import type { Exchange } from './exchange.ts';
+import { decodedPart, type Exchange } from './exchange.ts';
 
 const TYPES = [
   [LISTENER_TYPE, 'listeners'],
@@ -31,7 +31,7 @@ function withHosts(table: Encoded, asked: readonly CompiledResource[]): Encoded 
 /** `GET /api/proxies/<name>/resources`: listeners, routes, clusters and endpoints, encoded, in base64. Throws 404. */
 export function proxyResources({ pathname, state }: Exchange): object {
   const [, , , encoded = ''] = pathname.split('/');
-  const name = decodeURIComponent(encoded);
+  const name = decodedPart(encoded);
   const found = [...state.connections].find(({ proxy }) => proxy.id === name || proxyNameOf(proxy.id) === name);
   if (found === undefined) throw new ProtocolError('no_proxy', 404, `no proxy ${name} is connected`);
   const config = state.compiler.compile(state.pusher.stateFor(found.proxy).mesh, found.proxy);

@@ -1,7 +1,7 @@
 /**
  * The control plane's admin API: JSON over HTTP on a Unix socket or a loopback address (ARCHITECTURE.md). Whoever can
  * open the socket may do everything here, tokens included: the state directory's permissions are the guard. Over TCP
- * tokens are not to be had.
+ * tokens are not to be had, and pages that a browser shows get nothing.
  */
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import http from 'node:http';
@@ -9,6 +9,7 @@ import path from 'node:path';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import type { MeshState } from '../model.ts';
 import type { ControlState } from '../control-state.ts';
+import { foreignReason } from '../foreign-page.ts';
 import { relayMetrics, viewTargets } from '../scrape/targets.ts';
 import { viewSignalHistory, viewSignals } from '../signals/view.ts';
 import { checkPrivate, type Exchange, nameIn, readBody } from './exchange.ts';
@@ -143,7 +144,9 @@ async function answer(exchange: Exchange): Promise<void> {
     if (value !== undefined) reply(response, 200, value);
   } catch (error) {
     if (!(error instanceof ProtocolError)) state.log.error('an admin call failed', { path: pathname, error: messageOf(error) });
-    reply(response, error instanceof ProtocolError ? error.status : 500, { error: messageOf(error) });
+    // an answer that is under way can only be broken off
+    if (response.headersSent) response.destroy();
+    else reply(response, error instanceof ProtocolError ? error.status : 500, { error: messageOf(error) });
   }
 }
 
@@ -151,8 +154,11 @@ async function answer(exchange: Exchange): Promise<void> {
 export async function serveAdmin(at: AdminAt, state: ControlState, version: string): Promise<AdminServer> {
   const isPrivate = 'path' in at;
   const server = http.createServer((request, response) => {
-    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://localhost');
-    void answer({ request, response, pathname, query, state, version, isPrivate });
+    const url = URL.parse(request.url ?? '/', 'http://localhost');
+    const reason = isPrivate ? undefined : foreignReason(request);
+    if (url === null) reply(response, 400, { error: 'the path cannot be read' });
+    else if (reason !== undefined) reply(response, 403, { error: reason });
+    else void answer({ request, response, pathname: url.pathname, query: url.searchParams, state, version, isPrivate });
   });
   if (isPrivate) {
     await mkdir(path.dirname(at.path), { recursive: true, mode: 0o700 });

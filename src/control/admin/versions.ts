@@ -62,6 +62,8 @@ export async function rollBack(exchange: Exchange): Promise<object> {
   const { model } = exchange.state.versions;
   const { version } = body;
   if (version === undefined && model.candidate !== undefined) return endRollout(exchange, body);
+  if (version !== undefined && !Number.isSafeInteger(version))
+    throw new ProtocolError('bad_field', 400, `"version" must be the number of a version, not ${JSON.stringify(version)}`);
   const number = version === undefined ? rollbackTarget(model.timeline)?.number : Number(version);
   if (number === undefined) throw new ProtocolError('no_version', 409, 'there is no former version to go back to');
   if (number === model.timeline.stable) throw new ProtocolError('in_force', 409, `version ${number} is in force already`);

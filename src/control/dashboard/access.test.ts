@@ -27,6 +27,12 @@ const LOOPBACK_CASES = [
     kind: 'refused',
   },
   {
+    name: 'the script of another port of this machine',
+    headers: { host: 'localhost:1', 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors' },
+    kind: 'refused',
+  },
+  { name: 'its own script', headers: { host: 'localhost:1', 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }, kind: 'granted' },
+  {
     name: "another site's link",
     headers: { host: 'localhost:1', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
     kind: 'granted',

@@ -1,11 +1,10 @@
 /**
- * Who may see the dashboard. On loopback without a token: whoever is on this machine, but no page of another site, which
- * could reach it by a name of its own that resolves to 127.0.0.1 (DNS rebinding): the Host header must name loopback.
- * With a token: whoever shows it as a bearer, or has logged in with it and got a cookie.
+ * Who may see the dashboard. On loopback without a token: whoever is on this machine, but no page of another site. With
+ * a token: whoever shows it as a bearer, or has logged in with it and got a cookie.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isLoopbackHost } from './address.ts';
+import { foreignReason, isForeign } from '../foreign-page.ts';
 
 type Access =
   | { readonly kind: 'granted' }
@@ -23,11 +22,6 @@ export interface Gate {
 
 const COOKIE = 'tulle_dashboard';
 
-function hostOf(request: IncomingMessage): string {
-  const header = request.headers.host ?? '';
-  return header.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-}
-
 function cookieOf(request: IncomingMessage): string {
   const pairs = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim().split('='));
   return pairs.find(([name]) => name === COOKIE)?.[1] ?? '';
@@ -35,15 +29,6 @@ function cookieOf(request: IncomingMessage): string {
 
 function bearerOf(request: IncomingMessage): string {
   return /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
-}
-
-/** A page of another site sends its origin with whatever is no plain GET of a document. */
-function isForeign(request: IncomingMessage): boolean {
-  const { origin } = request.headers;
-  const site = request.headers['sec-fetch-site'];
-  if (site === 'cross-site' && request.headers['sec-fetch-mode'] !== 'navigate') return true;
-  if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== request.headers.host;
 }
 
 /** What stands in a cookie dies with this process, and tells nothing of the token. */
@@ -61,12 +46,12 @@ export function createGate(token: string | undefined, isSecure: boolean): Gate {
   return {
     asksForToken: token !== undefined,
     check(request) {
-      if (isForeign(request)) return { kind: 'refused', reason: 'a page of another site may not use the dashboard' };
       if (token === undefined) {
-        return isLoopbackHost(hostOf(request))
-          ? { kind: 'granted' }
-          : { kind: 'refused', reason: `the dashboard is served to loopback, not to the name "${hostOf(request)}"` };
+        const reason = foreignReason(request);
+        return reason === undefined ? { kind: 'granted' } : { kind: 'refused', reason };
       }
+      // who has logged in brings the cookie along to whatever another page asks for
+      if (isForeign(request)) return { kind: 'refused', reason: 'a page of another site may not use the dashboard' };
       return isToken(bearerOf(request)) || isSession(cookieOf(request)) ? { kind: 'granted' } : { kind: 'login' };
     },
     login(text) {

@@ -7,7 +7,7 @@ import https from 'node:https';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { createGate, type Gate } from './access.ts';
-import { type DashboardAddress, isLoopbackHost } from './address.ts';
+import type { DashboardAddress } from './address.ts';
 import { type Assets, openAssets } from './assets.ts';
 import type { Answer } from './calls.ts';
 import { SECURITY_HEADERS } from './headers.ts';
@@ -139,7 +139,7 @@ function urlOf(server: http.Server, scheme: string): string {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') return '';
   const host = bound.address.includes(':') ? `[${bound.address}]` : bound.address;
-  return `${scheme}://${isLoopbackHost(bound.address) && bound.address === '::1' ? 'localhost' : host}:${bound.port}/`;
+  return `${scheme}://${bound.address === '::1' ? 'localhost' : host}:${bound.port}/`;
 }
 
 /** Serves the dashboard until closed. Rejects where its address cannot be taken. */

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import { proxyNameOf } from '../../core/node-id.ts';
-import type { Exchange } from '../admin/exchange.ts';
+import { decodedPart, type Exchange } from '../admin/exchange.ts';
 
 /** One group of targets with the same labels. */
 interface TargetGroup {
@@ -42,7 +42,7 @@ export function viewTargets({ state, request: asked }: Pick<Exchange, 'state' | 
 
 /** Hands on what a proxy says of itself, in the format that the scraper asks for. */
 export function relayMetrics({ state, pathname, request: asked, response }: Exchange): Promise<undefined> {
-  const name = decodeURIComponent(pathname.slice('/metrics/'.length));
+  const name = decodedPart(pathname.slice('/metrics/'.length));
   const socketPath = socketOf(state.stateDir, name);
   if (socketPath === undefined) throw new ProtocolError('no_proxy', 404, `no proxy ${name} runs here`);
   const { accept = '*/*' } = asked.headers;
