@@ -221,3 +221,28 @@ for (const { name, command = TULLE, command: own } of proxies) {
     assert.deepEqual(server.refusals, []);
   });
 }
+
+test('Tulle: a request whose cluster goes with its route while it waits goes where routes lead then', async (t) => {
+  const app = await startApp(t, 'app');
+  const rds = { rds: { config_source: FROM_ADS, route_config_name: 'table' } };
+  const up = saying('up', 'up', 'up.test');
+  const leadingTo = (name: string): Held =>
+    tableOf('table', up, { name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: name } }] });
+  const { server, get, answers, explain } = await world(
+    t,
+    TULLE,
+    (port) => listenerOf(port, rds, { odcds: { source: FROM_ADS } }),
+    (each) => {
+      each.unsure.add('former');
+      each.say(TABLE, { table: leadingTo('former') });
+      each.say(CLUSTER, { next: held(ClusterSchema, cluster('next', app)) });
+    },
+  );
+  await answers('200 up', 'up.test');
+  const waiting = get('any.test');
+  await until('its cluster is asked for', async () => server.asked(CLUSTER).includes('former'), explain);
+  server.say(TABLE, { table: leadingTo('next') });
+  assert.equal(await waiting, '200 app plain');
+  assert.ok(!server.asked(CLUSTER).includes('former'), 'it is left');
+  assert.deepEqual(server.refusals, []);
+});

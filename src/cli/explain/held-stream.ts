@@ -86,6 +86,9 @@ export class HeldStream implements Downstream {
   endTunnel(): void {}
   beginTunnel(): void {}
   recreate(): void {}
+  reroute(): boolean {
+    return false;
+  }
   abort(): void {}
   setFlag(): void {}
   pauseReading(): void {}

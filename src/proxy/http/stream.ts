@@ -16,6 +16,7 @@ import type { Downstream, Response, Upstream } from '../router/downstream.ts';
 import { streamDuration } from '../router/grpc-timeout.ts';
 import { FILTER_DISABLED, FILTER_ENABLED } from '../router/per-filter-config.ts';
 import type { ClusterChoice, RouteEntry } from '../router/route.ts';
+import { type Forward, passAlike } from '../router/reroute.ts';
 import { Exchange } from '../router/router.ts';
 import type { CollectOptions, HttpFilterHandlers, HttpStream, LocalReply } from './filter.ts';
 import { FilterGate } from './filter-gate.ts';
@@ -74,6 +75,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   #hasHead = false;
   #requestHolds = 0;
   #responseHolds = 0;
+  /** What the route was matched with, where routes take a share of requests. */
+  #chance = 0;
 
   constructor(request: IncomingRequest, codec: StreamCodec, runtime: HcmRuntime) {
     const { clock } = runtime.scope;
@@ -244,7 +247,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   #findRoute(): void {
     const { routes, scope, skippedFilters } = this.#runtime;
     const isFirst = this.route === undefined;
-    const route = routes.current()?.match(this.request, scope.random(), this.info);
+    this.#chance = scope.random();
+    const route = routes.current()?.match(this.request, this.#chance, this.info);
     this.route = route;
     this.choice = route?.action.kind === 'cluster' ? route.action.cluster(this.request, scope.random()) : undefined;
     this.info.route = route;
@@ -253,6 +257,29 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.info.virtualHostName = route?.virtualHostName ?? '';
     // a later route is that of a request on its way through the chain, which stays as it is
     if (isFirst) this.skipped = skippedFilters(route?.perFilter, this.choice?.perFilter);
+  }
+
+  reroute(forward: Forward, refuse: () => void): boolean {
+    const { routes } = this.#runtime;
+    if (routes.awaits?.(this.request, () => this.#rerouted(forward, refuse)) === true) {
+      this.holdRequest(BY_ROUTE);
+      return true;
+    }
+    if (routes.current()?.match(this.request, this.#chance, this.info) === this.route) return false;
+    this.#rerouted(forward, refuse);
+    return true;
+  }
+
+  #rerouted(forward: Forward, refuse: () => void): void {
+    if (this.isOver) return;
+    this.releaseRequest(BY_ROUTE);
+    const { route, choice } = this;
+    this.refreshRoute();
+    if (this.route !== route && !passAlike({ route, choice }, this)) return refuse();
+    const upgrade = upgradeOf(this.request, this.#runtime.config);
+    if (upgrade !== '' && !this.#acceptUpgrade(upgrade)) return;
+    if (this.route?.action.kind === 'cluster') forward(this.route, this.route.action);
+    else this.#replyByRoute(this.route);
   }
 
   perRoute(filterName: string): unknown {
@@ -362,23 +389,28 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     const { route } = this;
     const { stats, router } = this.#runtime;
     stats.rq_total.value++;
+    if (route?.action.kind !== 'cluster') return this.#replyByRoute(route);
+    const exchange = new Exchange(this, route, route.action, router, this.isRequestWhole);
+    this.upstream = exchange;
+    exchange.begin();
+  }
+
+  /** Answers a request that no route sends to a cluster. */
+  #replyByRoute(route: RouteEntry | undefined): void {
+    const { stats } = this.#runtime;
     if (route === undefined) {
       stats.no_route.value++;
       return this.reply({ status: 404, details: 'route_not_found', flag: 'NR' });
     }
     const { action } = route;
-    if (action.kind === 'cluster') {
-      const exchange = new Exchange(this, route, action, router, this.isRequestWhole);
-      this.upstream = exchange;
-      exchange.begin();
-    } else if (action.kind === 'redirect') {
+    if (action.kind === 'redirect') {
       stats.rq_redirect.value++;
-      this.#replyByRoute(action.status, '', [['location', action.location(this.request)]]);
-    } else {
+      this.#replyDirectly(action.status, '', [['location', action.location(this.request)]]);
+    } else if (action.kind === 'direct') {
       stats.rq_direct_response.value++;
       const { format } = action;
-      if (format === undefined) this.#replyByRoute(action.status, action.body);
-      else this.#replyByRoute(action.status, format.render(this.info, action.body), [['content-type', format.contentType]]);
+      if (format === undefined) this.#replyDirectly(action.status, action.body);
+      else this.#replyDirectly(action.status, format.render(this.info, action.body), [['content-type', format.contentType]]);
     }
   }
 
@@ -545,7 +577,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     this.#responseGate.end();
   }
 
-  #replyByRoute(status: number, body: string, headers: NonNullable<LocalReply['headers']> = []): void {
+  #replyDirectly(status: number, body: string, headers: NonNullable<LocalReply['headers']> = []): void {
     this.info.responseCodeDetails = 'direct_response';
     this.#answer({ status, body, headers });
   }

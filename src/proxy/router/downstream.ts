@@ -3,6 +3,7 @@ import type { IncomingRequest, ResponseHead } from '../../wire/http/message.ts';
 import type { HttpStream } from '../http/filter.ts';
 import type { RequestTrace } from '../tracing/request-trace.ts';
 import type { ResponseFlag } from '../http/stream-info.ts';
+import type { Forward } from './reroute.ts';
 import type { ClusterChoice } from './route.ts';
 
 /** A response head that can be written: the filters may still change it. */
@@ -44,6 +45,12 @@ export interface Downstream extends HttpStream {
    * but not answered. `body` and `trailers` are all of the request. Envoy: recreateStream.
    */
   recreate(body: readonly Uint8Array[], trailers: HeaderBlock | undefined): void;
+  /**
+   * The chosen cluster is not there: looks for the request's route anew. False: the routes in force still lead there. True:
+   * now, or once the route is known, the request goes on by another one, or is answered by it, and by `refuse` where it
+   * would have to pass its filters again.
+   */
+  reroute(forward: Forward, refuse: () => void): boolean;
   /** The response cannot be completed: the client's connection is cut so that it knows. */
   abort(flag: ResponseFlag, details: string): void;
   setFlag(flag: ResponseFlag): void;

@@ -32,10 +32,14 @@ import { isRetriableReset, isRetriableResponse, type ResetReason } from './retry
 import { RetryState } from './retry-state.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
 import { stepTo } from './redirect-step.ts';
+import type { Forward } from './reroute.ts';
 import type { MirrorChoice, RouteAction, RouteEntry } from './route.ts';
 import { decorateResponse, isAccepted, prepareRequest, rewriteToEndpoint, tellTimeout } from './upstream-head.ts';
 
 type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
+
+/** How often a request whose cluster is gone looks for another route. */
+const REROUTES_MAX = 5;
 
 /** What the router of a connection manager works with. */
 export interface RouterScope {
@@ -56,8 +60,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   readonly #scope: RouterScope;
   readonly #timers: Timers;
   readonly #attempts: Attempts;
-  readonly #entry: RouteEntry;
-  readonly #action: ClusterAction;
+  #entry: RouteEntry;
+  #action: ClusterAction;
   #cluster: Cluster | undefined = undefined;
   #stats: ClusterHttpStats | undefined = undefined;
   #policy: RequestPolicy | undefined = undefined;
@@ -72,6 +76,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   #isOver = false;
   #timeout: WheelTimer | undefined = undefined;
   #mirrors: readonly MirrorChoice[] | undefined = undefined;
+  #reroutes = 0;
 
   constructor(down: Downstream, entry: RouteEntry, action: ClusterAction, scope: RouterScope, isRequestDone: boolean) {
     this.down = down;
@@ -97,14 +102,24 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   #askForCluster(name: string): void {
     const ofFilter = this.down.clusterWaitMs ?? 0;
     const waitMs = ofFilter > 0 ? ofFilter : this.#scope.onDemandMs;
-    if (waitMs <= 0 || name === '') return this.#noCluster();
+    if (waitMs <= 0 || name === '') return this.#rerouteOrFail();
     this.down.pauseReading();
     this.#scope.clusters.request(name, waitMs, (found) => {
       if (this.#isOver) return;
       this.down.resumeReading();
-      if (found === undefined) this.#noCluster();
+      if (found === undefined) this.#rerouteOrFail();
       else this.#withCluster(found);
     });
+  }
+
+  /** Clusters go with the routes that led to them: one that is not there may be one that the routes in force no longer name. */
+  #rerouteOrFail(): void {
+    const forward: Forward = (entry, action) => {
+      this.#entry = entry;
+      this.#action = action;
+      this.begin();
+    };
+    if (this.#reroutes++ >= REROUTES_MAX || !this.down.reroute(forward, () => this.#noCluster())) this.#noCluster();
   }
 
   onRequestData(view: Uint8Array): void {

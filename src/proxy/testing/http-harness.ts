@@ -29,6 +29,7 @@ import type { DownstreamConnection, PeerTls } from '../listener/connection.ts';
 import type { NetworkScope } from '../network/filter.ts';
 import { httpConnectionManager } from '../network/http-connection-manager.ts';
 import { tcpStreamInfo } from '../network/tcp-stream-info.ts';
+import type { RouteSource } from '../router/route.ts';
 import type { StatsRegistry } from '../telemetry/registry.ts';
 
 interface TestHost extends Host {
@@ -159,12 +160,13 @@ export interface Proxy {
 
 let nextId = 0;
 
-/** Starts a connection manager. `tls` is what its clients are said to have shown. */
+/** Starts a connection manager. `tls` is what its clients are said to have shown; `routes` what comes by RDS. */
 export async function startProxy(
   message: HttpConnectionManager,
   clusters: ClusterManager,
   stats: StatsRegistry,
   tls?: PeerTls,
+  routes: RouteSource = { current: () => undefined },
 ): Promise<Proxy> {
   let isDraining = false;
   const logLines: string[] = [];
@@ -178,7 +180,7 @@ export async function startProxy(
     node: { id: 'test', cluster: 'test', metadata: {} },
     direction: 'unspecified',
     listenerMetadata: {},
-    routes: () => ({ current: () => undefined }),
+    routes: () => routes,
     isDraining: () => isDraining,
   };
   const handler = httpConnectionManager.create(httpConnectionManager.parse(completed(message), 'hcm'), scope);
