@@ -11,7 +11,7 @@ import { percent } from './chance.ts';
 import { type Explanation, type Note, type Source, type Trail, verdict } from './explanation.ts';
 import { copyRequest, type HeldStream } from './held-stream.ts';
 import type { Stop } from './journey.ts';
-import { retryBoundText } from './retry-bounds.ts';
+import { defaultBudgetText, retryBoundText } from './retry-bounds.ts';
 import { ruleAt } from './rules.ts';
 import { changesOf, sourceOf } from './source-of.ts';
 import { destinationRule, toCluster } from './upstream.ts';
@@ -73,11 +73,13 @@ function tellRetries(
   trail.add('retries', `${retryText(policy)}${said.suffix}`, { source: said.source, notes });
 }
 
-/** What bounds the retries of all requests to the cluster together, with the DestinationRule that it was made with. */
-function boundsOf(cluster: Cluster, stop: Stop): Note[] {
+/** What bounds the retries of all requests to the cluster together, with the DestinationRule that has set it. */
+function boundsOf(cluster: Cluster, stop: Stop, { retry }: RequestPolicy): Note[] {
   const text = retryBoundText(cluster);
   const source = destinationRule(cluster, stop)[0]?.source;
-  return text === undefined ? [] : [{ text, ...(source && { source }) }];
+  if (text !== undefined) return [{ text, ...(source && { source }) }];
+  const byDefault = retry?.isUnbudgeted === true ? undefined : defaultBudgetText(cluster);
+  return byDefault === undefined ? [] : [{ text: byDefault }];
 }
 
 function fieldsOf(request: IncomingRequest): Map<string, string> {
@@ -125,7 +127,7 @@ export async function forward(way: Forwarding, trail: Trail): Promise<Explanatio
     const rule = ruleAt(journey.world.mesh, source);
     const isPatched = changesOf(route?.metadata).length > 0;
     tellTimeout(policy, rule, source, isPatched, trail);
-    tellRetries(policy, rule, source, isPatched, boundsOf(cluster, stop), trail);
+    tellRetries(policy, rule, source, isPatched, boundsOf(cluster, stop, policy), trail);
   }
   const before = copyRequest(stream.request);
   prepareRequest(stream, entry, action.rewrite, isQuiet);
