@@ -103,7 +103,9 @@ function readListener<T>(
     const chainScope = { stats, secrets: scope.secrets, filters: scope.filters, listener: config.name };
     for (const [i, chain] of config.filterChains.entries()) parsed.push(parseFilterChain(chain, `${path}.filter_chains[${i}]`, chainScope));
     if (isInternal) refuseTls(config, parsed, path);
+    const chains = [...parsed];
     const fallback = config.defaultFilterChain && parseFilterChain(config.defaultFilterChain, `${path}.default_filter_chain`, chainScope);
+    if (fallback !== undefined) parsed.push(fallback);
     const settings: ListenerSettings = {
       name: config.name,
       binds,
@@ -122,7 +124,7 @@ function readListener<T>(
         config.filterChains.map((chain) => chain.filterChainMatch ?? create(FilterChainMatchSchema)),
         path,
       ),
-      chains: parsed,
+      chains,
       defaultChain: fallback,
       accessLog: createAccessLogs(config.accessLog, `${path}.access_log`, scope.logSink, scope.random, {
         ...scope,

@@ -150,7 +150,7 @@ export interface ContextUser {
 export class ContextSource {
   readonly #settings: TlsSettings;
   readonly #user: ContextUser;
-  readonly #stops: readonly (() => void)[];
+  readonly #stops: (() => void)[] = [];
   #current: VersionedContext | undefined;
   #version = 0;
   readonly #onChange: (() => void)[] = [];
@@ -160,8 +160,8 @@ export class ContextSource {
     this.#user = user;
     const { trust } = settings;
     const watched = [...settings.keyPairs, trust?.secret, trust?.files].filter((each) => each !== undefined);
-    this.#stops = watched.map((each) => each.watch(() => this.#changed()));
     try {
+      for (const each of watched) this.#stops.push(each.watch(() => this.#changed()));
       this.#current = this.#make();
     } catch (error) {
       this.close();

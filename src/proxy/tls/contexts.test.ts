@@ -175,7 +175,7 @@ test('a secret that cannot be used leaves the former one in force', async () => 
   assert.equal((await shake(port)).subject, 'CN=server');
 });
 
-test('a context leaves the secrets that it has watched: when it is closed, and where one cannot be used', () => {
+test('a context leaves the secrets that it has watched: when it is closed, and where one of them cannot be watched', (t) => {
   let watchers = 0;
   const watched = <Value>(value: Value | undefined) => ({
     current: () => value,
@@ -184,20 +184,24 @@ test('a context leaves the secrets that it has watched: when it is closed, and w
       return () => void watchers--;
     },
   });
-  const config = fromJson(DownstreamTlsContextSchema, {
-    commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: 'own', sdsConfig: { ads: {} } }] },
-    sessionTicketKeysSdsSecretConfig: { name: 'tickets', sdsConfig: { ads: {} } },
-  });
-  const create = (own: TestKeyPair): DownstreamTls => {
-    const secrets = { keyPair: () => watched(own), trust: () => watched(undefined), ticketKeys: () => watched(undefined) };
+  const create = (trust: JsonObject): DownstreamTls => {
+    const config = fromJson(DownstreamTlsContextSchema, {
+      commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: 'own', sdsConfig: { ads: {} } }], ...trust },
+      sessionTicketKeysSdsSecretConfig: { name: 'tickets', sdsConfig: { ads: {} } },
+    });
+    const secrets = { keyPair: () => watched(server), trust: () => watched(undefined), ticketKeys: () => watched(undefined) };
     return new DownstreamTls(config, '', { stats: proxy.stats.scope('x'), secrets, handshakeMs: 0 });
   };
-  const context = create(server);
+  const context = create({});
   context.onReady(() => {});
   assert.equal(watchers, 3);
   context.close();
   assert.equal(watchers, 0);
-  assert.throws(() => create({ certificateChain: server.certificateChain, privateKey: 'nonsense' }));
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'tulle-roots-')), 'roots.pem');
+  t.after(() => rmSync(path.dirname(file), { recursive: true }));
+  writeFileSync(file, ca.certificateChain);
+  const validationContext = { trustedCa: { filename: file }, watchedDirectory: { path: path.join(file, 'none') } };
+  assert.throws(() => create({ validationContext }), /cannot be watched/);
   assert.equal(watchers, 0);
 });
 

@@ -1,6 +1,6 @@
 /** Folders whose files are read anew when they change: certificates that somebody else renews by moving files into place. */
 import { createHash } from 'node:crypto';
-import { readFileSync, watch } from 'node:fs';
+import { type FSWatcher, readFileSync, watch } from 'node:fs';
 import path from 'node:path';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 
@@ -45,7 +45,12 @@ export function watchFiles(files: readonly string[], directory: string | undefin
 /** Calls back some time after each change of one of the folders; returns how to stop. Throws ConfigError. */
 export function watchFolders(folders: readonly string[], onChange: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
-  const watchers = folders.map((folder) => {
+  const watchers: FSWatcher[] = [];
+  const stop = (): void => {
+    clearTimeout(timer);
+    for (const watcher of watchers) watcher.close();
+  };
+  for (const folder of folders) {
     try {
       const watcher = watch(folder, { persistent: false }, () => {
         clearTimeout(timer);
@@ -53,13 +58,11 @@ export function watchFolders(folders: readonly string[], onChange: () => void): 
       });
       // a folder that goes away is not watched any more, and what was read stays
       watcher.on('error', () => watcher.close());
-      return watcher;
+      watchers.push(watcher);
     } catch (cause) {
+      stop();
       throw new ConfigError('watched_directory', `${folder} cannot be watched: ${messageOf(cause)}`, { cause });
     }
-  });
-  return () => {
-    clearTimeout(timer);
-    for (const watcher of watchers) watcher.close();
-  };
+  }
+  return stop;
 }
