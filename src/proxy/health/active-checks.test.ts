@@ -5,6 +5,7 @@ import { afterEach, test } from 'node:test';
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
+import { HeaderBlock } from '../../wire/http/headers.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { buildCluster, type MutableCluster } from '../cluster/build-cluster.ts';
@@ -109,6 +110,21 @@ test('a check that takes too long fails, whatever comes later', async () => {
   await until(() => late.length > 0);
   for (const socket of late) if (!socket.destroyed) socket.write('ok');
   assert.deepEqual(flags(cluster), ['failed_active_hc active_hc_timeout']);
+});
+
+test('a host that says with its last responses that it is unwell is not counted out twice', async () => {
+  const port = await listen(http.createServer((_request, response) => response.end()));
+  const eds = { type: 'EDS', edsClusterConfig: { edsConfig: { ads: {} } }, ignoreHealthOnHostRemoval: true };
+  const { cluster, gauge } = build({ httpHealthCheck: { path: '/' } }, [], { ...eds, loadAssignment: null });
+  cluster.update(fromJson(ClusterLoadAssignmentSchema, assignmentOf([port])));
+  await warm(cluster);
+  const [host] = cluster.hosts;
+  assert.equal(gauge('healthy'), 1);
+  cluster.update(fromJson(ClusterLoadAssignmentSchema, assignmentOf([])));
+  const headers = new HeaderBlock();
+  headers.add('x-envoy-immediate-health-check-fail', 'true');
+  host?.onHead?.({ status: 503, headers, contentLength: 0 });
+  assert.equal(gauge('healthy'), 0);
 });
 
 test('hosts that come later are checked too, and those that fail leave with their assignment', async () => {

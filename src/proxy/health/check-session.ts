@@ -47,6 +47,8 @@ export class CheckSession {
 
   /** The host has said in an answer to other traffic that it is to get no more. */
   fail(): void {
+    // a response that was under way when the host left
+    if (this.#isClosed) return;
     this.#take(failed('PASSIVE', { isExcluding: true }));
   }
 
