@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { formatAddress, type NetAddress } from '../../net/address.ts';
-import { duplicateDescriptor } from '../../net/descriptor-passing.ts';
+import { closeDescriptor, duplicateDescriptor } from '../../net/descriptor-passing.ts';
 import { type Incoming, takeIncoming } from '../../net/incoming.ts';
 import { descriptorOf } from '../../net/socket-handle.ts';
 import type { Listening, ListenSockets, ListenSource } from './listen-sockets.ts';
@@ -76,6 +76,7 @@ export class Acceptor implements Listening {
     try {
       await this.#open(await sockets.claim(key, this.wanted));
     } catch (error) {
+      this.#closeServers();
       const reason = explain(error);
       sockets.failed(key, reason);
       throw new ConfigError(path, `cannot listen on ${formatAddress(this.wanted)}: ${reason}`, { cause: error });
@@ -95,10 +96,12 @@ export class Acceptor implements Listening {
     this.target = undefined;
     const { sockets } = this.#options;
     // before the socket is closed: whoever comes later must find nobody, rather than nobody who answers
-    const isOurs = this.wanted.host.startsWith('/') && this.#servers.length > 0 && sockets.ownsFiles;
+    const isOpen = this.#servers.length > 0 || this.#paused !== undefined;
+    const isOurs = this.wanted.host.startsWith('/') && isOpen && sockets.ownsFiles;
     if (isOurs) rmSync(this.wanted.host, { force: true });
     sockets.closed(this);
     this.#closeServers();
+    this.#paused?.splice(0).forEach(closeDescriptor);
   }
 
   /** Whether connections are accepted; those that are not wait in the kernel's queue. */
