@@ -82,7 +82,7 @@ export class SharedConfiguration {
       subscribe: (typeUrl, names) => this.#subscribe(loop, typeUrl, names),
       unsubscribe: (typeUrl, names) => {
         const left = listOf(names).filter((name) => this.#leave(loop, keyOf(typeUrl, name)));
-        for (const name of left) this.#missing.get(typeUrl)?.delete(name);
+        for (const name of left) this.#forget(typeUrl, name);
         if (left.length > 0) this.#options.subscriptions.unsubscribe(typeUrl, names === '*' ? '*' : left);
       },
     };
@@ -91,6 +91,13 @@ export class SharedConfiguration {
   /** A loop has ended: another takes its place, and asks for the same. */
   loopEnded(loop: number): void {
     for (const holders of this.#holders.values()) holders.delete(loop);
+  }
+
+  /** Nobody asks for it any more. */
+  #forget(typeUrl: string, name: string): void {
+    this.#missing.get(typeUrl)?.delete(name);
+    // it may be among all that the server sends
+    if (!this.#holders.has(keyOf(typeUrl, '*'))) this.#latest.get(typeUrl)?.delete(name);
   }
 
   #subscribe(loop: number, typeUrl: string, names: readonly string[] | '*'): void {

@@ -113,6 +113,17 @@ test('what several loops ask for is asked for once, and left when nobody needs i
   assert.deepEqual(asked, ['+ t a', '+ t b', '- t a,b']);
 });
 
+test('what nobody asks for any more is not kept', () => {
+  const { configuration, delivered } = shared();
+  const [main, other] = [configuration.subscriptionsOf(0), configuration.subscriptionsOf(1)];
+  main.subscribe('t', ['a', 'b']);
+  configuration.received('t', [resource('a', '1'), resource('b', '1')], []);
+  main.unsubscribe('t', ['a']);
+  main.subscribe('t', ['a']);
+  other.subscribe('t', ['a', 'b']);
+  assert.deepEqual(delivered, ['all 1,1', '1 b1']);
+});
+
 test('a loop that asks late gets what has come, but nothing that is refused', () => {
   const { configuration, delivered, refused } = shared();
   configuration.subscriptionsOf(0).subscribe('t', '*');
