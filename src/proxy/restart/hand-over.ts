@@ -74,8 +74,10 @@ export class HandOver {
     const successor = this.#successor;
     if (successor === undefined || successor.destroyed) return;
     await this.#sendCounters(successor);
+    const closed = Promise.withResolvers<void>();
+    successor.once('close', closed.resolve);
     successor.end();
-    await once(successor, 'close');
+    await closed.promise;
   }
 
   async #run(socketPath: string): Promise<void> {
