@@ -42,6 +42,9 @@ interface End {
   readonly withinMs: number;
 }
 
+/** How long a process that has closed everything may go on. */
+const LINGER_MS = 500;
+
 function nextSignal(): Promise<End> {
   return new Promise((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve({ cause: name, withinMs: Infinity }));
@@ -60,6 +63,8 @@ async function untilEnd(proxy: RunningProxy, log: LeveledLog, otherwise: Promise
   log.info('draining', { cause });
   await Promise.race([proxy.drain(), nextSignal(), wait(withinMs)]);
   await proxy.close();
+  // whoever does not answer a request of our own must not hold the process until its time is up
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
 function seconds(flag: string, text: string): number {

@@ -26,6 +26,7 @@ import { createIdentity } from './own-identity.ts';
 import { HandOver } from './restart/hand-over.ts';
 import type { Predecessor } from './restart/take-over.ts';
 import type { OwnCost } from './telemetry/own-cost.ts';
+import { flushUnsent, sendRest } from './telemetry/unsent.ts';
 import { EventLoops, type LoopOptions } from './workers/event-loops.ts';
 
 export interface ProxyOptions {
@@ -65,6 +66,12 @@ export interface RunningProxy {
 
 const DRAIN_MS = 10_000;
 const DRAIN_POLL_MS = 50;
+
+/** Clients are there still, or a collector has not taken all yet; what waits for one is sent. */
+function isBusy(assembly: Assembly, loops: EventLoops): boolean {
+  return flushUnsent(assembly.clusters) || activeConnections(assembly) > 0 || !loops.isDrained;
+}
+
 /** A predecessor lets go of the name server's ports soon after it has heard. */
 const NAMES_RETRIES = 50;
 const NAMES_RETRY_MS = 20;
@@ -182,13 +189,14 @@ class WholeProxy implements RunningProxy {
     listeners.drain();
     this.#loops.drain();
     const endMs = clock.monotonicMs() + (this.#options.drainMs ?? DRAIN_MS);
-    while ((activeConnections(this.#assembly) > 0 || !this.#loops.isDrained) && clock.monotonicMs() < endMs)
+    while (isBusy(this.#assembly, this.#loops) && clock.monotonicMs() < endMs)
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
   }
 
   async close(): Promise<void> {
     const { ads, flows, listeners, clusters, logSink, overload } = this.#assembly;
     overload.stop();
+    await this.#sendRest();
     await this.#push?.flush();
     this.#push?.close();
     this.#cost?.stop();
@@ -197,11 +205,20 @@ class WholeProxy implements RunningProxy {
     await this.#handOver.end();
     await this.#loops.close();
     await listeners.close();
+    // of what was cut off just now
+    await this.#sendRest();
     clusters.close();
     await flows?.close();
     await this.#names?.close();
     await this.#admin?.close();
     logSink.close();
+  }
+
+  /** Spans and log entries that collectors have not taken. */
+  async #sendRest(): Promise<void> {
+    const { clusters, clock } = this.#assembly;
+    const lost = await sendRest(clusters, clock);
+    if (lost > 0) this.#options.log.warn('collectors have not taken all before the end', { lost });
   }
 
   async #startUp(): Promise<void> {

@@ -198,6 +198,35 @@ test('a disk that gets full, and room again, has whole lines and as many as are 
   assert.equal(whole.length + lost, 400);
 });
 
+test('what waits for its collector when a proxy ends is sent before', async () => {
+  const app = await serve(
+    lifetime,
+    http.createServer({ keepAliveTimeout: 0 }, (_, response) => response.end('ok')),
+  );
+  let text = '';
+  const collector = await serve(
+    lifetime,
+    http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
+      request.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      request.on('end', () => response.writeHead(202).end());
+    }),
+  );
+  // fewer spans than are sent by themselves, and an hour until they would be
+  const runtime = { layers: [{ name: 'base', static_layer: { 'tracing.zipkin.flush_interval_ms': 3_600_000 } }] };
+  const ending = await startStaticProxy(
+    lifetime,
+    () => ({
+      listeners: [httpListener('ending', 'app', { manager: traced(zipkin('collector')) })],
+      clusters: [cluster('app', app), cluster('collector', collector)],
+    }),
+    { more: { layered_runtime: runtime } },
+  );
+  await ask(ending, 'ending', 3);
+  assert.equal(text, '');
+  assert.equal(await ending.end('SIGTERM'), 0);
+  assert.equal((JSON.parse(text) as unknown[]).length, 3);
+});
+
 test('a clock that jumps makes no negative time, and no time that was not', async () => {
   const app = await serve(
     lifetime,

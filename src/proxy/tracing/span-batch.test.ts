@@ -4,6 +4,7 @@ import { systemClock } from '../../core/clock.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { timersOf } from '../timers.ts';
 import type { Span } from './span.ts';
+import type { Unsent } from '../telemetry/unsent.ts';
 import { SpanBatch } from './span-batch.ts';
 
 test('spans that a collector did not take, or refused of those that it took, are lost', () => {
@@ -15,7 +16,14 @@ test('spans that a collector did not take, or refused of those that it took, are
     timerFlushed: stats.counter('timer'),
   };
   const answers: ((isTaken: boolean, refused: number) => void)[] = [];
-  const options = { flushIntervalMs: 60_000, minFlushSpans: 5, maxSpans: 10, timers: timersOf(systemClock), stats: counters };
+  const options = {
+    flushIntervalMs: 60_000,
+    minFlushSpans: 5,
+    maxSpans: 10,
+    timers: timersOf(systemClock),
+    unsent: new Set<Unsent>(),
+    stats: counters,
+  };
   const batch = new SpanBatch(options, (_, onDone) => void answers.push(onDone));
   const span = {} as Span;
   for (let i = 0; i < 15; i++) batch.add(span);

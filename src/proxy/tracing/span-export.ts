@@ -1,4 +1,5 @@
 /** The batch of a tracer: its limits, its statistics, and the code that encodes spans, which is loaded with the first of them. */
+import { unsentOf } from '../telemetry/unsent.ts';
 import { timersOf } from '../timers.ts';
 import { batchLimits } from './runtime-keys.ts';
 import { SpanBatch, type SendSpans } from './span-batch.ts';
@@ -25,6 +26,7 @@ export function exportBatch(
     ...batchLimits(scope.node, tracer),
     maxSpans,
     timers: timersOf(scope.clock),
+    unsent: unsentOf(scope.clusters),
     stats: {
       spansSent: stats.counter('spans_sent'),
       spansDropped: stats.counter('spans_dropped'),

@@ -14,6 +14,7 @@ import type { AdsConnection } from '../config/ads-connection.ts';
 import { assembleWhole } from '../assemble-whole.ts';
 import { activeConnections, initialize, surviveBugs } from '../initialize.ts';
 import type { Listening, ListenSockets, ListenSource } from '../listener/listen-sockets.ts';
+import { flushUnsent, sendRest } from '../telemetry/unsent.ts';
 import { SharedWork } from '../tracing/shared-work.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
 import { takeSnapshot } from './stats-snapshot.ts';
@@ -81,14 +82,16 @@ interface Parts {
 function drain({ assembly, post }: Parts): void {
   assembly.listeners.drain();
   const timer = setInterval(() => {
-    if (activeConnections(assembly) > 0) return;
+    if (flushUnsent(assembly.clusters) || activeConnections(assembly) > 0) return;
     clearInterval(timer);
     post({ kind: 'drained' });
   }, DRAIN_POLL_MS);
 }
 
-async function close({ assembly }: Parts): Promise<void> {
+async function close({ assembly, log }: Parts): Promise<void> {
   await assembly.listeners.close();
+  const lost = await sendRest(assembly.clusters, assembly.clock);
+  if (lost > 0) log.warn('collectors have not taken all before the end', { lost });
   assembly.clusters.close();
   await assembly.flows?.close();
   assembly.logSink.close();

@@ -10,6 +10,7 @@ import { timersOf } from '../../timers.ts';
 import { sendStream } from '../../tracing/collector-target.ts';
 import { httpEntry, tcpEntry } from './als-entry.ts';
 import type { AlsSettings } from './als.ts';
+import { unsentOf } from '../unsent.ts';
 import { EntryBatch } from './entry-batch.ts';
 import type { WriteEntry } from './lazy-logger.ts';
 import type { LogScope } from './settings.ts';
@@ -43,7 +44,13 @@ export function alsWriter(settings: AlsSettings, scope: LogScope): WriteEntry {
   );
   const stats = scope.stats.scope('access_logs.grpc_access_log');
   const batch = new EntryBatch(
-    { ...settings, timers: timersOf(scope.clock), written: stats.counter('logs_written'), dropped: stats.counter('logs_dropped') },
+    {
+      ...settings,
+      timers: timersOf(scope.clock),
+      unsent: unsentOf(scope.clusters),
+      written: stats.counter('logs_written'),
+      dropped: stats.counter('logs_dropped'),
+    },
     (entries, onDone) => {
       const list = Buffer.concat(entries.map((entry) => lengthDelimited(1, entry)));
       const message = Buffer.concat([identifier, lengthDelimited(ENTRIES_FIELD[settings.kind], list)]);

@@ -3,6 +3,7 @@
  * is slow or away costs entries, which are counted, never memory or traffic.
  */
 import type { Counter } from '../stats.ts';
+import type { Unsent } from '../unsent.ts';
 import type { Timers, WheelTimer } from '../../timers.ts';
 
 interface BatchOptions {
@@ -10,6 +11,8 @@ interface BatchOptions {
   /** Bytes above which entries are sent at once; 0: each by itself. */
   readonly bufferBytes: number;
   readonly timers: Timers;
+  /** Where it stands while it has entries that the service has not taken. */
+  readonly unsent: Set<Unsent>;
   readonly written: Counter;
   readonly dropped: Counter;
 }
@@ -22,12 +25,15 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 /** Requests under way above which entries wait. */
 const MAX_REQUESTS = 8;
 
-export class EntryBatch {
+export class EntryBatch implements Unsent {
   readonly #options: BatchOptions;
   readonly #send: SendEntries;
   #waiting: Uint8Array[] = [];
   #bytes = 0;
   #requests = 0;
+  /** Entries that are sent and not answered for. */
+  #underWay = 0;
+  #isGivenUp = false;
   #timer: WheelTimer | undefined = undefined;
 
   constructor(options: BatchOptions, send: SendEntries) {
@@ -43,14 +49,28 @@ export class EntryBatch {
     }
     this.#waiting.push(entry);
     this.#bytes += entry.length;
-    if (this.#bytes >= bufferBytes) return this.#flush();
+    this.#options.unsent.add(this);
+    if (this.#bytes >= bufferBytes) return this.flush();
     this.#timer ??= timers.after(flushIntervalMs, () => {
       this.#timer = undefined;
-      this.#flush();
+      this.flush();
     });
   }
 
-  #flush(): void {
+  get size(): number {
+    return this.#waiting.length + this.#underWay;
+  }
+
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.#options.dropped.value += this.size;
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#underWay = 0;
+    this.#options.unsent.delete(this);
+  }
+
+  flush(): void {
     if (this.#waiting.length === 0 || this.#requests >= MAX_REQUESTS) return;
     const { timers, written, dropped } = this.#options;
     timers.cancel(this.#timer);
@@ -59,13 +79,17 @@ export class EntryBatch {
     this.#waiting = [];
     this.#bytes = 0;
     this.#requests++;
+    this.#underWay += entries.length;
     this.#send(entries, (isTaken, refused = 0) => {
       this.#requests--;
+      if (this.#isGivenUp) return;
+      this.#underWay -= entries.length;
       const lost = isTaken ? Math.min(refused, entries.length) : entries.length;
       written.value += entries.length - lost;
       dropped.value += lost;
       // a few go on waiting for their timer, unless it has come meanwhile
-      if (this.#bytes >= this.#options.bufferBytes || this.#timer === undefined) this.#flush();
+      if (this.#bytes >= this.#options.bufferBytes || this.#timer === undefined) this.flush();
+      if (this.size === 0) this.#options.unsent.delete(this);
     });
   }
 }

@@ -9,6 +9,7 @@ import type { StreamInfo } from '../../http/stream-info.ts';
 import { timersOf } from '../../timers.ts';
 import { OTLP, sendExport } from '../../tracing/collector-target.ts';
 import { attribute, nanosOf } from '../../tracing/otlp-attributes.ts';
+import { unsentOf } from '../unsent.ts';
 import { EntryBatch } from './entry-batch.ts';
 import type { WriteEntry } from './lazy-logger.ts';
 import type { OtelLogSettings } from './otel.ts';
@@ -56,7 +57,13 @@ export function otelWriter(settings: OtelLogSettings, scope: LogScope): WriteEnt
   const name = ['access_logs.open_telemetry_access_log', settings.statPrefix].filter((part) => part !== '').join('.');
   const stats = scope.stats.scope(name);
   const batch = new EntryBatch(
-    { ...settings, timers: timersOf(scope.clock), written: stats.counter('logs_written'), dropped: stats.counter('logs_dropped') },
+    {
+      ...settings,
+      timers: timersOf(scope.clock),
+      unsent: unsentOf(scope.clusters),
+      written: stats.counter('logs_written'),
+      dropped: stats.counter('logs_dropped'),
+    },
     (entries, onDone) => {
       const logRecords = entries.map((entry) => fromBinary(LogRecordSchema, entry));
       const request = create(ExportLogsServiceRequestSchema, { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] });
