@@ -10,12 +10,14 @@ import { isForHttpFilter } from './match-listener.ts';
 import { valueOf } from './patches.ts';
 import { type Configured, mergeConfig } from './typed-config.ts';
 
-/** A filter with another merged in: its name, and the configuration where both are of one type. False where nothing changed. */
+/** A filter with another merged in: its name and its configuration. False where nothing changed, as with one of another type. */
 export function mergedFilter(filter: Configured, added: Configured | undefined): boolean {
   if (filter.configType.case !== 'typedConfig' || added === undefined) return false;
+  const isMerged = mergeConfig(filter, added);
+  if (added.configType.case !== undefined && !isMerged) return false;
   const isRenamed = added.name !== '' && added.name !== filter.name;
   if (isRenamed) filter.name = added.name;
-  return mergeConfig(filter, added) || isRenamed;
+  return isMerged || isRenamed;
 }
 
 function edited(filters: readonly HttpFilter[], patch: ConfigPatch): HttpFilter[] | undefined {
