@@ -3,6 +3,7 @@ import type http from 'node:http';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import type { ControlState } from '../control-state.ts';
 
+/** What a call is answered by. */
 export interface Exchange {
   readonly request: http.IncomingMessage;
   readonly response: http.ServerResponse;
@@ -19,14 +20,23 @@ const BODY_BYTES_MAX = 64 * 1024;
 /** Kubernetes' form of names. */
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
+/** The body as text. Throws ProtocolError where it is too large. */
+export async function readText(request: http.IncomingMessage, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // who sends too much is told so: the connection is not broken off
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > bytesMax) throw new ProtocolError('body_too_large', 413, `the body is larger than ${bytesMax} bytes`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
 /** The body as JSON. Throws ProtocolError where it is too large or something else. */
 export async function readBody(request: http.IncomingMessage, bytesMax = BODY_BYTES_MAX): Promise<unknown> {
-  let text = '';
-  request.setEncoding('utf8');
-  for await (const chunk of request) {
-    text += String(chunk);
-    if (text.length > bytesMax) throw new ProtocolError('body_too_large', 413, `the body is larger than ${bytesMax} bytes`);
-  }
+  const text = await readText(request, bytesMax);
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -74,7 +74,8 @@ test('pages, files and calls are served with headers that keep everything at hom
     assert.doesNotMatch(String(headers['content-security-policy']), /unsafe|https?:/, call);
     assert.equal(headers['x-content-type-options'], 'nosniff', call);
   }
-  assert.equal((await ask(dashboard.url, '/services/shop/web')).text, PAGE);
+  for (const page of ['/services/shop/web', '/services/external/bank.example', '/workloads/shop/web.v1', '/%2e%2e/%2e%2e/etc/passwd.txt'])
+    assert.equal((await ask(dashboard.url, page)).text, PAGE, page);
   assert.equal((await ask(dashboard.url, '/', { headers: { 'if-none-match': '"page"' } })).status, 304);
   assert.equal((await ask(dashboard.url, '/api/x')).headers['cache-control'], 'no-store');
 });
@@ -92,7 +93,7 @@ test('files are compressed where they were, and kept where their name is their c
 test('nothing is served that the manifest does not name', async (t) => {
   const dashboard = await serve();
   t.after(() => dashboard.close());
-  for (const call of ['/secret.txt', '/..%2fsecret.txt', '/manifest.json', '/app-1.js.gz', '/%2e%2e/%2e%2e/etc/passwd.txt'])
+  for (const call of ['/secret.txt', '/..%2fsecret.txt', '/app-1.js.map', '/manifest.json', '/app-1.js.gz'])
     assert.equal((await ask(dashboard.url, call)).status, 404, call);
 });
 
@@ -128,7 +129,9 @@ test('with a token one logs in first', async (t) => {
   assert.equal((await ask(dashboard.url, '/app-1.js')).status, 303);
   assert.equal((await ask(dashboard.url, '/login')).text, 'login');
   const wrong = await ask(dashboard.url, '/login', { method: 'POST' }, 'token=wrong');
-  assert.deepEqual([wrong.status, wrong.headers['set-cookie']], [303, undefined]);
+  assert.deepEqual([wrong.status, wrong.headers['set-cookie'], wrong.headers.location], [303, undefined, '/login#wrong']);
+  const long = await ask(dashboard.url, '/login', { method: 'POST' }, `token=${'x'.repeat(2000)}`);
+  assert.deepEqual([long.status, JSON.parse(long.text)], [413, { error: 'the body is larger than 1024 bytes' }]);
   const right = await ask(dashboard.url, '/login', { method: 'POST' }, `token=${token}`);
   const cookie = right.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   assert.equal((await ask(dashboard.url, '/', { headers: { cookie } })).text, PAGE);

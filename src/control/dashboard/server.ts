@@ -6,6 +6,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { readText } from '../admin/exchange.ts';
 import { createGate, type Gate } from './access.ts';
 import type { DashboardAddress } from './address.ts';
 import { type Assets, openAssets } from './assets.ts';
@@ -38,6 +39,8 @@ interface Context {
 }
 
 const LOGIN_BYTES_MAX = 1024;
+/** The page that asks says by this name that the token was wrong, without a script. */
+const WRONG_TOKEN = '/login#wrong';
 /** How long a wrong token waits for its answer: guessing is slow. */
 const WRONG_TOKEN_MS = 500;
 /** People who look at one mesh at once, with a few connections each. */
@@ -49,40 +52,34 @@ function reply(response: http.ServerResponse, status: number, value: object): vo
   response.end(`${JSON.stringify(value)}\n`);
 }
 
-async function readForm(request: http.IncomingMessage): Promise<URLSearchParams> {
-  let text = '';
-  for await (const chunk of request) {
-    text += String(chunk);
-    if (text.length > LOGIN_BYTES_MAX) throw new ProtocolError('body_too_large', 413, 'the form is too large');
-  }
-  return new URLSearchParams(text);
+/** Answers what could not be answered; an answer that is under way can only be broken off. */
+function refuse({ log }: Context, request: http.IncomingMessage, response: http.ServerResponse, error: unknown): void {
+  if (!(error instanceof ProtocolError)) log.error('a call of the dashboard failed', { path: request.url, error: messageOf(error) });
+  if (response.headersSent) response.destroy();
+  else reply(response, error instanceof ProtocolError ? error.status : 500, { error: messageOf(error) });
 }
 
 async function logIn({ gate }: Context, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-  const cookie = gate.login((await readForm(request)).get('token')?.trim() ?? '');
+  const form = new URLSearchParams(await readText(request, LOGIN_BYTES_MAX));
+  const cookie = gate.login(form.get('token')?.trim() ?? '');
   if (cookie === undefined) await new Promise((resolve) => setTimeout(resolve, WRONG_TOKEN_MS));
-  const headers = cookie === undefined ? { location: '/login?wrong=1' } : { location: '/', 'set-cookie': cookie };
+  const headers = cookie === undefined ? { location: WRONG_TOKEN } : { location: '/', 'set-cookie': cookie };
   response.writeHead(303, { ...SECURITY_HEADERS, ...headers, 'cache-control': 'no-store' }).end();
 }
 
-async function answerCall({ answer, log }: Context, url: URL, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+async function answerCall({ answer }: Context, url: URL, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
   const { pathname, searchParams: query } = url;
-  try {
-    if (request.method !== 'GET' && request.method !== 'POST') throw new ProtocolError('read_only', 405, 'the dashboard only reads');
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    response.setHeader('cache-control', 'no-store');
-    const value = await answer({ request, response, method: request.method, pathname, query });
-    if (value !== undefined) reply(response, 200, value);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) log.error('a call of the dashboard failed', { path: pathname, error: messageOf(error) });
-    if (response.headersSent) response.destroy();
-    else reply(response, error instanceof ProtocolError ? error.status : 500, { error: messageOf(error) });
-  }
+  if (request.method !== 'GET' && request.method !== 'POST') throw new ProtocolError('read_only', 405, 'the dashboard only reads');
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+  response.setHeader('cache-control', 'no-store');
+  const value = await answer({ request, response, method: request.method, pathname, query });
+  if (value !== undefined) reply(response, 200, value);
 }
 
-/** The page and its files; every path that is none of a file is the page, which knows what it means. */
+/** The page and its files, which are in no folder; every other path is the page, which knows what it means. */
 async function servePage({ assets }: Context, name: string, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-  const file = name.includes('.') || name === 'login' ? (name === 'login' ? 'login.html' : name) : 'index.html';
+  const isFile = name.includes('.') && !name.includes('/');
+  const file = name === 'login' ? 'login.html' : isFile ? name : 'index.html';
   const isServed = await assets.serve(file, request, response).catch(() => {
     response.writeHead(503, { ...SECURITY_HEADERS, 'content-type': 'text/plain' }).end(NOT_BUILT);
     return true;
@@ -100,8 +97,8 @@ function isOpen(pathname: string): boolean {
 }
 
 async function handle(context: Context, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-  const url = URL.canParse(request.url ?? '', 'http://dashboard') ? new URL(request.url ?? '', 'http://dashboard') : undefined;
-  if (url === undefined) return reply(response, 400, { error: 'the path cannot be read' });
+  const url = URL.parse(request.url ?? '', 'http://dashboard');
+  if (url === null) return reply(response, 400, { error: 'the path cannot be read' });
   const { pathname } = url;
   const access = context.gate.check(request);
   if (access.kind === 'refused') return reply(response, 403, { error: access.reason });
@@ -148,10 +145,7 @@ export async function serveDashboard(options: DashboardOptions): Promise<Dashboa
   const gate = createGate(token, tls !== undefined);
   const context: Context = { gate, assets: openAssets(options.assets), answer, log };
   const onRequest = (request: http.IncomingMessage, response: http.ServerResponse): void => {
-    void handle(context, request, response).catch((error: unknown) => {
-      log.error('the dashboard failed', { error: messageOf(error) });
-      response.destroy();
-    });
+    void handle(context, request, response).catch((error: unknown) => refuse(context, request, response, error));
   };
   const server = tls === undefined ? http.createServer(onRequest) : https.createServer({ ...tls, minVersion: 'TLSv1.2' }, onRequest);
   server.maxConnections = CONNECTIONS_MAX;
