@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { patchedMap } from './patched-map.ts';
+import { changedKeys, patchedMap, patchOf } from './patched-map.ts';
 
 const key: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'c', 'd', 'e');
 const change = fc.tuple(key, fc.option(fc.nat(), { nil: undefined }));
@@ -58,4 +58,32 @@ test('many changes become a map of their own', () => {
   for (let i = 0; i < 200; i++) map = patchedMap(map, [[String(i), i]]);
   assert.equal(map.size, 200);
   assert.equal(map.get('150'), 150);
+});
+
+test('what differs between maps is found, however they came to be', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(key, fc.nat(2))), fc.array(fc.array(change)), (first, patches) => {
+      const maps: ReadonlyMap<string, number>[] = [new Map(first)];
+      for (const changes of patches) maps.push(patchedMap(maps.at(-1) ?? new Map(), changes));
+      // copies are made of nothing
+      const all = [...maps, ...maps.map((map) => new Map(map))];
+      for (const before of all) {
+        for (const after of all) {
+          const want = ['a', 'b', 'c', 'd', 'e'].filter((name) => before.get(name) !== after.get(name));
+          assert.deepEqual(changedKeys(before, after).toSorted(), want);
+        }
+      }
+    }),
+  );
+});
+
+test('what a map is made of gives the map', () => {
+  const first = new Map([['a', 1]]);
+  const next = patchedMap(first, [
+    ['a', undefined],
+    ['b', 2],
+  ]);
+  assert.equal(patchOf(next).base, first);
+  assert.deepEqual(new Map(patchedMap(patchOf(next).base, patchOf(next).own)), new Map([['b', 2]]));
+  assert.equal(patchOf(first).base, first);
 });

@@ -58,12 +58,38 @@ function ownMax(size: number): number {
   return 64 + 4 * Math.sqrt(size);
 }
 
-/** `former` with other values at some keys; undefined takes a key away. A value is never undefined. */
+/** `former` with other values at some keys; undefined takes a key away. A value is never undefined. Without changes it is `former`. */
 export function patchedMap<Value>(
   former: ReadonlyMap<string, Value>,
   changes: Iterable<readonly [string, Value | undefined]>,
 ): ReadonlyMap<string, Value> {
-  const [base, before] = former instanceof PatchedMap ? [former.base, former.own] : [former, []];
-  const next = new PatchedMap<Value>(base, new Map<string, Value | undefined>([...before, ...changes]));
+  const { base, own } = patchOf(former);
+  const all = new Map<string, Value | undefined>(own);
+  let isChanged = false;
+  for (const [key, value] of changes) {
+    all.set(key, value);
+    isChanged = true;
+  }
+  if (!isChanged) return former;
+  const next = new PatchedMap<Value>(base, all);
   return next.own.size > ownMax(base.size) ? new Map(next) : next;
+}
+
+/** What a map is made of: one that others may be made of too, and what is other in it (undefined: gone). */
+export function patchOf<Value>(map: ReadonlyMap<string, Value>): {
+  readonly base: ReadonlyMap<string, Value>;
+  readonly own: ReadonlyMap<string, Value | undefined>;
+} {
+  return map instanceof PatchedMap ? map : { base: map, own: new Map() };
+}
+
+/** Keys at which two maps have other values. Takes time by what was patched where both are made of one map, else by what there is. */
+export function changedKeys<Value>(before: ReadonlyMap<string, Value>, after: ReadonlyMap<string, Value>): string[] {
+  if (before === after) return [];
+  const [former, next] = [patchOf(before), patchOf(after)];
+  const [left, right] = former.base === next.base ? [former.own, next.own] : [before, after];
+  const keys: string[] = [];
+  for (const key of left.keys()) if (before.get(key) !== after.get(key)) keys.push(key);
+  for (const key of right.keys()) if (!left.has(key) && before.get(key) !== after.get(key)) keys.push(key);
+  return keys;
 }

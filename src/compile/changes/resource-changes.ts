@@ -1,4 +1,5 @@
 /** Which resources an edit adds, changes and removes. */
+import { changedKeys } from '../../core/patched-map.ts';
 import type { Resource } from '../dialects/dialect.ts';
 import { parseOnce } from '../dialects/parse-once.ts';
 import { contentOf } from './without-places.ts';
@@ -15,14 +16,13 @@ export interface ResourceChange {
 
 export type Texts = ReadonlyMap<string, string>;
 
-function resourcesOf(texts: Texts): Map<string, Resource> {
-  const all = [...texts].flatMap(([file, text]) => parseOnce(file, text).resources);
+/** The resources of some files. */
+function resourcesOf(texts: Texts, files: readonly string[]): Map<string, Resource> {
+  const all = files.flatMap((file) => {
+    const text = texts.get(file);
+    return text === undefined ? [] : parseOnce(file, text).resources;
+  });
   return new Map(all.map((resource) => [resource.key, resource]));
-}
-
-/** The files whose text is another, or none, on the other side: only they can hold a change. */
-function without(texts: Texts, other: Texts): Texts {
-  return new Map([...texts].filter(([file, text]) => other.get(file) !== text));
 }
 
 function textOf(resource: Resource): string {
@@ -31,7 +31,9 @@ function textOf(resource: Resource): string {
 
 /** Compares by content: a resource that moved within its file, or to another one, has not changed. */
 export function resourceChanges(before: Texts, after: Texts): ResourceChange[] {
-  const [former, next] = [resourcesOf(without(before, after)), resourcesOf(without(after, before))];
+  // only files whose text is another, or none, on the other side can hold a change
+  const files = changedKeys(before, after).toSorted();
+  const [former, next] = [resourcesOf(before, files), resourcesOf(after, files)];
   const row = (change: Change, { key, file, line }: Resource): ResourceChange => ({ change, resource: key, file, line });
   const kept = [...next.values()].flatMap((resource) => {
     const old = former.get(resource.key);

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { patchedMap } from '../../core/patched-map.ts';
 import { debounce } from '../debounce.ts';
 
 /** Texts by path relative to the folder, in order of path. */
@@ -181,29 +182,35 @@ export async function watchFolder(options: FolderOptions, onChange: (texts: File
   /** Files that events named since the last look; undefined where one of them was for something else. */
   let named: Set<string> | undefined = new Set();
 
-  /** What events named, where that is files that are known: the others are as they were. */
-  const lookAtNamed = (files: ReadonlySet<string>): Map<string, Cached> | undefined => {
-    const next = new Map(cache);
+  /** What events named, where that is files that are known: the others are as they were, and are not looked through. */
+  const lookAtNamed = (files: ReadonlySet<string>): FileTexts | undefined => {
+    const edits = new Map<string, Cached>();
     for (const file of files) {
-      const cached = next.has(file) ? readCached(folder, file, next.get(file), log) : undefined;
+      const former = cache.get(file);
+      const cached = former && readCached(folder, file, former, log);
       if (cached === undefined) return undefined;
-      next.set(file, cached);
+      if (cached !== former) edits.set(file, cached);
     }
-    return next;
+    for (const [file, cached] of edits) cache.set(file, cached);
+    const changed = [...edits.values()].filter(({ name, text }) => texts.get(name) !== text);
+    return patchedMap(
+      texts,
+      changed.map(({ name, text }) => [name, text]),
+    );
   };
-  const lookAtAll = async (): Promise<Map<string, Cached>> => {
+  const lookAtAll = async (): Promise<FileTexts> => {
     const found = await scan(folder, options.ignore);
     if (!isClosed) watchers.set(found.folders);
-    return readAll(folder, found.files, cache, log);
+    cache = await readAll(folder, found.files, cache, log);
+    const read = textsOf(cache);
+    return isSame(texts, read) ? texts : read;
   };
   const look = async (): Promise<boolean> => {
     const files = named;
     named = new Set();
-    cache = (files !== undefined && files.size > 0 ? lookAtNamed(files) : undefined) ?? (await lookAtAll());
-    const read: FileTexts = textsOf(cache);
-    if (isSame(texts, read)) return false;
-    texts = read;
-    return true;
+    const former = texts;
+    texts = (files !== undefined && files.size > 0 ? lookAtNamed(files) : undefined) ?? (await lookAtAll());
+    return texts !== former;
   };
   const lookAgain = async (): Promise<void> => {
     do {

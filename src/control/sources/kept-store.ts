@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { changedKeys } from '../../core/patched-map.ts';
 import { bulkDelay } from '../bulk-delay.ts';
 import type { KeptText, KeptTexts } from './last-good.ts';
 
@@ -36,8 +37,8 @@ export class KeptStore {
   readonly #log: Log;
   /** What each file on disk holds, by its name. */
   #written = new Map<string, string>();
-  /** Texts of which it is known that they are on disk, by their file in the mesh. */
-  readonly #settled = new Map<string, readonly KeptText[]>();
+  /** Texts of which it is known that they are on disk. */
+  #settled: KeptTexts = new Map();
   readonly #closing = new AbortController();
   #last: KeptTexts | undefined;
   #next: KeptTexts | undefined;
@@ -93,14 +94,14 @@ export class KeptStore {
   }
 
   async #write(kept: KeptTexts): Promise<void> {
-    const fresh = [...kept].filter(([file, texts]) => this.#settled.get(file) !== texts && !this.#written.has(nameOf(file)));
+    const changed = changedKeys(this.#settled, kept);
+    const fresh = changed.filter((file) => kept.has(file) && !this.#written.has(nameOf(file)));
     await bulkDelay(fresh.length, this.#closing.signal);
-    for (const [file, texts] of kept) {
-      if (this.#settled.get(file) === texts) continue;
-      await this.#writeFile(nameOf(file), JSON.stringify({ file, texts }));
-      this.#settled.set(file, texts);
+    for (const file of changed) {
+      const texts = kept.get(file);
+      if (texts !== undefined) await this.#writeFile(nameOf(file), JSON.stringify({ file, texts }));
     }
-    for (const file of this.#settled.keys()) if (!kept.has(file)) this.#settled.delete(file);
+    this.#settled = kept;
     if (this.#written.size === kept.size) return;
     const wanted = new Set([...kept.keys()].map(nameOf));
     for (const name of this.#written.keys()) {

@@ -74,6 +74,9 @@ test('edits give what the folder gives when it is read at once', () => {
         const names = (all: typeof next): string[] => all.resources.map(({ name, file, origin }) => `${file} ${name} ${origin.field}`);
         const told = (all: typeof next): string[] => [...names(all), ...all.diagnostics.map(({ file, message }) => `${file} ${message}`)];
         assert.deepEqual(told(fork.update(texts)), told(next));
+        // a fork has said nothing yet, and says all of it
+        assert.deepEqual(new Map(documents.textsOf(next.resources)), new Map(fork.textsOf(next.resources)));
+        assert.equal(documents.textsOf(next.resources), documents.textsOf([...next.resources]));
         // one that knows nothing of the past says the same, where nothing of the past is left
         const fresh = new LastGood(lineCompiler.parseDocuments).update(texts);
         if (next.diagnostics.length > 0) break;

@@ -2,6 +2,8 @@
  * The last good version of every document. A document that is refused leaves its former version in force; one that is
  * deleted goes. Pure: texts in, resources and diagnostics out.
  */
+import { changedElements, changedPositions } from '../../compile/dialects/build/changed-positions.ts';
+import { changedKeys, patchedMap } from '../../core/patched-map.ts';
 import type { Diagnostic } from '../../model/provenance.ts';
 import type { Compiler, Resource } from '../compiler.ts';
 import type { FileTexts } from './files.ts';
@@ -28,9 +30,11 @@ export interface KeptText {
 /** By file; several where documents of different ages are in force. */
 export type KeptTexts = ReadonlyMap<string, readonly KeptText[]>;
 
+/** What was said last of the texts of resources. */
 interface Told {
-  readonly own: readonly Resource[];
-  readonly texts: readonly KeptText[];
+  readonly resources: readonly Resource[];
+  readonly byFile: ReadonlyMap<string, readonly Resource[]>;
+  readonly texts: KeptTexts;
 }
 
 /** Former resources that an error in the new text keeps alive. */
@@ -44,17 +48,19 @@ function keptBy(errors: readonly Diagnostic[], former: readonly Resource[], acce
 /** The documents of a folder over time. */
 export class LastGood {
   readonly #parse: Compiler['parseDocuments'];
+  /** Those of the last update. */
+  #texts: FileTexts = new Map();
   #files = new Map<string, ParsedFile>();
   /** What the last update gave; undefined before the first one. */
   #documents: Documents | undefined;
   /** The text that each resource was read from. */
   readonly #sources: WeakMap<Resource, string> = new WeakMap();
-  /** What `textsOf` said last of each file, and of which resources. */
-  #told: ReadonlyMap<string, Told> = new Map();
+  #told: Told = { resources: [], byFile: new Map(), texts: new Map() };
 
   constructor(parse: Compiler['parseDocuments'], former?: LastGood) {
     this.#parse = parse;
     if (former === undefined) return;
+    this.#texts = former.#texts;
     this.#files = new Map(former.#files);
     this.#documents = former.#documents;
     this.#sources = former.#sources;
@@ -70,6 +76,7 @@ export class LastGood {
     const edits = this.#edits(texts);
     const documents = (edits && this.#takeEdits(edits)) ?? this.#takeAll(texts);
     this.#documents = documents;
+    this.#texts = texts;
     return documents;
   }
 
@@ -77,10 +84,10 @@ export class LastGood {
   #edits(texts: FileTexts): readonly (readonly [file: string, text: string])[] | undefined {
     if (this.#documents === undefined || texts.size !== this.#files.size) return undefined;
     const edits: [string, string][] = [];
-    for (const [file, text] of texts) {
-      const former = this.#files.get(file);
-      if (former === undefined) return undefined;
-      if (former.text !== text) edits.push([file, text]);
+    for (const file of changedKeys(this.#texts, texts)) {
+      const text = texts.get(file);
+      if (text === undefined || !this.#files.has(file)) return undefined;
+      edits.push([file, text]);
     }
     return edits;
   }
@@ -114,14 +121,33 @@ export class LastGood {
 
   /** The texts of these resources; for a file of which nothing changed the same list as last time. */
   textsOf(resources: readonly Resource[]): KeptTexts {
-    const told = new Map<string, Told>();
-    for (const [file, own] of Map.groupBy(resources, (resource) => resource.file)) {
-      const former = this.#told.get(file);
-      const isSame = former?.own.length === own.length && own.every((resource, i) => resource === former.own[i]);
-      told.set(file, isSame ? former : { own, texts: this.#textsOf(own) });
+    const byFile = this.#followFiles(resources) ?? Map.groupBy(resources, (resource) => resource.file);
+    const { byFile: former, texts } = this.#told;
+    const changed = changedKeys(former, byFile).flatMap((file): [string, readonly KeptText[] | undefined][] => {
+      const own = byFile.get(file);
+      const isSame = own !== undefined && changedPositions(former.get(file) ?? [], own)?.length === 0;
+      return isSame ? [] : [[file, own && this.#textsOf(own)]];
+    });
+    this.#told = { resources, byFile, texts: patchedMap(texts, changed) };
+    return this.#told.texts;
+  }
+
+  /** The resources by file, where those of some files stand in the place of others; undefined where more has changed. */
+  #followFiles(resources: readonly Resource[]): Told['byFile'] | undefined {
+    const { resources: former, byFile } = this.#told;
+    const changed = changedElements(former, resources);
+    if (changed === undefined || changed.size === 0) return changed && byFile;
+    const replaced = new Map<Resource, Resource>();
+    for (const [at, resource] of changed) {
+      const was = former[at];
+      if (was?.file !== resource.file) return undefined;
+      replaced.set(was, resource);
     }
-    this.#told = told;
-    return new Map([...told].map(([file, { texts }]) => [file, texts]));
+    const files = new Set([...replaced.values()].map(({ file }) => file));
+    return patchedMap(
+      byFile,
+      [...files].map((file) => [file, byFile.get(file)?.map((resource) => replaced.get(resource) ?? resource)]),
+    );
   }
 
   #textsOf(own: readonly Resource[]): KeptText[] {
