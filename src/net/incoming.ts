@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import net from 'node:net';
+import { timerMs } from '../core/timer-limit.ts';
 import type { NetAddress } from './address.ts';
 import type { Connection } from './connection.ts';
 import type { PairedConnection } from './connection-pair.ts';
@@ -56,7 +57,7 @@ function peekBy(
     bytes = bytes.subarray(taken);
     finish('decided');
   };
-  const timer = timeoutMs > 0 ? setTimeout(() => finish('timeout'), timeoutMs) : undefined;
+  const timer = timeoutMs > 0 ? setTimeout(() => finish('timeout'), timerMs(timeoutMs)) : undefined;
   source.begin(take, () => finish('closed'));
 }
 

@@ -1,6 +1,7 @@
 /** Connections over TCP handles and over sockets of Node, plain and TLS, which read into the shared buffer where possible. */
 import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { timerMs } from '../core/timer-limit.ts';
 import type { NetAddress } from './address.ts';
 import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
 import type { Connection, ConnectionHandlers } from './connection.ts';
@@ -288,7 +289,7 @@ interface Deadlines {
 }
 
 const NODE_DEADLINES: Deadlines = {
-  after: (delayMs, callback) => setTimeout(callback, delayMs),
+  after: (delayMs, callback) => setTimeout(callback, timerMs(delayMs)),
   cancel(timer: NodeJS.Timeout | undefined) {
     clearTimeout(timer);
   },

@@ -2,6 +2,7 @@
 import net from 'node:net';
 import tls, { type SecureContext, type TLSSocket } from 'node:tls';
 import type { Buffer } from 'node:buffer';
+import { timerMs } from '../core/timer-limit.ts';
 import type { NetAddress } from './address.ts';
 import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
 import { describeTlsError } from './tls-error.ts';
@@ -87,7 +88,8 @@ function dialAfter(preface: NonNullable<TlsDialOptions['preface']>, options: Tls
     handlers.onFailure(kind, reason);
   };
   const onError = (error: Error): void => fail('connect', codeOf(error));
-  const timer = options.timeoutMs > 0 ? setTimeout(() => fail('timeout', 'connection timeout'), Math.max(1, options.timeoutMs)) : undefined;
+  const timer =
+    options.timeoutMs > 0 ? setTimeout(() => fail('timeout', 'connection timeout'), timerMs(Math.max(1, options.timeoutMs))) : undefined;
   raw.once('error', onError);
   raw.once('connect', () => {
     clearTimeout(timer);
@@ -109,7 +111,8 @@ function shake(options: TlsDialOptions, handlers: TlsDialHandlers, socket: TLSSo
     socket.destroy();
     handlers.onFailure(kind, reason);
   };
-  const timer = options.timeoutMs > 0 ? setTimeout(() => fail('timeout', 'connection timeout'), Math.max(1, options.timeoutMs)) : undefined;
+  const timer =
+    options.timeoutMs > 0 ? setTimeout(() => fail('timeout', 'connection timeout'), timerMs(Math.max(1, options.timeoutMs))) : undefined;
   const onError = (error: Error): void =>
     fail(isConnected ? 'handshake' : 'connect', isConnected ? describeTlsError(error) : codeOf(error));
   socket.setNoDelay(true);

@@ -1,5 +1,6 @@
 /** The running proxy as its admin interface sees it. */
 import { isMessage } from '@bufbuild/protobuf';
+import { timerMs } from '../core/timer-limit.ts';
 import type { LeveledLog } from '../core/log.ts';
 import { type Bootstrap, BootstrapSchema } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -55,7 +56,7 @@ function drainListeners({ assembly, loops }: ViewOptions, isInboundOnly: boolean
   if (!isGraceful) return stop();
   assembly.listeners.askToLeave(isMeant);
   loops.broadcast({ kind: 'leave', names, stops: false });
-  setTimeout(stop, assembly.drainMs).unref();
+  setTimeout(stop, timerMs(assembly.drainMs)).unref();
   return undefined;
 }
 

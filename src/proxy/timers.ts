@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { timerMs } from '../core/timer-limit.ts';
 import { TimerWheel, type WheelTimer } from '../core/timer-wheel.ts';
 
 export type { WheelTimer } from '../core/timer-wheel.ts';
@@ -36,8 +37,7 @@ export class Timers {
   #sleep(untilMs: number, nowMs: number): void {
     clearTimeout(this.#driver);
     this.#wakesAtMs = untilMs;
-    // Node's timers hold 31 bits of milliseconds.
-    this.#driver = setTimeout(() => this.#wake(), Math.min(Math.max(1, Math.ceil(untilMs - nowMs)), 0x7fffffff));
+    this.#driver = setTimeout(() => this.#wake(), timerMs(Math.max(1, Math.ceil(untilMs - nowMs))));
     this.#driver.unref();
   }
 

@@ -230,6 +230,9 @@ test('an assignment that is stale is forgotten, unless another one has come', (t
   cluster.update(assignment('10.0.0.1:80'));
   t.mock.timers.tick(60_000);
   assert.equal(cluster.hosts.length, 1);
+  cluster.update(withPolicy({ endpointStaleAfter: '2592000s' }, '10.0.0.1:80'));
+  t.mock.timers.tick(60_000);
+  assert.equal(cluster.hosts.length, 1, 'thirty days are more than a timer can have');
 });
 
 test('the server of EDS may want less traffic, in one category', () => {

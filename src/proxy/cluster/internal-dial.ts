@@ -1,4 +1,5 @@
 /** Connections to listeners within the process. Envoy: "Internal listener". */
+import { timerMs } from '../../core/timer-limit.ts';
 import { internalListenerOf, type NetAddress } from '../../net/address.ts';
 import { connectionPair, type PairedConnection } from '../../net/connection-pair.ts';
 import type { SharedState } from '../http/shared-state.ts';
@@ -66,6 +67,6 @@ function begin(target: InternalTarget, address: NetAddress, passed: PassedOn, ti
     client.destroy('connection timeout');
     handlers.onClose('connection timeout');
   };
-  if (timeoutMs > 0) timer = setTimeout(expire, timeoutMs);
+  if (timeoutMs > 0) timer = setTimeout(expire, timerMs(timeoutMs));
   target.acceptInternal(server, passed);
 }

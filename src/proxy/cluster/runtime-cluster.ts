@@ -1,3 +1,4 @@
+import { timerMs } from '../../core/timer-limit.ts';
 import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { HealthScope, HealthWatch } from '../health/health-watch.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
@@ -125,7 +126,8 @@ export class RuntimeCluster implements MutableCluster {
       add: (endpoint) => this.#add(endpoint),
       remove: (gone) => this.#remove(gone),
     });
-    if (settings.outlier !== undefined) this.#ticker = setInterval(() => this.#outlier?.tick(), settings.outlier.intervalMs).unref();
+    if (settings.outlier !== undefined)
+      this.#ticker = setInterval(() => this.#outlier?.tick(), timerMs(settings.outlier.intervalMs)).unref();
     transports.onReady(() => this.#waiters.check());
     this.#discovery.start();
   }

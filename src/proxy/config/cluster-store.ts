@@ -4,6 +4,7 @@
  *
  *   arrives ──▶ warming ──(endpoints and secrets are there, or the wait is over)──▶ active ──▶ replaced, removed
  */
+import { timerMs } from '../../core/timer-limit.ts';
 import type { Log } from '../../core/log.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { AdsResource } from '../../xds/client.ts';
@@ -334,7 +335,7 @@ export class ClusterStore implements ClusterManager {
     const activate = (): void => {
       if (entry.warming?.cluster === cluster) this.#activate(entry, cluster);
     };
-    const timer = timeoutMs > 0 ? setTimeout(activate, timeoutMs).unref() : undefined;
+    const timer = timeoutMs > 0 ? setTimeout(activate, timerMs(timeoutMs)).unref() : undefined;
     entry.warming = { cluster, timer };
     entry.isMissing = false;
     this.#options.resources.put(arrival, 'warming');
@@ -406,7 +407,7 @@ export class ClusterStore implements ClusterManager {
       entry.waiting.delete(done);
       callback();
     };
-    const timer = setTimeout(done, timeoutMs).unref();
+    const timer = setTimeout(done, timerMs(timeoutMs)).unref();
     entry.waiting.add(done);
   }
 

@@ -2,6 +2,7 @@
  * Listeners in force, and those on their way: a new or changed listener waits for its route tables and secrets,
  * then takes the place of the former one, which drains. Envoy: "Listener warming".
  */
+import { timerMs } from '../../core/timer-limit.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { AdsResource } from '../../xds/client.ts';
@@ -317,7 +318,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
     for (const [{ listener }, former] of this.#draining) {
       if (former.name !== name) continue;
       listener.drain(listener.activeConnections === 0 ? undefined : keptChains(former.bytes, bytes));
-      setTimeout(() => listener.endDrained(drainMs), drainMs + TIMER_SLACK_MS).unref();
+      setTimeout(() => listener.endDrained(drainMs), timerMs(drainMs + TIMER_SLACK_MS)).unref();
     }
   }
 

@@ -1,3 +1,4 @@
+import { timerMs } from '../../core/timer-limit.ts';
 import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
 import type { Random } from '../../core/clock.ts';
 
@@ -43,7 +44,7 @@ export class DrainState {
     this.#sinceMs = nowMs();
     for (const each of this.whenDraining.values()) {
       if (options.strategy === 'immediate') this.#tell(each);
-      else setTimeout(() => this.#tell(each), random() * options.timeMs).unref();
+      else setTimeout(() => this.#tell(each), timerMs(random() * options.timeMs)).unref();
     }
   }
 

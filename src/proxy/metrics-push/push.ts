@@ -3,6 +3,7 @@
  * waits for it: what is read are numbers, and a sink that cannot send loses what it has, and says how much.
  */
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { timerMs } from '../../core/timer-limit.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { Bootstrap } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { positiveDurationMs } from '../config/durations.ts';
@@ -70,7 +71,7 @@ export class MetricsPush {
   start(): void {
     const { bootstrap } = this.#options;
     const everyMs = positiveDurationMs(bootstrap.statsFlushInterval, FLUSH_INTERVAL_MS, 'stats_flush_interval');
-    this.#timer = setInterval(() => void this.flush(), everyMs).unref();
+    this.#timer = setInterval(() => void this.flush(), timerMs(everyMs)).unref();
   }
 
   /** What another process has told of is not told of again. */

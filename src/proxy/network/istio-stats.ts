@@ -1,4 +1,5 @@
 /** Istio's standard metrics of TCP connections: the network filter `istio.stats`. */
+import { timerMs } from '../../core/timer-limit.ts';
 import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
 import { PluginConfigSchema } from '../../xds/gen/stats/config_pb.ts';
 import { denialCounter, denialReason } from '../telemetry/denials.ts';
@@ -66,7 +67,7 @@ class Reporter {
 
   add(open: Open): void {
     this.#opens.add(open);
-    if (this.#intervalMs > 0) this.#timer ??= setInterval(() => this.#opens.values().forEach(report), this.#intervalMs).unref();
+    if (this.#intervalMs > 0) this.#timer ??= setInterval(() => this.#opens.values().forEach(report), timerMs(this.#intervalMs)).unref();
   }
 
   /** The connection is over. */

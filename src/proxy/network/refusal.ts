@@ -2,6 +2,7 @@
  * How a filter before the terminal one refuses a connection: it leaves why, for whoever counts and logs the connection,
  * and closes it, perhaps later.
  */
+import { timerMs } from '../../core/timer-limit.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 
@@ -37,7 +38,7 @@ export function refuse(
     connection.destroy(details || reason);
     return false;
   }
-  const timer = setTimeout(() => connection.destroy(details || reason), delayMs);
+  const timer = setTimeout(() => connection.destroy(details || reason), timerMs(delayMs));
   connection.read({ onData() {}, onEnd: () => connection.destroy(), onDrain() {}, onClose: () => clearTimeout(timer) });
   return false;
 }

@@ -1,3 +1,4 @@
+import { timerMs } from '../../core/timer-limit.ts';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
@@ -85,7 +86,7 @@ export class OverloadManager {
   start(connections: () => number): void {
     this.state.connections = connections;
     this.refresh();
-    this.#timer = setInterval(() => this.refresh(), this.#refreshMs).unref();
+    this.#timer = setInterval(() => this.refresh(), timerMs(this.#refreshMs)).unref();
   }
 
   stop(): void {

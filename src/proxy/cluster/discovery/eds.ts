@@ -1,3 +1,4 @@
+import { timerMs } from '../../../core/timer-limit.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { Cluster_DiscoveryType as DiscoveryType } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignment } from '../../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
@@ -23,7 +24,7 @@ class Assigned implements Discovery {
     clearTimeout(this.#staleness);
     if (assignment.staleAfterMs !== undefined) {
       stats.counter('assignment_timeout_received').value++;
-      this.#staleness = setTimeout(() => this.#forget(), assignment.staleAfterMs).unref();
+      this.#staleness = setTimeout(() => this.#forget(), timerMs(assignment.staleAfterMs)).unref();
     }
     this.#scope.assign(assignment);
   }

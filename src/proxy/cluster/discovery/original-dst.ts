@@ -1,3 +1,4 @@
+import { timerMs } from '../../../core/timer-limit.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { formatAddress, type NetAddress } from '../../../net/address.ts';
 import {
@@ -38,7 +39,7 @@ class OriginalDestinations implements Discovery {
 
   start(): void {
     this.#scope.assign(NO_ENDPOINTS);
-    this.#sweeper = setInterval(() => this.#sweep(), this.#cleanupMs).unref();
+    this.#sweeper = setInterval(() => this.#sweep(), timerMs(this.#cleanupMs)).unref();
   }
 
   pick(context: PickContext): ClusterHost | undefined {

@@ -2,6 +2,7 @@
  * Names that requests bring, with their addresses. A name is asked for when it is needed first, then again and again as
  * long as requests need it. Envoy: "dynamic forward proxy", DnsCacheConfig.
  */
+import { timerMs } from '../../../core/timer-limit.ts';
 import type { Clock, Random } from '../../../core/clock.ts';
 import type { NetAddress } from '../../../net/address.ts';
 import type { Gauge, StatsScope } from '../../telemetry/stats.ts';
@@ -76,7 +77,7 @@ function withTimeout(resolver: NameResolver, timeoutMs: number): NameResolver {
   return {
     async resolve(name, family, wantsTtl) {
       const { promise, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => reject(new Error(RESOLVE_TIMEOUT)), timeoutMs);
+      const timer = setTimeout(() => reject(new Error(RESOLVE_TIMEOUT)), timerMs(timeoutMs));
       try {
         return await Promise.race([resolver.resolve(name, family, wantsTtl), promise]);
       } finally {

@@ -32,6 +32,7 @@ const waits: readonly [
     ['fails', 'fails', 'fails', undefined, 'fails'],
     [50, 100, 150, 5000, 50],
   ],
+  ['as late as a timer can be set where the answer holds for longer', { respectsTtl: true }, [30 * 86_400_000], [2 ** 31 - 1]],
 ];
 
 for (const [name, changes, answers, want] of waits) {

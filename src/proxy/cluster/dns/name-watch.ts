@@ -4,6 +4,7 @@
  *   ask ──▶ answer ──(refresh rate, or the answer's TTL, and jitter)──▶ ask
  *      └──▶ failure ──(failure refresh rate, growing)──▶ ask
  */
+import { timerMs } from '../../../core/timer-limit.ts';
 import type { Random } from '../../../core/clock.ts';
 import type { AddressFamily, NameResolver, Resolution } from './resolver.ts';
 
@@ -70,7 +71,7 @@ export class NameWatch {
     }
     if (this.#isClosed) return;
     // first the timer: whoever is told may close this
-    this.#timer = setTimeout(() => void this.#ask(), waitMs).unref();
+    this.#timer = setTimeout(() => void this.#ask(), timerMs(waitMs)).unref();
     tell();
   }
 
