@@ -34,18 +34,27 @@ const OK = 0;
 
 /** Cuts the bytes of a stream, which are borrowed, into messages, which are not. */
 function messageReader(onMessage: (message: Buffer) => void): (view: Uint8Array) => void {
-  let rest: Buffer | undefined;
+  // a large message is put together once, when all of it is here
+  let pieces: Buffer[] = [];
+  let pieceBytes = 0;
+  let wantedBytes = PREFIX_BYTES;
   return (view) => {
-    let bytes = rest === undefined ? Buffer.from(view) : Buffer.concat([rest, view]);
-    rest = undefined;
+    pieces.push(Buffer.from(view));
+    pieceBytes += view.length;
+    if (pieceBytes < wantedBytes) return;
+    const [only] = pieces;
+    let bytes = pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, pieceBytes);
+    wantedBytes = PREFIX_BYTES;
     while (bytes.length >= PREFIX_BYTES) {
-      const end = PREFIX_BYTES + sizeOf(bytes);
-      if (bytes.length < end) break;
-      const message = bytes.subarray(PREFIX_BYTES, end);
-      bytes = bytes.subarray(end);
+      wantedBytes = PREFIX_BYTES + sizeOf(bytes);
+      if (bytes.length < wantedBytes) break;
+      const message = bytes.subarray(PREFIX_BYTES, wantedBytes);
+      bytes = bytes.subarray(wantedBytes);
+      wantedBytes = PREFIX_BYTES;
       onMessage(message);
     }
-    if (bytes.length > 0) rest = bytes;
+    pieces = bytes.length === 0 ? [] : [bytes];
+    pieceBytes = bytes.length;
   };
 }
 

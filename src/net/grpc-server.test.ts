@@ -100,6 +100,16 @@ for (const [name, target] of [['unix', unix] as const, ['tcp', tcp] as const]) {
     assert.equal(ends.at(-1), true);
   });
 
+  test(`${name}: a large message comes whole, with those behind it`, async () => {
+    const text = 'large message '.repeat(LARGE_BYTES / 10);
+    const { messages } = await call(...target(), '/test.Bytes/Echo', [framed('one'), Buffer.concat([framed(text), framed('two')])]);
+    assert.deepEqual(
+      messages.map((message) => message.length),
+      [5, text.length + 2, 5],
+    );
+    assert.ok(messages[1] === `<${text}>`);
+  });
+
   test(`${name}: a large message goes through a small window`, async () => {
     const [authority, options] = target();
     const small = { ...options, settings: { initialWindowSize: 10_000 } };
