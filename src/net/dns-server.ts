@@ -97,7 +97,12 @@ async function listenUdp(options: DnsServerOptions, port: number, answer: Answer
     });
   });
   socket.bind(port, options.address);
-  await once(socket, 'listening');
+  try {
+    await once(socket, 'listening');
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
   socket.on('error', (error) => options.log.warn('DNS socket failed', { reason: error.message }));
   return socket;
 }

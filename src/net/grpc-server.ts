@@ -126,13 +126,13 @@ async function listen(server: net.Server, at: ListenAt, onListening: () => void)
     await rm(at.path, { force: true });
   }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
+  // later too: running out of descriptors ends one accept, not the process
+  server.on('error', reject);
   server.listen('path' in at ? { path: at.path } : { host: at.host, port: at.port }, () => {
     onListening();
     resolve();
   });
   await promise;
-  server.off('error', reject);
   if ('path' in at) await chmod(at.path, 0o600);
 }
 
