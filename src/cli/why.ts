@@ -8,6 +8,7 @@ import { passageIn } from './explain/log-line.ts';
 import { findRequest } from './explain/past-request.ts';
 import { flowsOf } from './fetch-flows.ts';
 import { logsOf } from './mesh-logs.ts';
+import { latestWords } from '../model/flow.ts';
 import { hasColours, paragraphWidth } from './output.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 import { diagnose } from './why/diagnose.ts';
@@ -35,7 +36,11 @@ function stateIn(stateDir: string | undefined): StateDir | undefined {
 async function keptHops(state: StateDir | undefined, id: string): Promise<readonly Hop[]> {
   if (state === undefined || !existsSync(state.adminSocket)) return [];
   const answer: unknown = await callControl(state, `/api/flows/${encodeURIComponent(id)}`).catch(() => undefined);
-  return flowsOf(answer).map(hopOfFlow);
+  const flows = latestWords(flowsOf(answer));
+  const ended = flows.filter((flow) => flow.isOpen !== true);
+  if (ended.length === 0 && flows.length > 0)
+    throw new CliError(`request ${id} has not ended`, 'ask again when it has; tulle flows shows what is known of it so far');
+  return ended.map(hopOfFlow);
 }
 
 /** What access logs have of a request. */

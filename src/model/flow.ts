@@ -76,13 +76,25 @@ export interface Flow {
   readonly route: string;
   readonly routeOrigin?: Provenance;
   readonly isMutualTls: boolean;
-  /** True where a connection was open still: figures are so far, and it is told of again, with the same id. */
+  /** True where a connection or stream was open still: figures are so far, and it is told of again, with the same id. */
   readonly isOpen?: true;
   /** Bytes of bodies, or of a connection. */
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly traceId: string;
   readonly request?: FlowRequest;
+}
+
+/** `flows` less what was told of something while it lasted, where a later word of the same proxy is among them. */
+export function latestWords(flows: readonly Flow[]): Flow[] {
+  const latest = new Map<string, Flow>();
+  const keyOf = ({ proxy, id, startMs }: Flow): string => `${proxy} ${id} ${startMs}`;
+  for (const flow of flows) {
+    const known = latest.get(keyOf(flow));
+    if (known === undefined || flow.isOpen !== true || (known.isOpen === true && flow.receivedMs > known.receivedMs))
+      latest.set(keyOf(flow), flow);
+  }
+  return flows.filter((flow) => flow.isOpen !== true || latest.get(keyOf(flow)) === flow);
 }
 
 /** What was not kept of all flows, counted since the control plane started. */

@@ -1,5 +1,5 @@
 /** Flows as people look at them: a request once, though both proxies on its way tell of it. */
-import type { Flow } from '../../../src/model/flow.ts';
+import { type Flow, latestWords } from '../../../src/model/flow.ts';
 
 /** Details of what no policy of those that allow has let in. */
 const NO_ALLOW = 'rbac_access_denied_matched_policy[none]';
@@ -18,7 +18,7 @@ function telling({ policy, verdict, reporter }: Flow): number {
 /** Of flows of one request between the same two, the one that tells most, in the place of the first. */
 export function merged(flows: readonly Flow[]): Flow[] {
   const byRequest = new Map<string, Flow>();
-  for (const flow of flows) {
+  for (const flow of latestWords(flows)) {
     const { id, source, destination, request, proxy } = flow;
     // connections are numbered by each proxy for itself
     const key = request === undefined ? `${id} ${proxy}` : `${id} ${source.workload} ${destination.workload} ${request.path}`;

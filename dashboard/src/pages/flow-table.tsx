@@ -27,7 +27,9 @@ function Outcome({ flow: { request, verdict, flags, bytesReceived, bytesSent, is
   return (
     <>
       {request === undefined ? <span class="muted">{`${bytesText(bytesReceived)} in, ${bytesText(bytesSent)} out`}</span> : null}
-      {request === undefined ? null : <Badge tone={statusTone(status)}>{status === 0 ? 'none' : String(status)}</Badge>}{' '}
+      {request === undefined || (isOpen === true && status === 0) ? null : (
+        <Badge tone={statusTone(status)}>{status === 0 ? 'none' : String(status)}</Badge>
+      )}{' '}
       {grpcStatus === undefined ? null : <Badge tone={grpcStatus === 0 ? 'ok' : 'bad'}>{`grpc ${grpcStatus}`}</Badge>}{' '}
       {isOpen === true ? <Badge tone="accent">open</Badge> : null}{' '}
       {verdict === 'forwarded' ? null : <Badge tone={TONES[verdict]}>{verdict}</Badge>}{' '}

@@ -1,5 +1,5 @@
 /** Requests of the running mesh, as its flow records have them, to be asked about again. */
-import type { Flow } from '../../model/flow.ts';
+import { type Flow, latestWords } from '../../model/flow.ts';
 import type { Asked, WorkloadName } from '../explain/asked.ts';
 
 /** Distinct requests that are looked at; of each there may be any number. */
@@ -42,7 +42,7 @@ function askedOf(flow: Flow): Asked | undefined {
 export function askedOfFlows(flows: readonly Flow[]): Asked[] {
   const distinct = new Set<string>();
   const asked: Asked[] = [];
-  for (const flow of flows.toReversed()) {
+  for (const flow of latestWords(flows).toReversed()) {
     const own = askedOf(flow);
     if (own === undefined) continue;
     const key = JSON.stringify(own);

@@ -41,8 +41,14 @@ function edgeOf({ source, destination }: Flow): string {
 }
 
 /** Calls that can be judged: answered, by the first attempt, with bodies that are sent at once. */
-function isPlain({ protocol, verdict, upstreamMs, bytesSent, bytesReceived }: Flow): boolean {
-  return protocol !== 'tcp' && verdict === 'forwarded' && upstreamMs !== undefined && bytesSent + bytesReceived <= BODY_BYTES_MAX;
+function isPlain({ protocol, verdict, upstreamMs, bytesSent, bytesReceived, isOpen }: Flow): boolean {
+  return (
+    isOpen !== true &&
+    protocol !== 'tcp' &&
+    verdict === 'forwarded' &&
+    upstreamMs !== undefined &&
+    bytesSent + bytesReceived <= BODY_BYTES_MAX
+  );
 }
 
 /** Both proxies' records of one call; what has several attempts, or the same id twice on an edge, is left out. */

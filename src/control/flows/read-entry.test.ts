@@ -233,6 +233,22 @@ test('connections in tunnels are over mTLS, at both ends', () => {
   assert.equal(server?.isMutualTls, true);
 });
 
+test('a request that lasts is told of while it does, and has not failed for want of an answer', () => {
+  const told = (more: object, status: number) =>
+    httpFlow(
+      create(HTTPAccessLogEntrySchema, {
+        commonProperties: { startTime: { seconds: 3n }, accessLogType: AccessLogType.DownstreamPeriodic, ...more },
+        request: { requestId: 'r', path: '/chat' },
+        response: { responseCode: status, responseBodyBytes: 5n },
+      }),
+      context,
+    );
+  const waiting = told({}, 0);
+  assert.deepEqual([waiting?.isOpen, waiting?.id, waiting?.durationMs, waiting?.verdict], [true, 'r', 2000, 'forwarded']);
+  const open = told({ duration: { seconds: 7n } }, 101);
+  assert.deepEqual([open?.isOpen, open?.durationMs, open?.bytesSent, open?.request?.status], [true, 7000, 5, 101]);
+});
+
 test('a connection that lasts is told of while it does', () => {
   const open = tcpFlow(
     create(TCPAccessLogEntrySchema, {

@@ -210,6 +210,21 @@ function servedService({ destination }: Pick<Flow, 'destination'>, authority: st
   return names.serviceOf(authority, destination.namespace) || names.serviceAt(destination.address);
 }
 
+/** Entries of what has not ended. */
+const OPEN: ReadonlySet<AccessLogType> = new Set([
+  AccessLogType.TcpUpstreamConnected,
+  AccessLogType.TcpPeriodic,
+  AccessLogType.DownstreamStart,
+  AccessLogType.DownstreamPeriodic,
+  AccessLogType.DownstreamTunnelSuccessfullyEstablished,
+]);
+
+/** What holds of a flow only so far: how long it has lasted, as well as the two clocks agree where the proxy does not say. */
+function soFar({ accessLogType }: AccessLogCommon, { durationMs, receivedMs, startMs }: Omit<Flow, 'id' | 'protocol'>): Partial<Flow> {
+  if (!OPEN.has(accessLogType)) return {};
+  return { isOpen: true, durationMs: durationMs > 0 ? durationMs : Math.max(0, receivedMs - startMs) };
+}
+
 const METHODS = new Map<number, string>(
   Object.entries(RequestMethod).flatMap(([name, value]) => (value === RequestMethod.METHOD_UNSPECIFIED ? [] : [[value, name] as const])),
 );
@@ -239,9 +254,12 @@ export function httpFlow(entry: HTTPAccessLogEntry, context: EntryContext): Flow
   const { commonProperties: common, request: head, response } = entry;
   if (common === undefined) return undefined;
   const request = requestOf(entry, common);
-  const flow = flowOf(common, response?.responseCodeDetails ?? '', request.status, context);
+  // what waits for its answer has not failed yet
+  const status = OPEN.has(common.accessLogType) && request.status === 0 ? undefined : request.status;
+  const flow = flowOf(common, response?.responseCodeDetails ?? '', status, context);
   return {
     ...flow,
+    ...soFar(common, flow),
     id: head?.requestId || common.streamId,
     protocol: request.grpcStatus === undefined ? 'http' : 'grpc',
     service: flow.service || (flow.reporter === 'destination' ? servedService(flow, request.authority, context.names) : ''),
@@ -251,18 +269,13 @@ export function httpFlow(entry: HTTPAccessLogEntry, context: EntryContext): Flow
   };
 }
 
-/** Entries of connections that have not ended. */
-const OPEN: ReadonlySet<AccessLogType> = new Set([AccessLogType.TcpUpstreamConnected, AccessLogType.TcpPeriodic]);
-
 /** A connection's entry; undefined where it says nothing. */
 export function tcpFlow({ commonProperties: common, connectionProperties }: TCPAccessLogEntry, context: EntryContext): Flow | undefined {
   if (common === undefined) return undefined;
   const flow = flowOf(common, common.connectionTerminationDetails, undefined, context);
-  const isOpen = OPEN.has(common.accessLogType);
   return {
     ...flow,
-    // so far, as well as the two clocks agree
-    ...(isOpen && { isOpen, durationMs: Math.max(0, flow.receivedMs - flow.startMs) }),
+    ...soFar(common, flow),
     id: common.customTags[FLOW_TAG.connection] || common.streamId,
     protocol: 'tcp',
     service: flow.service || (flow.reporter === 'destination' ? context.names.serviceAt(flow.destination.address) : ''),

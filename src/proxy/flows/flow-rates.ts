@@ -40,6 +40,11 @@ export function isTrouble({ flags, responseCode, request, terminationDetails }: 
   return responseCode === 0 || responseCode === FORBIDDEN || responseCode === UNAUTHORIZED || responseCode === TOO_MANY_REQUESTS;
 }
 
+/** True for what has not ended. */
+function isOpen({ logKind }: StreamInfo): boolean {
+  return logKind === 'TcpPeriodic' || logKind === 'DownstreamPeriodic';
+}
+
 const WINDOW_MS = 1000;
 
 /**
@@ -85,6 +90,8 @@ export class FlowRates {
   readonly #loops: number;
   readonly #ordinary = new TokenBucket();
   readonly #thinning = new Thinning();
+  /** What lasts is told of as often as what does not, and not left out for it. */
+  readonly #lasting = new TokenBucket();
   readonly #trouble = new TokenBucket();
   readonly #tapped = new TokenBucket();
   #rates: Rates = { ordinary: -1, trouble: -1, tapped: -1 };
@@ -99,7 +106,10 @@ export class FlowRates {
 
   setRates(rates: Rates): void {
     const former = this.#rates;
-    if (former.ordinary !== rates.ordinary) this.#ordinary.setRate(rates.ordinary / this.#loops);
+    if (former.ordinary !== rates.ordinary) {
+      this.#ordinary.setRate(rates.ordinary / this.#loops);
+      this.#lasting.setRate(rates.ordinary / this.#loops);
+    }
     if (former.trouble !== rates.trouble) this.#trouble.setRate(rates.trouble / this.#loops);
     if (former.tapped !== rates.tapped) this.#tapped.setRate(rates.tapped / this.#loops);
     this.#rates = rates;
@@ -112,6 +122,7 @@ export class FlowRates {
       this.lost++;
       return false;
     }
+    if (isOpen(info)) return this.#lasting.take(info.endMs);
     if (!isTrouble(info)) return this.#thinning.keeps(info, this.#rates.ordinary / this.#loops) && this.#ordinary.take(info.endMs);
     if (this.#trouble.take(info.endMs)) return true;
     this.lost++;

@@ -13,6 +13,7 @@ import { having, type Having, requestOrder, type RequestOrder, responseOrder, ty
 import type { HcmConfig } from './hcm-config.ts';
 import { createHcmStats, type HcmStats } from './hcm-stats.ts';
 import { compileReplyMap, type MapReply } from './local-reply-map.ts';
+import { OpenStreams } from './open-streams.ts';
 import { createHttp1Stats, type Http1Stats } from './http1-stats.ts';
 import { createHttp2Stats, type Http2Stats } from './http2-stats.ts';
 import { createSkippedFilters, type SkippedFilters } from './skipped-filters.ts';
@@ -31,6 +32,8 @@ export interface HcmRuntime {
   readonly isForwardProxy: boolean;
   readonly router: RouterScope;
   readonly accessLog: AccessLogger | undefined;
+  /** Undefined where nobody is told of streams that last. */
+  readonly openStreams: OpenStreams | undefined;
   readonly tracing: Tracing;
   readonly requestFilters: RequestOrder;
   readonly responseFilters: ResponseOrder;
@@ -76,10 +79,15 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     isFailingHealthChecks: () => scope.isFailingHealthChecks?.() ?? false,
   };
   const handlers = config.filters.map(({ name, filter, config: own }) => filter.create(own, { ...filterScope, name }));
+  const timers = timersOf(clock);
+  const accessLog =
+    config.accessLog.length === 0
+      ? undefined
+      : createAccessLogs(config.accessLog, `${config.path}.access_log`, scope.logSink, random, scope);
   return {
     config,
     scope,
-    timers: timersOf(clock),
+    timers,
     stats: createHcmStats(stats, direction),
     http1Stats: createHttp1Stats(scope.stats),
     http2Stats: createHttp2Stats(scope.stats),
@@ -94,10 +102,8 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
       matchesScheme: config.matchesScheme,
       onDemandMs: scope.clusters.onDemandMs ?? 0,
     },
-    accessLog:
-      config.accessLog.length === 0
-        ? undefined
-        : createAccessLogs(config.accessLog, `${config.path}.access_log`, scope.logSink, random, scope),
+    accessLog,
+    openStreams: accessLog?.logOpen === undefined ? undefined : new OpenStreams(clock, timers, accessLog.logOpen),
     tracing: createTracing(config.tracing, `${config.path}.tracing`, {
       generatesRequestId: config.generatesRequestId,
       preservesExternalRequestId: config.preservesExternalRequestId,

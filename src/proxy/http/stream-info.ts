@@ -53,6 +53,9 @@ export function flagBit(flag: ResponseFlag): number {
 /** At which point in a connection's life a line of an access log is written: %ACCESS_LOG_TYPE%. */
 export type TcpLogKind = 'TcpConnectionStart' | 'TcpUpstreamConnected' | 'TcpPeriodic' | 'TcpConnectionEnd';
 
+/** The same of a stream of HTTP. */
+export type HttpLogKind = 'DownstreamPeriodic';
+
 /**
  * All that is known of one request (or one TCP connection) for logs, metrics and traces. One object per stream, all
  * fields set from the start so that its shape never changes. Times are `Clock.monotonicMs`, 0 where not reached.
@@ -130,8 +133,8 @@ export interface StreamInfo {
   downstreamTransportFailure?: string;
   /** TCP: why we have closed the connection (%DOWNSTREAM_LOCAL_CLOSE_REASON%). */
   localCloseReason?: string | undefined;
-  /** TCP: at which point a line is written; absent where no TCP proxy writes it. */
-  logKind?: TcpLogKind | undefined;
+  /** At which point a line is written; absent where no TCP proxy writes it, and at the end of a stream of HTTP. */
+  logKind?: TcpLogKind | HttpLogKind | undefined;
   /** What connections upstream are to offer by ALPN in place of what their cluster says; absent where no filter says so. */
   alpnOffers?: AlpnOffers;
   /** Fields for a PROXY protocol header upstream. */

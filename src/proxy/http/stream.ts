@@ -23,6 +23,7 @@ import { FilterGate } from './filter-gate.ts';
 import { finishHead } from './finish-head.ts';
 import { type GatedStream, RequestSide, ResponseSide, standingOf } from './gate-sides.ts';
 import type { HcmRuntime } from './hcm-runtime.ts';
+import type { OpenStream } from './open-streams.ts';
 import { breachDetails, localMessage } from './local-reply.ts';
 import { checkTarget, isUpgradeAllowed, type Refusal, upgradeOf } from './request-checks.ts';
 import { cleanRequest, nameProxy, underscored } from './request-hygiene.ts';
@@ -42,7 +43,7 @@ const BY_ROUTE = 4;
 /** gRPC's status for time that is up. */
 const DEADLINE_EXCEEDED = 4;
 
-export class Stream implements Downstream, GatedStream, CodedStream, TimedStream {
+export class Stream implements Downstream, GatedStream, CodedStream, TimedStream, OpenStream {
   readonly request: IncomingRequest;
   readonly connection: DownstreamConnection;
   readonly info: StreamInfo;
@@ -67,6 +68,9 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   trace: RequestTrace | undefined = undefined;
   routesTaken: readonly string[] | undefined = undefined;
   skipped: ReadonlySet<HttpFilterHandlers> | undefined = undefined;
+  older: OpenStream | undefined = undefined;
+  younger: OpenStream | undefined = undefined;
+  toldMs = 0;
   readonly #runtime: HcmRuntime;
   readonly #codec: StreamCodec;
   readonly #timers: StreamTimers;
@@ -92,6 +96,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     const { stats } = runtime;
     stats.downstream_rq_total.value++;
     stats.downstream_rq_active.value++;
+    runtime.openStreams?.add(this);
   }
 
   /** Starts with the head. `hasBody` false: nothing follows. */
@@ -627,7 +632,8 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   #complete(isReplaced = false): void {
     if (this.isOver) return;
     this.isOver = true;
-    const { stats, scope, accessLog, onComplete } = this.#runtime;
+    const { stats, scope, accessLog, onComplete, openStreams } = this.#runtime;
+    openStreams?.delete(this);
     this.#requestGate.close();
     this.#responseGate.close();
     this.#timers.stop();

@@ -132,8 +132,7 @@ export class TcpSession implements ConnectionHandlers, LegOwner {
   /** Tells those who want to know of a connection before it ends. */
   #tellOpenAfter(ms: number): void {
     this.#openTimer = this.#timers.after(ms, () => {
-      this.#info.logKind = 'TcpPeriodic';
-      this.#scope.accessLog.logOpen?.(this.#info);
+      this.#scope.accessLog.logOpen?.({ ...this.#info, logKind: 'TcpPeriodic', endMs: this.#scope.clock.monotonicMs() });
       this.#tellOpenAfter(OPEN_EVERY_MS);
     });
   }
