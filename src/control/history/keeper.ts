@@ -57,7 +57,7 @@ export function createKeeper(store: HistoryStore, read: Timeline): TimelineKeepe
       );
       const numbers = new Set(now.versions.map(({ number }) => number));
       const gone = last.versions.map(({ number }) => number).filter((number) => !numbers.has(number));
-      if (gone.length > 0) store.forget(gone, now.versions);
+      if (gone.length > 0) store.forget(gone);
       last = now;
     },
   };

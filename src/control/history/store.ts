@@ -1,25 +1,24 @@
 /**
- * Versions of what was applied on disk, in `<stateDir>/history`: a record each, and every text once under its digest,
- * since most files are the same from version to version. Only the owner may read them: Secrets are among the texts.
+ * Versions of what was applied on disk, in `<stateDir>/history`: a record each, the lists of files that they share, and
+ * every text once under its digest, since most files are the same from version to version. Only the owner may read them:
+ * Secrets are among the texts.
  */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { isObject } from '../../core/object.ts';
+import { changedKeys } from '../../core/patched-map.ts';
 import type { FileTexts } from '../sources/files.ts';
 import { bulkDelay } from '../bulk-delay.ts';
 import { writePrivate } from '../private-file.ts';
-import { CAUSES, fileDigests, textDigest, type Version, VERSION_STATES } from './version.ts';
+import { type FileDigests, fileDigests, textDigest } from './digests.ts';
+import { listOf, readList, readVersion, recordOf, usedDigests } from './record.ts';
+import type { Version } from './version.ts';
 
-/** True for what `JSON.stringify` wrote of a version. */
-function isVersion(value: unknown): value is Version {
-  if (!isObject(value)) return false;
-  const texts = ['by', 'message', 'reason'].every((key) => typeof value[key] === 'string');
-  const numbers = ['number', 'createdAtMs', 'refused'].every((key) => Number.isSafeInteger(value[key]));
-  const words = VERSION_STATES.some((each) => each === value['state']) && CAUSES.some((each) => each === value['cause']);
-  return texts && numbers && words && Array.isArray(value['changes']) && isObject(value['files']);
-}
+/** So many versions are forgotten before texts are looked for that no version has. */
+const FORGOTTEN_MAX = 10;
+
+const NO_TEXTS: FileTexts = new Map();
 
 /** The files of one state directory's history. Calls follow each other; who reads waits for what was written before. */
 export class HistoryStore {
@@ -28,6 +27,14 @@ export class HistoryStore {
   #last: Promise<unknown> = Promise.resolve();
   /** Digests of texts that are on disk. */
   readonly #kept = new Set<string>();
+  /** Those that were written last. */
+  #written: FileTexts = NO_TEXTS;
+  /** Names of lists that are on disk. */
+  readonly #lists = new Map<FileDigests, string>();
+  /** All versions that are on disk, or on their way. */
+  readonly #versions = new Map<number, Version>();
+  /** Versions that are gone, of which texts may still be there. */
+  #forgotten = 0;
   readonly #closing = new AbortController();
 
   constructor(stateDir: string, log: Log) {
@@ -40,40 +47,42 @@ export class HistoryStore {
     await mkdir(path.join(this.#folder, 'texts'), { recursive: true, mode: 0o700 });
     for (const digest of await readdir(path.join(this.#folder, 'texts'))) this.#kept.add(digest);
     const names = (await readdir(this.#folder)).filter((name) => /^\d+\.json$/.test(name));
-    const read = await Promise.all(names.map((name) => this.#json(name)));
-    const versions = read.filter(isVersion).toSorted((a, b) => a.number - b.number);
+    const lists = new Map<string, Promise<FileDigests | undefined>>();
+    const listNamed = (name: string): Promise<FileDigests | undefined> => {
+      const list = lists.get(name) ?? this.#list(name);
+      lists.set(name, list);
+      return list;
+    };
+    const read = await Promise.all(names.map(async (name) => readVersion(await this.#json(name), listNamed)));
+    const versions = read.filter((version) => version !== undefined).toSorted((a, b) => a.number - b.number);
+    for (const version of versions) this.#versions.set(version.number, version);
     return { versions, state: await this.#json('state.json') };
   }
 
   /** Writes versions, with the texts of those that are new, and the state; soon, and in order. */
   write(versions: readonly Version[], texts: FileTexts, state: unknown): void {
+    for (const version of versions) this.#versions.set(version.number, version);
     this.#next('versions cannot be kept', async () => {
-      const digests = fileDigests(texts);
-      const fresh = [...texts].filter(([file]) => !this.#kept.has(digests[file] ?? ''));
-      await bulkDelay(fresh.length, this.#closing.signal);
-      for (const [file, text] of fresh) await this.#putText(digests[file] ?? textDigest(text), text);
-      for (const version of versions) await this.#put(`${version.number}.json`, JSON.stringify(version));
+      if (texts.size > 0) await this.#putTexts(texts);
+      for (const version of versions) await this.#put(`${version.number}.json`, recordOf(version, await this.#listFor(version)));
       await this.#put('state.json', JSON.stringify(state));
     });
   }
 
-  /** Forgets versions, and the texts that none of `left` has. */
-  forget(numbers: readonly number[], left: readonly Version[]): void {
+  /** Forgets versions, and sooner or later what no other has. */
+  forget(numbers: readonly number[]): void {
+    for (const number of numbers) this.#versions.delete(number);
+    this.#forgotten += numbers.length;
     this.#next('old versions cannot be removed', async () => {
       for (const number of numbers) await rm(path.join(this.#folder, `${number}.json`), { force: true });
-      const used = new Set(left.flatMap(({ files }) => Object.values(files)));
-      for (const digest of await readdir(path.join(this.#folder, 'texts'))) {
-        if (used.has(digest)) continue;
-        await rm(path.join(this.#folder, 'texts', digest), { force: true });
-        this.#kept.delete(digest);
-      }
+      if (this.#forgotten >= FORGOTTEN_MAX) await this.#sweep();
     });
   }
 
   /** The texts of a version, in order of path. Rejects where one is gone, or is not what it was. */
   async texts({ files }: Version): Promise<FileTexts> {
     await this.#last;
-    const entries = Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const entries = [...files].toSorted(([a], [b]) => (a < b ? -1 : 1));
     const read = entries.map(async ([file, digest]): Promise<[string, string]> => {
       const text = await readFile(path.join(this.#folder, 'texts', digest), 'utf8');
       if (textDigest(text) !== digest) throw new Error(`the kept text of ${file} is damaged`);
@@ -85,11 +94,59 @@ export class HistoryStore {
   /** Resolves once everything is on disk. */
   async close(): Promise<void> {
     this.#closing.abort();
+    if (this.#forgotten > 0) this.#next('old versions cannot be removed', () => this.#sweep());
     await this.#last;
   }
 
   #next(trouble: string, run: () => Promise<void>): void {
     this.#last = this.#last.then(run).catch((error: unknown) => this.#log.warn(trouble, { folder: this.#folder, error: messageOf(error) }));
+  }
+
+  /** The texts that are not those of the last time. */
+  async #putTexts(texts: FileTexts): Promise<void> {
+    const digests = fileDigests(texts);
+    const fresh = changedKeys(this.#written, texts).filter((file) => texts.has(file) && !this.#kept.has(digests.get(file) ?? ''));
+    await bulkDelay(fresh.length, this.#closing.signal);
+    for (const file of fresh) {
+      const text = texts.get(file) ?? '';
+      await this.#putText(digests.get(file) ?? textDigest(text), text);
+    }
+    this.#written = texts;
+  }
+
+  /** The name of a version's list, which is on disk then. */
+  async #listFor(version: Version): Promise<string | undefined> {
+    const list = listOf(version);
+    const known = list && this.#lists.get(list);
+    if (list === undefined || known !== undefined) return known;
+    const body = JSON.stringify(Object.fromEntries(list));
+    const name = `files-${textDigest(body).slice(0, 16)}.json`;
+    await this.#put(name, body);
+    this.#lists.set(list, name);
+    return name;
+  }
+
+  async #list(name: string): Promise<FileDigests | undefined> {
+    const list = readList(await this.#json(name));
+    if (list !== undefined) this.#lists.set(list, name);
+    return list;
+  }
+
+  /** Removes texts and lists that no version has. */
+  async #sweep(): Promise<void> {
+    this.#forgotten = 0;
+    const used = usedDigests(this.#versions.values());
+    for (const digest of this.#kept) {
+      if (used.has(digest)) continue;
+      await rm(path.join(this.#folder, 'texts', digest), { force: true });
+      this.#kept.delete(digest);
+    }
+    const lists = new Set([...this.#versions.values()].map(listOf));
+    for (const list of this.#lists.keys()) if (!lists.has(list)) this.#lists.delete(list);
+    const names = new Set(this.#lists.values());
+    for (const name of await readdir(this.#folder)) {
+      if (name.startsWith('files-') && !names.has(name)) await rm(path.join(this.#folder, name), { force: true });
+    }
   }
 
   /** A text that is there stays: its name says what it holds. */

@@ -1,8 +1,6 @@
 /** One version of what was applied, and what became of it. */
-import { createHash } from 'node:crypto';
 import type { ResourceChange } from '../../compile/changes/resource-changes.ts';
-import { memoised } from '../../compile/emit/memo.ts';
-import type { FileTexts } from '../sources/files.ts';
+import type { FileDigests } from './digests.ts';
 
 /**
  * `canary`: some proxies have it; `applied`: it is in force; `superseded`: another one took its place; `rolled back`: a
@@ -32,35 +30,5 @@ export interface Version {
   readonly changes: readonly ResourceChange[];
   /** Documents that are refused; their former versions stay in force. */
   readonly refused: number;
-  /** Digest of each file's text. */
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: FileDigests;
 }
-
-/** What identifies a text. */
-export function textDigest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-/** The last digest of each file's text: of a folder's files few change at a time. */
-const known = new Map<string, { readonly text: string; readonly digest: string }>();
-/** Files that are remembered; a control plane has one folder. */
-const KNOWN_MAX = 100_000;
-
-function fileDigest(file: string, text: string): string {
-  const last = known.get(file);
-  if (last?.text === text) return last.digest;
-  if (known.size >= KNOWN_MAX) known.clear();
-  const digest = textDigest(text);
-  known.set(file, { text, digest });
-  return digest;
-}
-
-/** What each file holds, by digest. */
-export const fileDigests = memoised((texts: FileTexts): Readonly<Record<string, string>> =>
-  Object.fromEntries([...texts].map(([file, text]) => [file, fileDigest(file, text)])),
-);
-
-/** One digest for the content of a folder. */
-export const folderDigest = memoised((files: Readonly<Record<string, string>>): string =>
-  textDigest(JSON.stringify(Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1)))),
-);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultRolloutPolicy } from '../../model/rollout.ts';
-import { folderDigest, type Cause } from '../history/version.ts';
+import type { Cause } from '../history/version.ts';
 import { begin, type Draft, emptyTimeline, folderSeen, promote, revert, rollbackTarget, type Timeline, versionOf } from './timeline.ts';
 
-const files = (text: string): Record<string, string> => ({ 'mesh.yaml': text });
+const files = (text: string): ReadonlyMap<string, string> => new Map([['mesh.yaml', text]]);
 const draft = (text: string, cause: Cause, message = ''): Draft => ({
   createdAtMs: 1,
   cause,
@@ -27,18 +27,18 @@ function take(timeline: Timeline, step: Step): Timeline {
   if (step === 'fail') return revert(timeline, 'failed', 'too many errors', '', 2);
   if (step === 'abort') return revert(timeline, 'withdrawn', 'enough', 'bob', 2);
   if ('rollback' in step) {
-    const { files: old = {} } = versionOf(timeline, step.rollback) ?? {};
+    const { files: old = files('') } = versionOf(timeline, step.rollback) ?? {};
     return begin(timeline, { ...draft('', 'rollback', 'it broke'), files: old }, undefined);
   }
   const policy = step.canary === true ? defaultRolloutPolicy : undefined;
   if ('apply' in step) return begin(timeline, draft(step.apply, 'apply'), policy);
-  const { timeline: seen, isNew } = folderSeen(timeline, folderDigest(files(step.folder)));
+  const { timeline: seen, isNew } = folderSeen(timeline, files(step.folder));
   return isNew ? begin(seen, draft(step.folder, 'edit'), policy) : seen;
 }
 
 /** `1 superseded a, 2 applied b; in force 2, held: rollback`. */
 function told({ versions, stable, hold, candidate }: Timeline): string {
-  const rows = versions.map(({ number, state, files: own }) => `${number} ${state} ${own['mesh.yaml']}`);
+  const rows = versions.map(({ number, state, files: own }) => `${number} ${state} ${own.get('mesh.yaml')}`);
   const tried = candidate === undefined ? '' : `, tries ${candidate.number}`;
   return `${rows.join(', ')}; in force ${stable}${tried}${hold === undefined ? '' : `, held: ${hold.kind}`}`;
 }

@@ -7,7 +7,8 @@
  *   rollback, apply ─▶ applied; the folder is held back until it changes
  */
 import type { RolloutPolicy } from '../../model/rollout.ts';
-import { folderDigest, type Version } from '../history/version.ts';
+import { type FileDigests, folderDigest, isDigestOf } from '../history/digests.ts';
+import type { Version } from '../history/version.ts';
 
 /** The folder says something else than what is in force, and that is meant so. */
 export interface Hold {
@@ -68,17 +69,17 @@ function withdraw(timeline: Timeline, reason: string): Timeline {
   return { ...amend(timeline, candidate.number, { state: 'withdrawn', reason }), candidate: undefined };
 }
 
-/** The folder holds content of this digest. `isNew`: it is to become a version. */
-export function folderSeen(timeline: Timeline, digest: string): { readonly timeline: Timeline; readonly isNew: boolean } {
+/** The folder holds this. `isNew`: it is to become a version. */
+export function folderSeen(timeline: Timeline, files: FileDigests): { readonly timeline: Timeline; readonly isNew: boolean } {
   const { candidate, hold, folder, stable } = timeline;
-  const now = { ...timeline, folder: digest };
+  const now = { ...timeline, folder: folderDigest(files) };
   if (candidate !== undefined) {
     const tried = candidate.isFromFolder ? digestOf(timeline, candidate.number) : folder;
-    if (digest === tried) return { timeline: now, isNew: false };
+    if (isDigestOf(tried, files)) return { timeline: now, isNew: false };
   }
   const free = { ...withdraw(now, 'the folder changed'), hold: undefined };
-  if (digest === digestOf(timeline, stable)) return { timeline: free, isNew: false };
-  if (candidate === undefined && hold?.folder === digest) return { timeline: now, isNew: false };
+  if (now.folder === digestOf(timeline, stable)) return { timeline: free, isNew: false };
+  if (candidate === undefined && hold !== undefined && isDigestOf(hold.folder, files)) return { timeline: now, isNew: false };
   return { timeline: free, isNew: true };
 }
 

@@ -9,7 +9,8 @@ import type { Diagnostic } from '../../model/provenance.ts';
 import type { RolloutPolicy } from '../../model/rollout.ts';
 import type { WorkloadInstance } from '../../model/workload.ts';
 import type { Compiler } from '../compiler.ts';
-import { fileDigests, folderDigest, type Cause, type Version } from '../history/version.ts';
+import { fileDigests, folderDigest } from '../history/digests.ts';
+import type { Cause, Version } from '../history/version.ts';
 import { MeshModel, type MeshState } from '../model.ts';
 import type { FileTexts } from '../sources/files.ts';
 import type { KeptTexts } from '../sources/last-good.ts';
@@ -240,8 +241,7 @@ export class VersionedModel {
   }
 
   #takeFolder(texts: FileTexts, instances: readonly WorkloadInstance[]): void {
-    const digest = folderDigest(fileDigests(texts));
-    const { timeline, isNew } = folderSeen(this.#timeline, digest);
+    const { timeline, isNew } = folderSeen(this.#timeline, fileDigests(texts));
     this.#folderTexts = texts;
     if (timeline.candidate === undefined) this.#tried = undefined;
     if (!isNew) {

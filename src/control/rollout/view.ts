@@ -9,7 +9,7 @@ function timeText(atMs: number): string {
 }
 
 function viewVersion({ createdAtMs, files, ...rest }: Version): object {
-  return { ...rest, createdAt: timeText(createdAtMs), files: Object.keys(files) };
+  return { ...rest, createdAt: timeText(createdAtMs), files: [...files.keys()].toSorted() };
 }
 
 function viewCandidate(model: VersionedModel): object | undefined {
