@@ -8,6 +8,7 @@ import { NodeSchema } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { StreamAccessLogsMessageSchema } from '../../../xds/gen/envoy/service/accesslog/v3/als_pb.ts';
 import { timersOf } from '../../timers.ts';
 import { sendStream } from '../../tracing/collector-target.ts';
+import { ProtoWriter } from '../proto-writer.ts';
 import { httpEntry, tcpEntry } from './als-entry.ts';
 import type { AlsSettings } from './als.ts';
 import { unsentOf } from '../unsent.ts';
@@ -17,21 +18,10 @@ import type { LogScope } from './settings.ts';
 
 const METHOD = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
 
-/** A field of bytes: its number's tag, its length, the bytes. Entries are encoded once, when they are logged. */
-function lengthDelimited(field: number, bytes: Uint8Array): Buffer {
-  const length: number[] = [];
-  for (let rest = bytes.length; ; rest >>>= 7) {
-    if (rest < 0x80) {
-      length.push(rest);
-      break;
-    }
-    length.push((rest & 0x7f) | 0x80);
-  }
-  return Buffer.concat([Buffer.from([(field << 3) | 2, ...length]), bytes]);
-}
-
 /** Fields of StreamAccessLogsMessage: the entries of requests and of connections. */
 const ENTRIES_FIELD = { http: 2, tcp: 3 } as const;
+/** Of HTTPAccessLogEntries and TCPAccessLogEntries. */
+const LOG_ENTRY_FIELD = 1;
 
 /** Writes entries to the service. */
 export function alsWriter(settings: AlsSettings, scope: LogScope): WriteEntry {
@@ -52,9 +42,11 @@ export function alsWriter(settings: AlsSettings, scope: LogScope): WriteEntry {
       dropped: stats.counter('logs_dropped'),
     },
     (entries, onDone) => {
-      const list = Buffer.concat(entries.map((entry) => lengthDelimited(1, entry)));
-      const message = Buffer.concat([identifier, lengthDelimited(ENTRIES_FIELD[settings.kind], list)]);
-      sendStream(settings.target, METHOD, message, scope, onDone);
+      // they were encoded when they were logged
+      const message = new ProtoWriter().raw(identifier).nested(ENTRIES_FIELD[settings.kind], (list) => {
+        for (const entry of entries) list.message(LOG_ENTRY_FIELD, entry);
+      });
+      sendStream(settings.target, METHOD, message.written, scope, onDone);
     },
   );
   const encode = settings.kind === 'http' ? httpEntry : tcpEntry;
