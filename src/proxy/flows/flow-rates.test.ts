@@ -2,28 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { flagBit } from '../http/stream-info.ts';
 import { fakeInfo, fakeRequest } from '../telemetry/testing/fake-stream.ts';
-import { FlowRates, isTrouble, Thinning, TokenBucket } from './flow-rates.ts';
-
-test('tokens come back over time, and no more than a second of them', () => {
-  const bucket = new TokenBucket();
-  bucket.setRate(10);
-  const takeAll = (nowMs: number): number => {
-    let taken = 0;
-    while (bucket.take(nowMs)) taken++;
-    return taken;
-  };
-  assert.deepEqual([takeAll(1000), takeAll(1000), takeAll(1100), takeAll(1500), takeAll(60_000)], [10, 0, 1, 4, 10]);
-  // a time that goes back gives none
-  assert.equal(takeAll(100), 0);
-});
-
-test('a rate below one a second, and none', () => {
-  const bucket = new TokenBucket();
-  bucket.setRate(0.5);
-  assert.deepEqual([bucket.take(0), bucket.take(1000), bucket.take(2000)], [true, false, true]);
-  bucket.setRate(0);
-  assert.equal(bucket.take(1e9), false);
-});
+import { FlowRates, isTrouble, Thinning } from './flow-rates.ts';
 
 const TROUBLE: readonly (readonly [info: Parameters<typeof fakeInfo>[0], isTrouble: boolean])[] = [
   [{ responseCode: 200 }, false],
@@ -52,6 +31,24 @@ test('what failed has tokens of its own, and is missed where they are used up', 
   rates.setRates({ ordinary: 2, trouble: 3, tapped: 100 });
   const count = (info: typeof ok): number => Array.from({ length: 10 }, () => rates.takes(info)).filter(Boolean).length;
   assert.deepEqual([count(ok), rates.lost, count(failed), rates.lost], [2, 0, 3, 7]);
+});
+
+test('a rate below one a second lets one through, none at all nobody', () => {
+  const rates = new FlowRates(1);
+  const takenAt = (times: readonly number[]): boolean[] => times.map((endMs) => rates.takes({ ...failed, endMs }));
+  rates.setRates({ ordinary: 1, trouble: 0.5, tapped: 1 });
+  assert.deepEqual(takenAt([5000, 6000, 7000, 100]), [true, false, true, false]);
+  rates.setRates({ ordinary: 1, trouble: 0, tapped: 1 });
+  assert.deepEqual(takenAt([1e9]), [false]);
+});
+
+test('an id that is no UUID leaves nothing out', () => {
+  const thinning = new Thinning();
+  const keeps = (id: string, endMs: number): boolean =>
+    thinning.keeps(fakeInfo({ request: fakeRequest({}, { 'x-request-id': id }), endMs }), 1);
+  for (let i = 0; i < 1000; i++) keeps('00000000-aaaa', 1000);
+  assert.equal(keeps('00000001-aaaa', 2500), false);
+  assert.equal(keeps('1-call-of-mine', 2500), true);
 });
 
 test('of many, proxies on the way keep the same ones', () => {

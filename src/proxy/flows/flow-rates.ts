@@ -1,31 +1,12 @@
 /** Which streams a proxy tells of: a decision before anything is written of them, of some nanoseconds. */
+import { TokenBucket } from '../http/filters/rate-limit/token-bucket.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { numberOfId } from '../telemetry/id-number.ts';
 
-/** Tokens that come back over time, as many as one second brings at most. */
-export class TokenBucket {
-  #perMs = 0;
-  #max = 0;
-  #tokens = 0;
-  #atMs = 0;
-
-  /** A bucket that is full. */
-  setRate(perSecond: number): void {
-    this.#perMs = perSecond / 1000;
-    // a rate below one a second still lets one through
-    this.#max = perSecond === 0 ? 0 : Math.max(1, perSecond);
-    this.#tokens = this.#max;
-  }
-
-  /** Takes a token; false where there is none. `nowMs` is monotonic. */
-  take(nowMs: number): boolean {
-    if (nowMs > this.#atMs) {
-      this.#tokens = Math.min(this.#max, this.#tokens + (nowMs - this.#atMs) * this.#perMs);
-      this.#atMs = nowMs;
-    }
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
-  }
+/** A bucket that a second fills. */
+function bucketOf(perSecond: number): TokenBucket {
+  // a rate below one a second still lets one through
+  return new TokenBucket(perSecond === 0 ? 0 : Math.max(1, perSecond), perSecond);
 }
 
 const UNAUTHORIZED = 401;
@@ -64,7 +45,7 @@ export class Thinning {
     if (this.#mask === 0) return true;
     const id = info.request?.headers.get('x-request-id');
     // without an id, or with one that is no UUID, the tokens alone decide
-    const number = id === undefined ? Number.NaN : Number.parseInt(id.slice(0, 8), 16);
+    const number = id === undefined ? Number.NaN : numberOfId(id);
     return Number.isNaN(number) || (number & this.#mask) === 0;
   }
 
@@ -88,12 +69,12 @@ export const DEFAULT_RATES: Rates = { ordinary: 10, trouble: 200, tapped: 1000 }
 
 export class FlowRates {
   readonly #loops: number;
-  readonly #ordinary = new TokenBucket();
+  #ordinary = bucketOf(0);
   readonly #thinning = new Thinning();
   /** What lasts is told of as often as what does not, and not left out for it. */
-  readonly #lasting = new TokenBucket();
-  readonly #trouble = new TokenBucket();
-  readonly #tapped = new TokenBucket();
+  #lasting = bucketOf(0);
+  #trouble = bucketOf(0);
+  #tapped = bucketOf(0);
   #rates: Rates = { ordinary: -1, trouble: -1, tapped: -1 };
   isTapped = false;
   /** Streams that should have been told of, and had no token. */
@@ -107,24 +88,24 @@ export class FlowRates {
   setRates(rates: Rates): void {
     const former = this.#rates;
     if (former.ordinary !== rates.ordinary) {
-      this.#ordinary.setRate(rates.ordinary / this.#loops);
-      this.#lasting.setRate(rates.ordinary / this.#loops);
+      this.#ordinary = bucketOf(rates.ordinary / this.#loops);
+      this.#lasting = bucketOf(rates.ordinary / this.#loops);
     }
-    if (former.trouble !== rates.trouble) this.#trouble.setRate(rates.trouble / this.#loops);
-    if (former.tapped !== rates.tapped) this.#tapped.setRate(rates.tapped / this.#loops);
+    if (former.trouble !== rates.trouble) this.#trouble = bucketOf(rates.trouble / this.#loops);
+    if (former.tapped !== rates.tapped) this.#tapped = bucketOf(rates.tapped / this.#loops);
     this.#rates = rates;
   }
 
   /** True where the stream is to be told of. */
   takes(info: StreamInfo): boolean {
     if (this.isTapped) {
-      if (this.#tapped.take(info.endMs)) return true;
+      if (this.#tapped.consume(info.endMs)) return true;
       this.lost++;
       return false;
     }
-    if (isOpen(info)) return this.#lasting.take(info.endMs);
-    if (!isTrouble(info)) return this.#thinning.keeps(info, this.#rates.ordinary / this.#loops) && this.#ordinary.take(info.endMs);
-    if (this.#trouble.take(info.endMs)) return true;
+    if (isOpen(info)) return this.#lasting.consume(info.endMs);
+    if (!isTrouble(info)) return this.#thinning.keeps(info, this.#rates.ordinary / this.#loops) && this.#ordinary.consume(info.endMs);
+    if (this.#trouble.consume(info.endMs)) return true;
     this.lost++;
     return false;
   }

@@ -6,7 +6,7 @@ export class TokenBucket {
   /** When `#tokens` was true. A full bucket needs no time. */
   #atMs = 0;
 
-  /** `perSecond` above zero. The bucket is full at first. */
+  /** The bucket is full at first; with `perSecond` 0 it fills no more. */
   constructor(maxTokens: number, perSecond: number) {
     this.maxTokens = maxTokens;
     this.perSecond = perSecond;
@@ -28,7 +28,8 @@ export class TokenBucket {
   takeUpTo(wanted: number, nowMs: number): number {
     const tokens = this.#tokensAt(nowMs);
     const taken = Math.min(wanted, Math.floor(tokens));
-    this.reset(tokens - taken, nowMs);
+    // who asks late may ask for an earlier time
+    this.reset(tokens - taken, Math.max(this.#atMs, nowMs));
     return taken;
   }
 
@@ -45,6 +46,6 @@ export class TokenBucket {
 
   #tokensAt(nowMs: number): number {
     if (this.#tokens >= this.maxTokens) return this.maxTokens;
-    return Math.min(this.maxTokens, this.#tokens + ((nowMs - this.#atMs) / 1000) * this.perSecond);
+    return Math.min(this.maxTokens, this.#tokens + (Math.max(0, nowMs - this.#atMs) / 1000) * this.perSecond);
   }
 }
