@@ -47,11 +47,11 @@ const CASES: readonly {
     want: ['listeners a missing', 'clusters c missing', 'listeners b unknown'],
   },
   {
-    name: 'clusters that come on demand',
-    intended: [meant('clusters', 'c'), meant('endpoints', 'c'), meant('routes', '80')],
+    name: 'what comes on demand',
+    intended: [meant('clusters', 'c'), meant('endpoints', 'c'), meant('routes', '80'), meant('listeners', 'a')],
     dump: {},
     isOnDemand: true,
-    want: ['routes 80 missing'],
+    want: ['listeners a missing'],
   },
   {
     name: 'a listener that was refused, its former version in force',

@@ -68,8 +68,8 @@ function textOfMessage({ kind, name }: Intended, json: JsonObject): string {
 function compare(intended: Intended, actual: Dumped | undefined, isOnDemand: boolean): Difference[] {
   const { kind, name, json } = intended;
   if (actual === undefined) {
-    // what traffic has not asked for yet is no difference
-    const isLater = isOnDemand && (kind === 'clusters' || kind === 'endpoints');
+    // what traffic has not asked for yet is no difference: clusters, and routes of listeners that nothing has used
+    const isLater = isOnDemand && kind !== 'listeners';
     return isLater ? [] : [{ kind, name, what: 'missing', reason: '', diff: '' }];
   }
   const title = `${kind} ${name}`;

@@ -313,7 +313,7 @@ export class ClusterStore implements ClusterManager {
   #upsert(resource: AdsResource): void {
     const entry = this.#entry(resource.name);
     if (entry.isStatic) throw new ConfigError('name', 'a static cluster of the bootstrap has this name');
-    if (sameBytes(entry.bytes, resource.any)) return;
+    if (sameBytes(entry.bytes, resource.any)) return this.#options.resources.again(CLUSTER_TYPE, resource.name);
     clearTimeout(entry.leaving);
     entry.leaving = undefined;
     const config = decodeResource(resource.any, ClusterSchema, '');

@@ -204,7 +204,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
   #upsert(resource: AdsResource, failures = 0): void {
     const known = this.#entries.get(resource.name);
     if (known?.isStatic === true) throw new ConfigError('name', 'a static listener of the bootstrap has this name');
-    if (sameBytes(known?.bytes, resource.any)) return;
+    if (sameBytes(known?.bytes, resource.any)) return this.#options.resources.again(LISTENER_TYPE, resource.name);
     const arrival = new ArrivedListener(resource);
     let built: BuiltListener<L>;
     try {

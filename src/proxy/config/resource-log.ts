@@ -17,6 +17,8 @@ export interface Arrival {
 export interface ResourceLog {
   /** A resource arrived, and is in this state. Replaces what was known of that state. */
   put(arrival: Arrival, state: ConfigResource['state'], error?: string): void;
+  /** What is known already came again: the version between, which was refused, counts no more. */
+  again(typeUrl: string, name: string): void;
   /** What waited is in force. */
   activate(typeUrl: string, name: string): void;
   remove(typeUrl: string, name: string): void;
@@ -72,6 +74,10 @@ export function createResourceLog(clock: Clock): ResourceLog {
       if (state !== 'refused') states.refused = undefined;
       if (state === 'active') states.warming = undefined;
       states[state] = { arrival, updatedMs: clock.wallMs(), error };
+    },
+    again(typeUrl, name) {
+      const states = types.get(typeUrl)?.get(name);
+      if (states !== undefined) states.refused = undefined;
     },
     activate(typeUrl, name) {
       const states = types.get(typeUrl)?.get(name);

@@ -107,7 +107,8 @@ export class RouteStore {
   receive(resources: readonly AdsResource[]): void {
     applyEach(resources, (resource) => {
       const entry = this.#entries.get(resource.name);
-      if (entry === undefined || sameBytes(entry.bytes, resource.any)) return;
+      if (entry === undefined) return;
+      if (sameBytes(entry.bytes, resource.any)) return this.#options.resources.again(ROUTE_TYPE, resource.name);
       this.#take(entry, resource);
     });
   }

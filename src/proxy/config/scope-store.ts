@@ -114,7 +114,10 @@ export class ScopeStore implements ScopeSource {
 
   /** What a resource says: undefined where it has not changed, an error where it cannot be. */
   #read(resource: AdsResource): ReadScope | ConfigError | undefined {
-    if (sameBytes(this.#byName.get(resource.name)?.bytes, resource.any)) return undefined;
+    if (sameBytes(this.#byName.get(resource.name)?.bytes, resource.any)) {
+      this.#options.resources.again(SCOPED_ROUTE_TYPE, resource.name);
+      return undefined;
+    }
     try {
       const message = decodeResource(resource.any, ScopedRouteConfigurationSchema, '');
       const table = message.routeConfiguration && this.#options.build(message.routeConfiguration, 'route_configuration');

@@ -177,6 +177,17 @@ test('a refused cluster is named with its field; the former one and its neighbou
   assert.deepEqual(states('c'), ['refused2']);
 });
 
+test('a refused cluster is forgotten when the former one comes again', () => {
+  const { clusters, endpoints, states } = stores();
+  clusters.receive([eds('a')], []);
+  endpoints.receive([endpointsOf('a', 81)]);
+  const bad = eds('a', { connect_timeout: '-1s' }, '2');
+  assert.throws(() => clusters.receive([bad], []));
+  assert.deepEqual(states('a'), ['active1', 'active1', 'refused2']);
+  clusters.receive([eds('a', {}, '3')], []);
+  assert.deepEqual(states('a'), ['active1', 'active1'], 'its endpoints are the other');
+});
+
 test('a cluster that gets no endpoints goes on without when its time is over', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { clusters } = stores();
