@@ -129,7 +129,7 @@ class Connection<Request, Response> implements AdsConnection {
     const connected = stats.gauge('connected_state');
     try {
       const stream = await this.#variant.open();
-      if (this.#isClosed) return;
+      if (this.#isClosed) return stream.abort();
       this.#stream = stream;
       for (const request of this.#variant.session.connected()) stream.send(request);
       for await (const response of stream.responses) {
