@@ -3,14 +3,16 @@
  * because proxies come back; one that says goodbye takes it along. What was known is kept on disk: a control plane
  * that starts anew begins with it, and never tells proxies that everybody has gone.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ConfigError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import { debounce } from './debounce.ts';
 import { readInstances } from './instance.ts';
+import { writePrivate } from './private-file.ts';
 
+/** Where it keeps what it knows, and for how long without a stream. */
 export interface RegistryOptions {
   readonly stateDir: string;
   readonly log: Log;
@@ -199,8 +201,6 @@ export class Registry {
   async #writeNow(): Promise<void> {
     const file = path.join(this.#options.stateDir, FILE);
     await mkdir(this.#options.stateDir, { recursive: true, mode: 0o700 });
-    // a reader never sees half a file
-    await writeFile(`${file}.new`, `${JSON.stringify(this.instances(), undefined, 1)}\n`, { mode: 0o600 });
-    await rename(`${file}.new`, file);
+    await writePrivate(file, `${JSON.stringify(this.instances(), undefined, 1)}\n`);
   }
 }

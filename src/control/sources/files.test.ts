@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { EventEmitter } from 'node:events';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -68,6 +68,18 @@ test('edits are seen however they are made', async (t) => {
   await sees({ 'b.yaml': '3', 'sub/c.yaml': '5' });
   await rm(at('sub'), { recursive: true });
   await sees({ 'b.yaml': '3' });
+});
+
+test('what is there and cannot be read stays as it was', async (t) => {
+  const { folder, sees } = await watched(t, { 'a.yaml': '1', 'b.yaml': '1', 'sub/c.yaml': '1' });
+  const at = (name: string): string => path.join(folder, name);
+  // a link that leads in a circle: any user is refused to read it
+  await symlink('a.yaml', at('link.yaml'));
+  await rename(at('link.yaml'), at('a.yaml'));
+  await writeFile(at('b.yaml'), '2');
+  await sees({ 'a.yaml': '1', 'b.yaml': '2', 'sub/c.yaml': '1' });
+  await rm(at('a.yaml'));
+  await sees({ 'b.yaml': '2', 'sub/c.yaml': '1' });
 });
 
 test('a folder that is not there is an error at the start', async () => {

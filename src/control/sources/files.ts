@@ -42,6 +42,31 @@ const POLL_SHARE = 100;
 interface Found {
   readonly files: readonly string[];
   readonly folders: readonly string[];
+  /** Folders that are there and could not be looked into. */
+  readonly unread: readonly string[];
+}
+
+/** True for what is not there any more; any other error may pass, and is no reason to take something out of the mesh. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+/** Tells of what is wrong with a file or folder once, until it is over. */
+interface Troubles {
+  tell(file: string, message: string, fields: Readonly<Record<string, string | number>>): void;
+  over(file: string): void;
+}
+
+function createTroubles(log: Log): Troubles {
+  const told = new Set<string>();
+  return {
+    tell(file, message, fields) {
+      if (told.has(file)) return;
+      told.add(file);
+      log.warn(message, { file, ...fields });
+    },
+    over: (file) => void told.delete(file),
+  };
 }
 
 function isIgnored(name: string): boolean {
@@ -53,16 +78,22 @@ function isYaml(name: string): boolean {
 }
 
 /** Files and folders below `folder`; what vanishes meanwhile is left out. */
-async function scan(folder: string, ignore: readonly string[]): Promise<Found> {
+async function scan(folder: string, ignore: readonly string[], troubles: Troubles): Promise<Found> {
   const files: string[] = [];
   const folders = [folder];
+  const unread: string[] = [];
   for (let at = 0; at < folders.length; at += 1) {
     const current = folders[at] ?? folder;
     // the root must be there; below it, things come and go
     const entries = await readdir(current, { withFileTypes: true }).catch((error: unknown) => {
       if (current === folder) throw error;
-      return [];
+      if (isGone(error)) return [];
+      unread.push(current);
+      troubles.tell(current, 'a folder cannot be read; its former content stays', { error: messageOf(error) });
+      return undefined;
     });
+    if (entries === undefined) continue;
+    troubles.over(current);
     for (const entry of entries) {
       const full = path.join(current, entry.name);
       if (ignore.includes(full)) continue;
@@ -70,7 +101,7 @@ async function scan(folder: string, ignore: readonly string[]): Promise<Found> {
       else if (!entry.isDirectory() && isYaml(entry.name)) files.push(full);
     }
   }
-  return { files: files.toSorted(), folders };
+  return { files: files.toSorted(), folders, unread };
 }
 
 interface Cached {
@@ -81,18 +112,22 @@ interface Cached {
 }
 
 /** Small files, of which there are many: waiting for each costs ten times what reading it does. */
-function readCached(folder: string, file: string, former: Cached | undefined, log: Log): Cached | undefined {
+function readCached(folder: string, file: string, former: Cached | undefined, troubles: Troubles): Cached | undefined {
   try {
     const { mtimeMs, ctimeMs, size, ino } = statSync(file);
     const stamp = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
     if (former?.stamp === stamp) return former;
     if (size > FILE_BYTES_MAX) {
-      log.warn('a file is too large; its former content stays', { file, bytes: size, bytesMax: FILE_BYTES_MAX });
+      troubles.tell(file, 'a file is too large; its former content stays', { bytes: size, bytesMax: FILE_BYTES_MAX });
       return former;
     }
-    return { name: former?.name ?? path.relative(folder, file), stamp, text: readFileSync(file, 'utf8') };
-  } catch {
-    return undefined;
+    const text = readFileSync(file, 'utf8');
+    troubles.over(file);
+    return { name: former?.name ?? path.relative(folder, file), stamp, text };
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    troubles.tell(file, 'a file cannot be read; its former content stays', { error: messageOf(error) });
+    return former;
   }
 }
 
@@ -103,12 +138,12 @@ async function readAll(
   folder: string,
   files: readonly string[],
   former: ReadonlyMap<string, Cached>,
-  log: Log,
+  troubles: Troubles,
 ): Promise<Map<string, Cached>> {
   const read = new Map<string, Cached>();
   for (const [i, file] of files.entries()) {
     if (i % TURN_FILES === TURN_FILES - 1) await nextTurn();
-    const cached = readCached(folder, file, former.get(file), log);
+    const cached = readCached(folder, file, former.get(file), troubles);
     if (cached !== undefined) read.set(file, cached);
   }
   return read;
@@ -169,11 +204,13 @@ class Watchers {
 
 /**
  * Reads the folder and calls `onChange` whenever its content became another. Rejects where it cannot be read at the
- * start; later on a folder that vanishes counts as no change, so that a mishap does not empty the mesh.
+ * start; later on a folder that vanishes, and what is there and cannot be read, counts as no change, so that a mishap
+ * does not empty the mesh.
  */
 export async function watchFolder(options: FolderOptions, onChange: (texts: FileTexts) => void): Promise<FolderSource> {
   const { log } = options;
   const folder = path.resolve(options.folder);
+  const troubles = createTroubles(log);
   let cache = new Map<string, Cached>();
   let texts: FileTexts = new Map();
   let isClosed = false;
@@ -187,7 +224,7 @@ export async function watchFolder(options: FolderOptions, onChange: (texts: File
     const edits = new Map<string, Cached>();
     for (const file of files) {
       const former = cache.get(file);
-      const cached = former && readCached(folder, file, former, log);
+      const cached = former && readCached(folder, file, former, troubles);
       if (cached === undefined) return undefined;
       if (cached !== former) edits.set(file, cached);
     }
@@ -199,9 +236,10 @@ export async function watchFolder(options: FolderOptions, onChange: (texts: File
     );
   };
   const lookAtAll = async (): Promise<FileTexts> => {
-    const found = await scan(folder, options.ignore);
-    if (!isClosed) watchers.set(found.folders);
-    cache = await readAll(folder, found.files, cache, log);
+    const { files, folders, unread } = await scan(folder, options.ignore, troubles);
+    if (!isClosed) watchers.set(folders);
+    const unseen = [...cache.keys()].filter((file) => unread.some((each) => file.startsWith(`${each}${path.sep}`)));
+    cache = await readAll(folder, [...files, ...unseen].toSorted(), cache, troubles);
     const read = textsOf(cache);
     return isSame(texts, read) ? texts : read;
   };

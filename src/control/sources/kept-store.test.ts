@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -45,4 +45,20 @@ test('what is in force is read again as it was kept last, after any edits', asyn
     await store.close();
     assert.deepEqual(new Map(await new KeptStore(stateDir, silentLog).read()), new Map(step));
   }
+});
+
+test('what could not be kept is tried again with the next mesh', async (t) => {
+  const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tulle-kept-'));
+  t.after(() => rm(stateDir, { recursive: true }));
+  const store = new KeptStore(stateDir, silentLog);
+  await store.read();
+  const kept: KeptTexts = new Map([['a.yaml', texts('a')]]);
+  const folder = path.join(stateDir, 'last-good');
+  await rm(folder, { recursive: true });
+  store.keep(kept);
+  await store.close();
+  await mkdir(folder);
+  store.keep(kept);
+  await store.close();
+  assert.deepEqual(new Map(await new KeptStore(stateDir, silentLog).read()), kept);
 });

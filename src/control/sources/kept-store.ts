@@ -3,28 +3,24 @@
  * version. One file each, written anew only where it changed; only the owner may read them, since Secrets are among them.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { changedKeys } from '../../core/patched-map.ts';
+import { isObject } from '../../core/object.ts';
 import { bulkDelay } from '../bulk-delay.ts';
+import { writePrivate } from '../private-file.ts';
 import type { KeptText, KeptTexts } from './last-good.ts';
 
 const FOLDER = 'last-good';
 
+function isKeptText(value: unknown): value is KeptText {
+  return isObject(value) && typeof value['text'] === 'string' && Array.isArray(value['keys']);
+}
+
 function isKept(value: unknown): value is { readonly file: string; readonly texts: readonly KeptText[] } {
-  if (typeof value !== 'object' || value === null || !('file' in value) || !('texts' in value)) return false;
-  if (typeof value.file !== 'string' || !Array.isArray(value.texts)) return false;
-  return value.texts.every(
-    (each: unknown) =>
-      typeof each === 'object' &&
-      each !== null &&
-      'text' in each &&
-      typeof each.text === 'string' &&
-      'keys' in each &&
-      Array.isArray(each.keys),
-  );
+  return isObject(value) && typeof value['file'] === 'string' && Array.isArray(value['texts']) && value['texts'].every(isKeptText);
 }
 
 function nameOf(file: string): string {
@@ -74,6 +70,8 @@ export class KeptStore {
     this.#next = kept;
     this.#writing ??= this.#writeAll().catch((error: unknown) => {
       this.#writing = undefined;
+      // the next mesh is another try, whether it has other texts or not
+      this.#last = undefined;
       this.#log.warn('the last good versions cannot be kept', { error: messageOf(error) });
     });
   }
@@ -113,9 +111,7 @@ export class KeptStore {
 
   async #writeFile(name: string, body: string): Promise<void> {
     if (this.#written.get(name) === body) return;
-    const target = path.join(this.#folder, name);
-    await writeFile(`${target}.new`, body, { mode: 0o600 });
-    await rename(`${target}.new`, target);
+    await writePrivate(path.join(this.#folder, name), body);
     this.#written.set(name, body);
   }
 }
