@@ -24,7 +24,7 @@ interface Options {
 const WATCH_MS = 2000;
 
 function plaintextOf(rows: readonly SignalRow[]): SignalRow[] {
-  return rows.filter(({ mutualTlsRatio }) => mutualTlsRatio < 1);
+  return rows.filter(({ mutualTlsRatio }) => mutualTlsRatio !== undefined && mutualTlsRatio < 1);
 }
 
 /** `all` is how many edges there are, those that are not shown too. */

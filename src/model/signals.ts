@@ -49,8 +49,11 @@ export interface SignalRow extends SignalKey {
   readonly p50Ms?: number;
   readonly p95Ms?: number;
   readonly p99Ms?: number;
-  /** Share (0 to 1) of requests and connections over mTLS, of those that went anywhere (1 where none did); 0 of rows by `route`, which nobody tells it of. */
-  readonly mutualTlsRatio: number;
+  /**
+   * Share (0 to 1) of requests and connections over mTLS, of those that went anywhere; absent where nobody knows: none did,
+   * the row is by `route`, or of what is counted as `overflow` alone.
+   */
+  readonly mutualTlsRatio?: number;
   /** SPIFFE IDs that were seen at both ends, of rows by `edge`. */
   readonly sourcePrincipal?: string;
   readonly destinationPrincipal?: string;

@@ -1,7 +1,7 @@
 /** An edge: its line, coloured by how it fares, and where there is room a label with a lock. */
 import { bytesRateText, durationText, rateText, shareText } from '../model/format.ts';
 import type { GraphEdge } from '../model/graph.ts';
-import { isBusy, type Load } from '../model/health.ts';
+import { isBusy, isOpenToRead, type Load, mutualText } from '../model/health.ts';
 import { healthWord } from '../ui/health-dot.tsx';
 import { labelPoint, type Layout, pathOf, type Point } from './layout.ts';
 
@@ -31,7 +31,7 @@ function labelText(load: Load, label: EdgeLabel): string {
 
 /** What a screen reader says, and what hovering shows. */
 function edgeText({ from, to, load, health }: GraphEdge): string {
-  const lock = load.mutualTlsRatio >= 0.9999 ? 'mTLS' : load.mutualTlsRatio <= 0 ? 'plaintext' : `${shareText(load.mutualTlsRatio)} mTLS`;
+  const lock = load.mutualTlsRatio === undefined ? 'by mTLS or not is unknown' : mutualText(load);
   return `${from} calls ${to}: ${healthWord(health)}, ${rateText(load.requestsPerSecond)}, ${shareText(load.failureRatio)} failed, ${shareText(load.deniedRatio)} denied, p95 ${durationText(load.p95Ms)}, ${lock}`;
 }
 
@@ -44,17 +44,20 @@ const CHAR_WIDTH = 5.9;
 
 function Label({ edge, at, label }: { readonly edge: GraphEdge; readonly at: Point; readonly label: EdgeLabel }) {
   const text = labelText(edge.load, label);
-  const isEncrypted = edge.load.mutualTlsRatio >= 0.9999;
-  const width = text.length * CHAR_WIDTH + 24;
+  const isEncrypted = !isOpenToRead(edge.load);
+  const hasLock = edge.load.mutualTlsRatio !== undefined;
+  const width = text.length * CHAR_WIDTH + (hasLock ? 24 : 14);
   return (
     <g class="edge-label" transform={`translate(${at.x - width / 2} ${at.y - 9})`}>
       <rect width={width} height={18} rx={9} />
-      <path
-        class={isEncrypted ? 'edge-lock' : 'edge-lock is-open'}
-        transform="translate(7 4.5) scale(0.6)"
-        d={isEncrypted ? 'M3 7h10v7.5H3zM5 7V5a3 3 0 0 1 6 0v2' : 'M3 7h10v7.5H3zM5 7V4.5a3 3 0 0 1 5.8-1'}
-      />
-      <text x={19} y={12.6}>
+      {hasLock ? (
+        <path
+          class={isEncrypted ? 'edge-lock' : 'edge-lock is-open'}
+          transform="translate(7 4.5) scale(0.6)"
+          d={isEncrypted ? 'M3 7h10v7.5H3zM5 7V5a3 3 0 0 1 6 0v2' : 'M3 7h10v7.5H3zM5 7V4.5a3 3 0 0 1 5.8-1'}
+        />
+      ) : null}
+      <text x={hasLock ? 19 : 7} y={12.6}>
         {text}
       </text>
     </g>

@@ -104,7 +104,7 @@ test('workloads are nodes of their services, with versions and what rules give t
   );
 });
 
-test('who is not known is outside the mesh, and a call that nobody answered is one of its service', () => {
+test('who is not known stays unknown, and a call that nobody answered is one of its service', () => {
   const { edges, nodes } = graphOf(TOPOLOGY, [
     row('unknown/unknown', 'shop/pay-v1'),
     row('shop/client', 'unknown/unknown', { service: 'bank.example' }),
@@ -114,7 +114,7 @@ test('who is not known is outside the mesh, and a call that nobody answered is o
     edges.map(({ id }) => id),
     ['shop/client>bank.example', 'shop/client>other.example', 'unknown/unknown>shop/pay'],
   );
-  assert.equal(nodes.find(({ id }) => id === 'unknown/unknown')?.name, 'outside the mesh');
+  assert.equal(nodes.find(({ id }) => id === 'unknown/unknown')?.name, 'unknown');
 });
 
 test('a gateway has what it passes on, for nobody with a proxy calls it', () => {

@@ -204,7 +204,7 @@ function nodeOf(
 }
 
 function strangerOf(id: string): Draft {
-  if (id === UNKNOWN) return { kind: 'unknown', namespace: EXTERNAL, name: 'outside the mesh', host: '', workloads: [] };
+  if (id === UNKNOWN) return { kind: 'unknown', namespace: EXTERNAL, name: 'unknown', host: '', workloads: [] };
   const [namespace = '', name] = id.split('/');
   return name === undefined
     ? { kind: 'external', namespace: EXTERNAL, name: id, host: id, workloads: [] }

@@ -1,6 +1,6 @@
 /** What counts as trouble, the same in graph, tables and legend. */
 import type { SignalRow } from '../../../src/model/signals.ts';
-import { rateText } from './format.ts';
+import { rateText, shareText } from './format.ts';
 
 export type Health = 'idle' | 'ok' | 'warn' | 'bad';
 
@@ -17,7 +17,8 @@ export interface Load {
   readonly p50Ms?: number;
   readonly p95Ms?: number;
   readonly p99Ms?: number;
-  readonly mutualTlsRatio: number;
+  /** Undefined where nobody knows. */
+  readonly mutualTlsRatio: number | undefined;
   readonly connectionsPerSecond: number;
   readonly bytesPerSecond: number;
 }
@@ -57,6 +58,29 @@ function slowest(values: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
+/** The share of mTLS in what anybody knows it of, by events; where nothing has begun, by rows. */
+function mutualOf(rows: readonly SignalRow[]): number | undefined {
+  const known = rows.filter(({ mutualTlsRatio }) => mutualTlsRatio !== undefined);
+  if (known.length === 0) return undefined;
+  const events = known.map((row) => row.requestsPerSecond + row.connectionsPerSecond);
+  const isQuiet = events.every((count) => count === 0);
+  const weights = isQuiet ? known.map(() => 1) : events;
+  const all = weights.reduce((sum, weight) => sum + weight, 0);
+  return known.reduce((sum, { mutualTlsRatio = 0 }, i) => sum + mutualTlsRatio * (weights[i] ?? 0), 0) / all;
+}
+
+/** Whether traffic is over mTLS, in a word. */
+export function mutualText({ mutualTlsRatio: ratio }: Load): string {
+  if (ratio === undefined) return 'unknown';
+  if (ratio >= 0.9999) return 'mTLS';
+  return ratio <= 0 ? 'plaintext' : `${shareText(ratio)} mTLS`;
+}
+
+/** True where some of it is known to go in plaintext. */
+export function isOpenToRead({ mutualTlsRatio = 1 }: Load): boolean {
+  return mutualTlsRatio < 0.9999;
+}
+
 /** Several rows as one: rates add up, shares by what they are of, the slowest quantiles. */
 export function loadOf(rows: readonly SignalRow[]): Load {
   const requests = rows.reduce((sum, row) => sum + row.requestsPerSecond, 0);
@@ -68,7 +92,7 @@ export function loadOf(rows: readonly SignalRow[]): Load {
     requestsPerSecond: requests,
     failureRatio: all === 0 ? 0 : rows.reduce((sum, row) => sum + row.failureRatio * events(row), 0) / all,
     deniedRatio: all === 0 ? 0 : rows.reduce((sum, row) => sum + row.deniedRatio * events(row), 0) / all,
-    mutualTlsRatio: all === 0 ? 1 : rows.reduce((sum, row) => sum + row.mutualTlsRatio * events(row), 0) / all,
+    mutualTlsRatio: mutualOf(rows),
     connectionsPerSecond: connections,
     bytesPerSecond: rows.reduce((sum, row) => sum + row.bytesSentPerSecond + row.bytesReceivedPerSecond, 0),
     ...(p50Ms === undefined ? {} : { p50Ms }),

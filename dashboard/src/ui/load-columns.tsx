@@ -1,6 +1,6 @@
 /** Columns of golden signals, alike in all tables. */
 import { bytesRateText, durationText, shareText } from '../model/format.ts';
-import { BAD_RATIO, callsText, isBusy, type Load, WARN_RATIO } from '../model/health.ts';
+import { BAD_RATIO, callsText, isBusy, isOpenToRead, type Load, mutualText, WARN_RATIO } from '../model/health.ts';
 import type { Column } from './data-table.tsx';
 import { Icon } from './icon.tsx';
 
@@ -11,8 +11,9 @@ function toneOf(share: number): string {
 /** Whether traffic is over mTLS: all, some or none of it. */
 export function MutualTls({ load }: { readonly load: Load }) {
   if (!isBusy(load)) return <span class="is-quiet">–</span>;
-  const isAll = load.mutualTlsRatio >= 0.9999;
-  const text = isAll ? 'mTLS' : load.mutualTlsRatio <= 0 ? 'plaintext' : `${shareText(load.mutualTlsRatio)} mTLS`;
+  if (load.mutualTlsRatio === undefined) return <span class="is-quiet">unknown</span>;
+  const isAll = !isOpenToRead(load);
+  const text = mutualText(load);
   return (
     <span class={isAll ? 'lock is-ok' : 'lock is-warn'} title={isAll ? 'all of it over mTLS' : 'not all of it over mTLS'}>
       <Icon name={isAll ? 'lock' : 'unlock'} />
@@ -58,6 +59,6 @@ export function loadColumns<Row>(loadOf: (row: Row) => Load): readonly Column<Ro
       by: (row) => loadOf(row).bytesPerSecond,
       cell: (row) => bytesRateText(loadOf(row).bytesPerSecond),
     },
-    { title: 'mTLS', by: (row) => loadOf(row).mutualTlsRatio, cell: (row) => <MutualTls load={loadOf(row)} /> },
+    { title: 'mTLS', by: (row) => loadOf(row).mutualTlsRatio ?? -1, cell: (row) => <MutualTls load={loadOf(row)} /> },
   ];
 }

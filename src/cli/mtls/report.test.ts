@@ -60,7 +60,7 @@ test('callers without a proxy would be refused, and are named by their addresses
   const rows = [row(UNKNOWN, 'a/cart', 0), row('a/web', 'a/cart', 1)];
   const report = mtlsReport(rows, [workload('a/cart', 'PERMISSIVE')], flows);
   assert.deepEqual(report.plaintext[0]?.callers, ['10.0.0.7']);
-  assert.deepEqual(verdicts(report), { a: 'STRICT would refuse somebody without a proxy (10.0.0.7)' });
+  assert.deepEqual(verdicts(report), { a: 'STRICT would refuse unknown callers (10.0.0.7)' });
   assert.equal(report.namespaces[0]?.mutualTlsRatio, 0.5);
   // one that the control plane knows by its address is called by its name; those with a proxy have rows of their own
   const named = ['old', 'web'].map((name) =>
@@ -94,6 +94,6 @@ test('workloads without a proxy are no part of it, and STRICT ones say whom they
     [workload('out/side', 'PERMISSIVE', false), workload('a/db', 'STRICT')],
     [],
   );
-  assert.deepEqual(verdicts(report), { a: 'is STRICT, and refuses somebody without a proxy' });
+  assert.deepEqual(verdicts(report), { a: 'is STRICT, and refuses unknown callers' });
   assert.equal(report.plaintext[0]?.perSecond, 2);
 });

@@ -13,7 +13,7 @@ export interface WorkloadMode {
 }
 
 export interface PlaintextEdge {
-  /** `namespace/workload`; `unknown/unknown` for somebody without a proxy. */
+  /** `namespace/workload`; `unknown/unknown` for somebody without a proxy, whom nobody knows. */
   readonly source: string;
   /** Who such callers are, as far as flow records tell: workloads of the mesh that have no proxy, or addresses. */
   readonly callers: readonly string[];
@@ -81,7 +81,7 @@ function edgesOf(rows: readonly SignalRow[], workloads: readonly WorkloadMode[],
     if (hasProxy) withProxy.set(name, [...(withProxy.get(name) ?? []), mode]);
   }
   return rows.flatMap((row) => {
-    const { source = UNKNOWN, destination = '', service = '', protocol, mutualTlsRatio } = row;
+    const { source = UNKNOWN, destination = '', service = '', protocol, mutualTlsRatio = 1 } = row;
     const modes = withProxy.get(destination);
     const perSecond = rateOf(row) * (1 - mutualTlsRatio);
     // without a proxy nobody there could take mTLS
@@ -100,7 +100,7 @@ export function callerText({ source, callers }: Pick<PlaintextEdge, 'source' | '
   const [named, addresses] = [callers.filter((each) => each.includes('/')), callers.filter((each) => !each.includes('/'))];
   const others = addresses.length === 0 ? '' : ` (${addresses.join(', ')})`;
   const texts = named.map((each) => `${each}, which has no proxy`);
-  return [...texts, ...(named.length > 0 && others === '' ? [] : [`somebody without a proxy${others}`])].join(' and ');
+  return [...texts, ...(named.length > 0 && others === '' ? [] : [`unknown callers${others}`])].join(' and ');
 }
 
 function verdictOf(modes: NamespaceReport['modes'], perSecond: number, refused: readonly string[]): string {
@@ -120,9 +120,10 @@ function namespaceReport(
   const modes: Partial<Record<Mode, number>> = {};
   for (const { mode } of workloads) modes[mode] = (modes[mode] ?? 0) + 1;
   const names = new Set(workloads.map(({ workload }) => `${namespace}/${workload}`));
-  const own = rows.filter(({ destination = '' }) => names.has(destination));
+  // of what went nowhere nobody can say
+  const own = rows.filter(({ destination = '', mutualTlsRatio }) => mutualTlsRatio !== undefined && names.has(destination));
   const perSecond = own.reduce((sum, row) => sum + rateOf(row), 0);
-  const encrypted = own.reduce((sum, row) => sum + rateOf(row) * row.mutualTlsRatio, 0);
+  const encrypted = own.reduce((sum, row) => sum + rateOf(row) * (row.mutualTlsRatio ?? 0), 0);
   const refused = [...new Set(edges.filter((edge) => names.has(edge.destination) && edge.underStrict === 'refused').map(callerText))];
   return {
     namespace,

@@ -50,12 +50,14 @@ function failureTone({ failureRatio }: SignalRow): Tone {
 }
 
 function mutualTone({ mutualTlsRatio }: SignalRow): Tone {
+  if (mutualTlsRatio === undefined) return 'dim';
   return mutualTlsRatio === 1 ? 'good' : mutualTlsRatio === 0 ? 'bad' : 'warn';
 }
 
 /** A service's host without what all of the cluster's have; a workload that nobody knows in one word. */
 export function formatHost(host: string): string {
   if (host === 'unknown/unknown') return 'unknown';
+  if (host === 'overflow/overflow') return 'overflow';
   return host.replace(/\.svc\.cluster\.local$/, '');
 }
 
@@ -89,7 +91,7 @@ const DENIED: Column = {
 const MUTUAL: Column = {
   title: 'MTLS',
   align: 'right',
-  cell: ({ mutualTlsRatio }) => formatShare(mutualTlsRatio),
+  cell: ({ mutualTlsRatio }) => (mutualTlsRatio === undefined ? '-' : formatShare(mutualTlsRatio)),
   tone: mutualTone,
   dropAt: 4,
 };

@@ -47,7 +47,7 @@ export function readRow(row: JsonObject): SignalRow {
     ...optional(row, 'p50Ms'),
     ...optional(row, 'p95Ms'),
     ...optional(row, 'p99Ms'),
-    mutualTlsRatio: numberIn(row, 'mutualTlsRatio'),
+    ...optional(row, 'mutualTlsRatio'),
     ...text(row, 'sourcePrincipal'),
     ...text(row, 'destinationPrincipal'),
     connectionsPerSecond: numberIn(row, 'connectionsPerSecond'),

@@ -106,7 +106,20 @@ test('what went nowhere went by no plaintext', () => {
   push(requests(9, { connection_security_policy: 'none' }));
   assert.equal(rows('edge')[0]?.mutualTlsRatio, 0.5);
   push(requests(3, { ...nowhere, destination_workload: 'gone', destination_principal: 'unknown' }));
-  assert.equal(rows('edge').find(({ destination }) => destination === 'bank/gone')?.mutualTlsRatio, 1);
+  assert.equal(rows('edge').find(({ destination }) => destination === 'bank/gone')?.mutualTlsRatio, undefined);
+});
+
+test('of what a proxy counts together beyond its cap nobody knows whether it was over mTLS', () => {
+  const { push, rows } = mesh();
+  const { name, labels } = requests(7, {});
+  push({ name, value: 7, labels: Object.fromEntries(Object.keys(labels).map((label) => [label, 'overflow'])) });
+  const [row, ...more] = rows('edge');
+  assert.deepEqual(more, []);
+  assert.deepEqual([row?.source, row?.destination, row?.service], ['overflow/overflow', 'overflow/overflow', 'overflow']);
+  assert.deepEqual([row?.mutualTlsRatio, row?.sourcePrincipal, row?.destinationPrincipal], [undefined, undefined, undefined]);
+  // unknown among what is known does not count
+  push(requests(3, { connection_security_policy: 'mutual_tls' }));
+  assert.equal(rows('service').find(({ service }) => service !== 'overflow')?.mutualTlsRatio, 1);
 });
 
 test('callers that the called proxy does not know are known by their own word', () => {

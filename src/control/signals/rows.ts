@@ -26,6 +26,8 @@ import { quantileOf } from '../../core/quantile.ts';
 /** How often proxies push: what a cell has counted first happened up to that long before. */
 const PUSH_MS = 5000;
 const NOBODY = 'unknown/unknown';
+/** Of series beyond a proxy's cap. */
+const OVERFLOW = 'overflow/overflow';
 /** An edge whose caller is not known is the same traffic as edges whose callers tell of it, if it is not much more. */
 const SAME_SHARE = 1.1;
 
@@ -140,15 +142,27 @@ interface Group {
   readonly key: SignalKey;
   readonly protocol: SignalRow['protocol'];
   readonly sums: Float64Array;
-  /** Requests and connections that went nowhere, by no transport. */
-  unsent: number;
+  /** Requests and connections of which nobody knows the transport: they went nowhere, or were counted together. */
+  untold: number;
+  /** The called proxy tells of it, which knows the transport of its connections. */
+  isToldByServer: boolean;
   sinceMs: number;
   sourcePrincipal: string;
   destinationPrincipal: string;
 }
 
+/** The share over mTLS; undefined where nobody knows. Of connections that began before the window, both identities say it. */
+function mutualOf({ sums, untold, isToldByServer, sourcePrincipal, destinationPrincipal }: Group): number | undefined {
+  const events = (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
+  if (events > untold) return ratio(sums[MUTUAL] ?? 0, events - untold);
+  if (events > 0) return undefined;
+  if (sourcePrincipal !== '' && destinationPrincipal !== '') return 1;
+  return isToldByServer ? 0 : undefined;
+}
+
 function rowOf(group: Group, elapsedMs: number, by: SignalGrouping): SignalRow {
-  const { key, protocol, sums, unsent, sourcePrincipal, destinationPrincipal } = group;
+  const { key, protocol, sums, sourcePrincipal, destinationPrincipal } = group;
+  const mutualTlsRatio = by === 'route' ? undefined : mutualOf(group);
   const at = (place: number): number => sums[place] ?? 0;
   const perSecond = (place: number): number => at(place) / (elapsedMs / 1000);
   const events = at(REQUESTS) + at(CONNECTIONS);
@@ -159,7 +173,7 @@ function rowOf(group: Group, elapsedMs: number, by: SignalGrouping): SignalRow {
     failureRatio: ratio(at(FAILURES), events),
     deniedRatio: ratio(at(DENIED), Math.max(events, at(DENIED))),
     ...quantilesOf(sums),
-    mutualTlsRatio: unsent > 0 && unsent >= events ? 1 : ratio(at(MUTUAL), events - unsent),
+    ...(mutualTlsRatio !== undefined && { mutualTlsRatio }),
     ...(by === 'edge' && sourcePrincipal !== '' && { sourcePrincipal }),
     ...(by === 'edge' && destinationPrincipal !== '' && { destinationPrincipal }),
     connectionsPerSecond: perSecond(CONNECTIONS),
@@ -177,10 +191,14 @@ function grouped(chosen: readonly Summed[], by: SignalGrouping): Group[] {
     if (group === undefined) {
       const { protocol } = cell.key;
       const principals = { sourcePrincipal: '', destinationPrincipal: '' };
-      groups.set(text, (group = { key, protocol, sums: new Float64Array(WIDTH), unsent: 0, sinceMs: cell.sinceMs, ...principals }));
+      groups.set(
+        text,
+        (group = { key, protocol, sums: new Float64Array(WIDTH), untold: 0, isToldByServer: false, sinceMs: cell.sinceMs, ...principals }),
+      );
     }
     for (let place = 0; place < WIDTH; place++) group.sums[place] = (group.sums[place] ?? 0) + (sums[place] ?? 0);
-    if (cell.key.teller === 'unsent') group.unsent += (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
+    if (cell.key.teller === 'unsent' || cell.key.source === OVERFLOW) group.untold += (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
+    if (cell.key.teller === 'destination') group.isToldByServer = true;
     group.sinceMs = Math.min(group.sinceMs, cell.sinceMs);
     group.sourcePrincipal ||= cell.sourcePrincipal;
     group.destinationPrincipal ||= cell.destinationPrincipal;

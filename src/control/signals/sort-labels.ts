@@ -44,10 +44,17 @@ function protocolOf(labels: Labels): CellKey['protocol'] {
   return protocol === 'tcp' || protocol === 'grpc' ? protocol : 'http';
 }
 
+/** What every label of a series says that counts what is beyond a proxy's cap. */
+const OVERFLOW = 'overflow';
+
 /** A principal without its scheme, which clients of Istio's metrics leave out now and then; '' where not known. */
 function principalOf(labels: Labels, name: string): string {
   const principal = labels.get(name) ?? '';
-  return principal === UNKNOWN || principal === '' ? '' : principal.startsWith('spiffe://') ? principal : `spiffe://${principal}`;
+  return principal === UNKNOWN || principal === OVERFLOW || principal === ''
+    ? ''
+    : principal.startsWith('spiffe://')
+      ? principal
+      : `spiffe://${principal}`;
 }
 
 function failed(labels: Labels, protocol: CellKey['protocol'], flags: readonly string[]): boolean {
