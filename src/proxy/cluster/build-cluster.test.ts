@@ -246,6 +246,17 @@ test('the server of EDS may want less traffic, in one category', () => {
   assert.equal(cluster.dropShare, undefined);
 });
 
+test('a host that fails after it has left is not ejected', () => {
+  const { cluster, stat } = build({ ...EDS, outlierDetection: { consecutive5xx: 2, maxEjectionPercent: 100 } });
+  cluster.update(assignment('10.0.0.1:80', '10.0.0.2:80'));
+  const [first] = cluster.hosts;
+  assert.ok(first);
+  first.report({ kind: 'status', status: 500 });
+  cluster.update(assignment('10.0.0.2:80'));
+  first.report({ kind: 'status', status: 500 });
+  assert.equal(stat('outlier_detection.ejections_active'), 0);
+});
+
 test('hosts that leave while checks find them healthy stay until they do not', () => {
   // nobody is asked in the time of the test: there is nobody at these addresses, and no answer is waited for
   const healthChecks = [{ timeout: '60s', interval: '60s', unhealthyThreshold: 1, healthyThreshold: 1, tcpHealthCheck: {} }];

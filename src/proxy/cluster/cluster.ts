@@ -37,6 +37,7 @@ export interface Host {
   readonly isDegraded?: boolean;
   /** `Clock.monotonicMs` since which it is healthy without a break; absent: for ever. */
   readonly healthySinceMs?: number;
+  /** It has left its cluster: nobody chooses it any more, what it carries goes on. */
   isDraining: boolean;
   activeRequests: number;
   activeConnections: number;

@@ -157,7 +157,7 @@ export class OutlierDetector {
   /** A host that says itself that it is the worse choice. */
   #onHead(host: ClusterHost, { status, headers }: ResponseHead): void {
     const { ejection, degradation } = host.outlier;
-    if (status < 200 || status > 299 || degradation.isOn || !headers.has('x-envoy-degraded')) return;
+    if (status < 200 || status > 299 || degradation.isOn || host.isDraining || !headers.has('x-envoy-degraded')) return;
     this.#counter('ejections_detected_degradation').value++;
     // ejection goes before
     if (ejection.isOn) return;

@@ -181,7 +181,8 @@ export class RuntimeCluster implements MutableCluster {
   }
 
   #report(host: ClusterHost, outcome: Outcome, turn: number): void {
-    if (this.#isClosed) return;
+    // what a host that has left comes to is nobody's business: it would count as ejected for ever
+    if (this.#isClosed || host.isDraining) return;
     this.#outlier?.report(host, outcome);
     this.#health?.report?.(host, outcome, turn);
   }
