@@ -10,6 +10,7 @@ import { systemClock } from '../../core/clock.ts';
 import { ProtocolError } from '../../core/errors.ts';
 import { openAuthority } from './authority.ts';
 import { readSigningRequest } from './csr.ts';
+import { decodeAll, members, objectIdentifier, SEQUENCE, sequence } from './der.ts';
 import { toPem } from './pem.ts';
 import { openTokens } from './tokens.ts';
 
@@ -96,9 +97,14 @@ test('requests that prove nothing are refused', async (t) => {
   const der = Buffer.from(good.replace(/-----[^-]+-----|\s/g, ''), 'base64');
   const forged = Buffer.from(der);
   forged[40] = (forged[40] ?? 0) ^ 1;
+  // Ed25519 keys sign without a digest; what is claimed here is ECDSA with SHA-256
+  const [request] = decodeAll(Buffer.from(csrFrom(folder, '-algorithm', 'ED25519').replace(/-----[^-]+-----|\s/g, ''), 'base64'));
+  const [info, , signature] = members(request, SEQUENCE);
+  const claimed = sequence(info?.raw ?? der, sequence(objectIdentifier('1.2.840.10045.4.3.2')), signature?.raw ?? der);
   const cases = [
     { name: 'not PEM', csr: 'hello', want: /no PEM block/ },
     { name: 'not DER', csr: toPem('CERTIFICATE REQUEST', Buffer.from('hello')), want: /not DER/ },
+    { name: 'an algorithm of another kind of key', csr: toPem('CERTIFICATE REQUEST', claimed), want: /signature does not fit/ },
     { name: 'changed after signing', csr: toPem('CERTIFICATE REQUEST', forged), want: /refused|not DER/ },
     {
       name: 'a short RSA key',

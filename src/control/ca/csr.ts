@@ -58,6 +58,16 @@ function checkKey(key: KeyObject): void {
   if (!['rsa', 'ec', 'ed25519'].includes(kind)) throw refuse(`a key of type ${kind}`);
 }
 
+/** Whether the key has signed; a key of another kind than the algorithm has not. */
+function isSigned(key: KeyObject, digest: string | null, signed: Buffer, bitString: Buffer): boolean {
+  try {
+    // the first byte of a bit string counts unused bits
+    return verify(digest, signed, key, bitString.subarray(1));
+  } catch {
+    return false;
+  }
+}
+
 /** Reads a PEM request and checks its signature. Throws ProtocolError with the reason. */
 export function readSigningRequest(pem: string): SigningRequest {
   if (pem.length > CSR_BYTES_MAX) throw refuse(`it has ${pem.length} bytes; at most ${CSR_BYTES_MAX} are read`);
@@ -67,8 +77,6 @@ export function readSigningRequest(pem: string): SigningRequest {
   if (info === undefined || spki === undefined || signature?.tag !== BIT_STRING) throw refuse('a part is missing');
   const publicKey = readKey(spki.raw);
   checkKey(publicKey);
-  // the first byte of a bit string counts unused bits
-  const isSigned = verify(digestOf(algorithm), info.raw, publicKey, signature.contents.subarray(1));
-  if (!isSigned) throw refuse('its signature does not fit its public key');
+  if (!isSigned(publicKey, digestOf(algorithm), info.raw, signature.contents)) throw refuse('its signature does not fit its public key');
   return { publicKey, spki: spki.raw };
 }
