@@ -138,6 +138,11 @@ test('a denial names the policy, as the proxy went by it', () => {
   );
   const told = read({ customTags: { policy: '{"policy":"x","file":"old.yaml","line":7}' } }, details);
   assert.deepEqual([told.policy?.file, told.policy?.line], ['old.yaml', 7]);
+  // what no record could hold is not taken from a proxy
+  for (const line of ['-5', '1.5', '1e300', '"x"']) {
+    const { policy } = read({ customTags: { policy: `{"policy":"x","file":"old.yaml","line":${line}}` } }, details);
+    assert.notEqual(policy?.file, 'old.yaml', line);
+  }
   const none = read({}, { responseCode: 403, responseCodeDetails: 'rbac_access_denied_matched_policy[none]' });
   assert.deepEqual([none.verdict, none.policy], ['denied', undefined]);
 });

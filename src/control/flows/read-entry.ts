@@ -81,11 +81,16 @@ function objectOf(text: string | undefined): Readonly<Record<string, unknown>> {
   }
 }
 
+/** Whole numbers that a record can hold; a proxy's word may be any. */
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
 /** Provenance as configuration carries it: lines are numbers of protobuf's. */
 function provenanceOf(value: Readonly<Record<string, unknown>>): Provenance | undefined {
   const text = (key: string): string => (typeof value[key] === 'string' ? value[key] : '');
   const line = Number(value['line'] ?? 0);
-  if (text('kind') === '' || !Number.isInteger(line) || line < 0) return undefined;
+  if (text('kind') === '' || !isCount(line)) return undefined;
   return { kind: text('kind'), namespace: text('namespace'), name: text('name'), file: text('file'), line, field: text('field') };
 }
 
@@ -165,8 +170,9 @@ function policyOf(common: AccessLogCommon, details: string, names: MeshNames): P
   const origin = names.policyOrigin(name);
   // what the proxy went by counts, not what the mesh says by now
   const told = objectOf(common.customTags[FLOW_TAG.policy]);
-  if (origin === undefined || typeof told['file'] !== 'string' || typeof told['line'] !== 'number') return origin;
-  return { ...origin, file: told['file'], line: told['line'] };
+  const line = Number(told['line'] ?? Number.NaN);
+  if (origin === undefined || typeof told['file'] !== 'string' || !isCount(line)) return origin;
+  return { ...origin, file: told['file'], line };
 }
 
 /** What requests and connections have in common; `details` and `status` decide the verdict. */
@@ -244,7 +250,7 @@ function requestOf(entry: HTTPAccessLogEntry, common: AccessLogCommon): FlowRequ
     // a stock Envoy takes no secrets out of it
     path: redactPath(request?.originalPath || (request?.path ?? '')),
     status: response?.responseCode ?? 0,
-    ...(Number.isInteger(grpcStatus) && grpcStatus >= 0 && { grpcStatus }),
+    ...(isCount(grpcStatus) && { grpcStatus }),
     ...headersOf(entry),
   };
 }

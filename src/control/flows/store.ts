@@ -68,12 +68,15 @@ export class FlowStore {
    * looking through everything does not hold up whoever else uses the event loop.
    */
   async query(query: FlowQuery, pause: Pause): Promise<Flow[]> {
-    const found: Flow[] = [];
+    const found: Flow[][] = [];
     for (const verdict of VERDICTS) {
       if (query.verdicts !== undefined && !query.verdicts.includes(verdict)) continue;
-      found.push(...(await this.#ofRing(this.#rings[verdict], query, pause)));
+      found.push(await this.#ofRing(this.#rings[verdict], query, pause));
     }
-    const newest = found.toSorted((a, b) => a.receivedMs - b.receivedMs || a.startMs - b.startMs).slice(-query.limit);
+    const newest = found
+      .flat()
+      .toSorted((a, b) => a.receivedMs - b.receivedMs || a.startMs - b.startMs)
+      .slice(-query.limit);
     // proxies send in turns: what came together began at many times
     return newest.toSorted((a, b) => a.startMs - b.startMs);
   }
