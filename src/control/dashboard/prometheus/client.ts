@@ -4,6 +4,7 @@ import { isObject } from '../../../core/object.ts';
 
 const TIMEOUT_MS = 8_000;
 
+/** Times of samples: from `startMs` to `endMs`, both inclusive. */
 export interface Range {
   readonly startMs: number;
   readonly endMs: number;
@@ -13,9 +14,9 @@ export interface Range {
 /** The samples of the first series of an answer, seconds and text each. */
 function samplesOf(answer: unknown): readonly (readonly [number, number])[] {
   const data = isObject(answer) ? answer['data'] : undefined;
-  const result = isObject(data) && Array.isArray(data['result']) ? (data['result'] as unknown[]) : [];
+  const result: readonly unknown[] = isObject(data) && Array.isArray(data['result']) ? data['result'] : [];
   const [first] = result;
-  const values = isObject(first) && Array.isArray(first['values']) ? (first['values'] as unknown[]) : [];
+  const values: readonly unknown[] = isObject(first) && Array.isArray(first['values']) ? first['values'] : [];
   return values.flatMap((sample): [number, number][] => (Array.isArray(sample) ? [[Number(sample[0]), Number(sample[1])]] : []));
 }
 

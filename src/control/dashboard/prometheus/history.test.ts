@@ -27,7 +27,15 @@ test('questions are read, and others refused', () => {
     stepMs: 30_000,
     windowMs: 21_600_000,
   });
-  for (const query of ['', 'by=x&key=a', 'by=edge', 'by=service&key=a&step=1', 'by=service&key=a&window=0s', 'by=route&key=a>b'])
+  for (const query of [
+    '',
+    'by=x&key=a',
+    'by=edge',
+    'by=service&key=a&step=1',
+    'by=service&key=a&window=0s',
+    'by=service&key=a&step=15m&window=10s',
+    'by=route&key=a>b',
+  ])
     assert.throws(() => readQuestion(new URLSearchParams(query)), { status: 400 }, query);
 });
 

@@ -24,7 +24,7 @@ function keyOf(by: SignalGrouping, text: string): SignalKey {
     case 'service':
       return { service: text };
     case 'route':
-      throw new ProtocolError('bad_query', 400, 'Istio’s metrics do not tell routes apart; ask with from=control');
+      throw new ProtocolError('bad_query', 400, "Istio's metrics do not tell routes apart; ask with from=control");
   }
 }
 
@@ -36,5 +36,6 @@ export function readQuestion(query: URLSearchParams): HistoryQuestion {
   if (text === '') throw new ProtocolError('bad_query', 400, 'key says whose history it is');
   const stepMs = durationMs(query.get('step') ?? '10s', 'step');
   const windowMs = durationMs(query.get('window') ?? '15m', 'window');
+  if (windowMs < stepMs) throw new ProtocolError('bad_query', 400, 'window is shorter than a step');
   return { by, text, key: keyOf(by, text), stepMs, windowMs };
 }
