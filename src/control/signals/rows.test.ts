@@ -107,6 +107,10 @@ test('what went nowhere went by no plaintext', () => {
   assert.equal(rows('edge')[0]?.mutualTlsRatio, 0.5);
   push(requests(3, { ...nowhere, destination_workload: 'gone', destination_principal: 'unknown' }));
   assert.equal(rows('edge').find(({ destination }) => destination === 'bank/gone')?.mutualTlsRatio, undefined);
+  // answered by the calling proxy, without a flag
+  const blocked = { ...nowhere, response_code: '502', response_flags: '-', destination_principal: 'unknown', destination_workload: 'x' };
+  push(requests(3, { ...blocked, destination_service_name: 'BlackHoleCluster' }));
+  assert.equal(rows('edge').find(({ destination }) => destination === 'bank/x')?.mutualTlsRatio, undefined);
 });
 
 test('of what a proxy counts together beyond its cap nobody knows whether it was over mTLS', () => {

@@ -74,7 +74,9 @@ function denied(labels: Labels, protocol: CellKey['protocol'], flags: readonly s
 
 function tellerOf(labels: Labels, flags: readonly string[]): Teller {
   if (labels.get('reporter') === 'destination') return 'destination';
-  return flags.some((flag) => UNSENT.has(flag)) ? 'unsent' : 'source';
+  // the mesh's own answer where a host is none of its own, and traffic to others is not allowed
+  const isBlocked = labels.get('destination_service_name') === 'BlackHoleCluster';
+  return isBlocked || flags.some((flag) => UNSENT.has(flag)) ? 'unsent' : 'source';
 }
 
 /** Reads the labels of an `istio_` or `tulle_` series. */
