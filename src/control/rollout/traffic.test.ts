@@ -22,7 +22,10 @@ test('requests and failures are summed over HTTP connection managers, without th
 test('a proxy is asked by its folder; who is not there, or has a name that leads elsewhere, is not watched', async (t) => {
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tulle-traffic-'));
   await mkdir(path.join(stateDir, 'proxies', 'web-0.shop'), { recursive: true });
-  const server = http.createServer((request, response) => response.end(request.url?.startsWith('/stats?filter=') === true ? STATS : ''));
+  let status = 200;
+  const server = http.createServer((request, response) => {
+    response.writeHead(status).end(request.url?.startsWith('/stats?filter=') === true ? STATS : '');
+  });
   const listening = Promise.withResolvers<void>();
   server.listen(path.join(stateDir, 'proxies', 'web-0.shop', 'admin.sock'), listening.resolve);
   await listening.promise;
@@ -31,6 +34,8 @@ test('a proxy is asked by its folder; who is not there, or has a name that leads
     await rm(stateDir, { recursive: true });
   });
   assert.deepEqual(await readTraffic(stateDir, 'sidecar~10.0.0.1~web-0.shop~shop.svc.cluster.local'), { requests: 15, failed: 6 });
+  status = 503;
+  assert.equal(await readTraffic(stateDir, 'sidecar~10.0.0.1~web-0.shop~shop.svc.cluster.local'), undefined);
   assert.equal(await readTraffic(stateDir, 'sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local'), undefined);
   assert.equal(await readTraffic(stateDir, 'sidecar~10.0.0.1~../web-0.shop~shop.svc.cluster.local'), undefined);
 });

@@ -3,7 +3,8 @@
  * put it there; a proxy elsewhere is not watched, and the rollout says so). Names of statistics are Envoy's.
  */
 import { request } from 'node:http';
-import path from 'node:path';
+import { proxyNameOf } from '../../core/node-id.ts';
+import { proxyAdminSocket } from '../proxy-socket.ts';
 import type { Traffic } from './canary.ts';
 
 const TIMEOUT_MS = 2_000;
@@ -13,6 +14,11 @@ const FILTER = String.raw`^http\..*\.(downstream_rq_completed|downstream_rq_5xx|
 function get(socketPath: string, call: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, path: call, agent: false }, (response) => {
+      if (response.statusCode !== 200) {
+        response.resume();
+        reject(new Error(`status ${response.statusCode}`));
+        return;
+      }
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));
@@ -40,11 +46,10 @@ export function readStats(text: string): Traffic {
 
 /** Reads the traffic of the proxy with that node id; undefined where its admin interface does not answer. */
 export async function readTraffic(stateDir: string, nodeId: string): Promise<Traffic | undefined> {
-  const [, , name = ''] = nodeId.split('~');
-  // a node id is the proxy's own word: it must not lead out of the folder
-  if (!/^[a-z0-9][a-z0-9.-]*$/.test(name)) return undefined;
+  const socket = proxyAdminSocket(stateDir, proxyNameOf(nodeId));
+  if (socket === undefined) return undefined;
   try {
-    return readStats(await get(path.join(stateDir, 'proxies', name, 'admin.sock'), `/stats?filter=${encodeURIComponent(FILTER)}`));
+    return readStats(await get(socket, `/stats?filter=${encodeURIComponent(FILTER)}`));
   } catch {
     return undefined;
   }

@@ -5,11 +5,11 @@
  */
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
-import path from 'node:path';
 import { pipeline } from 'node:stream';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
 import { proxyNameOf } from '../../core/node-id.ts';
 import { decodedPart, type Exchange } from '../admin/exchange.ts';
+import { proxyAdminSocket } from '../proxy-socket.ts';
 
 /** One group of targets with the same labels. */
 interface TargetGroup {
@@ -18,12 +18,10 @@ interface TargetGroup {
 }
 
 const TIMEOUT_MS = 10_000;
-/** A node id is the proxy's own word: what is made of it must not lead out of the folder. */
-const NAME = /^[a-z0-9][a-z0-9.-]*$/;
 
 function socketOf(stateDir: string, name: string): string | undefined {
-  const socket = path.join(stateDir, 'proxies', name, 'admin.sock');
-  return NAME.test(name) && existsSync(socket) ? socket : undefined;
+  const socket = proxyAdminSocket(stateDir, name);
+  return socket !== undefined && existsSync(socket) ? socket : undefined;
 }
 
 /** Groups of one target for each connected proxy of this machine. */
