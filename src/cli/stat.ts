@@ -29,6 +29,7 @@ const KINDS: readonly (readonly [SignalGrouping, readonly string[]])[] = [
   ['service', ['service', 'services', 'svc']],
   ['route', ['route', 'routes']],
   ['edge', ['edge', 'edges']],
+  ['caller', ['caller', 'callers']],
 ];
 /** How often `-w` looks again: what proxies push comes every five seconds. */
 const WATCH_MS = 2000;
@@ -49,7 +50,7 @@ export function rowsNamed(rows: readonly SignalRow[], by: SignalGrouping, name: 
   if (name === '') return rows;
   return rows.filter(({ source = '', destination = '', service = '', route = '' }) => {
     if (by === 'edge') return isNamed(source, name) || isNamed(destination, name);
-    return isNamed({ workload: destination, service, route: `${service}>${route}` }[by], name);
+    return isNamed({ caller: source, workload: destination, service, route: `${service}>${route}` }[by], name);
   });
 }
 
@@ -73,7 +74,7 @@ async function print(target: string, options: Options): Promise<void> {
     const rows = rowsNamed(await fetchRows(state, query), by, name);
     if (rows.length > 0 || options.output !== 'table') return rowsText(rows, by, options.output);
     const unknown = await unknownNames(state, {
-      workloads: [query.source, query.destination, ...(by === 'workload' || by === 'edge' ? [name] : [])],
+      workloads: [query.source, query.destination, ...(by === 'service' || by === 'route' ? [] : [name])],
       services: by === 'service' ? [name] : [],
       namespace: options.namespace,
     });
@@ -90,8 +91,11 @@ export async function run(args: readonly string[]): Promise<void> {
     ['tulle stat service/payments --window 5m', 'one service, over five minutes (at most 15)'],
     ['tulle stat routes -n shop -w', 'by route, again every two seconds'],
     ['tulle stat edges --from frontend', 'what one workload calls'],
+    ['tulle stat callers', 'how each workload is served by those that it calls'],
   ])
-    .addArgument(new Argument('[kind/name]', 'workloads, services, routes or edges; one of them as kind/name').default('workloads'))
+    .addArgument(
+      new Argument('[kind/name]', 'workloads, services, routes, edges or callers; one of them as kind/name').default('workloads'),
+    )
     .option('-n, --namespace <name>', 'only what one namespace has to do with')
     .option('--from <workload>', 'only what that workload calls: name, or namespace/name')
     .option('--to <workload>', 'only what that workload serves')

@@ -13,21 +13,23 @@ export interface SignalKey {
 }
 
 /**
- * What rows are of: an `edge` is one workload calling another, by one service's name; a `workload` is what it serves,
- * whoever calls (a gateway's is what came to it, by its own word); a `service` what is called by its name; a `route` what its callers' routes took.
+ * What rows are of: an `edge` is one workload calling another, by one service's name; a `caller` all that a workload asks
+ * of others; a `workload` is what it serves, whoever calls (a gateway's is what came to it, by its own word); a `service` what is called by its name; a `route` what its callers' routes took.
  */
-export const SIGNAL_GROUPINGS = ['edge', 'workload', 'service', 'route'] as const;
+export const SIGNAL_GROUPINGS = ['edge', 'caller', 'workload', 'service', 'route'] as const;
 
 export type SignalGrouping = (typeof SIGNAL_GROUPINGS)[number];
 
 /**
  * The key of a row in `/api/signals/history`: `source>destination` of an edge (all its services and protocols together),
- * `namespace/workload`, a host, `host>route`.
+ * `namespace/workload` of who calls or is called, a host, `host>route`.
  */
 export function signalKeyText(by: SignalGrouping, { source = '', destination = '', service = '', route = '' }: SignalKey): string {
   switch (by) {
     case 'edge':
       return `${source}>${destination}`;
+    case 'caller':
+      return source;
     case 'workload':
       return destination;
     case 'service':

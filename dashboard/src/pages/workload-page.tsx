@@ -72,6 +72,8 @@ function Body({ topology, workload }: { readonly topology: Topology; readonly wo
   const { namespace, name } = workload;
   const id = `${namespace}/${name}`;
   const rows = useSignals('workload').value.value?.rows.filter(({ destination }) => destination === id) ?? [];
+  const calls = useSignals('caller').value.value?.rows.filter(({ source }) => source === id) ?? [];
+  const isOnlyCaller = rows.length === 0 && calls.length > 0;
   const { graph } = useGraph().value;
   const isOwn = (each: { readonly namespace: string; readonly workload: string }): boolean =>
     each.namespace === namespace && each.workload === name;
@@ -85,8 +87,9 @@ function Body({ topology, workload }: { readonly topology: Topology; readonly wo
     ).value.value?.flows ?? [];
   return (
     <>
-      <Figures figures={figuresOf(loadOf(rows))} />
-      <GoldenSignals by="workload" of={{ destination: id }} />
+      {isOnlyCaller ? <p class="subtitle">It serves nobody: these are its own calls.</p> : null}
+      <Figures figures={figuresOf(loadOf(isOnlyCaller ? calls : rows))} />
+      {isOnlyCaller ? <GoldenSignals by="caller" of={{ source: id }} /> : <GoldenSignals by="workload" of={{ destination: id }} />}
       <Section title="Instances" count={instances.length}>
         <DataTable
           label="Instances"

@@ -67,6 +67,7 @@ function name(title: string, key: 'source' | 'destination' | 'service' | 'route'
 
 const NAMES: Readonly<Record<SignalGrouping, readonly Column[]>> = {
   edge: [name('SOURCE', 'source'), name('DESTINATION', 'destination')],
+  caller: [name('CALLER', 'source')],
   workload: [name('WORKLOAD', 'destination')],
   service: [name('SERVICE', 'service')],
   route: [name('SERVICE', 'service'), name('ROUTE', 'route')],

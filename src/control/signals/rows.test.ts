@@ -95,6 +95,21 @@ test('the caller tells of requests to where there is no proxy, and of those that
   assert.equal(byDestination.get('bank/pay')?.failureRatio, 3 / 13);
 });
 
+test('what a caller asks of others is one row, whoever tells of it', () => {
+  const { push, rows } = mesh();
+  const other = { destination_workload: 'ledger', destination_service: 'ledger.bank.svc.cluster.local' };
+  push(
+    requests(10, {}),
+    requests(10, { reporter: 'source' }),
+    requests(4, { reporter: 'source', ...other, response_code: '503' }),
+    requests(2, { reporter: 'source', ...other, response_code: '503', response_flags: 'UF' }),
+  );
+  const [row, ...others] = rows('caller');
+  assert.deepEqual([others.length, row?.source, row?.destination, row?.service], [0, rows('edge')[0]?.source, undefined, undefined]);
+  assert.equal(countOf(row?.requestsPerSecond), 16);
+  assert.equal(row?.failureRatio, 6 / 16);
+});
+
 test('what went nowhere went by no plaintext', () => {
   const { push, rows } = mesh();
   const nowhere = { reporter: 'source', response_code: '503', response_flags: 'UF', connection_security_policy: 'unknown' };

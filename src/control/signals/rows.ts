@@ -86,6 +86,7 @@ function summed(cells: Cells, selection: Selection, from: number, to: number): S
 /** Those that count: each request and connection is in one of them. */
 function once(all: readonly Summed[], by: SignalGrouping): Summed[] {
   if (by === 'route') return [...all];
+  if (by === 'caller') return once(all, 'edge');
   // requests that went nowhere are nobody's
   if (by === 'workload') return once(all, 'service').filter(({ cell }) => cell.key.destination !== NOBODY);
   const told = new Set<string>();
@@ -119,6 +120,8 @@ function keyOf({ source, destination, service, route }: CellKey, by: SignalGroup
   switch (by) {
     case 'edge':
       return { source, destination, service };
+    case 'caller':
+      return { source };
     case 'workload':
       return { destination };
     case 'service':

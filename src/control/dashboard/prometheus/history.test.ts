@@ -16,6 +16,10 @@ test('queries name the row, and escape what a name may hold', () => {
     edge,
     /source_workload_namespace="a",source_workload="b",destination_workload_namespace="c",destination_workload="d"\}\[600s\]/,
   );
+  assert.match(
+    seriesQueries('caller', { source: 'a/b' }, 1).requestsPerSecond,
+    /reporter="source",source_workload_namespace="a",source_workload="b"\}/,
+  );
   assert.match(seriesQueries('workload', { destination: 'c/d' }, 1).requestsPerSecond, /reporter="destination"/);
 });
 

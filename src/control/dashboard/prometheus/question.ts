@@ -19,6 +19,8 @@ function keyOf(by: SignalGrouping, text: string): SignalKey {
   switch (by) {
     case 'edge':
       return { source: first, destination: second };
+    case 'caller':
+      return { source: text };
     case 'workload':
       return { destination: text };
     case 'service':
