@@ -8,6 +8,8 @@ import { CliError, EXIT } from './errors.ts';
 import { type Asked, readHeader, readTarget, readWorkloadName } from './explain/asked.ts';
 import { explain } from './explain/explain.ts';
 import { readFolder, worldOf } from './explain/folder-world.ts';
+import { keptPassages } from './explain/kept-passages.ts';
+import type { Passage } from './explain/log-line.ts';
 import { askedOfPast, findRequest, sentBy } from './explain/past-request.ts';
 import { explanationJson, renderExplanation } from './explain/render.ts';
 import { renderPast } from './explain/render-past.ts';
@@ -66,9 +68,15 @@ async function worldBy(folder: string | undefined, stateDir: string | undefined)
   return runningWorld(state);
 }
 
+async function passagesOf(id: string, { log, stateDir }: Options): Promise<readonly Passage[]> {
+  if (log.length > 0) return findRequest(log, id);
+  const state = findStateDir(stateDir);
+  return findRequest(logsOf(state), id, await keptPassages(state, id));
+}
+
 async function printPast(id: string, folder: string | undefined, options: Options): Promise<void> {
   if (options.to !== undefined) throw new CliError('--to and --request-id exclude each other', '', { exitCode: EXIT.usage });
-  const passages = await findRequest(options.log.length > 0 ? options.log : logsOf(findStateDir(options.stateDir)), id);
+  const passages = await passagesOf(id, options);
   const world = await worldBy(folder, options.stateDir);
   const sent = sentBy(passages, options.from === undefined ? undefined : readWorkloadName(options.from));
   const asked = askedOfPast(sent, world, options.header.map(readHeader));
@@ -112,9 +120,11 @@ export async function run(args: readonly string[]): Promise<void> {
     .addOption(new Option('--from <workload>', 'who calls: namespace/name, or outside; without it the request comes through a gateway'))
     .addOption(new Option('--gateway <workload>', 'which gateway, where several have the port'))
     .addOption(new Option('--to <url>', 'http, https, grpc or tcp URL as the client writes it'))
-    .addOption(new Option('--request-id <id>', 'a request that was: its x-request-id, found in access logs, in place of --to'))
     .addOption(
-      new Option('--log <file>', "an access log to look for it in, in place of the mesh's; may be given several times")
+      new Option('--request-id <id>', 'a request that was: its x-request-id, found in access logs and flow records, in place of --to'),
+    )
+    .addOption(
+      new Option('--log <file>', 'an access log to look for it in, in place of what the mesh has; may be given several times')
         .default([], 'those of the mesh')
         .argParser((value: string, before: readonly string[]) => [...before, value]),
     )

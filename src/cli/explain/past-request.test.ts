@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { buildMesh } from '../../compile/dialects/build-mesh.ts';
+import { flowOf, requestOf } from '../../control/flows/testing/flow.ts';
+import { passageOfFlow } from './kept-passages.ts';
 import { passageOf } from './log-line.ts';
 import { askedOfPast, findRequest, sentBy } from './past-request.ts';
 import type { World } from './world.ts';
@@ -64,6 +66,28 @@ test('the lines of all logs are put in order, and asked from who sent it', async
   assert.equal(sentBy(found, { namespace: undefined, name: 'web' })[0]?.proxy, 'web-1.shop');
   assert.throws(() => sentBy(found, { namespace: 'shop', name: 'catalog' }), /catalog has not sent the request on/);
   assert.equal(askedOfPast(found.slice(1), world, []).from, 'outside');
-  await assert.rejects(findRequest(files, 'nobody'), /no access log has a request nobody/);
+  await assert.rejects(findRequest(files, 'nobody'), /no access log and no flow record has a request nobody/);
   assert.throws(() => askedOfPast([], world, []), /does not say what the request was/);
+});
+
+test('flow records tell of proxies that left no line', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tulle-logs-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'web-0.shop.log');
+  writeFileSync(file, `${TEXT}\n`);
+  const flow = (proxy: string, cluster: string, status: number) =>
+    passageOfFlow(
+      flowOf({ id: ID, proxy: `sidecar~10.0.0.1~${proxy}~shop.svc.cluster.local`, cluster, flags: ['UF'], request: requestOf({ status }) }),
+    );
+  const kept = [flow('web-0.shop', 'outbound|9080||catalog', 500), flow('catalog-0.shop', 'inbound|9080||', 501)].flatMap(
+    (each) => each ?? [],
+  );
+  const found = await findRequest([file], ID, kept);
+  assert.deepEqual(
+    found.map(({ proxy, status, flags }) => `${proxy} ${status} ${flags}`).toSorted(),
+    ['catalog-0.shop 501 UF', 'web-0.shop 503 UF'],
+    'a line says more than a record',
+  );
+  const { request: _, ...tcp } = flowOf();
+  assert.equal(passageOfFlow(tcp), undefined);
 });

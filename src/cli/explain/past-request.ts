@@ -1,4 +1,4 @@
-/** A request that was, as access logs tell of it: each proxy on its way left a line with the same x-request-id. */
+/** A request that was, as access logs and flow records tell of it: each proxy on its way left word of the same x-request-id. */
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -28,13 +28,20 @@ function order(a: Passage, b: Passage): number {
   return Number(a.cluster.startsWith('inbound|')) - Number(b.cluster.startsWith('inbound|'));
 }
 
-/** All lines of a request in the order of time. Throws CliError where there is none. */
-export async function findRequest(files: readonly string[], id: string): Promise<readonly Passage[]> {
-  const found = (await Promise.all(files.map((file) => passagesIn(file, id)))).flat();
+const sideOf = ({ proxy, cluster }: Passage): string => `${proxy} ${cluster.startsWith('inbound|')}`;
+
+/**
+ * All that is known of a request, in the order of time: lines of logs, which say more, and what flow records have `kept` of
+ * proxies that left none. Throws CliError where there is nothing.
+ */
+export async function findRequest(files: readonly string[], id: string, kept: readonly Passage[] = []): Promise<readonly Passage[]> {
+  const logged = (await Promise.all(files.map((file) => passagesIn(file, id)))).flat();
+  const told = new Set(logged.map(sideOf));
+  const found = [...logged, ...kept.filter((passage) => !told.has(sideOf(passage)))];
   if (found.length > 0) return found.toSorted(order);
   throw new CliError(
-    `no access log has a request ${id}`,
-    `looked into ${files.length} ${files.length === 1 ? 'log' : 'logs'}; access logs are on with accessLogFile: /dev/stdout in MeshConfig, in Istio's format or with its key names`,
+    `no access log and no flow record has a request ${id}`,
+    `looked into ${files.length} ${files.length === 1 ? 'log' : 'logs'}; access logs are on with accessLogFile: /dev/stdout in MeshConfig, in Istio's format or with its key names; flow records are kept of what failed and of a sample of the rest`,
   );
 }
 

@@ -32,5 +32,5 @@ function verdicts(passages: readonly Passage[], explanation: Explanation): strin
 /** The text above an explanation of the hop that `sent` begins with. Ends with a newline. */
 export function renderPast(id: string, passages: readonly Passage[], sent: readonly Passage[], explanation: Explanation): string {
   const lines = [`request ${id}, as it was`, ...passages.map(passageLine), '', ...verdicts(sent, explanation)];
-  return `${lines.join('\n')}\n\nas it would be now (of its headers the log holds but few; -H adds others)\n`;
+  return `${lines.join('\n')}\n\nas it would be now (of its headers but few are known; -H adds others)\n`;
 }
