@@ -24,6 +24,7 @@ import { outboundTables, sniffedRoutes, type TablePlan, wholeTable } from './emi
 import { hasIpv6Address, type ProxyNode } from './emit/proxy-node.ts';
 import { namedServices, namesFor, namesIn } from './emit/names-of.ts';
 import { byName, type CompiledResource, type ResourceMap } from './emit/resource.ts';
+import { succeed } from './emit/route-lists.ts';
 import { importsOf, sidecarFor } from './emit/imports.ts';
 import { keptScope } from './emit/kept-scope.ts';
 import { clientKey, type Scope, scopeOf, unrouted } from './emit/scope.ts';
@@ -95,7 +96,9 @@ const stills = new WeakMap<Mesh['settings'], Still>();
 const stillOf = memoised((mesh: Mesh): Still => {
   const { services, instances: _, ...rest } = mesh;
   const { settings } = rest;
-  const still = shareFields(stills.get(settings), { ...rest, shapes: shapesOf(services, settings) });
+  const former = stills.get(settings);
+  const still = shareFields(former, { ...rest, shapes: shapesOf(services, settings) });
+  if (former !== undefined) succeed(former.routes, still.routes);
   stills.set(settings, still);
   return still;
 });

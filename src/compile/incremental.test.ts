@@ -50,16 +50,19 @@ const routes = fc
     exportTo,
     to: name,
     seconds: fc.integer({ min: 1, max: 3 }),
-    match: fc.constantFrom('', 'sourceLabels: { app: web }', 'sourceNamespace: bank'),
+    match: fc.constantFrom('', 'sourceLabels: { app: web }', 'sourceLabels: { tier: front }', 'sourceNamespace: bank'),
+    more: fc.constantFrom('', '', ', a.example', ', "*.example"', ', x.example'),
+    gateways: fc.constantFrom('', '', 'gateways: [mesh]', 'gateways: [outer]'),
   })
-  .map(({ name: host, namespace: within, exportTo: to, to: target, seconds, match }): [string, string] => [
+  .map(({ name: host, namespace: within, exportTo: to, to: target, seconds, match, more, gateways }): [string, string] => [
     `routes-${within}-${host}.yaml`,
     `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: ${host}, namespace: ${within} }
 spec:
-  hosts: [${host}.example]
+  hosts: [${host}.example${more}]
   ${to}
+  ${gateways}
   http:
     - match: [{ uri: { prefix: /x }${match === '' ? '' : `, ${match}`} }]
       timeout: ${seconds}s
@@ -117,6 +120,8 @@ const PROXIES: readonly ProxyNode[] = [
     interception: 'NONE',
     explicit: { httpProxyPort: 15_001, upstreams: [{ host: 'a.example', port: 80, localPort: 9000 }] },
   }),
+  { ...sidecarOf({ namespace: 'shop', addresses: ['10.0.0.3'], ports: [] }), hasHostsOnDemand: true },
+  { ...sidecarOf({ namespace: 'bank', addresses: ['10.0.0.4'], ports: [] }), hasHostsOnDemand: true, isOnDemand: true },
   { ...sidecarOf({ namespace: 'shop', addresses: ['10.0.0.3'], ports: [] }), role: 'router', id: 'router~10.0.0.3~gw.shop~shop' },
 ];
 
@@ -129,12 +134,16 @@ function meshFrom(texts: Texts, parse: typeof parseDocuments, previous: Mesh | u
   ).mesh;
 }
 
+/** Names by which proxies on demand ask for what cannot be listed. */
+const ASKED = ['a', 'b', 'c', 'x'].map((host) => `80/${host}.example`);
+
 /** Every resource by type and name, with its version. */
 function versionsOf(compiled: Compiled): Record<string, string> {
+  const asked = ASKED.map((resource) => [`asked ${resource}`, compiled.virtualHosts.get(resource)?.version ?? '']);
   const rows = Object.entries(compiled).flatMap(([type, resources]) =>
     [...resources.values()].map(({ name: resource, version }: { name: string; version: string }) => [`${type} ${resource}`, version]),
   );
-  return Object.fromEntries(rows);
+  return Object.fromEntries([...rows, ...asked]);
 }
 
 const written = (name: string, namespace: string): [string, string] => [

@@ -5,9 +5,12 @@
 import { selects } from '../../model/match.ts';
 import type { Destination, RouteSet } from '../../model/route.ts';
 import type { EgressHost, EgressListener, Sidecar } from '../../model/sidecar.ts';
+import { changedPositions, withElements } from '../dialects/build/changed-positions.ts';
+import { shareFields } from '../dialects/build/share.ts';
 import { hostSpecificity, isExported } from './hosts.ts';
 import { memoised } from './memo.ts';
 import type { ProxyNode } from './proxy-node.ts';
+import { following, type Replaced, succeed } from './route-lists.ts';
 import type { ServiceShape } from './shape.ts';
 
 /** What an application may call in one way. */
@@ -68,10 +71,27 @@ function isForAll({ exportTo }: RouteSet): boolean {
   return exportTo.length === 0 || exportTo.includes('*');
 }
 
-const byReach = memoised((routes: readonly RouteSet[]) => ({
-  some: routes.filter((set) => !isForAll(set)),
-  all: routes.filter(isForAll),
-}));
+interface Reach {
+  readonly some: readonly RouteSet[];
+  readonly all: readonly RouteSet[];
+}
+
+/** `routes` with others in the place of some, as the next of them. */
+function withReplaced(routes: readonly RouteSet[], replaced: readonly Replaced[]): readonly RouteSet[] {
+  const next = withElements(routes, new Map(replaced.map(({ was, is }) => [routes.indexOf(was), is])));
+  succeed(routes, next);
+  return next;
+}
+
+/** Route sets by how far they are seen: the same list while none of it changes. */
+const byReach = following<Reach>(
+  (routes) => ({ some: routes.filter((set) => !isForAll(set)), all: routes.filter(isForAll) }),
+  ({ some, all }, replaced) => {
+    if (replaced.some(({ was, is }) => isForAll(was) !== isForAll(is))) return undefined;
+    const [ofAll, ofSome] = [replaced.filter(({ is }) => isForAll(is)), replaced.filter(({ is }) => !isForAll(is))];
+    return { some: withReplaced(some, ofSome), all: withReplaced(all, ofAll) };
+  },
+);
 
 /** The same list for all that see nothing of their own. */
 function exportedRoutes(routes: readonly RouteSet[], viewer: string): readonly RouteSet[] {
@@ -290,26 +310,43 @@ function computed(shapes: readonly ServiceShape[], routes: readonly RouteSet[], 
 }
 
 function areEqual(a: Iterable<unknown>, b: Iterable<unknown>): boolean {
-  if (a === b) return true;
   const [left, right] = [[...a], [...b]];
   return left.length === right.length && left.every((each, i) => each === right[i]);
 }
 
-function areEqualServices(a: View['called'], b: View['called']): boolean {
-  return a === b || areEqual(a.values(), b.values());
+function keptServices(former: View['called'], next: View['called']): View['called'] {
+  return former === next || areEqual(former.values(), next.values()) ? former : next;
 }
 
-function areEqualViews(a: View, b: View): boolean {
-  return areEqualServices(a.called, b.called) && areEqual(a.routes, b.routes);
+/** Most namespaces go from the same list to the same. */
+const areSame = memoised((a: readonly unknown[], b: readonly unknown[]): boolean => changedPositions(a, b)?.length === 0);
+
+function keptRoutes(former: View['routes'], next: View['routes']): View['routes'] {
+  if (former === next || areSame(former, next)) return former;
+  succeed(former, next);
+  return next;
 }
 
-function areEqualImports(a: Imports, b: Imports): boolean {
-  return (
-    areEqualViews(a, b) &&
-    areEqualServices(a.services, b.services) &&
-    a.ports.length === b.ports.length &&
-    a.ports.every((port, i) => areEqualViews(port, b.ports[i] ?? NOTHING))
-  );
+function keptView<Any extends View>(former: Any | undefined, next: Any): Any {
+  if (former === undefined) return next;
+  return shareFields(former, { ...next, called: keptServices(former.called, next.called), routes: keptRoutes(former.routes, next.routes) });
+}
+
+function keptPorts(former: Imports['ports'], next: Imports['ports']): Imports['ports'] {
+  // the Sidecar is the same, and so is what it says of its ports
+  const kept = next.map((port, i) => keptView(former[i], { ...port, listener: former[i]?.listener ?? port.listener }));
+  return changedPositions(former, kept)?.length === 0 ? former : kept;
+}
+
+/** `next`, with whatever is as it was before being the same object. */
+function keptImports(former: Imports | undefined, next: Imports): Imports {
+  if (former === undefined) return next;
+  return keptView(former, {
+    ...next,
+    services: keptServices(former.services, next.services),
+    ports: keptPorts(former.ports, next.ports),
+    visible: keptView(former.visible, next.visible),
+  });
 }
 
 const EVERYONE = {};
@@ -324,8 +361,7 @@ const lastOf = memoised((_sidecar: object, _viewer: string): { last: Imports | u
 export const importsOf = memoised(
   (shapes: readonly ServiceShape[], routes: readonly RouteSet[], viewer: string, sidecar: Sidecar | undefined): Imports => {
     const kept = lastOf(sidecar ?? EVERYONE, viewer);
-    const next = computed(shapes, routes, viewer, sidecar);
-    if (kept.last === undefined || !areEqualImports(kept.last, next)) kept.last = next;
+    kept.last = keptImports(kept.last, computed(shapes, routes, viewer, sidecar));
     return kept.last;
   },
 );

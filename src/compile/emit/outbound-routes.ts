@@ -1,5 +1,6 @@
 /** Route configurations of a sidecar's outgoing HTTP: by port, by service for sniffed ports, and for its HTTP proxy. */
 import { create } from '@bufbuild/protobuf';
+import { patchedMap } from '../../core/patched-map.ts';
 import type { RouteSet } from '../../model/route.ts';
 import { isHttp, type ServicePort } from '../../model/service.ts';
 import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
@@ -16,6 +17,7 @@ import { headersOf } from './proxy-headers.ts';
 import { type CompiledResource, type EncodedPart, partOf, resourceWith } from './resource.ts';
 import { matchAll } from './route-match.ts';
 import { hostSpecificity } from './hosts.ts';
+import { following, type Replaced } from './route-lists.ts';
 import { type PortScope, type Scope, wholeScope } from './scope.ts';
 import type { ServiceShape } from './shape.ts';
 import { queried, traced } from './trace.ts';
@@ -42,7 +44,7 @@ interface RouteIndex {
   readonly wildcards: readonly (readonly [pattern: string, set: RouteSet])[];
 }
 
-const routeIndex = memoised((routes: Scope['routes']): RouteIndex => {
+function indexRoutes(routes: Scope['routes']): RouteIndex {
   const exact = new Map<string, RouteSet>();
   const wildcards: [string, RouteSet][] = [];
   for (const set of routes) {
@@ -53,6 +55,21 @@ const routeIndex = memoised((routes: Scope['routes']): RouteIndex => {
     }
   }
   return { exact, wildcards: wildcards.toSorted(([a], [b]) => b.length - a.length) };
+}
+
+/** True where other rules are all that an edit of a route set changes for whoever finds it by host. */
+function haveSameHosts({ was, is }: Replaced): boolean {
+  const isHost = (host: string, i: number): boolean => host === is.hosts[i] && !host.startsWith('*');
+  return was.hosts.length === is.hosts.length && was.hosts.every(isHost) && was.gateways.includes('mesh') === is.gateways.includes('mesh');
+}
+
+const routeIndex = following(indexRoutes, ({ exact, wildcards }, replaced) => {
+  if (!replaced.every(haveSameHosts)) return undefined;
+  // of several sets for a host the first counts, which may be another one
+  const edits = replaced.flatMap(({ was, is }) =>
+    is.hosts.flatMap((host): [string, RouteSet][] => (exact.get(host) === was ? [[host, is]] : [])),
+  );
+  return { exact: patchedMap(exact, edits), wildcards };
 });
 
 /** The one route set for `host` that sidecars follow: of the most specific pattern the oldest. */

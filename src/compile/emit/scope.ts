@@ -9,6 +9,7 @@ import type { Imports, PortView, View } from './imports.ts';
 import { memoised } from './memo.ts';
 import { preferenceLabels } from './nearness.ts';
 import { hasIpv6Address, type ProxyNode } from './proxy-node.ts';
+import { following } from './route-lists.ts';
 import type { ServiceShape } from './shape.ts';
 
 /** The part of a proxy that decides what it gets for its outgoing traffic. */
@@ -51,13 +52,26 @@ export interface PortScope {
   readonly scope: Scope;
 }
 
-const selectorKeys = memoised(
-  (routes: readonly RouteSet[], policies: readonly DestinationPolicy[], gateways: readonly Gateway[]): ReadonlySet<string> => {
-    const keys = new Set<string>();
-    const add = (selector: Readonly<Record<string, string>>) => Object.keys(selector).forEach((key) => keys.add(key));
-    for (const set of routes) {
-      for (const rule of [...set.http, ...set.tls, ...set.tcp]) for (const match of rule.matches) add(match.sourceLabels);
+function keysOfRoutes(routes: readonly RouteSet[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const { http, tls, tcp } of routes) {
+    for (const rules of [http, tls, tcp]) {
+      for (const { matches } of rules) for (const { sourceLabels } of matches) for (const key of Object.keys(sourceLabels)) keys.add(key);
     }
+  }
+  return keys;
+}
+
+/** Labels that rules ask for: the same set while an edit adds none, and takes none away. */
+const routeKeys = following(keysOfRoutes, (former, replaced) => {
+  const [was, is] = [keysOfRoutes(replaced.map((each) => each.was)), keysOfRoutes(replaced.map((each) => each.is))];
+  return was.size === is.size && [...was].every((key) => is.has(key)) ? former : undefined;
+});
+
+const selectorKeys = memoised(
+  (ofRoutes: ReadonlySet<string>, policies: readonly DestinationPolicy[], gateways: readonly Gateway[]): ReadonlySet<string> => {
+    const keys = new Set(ofRoutes);
+    const add = (selector: Readonly<Record<string, string>>) => Object.keys(selector).forEach((key) => keys.add(key));
     for (const policy of policies) add(policy.workloadSelector);
     for (const gateway of gateways) add(gateway.selector);
     return keys;
@@ -77,7 +91,10 @@ const preferencesOf = memoised((policies: readonly DestinationPolicy[], settings
 export function clientKey(mesh: Omit<Mesh, 'services' | 'instances'>, proxy: ProxyNode): string {
   const gateways = proxy.role === 'router' ? mesh.gateways : NO_GATEWAYS;
   const preferences = preferencesOf(mesh.destinationPolicies, mesh.settings);
-  const keys = new Set([...selectorKeys(mesh.routes, mesh.destinationPolicies, gateways), ...preferences.flatMap(preferenceLabels)]);
+  const keys = new Set([
+    ...selectorKeys(routeKeys(mesh.routes), mesh.destinationPolicies, gateways),
+    ...preferences.flatMap(preferenceLabels),
+  ]);
   const labels = Object.fromEntries(
     Object.entries(proxy.labels)
       .filter(([key]) => keys.has(key))

@@ -17,6 +17,13 @@ test('only what changed is new', () => {
   assert.deepEqual(next.b, { y: 2 });
 });
 
+test('what has nothing in common with the former one is the next one, which others may have too', () => {
+  const next = { hosts: ['a'], rule: { seconds: 2 } };
+  assert.equal(share({ hosts: ['b'], rule: { seconds: 1 } }, next), next);
+  const map = new Map([['a', next]]);
+  assert.equal(share(new Map([['a', { hosts: ['b'], rule: { seconds: 1 } }]]), map), map);
+});
+
 test('an absent field differs from an inherited or undefined one', () => {
   const former: Record<string, unknown> = {};
   assert.deepEqual(Object.keys(share(former, { a: undefined })), ['a']);

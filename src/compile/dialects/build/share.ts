@@ -52,7 +52,8 @@ function shareMaps(previous: ReadonlyMap<unknown, unknown>, next: ReadonlyMap<un
   const shared = new Map([...next].map(([key, value]) => [key, share(previous.get(key), value)]));
   const isSame =
     previous.size === shared.size && [...shared].every(([key, value]) => previous.has(key) && Object.is(previous.get(key), value));
-  return isSame ? previous : shared;
+  if (isSame) return previous;
+  return [...shared].every(([key, value]) => Object.is(next.get(key), value)) ? next : shared;
 }
 
 function shareRecords(
@@ -61,12 +62,16 @@ function shareRecords(
 ): Readonly<Record<string, unknown>> {
   const names = Object.keys(next);
   let isSame = Object.keys(previous).length === names.length;
+  let isNext = true;
   const shared: Record<string, unknown> = {};
   for (const name of names) {
     const value = share(previous[name], next[name]);
     // Own fields only: a label may be called like something that every object inherits.
     if (!Object.hasOwn(previous, name) || !Object.is(previous[name], value)) isSame = false;
+    if (!Object.is(next[name], value)) isNext = false;
     Object.defineProperty(shared, name, { value, enumerable: true, configurable: true, writable: true });
   }
-  return isSame ? previous : shared;
+  if (isSame) return previous;
+  // others may have the next one too
+  return isNext ? next : shared;
 }
