@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { createHttpServer } from './http-server.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Http1Request } from '../../wire/http1/head.ts';
+import { type Answer, createHttpServer, type HttpAnswer } from './http-server.ts';
 
-/** Sends `pieces`, one a write, and gives all that comes back until the server ends. */
-async function exchange(t: TestContext, ...pieces: readonly string[]): Promise<string> {
-  const { server, close } = createHttpServer(({ method, path }) => ({ status: 200, type: 'text/plain', body: `${method} ${path} ü` }));
+/** A client of a server that answers so, and the server's side of the connection. */
+async function connect(t: TestContext, answer: Answer): Promise<{ readonly client: net.Socket; readonly accepted: Promise<net.Socket> }> {
+  const { server, close } = createHttpServer(answer);
   t.after(close);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
-  const socket = net.connect({ port: address.port, host: '127.0.0.1', noDelay: true });
+  const accepted = new Promise<net.Socket>((resolve) => server.once('connection', resolve));
+  return { client: net.connect({ port: address.port, host: '127.0.0.1', noDelay: true }), accepted };
+}
+
+const echo = ({ method, path }: Http1Request): HttpAnswer => ({ status: 200, type: 'text/plain', body: `${method} ${path} ü` });
+
+/** Sends `pieces`, one a write, and gives all that comes back until the server ends. */
+async function exchange(t: TestContext, ...pieces: readonly string[]): Promise<string> {
+  const { client: socket } = await connect(t, echo);
   let got = '';
   socket.setEncoding('utf8').on('data', (text) => (got += String(text)));
   for (const piece of pieces) await new Promise((resolve) => socket.write(piece, resolve));
@@ -51,3 +61,23 @@ const CASES = [
 for (const { name, pieces, want } of CASES) {
   test(name, async (t) => assert.match(await exchange(t, ...pieces), want));
 }
+
+test('what comes while an answer is awaited waits at the client', async (t) => {
+  const late = Promise.withResolvers<void>();
+  const { client: socket, accepted } = await connect(t, async (request) => {
+    if (request.path === '/late') await late.promise;
+    return echo(request);
+  });
+  let got = '';
+  socket.setEncoding('utf8').on('data', (text) => (got += String(text)));
+  const ended = new Promise((resolve) => socket.once('close', resolve));
+  const size = 32 * 1024 * 1024;
+  socket.write(`GET /late HTTP/1.1\r\nhost: x\r\n\r\nPOST /long HTTP/1.1\r\nhost: x\r\ncontent-length: ${size}\r\n\r\n`);
+  socket.write(Buffer.alloc(size));
+  socket.write('GET /last HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  await delay(300);
+  assert.ok((await accepted).bytesRead < size / 16);
+  late.resolve();
+  await ended;
+  assert.match(got, /GET \/late ü[^]*POST \/long ü[^]*GET \/last ü$/);
+});

@@ -12,7 +12,7 @@ import { HeaderBlock } from '../../wire/http/headers.ts';
 /** How long a connection may be silent, in milliseconds. */
 const IDLE_MS = 5_000;
 
-interface HttpAnswer {
+export interface HttpAnswer {
   readonly status: number;
   /** Value of Content-Type. */
   readonly type: string;
@@ -95,8 +95,6 @@ function serve(socket: net.Socket, answer: Answer): void {
     onBody() {},
     onEnd() {},
   });
-  /** Bytes that came while an answer was waited for. */
-  let backlog: Buffer | undefined;
   const feed = (bytes: Buffer): void => {
     let at = 0;
     while (at < bytes.length && socket.writable) {
@@ -112,19 +110,17 @@ function serve(socket: net.Socket, answer: Answer): void {
       decoder.next();
       const written = answered instanceof Promise ? answered.then((late) => write(socket, late, asked)) : write(socket, answered, asked);
       if (!(written instanceof Promise)) continue;
-      backlog = bytes.subarray(at);
+      // what the client sends meanwhile waits in the kernel: there is no bound to it
+      socket.pause();
+      const rest = bytes.subarray(at);
       void written.then(() => {
-        const rest = backlog;
-        backlog = undefined;
-        if (socket.writable && rest !== undefined) feed(rest);
+        socket.resume();
+        feed(rest);
       });
       return;
     }
   };
-  socket.on('data', (bytes: Buffer) => {
-    if (backlog === undefined) feed(bytes);
-    else backlog = Buffer.concat([backlog, bytes]);
-  });
+  socket.on('data', feed);
   socket.setTimeout(IDLE_MS, () => socket.destroy());
   // the client has gone: there is nobody to tell
   socket.on('error', () => socket.destroy());
