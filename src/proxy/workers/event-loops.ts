@@ -1,4 +1,5 @@
 import { toBinary } from '@bufbuild/protobuf';
+import { messageOf } from '../../core/errors.ts';
 import type { LeveledLog } from '../../core/log.ts';
 import { type Bootstrap, BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { HostCounts } from '../admin/view.ts';
@@ -165,7 +166,15 @@ export class EventLoops {
 
   #deliver(loop: number, message: Extract<ToWorker, { readonly kind: 'resources' }>): void {
     // the main loop's stores ask while they take something over
-    if (loop === 0) queueMicrotask(() => this.#assembly?.receive(message.typeUrl, message.resources, message.removed));
+    if (loop === 0) queueMicrotask(() => this.#receive(message));
     else this.#pool?.send(loop, message);
+  }
+
+  #receive({ typeUrl, resources, removed }: Extract<ToWorker, { readonly kind: 'resources' }>): void {
+    try {
+      this.#assembly?.receive(typeUrl, resources, removed);
+    } catch (error) {
+      this.#parts.log.warn('configuration that another loop obeys is refused', { typeUrl, error: messageOf(error) });
+    }
   }
 }
