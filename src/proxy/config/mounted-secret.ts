@@ -5,19 +5,10 @@
 import { existsSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { type Secret, SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { SYSTEM_ROOT_FILES } from './system-roots.ts';
 
 const CERTIFICATE = 'file-cert:';
 const ROOTS = 'file-root:';
-
-/** Where systems keep the roots that they trust. Source: Go, crypto/x509. */
-const SYSTEM_ROOTS = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/ssl/ca-bundle.pem',
-  '/etc/pki/tls/cacert.pem',
-  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
-  '/etc/ssl/cert.pem',
-];
 
 const file = (filename: string) => ({ specifier: { case: 'filename' as const, value: filename } });
 
@@ -30,7 +21,7 @@ export function mountedSecret(name: string): Secret | undefined {
     return create(SecretSchema, { name, type: { case: 'tlsCertificate', value } });
   }
   const roots = name.startsWith(ROOTS) ? name.slice(ROOTS.length) : '';
-  const found = roots === 'system' ? SYSTEM_ROOTS.find((each) => existsSync(each)) : roots;
+  const found = roots === 'system' ? SYSTEM_ROOT_FILES.find((each) => existsSync(each)) : roots;
   if (found === undefined || found === '') return undefined;
   return create(SecretSchema, { name, type: { case: 'validationContext', value: { trustedCa: file(found) } } });
 }

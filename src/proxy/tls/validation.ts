@@ -11,6 +11,7 @@ import {
   CertificateValidationContextSchema,
   CertificateValidationContext_TrustChainVerification as TrustChain,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import { SYSTEM_ROOT_FILES } from '../config/system-roots.ts';
 import { certificatesOf, pathToRoot, presentedChain } from './chain.ts';
 import { readDataSource } from './data-source.ts';
 import { revocationListsOf, revocationOf } from './revocation.ts';
@@ -47,12 +48,9 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** Where Debian, Alpine, Red Hat and others keep the system's roots. */
-const SYSTEM_BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/cert.pem'];
-
 /** The system's roots, or those that Node brings where the system has none. */
 function systemRoots(): string {
-  for (const file of SYSTEM_BUNDLES) {
+  for (const file of SYSTEM_ROOT_FILES) {
     try {
       return readFileSync(file, 'utf8');
     } catch {
