@@ -99,6 +99,11 @@ export function serialOf(certificate: X509Certificate): string {
   return certificate.serialNumber.toLowerCase();
 }
 
+/** A certificate's serial number as lists and responses about revocation are read here: hex without leading zeros. */
+export function revocationSerialOf(certificate: X509Certificate): string {
+  return serialOf(certificate).replace(/^0+(?=.)/, '');
+}
+
 /** The peer's certificate as it was sent, also where nobody has verified it. */
 export function peerCertificate(socket: TLSSocket): X509Certificate | undefined {
   return socket.getPeerX509Certificate();

@@ -1,17 +1,13 @@
 /** TlsCertificate: a certificate with its key, as PEM, as PEM with a password, or as PKCS #12, and the staple that goes with it. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { ConfigError, messageOf } from '../../core/errors.ts';
+import { revocationSerialOf } from '../../net/peer-certificate.ts';
 import { pkcs12Certificate } from '../../net/tls-context.ts';
 import { readOcspResponse } from '../../wire/x509/ocsp-response.ts';
 import { mustStaple } from '../../wire/x509/certificate.ts';
 import type { TlsCertificate } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { KeyPair } from '../config/secret-store.ts';
 import { fileOf, readDataBytes, readDataSource } from './data-source.ts';
-
-/** The serial number of a certificate as OCSP has it: hex without leading zeros. */
-function serialOf(certificate: X509Certificate): string {
-  return certificate.serialNumber.toLowerCase().replace(/^0+(?=.)/, '');
-}
 
 /** The first certificate of a chain. Throws ConfigError where there is none. */
 export function leafOf(pair: KeyPair, path: string): X509Certificate {
@@ -60,7 +56,7 @@ function readStaple(certificate: TlsCertificate, pair: KeyPair, path: string): U
   const bytes = readDataBytes(certificate.ocspStaple, at);
   const response = readOcspResponse(bytes);
   if (typeof response === 'string') throw new ConfigError(at, response);
-  if (response.serial !== serialOf(leafOf(pair, path))) throw new ConfigError(at, 'is about another certificate');
+  if (response.serial !== revocationSerialOf(leafOf(pair, path))) throw new ConfigError(at, 'is about another certificate');
   return bytes;
 }
 

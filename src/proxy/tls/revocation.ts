@@ -1,5 +1,6 @@
 /** Revocation of single certificates, where OpenSSL (as Node has it) can only check whole chains: `only_verify_leaf_cert_crl`. */
 import { verify, type X509Certificate } from 'node:crypto';
+import { revocationSerialOf } from '../../net/peer-certificate.ts';
 import { issuerNameOf } from '../../wire/x509/certificate.ts';
 import { pemBlocks } from '../../wire/x509/pem.ts';
 import { readRevocationList, type RevocationList } from '../../wire/x509/revocation-list.ts';
@@ -43,6 +44,5 @@ export function revocationOf(
   const own = lists.filter((list) => list.issuer === name && isSigned(list, issuer));
   const [list] = own.filter(({ fromMs, untilMs }) => fromMs <= nowMs && nowMs <= untilMs);
   if (list === undefined) return own.length === 0 ? 'UNABLE_TO_GET_CRL' : 'CRL_HAS_EXPIRED';
-  const serial = certificate.serialNumber.toLowerCase().replace(/^0+(?=.)/, '');
-  return list.serials.has(serial) ? 'CERT_REVOKED' : undefined;
+  return list.serials.has(revocationSerialOf(certificate)) ? 'CERT_REVOKED' : undefined;
 }
