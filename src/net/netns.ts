@@ -5,7 +5,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { closeDescriptor, connectSocket, enterNetwork, tcpSocket, unshareNetwork } from './sys.ts';
+import { connectSocket, enterNetwork, tcpSocket, unshareNetwork } from './sys.ts';
 
 const OWN = '/proc/thread-self/ns/net';
 const CONNECT_POLL_MS = 5;
@@ -60,7 +60,7 @@ export function createNetworkNamespace(): NetworkNamespace {
       try {
         return await connected(socket, host, port, timeoutMs);
       } catch (error) {
-        closeDescriptor(socket);
+        closeSync(socket);
         throw error;
       }
     },

@@ -13,7 +13,6 @@ interface Libc {
   readonly unshare: (flags: number) => number;
   readonly socket: (domain: number, type: number, protocol: number) => number;
   readonly connect: (fd: number, address: Uint8Array, length: number) => number;
-  readonly close: (fd: number) => number;
   readonly errno: () => number;
 }
 
@@ -43,7 +42,6 @@ function libc(): Libc {
     unshare: self.func('int unshare(int)'),
     socket: self.func('int socket(int, int, int)'),
     connect: self.func('int connect(int, void *, uint32_t)'),
-    close: self.func('int close(int)'),
     errno: () => koffi.errno(),
   };
   return loaded;
@@ -100,11 +98,6 @@ export function tcpSocket(isIpv6: boolean): number {
   const fd = libc().socket(isIpv6 ? AF_INET6 : AF_INET, SOCK_STREAM_NONBLOCK_CLOEXEC, 0);
   if (fd < 0) throw failed('socket');
   return fd;
-}
-
-/** Closes a descriptor of `tcpSocket`. */
-export function closeDescriptor(fd: number): void {
-  libc().close(fd);
 }
 
 /**
