@@ -1,5 +1,5 @@
 /** The frame around all pages: where one can go, search, and what is shown now. */
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { AnalysisPage } from './pages/analysis-page.tsx';
 import { ControlPage } from './pages/control-page.tsx';
 import { DenialsPage } from './pages/denials-page.tsx';
@@ -119,6 +119,14 @@ export function App() {
     addEventListener('keydown', onShortcut);
     return () => removeEventListener('keydown', onShortcut);
   }, []);
+  const content = useRef<HTMLElement>(null);
+  const page = segments.value.join('/');
+  const shown = useRef(page);
+  useEffect(() => {
+    // who goes to a page by the keyboard, or hears it read, begins where it begins
+    if (shown.current !== page) content.current?.focus({ preventScroll: true });
+    shown.current = page;
+  }, [page]);
   return (
     <div class="shell">
       <a class="skip-link" href="#content">
@@ -127,7 +135,7 @@ export function App() {
       <Navigation />
       <div class="main">
         <Header />
-        <main id="content" tabindex={-1}>
+        <main ref={content} id="content" tabindex={-1}>
           <CurrentPage />
         </main>
       </div>

@@ -128,7 +128,14 @@ test('a link holds the state: what is selected, focused and filtered', { skip },
       'shop/client',
       'shop/shaky',
     ]);
-    assert.equal(await page.getByRole('radio', { name: 'latency' }).getAttribute('aria-checked'), 'true');
+    const latency = page.getByRole('radio', { name: 'latency' });
+    assert.equal(await latency.getAttribute('aria-checked'), 'true');
+    // one stop for Tab, and arrows between
+    await latency.press('ArrowRight');
+    const none = page.getByRole('radio', { name: 'none' });
+    assert.deepEqual([await none.getAttribute('aria-checked'), new URL(page.url()).searchParams.get('label')], ['true', 'none']);
+    assert.equal(await page.locator(':focus').textContent(), 'none');
+    await none.press('ArrowLeft');
     await page.getByText('spiffe://cluster.local/ns/shop/sa/client').waitFor();
     await page.keyboard.press('Escape');
     assert.equal(new URL(page.url()).searchParams.get('select'), null);
@@ -164,6 +171,11 @@ test('denials name the policy, and where it was written', { skip }, async () => 
     const drawer = page.getByRole('complementary', { name: 'Source mesh.yaml' });
     await drawer.getByText('name: nobody-may').waitFor();
     assert.equal(await drawer.locator('.is-marked').count(), 1);
+    await page.keyboard.press('Escape');
+    await drawer.waitFor({ state: 'detached' });
+    assert.match((await page.locator(':focus').textContent()) ?? '', /mesh\.yaml/);
+    await page.keyboard.press('Enter');
+    await drawer.waitFor();
     assert.match(page.url(), /source=mesh\.yaml/);
   });
 });
@@ -201,6 +213,9 @@ test('pages of services, workloads and the control plane tell what they should',
   await visit('/control', async ({ page }) => {
     await page.getByText('all in sync').waitFor();
     await page.getByRole('table', { name: 'Versions' }).waitFor();
+  });
+  await visit('/services/%zz', async ({ page }) => {
+    await page.getByRole('heading', { level: 1, name: 'Services' }).waitFor();
   });
   await visit('/analysis', async ({ page }) => {
     await page.getByText(/^\d+ errors?, \d+ warnings?, \d+ info$/).waitFor();

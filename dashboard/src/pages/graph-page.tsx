@@ -44,9 +44,7 @@ function Namespaces({ graph, chosen }: { readonly graph: Graph; readonly chosen:
   const text = chosen.length === 0 ? 'All namespaces' : chosen.length === 1 ? chosen[0] : `${chosen.length} namespaces`;
   return (
     <details class="menu">
-      <summary class="toggle" aria-pressed={chosen.length > 0}>
-        {text}
-      </summary>
+      <summary class={chosen.length > 0 ? 'toggle is-on' : 'toggle'}>{text}</summary>
       <div class="menu-list" role="group" aria-label="Namespaces">
         {names.map((name) => (
           <label key={name}>
@@ -61,7 +59,7 @@ function Namespaces({ graph, chosen }: { readonly graph: Graph; readonly chosen:
 
 function Toolbar({ graph, view }: { readonly graph: Graph; readonly view: View }) {
   return (
-    <div class="toolbar" role="toolbar" aria-label="What is shown">
+    <div class="toolbar" role="group" aria-label="What is shown">
       <SearchField name="q" label="Filter by name" />
       <Namespaces graph={graph} chosen={view.namespaces} />
       <Toggle name="trouble" label="Trouble only" />

@@ -13,12 +13,21 @@ function here(): Place {
 const place = signal<Place>(here());
 addEventListener('popstate', () => (place.value = here()));
 
+/** A part of a path; as it stands where it cannot be decoded. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** `['services', 'shop', 'payments']` of `/services/shop/payments`. */
 export const segments = computed(() =>
   place.value.path
     .split('/')
     .filter((part) => part !== '')
-    .map(decodeURIComponent),
+    .map(decoded),
 );
 
 /** A setting of the page; '' where it is not set. */
@@ -58,6 +67,7 @@ export function pathOf(...parts: readonly string[]): string {
   return `/${parts.map(encodeURIComponent).join('/')}`;
 }
 
-/** Where a node's or workload's page is. */
+/** Where a service's page is. */
 export const servicePath = (namespace: string, name: string): string => pathOf('services', namespace, name);
+/** Where a workload's page is. */
 export const workloadPath = (namespace: string, name: string): string => pathOf('workloads', namespace, name);

@@ -107,8 +107,12 @@ function Results() {
             <span class="muted">{hit.note}</span>
           </li>
         ))}
-        {hits.length === 0 ? <li class="empty">Nothing has this name.</li> : null}
       </ul>
+      {hits.length === 0 ? (
+        <p class="empty" role="status">
+          Nothing has this name.
+        </p>
+      ) : null}
     </>
   );
 }

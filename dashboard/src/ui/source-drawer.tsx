@@ -45,9 +45,16 @@ export function SourceDrawer() {
   const path = match === null ? '' : `/api/source?file=${encodeURIComponent(file)}&line=${line}`;
   const { value, error } = usePoll<SourceText>(path, REFRESH_MS).value;
   const button = useRef<HTMLButtonElement>(null);
+  const isOpen = path !== '';
   useEffect(() => {
-    if (path !== '') button.current?.focus();
-  }, [path]);
+    if (!isOpen) return undefined;
+    const before = document.activeElement;
+    button.current?.focus();
+    // who came by the keyboard goes on where he was
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, [isOpen]);
   if (match === null) return null;
   return (
     <aside class="drawer" aria-label={`Source ${file}`}>
