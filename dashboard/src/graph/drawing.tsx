@@ -1,7 +1,7 @@
 /** The graph as a picture: frames of namespaces, edges, nodes. What is selected or pointed at stands out from the rest. */
 import { useMemo } from 'preact/hooks';
 import type { Graph, GraphEdge } from '../model/graph.ts';
-import type { Health } from '../model/health.ts';
+import { HEALTHS } from '../model/health.ts';
 import { type EdgeLabel, EdgeShape } from './edge-shape.tsx';
 import { type Group, type Layout, pathOf } from './layout.ts';
 import { NodeShape } from './node-shape.tsx';
@@ -18,8 +18,6 @@ interface Props {
   readonly onFocus: (id: string) => void;
   readonly onHover: (id: string) => void;
 }
-
-const HEALTHS: readonly Health[] = ['idle', 'ok', 'warn', 'bad'];
 
 function Arrows() {
   return (

@@ -1,5 +1,6 @@
 /** One node in the middle, who calls it to the left, whom it calls to the right, further steps further out. */
 import type { Graph, GraphEdge, GraphNode } from '../model/graph.ts';
+import { HEALTHS } from '../model/health.ts';
 import { between } from './boxed.ts';
 import { type Box, CARD_WIDTH, cardHeight, type Layout, type Point } from './layout.ts';
 
@@ -38,13 +39,13 @@ function columnsOf({ nodes, edges }: Graph, focus: string): Map<string, number> 
   return new Map(columns);
 }
 
-const HEALTH = ['bad', 'warn', 'ok', 'idle'];
-
 /** What is in trouble first, then what is asked most. */
 function inOrder(nodes: readonly GraphNode[]): GraphNode[] {
   return nodes.toSorted(
     (a, b) =>
-      HEALTH.indexOf(a.health) - HEALTH.indexOf(b.health) || b.load.requestsPerSecond - a.load.requestsPerSecond || (a.id < b.id ? -1 : 1),
+      HEALTHS.indexOf(a.health) - HEALTHS.indexOf(b.health) ||
+      b.load.requestsPerSecond - a.load.requestsPerSecond ||
+      (a.id < b.id ? -1 : 1),
   );
 }
 

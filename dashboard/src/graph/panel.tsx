@@ -147,7 +147,7 @@ function Identities({ edge }: { readonly edge: GraphEdge }) {
     <section>
       <h3>Identities</h3>
       {known.map(([source, destination]) => (
-        <p key={source} class="identity">
+        <p key={`${source} ${destination}`} class="identity">
           <code>{source === '' ? 'none' : source}</code>
           <Icon name="arrow" />
           <code>{destination === '' ? 'none' : destination}</code>

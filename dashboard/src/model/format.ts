@@ -35,7 +35,6 @@ export function shareText(share: number): string {
 /** `14 ms`, `1.2 s`. */
 export function durationText(ms: number | null | undefined): string {
   if (ms === undefined || ms === null) return NONE;
-  if (ms < 1) return `${digits(ms)} ms`;
   return ms < 1000 ? `${digits(ms)} ms` : `${digits(ms / 1000)} s`;
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Provenance } from '../../../src/model/provenance.ts';
 import type { SignalRow } from '../../../src/model/signals.ts';
 import type { Topology, TopologyService, TopologyWorkload } from '../../../src/model/topology.ts';
-import { graphOf } from './graph.ts';
+import { graphOf, placesOf, weightsOf } from './graph.ts';
 import { callsText, healthOf, isTcp, loadOf } from './health.ts';
 import { neighbourhood, visibleOf, WHOLE } from './visible.ts';
 
@@ -152,4 +152,18 @@ test('views leave out what they do not show', () => {
   assert.deepEqual(idsOf({ namespaces: ['external'] }), ['bank.example']);
   assert.deepEqual(idsOf({ focus: 'shop/gate' }), ['shop/gate', 'shop/pay']);
   assert.deepEqual([...neighbourhood(graph.edges, 'shop/gate', 2)].toSorted(), ['shop/client', 'shop/gate', 'shop/pay']);
+});
+
+test('a service is shown by the node that has its workloads, and its workloads share what a rule gives them', () => {
+  const places = placesOf(TOPOLOGY);
+  const nodes = TOPOLOGY.services.map((each) => [each.name, places.ofService(each)]);
+  assert.deepEqual(nodes, [
+    ['pay', 'shop/pay'],
+    ['pay-v2', 'shop/pay'],
+    ['bank', 'bank.example'],
+    ['gate', 'shop/gate'],
+  ]);
+  const parts = [{ host: 'pay.shop', subset: '', percent: 100, workloads: ['shop/pay-v1', 'shop/pay-v2'] }];
+  const split = { host: 'pay.shop', rule: '', isDefault: true, parts, origin };
+  assert.deepEqual(Object.fromEntries(weightsOf({ ...TOPOLOGY, splits: [split] }, 'pay.shop')), { 'shop/pay-v1': 50, 'shop/pay-v2': 50 });
 });

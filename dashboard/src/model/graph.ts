@@ -4,7 +4,7 @@
  */
 import type { SignalRow } from '../../../src/model/signals.ts';
 import type { Topology, TopologyService, TopologyWorkload } from '../../../src/model/topology.ts';
-import { type Health, healthOf, type Load, loadOf, worse } from './health.ts';
+import { type Health, healthOf, type Load, loadOf, readinessOf, worse } from './health.ts';
 
 type NodeKind = 'service' | 'workload' | 'gateway' | 'external' | 'unknown';
 
@@ -19,6 +19,7 @@ export interface Version {
   readonly load: Load;
 }
 
+/** What is drawn as one. */
 export interface GraphNode {
   readonly id: string;
   readonly kind: NodeKind;
@@ -36,6 +37,7 @@ export interface GraphNode {
   readonly ready: number;
 }
 
+/** All that one node asks of another. */
 export interface GraphEdge {
   /** `from>to`. */
   readonly id: string;
@@ -47,12 +49,14 @@ export interface GraphEdge {
   readonly rows: readonly SignalRow[];
 }
 
+/** What is drawn. */
 export interface Graph {
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly GraphEdge[];
 }
 
 const EXTERNAL = 'external';
+/** The node of callers and called that nobody knows. */
 export const UNKNOWN = 'unknown/unknown';
 
 /** Of a workload behind several services, the one with the most workloads counts, then the one with the shortest name. */
@@ -64,12 +68,15 @@ function ownersOf({ services }: Topology): Map<string, TopologyService> {
   return owners;
 }
 
-/** Finds the node that a workload or a host belongs to. */
+/** Finds the node that a workload, a service or a host belongs to. */
 export interface Places {
   ofWorkload(workload: string): string;
+  /** The node that stands for it: another service's where all its workloads are that one's. */
+  ofService(service: TopologyService): string;
   ofHost(host: string): string | undefined;
 }
 
+/** The node that a service is of its own. */
 function nodeIdOf({ isExternal, hostname, namespace, name }: TopologyService): string {
   return isExternal ? hostname : `${namespace}/${name}`;
 }
@@ -79,10 +86,15 @@ export function placesOf(topology: Topology): Places {
   const owners = ownersOf(topology);
   const routers = new Set(topology.workloads.filter(({ role }) => role === 'router').map(({ namespace, name }) => `${namespace}/${name}`));
   const hosts = new Map(topology.services.map((service) => [service.hostname, nodeIdOf(service)]));
+  const ofWorkload = (workload: string): string => {
+    const owner = routers.has(workload) ? undefined : owners.get(workload);
+    return owner === undefined ? workload : nodeIdOf(owner);
+  };
   return {
-    ofWorkload(workload) {
-      const owner = routers.has(workload) ? undefined : owners.get(workload);
-      return owner === undefined ? workload : nodeIdOf(owner);
+    ofWorkload,
+    ofService(service) {
+      const [first] = service.isExternal ? [] : service.workloads;
+      return first === undefined ? nodeIdOf(service) : ofWorkload(first);
     },
     ofHost: (host) => hosts.get(host),
   };
@@ -154,8 +166,8 @@ function edgesOf(rows: readonly SignalRow[], places: Places): GraphEdge[] {
   });
 }
 
-/** What a default rule gives each workload of a host, in percent. */
-function weightsOf({ splits }: Topology, host: string): ReadonlyMap<string, number> {
+/** What rules give each workload of a host, in percent: the default one, or the first that divides. */
+export function weightsOf({ splits }: Topology, host: string): ReadonlyMap<string, number> {
   const split = splits.findLast((each) => each.host === host && each.isDefault) ?? splits.find((each) => each.host === host);
   const weights = new Map<string, number>();
   for (const { percent, workloads } of split?.parts ?? [])
@@ -187,7 +199,6 @@ function nodeOf(
   const load = loadOf(asked);
   const instances = workloads.reduce((sum, each) => sum + each.instances, 0);
   const ready = workloads.reduce((sum, each) => sum + each.ready, 0);
-  const readiness: Health = instances === 0 || ready === instances ? 'idle' : ready === 0 ? 'bad' : 'warn';
   return {
     id,
     kind,
@@ -197,7 +208,7 @@ function nodeOf(
     workloads: workloads.map((each) => `${each.namespace}/${each.name}`),
     versions: versionsOf(draft, topology, byWorkload),
     load,
-    health: worse(healthOf(load), readiness),
+    health: worse(healthOf(load), readinessOf(ready, instances)),
     instances,
     ready,
   };

@@ -2,6 +2,7 @@
 import type { SignalRow } from '../../../src/model/signals.ts';
 import { rateText, shareText } from './format.ts';
 
+/** How something fares. */
 export type Health = 'idle' | 'ok' | 'warn' | 'bad';
 
 /** Shares of requests that fail from which something is worth a look, and broken. */
@@ -46,11 +47,18 @@ export function healthOf(load: Load): Health {
   return load.failureRatio >= WARN_RATIO || load.deniedRatio >= WARN_RATIO ? 'warn' : 'ok';
 }
 
-const RANK: Readonly<Record<Health, number>> = { idle: 0, ok: 1, warn: 2, bad: 3 };
+/** From the gravest to the least. */
+export const HEALTHS: readonly Health[] = ['bad', 'warn', 'ok', 'idle'];
+
+/** How what should run does: `ready` of `all`. */
+export function readinessOf(ready: number, all: number): Health {
+  if (ready === all) return 'idle';
+  return ready === 0 ? 'bad' : 'warn';
+}
 
 /** The graver of two. */
 export function worse(a: Health, b: Health): Health {
-  return RANK[a] >= RANK[b] ? a : b;
+  return HEALTHS.indexOf(a) <= HEALTHS.indexOf(b) ? a : b;
 }
 
 function slowest(values: readonly (number | undefined)[]): number | undefined {

@@ -2,7 +2,7 @@
 import type { Topology, TopologyService } from '../../../src/model/topology.ts';
 import { GoldenSignals } from '../charts/golden-signals.tsx';
 import { figuresOf } from '../graph/panel.tsx';
-import { placesOf } from '../model/graph.ts';
+import { placesOf, weightsOf } from '../model/graph.ts';
 import { type Load, loadOf } from '../model/health.ts';
 import { serviceNamed } from '../model/policies.ts';
 import { useGraph, useSignals, useTopology } from '../state/mesh.ts';
@@ -42,13 +42,12 @@ const BACKENDS: readonly Column<Backend>[] = [
 ];
 
 function backendsOf(topology: Topology, service: TopologyService, loadOfWorkload: (workload: string) => Load): Backend[] {
-  const split = topology.splits.findLast(({ host, isDefault }) => host === service.hostname && isDefault);
+  const weights = weightsOf(topology, service.hostname);
   return service.workloads.map((id) => {
     const found = topology.workloads.find(({ namespace, name }) => `${namespace}/${name}` === id);
     const [namespace = '', name = ''] = id.split('/');
-    const part = split?.parts.find(({ workloads }) => workloads.includes(id));
     const ready = found === undefined ? '–' : `${found.ready}/${found.instances}`;
-    return { namespace, name, version: found?.labels['version'] ?? '', weight: part?.percent, ready, load: loadOfWorkload(id) };
+    return { namespace, name, version: found?.labels['version'] ?? '', weight: weights.get(id), ready, load: loadOfWorkload(id) };
   });
 }
 
@@ -56,11 +55,10 @@ function Body({ topology, service }: { readonly topology: Topology; readonly ser
   const byWorkload = useSignals('edge').value.value?.rows ?? [];
   const { graph } = useGraph().value;
   const { hostname, workloads: ids, isExternal } = service;
+  const node = placesOf(topology).ofService(service);
   const rows = byWorkload.filter((row) => row.service === hostname || (row.destination !== undefined && ids.includes(row.destination)));
   const backends = backendsOf(topology, service, (workload) => loadOf(rows.filter(({ destination }) => destination === workload)));
   const workloads = topology.workloads.filter(({ namespace, name }) => ids.includes(`${namespace}/${name}`));
-  const [first] = ids;
-  const node = isExternal ? hostname : first === undefined ? `${service.namespace}/${service.name}` : placesOf(topology).ofWorkload(first);
   return (
     <>
       <Figures figures={figuresOf(loadOf(rows))} />
@@ -72,7 +70,7 @@ function Body({ topology, service }: { readonly topology: Topology; readonly ser
             name="backends"
             columns={BACKENDS}
             rows={backends}
-            keyOf={({ name }) => name}
+            keyOf={(backend) => `${backend.namespace}/${backend.name}`}
             empty="Nothing runs behind it."
           />
         </Section>
@@ -98,12 +96,10 @@ export function ServicePage({ namespace, name }: { readonly namespace: string; r
     );
   }
   const { hostname, ports, origin } = service;
+  const node = encodeURIComponent(placesOf(topology).ofService(service));
   const aside = (
     <>
-      <Link
-        to={`/?focus=${encodeURIComponent(`${namespace}/${name}`)}&select=${encodeURIComponent(`${namespace}/${name}`)}`}
-        class="button"
-      >
+      <Link to={`/?focus=${node}&select=${node}`} class="button">
         <Icon name="graph" /> Graph
       </Link>
       <Link to={`/tap?service=${encodeURIComponent(hostname)}`} class="button">
