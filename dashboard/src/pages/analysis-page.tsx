@@ -1,7 +1,7 @@
 /** What is wrong with what was written: `tulle analyze`, on the mesh that runs. */
 import type { Finding } from '../model/admin.ts';
 import { matchesWords } from '../model/filters.ts';
-import { usePoll } from '../state/poll.ts';
+import { emptyText, usePoll } from '../state/poll.ts';
 import { param, setParams } from '../state/router.ts';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { Choice } from '../ui/choice.tsx';
@@ -42,7 +42,8 @@ function countOf(findings: readonly Finding[], severity: Finding['severity']): s
 }
 
 export function AnalysisPage() {
-  const { value, error } = usePoll<{ readonly findings: readonly Finding[] }>('/api/analysis', REFRESH_MS).value;
+  const polled = usePoll<{ readonly findings: readonly Finding[] }>('/api/analysis', REFRESH_MS).value;
+  const { value, error } = polled;
   const findings = value?.findings ?? [];
   const severity = param('severity') || 'all';
   const shown = findings.filter(
@@ -70,9 +71,7 @@ export function AnalysisPage() {
         columns={COLUMNS}
         rows={shown}
         keyOf={({ code, file, line, message }) => `${code} ${file}:${line} ${message}`}
-        empty={
-          value === undefined ? 'Analysing…' : findings.length === 0 ? 'Nothing is wrong with what was written.' : 'No finding matches.'
-        }
+        empty={emptyText(polled, findings.length === 0 ? 'Nothing is wrong with what was written.' : 'No finding matches.')}
       />
     </Page>
   );

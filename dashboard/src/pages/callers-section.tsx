@@ -30,13 +30,14 @@ const CALLED = columnsOf('to');
 export function CallersSection({ graph, node }: Props) {
   const callers = graph?.edges.filter(({ to }) => to === node) ?? [];
   const called = graph?.edges.filter(({ from }) => from === node) ?? [];
+  const empty = graph === undefined ? 'Loading…' : 'Nobody, in this time.';
   return (
     <>
       <Section title="Called by" count={callers.length}>
-        <DataTable label="Called by" name="callers" columns={CALLERS} rows={callers} keyOf={({ id }) => id} empty="Nobody, in this time." />
+        <DataTable label="Called by" name="callers" columns={CALLERS} rows={callers} keyOf={({ id }) => id} empty={empty} />
       </Section>
       <Section title="Calls" count={called.length}>
-        <DataTable label="Calls" name="called" columns={CALLED} rows={called} keyOf={({ id }) => id} empty="Nobody, in this time." />
+        <DataTable label="Calls" name="called" columns={CALLED} rows={called} keyOf={({ id }) => id} empty={empty} />
       </Section>
     </>
   );

@@ -6,7 +6,7 @@ import { bytesText, countText, durationText, spanText, whenText } from '../model
 import { parseMetrics, quantileOf, type Sample, totalOf } from '../model/metrics-text.ts';
 import { getText } from '../state/api.ts';
 import { nowMs, useAbout } from '../state/mesh.ts';
-import { usePoll } from '../state/poll.ts';
+import { emptyText, type Polled, usePoll } from '../state/poll.ts';
 import { param } from '../state/router.ts';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { type Column, DataTable } from '../ui/data-table.tsx';
@@ -19,6 +19,9 @@ import { ProxiesTable } from './proxies-table.tsx';
 const REFRESH_MS = 5_000;
 const DAY_MS = 86_400_000;
 const CONVERGENCE = 'pilot_proxy_convergence_time';
+
+/** Where nothing is known yet. */
+const UNKNOWN = '–';
 
 function pushFigures(samples: readonly Sample[], proxies: readonly Proxy[]): Figure[] {
   const refused = proxies.filter((proxy) => syncOf(proxy) === 'refused').length;
@@ -36,6 +39,7 @@ function pushFigures(samples: readonly Sample[], proxies: readonly Proxy[]): Fig
 
 function ownFigures(samples: readonly Sample[], certificates: Certificates | undefined): Figure[] {
   const expiresMs = Date.parse(certificates?.rootExpiresAt ?? '');
+  const isKnown = !Number.isNaN(expiresMs);
   const errors = samples.find(({ name, labels }) => name === 'tulle_diagnostics' && labels['severity'] === 'error')?.value ?? 0;
   return [
     { name: 'Memory', value: bytesText(totalOf(samples, 'process_resident_memory_bytes')) },
@@ -46,8 +50,8 @@ function ownFigures(samples: readonly Sample[], certificates: Certificates | und
     },
     {
       name: 'Root certificate',
-      value: Number.isNaN(expiresMs) ? '–' : `expires ${whenText(expiresMs, nowMs.value)}`,
-      tone: expiresMs - nowMs.value < 30 * DAY_MS ? 'warn' : 'ok',
+      value: isKnown ? `expires ${whenText(expiresMs, nowMs.value)}` : UNKNOWN,
+      ...(isKnown ? { tone: expiresMs - nowMs.value < 30 * DAY_MS ? 'warn' : 'ok' } : {}),
     },
     { name: 'Refused documents', value: countText(errors), tone: errors > 0 ? 'bad' : 'ok' },
   ];
@@ -55,8 +59,6 @@ function ownFigures(samples: readonly Sample[], certificates: Certificates | und
 
 const STATES: Readonly<Record<string, Tone>> = {
   applied: 'ok',
-  stable: 'ok',
-  trying: 'accent',
   canary: 'accent',
   withdrawn: 'bad',
   failed: 'bad',
@@ -80,8 +82,8 @@ const VERSIONS: readonly Column<History['versions'][number]>[] = [
 ];
 
 function VersionsSection() {
-  const { value } = usePoll<History>('/api/history', REFRESH_MS).value;
-  if (value === undefined) return null;
+  const { value, error } = usePoll<History>('/api/history', REFRESH_MS).value;
+  if (value === undefined) return error === '' ? null : <Notice tone="bad">{error}</Notice>;
   const { rollout, held, version } = value;
   return (
     <Section title="Versions of the mesh" count={value.versions.length}>
@@ -95,7 +97,7 @@ function VersionsSection() {
         label="Versions"
         name="versions"
         columns={VERSIONS}
-        rows={value.versions.slice(0, 20)}
+        rows={value.versions}
         keyOf={({ number }) => String(number)}
         empty="None was kept."
       />
@@ -103,13 +105,13 @@ function VersionsSection() {
   );
 }
 
-function CertificatesSection({ certificates }: { readonly certificates: Certificates | undefined }) {
+function CertificatesSection({ polled }: { readonly polled: Polled<Certificates> }) {
   const columns: readonly Column<Certificates['certificates'][number]>[] = [
     { title: 'Identity', by: ({ identity }) => identity, cell: ({ identity }) => <code>{identity}</code> },
     { title: 'Issued', by: ({ issuedAtMs }) => issuedAtMs, cell: ({ issuedAtMs }) => whenText(issuedAtMs, nowMs.value) },
     { title: 'Expires', by: ({ expiresAtMs }) => expiresAtMs, cell: ({ expiresAtMs }) => whenText(expiresAtMs, nowMs.value) },
   ];
-  const rows = certificates?.certificates ?? [];
+  const rows = polled.value?.certificates ?? [];
   return (
     <Section title="Certificates" count={rows.length}>
       <DataTable
@@ -118,7 +120,7 @@ function CertificatesSection({ certificates }: { readonly certificates: Certific
         columns={columns}
         rows={rows}
         keyOf={({ identity }) => identity}
-        empty="None was signed since it began."
+        empty={emptyText(polled, 'None was signed since it began.')}
       />
     </Section>
   );
@@ -127,21 +129,23 @@ function CertificatesSection({ certificates }: { readonly certificates: Certific
 export function ControlPage() {
   const about = useAbout().value.value;
   const metrics = usePoll<string>('/metrics', REFRESH_MS, getText).value;
-  const certificates = usePoll<Certificates>('/api/certificates', REFRESH_MS).value.value;
-  const proxies = usePoll<{ readonly proxies: readonly Proxy[] }>('/api/proxies', REFRESH_MS).value.value?.proxies ?? [];
+  const certificates = usePoll<Certificates>('/api/certificates', REFRESH_MS).value;
+  const polled = usePoll<{ readonly proxies: readonly Proxy[] }>('/api/proxies', REFRESH_MS).value;
+  const proxies = polled.value?.proxies ?? [];
   const samples = parseMetrics(metrics.value ?? '');
+  const isKnown = metrics.value !== undefined && polled.value !== undefined;
   const shown = proxies.filter((proxy) => matchesWords(param('q'), [proxy.id, syncOf(proxy), proxy.version]));
   const over =
     about === undefined ? 'Control plane' : `Tulle ${about.version}, up for ${spanText(nowMs.value - Date.parse(about.startedAt))}`;
   return (
     <Page title="Control plane" over={over} aside={<SearchField name="q" label="Filter proxies" />}>
       {metrics.error === '' ? null : <Notice tone="bad">{metrics.error}</Notice>}
-      <Figures figures={[...pushFigures(samples, proxies), ...ownFigures(samples, certificates)]} />
+      {isKnown ? <Figures figures={[...pushFigures(samples, proxies), ...ownFigures(samples, certificates.value)]} /> : null}
       <Section title="Proxies" count={shown.length}>
-        <ProxiesTable proxies={shown} empty={proxies.length === 0 ? 'None is connected.' : 'No proxy matches.'} />
+        <ProxiesTable proxies={shown} empty={emptyText(polled, proxies.length === 0 ? 'None is connected.' : 'No proxy matches.')} />
       </Section>
       <VersionsSection />
-      <CertificatesSection certificates={certificates} />
+      <CertificatesSection polled={certificates} />
     </Page>
   );
 }

@@ -89,6 +89,7 @@ export function DenialsPage() {
             />
           </Section>
           <Section title="One by one" count={flows.length}>
+            {flows.length > SHOWN_MAX ? <p class="muted">The newest {SHOWN_MAX} are shown.</p> : null}
             <FlowTable flows={flows.toReversed().slice(0, SHOWN_MAX)} />
           </Section>
         </>

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Explanation, Source, Step, Verdict } from '../model/explanation.ts';
 import { shareText } from '../model/format.ts';
-import { postJson } from '../state/api.ts';
+import { messageOf, postJson } from '../state/api.ts';
 import { useTopology } from '../state/mesh.ts';
 import { param, setParams } from '../state/router.ts';
 import { Badge } from '../ui/badge.tsx';
@@ -200,15 +200,19 @@ export function ExplainPage() {
     } catch (failure) {
       if (!isCurrent()) return;
       answer.value = undefined;
-      error.value = failure instanceof Error ? failure.message : String(failure);
+      error.value = messageOf(failure);
     }
     isAsking.value = false;
   };
   useEffect(() => {
     let isCurrent = true;
-    if (param('to') !== '') void ask(() => isCurrent);
+    if (param('to') === '') {
+      answer.value = undefined;
+      error.value = '';
+    } else void ask(() => isCurrent);
     return () => {
       isCurrent = false;
+      isAsking.value = false;
     };
   }, [question, param('run')]);
   return (

@@ -1,7 +1,7 @@
 /** Policies that concern workloads or a host, with where they were written. */
 import type { TopologyWorkload } from '../../../src/model/topology.ts';
 import { policiesFor, type Policy, policyText } from '../model/policies.ts';
-import { usePoll } from '../state/poll.ts';
+import { emptyText, usePoll } from '../state/poll.ts';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { type Column, DataTable } from '../ui/data-table.tsx';
 import { Section } from '../ui/page.tsx';
@@ -41,8 +41,8 @@ const COLUMNS: readonly Column<Policy>[] = [
 ];
 
 export function PoliciesSection({ workloads, host, rootNamespace }: Props) {
-  const { value } = usePoll<{ readonly policies: readonly Policy[] }>('/api/policies', REFRESH_MS).value;
-  const rows = policiesFor(value?.policies ?? [], workloads, host, rootNamespace);
+  const polled = usePoll<{ readonly policies: readonly Policy[] }>('/api/policies', REFRESH_MS).value;
+  const rows = policiesFor(polled.value?.policies ?? [], workloads, host, rootNamespace);
   return (
     <Section title="Policies" count={rows.length}>
       <DataTable
@@ -51,7 +51,7 @@ export function PoliciesSection({ workloads, host, rootNamespace }: Props) {
         columns={COLUMNS}
         rows={rows}
         keyOf={({ kind, namespace, name }) => `${kind} ${namespace}/${name}`}
-        empty="No policy is written for it."
+        empty={emptyText(polled, 'No policy is written for it.')}
       />
     </Section>
   );

@@ -1,7 +1,7 @@
 /** Rules for a host: what they match, and where requests go. */
 import type { Destination, RouteSet, Rule } from '../model/admin.ts';
 import { durationText } from '../model/format.ts';
-import { usePoll } from '../state/poll.ts';
+import { emptyText, usePoll } from '../state/poll.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Section } from '../ui/page.tsx';
 import { SourceLink } from '../ui/source-link.tsx';
@@ -88,15 +88,15 @@ function leadsTo(host: string, { destinations }: Rule): boolean {
 }
 
 export function RoutesSection({ host }: { readonly host: string }) {
-  const { value } = usePoll<{ readonly routes: readonly RouteSet[] }>('/api/routes', REFRESH_MS).value;
+  const polled = usePoll<{ readonly routes: readonly RouteSet[] }>('/api/routes', REFRESH_MS).value;
   // all of its own, and those of others that lead here
-  const rows = (value?.routes ?? []).flatMap((set) =>
+  const rows = (polled.value?.routes ?? []).flatMap((set) =>
     set.rules.filter((rule) => isOf(host, set) || leadsTo(host, rule)).map((rule) => ({ rule, set })),
   );
   return (
     <Section title="Routes" count={rows.length}>
       {rows.length === 0 ? (
-        <p class="empty">No route says anything of this host: requests go to its endpoints.</p>
+        <p class="empty">{emptyText(polled, 'No route says anything of this host: requests go to its endpoints.')}</p>
       ) : (
         <div class="table-frame">
           <table aria-label="Routes">

@@ -1,7 +1,8 @@
 /** All services with their golden signals. */
 import { matchesWords } from '../model/filters.ts';
-import { type Health, healthOf, type Load, loadOf, worse } from '../model/health.ts';
+import { type Health, healthOf, HEALTHS, type Load, loadOf, readinessOf, worse } from '../model/health.ts';
 import { useSignals, useTopology } from '../state/mesh.ts';
+import { emptyText } from '../state/poll.ts';
 import { param, pathOf, servicePath } from '../state/router.ts';
 import { type Column, DataTable } from '../ui/data-table.tsx';
 import { HealthDot } from '../ui/health-dot.tsx';
@@ -18,15 +19,8 @@ interface Row {
   readonly health: Health;
 }
 
-const HEALTH_ORDER: readonly Health[] = ['bad', 'warn', 'ok', 'idle'];
-
-function readiness({ endpoints, ready, isExternal }: TopologyService): Health {
-  if (isExternal || ready === endpoints) return 'idle';
-  return ready === 0 ? 'bad' : 'warn';
-}
-
 const COLUMNS: readonly Column<Row>[] = [
-  { title: '', by: ({ health }) => HEALTH_ORDER.indexOf(health), cell: ({ health }) => <HealthDot health={health} /> },
+  { title: '', by: ({ health }) => HEALTHS.indexOf(health), cell: ({ health }) => <HealthDot health={health} /> },
   {
     title: 'Service',
     by: ({ service }) => service.name,
@@ -56,7 +50,7 @@ export function ServicesPage() {
     .filter(({ name, namespace, hostname }) => matchesWords(param('q'), [name, namespace, hostname]))
     .map((service): Row => {
       const load = loadOf(value?.rows.filter((row) => row.service === service.hostname) ?? []);
-      return { service, load, health: worse(healthOf(load), readiness(service)) };
+      return { service, load, health: worse(healthOf(load), service.isExternal ? 'idle' : readinessOf(service.ready, service.endpoints)) };
     });
   return (
     <Page title="Services" aside={<SearchField name="q" label="Filter services" />}>
@@ -66,7 +60,7 @@ export function ServicesPage() {
         columns={COLUMNS}
         rows={rows}
         keyOf={({ service }) => service.hostname}
-        empty={topology.value === undefined ? 'Loading…' : param('q') === '' ? 'The mesh has no services yet.' : 'No service matches.'}
+        empty={emptyText(topology, param('q') === '' ? 'The mesh has no services yet.' : 'No service matches.')}
       />
     </Page>
   );

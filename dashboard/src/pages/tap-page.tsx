@@ -3,7 +3,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Flow, LostLine, TapLine } from '../../../src/model/flow.ts';
 import { merged } from '../model/flows.ts';
-import { streamLines } from '../state/api.ts';
+import { messageOf, streamLines } from '../state/api.ts';
 import { param, setParams } from '../state/router.ts';
 import { Choice } from '../ui/choice.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -64,7 +64,7 @@ async function follow(path: string, tap: Tap, signal: AbortSignal): Promise<void
         else waiting.push(line);
       }
     } catch (error) {
-      if (!signal.aborted) tap.error.value = error instanceof Error ? error.message : String(error);
+      if (!signal.aborted) tap.error.value = messageOf(error);
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
@@ -85,8 +85,13 @@ function useTap(isPaused: boolean): Tap {
     void follow(path, tap, stopping.signal);
     return () => stopping.abort();
   }, [path, isPaused]);
+  // what was seen by other filters is none of these
   useEffect(() => {
     tap.flows.value = [];
+    tap.seen.value = 0;
+    tap.lost.value = 0;
+    tap.error.value = '';
+    tap.silence.value = '';
   }, [path]);
   return tap;
 }
@@ -101,7 +106,7 @@ export function TapPage() {
   );
   return (
     <Page title="Live tap" aside={aside}>
-      <div class="toolbar" role="toolbar" aria-label="Which requests">
+      <div class="toolbar" role="group" aria-label="Which requests">
         {FILTERS.map((name) => (
           <SearchField
             key={name}

@@ -1,8 +1,9 @@
 /** All workloads: what runs, and how well it serves. */
 import type { TopologyWorkload } from '../../../src/model/topology.ts';
 import { matchesWords } from '../model/filters.ts';
-import { type Health, healthOf, type Load, loadOf, worse } from '../model/health.ts';
+import { type Health, healthOf, HEALTHS, type Load, loadOf, readinessOf, worse } from '../model/health.ts';
 import { useSignals, useTopology } from '../state/mesh.ts';
+import { emptyText } from '../state/poll.ts';
 import { param, workloadPath } from '../state/router.ts';
 import { type Column, DataTable } from '../ui/data-table.tsx';
 import { HealthDot } from '../ui/health-dot.tsx';
@@ -18,15 +19,8 @@ interface Row {
   readonly health: Health;
 }
 
-const HEALTH_ORDER: readonly Health[] = ['bad', 'warn', 'ok', 'idle'];
-
-function readiness({ instances, ready }: TopologyWorkload): Health {
-  if (ready === instances) return 'idle';
-  return ready === 0 ? 'bad' : 'warn';
-}
-
 const COLUMNS: readonly Column<Row>[] = [
-  { title: '', by: ({ health }) => HEALTH_ORDER.indexOf(health), cell: ({ health }) => <HealthDot health={health} /> },
+  { title: '', by: ({ health }) => HEALTHS.indexOf(health), cell: ({ health }) => <HealthDot health={health} /> },
   {
     title: 'Workload',
     by: ({ workload }) => workload.name,
@@ -54,7 +48,7 @@ export function WorkloadsPage() {
     .filter(({ name, namespace, labels }) => matchesWords(param('q'), [name, namespace, ...Object.values(labels)]))
     .map((workload): Row => {
       const load = loadOf(value?.rows.filter(({ destination }) => destination === `${workload.namespace}/${workload.name}`) ?? []);
-      return { workload, load, health: worse(healthOf(load), readiness(workload)) };
+      return { workload, load, health: worse(healthOf(load), readinessOf(workload.ready, workload.instances)) };
     });
   return (
     <Page title="Workloads" aside={<SearchField name="q" label="Filter workloads" />}>
@@ -64,7 +58,7 @@ export function WorkloadsPage() {
         columns={COLUMNS}
         rows={rows}
         keyOf={({ workload: { namespace, name } }) => `${namespace}/${name}`}
-        empty={topology.value === undefined ? 'Loading…' : param('q') === '' ? 'The mesh has no workloads yet.' : 'No workload matches.'}
+        empty={emptyText(topology, param('q') === '' ? 'The mesh has no workloads yet.' : 'No workload matches.')}
       />
     </Page>
   );

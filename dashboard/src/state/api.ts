@@ -1,5 +1,10 @@
 /** Calls of the control plane. What they answer is of the shapes of `src/model` and of the admin API (ARCHITECTURE.md). */
 
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The error of an answer, in its own words. */
 async function errorOf(response: Response): Promise<Error> {
   const text = await response.text();

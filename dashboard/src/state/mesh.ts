@@ -26,6 +26,7 @@ interface SignalAnswer {
   readonly atMs: number;
 }
 
+/** `/api/about`. */
 export interface About {
   readonly version: string;
   readonly folder: string;
@@ -48,8 +49,9 @@ export function useSignals(by: SignalGrouping): ReadonlySignal<Polled<SignalAnsw
   return usePoll<SignalAnswer>(`/api/signals?by=${by}&window=${SECONDS[windowText()] ?? 60}s`, SIGNALS_MS);
 }
 
-/** True once both of a graph's parts were asked for; a mesh without figures is drawn all the same. */
+/** The graph, and why a part of it was not to be had. */
 export interface GraphState {
+  /** Undefined until both of its parts were asked for; a mesh without figures is drawn all the same. */
   readonly graph: Graph | undefined;
   readonly error: string;
 }
