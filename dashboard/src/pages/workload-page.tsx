@@ -7,7 +7,7 @@ import { whenText } from '../model/format.ts';
 import { placesOf } from '../model/graph.ts';
 import { loadOf } from '../model/health.ts';
 import { nowMs, useGraph, useSignals, useTopology } from '../state/mesh.ts';
-import { usePoll } from '../state/poll.ts';
+import { emptyText, usePoll } from '../state/poll.ts';
 import { Badge } from '../ui/badge.tsx';
 import { type Column, DataTable } from '../ui/data-table.tsx';
 import { type Figure, Figures } from '../ui/figures.tsx';
@@ -77,9 +77,10 @@ function Body({ topology, workload }: { readonly topology: Topology; readonly wo
   const { graph } = useGraph().value;
   const isOwn = (each: { readonly namespace: string; readonly workload: string }): boolean =>
     each.namespace === namespace && each.workload === name;
-  const proxies = usePoll<{ readonly proxies: readonly Proxy[] }>('/api/proxies', REFRESH_MS).value.value?.proxies.filter(isOwn) ?? [];
-  const instances =
-    usePoll<{ readonly instances: readonly Instance[] }>('/api/instances', REFRESH_MS).value.value?.instances.filter(isOwn) ?? [];
+  const connected = usePoll<{ readonly proxies: readonly Proxy[] }>('/api/proxies', REFRESH_MS).value;
+  const proxies = connected.value?.proxies.filter(isOwn) ?? [];
+  const registered = usePoll<{ readonly instances: readonly Instance[] }>('/api/instances', REFRESH_MS).value;
+  const instances = registered.value?.instances.filter(isOwn) ?? [];
   const denied =
     usePoll<{ readonly flows: readonly Flow[] }>(
       `/api/flows?verdict=denied&since=10m&limit=20&destination=${encodeURIComponent(id)}`,
@@ -97,13 +98,13 @@ function Body({ topology, workload }: { readonly topology: Topology; readonly wo
           columns={INSTANCES}
           rows={instances}
           keyOf={(each) => each.id}
-          empty="None is registered."
+          empty={emptyText(registered, 'None is registered.')}
         />
       </Section>
       <Section title="Proxies" count={proxies.length}>
         <ProxiesTable
           proxies={proxies}
-          empty={workload.isMeshed ? 'None is connected.' : 'It runs without a proxy: nobody tells what it calls.'}
+          empty={emptyText(connected, workload.isMeshed ? 'None is connected.' : 'It runs without a proxy: nobody tells what it calls.')}
         />
       </Section>
       <Identity workload={workload} />
