@@ -12,8 +12,8 @@ import { formatSarif } from './analyze/format-sarif.ts';
 import { formatText } from './analyze/format-text.ts';
 import { refusedByProxy } from './analyze/refused-by-proxy.ts';
 import { readMesh, readPaths, type Sources } from './analyze/sources.ts';
-import { newCommand, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { newCommand, outputOption, repeatedOption, runCommand, stateDirOption } from './command.ts';
+import { EXIT, usageError } from './errors.ts';
 import { hasColours } from './output.ts';
 import { packageVersion } from './package-version.ts';
 import { findStateDir } from './state-dir.ts';
@@ -32,16 +32,14 @@ function suppressionOf(text: string): Suppression {
   try {
     return parseSuppression(text);
   } catch (cause) {
-    throw new CliError(messageOf(cause), '', { cause, exitCode: EXIT.usage });
+    throw usageError(messageOf(cause), 'e.g. --suppress "IST0101=Gateway *.edge"', cause);
   }
 }
 
 function sourcesOf(paths: readonly string[], { stateDir }: Options): Sources | Promise<Sources> {
   if (paths.length === 0) return readMesh(findStateDir(stateDir));
   if (stateDir === undefined) return readPaths(paths);
-  throw new CliError('paths and --state-dir exclude each other', 'a running mesh is analysed with the files that it reads', {
-    exitCode: EXIT.usage,
-  });
+  throw usageError('paths and --state-dir exclude each other', 'a running mesh is analysed with the files that it reads');
 }
 
 function codeList(): string {
@@ -85,17 +83,13 @@ export async function run(args: readonly string[]): Promise<void> {
   )
     .argument('[paths...]', 'files and folders; none: the running mesh')
     .addOption(stateDirOption())
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json', 'sarif', 'github']).default('text'))
+    .addOption(outputOption(['text', 'json', 'sarif', 'github']))
     .addOption(
       new Option('--threshold <severity>', 'exit with 1 where something is this bad')
         .choices(['error', 'warning', 'info'])
         .default('error'),
     )
-    .addOption(
-      new Option('--suppress <CODE=Kind name.namespace>', 'leave findings out, again and again; * stands for any text')
-        .argParser((text, before: readonly string[]) => [...before, text])
-        .default([], 'none'),
-    )
+    .addOption(repeatedOption('--suppress <code=resource>', 'findings to leave out, * for any text', 'none'))
     .option('--list-codes', 'list the codes, and analyse nothing')
     .action(analyzeSources);
   await runCommand(command, args);

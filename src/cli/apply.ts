@@ -2,7 +2,7 @@
 import { Argument } from 'commander';
 import { callControl } from './admin-client.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { CliError, EXIT, usageError } from './errors.ts';
 import { readFolder } from './explain/folder-world.ts';
 import { heldText, HELD_HINT } from './history/held.ts';
 import { followRollout } from './history/follow.ts';
@@ -20,7 +20,7 @@ interface Options extends RolloutFlags {
 async function apply(folder: string, options: Options): Promise<void> {
   const policy = policyOf(options);
   if (policy === null && options.canary !== undefined)
-    throw new CliError('--at-once and --canary exclude each other', '', { exitCode: EXIT.usage });
+    throw usageError('--at-once and --canary exclude each other', '--canary is for some proxies first');
   const state = findStateDir(options.stateDir);
   const files = Object.fromEntries(await readFolder(folder));
   const body = { files, by: person(), message: options.message, policy };

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { Option } from 'commander';
 import { callControl } from './admin-client.ts';
-import { newCommand, runCommand, stateDirOption } from './command.ts';
+import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
 import { isObject, textOf } from './json.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
@@ -56,7 +56,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .addOption(stateDirOption())
     .addOption(new Option('--page <page>', 'which page').choices(PAGES).default('graph'))
     .option('--open', 'open a browser')
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(outputOption(['text', 'json']))
     .action(print);
   await runCommand(command, args);
 }

@@ -4,9 +4,11 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Option } from 'commander';
+import { newCommand, runCommand } from './command.ts';
 import { checkClaims } from './demo/claims.ts';
 import { ask } from './demo/client.ts';
+import { MODES } from './up/ground.ts';
 
 interface DemoOptions {
   readonly mode: string;
@@ -71,10 +73,16 @@ async function demo(options: DemoOptions): Promise<number> {
   }
 }
 
-export const demoCommand = new Command('demo')
-  .description('bring up the example shop, check what a mesh promises on it, and take it down')
-  .option('--mode <mode>', 'auto, transparent or explicit', 'auto')
-  .option('--keep', 'stay up after the checks, until Ctrl-C', false)
-  .action(async (options: DemoOptions) => {
-    process.exitCode = await demo(options);
-  });
+/** Runs the demo; exit code 1 where a claim does not hold. */
+export async function run(args: readonly string[]): Promise<void> {
+  const command = newCommand('demo', 'Brings up the example shop, checks what a mesh promises on it, and takes it down.', [
+    ['tulle demo', 'every claim, with what was seen'],
+    ['tulle demo --keep', 'and stay up, to look around'],
+  ])
+    .addOption(new Option('--mode <mode>', 'network namespaces, or loopback ports and HTTP_PROXY').choices(MODES).default('auto'))
+    .option('--keep', 'stay up after the checks, until Ctrl-C', false)
+    .action(async (options: DemoOptions) => {
+      process.exitCode = await demo(options);
+    });
+  await runCommand(command, args);
+}

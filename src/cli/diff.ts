@@ -2,9 +2,9 @@
 import { Argument, Option } from 'commander';
 import { callControl } from './admin-client.ts';
 import { CHANGE_MARKS } from './change-marks.ts';
-import { newCommand, runCommand, stateDirOption } from './command.ts';
+import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { type ResourceDiff, resourceDiffs } from './diff/resource-diff.ts';
-import { CliError, EXIT } from './errors.ts';
+import { CliError, EXIT, usageError } from './errors.ts';
 import { readFolder } from './explain/folder-world.ts';
 import { parseVersion } from './history.ts';
 import { isObject, textOf } from './json.ts';
@@ -42,9 +42,7 @@ async function folderSide(folder: string | undefined, state: StateDir): Promise<
 
 async function sides(folder: string | undefined, { version, against, stateDir }: Options): Promise<readonly [Side, Side]> {
   if (folder !== undefined && version !== undefined)
-    throw new CliError('a folder and --version exclude each other', '--against names the version to compare a folder with', {
-      exitCode: EXIT.usage,
-    });
+    throw usageError('a folder and --version exclude each other', '--against names the version to compare a folder with');
   const state = findStateDir(stateDir);
   return [
     against === undefined ? await applied(state) : await versionSide(state, against),
@@ -88,7 +86,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .addOption(new Option('--against <number>', 'compare with this version, not with what is in force').argParser(parseVersion))
     .option('--stat', 'only which resources differ')
     .addOption(stateDirOption())
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(outputOption(['text', 'json']))
     .action(compare);
   await runCommand(command, args);
 }

@@ -11,5 +11,10 @@ export class CliError extends Error {
   }
 }
 
+/** What cannot be meant on a command line: an unknown name, or options that exclude each other. */
+export function usageError(message: string, hint = '', cause?: unknown): CliError {
+  return new CliError(message, hint, { cause, exitCode: EXIT.usage });
+}
+
 /** Exit codes: what ran and found fault, what could not be understood. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { Argument, Option } from 'commander';
 import { loadRe2 } from '../core/re2.ts';
 import { callControl } from './admin-client.ts';
-import { newCommand, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
-import { type Asked, readHeader, readTarget, readWorkloadName } from './explain/asked.ts';
+import { logOption, newCommand, outputOption, repeatedOption, runCommand, stateDirOption } from './command.ts';
+import { usageError } from './errors.ts';
+import { type Asked, readAsked, readHeader, readWorkloadName } from './explain/asked.ts';
 import { explain } from './explain/explain.ts';
 import { readFolder, worldOf } from './explain/folder-world.ts';
 import { keptPassages } from './explain/kept-passages.ts';
@@ -33,15 +33,8 @@ interface Options {
 }
 
 function askedOf({ from, gateway, to, method, header }: Options): Asked {
-  if (to === undefined) throw new CliError('which request?', '--to names a URL, --request-id one that was', { exitCode: EXIT.usage });
-  const target = readTarget(to);
-  return {
-    from: from === undefined || from === 'outside' ? from : readWorkloadName(from),
-    via: gateway === undefined ? undefined : readWorkloadName(gateway),
-    to: target,
-    method: method?.toUpperCase() ?? (target.scheme === 'grpc' ? 'POST' : 'GET'),
-    headers: header.map(readHeader),
-  };
+  if (to === undefined) throw usageError('which request?', '--to names a URL, --request-id one that was');
+  return readAsked({ from, gateway, to, method, headers: header.map(readHeader) });
 }
 
 /** The mesh of a folder, with what is wrong with its files on stderr. */
@@ -75,7 +68,8 @@ async function passagesOf(id: string, { log, stateDir }: Options): Promise<reado
 }
 
 async function printPast(id: string, folder: string | undefined, options: Options): Promise<void> {
-  if (options.to !== undefined) throw new CliError('--to and --request-id exclude each other', '', { exitCode: EXIT.usage });
+  const strange = (['to', 'method', 'gateway'] as const).find((option) => options[option] !== undefined);
+  if (strange !== undefined) throw usageError(`--${strange} and --request-id exclude each other`, 'the log says what that request was');
   const passages = await passagesOf(id, options);
   const world = await worldBy(folder, options.stateDir);
   const sent = sentBy(passages, options.from === undefined ? undefined : readWorkloadName(options.from));
@@ -96,6 +90,7 @@ async function print(first: string | undefined, options: Options): Promise<void>
   const [id, folder] = isId ? [first, undefined] : [options.requestId, first];
   await loadRe2();
   if (id !== undefined) return printPast(id, folder, options);
+  if (options.log.length > 0) throw usageError('--log goes with the id of a request', 'which is looked for in that log: --request-id <id>');
   const asked = askedOf(options);
   const explanation = await explain(await worldBy(folder, options.stateDir), asked);
   const text =
@@ -123,19 +118,11 @@ export async function run(args: readonly string[]): Promise<void> {
     .addOption(
       new Option('--request-id <id>', 'a request that was: its x-request-id, found in access logs and flow records, in place of --to'),
     )
-    .addOption(
-      new Option('--log <file>', 'an access log to look for it in, in place of what the mesh has; may be given several times')
-        .default([], 'those of the mesh')
-        .argParser((value: string, before: readonly string[]) => [...before, value]),
-    )
+    .addOption(logOption())
     .addOption(new Option('--method <method>', 'the method (default: GET, of grpc POST)'))
-    .addOption(
-      new Option('-H, --header <name:value>', 'a header; may be given several times')
-        .default([], 'none')
-        .argParser((value: string, before: readonly string[]) => [...before, value]),
-    )
+    .addOption(repeatedOption('-H, --header <name:value>', 'a header', 'none'))
     .addOption(stateDirOption())
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(outputOption(['text', 'json']))
     .action(print);
   await runCommand(command, args);
 }

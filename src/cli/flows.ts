@@ -1,8 +1,7 @@
 /** `tulle flows`: the requests and connections that the control plane was told of. */
-import { Option } from 'commander';
 import type { KeptFlows, LostFlows } from '../model/flow.ts';
 import { callControl } from './admin-client.ts';
-import { newCommand, runCommand, stateDirOption } from './command.ts';
+import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { flowsOf } from './fetch-flows.ts';
 import { FLOW_COLUMNS } from './flows/columns.ts';
 import { followFlows } from './flows/follow.ts';
@@ -75,7 +74,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .option('--limit <count>', 'so many at most, the newest', '100')
     .option('-w, --watch', 'go on with what comes')
     .addOption(stateDirOption())
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .addOption(outputOption(['table', 'json']))
     .action(print);
   await runCommand(command, args);
 }

@@ -2,7 +2,8 @@
  * The `tulle` program: a table of commands, each in a file of its own that is loaded when it is called, because a
  * proxy must not pay for the rest. A command's module exports `run(args)`, with the arguments after its name.
  */
-import { CliError, EXIT } from './errors.ts';
+import { usageError } from './errors.ts';
+import { examplesText } from './examples.ts';
 import { startLean } from './lean-start.ts';
 import { reported } from './report.ts';
 
@@ -15,11 +16,6 @@ interface CommandEntry {
   readonly summary: string;
   /** Given the arguments that the command will be run with. */
   readonly load: (args: readonly string[]) => Promise<CommandModule>;
-}
-
-async function loadDemo(): Promise<CommandModule> {
-  const [{ demoCommand }, { runCommand }] = await Promise.all([import('./demo.ts'), import('./command.ts')]);
-  return { run: (args) => runCommand(demoCommand, args) };
 }
 
 async function loadProxy(args: readonly string[]): Promise<CommandModule> {
@@ -46,15 +42,15 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'up', summary: 'start the mesh that a folder describes, until Ctrl-C', load: () => import('./up.ts') },
   { name: 'run', summary: 'put one more process into a running mesh', load: () => import('./run.ts') },
   { name: 'analyze', summary: 'say what is wrong with files, a folder or a running mesh', load: () => import('./analyze.ts') },
-  { name: 'check', summary: 'say whether everything is healthy, and what to do where it is not', load: () => import('./check.ts') },
+  { name: 'check', summary: 'say what is not healthy, and what to do about it', load: () => import('./check.ts') },
   { name: 'status', summary: 'list proxies: connected, in sync, refused configuration', load: () => import('./status.ts') },
   { name: 'proxy-status', summary: 'say whether proxies have what they were sent, and where not', load: () => import('./proxy-status.ts') },
   { name: 'proxy-config', summary: 'show the configuration that a proxy really has', load: () => import('./proxy-config.ts') },
   { name: 'explain', summary: 'say what would become of a request, and why', load: () => import('./explain.ts') },
   { name: 'why', summary: 'say who failed: an application, a proxy or the network', load: () => import('./why.ts') },
-  { name: 'flows', summary: 'list requests and connections: what was denied or failed, and a sample', load: () => import('./flows.ts') },
+  { name: 'flows', summary: 'list requests and connections: denials, failures, a sample', load: () => import('./flows.ts') },
   { name: 'tap', summary: 'show every request as it happens', load: () => import('./tap.ts') },
-  { name: 'stat', summary: 'say how often, how well and how fast services and routes answer', load: () => import('./stat.ts') },
+  { name: 'stat', summary: 'say how often, well and fast services and routes answer', load: () => import('./stat.ts') },
   { name: 'top', summary: 'show what is busy, slow or failing now', load: () => import('./top.ts') },
   { name: 'edges', summary: 'say who calls whom, as whom, over mTLS or not', load: () => import('./edges.ts') },
   {
@@ -66,15 +62,15 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'mtls', summary: 'say who speaks plaintext, and whom STRICT would refuse', load: () => import('./mtls.ts') },
   { name: 'tax', summary: 'say what the mesh adds here: latency, CPU, memory', load: () => import('./tax.ts') },
   { name: 'plan', summary: 'say what an edit would change, before it is applied', load: () => import('./plan.ts') },
-  { name: 'diff', summary: 'show what differs between a folder or version and what is in force', load: () => import('./diff.ts') },
-  { name: 'apply', summary: 'put a folder into force in a running mesh, at once or step by step', load: () => import('./apply.ts') },
+  { name: 'diff', summary: 'show how a folder or version differs from what is in force', load: () => import('./diff.ts') },
+  { name: 'apply', summary: 'put a folder into force, at once or step by step', load: () => import('./apply.ts') },
   { name: 'rollout', summary: 'say how a new version fares; promote it or end it', load: () => import('./rollout.ts') },
   { name: 'history', summary: 'list the versions of what was applied', load: () => import('./history.ts') },
   { name: 'rollback', summary: 'put a former version into force', load: () => import('./rollback.ts') },
   { name: 'get', summary: 'list services, routes, policies or workloads', load: () => import('./get.ts') },
   { name: 'dashboard', summary: 'say where the dashboard of the running mesh is, and open it', load: () => import('./dashboard.ts') },
   { name: 'token', summary: 'create a token by which a proxy proves its identity', load: () => import('./token.ts') },
-  { name: 'demo', summary: 'bring up the example shop and check what a mesh promises on it', load: loadDemo },
+  { name: 'demo', summary: 'bring up the example shop and check what a mesh promises', load: () => import('./demo.ts') },
   { name: 'control', summary: 'run the control plane by itself', load: () => import('./control.ts') },
   { name: 'proxy', summary: 'run a proxy by itself, from an Envoy v3 bootstrap file', load: loadProxy },
   { name: 'version', summary: 'print versions', load: () => import('./version.ts') },
@@ -90,8 +86,7 @@ const EXAMPLES = [
 function helpText(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length)) + 2;
   const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`).join('\n');
-  const examples = EXAMPLES.map(([line, what]) => `  ${line.padEnd(58)}${what}`).join('\n');
-  return `Usage: tulle <command> [options]\n\nCommands:\n${commands}\n\nExamples:\n${examples}\n\ntulle <command> --help says more about each.\n`;
+  return `Usage: tulle <command> [options]\n\nCommands:\n${commands}\n\n${examplesText(EXAMPLES)}\n\ntulle <command> --help says more about each.\n`;
 }
 
 function commandNamed(name: string): CommandEntry {
@@ -99,7 +94,7 @@ function commandNamed(name: string): CommandEntry {
   if (found !== undefined) return found;
   const near = COMMANDS.find((command) => command.name.startsWith(name.slice(0, 2)));
   const hint = near === undefined ? 'tulle --help lists the commands' : `did you mean tulle ${near.name}?`;
-  throw new CliError(`there is no command "${name}"`, hint, { exitCode: EXIT.usage });
+  throw usageError(`there is no command "${name}"`, hint);
 }
 
 async function dispatch(argv: readonly string[]): Promise<void> {

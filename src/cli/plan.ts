@@ -5,8 +5,8 @@ import { buildMesh } from '../compile/dialects/build-mesh.ts';
 import { parseDocuments } from '../compile/dialects/load.ts';
 import { messageOf } from '../core/errors.ts';
 import { loadRe2 } from '../core/re2.ts';
-import { newCommand, runCommand, stateDirOption } from './command.ts';
-import { CliError } from './errors.ts';
+import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
+import { CliError, usageError } from './errors.ts';
 import type { Asked } from './explain/asked.ts';
 import { readFolder, worldOf } from './explain/folder-world.ts';
 import { runningWorld } from './explain/running-world.ts';
@@ -45,7 +45,6 @@ function edited(running: World, texts: Texts): World {
 
 async function sidesOf(folder: string, { against, revision, stateDir }: Options): Promise<Sides> {
   const after = await readFolder(folder);
-  if (against !== undefined && revision !== undefined) throw new CliError('--against and --revision exclude each other');
   if (against === undefined && revision === undefined) {
     const state = findStateDir(stateDir);
     const running = await runningWorld(state);
@@ -74,6 +73,8 @@ async function requestsFor({ requests, flows, against, revision, stateDir }: Opt
 }
 
 async function print(folder: string, options: Options): Promise<void> {
+  if (options.against !== undefined && options.revision !== undefined)
+    throw usageError('--against and --revision exclude each other', 'the folder is compared with one of them');
   const requests = await requestsFor(options);
   await loadRe2();
   const { texts, worlds } = await sidesOf(folder, options);
@@ -102,7 +103,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .option('--flows <time>', 'look at the requests that the running mesh was told of since then: 10m (ago); all of them where not said')
     .option('--no-flows', 'look at none of them')
     .addOption(stateDirOption())
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(outputOption(['text', 'json']))
     .action(print);
   await runCommand(command, args);
 }

@@ -4,13 +4,13 @@ import { formatAddress, type NetAddress } from '../net/address.ts';
 import { adminAddressOf } from '../proxy/admin-view.ts';
 import { type Predecessor, takeOver } from '../proxy/restart/take-over.ts';
 import type { Bootstrap } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
-import { CliError } from './errors.ts';
+import { CliError, usageError } from './errors.ts';
 
 /** `127.0.0.1:15000`, `[::1]:15000`, or the path of a Unix socket. */
 function readAdminAddress(text: string): NetAddress {
   if (text.startsWith('/')) return { host: text, port: 0 };
   const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(text) ?? [];
-  if (port === '') throw new CliError(`--restart ${text} is no admin address`, 'it is 127.0.0.1:15000, or the path of a Unix socket');
+  if (port === '') throw usageError(`--restart ${text} is no admin address`, 'it is 127.0.0.1:15000, or the path of a Unix socket');
   return { host, port: Number(port) };
 }
 

@@ -2,7 +2,10 @@
 import { Option } from 'commander';
 import { stringify } from 'yaml';
 import { newCommand, runCommand } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { usageError } from './errors.ts';
+
+/** A span of time with one unit, which is what Prometheus takes for `scrape_interval` and more. */
+const TIME = /^[1-9]\d*(?:ms|s|m|h|d)$/;
 
 interface Options {
   readonly adminAddress: string;
@@ -27,9 +30,9 @@ export function prometheusConfig({ adminAddress, interval }: Options): object {
 
 function print(options: Options): void {
   if (!/^(?:\[[^\]]+\]|[^:]+):\d+$/.test(options.adminAddress))
-    throw new CliError(`"${options.adminAddress}" is not host:port`, 'it is what tulle up was given as --admin-address', {
-      exitCode: EXIT.usage,
-    });
+    throw usageError(`"${options.adminAddress}" is not host:port`, 'it is what tulle up was given as --admin-address');
+  if (!TIME.test(options.interval))
+    throw usageError(`--interval ${options.interval} is not a time as Prometheus has it`, 'e.g. --interval 15s');
   const head = '# A Prometheus with this scrapes the mesh that runs with:  tulle up <folder> --admin-address';
   process.stdout.write(`${head} ${options.adminAddress}\n${stringify(prometheusConfig(options))}`);
 }

@@ -4,7 +4,7 @@ import { Argument, InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
 import { messageOf } from '../core/errors.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { CliError, usageError } from './errors.ts';
 import { type JsonObject, objectAt } from './json.ts';
 import { formatRows, type OutputFormat } from './output.ts';
 import { proxyAt, readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
@@ -40,9 +40,7 @@ interface Options extends Filters {
 function proxyOf(name: string | undefined, { adminAddress, stateDir }: Options): RunningProxy {
   if (adminAddress !== undefined) return proxyAt(adminAddress);
   if (name === undefined)
-    throw new CliError('whose configuration?', 'name a proxy of tulle status, or --admin-address, or a dump with --file', {
-      exitCode: EXIT.usage,
-    });
+    throw usageError('whose configuration?', 'name a proxy of tulle status, or --admin-address, or a dump with --file');
   const [first] = runningProxies(stateDir, name);
   if (first === undefined) throw new CliError(`no proxy of ${name} runs`);
   return first;
@@ -102,7 +100,7 @@ function checkFilters(what: string, options: Options): void {
   const strange = FILTERS.find((filter) => options[filter] !== undefined && !known.includes(filter));
   if (strange === undefined) return;
   const hint = known.length === 0 ? `${what} has no filters` : `filters of ${what} are --${known.join(', --')}`;
-  throw new CliError(`${what} cannot be filtered by --${strange}`, hint, { exitCode: EXIT.usage });
+  throw usageError(`${what} cannot be filtered by --${strange}`, hint);
 }
 
 function valueText(value: unknown, format: OutputFormat): string {

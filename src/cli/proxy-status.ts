@@ -2,7 +2,7 @@
 import { Argument } from 'commander';
 import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { CliError, EXIT, usageError } from './errors.ts';
 import { isObject, type JsonObject, objectsOf, textOf } from './json.ts';
 import { type Column, formatRows, type OutputFormat } from './output.ts';
 import { proxyAt, readAdmin, runningProxies } from './proxy-admin.ts';
@@ -63,9 +63,7 @@ async function one(name: string, { adminAddress, stateDir, output }: Options): P
 async function print(name: string | undefined, options: Options): Promise<void> {
   if (name !== undefined) return one(name, options);
   if (options.adminAddress === undefined) return list(options);
-  throw new CliError('which proxy is it?', 'name the proxy that has this admin address, as tulle proxy-status lists it', {
-    exitCode: EXIT.usage,
-  });
+  throw usageError('which proxy is it?', 'name the proxy that has this admin address, as tulle proxy-status lists it');
 }
 
 /** Lists the proxies' states, or one proxy's differences; exit code 1 where one refused something or differs. */

@@ -7,7 +7,7 @@ import { createLog, type LeveledLog, type LogLevel } from '../core/log.ts';
 import { loadBootstrap, type LoadedBootstrap } from '../proxy/config/bootstrap.ts';
 import { type ProxyOptions, type RunningProxy, startProxy, validateBootstrap } from '../proxy/main.ts';
 import { newCommand, runCommand } from './command.ts';
-import { CliError } from './errors.ts';
+import { CliError, usageError } from './errors.ts';
 import { packageVersion } from './package-version.ts';
 
 interface ProxyFlags {
@@ -68,13 +68,13 @@ async function untilEnd(proxy: RunningProxy, log: LeveledLog, otherwise: Promise
 }
 
 function seconds(flag: string, text: string): number {
-  if (!/^\d+(?:\.\d+)?$/.test(text)) throw new CliError(`${flag} ${text} is not a number of seconds`);
+  if (!/^\d+(?:\.\d+)?$/.test(text)) throw usageError(`${flag} ${text} is not a number of seconds`, `e.g. ${flag} 10`);
   return Number(text) * 1000;
 }
 
 /** Event loops: as many as asked for, or one for every core. Envoy: `--concurrency`. */
 function loopCount(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new CliError(`--concurrency ${text} is not a number of event loops`);
+  if (!/^\d{1,4}$/.test(text)) throw usageError(`--concurrency ${text} is not a number of event loops`, '0 is one for every core');
   return Number(text) === 0 ? availableParallelism() : Number(text);
 }
 

@@ -2,7 +2,7 @@
 import { Argument } from 'commander';
 import { callControl } from './admin-client.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { usageError } from './errors.ts';
 import { readFolder } from './explain/folder-world.ts';
 import { heldText, HELD_HINT } from './history/held.ts';
 import { person } from './history/person.ts';
@@ -57,7 +57,7 @@ async function release(options: Options): Promise<void> {
 async function act(version: number | undefined, options: Options): Promise<void> {
   if (options.release !== true) return rollBack(version, options);
   if (version === undefined && options.write !== true) return release(options);
-  throw new CliError('--release goes with no version and not with --write', '', { exitCode: EXIT.usage });
+  throw usageError('--release goes neither with a version nor with --write', 'it applies what the folder says');
 }
 
 /** Puts a former version into force; the folder is held back until it changes. */

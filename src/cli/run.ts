@@ -5,7 +5,7 @@ import { selectProtocol } from '../compile/dialects/protocol.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
 import { callControl } from './admin-client.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
-import { CliError } from './errors.ts';
+import { CliError, usageError } from './errors.ts';
 import type { StateDir } from './state-dir.ts';
 import { findStateDir } from './state-dir.ts';
 import { CANNOT_START } from './up/child.ts';
@@ -118,7 +118,7 @@ function contextOf(
 
 async function runOne(command: readonly string[], options: RunOptions): Promise<void> {
   const name = options.name ?? options.group;
-  if (name === undefined) throw new CliError('the process has no name', 'give it one: --name web, or the one of its --group');
+  if (name === undefined) throw usageError('the process has no name', 'give it one: --name web, or the one of its --group');
   const state = findStateDir(options.stateDir);
   const mesh = liveRuns(state.runs).find(({ info }) => info.role === 'up');
   // a control plane that runs by itself has no network to join

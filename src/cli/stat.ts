@@ -3,7 +3,7 @@ import { Argument, Option } from 'commander';
 import { stringify } from 'yaml';
 import type { SignalGrouping, SignalRow } from '../model/signals.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { usageError } from './errors.ts';
 import { endOf } from './flows/options.ts';
 import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { statColumns } from './signals/columns.ts';
@@ -40,9 +40,7 @@ export function readTarget(text: string): { readonly by: SignalGrouping; readonl
   const [kind, name] = slash === -1 ? [text, ''] : [text.slice(0, slash), text.slice(slash + 1)];
   const found = KINDS.find(([, words]) => words.includes(kind));
   if (found !== undefined) return { by: found[0], name };
-  throw new CliError(`"${text}" is neither a kind nor kind/name`, `kinds are ${KINDS.map(([, [word]]) => word).join(', ')}`, {
-    exitCode: EXIT.usage,
-  });
+  throw usageError(`"${text}" is neither a kind nor kind/name`, `kinds are ${KINDS.map(([, [word]]) => word).join(', ')}`);
 }
 
 /** The rows of one name, or all. */

@@ -1,6 +1,5 @@
 /** `tulle tap`: every request, as it happens. */
-import { Option } from 'commander';
-import { newCommand, runCommand, stateDirOption } from './command.ts';
+import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { followFlows } from './flows/follow.ts';
 import { addFlowOptions, type FlowOptions, flowQuery } from './flows/options.ts';
 import { findStateDir } from './state-dir.ts';
@@ -33,7 +32,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .option('--header <name[:value]>', 'only requests with this header')
     .option('--headers <names>', 'headers of requests to show; those that are secret read [redacted]')
     .addOption(stateDirOption())
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .addOption(outputOption(['table', 'json']))
     .action(tap);
   await runCommand(command, args);
 }

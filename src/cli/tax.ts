@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
 import { parseDurationMs } from '../compile/schema/duration.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { usageError } from './errors.ts';
 import { fetchFlows } from './fetch-flows.ts';
 import { textOf } from './json.ts';
 import { type Column, formatRows, type OutputFormat } from './output.ts';
@@ -88,8 +88,7 @@ function costText(rows: readonly CostRow[]): string {
 
 async function tax(options: Options): Promise<void> {
   const forMs = parseDurationMs(options.for);
-  if (forMs === undefined || forMs <= 0)
-    throw new CliError(`--for ${options.for} is not a time`, 'e.g. --for 5s', { exitCode: EXIT.usage });
+  if (forMs === undefined || forMs <= 0) throw usageError(`--for ${options.for} is not a time`, 'e.g. --for 5s');
   const state = findStateDir(options.stateDir);
   const cost = await costs(options.stateDir, forMs);
   const latency = latencyRows(await fetchFlows(state, `since=${encodeURIComponent(options.window)}&verdict=forwarded`));

@@ -1,9 +1,8 @@
 /** `tulle why`: who failed, of the five places where a call can fail, with the evidence. */
 import { existsSync } from 'node:fs';
-import { Option } from 'commander';
 import { callControl } from './admin-client.ts';
-import { newCommand, runCommand, stateDirOption } from './command.ts';
-import { CliError, EXIT } from './errors.ts';
+import { logOption, newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
+import { CliError, usageError } from './errors.ts';
 import { passageIn } from './explain/log-line.ts';
 import { findRequest } from './explain/past-request.ts';
 import { flowsOf } from './fetch-flows.ts';
@@ -64,10 +63,9 @@ async function gather(given: string, options: Options): Promise<readonly Hop[]> 
   const logs = options.log.length > 0 ? options.log : state === undefined ? [] : logsOf(state);
   const line = passageIn(given, '');
   if (line === undefined && (given.includes(' ') || given.startsWith('{')))
-    throw new CliError(
+    throw usageError(
       'this is no line of an access log',
       "it is read in Istio's usual format, as text or JSON; or give the request id alone",
-      { exitCode: EXIT.usage },
     );
   const id = line?.requestId ?? given;
   const hops = id === '' ? [] : await hopsOf(state, logs, id);
@@ -101,11 +99,9 @@ export async function run(args: readonly string[]): Promise<void> {
     EXAMPLES,
   )
     .argument('<request-id or line...>', 'the x-request-id of a request, or a line of an access log')
-    .addOption(
-      new Option('--log <file...>', "access logs to look into, in place of the mesh's").default([], 'those of the state directory'),
-    )
+    .addOption(logOption())
     .addOption(stateDirOption())
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(outputOption(['text', 'json']))
     .action(why);
   await runCommand(command, args);
 }

@@ -1,7 +1,7 @@
 /** What `tulle flows` and `tulle tap` ask for: the same filters, as options and as a query of `/api/flows`. */
 import { type Command, Option } from 'commander';
 import { FLOW_PROTOCOLS, REPORTERS, VERDICTS } from '../../model/flow.ts';
-import { CliError, EXIT } from '../errors.ts';
+import { usageError } from '../errors.ts';
 
 export interface FlowOptions {
   readonly from?: string;
@@ -22,7 +22,7 @@ export interface FlowOptions {
 export function endOf(name: string, option: string): string {
   if (/^[^/\s]+$/.test(name)) return `*/${name}`;
   if (/^[^/\s]+\/[^/\s]+$/.test(name)) return name;
-  throw new CliError(`${option}: "${name}" is no workload`, 'write name, or namespace/name', { exitCode: EXIT.usage });
+  throw usageError(`${option}: "${name}" is no workload`, 'write name, or namespace/name');
 }
 
 function verdictsOf({ verdict, denied, failed }: FlowOptions): string | undefined {

@@ -1,11 +1,11 @@
 /** Which requests of a file would be routed or decided otherwise. */
 import { messageOf } from '../../core/errors.ts';
-import { type Asked, readHeader, readTarget, readWorkloadName } from '../explain/asked.ts';
+import { type Asked, readAsked, readHeader } from '../explain/asked.ts';
 import { percent } from '../explain/chance.ts';
 import { explain } from '../explain/explain.ts';
 import { type Explanation, outcomes } from '../explain/explanation.ts';
 import type { World } from '../explain/world.ts';
-import { CliError, EXIT } from '../errors.ts';
+import { CliError, usageError } from '../errors.ts';
 import { isObject, textOf } from '../json.ts';
 
 /** Requests that change alike. */
@@ -26,17 +26,16 @@ function readLine(line: string, number: number): Asked {
   try {
     const value: unknown = JSON.parse(line);
     const { from, to, method, headers, gateway } = isObject(value) ? value : {};
-    const target = readTarget(textOf(to));
-    return {
-      from: from === undefined ? undefined : from === 'outside' ? 'outside' : readWorkloadName(textOf(from)),
-      via: gateway === undefined ? undefined : readWorkloadName(textOf(gateway)),
-      to: target,
-      method: textOf(method).toUpperCase() || (target.scheme === 'grpc' ? 'POST' : 'GET'),
+    return readAsked({
+      from: from === undefined ? undefined : textOf(from),
+      gateway: gateway === undefined ? undefined : textOf(gateway),
+      to: textOf(to),
+      method: textOf(method) || undefined,
       headers: headersOf(headers),
-    };
+    });
   } catch (cause) {
     const hint = 'each line is {"from":"shop/web","to":"http://reviews:9081/","method":"GET","headers":{}}';
-    throw new CliError(`line ${number} of the requests: ${messageOf(cause)}`, hint, { cause, exitCode: EXIT.usage });
+    throw usageError(`line ${number} of the requests: ${messageOf(cause)}`, hint, cause);
   }
 }
 

@@ -1,6 +1,6 @@
 /** A folder's YAML as a git revision has it. */
 import { spawnSync } from 'node:child_process';
-import { CliError } from '../errors.ts';
+import { CliError, usageError } from '../errors.ts';
 import type { Texts } from '../../compile/changes/resource-changes.ts';
 
 const TEXT_BYTES_MAX = 64 * 1024 * 1024;
@@ -15,7 +15,7 @@ function git(folder: string, args: readonly string[]): string {
 
 /** Texts of the YAML files below `folder` in `revision`, by path relative to it. Throws CliError. */
 export function textsAt(folder: string, revision: string): Texts {
-  if (revision.startsWith('-')) throw new CliError(`"${revision}" is not a revision`);
+  if (revision.startsWith('-')) throw usageError(`"${revision}" is not a revision`, 'e.g. --revision HEAD~1');
   const names = git(folder, ['ls-tree', '-r', '-z', '--name-only', revision, '--', '.']).split('\0');
   const read = names.filter(
     (name) => /\.ya?ml$/.test(name) && !name.split('/').some((part) => part.startsWith('.') || part === 'node_modules'),
