@@ -1,4 +1,7 @@
-/** What the documents show works: their YAML is accepted, their links lead somewhere, every HTTP filter has its part. */
+/**
+ * What the documents show works: their YAML is accepted, their links lead somewhere, the commands, options and files that
+ * they name are there, every HTTP filter has its part.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -132,6 +135,59 @@ test('links of the documents lead somewhere', () => {
     }
   }
   assert.deepEqual(dead, []);
+});
+
+/** Spans of code, and lines of what is typed into a terminal. */
+function codeOf(file: string): string[] {
+  const text = textOf(file);
+  const fenced = [...text.matchAll(/^```(?:sh|text)?\n([\s\S]*?)^```$/gm)].flatMap(([, lines = '']) => lines.split('\n'));
+  const spans = [...text.replaceAll(/^```[\s\S]*?^```$/gm, '').matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
+  return [...fenced, ...spans];
+}
+
+const OPTION = /(?<![\w-])--?[a-z][a-z-]*/g;
+
+/** The options of each command, those of the commands below it among them. */
+function optionsByCommand(): ReadonlyMap<string, ReadonlySet<string>> {
+  const parts = textOf('docs/reference/cli.md')
+    .split(/^## tulle /m)
+    .slice(1);
+  return new Map(parts.map((part) => [/^[a-z-]+/.exec(part)?.[0] ?? '', new Set(part.match(OPTION) ?? [])]));
+}
+
+test('commands and options that documents show are there', () => {
+  const options = optionsByCommand();
+  const wrong: string[] = [];
+  let seen = 0;
+  for (const file of documents.filter((each) => !each.startsWith('docs/reference/'))) {
+    const calls = codeOf(file).flatMap((code) => [...code.matchAll(/(?:^|[\s;(|$/])tulle(?:\.js)? ([a-z][a-z-]*)([^;|#]*)/g)]);
+    for (const [call, command = '', rest = ''] of calls) {
+      seen++;
+      const known = options.get(command);
+      // behind -- stands somebody else's command
+      const used = rest.split(' -- ')[0]?.match(OPTION) ?? [];
+      if (known === undefined || !used.every((option) => known.has(option))) wrong.push(`${file}: ${call.trim()}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+  assert.ok(seen > 100, `${seen} commands were found`);
+});
+
+test('files and folders that documents name are there', () => {
+  const sources = globSync('src/**/*.ts', { cwd: root });
+  const isOurs = (code: string): boolean => /^(?:src|test|tools|bench|examples|docs|dashboard|bin)\/[\w./-]+$/.test(code);
+  const missing: string[] = [];
+  for (const file of documents) {
+    // these name what is in src, now and then from a folder in it on
+    const isOfSources = textOf(file).includes('are under `src/`');
+    for (const code of codeOf(file)) {
+      const isThere = isOurs(code)
+        ? existsSync(path.join(root, code))
+        : !isOfSources || !/^[\w/-]+\.ts$/.test(code) || sources.some((each) => each.endsWith(`/${code}`));
+      if (!isThere) missing.push(`${file}: ${code}`);
+    }
+  }
+  assert.deepEqual(missing, []);
 });
 
 test('every HTTP filter has its part, and no other', () => {
