@@ -11,6 +11,8 @@ const sidecar = (name: string, spec: string): string => resource('Sidecar', name
 const mesh = (spec: string): string => resource('MeshConfig', 'mesh', spec, 'tulle.dev/v1');
 const ZIPKIN = '{ extensionProviders: [{ name: zipkin, zipkin: { service: web.shop.svc.cluster.local, port: 80 } }] }';
 const telemetry = (name: string, spec: string): string => resource('Telemetry', name, spec, 'telemetry.istio.io/v1');
+const secured = (ca: string): string =>
+  resource('DestinationRule', 'web', `{ host: web, trafficPolicy: { tls: { mode: SIMPLE, credentialName: ${ca} } } }`);
 const entry = (spec: string): string => resource('ServiceEntry', 'out', spec);
 
 const CASES: readonly Case[] = [
@@ -175,6 +177,14 @@ const CASES: readonly Case[] = [
     says: /answered with 503/,
     severity: 'error',
     good: join(WEB, routes(`{ ${to('web')} }`)),
+  },
+  {
+    code: 'IST0101',
+    name: 'a CA that clients are to trust, in a Secret that does not exist',
+    bad: join(WEB, secured('web-ca')),
+    at: 'credentialName',
+    says: /there is no Secret "web-ca" in any namespace/,
+    good: join(WEB, secured('web-ca'), 'apiVersion: v1\nkind: Secret\nmetadata: { name: web-ca-cacert }\nstringData: { ca.crt: x }'),
   },
   {
     code: 'IST0106',
