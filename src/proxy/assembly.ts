@@ -12,6 +12,7 @@ import type { ListenerStore } from './config/listener-store.ts';
 import { announcedNode, localNodeOf, readTulleSettings, type TulleSettings } from './config/local-node.ts';
 import type { NameService } from './config/name-service.ts';
 import { createResourceLog, type ResourceLog } from './config/resource-log.ts';
+import { setRuntimeValues } from './config/live-values.ts';
 import { RuntimeStore } from './config/runtime-store.ts';
 import type { Secrets } from './config/secrets.ts';
 import { decodeTyped, typeNameOf } from './config/typed-config.ts';
@@ -162,6 +163,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   const overload = new OverloadManager(bootstrap.overloadManager, { stats, clock, log, loops: options.loops ?? 1 });
   const health = { isFailing: false, isSaid: false };
   const runtime = new RuntimeStore(bootstrap);
+  setRuntimeValues(runtime.values);
   const node = localNodeOf(bootstrap, options.version, runtime.values);
   const parts = {
     node,

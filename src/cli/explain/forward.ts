@@ -105,8 +105,8 @@ function changes(before: IncomingRequest, after: IncomingRequest): Note[] {
 function tellMirrors({ action, stream }: Forwarding, source: Source | undefined, trail: Trail): void {
   for (const { cluster, fraction } of action.mirrors) {
     const name = cluster(stream.request);
-    if (name !== '' && fraction > 0)
-      trail.add('mirror', `${percent(fraction)} are copied to ${name}, whose answers nobody reads`, { source });
+    if (name !== '' && fraction.value > 0)
+      trail.add('mirror', `${percent(fraction.value)} are copied to ${name}, whose answers nobody reads`, { source });
   }
 }
 

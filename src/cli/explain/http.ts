@@ -6,7 +6,7 @@ import { readHcm } from '../../proxy/http/hcm-config.ts';
 import { checkTarget } from '../../proxy/http/request-checks.ts';
 import { cleanRequest } from '../../proxy/http/request-hygiene.ts';
 import { explainRoutes, type RouteExplanation } from '../../proxy/router/explain-routes.ts';
-import { fractionOf } from '../../proxy/router/fraction.ts';
+import { liveShare } from '../../proxy/config/live-values.ts';
 import { buildRouteTable, type BuiltRouteTable } from '../../proxy/router/route-table.ts';
 import type { ClusterChoice, RouteEntry } from '../../proxy/router/route.ts';
 import type { IncomingRequest } from '../../wire/http/message.ts';
@@ -189,7 +189,7 @@ function isFirst(route: RouteExplanation, all: readonly RouteExplanation[]): boo
 /** Which routes chance may choose between, each with its explanation. */
 function routed(table: BuiltRouteTable, taken: Taken, routes: readonly RouteExplanation[]): Share<RouteEntry | undefined>[] {
   const { request, info } = taken.stream;
-  const bounds = routes.map(({ route }) => (route.match?.runtimeFraction === undefined ? 1 : fractionOf(route.match.runtimeFraction)));
+  const bounds = routes.map(({ route }) => liveShare(route.match?.runtimeFraction, 1).value);
   return sweep(
     bounds,
     (random) => table.match(request, random, info),

@@ -23,10 +23,10 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.PathConfigSource': 'path watched_directory',
   'envoy.config.core.v3.WatchedDirectory': 'path',
   'envoy.config.core.v3.Pipe': 'path mode',
-  'envoy.config.core.v3.RuntimeDouble': 'default_value -runtime_key',
-  'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value -runtime_key',
-  'envoy.config.core.v3.RuntimeFeatureFlag': 'default_value -runtime_key',
-  'envoy.config.core.v3.RuntimeUInt32': 'default_value -runtime_key',
+  'envoy.config.core.v3.RuntimeDouble': 'default_value runtime_key',
+  'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value runtime_key',
+  'envoy.config.core.v3.RuntimeFeatureFlag': 'default_value runtime_key',
+  'envoy.config.core.v3.RuntimeUInt32': 'default_value runtime_key',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value -ipv4_compat',
   'envoy.config.core.v3.SubstitutionFormatString':
     'text_format json_format text_format_source omit_empty_values formatters content_type -json_format_options',
@@ -222,7 +222,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.ListMatcher': 'one_of',
   'envoy.type.matcher.v3.OrMatcher': 'value_matchers',
   'envoy.extensions.filters.http.fault.v3.HTTPFault':
-    'delay abort upstream_cluster headers downstream_nodes max_active_faults response_rate_limit disable_downstream_cluster_stats filter_metadata -delay_percent_runtime -abort_percent_runtime -delay_duration_runtime -abort_http_status_runtime -max_active_faults_runtime -response_rate_limit_percent_runtime -abort_grpc_status_runtime',
+    'delay abort upstream_cluster headers downstream_nodes max_active_faults response_rate_limit disable_downstream_cluster_stats filter_metadata delay_percent_runtime abort_percent_runtime delay_duration_runtime abort_http_status_runtime max_active_faults_runtime response_rate_limit_percent_runtime abort_grpc_status_runtime',
   'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status grpc_status header_abort percentage response_body',
   'envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort': '',
   'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay header_delay percentage',
@@ -369,7 +369,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name ttl path attributes',
   'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': 'source_ip',
   'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
-  'envoy.config.route.v3.WeightedCluster': 'clusters total_weight -runtime_key_prefix header_name',
+  'envoy.config.route.v3.WeightedCluster': 'clusters total_weight runtime_key_prefix header_name',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':
     'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config cluster_header host_rewrite_literal metadata_match',
   'envoy.config.route.v3.RedirectAction':
@@ -553,7 +553,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.accesslog.v3.StatusCodeFilter': 'comparison',
   'envoy.config.accesslog.v3.NotHealthCheckFilter': '',
   'envoy.config.accesslog.v3.TraceableFilter': '',
-  'envoy.config.accesslog.v3.RuntimeFilter': 'percent_sampled -runtime_key -use_independent_randomness',
+  'envoy.config.accesslog.v3.RuntimeFilter': 'percent_sampled runtime_key use_independent_randomness',
   'envoy.config.accesslog.v3.HeaderFilter': 'header',
   'envoy.config.accesslog.v3.ResponseFlagFilter': 'flags',
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path format json_format typed_json_format log_format',

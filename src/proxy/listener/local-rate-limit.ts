@@ -1,4 +1,5 @@
 /** The listener filter `envoy.filters.listener.local_ratelimit`: closes connections beyond a rate before anything is read. */
+import { type Live, liveFlag } from '../config/live-values.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { LocalRateLimit } from '../../xds/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.ts';
 import { readBucket } from '../http/filters/rate-limit/limiter.ts';
@@ -8,7 +9,7 @@ import { TokenBucket } from '../http/filters/rate-limit/token-bucket.ts';
 export interface ListenerRateLimit {
   readonly statPrefix: string;
   readonly bucket: TokenBucket;
-  readonly isEnabled: boolean;
+  readonly isEnabled: Live<boolean>;
 }
 
 /** Reads the filter's configuration; `path` is its own. */
@@ -19,6 +20,6 @@ export function readListenerRateLimit(message: LocalRateLimit, path: string): Li
   return {
     statPrefix: message.statPrefix,
     bucket: new TokenBucket(maxTokens, perSecond),
-    isEnabled: message.runtimeEnabled?.defaultValue ?? true,
+    isEnabled: liveFlag(message.runtimeEnabled, true),
   };
 }

@@ -96,7 +96,7 @@ export function runListenerFilters(accepted: AcceptedSocket, host: FilterHost): 
   const { proxyProtocol, rateLimit, timeoutMs } = host.filters;
   if (
     rateLimit?.runs(accepted.local.port) === true &&
-    rateLimit.limit.isEnabled &&
+    rateLimit.limit.isEnabled.value &&
     !rateLimit.limit.bucket.consume(host.clock.monotonicMs())
   ) {
     host.rateLimited?.();

@@ -1,3 +1,4 @@
+import { type Live, liveFlag } from '../config/live-values.ts';
 import { ConfigError } from '../../core/errors.ts';
 import {
   type ConnectionLimit,
@@ -13,7 +14,7 @@ interface LimitConfig {
   readonly maxConnections: number;
   /** How long a connection too many is kept waiting before it is closed. */
   readonly delayMs: number;
-  readonly isEnabled: boolean;
+  readonly isEnabled: Live<boolean>;
 }
 
 function parse(message: ConnectionLimit, path: string): LimitConfig {
@@ -24,7 +25,7 @@ function parse(message: ConnectionLimit, path: string): LimitConfig {
     statPrefix: message.statPrefix,
     maxConnections: Number(max),
     delayMs: durationMs(message.delay, 0),
-    isEnabled: message.runtimeEnabled?.defaultValue ?? true,
+    isEnabled: liveFlag(message.runtimeEnabled, true),
   };
 }
 
@@ -35,12 +36,12 @@ export const connectionLimit: NetworkFilter<typeof ConnectionLimitSchema, LimitC
   isTerminal: false,
   parse,
   create({ statPrefix, maxConnections, delayMs, isEnabled }, { stats }) {
-    if (!isEnabled) return () => true;
     const own = stats.scope(`connection_limit.${statPrefix}`);
     const active = own.gauge('active_connections');
     const limited = own.counter('limited_connections');
     let open = 0;
     return (connection, downstream) => {
+      if (!isEnabled.value) return true;
       active.value++;
       const isWithin = open < maxConnections;
       if (isWithin) open++;

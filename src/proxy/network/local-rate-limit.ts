@@ -1,3 +1,4 @@
+import { type Live, liveFlag } from '../config/live-values.ts';
 import { ConfigError } from '../../core/errors.ts';
 import {
   type LocalRateLimit,
@@ -15,7 +16,7 @@ const LIMITED = flagBit('URX');
 interface RateConfig {
   readonly statPrefix: string;
   readonly bucket: TokenBucket;
-  readonly isEnabled: boolean;
+  readonly isEnabled: Live<boolean>;
 }
 
 /** Buckets that filters share by their `share_key`, for as long as one of them is there. */
@@ -38,7 +39,7 @@ function parse(message: LocalRateLimit, path: string): RateConfig {
   return {
     statPrefix: message.statPrefix,
     bucket: message.shareKey === '' ? new TokenBucket(settings.maxTokens, settings.perSecond) : sharedBucket(message.shareKey, settings),
-    isEnabled: message.runtimeEnabled?.defaultValue ?? true,
+    isEnabled: liveFlag(message.runtimeEnabled, true),
   };
 }
 
@@ -49,10 +50,9 @@ export const localRateLimit: NetworkFilter<typeof LocalRateLimitSchema, RateConf
   isTerminal: false,
   parse,
   create({ statPrefix, bucket, isEnabled }, { stats, clock }) {
-    if (!isEnabled) return () => true;
     const limited = stats.scope(`local_rate_limit.${statPrefix}`).counter('rate_limited');
     return (connection, downstream) => {
-      if (bucket.consume(clock.monotonicMs())) return true;
+      if (!isEnabled.value || bucket.consume(clock.monotonicMs())) return true;
       limited.value++;
       return refuse(connection, downstream, { flags: LIMITED, reason: 'local_ratelimit_close_over_limit' });
     };

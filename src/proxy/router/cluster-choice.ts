@@ -6,6 +6,7 @@ import type {
   WeightedCluster,
   WeightedCluster_ClusterWeight as ClusterWeight,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { runtimeCount } from '../config/live-values.ts';
 import type { HttpFilter } from '../http/filter.ts';
 import { chainMutations, compileMutations } from './header-mutations.ts';
 import { headerReader } from './matchers.ts';
@@ -68,13 +69,16 @@ function numberOf(text: string | undefined, total: number): number | undefined {
   return text !== undefined && /^\d{1,20}$/.test(text) ? Number(BigInt.asUintN(64, BigInt(text)) % BigInt(total)) : undefined;
 }
 
+/** Sums of weights, up to each cluster's own. `live` gives a weight that takes the place of the configuration's. */
+function boundsOf(clusters: readonly ClusterWeight[], live: (cluster: ClusterWeight) => number | undefined): readonly number[] {
+  let sum = 0;
+  return clusters.map((cluster) => (sum += live(cluster) ?? cluster.weight ?? 0));
+}
+
 function weighted(config: WeightedCluster, scope: ChoiceScope, criteria: ClusterChoice['criteria'], path: string): ClusterChooser {
-  const bounds: number[] = [];
-  let total = 0;
-  const shares = config.clusters.map((cluster, i) => {
-    bounds.push((total += cluster.weight ?? 0));
-    return compileShare(cluster, scope, criteria, `${path}.clusters[${i}]`);
-  });
+  const bounds = boundsOf(config.clusters, () => undefined);
+  const total = bounds.at(-1) ?? 0;
+  const shares = config.clusters.map((cluster, i) => compileShare(cluster, scope, criteria, `${path}.clusters[${i}]`));
   const [first] = shares;
   if (first === undefined || total === 0) throw new ConfigError(`${path}.clusters`, 'the weights add up to 0');
   if (config.totalWeight !== undefined && config.totalWeight !== total) {
@@ -82,11 +86,19 @@ function weighted(config: WeightedCluster, scope: ChoiceScope, criteria: Cluster
   }
   const { randomValueSpecifier: specifier } = config;
   const readNumber = specifier.case === 'headerName' ? headerReader(specifier.value.toLowerCase()) : undefined;
+  const pick = (head: RequestHead, random: number, bounds: readonly number[], total: number): ClusterChoice => {
+    const at = (readNumber === undefined ? undefined : numberOf(readNumber(head), total)) ?? random * total;
+    for (let i = 0; i < bounds.length; i++) if (at < (bounds[i] ?? 0)) return (shares[i] ?? first).choose(head);
+    return first.choose(head);
+  };
+  const { runtimeKeyPrefix: prefix } = config;
   return {
     choose(head, random) {
-      const at = (readNumber === undefined ? undefined : numberOf(readNumber(head), total)) ?? random * total;
-      for (let i = 0; i < bounds.length; i++) if (at < (bounds[i] ?? 0)) return (shares[i] ?? first).choose(head);
-      return first.choose(head);
+      if (prefix === '') return pick(head, random, bounds, total);
+      const now = boundsOf(config.clusters, (cluster) => runtimeCount(`${prefix}.${cluster.name}`));
+      // weights that the runtime makes nothing of choose nothing: the configuration's count
+      const sum = now.at(-1) ?? 0;
+      return sum === 0 ? pick(head, random, bounds, total) : pick(head, random, now, sum);
     },
     names: shares.map(({ name }) => name).filter((name) => name !== ''),
   };

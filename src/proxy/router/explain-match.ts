@@ -7,7 +7,7 @@ import type { RouteMatch } from '../../xds/gen/envoy/config/route/v3/route_compo
 import { cookieValue } from './cookies.ts';
 import { describeHeader, describeQuery, describeString } from './describe-matchers.ts';
 import { describeMetadata } from './describe-metadata.ts';
-import { fractionOf } from './fraction.ts';
+import { liveShare } from '../config/live-values.ts';
 import { type MatchCondition, readConditions } from './match-conditions.ts';
 import { headerReader, queryParameter } from './matchers.ts';
 import { compilePathMatch } from './path-match.ts';
@@ -89,5 +89,5 @@ export function explainMatch(match: RouteMatch, head: RequestHead, requestPath: 
   if (!pathMatch.test(requestPath)) unmet.push({ what: 'path', wants: describePath(match), has: requestPath });
   if (pathMatch.isConnect && head.method !== 'CONNECT') unmet.push({ what: 'method', wants: 'exact "CONNECT"', has: head.method });
   for (const condition of readConditions(match, path)) if (!condition.test(head, info)) unmet.push(describe(condition, head, info));
-  return { unmet, share: match.runtimeFraction === undefined ? 1 : fractionOf(match.runtimeFraction) };
+  return { unmet, share: liveShare(match.runtimeFraction, 1).value };
 }

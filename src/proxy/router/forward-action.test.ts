@@ -52,7 +52,7 @@ test('mirrors by name and by header', () => {
   assert.deepEqual(names({ 'x-m': 'n' }), ['m', 'n']);
   assert.deepEqual(names({}), ['m', '']);
   assert.deepEqual(
-    mirrors.map(({ marksHost, host, fraction }) => [marksHost, host, fraction]),
+    mirrors.map(({ marksHost, host, fraction }) => [marksHost, host, fraction.value]),
     [
       [false, 'h', 1],
       [true, '', 0.25],

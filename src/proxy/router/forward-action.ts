@@ -12,8 +12,8 @@ import {
   type RouteAction_RequestMirrorPolicy as MirrorPolicy,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { durationMs } from '../config/durations.ts';
+import { liveShare } from '../config/live-values.ts';
 import { compileClusterChoice } from './cluster-choice.ts';
-import { fractionOf } from './fraction.ts';
 import { readRouteTimeouts } from './grpc-timeout.ts';
 import { compileHash } from './hash-policy.ts';
 import { compileInternalRedirect } from './internal-redirect.ts';
@@ -50,7 +50,7 @@ function compileMirror(policy: MirrorPolicy, path: string): MirrorChoice {
   const read = clusterHeader === '' ? () => cluster : headerReader(clusterHeader.toLowerCase());
   return {
     cluster: (head) => read(head) ?? '',
-    fraction: fractionOf(policy.runtimeFraction),
+    fraction: liveShare(policy.runtimeFraction, 1),
     marksHost: !policy.disableShadowHostSuffixAppend,
     host: policy.hostRewriteLiteral,
   };

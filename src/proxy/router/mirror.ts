@@ -15,7 +15,7 @@ function shadowAuthority(authority: string): string {
 /** Those of a route's mirrors that get this request; undefined for none. */
 export function chooseMirrors(mirrors: readonly MirrorChoice[], random: Random): readonly MirrorChoice[] | undefined {
   if (mirrors.length === 0) return undefined;
-  const chosen = mirrors.filter(({ fraction }) => random() < fraction);
+  const chosen = mirrors.filter(({ fraction }) => random() < fraction.value);
   return chosen.length === 0 ? undefined : chosen;
 }
 

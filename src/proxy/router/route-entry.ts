@@ -8,13 +8,13 @@ import {
   type Route,
   type RouteMatch,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { liveShare } from '../config/live-values.ts';
 import { compileRouteTrace } from '../tracing/route-trace.ts';
 import { isUnbudgeted } from '../cluster/retry-rate.ts';
 import type { HttpFilter } from '../http/filter.ts';
 import { compileBodyFormat } from '../telemetry/format-body.ts';
 import { readDataSource } from '../tls/data-source.ts';
 import { compileForward, type Mirrors } from './forward-action.ts';
-import { fractionOf } from './fraction.ts';
 import { setCookieMutations } from './hash-cookie.ts';
 import { chainMutations, compileMutations } from './header-mutations.ts';
 import { compileConditions } from './match-conditions.ts';
@@ -53,11 +53,12 @@ export interface CompiledRoute {
 
 function compileMatch(match: RouteMatch, pathMatch: PathMatch, path: string): CompiledRoute['matches'] {
   const tests = compileConditions(match, path);
-  const fraction = match.runtimeFraction === undefined ? 1 : fractionOf(match.runtimeFraction);
+  const { runtimeFraction: fraction } = match;
+  const share = liveShare(fraction, 1);
   const { test: testPath, isConnect } = pathMatch;
-  if (tests.length === 0 && fraction >= 1 && !isConnect) return (_head, requestPath) => testPath(requestPath);
+  if (tests.length === 0 && fraction === undefined && !isConnect) return (_head, requestPath) => testPath(requestPath);
   return (head, requestPath, random, info) => {
-    if (!testPath(requestPath) || random >= fraction || (isConnect && head.method !== 'CONNECT')) return false;
+    if (!testPath(requestPath) || random >= share.value || (isConnect && head.method !== 'CONNECT')) return false;
     for (const test of tests) if (!test(head, info)) return false;
     return true;
   };

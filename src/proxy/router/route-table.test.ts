@@ -303,7 +303,7 @@ test('settings of a route, with their defaults', () => {
   );
   assert.deepEqual(
     full.mirrors.map(({ cluster, ...rest }) => ({ cluster: cluster(headOf({})), ...rest })),
-    [{ cluster: 'm', fraction: 0.1, marksHost: true, host: '' }],
+    [{ cluster: 'm', fraction: { value: 0.1 }, marksHost: true, host: '' }],
   );
   assert.deepEqual(
     [full.retry?.maxRetries, full.retry?.perTryTimeoutMs, full.retry?.baseIntervalMs, full.retry?.maxIntervalMs],

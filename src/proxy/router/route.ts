@@ -1,3 +1,4 @@
+import type { Live } from '../config/live-values.ts';
 import type { HttpStream } from '../http/filter.ts';
 import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
 import type { Host } from '../cluster/cluster.ts';
@@ -59,7 +60,7 @@ export interface MirrorChoice {
   /** The cluster's name; '' where a header names it and is not there: nothing is sent. */
   readonly cluster: (head: RequestHead) => string;
   /** Share of requests in [0, 1]. */
-  readonly fraction: number;
+  readonly fraction: Live<number>;
   /** Whether `-shadow` is put behind the host. */
   readonly marksHost: boolean;
   /** `host_rewrite_literal`; '' where the host stays. */

@@ -1,4 +1,5 @@
 /** Which streams an access log is about. Source: Envoy, envoy.config.accesslog.v3.AccessLogFilter. */
+import { liveCount } from '../config/live-values.ts';
 import type { Random } from '../../core/clock.ts';
 import { ConfigError } from '../../core/errors.ts';
 import {
@@ -31,14 +32,14 @@ type CelScope = Omit<AttributeScope, 'duration'>;
 export type LogFilter = (info: StreamInfo) => boolean;
 
 function compare(config: ComparisonFilter | undefined, read: (info: StreamInfo) => number, path: string): LogFilter {
-  const value = config?.value?.defaultValue ?? 0;
+  const limit = liveCount(config?.value, 0);
   switch (config?.op) {
     case ComparisonFilter_Op.EQ:
-      return (info) => read(info) === value;
+      return (info) => read(info) === limit.value;
     case ComparisonFilter_Op.GE:
-      return (info) => read(info) >= value;
+      return (info) => read(info) >= limit.value;
     case ComparisonFilter_Op.LE:
-      return (info) => read(info) <= value;
+      return (info) => read(info) <= limit.value;
     default:
       throw new ConfigError(`${path}.comparison.op`, `${config?.op ?? 'nothing'} is not one of EQ, GE, LE`);
   }
@@ -76,9 +77,10 @@ function sampleNumber(id: string): number {
 /** A share of requests. A request's id decides, so that every proxy on its way logs the same requests. */
 function sample(config: RuntimeFilter, path: string, random: Random): LogFilter {
   const denominator = denominatorOf(config.percentSampled, path);
-  const share = (config.percentSampled?.numerator ?? 0) / denominator;
+  const numerator = liveCount({ runtimeKey: config.runtimeKey, defaultValue: config.percentSampled?.numerator ?? 0 }, 0);
   return (info) => {
     const id = config.useIndependentRandomness ? undefined : info.request?.headers.get('x-request-id');
+    const share = numerator.value / denominator;
     const number = id === undefined ? Number.NaN : sampleNumber(id);
     return Number.isNaN(number) ? random() < share : (number % denominator) / denominator < share;
   };

@@ -1,4 +1,4 @@
-/** The few keys of Envoy's runtime that Tulle knows: how spans are gathered. They come from the bootstrap's static layers. */
+/** Keys of Envoy's runtime that say how spans are gathered: those of the bootstrap's static layers. */
 import type { LocalNode } from '../http/filter.ts';
 
 const FLUSH_INTERVAL_MS = 5000;

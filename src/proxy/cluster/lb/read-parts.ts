@@ -3,6 +3,7 @@
  * here are what both have.
  */
 import type { Duration } from '@bufbuild/protobuf/wkt';
+import { type LiveDouble, liveDouble } from '../../config/live-values.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { durationMs } from '../../config/durations.ts';
 import type { LocalityRule } from './levels.ts';
@@ -29,7 +30,7 @@ export function readSlowStart(
   config:
     | {
         readonly slowStartWindow?: Duration | undefined;
-        readonly aggression?: { readonly defaultValue: number } | undefined;
+        readonly aggression?: LiveDouble | undefined;
         readonly minWeightPercent?: Percent | undefined;
       }
     | undefined,
@@ -37,9 +38,17 @@ export function readSlowStart(
 ): SlowStart | undefined {
   const windowMs = durationMs(config?.slowStartWindow, 0);
   if (config === undefined || windowMs <= 0) return undefined;
-  const aggression = config.aggression?.defaultValue ?? 1;
-  if (!(aggression > 0)) throw new ConfigError(`${path}.aggression.default_value`, `${aggression} is not above zero`);
-  return { windowMs, aggression, minWeight: shareOf(config.minWeightPercent, MIN_WEIGHT, `${path}.min_weight_percent`) };
+  const { aggression } = config;
+  const given = aggression?.defaultValue ?? 1;
+  if (!(given > 0)) throw new ConfigError(`${path}.aggression.default_value`, `${given} is not above zero`);
+  const live = liveDouble(aggression, 1);
+  return {
+    windowMs,
+    get aggression() {
+      return Math.max(0, live.value);
+    },
+    minWeight: shareOf(config.minWeightPercent, MIN_WEIGHT, `${path}.min_weight_percent`),
+  };
 }
 
 /** Envoy: LocalityLbConfig, and CommonLbConfig.locality_config_specifier. */

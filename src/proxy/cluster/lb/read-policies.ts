@@ -1,5 +1,6 @@
 /** Reads the policies that choose a host, from their own messages and from the older fields of Cluster alike. */
 import type { Duration } from '@bufbuild/protobuf/wkt';
+import { type LiveDouble, liveDouble } from '../../config/live-values.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { positiveDurationMs } from '../../config/durations.ts';
 import { leastRequest } from './least-request.ts';
@@ -17,7 +18,7 @@ const TABLE_SIZE_MAX = 5_000_011;
 export function readLeastRequest(
   config: {
     readonly choiceCount?: number | undefined;
-    readonly activeRequestBias?: { readonly defaultValue: number } | undefined;
+    readonly activeRequestBias?: LiveDouble | undefined;
     readonly slowStartConfig?: SlowStartConfig;
   },
   scans: boolean,
@@ -25,11 +26,14 @@ export function readLeastRequest(
 ): Policy {
   const { choiceCount = 2, activeRequestBias } = config;
   if (choiceCount < 2) throw new ConfigError(`${path}.choice_count`, `${choiceCount} is below 2`);
-  const bias = activeRequestBias?.defaultValue ?? 1;
-  if (!(bias >= 0)) throw new ConfigError(`${path}.active_request_bias.default_value`, `${bias} is below 0`);
+  const given = activeRequestBias?.defaultValue ?? 1;
+  if (!(given >= 0)) throw new ConfigError(`${path}.active_request_bias.default_value`, `${given} is below 0`);
+  const live = liveDouble(activeRequestBias, 1);
   return leastRequest({
     choices: scans ? 'all' : choiceCount,
-    bias,
+    get bias() {
+      return live.value >= 0 ? live.value : 1;
+    },
     slowStart: readSlowStart(config.slowStartConfig, `${path}.slow_start_config`),
   });
 }

@@ -121,7 +121,7 @@ class CompressorFilter implements HttpFilterHandlers {
     this.#isChosen = createChooser(config, joinPeers(config, scope), stats, prefix);
     this.#requests = new Flows(this.#requestStats);
     this.#responses = new Flows(this.#responseStats);
-    if (!config.request.isEnabled) return;
+    if (!config.request.isEnabled.value) return;
     this.onRequestData = (stream, data) => this.#requests.data(stream, data);
     this.onRequestEnd = (stream) => this.#requests.end(stream);
   }
@@ -132,7 +132,7 @@ class CompressorFilter implements HttpFilterHandlers {
     this.#noteAccepted(stream);
     const isCompressed =
       !endStream &&
-      request.isEnabled &&
+      request.isEnabled.value &&
       !isUpgrade(head) &&
       isLongEnough(head, request, this.#requestStats) &&
       isTypeAllowed(head, request) &&
@@ -153,7 +153,7 @@ class CompressorFilter implements HttpFilterHandlers {
     const head = stream.response;
     if (head === undefined) return CONTINUE;
     const { response } = this.#config;
-    const isEnabled = routeOf(stream, this.#name)?.isEnabled ?? response.isEnabled;
+    const isEnabled = routeOf(stream, this.#name)?.isEnabled ?? response.isEnabled.value;
     const isWorthIt = isEnabled && isLongEnough(head, response, this.#responseStats);
     const canCompress = isWorthIt && this.#isCompressible(head);
     const isCompressed = !endStream && isWorthIt && this.#isChosen(stream, head, this.#accepted.get(stream)) && canCompress;
@@ -184,7 +184,7 @@ class CompressorFilter implements HttpFilterHandlers {
     this.#accepted.set(stream, acceptEncoding);
     const route = routeOf(stream, this.#name);
     const isRemoved = route?.removesAcceptEncoding ?? this.#config.removesAcceptEncoding;
-    if (isRemoved && (route?.isEnabled ?? this.#config.response.isEnabled)) headers.remove('accept-encoding');
+    if (isRemoved && (route?.isEnabled ?? this.#config.response.isEnabled.value)) headers.remove('accept-encoding');
   }
 
   #isCompressible(head: ResponseHead): boolean {

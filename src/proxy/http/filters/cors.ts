@@ -1,7 +1,7 @@
 /** Cross-origin requests from browsers: answers preflights, and marks responses. Envoy: envoy.filters.http.cors. */
+import { type Live, liveShare } from '../../config/live-values.ts';
 import { messageAs } from '../../config/typed-config.ts';
 import { type CorsPolicy, CorsPolicySchema, CorsSchema } from '../../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
-import { fractionOf } from '../../router/fraction.ts';
 import { compileStringMatcher, type TextTest } from '../../router/matchers.ts';
 import { CONTINUE, type HttpFilter, type HttpStream, REPLIED } from '../filter.ts';
 
@@ -10,8 +10,8 @@ const NAME = 'envoy.filters.http.cors';
 /** A route's policy with, for what it does not say, those of the levels above it. */
 class CorsRoute {
   /** Shares of requests for which the policy is in force, and for which it is only counted. The innermost level's. */
-  readonly enabledShare: number;
-  readonly shadowShare: number;
+  readonly enabled: Live<number>;
+  readonly shadow: Live<number>;
   readonly origins: readonly TextTest[];
   readonly fields: Pick<CorsPolicy, 'allowMethods' | 'allowHeaders' | 'exposeHeaders' | 'maxAge'>;
   readonly allowsCredentials: boolean | undefined;
@@ -22,8 +22,8 @@ class CorsRoute {
     const origins = policy.allowOriginStringMatch.map((matcher, i) =>
       compileStringMatcher(matcher, `${path}.allow_origin_string_match[${i}]`),
     );
-    this.enabledShare = policy.filterEnabled === undefined ? 1 : fractionOf(policy.filterEnabled);
-    this.shadowShare = policy.shadowEnabled === undefined ? 0 : fractionOf(policy.shadowEnabled);
+    this.enabled = liveShare(policy.filterEnabled, 1);
+    this.shadow = liveShare(policy.shadowEnabled, 0);
     this.origins = origins.length > 0 ? origins : (above?.origins ?? []);
     this.fields = {
       allowMethods: policy.allowMethods || (above?.fields.allowMethods ?? ''),
@@ -104,8 +104,8 @@ export const cors: HttpFilter<typeof CorsSchema, undefined> = {
         const origin = stream.request.headers.get('origin') ?? '';
         const policy = origin === '' ? undefined : policyOf(stream, name);
         if (policy === undefined) return CONTINUE;
-        const isEnabled = random() < policy.enabledShare;
-        if (!isEnabled && random() >= policy.shadowShare) return CONTINUE;
+        const isEnabled = random() < policy.enabled.value;
+        if (!isEnabled && random() >= policy.shadow.value) return CONTINUE;
         const isAllowed = policy.allows(origin);
         (isAllowed ? valid : invalid).value++;
         if (!isEnabled) return CONTINUE;

@@ -1,9 +1,9 @@
 /** Refuses changes that a page of another origin asks for: the origin must be the host. Envoy: envoy.filters.http.csrf. */
+import { type Live, liveShare } from '../../config/live-values.ts';
 import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { type CsrfPolicy, CsrfPolicySchema } from '../../../xds/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts';
 import { compileStringMatcher, type TextTest } from '../../router/matchers.ts';
-import { fractionOf } from '../../router/fraction.ts';
 import { CONTINUE, type HttpFilter, type HttpStream, REPLIED } from '../filter.ts';
 
 const NAME = 'envoy.filters.http.csrf';
@@ -13,14 +13,14 @@ const CHANGING: ReadonlySet<string> = new Set(['POST', 'PUT', 'DELETE', 'PATCH']
 
 class CsrfConfig {
   /** Shares of requests for which the policy is in force, and for which it is only counted. */
-  readonly enabledShare: number;
-  readonly shadowShare: number;
+  readonly enabled: Live<number>;
+  readonly shadow: Live<number>;
   readonly additional: readonly TextTest[];
 
   constructor(policy: CsrfPolicy, path: string) {
     if (policy.filterEnabled === undefined) throw new ConfigError(`${path}.filter_enabled`, 'is missing');
-    this.enabledShare = fractionOf(policy.filterEnabled);
-    this.shadowShare = policy.shadowEnabled === undefined ? 0 : fractionOf(policy.shadowEnabled);
+    this.enabled = liveShare(policy.filterEnabled, 1);
+    this.shadow = liveShare(policy.shadowEnabled, 0);
     this.additional = policy.additionalOrigins.map((matcher, i) => compileStringMatcher(matcher, `${path}.additional_origins[${i}]`));
   }
 }
@@ -65,8 +65,8 @@ export const csrf: HttpFilter<typeof CsrfPolicySchema, CsrfConfig> = {
       onRequestHeaders(stream) {
         const route = stream.perRoute(name);
         const config = route instanceof CsrfConfig ? route : own;
-        const isEnabled = random() < config.enabledShare;
-        if (!CHANGING.has(stream.request.method) || (!isEnabled && random() >= config.shadowShare)) return CONTINUE;
+        const isEnabled = random() < config.enabled.value;
+        if (!CHANGING.has(stream.request.method) || (!isEnabled && random() >= config.shadow.value)) return CONTINUE;
         const source = sourceOf(stream);
         if (source !== '' && isAllowed(source, stream, config)) {
           valid.value++;

@@ -1,4 +1,5 @@
 /** Decompresses bodies of requests and responses. Envoy: envoy.filters.http.decompressor. */
+import { type Live, liveFlag } from '../../config/live-values.ts';
 import { HeaderBlock } from '../../../wire/http/headers.ts';
 import type { HeaderMap, RequestHead, ResponseHead } from '../../../wire/http/message.ts';
 import {
@@ -13,7 +14,7 @@ import { forbidsTransform, forgetLength, joined } from './compression/headers.ts
 import { type Decompressing, readDecompressor } from './compression/library.ts';
 
 interface Direction {
-  readonly isEnabled: boolean;
+  readonly isEnabled: Live<boolean>;
   readonly ignoresNoTransform: boolean;
 }
 
@@ -26,7 +27,7 @@ interface DecompressorConfig {
 }
 
 function readDirection(common: Decompressor_CommonDirectionConfig | undefined): Direction {
-  return { isEnabled: common?.enabled?.defaultValue ?? true, ignoresNoTransform: common?.ignoreNoTransformHeader ?? false };
+  return { isEnabled: liveFlag(common?.enabled, true), ignoresNoTransform: common?.ignoreNoTransformHeader ?? false };
 }
 
 function parse(message: Decompressor, path: string): DecompressorConfig {
@@ -82,7 +83,7 @@ function createSide(direction: Direction, library: Decompressing, stats: Directi
     /** Changes the head of a message that is to be decompressed, and begins with it. */
     begin(stream: HttpStream, head: RequestHead | ResponseHead, handlers: Omit<FlowHandlers, 'onError'>): void {
       const isTaken =
-        direction.isEnabled &&
+        direction.isEnabled.value &&
         (direction.ignoresNoTransform || !forbidsTransform(head.headers)) &&
         takeEncoding(head.headers, library.encoding);
       (isTaken ? stats.decompressed : stats.notDecompressed).value++;
@@ -111,7 +112,7 @@ export const decompressor: HttpFilter<typeof DecompressorSchema, DecompressorCon
     const handlers: HttpFilterHandlers = {
       onRequestHeaders(stream, endStream) {
         const { headers } = stream.request;
-        if (response.isEnabled && advertises) {
+        if (response.isEnabled.value && advertises) {
           headers.set('accept-encoding', withEncoding(joined(headers, 'accept-encoding'), library.encoding));
         }
         if (endStream) return CONTINUE;

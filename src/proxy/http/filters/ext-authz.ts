@@ -1,4 +1,5 @@
 /** Asks another service whether a request may pass. Envoy: envoy.filters.http.ext_authz. */
+import { type Live, liveFlag, liveShare } from '../../config/live-values.ts';
 import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import {
@@ -9,7 +10,6 @@ import {
 } from '../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { compileMetadataMatcher } from '../../authz/metadata-matcher.ts';
 import { clusterHttpStats } from '../../cluster/http-stats.ts';
-import { fractionOf } from '../../router/fraction.ts';
 import type { Counter } from '../../telemetry/stats.ts';
 import {
   COLLECT,
@@ -39,10 +39,10 @@ interface ExtAuthzConfig {
   readonly body: BodyOptions | undefined;
   readonly statusOnError: number;
   /** Share of requests that are checked. */
-  readonly share: number;
+  readonly share: Live<number>;
   /** Whether a request is checked by what filters left of it; undefined: it is. */
   readonly isEnabledBy: ((stream: HttpStream) => boolean) | undefined;
-  readonly deniesDisabled: boolean;
+  readonly deniesDisabled: Live<boolean>;
 }
 
 class AuthzRoute {
@@ -78,9 +78,9 @@ function parse(message: ExtAuthz, path: string): ExtAuthzConfig {
     check: readCheck(message, path),
     body: withRequestBody && readBodyOptions(withRequestBody, `${path}.with_request_body`),
     statusOnError: statusOnError?.code || FORBIDDEN,
-    share: fractionOf(message.filterEnabled),
+    share: liveShare(message.filterEnabled, 1),
     isEnabledBy: matches && ((stream) => matches(stream.info.metadata.get(enabled.filter))),
-    deniesDisabled: message.denyAtDisable?.defaultValue ?? false,
+    deniesDisabled: liveFlag(message.denyAtDisable, false),
   };
 }
 
@@ -143,7 +143,7 @@ class Authorizer implements HttpFilterHandlers {
     if (stream.route === undefined || routeOf(stream, this.#scope.name)?.isDisabled === true) return CONTINUE;
     if (!this.#isChecked(stream)) {
       this.#count('disabled');
-      if (!this.#config.deniesDisabled) return CONTINUE;
+      if (!this.#config.deniesDisabled.value) return CONTINUE;
       this.#refuse(stream);
       return REPLIED;
     }
@@ -176,7 +176,7 @@ class Authorizer implements HttpFilterHandlers {
 
   #isChecked(stream: HttpStream): boolean {
     const { share, isEnabledBy } = this.#config;
-    return (share >= 1 || this.#scope.random() < share) && (isEnabledBy?.(stream) ?? true);
+    return (share.value >= 1 || this.#scope.random() < share.value) && (isEnabledBy?.(stream) ?? true);
   }
 
   #bodyOptions(stream: HttpStream): BodyOptions | undefined {

@@ -4,6 +4,7 @@
  *
  * Left out, and refused by name: sharing a limit with a cluster of proxies (`local_cluster_rate_limit`).
  */
+import { type Live, liveShare } from '../../config/live-values.ts';
 import { messageAs } from '../../config/typed-config.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { headersOf } from '../../../wire/http/headers.ts';
@@ -18,7 +19,6 @@ import {
 } from '../../../xds/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { compileMutations } from '../../router/header-mutations.ts';
 import { compileRateLimits, type RateLimitPolicy } from '../../router/rate-limit-policy.ts';
-import { fractionOf } from '../../router/fraction.ts';
 import type { HeaderMutations } from '../../router/route.ts';
 import type { Counter, StatsScope } from '../../telemetry/stats.ts';
 import { CONTINUE, type FilterScope, type FilterStatus, type HttpFilter, type HttpStream, type LocalReply, REPLIED } from '../filter.ts';
@@ -41,8 +41,8 @@ class LocalRateLimitConfig {
   readonly statPrefix: string;
   readonly status: number;
   readonly grpcStatus: number | undefined;
-  readonly enabledShare: number;
-  readonly enforcedShare: number;
+  readonly enabled: Live<number>;
+  readonly enforced: Live<number>;
   readonly settings: LimiterSettings;
   /** Shared by all connections that are limited by this configuration. */
   readonly limiter: Limiter;
@@ -63,8 +63,8 @@ class LocalRateLimitConfig {
     this.statPrefix = message.statPrefix;
     this.status = code < 400 ? TOO_MANY : code;
     this.grpcStatus = message.rateLimitedAsResourceExhausted ? GRPC_RESOURCE_EXHAUSTED : undefined;
-    this.enabledShare = message.filterEnabled === undefined ? 0 : fractionOf(message.filterEnabled);
-    this.enforcedShare = message.filterEnforced === undefined ? 0 : fractionOf(message.filterEnforced);
+    this.enabled = liveShare(message.filterEnabled, 0);
+    this.enforced = liveShare(message.filterEnforced, 0);
     this.settings = {
       main: message.tokenBucket && readBucket(message.tokenBucket, `${path}.token_bucket`),
       descriptors: readDescriptors(message.descriptors, `${path}.descriptors`),
@@ -167,7 +167,7 @@ function create(own: LocalRateLimitConfig, { name, rootStats, random, clock, nod
     onRequestHeaders(stream: HttpStream): FilterStatus {
       const route = stream.perRoute(name);
       const config = route instanceof LocalRateLimitConfig ? route : own;
-      if (random() >= config.enabledShare) return CONTINUE;
+      if (random() >= config.enabled.value) return CONTINUE;
       const stats = statsOf(config);
       stats.enabled.value++;
       const nowMs = clock.monotonicMs();
@@ -182,7 +182,7 @@ function create(own: LocalRateLimitConfig, { name, rootStats, random, clock, nod
         stats.shadowMode.value++;
         return CONTINUE;
       }
-      if (random() >= config.enforcedShare) {
+      if (random() >= config.enforced.value) {
         config.requestChanges?.applyRequest(stream, stream.request);
         return CONTINUE;
       }

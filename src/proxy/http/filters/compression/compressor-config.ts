@@ -1,4 +1,5 @@
 /** What a compressor compresses, read and checked. Envoy: envoy.extensions.filters.http.compressor.v3. */
+import { type Live, liveFlag } from '../../../config/live-values.ts';
 import { messageAs } from '../../../config/typed-config.ts';
 import { ConfigError } from '../../../../core/errors.ts';
 import type { RuntimeFeatureFlag } from '../../../../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -37,7 +38,7 @@ const DEFAULT_TYPES = [
 
 /** What one direction compresses. */
 export interface Direction {
-  readonly isEnabled: boolean;
+  readonly isEnabled: Live<boolean>;
   readonly minBytes: number;
   readonly types: ReadonlySet<string>;
 }
@@ -67,15 +68,10 @@ export class CompressorRoute {
   }
 }
 
-/** A RuntimeFeatureFlag's value; Tulle has no runtime layers, so its default counts. */
-function isFlagOn(flag: RuntimeFeatureFlag | undefined): boolean {
-  return flag?.defaultValue ?? true;
-}
-
 function readDirection(common: Partial<Compressor_CommonDirectionConfig> | undefined, isThere: boolean): Direction {
   const types = common?.contentType ?? [];
   return {
-    isEnabled: isThere && isFlagOn(common?.enabled),
+    isEnabled: isThere ? liveFlag(common?.enabled, true) : { value: false },
     minBytes: common?.minContentLength || DEFAULT_MIN_BYTES,
     types: new Set((types.length === 0 ? DEFAULT_TYPES : types).map((type) => type.toLowerCase())),
   };

@@ -1,0 +1,98 @@
+/**
+ * Values of the configuration that a key of the runtime has a say in, also after it was parsed. A thread has one proxy and
+ * so one runtime: who parses need not be told whose. Source: Envoy, "Runtime", and Snapshot::featureEnabled.
+ */
+import type { JsonValue } from '@bufbuild/protobuf';
+import type {
+  RuntimeDouble,
+  RuntimeFeatureFlag,
+  RuntimeFractionalPercent,
+  RuntimeUInt32,
+} from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { FractionalPercent_DenominatorType as Denominator, type FractionalPercent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+
+/** A value that may be another one each time. */
+export interface Live<Value> {
+  readonly value: Value;
+}
+
+type Values = Readonly<Record<string, JsonValue>>;
+
+let values: Values = {};
+
+/** From now on keys are looked up here. Nested ones have dots between. */
+export function setRuntimeValues(given: Values): void {
+  values = given;
+}
+
+/** What `read` makes of the runtime whenever somebody asks; without a key always `fallback`. */
+function live<Value>(key: string, fallback: Value, read: (key: string) => Value | undefined): Live<Value> {
+  if (key === '') return { value: fallback };
+  return {
+    get value() {
+      return read(key) ?? fallback;
+    },
+  };
+}
+
+/** A key's number; undefined where it has none. */
+function runtimeNumber(key: string): number | undefined {
+  const given = values[key];
+  const number = typeof given === 'string' && given.trim() !== '' ? Number(given) : given;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+/** The same for a number that counts something: a whole one, and not negative. */
+export function runtimeCount(key: string): number | undefined {
+  const number = runtimeNumber(key);
+  return number !== undefined && number >= 0 ? Math.floor(number) : undefined;
+}
+
+function runtimeBoolean(key: string): boolean | undefined {
+  const given = values[key];
+  if (typeof given === 'boolean') return given;
+  return given === 'true' ? true : given === 'false' ? false : undefined;
+}
+
+const PARTS: Readonly<Record<number, number>> = {
+  [Denominator.HUNDRED]: 100,
+  [Denominator.TEN_THOUSAND]: 10_000,
+  [Denominator.MILLION]: 1_000_000,
+};
+const PARTS_BY_NAME: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 };
+
+function shareOf({ numerator, denominator }: FractionalPercent): number {
+  return Math.min(1, numerator / (PARTS[denominator] ?? 100));
+}
+
+/** A key's share in [0, 1]: a number of percent, or numerator and denominator; undefined where it has none. */
+export function runtimeShare(key: string): number | undefined {
+  const percent = runtimeCount(key);
+  if (percent !== undefined) return Math.min(1, percent / 100);
+  const numerator = runtimeCount(`${key}.numerator`);
+  if (numerator === undefined) return undefined;
+  const denominator = values[`${key}.denominator`];
+  const parts = typeof denominator === 'string' ? PARTS_BY_NAME[denominator] : PARTS[Number(denominator ?? Denominator.HUNDRED)];
+  return Math.min(1, numerator / (parts ?? 100));
+}
+
+/** A share in [0, 1]; `fallback` where nothing is set. */
+export function liveShare(fraction: RuntimeFractionalPercent | undefined, fallback: number): Live<number> {
+  const percent = fraction?.defaultValue;
+  return live(fraction?.runtimeKey ?? '', percent === undefined ? fallback : shareOf(percent), runtimeShare);
+}
+
+export function liveFlag(flag: RuntimeFeatureFlag | undefined, fallback: boolean): Live<boolean> {
+  return live(flag?.runtimeKey ?? '', flag?.defaultValue ?? fallback, runtimeBoolean);
+}
+
+export function liveCount(count: Pick<RuntimeUInt32, 'defaultValue' | 'runtimeKey'> | undefined, fallback: number): Live<number> {
+  return live(count?.runtimeKey ?? '', count?.defaultValue ?? fallback, runtimeCount);
+}
+
+/** What of a RuntimeDouble counts. */
+export type LiveDouble = Pick<RuntimeDouble, 'defaultValue' | 'runtimeKey'>;
+
+export function liveDouble(double: LiveDouble | undefined, fallback: number): Live<number> {
+  return live(double?.runtimeKey ?? '', double?.defaultValue ?? fallback, runtimeNumber);
+}
