@@ -83,14 +83,11 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   writeHead(response: Response, stream: CodedStream): void {
     const head = this.#head;
     if (head === undefined) return;
-    // an answer of HTTP/2 may end with its head without saying so
-    if (stream.isResponseWhole && !stream.isTunnel && head.method !== 'HEAD' && response.status !== 204 && response.status !== 304) {
-      if (!response.headers.has('content-length')) response.headers.set('content-length', '0');
-    }
     const isFramed = stream.isResponseWhole || stream.isTunnel || response.contentLength >= 0;
     const { status, headers } = response;
-    if (stream.isResponseWhole && head.method !== 'HEAD' && mayHaveBody(status) && !headers.has('content-length'))
-      headers.add('content-length', '0');
+    // an answer of HTTP/2 may end with its head without saying so
+    const isEmpty = stream.isResponseWhole && !stream.isTunnel && head.method !== 'HEAD' && mayHaveBody(status);
+    if (isEmpty && !headers.has('content-length')) headers.add('content-length', '0');
     const isHttp11 = head.protocol === 'HTTP/1.1';
     this.#isChunked = !isFramed && isHttp11;
     this.#isUntilClose = !isFramed && !isHttp11;
