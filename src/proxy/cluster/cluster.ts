@@ -48,8 +48,7 @@ export interface Host {
   readonly requestsTotal: Counter;
   /** Where the HTTP pools of this host live; made by the pool. */
   pool: unknown;
-  /** Tells outlier detection how an attempt ended. */
-  /** `turn`: what it was when the attempt began; absent: now. */
+  /** Tells outlier detection how an attempt ended. `turn`: the host's when the attempt began; absent: as it is now. */
   report(outcome: Outcome, turn?: number): void;
   /** Counts changes of mind about it, so that attempts from before one can be told from those after. */
   readonly turn?: number;

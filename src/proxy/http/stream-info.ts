@@ -56,10 +56,6 @@ export type TcpLogKind = 'TcpConnectionStart' | 'TcpUpstreamConnected' | 'TcpPer
 /** The same of a stream of HTTP. */
 export type HttpLogKind = 'DownstreamPeriodic';
 
-/**
- * All that is known of one request (or one TCP connection) for logs, metrics and traces. One object per stream, all
- * fields set from the start so that its shape never changes. Times are `Clock.monotonicMs`, 0 where not reached.
- */
 /** Protocols to offer by ALPN, by the version that the upstream is spoken to in; an empty list changes nothing. */
 export interface AlpnOffers {
   readonly http10: readonly string[];
@@ -67,6 +63,10 @@ export interface AlpnOffers {
   readonly http2: readonly string[];
 }
 
+/**
+ * All that is known of one request (or one TCP connection) for logs, metrics and traces. One object per stream, all
+ * fields set from the start so that its shape never changes. Times are `Clock.monotonicMs`, 0 where not reached.
+ */
 export interface StreamInfo {
   readonly connection: DownstreamConnection;
   /**
