@@ -292,7 +292,7 @@ export const analysisCodes = {
     severity: 'info',
     name: 'RetryWithoutBudget',
     title: 'Retries have no budget of their own: while everything fails, each request is tried again, and load multiplies.',
-    mend: "Set trafficPolicy.retryBudget in a DestinationRule; Tulle's proxies keep to 20 % without it, other Envoys do not.",
+    mend: "Set trafficPolicy.retryBudget in a DestinationRule: the default budget of Tulle's proxies is not for routes that say retries.",
   },
   TUL212: {
     severity: 'warning',
