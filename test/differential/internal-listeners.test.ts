@@ -197,9 +197,15 @@ function clustersOf(world: World): JsonObject[] {
   ];
 }
 
+const ENDPOINTS: JsonObject = {
+  upstream_endpoint: '%UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID%',
+  local_endpoint: '%DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID%',
+  direct_endpoint: '%DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID%',
+};
+
 compareTopic({
   name: 'internal listeners',
-  setup: (world) => ({ bootstrap: INTERNAL_LISTENERS, listeners: listenersOf(world), clusters: clustersOf(world) }),
+  setup: (world) => ({ bootstrap: INTERNAL_LISTENERS, listeners: listenersOf(world), clusters: clustersOf(world), log: ENDPOINTS }),
   cases: CASES,
   more: (proxies) =>
     test('statistics of an internal listener', async () => {

@@ -56,4 +56,20 @@ const COUNTING: JsonObject = {
   routes: RETRIES,
 };
 
-compareTopic({ name: 'retries', setup: () => ({ routes: RETRIES, hosts: [COUNTING] }), cases: CASES });
+/** What access logs say of attempts, and of what there is none here. */
+const LOG: JsonObject = {
+  hosts: '%UPSTREAM_HOSTS_ATTEMPTED%',
+  bare_hosts: '%UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT%',
+  names: '%UPSTREAM_HOST_NAMES_ATTEMPTED%',
+  bare_names: '%UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT%',
+  upstream_protocol: '%UPSTREAM_PROTOCOL%',
+  endpoint: '%UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID%',
+  local_endpoint: '%DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID%',
+  round_trip: '%ROUNDTRIP_DURATION%',
+  again: '%BYTES_RETRANSMITTED% %PACKETS_RETRANSMITTED%',
+  own_flags: '%CUSTOM_FLAGS%',
+  first: '%COALESCE({"operators":["REQUESTED_SERVER_NAME",{"command":"REQ","param":":METHOD","max_length":2}]})%',
+  none: '%COALESCE({"operators":["REQUESTED_SERVER_NAME","ROUNDTRIP_DURATION"]})%',
+};
+
+compareTopic({ name: 'retries', setup: () => ({ routes: RETRIES, hosts: [COUNTING], log: LOG }), cases: CASES });

@@ -169,10 +169,10 @@ test('mtls: who speaks plaintext, and what STRICT would do', { timeout: 180_000 
   await mesh.until('both kinds of calls counted', async () => {
     await ask({ port }, '/', { headers: { host: 'cart:8080' } });
     await fetchThrough(mesh, 'client', 'http://cart:8080/', {});
-    return /somebody without a proxy.* shop\/cart /.test(await tulle('mtls', '-n', 'shop'));
+    return /unknown callers.* shop\/cart /.test(await tulle('mtls', '-n', 'shop'));
   });
   const [report] = JSON.parse(await tulle('mtls', '-o', 'json'));
-  assert.match(report.namespaces[0].verdict, /^STRICT would refuse somebody without a proxy/);
+  assert.match(report.namespaces[0].verdict, /^STRICT would refuse unknown callers/);
   assert.ok(report.namespaces[0].mutualTlsRatio > 0);
   assert.deepEqual([report.plaintext[0].destination, report.plaintext[0].mode], ['shop/cart', 'PERMISSIVE']);
 });

@@ -3,6 +3,7 @@ import type { DownstreamConnection } from '../listener/connection.ts';
 import type { Sharing } from './shared-state.ts';
 import type { RouteEntry } from '../router/route.ts';
 import type { Cluster, Host, UpstreamTls } from '../cluster/cluster.ts';
+import type { UpstreamProtocol } from '../cluster/http-upstream.ts';
 import type { ExchangeState } from '../telemetry/peer-exchange.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
 import type { ProxyTlv } from '../../wire/proxy-protocol/result.ts';
@@ -108,6 +109,10 @@ export interface StreamInfo {
   clusterName: string;
   upstream: Host | undefined;
   upstreamLocalAddress: string;
+  /** Of the last attempt that had a connection. */
+  upstreamProtocol?: UpstreamProtocol | undefined;
+  /** Hosts of the attempts before the last one that had a connection; absent where there was none. */
+  triedHosts?: readonly Host[] | undefined;
   /** TLS of the connection to the upstream; undefined where it is plain or unknown. */
   upstreamTls?: Omit<UpstreamTls, 'alpn'> | undefined;
   upstreamTransportFailure: string;

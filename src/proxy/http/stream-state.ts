@@ -39,6 +39,8 @@ export function newStreamInfo(
     clusterName: '',
     upstream: undefined as Host | undefined,
     upstreamLocalAddress: '',
+    upstreamProtocol: undefined as StreamInfo['upstreamProtocol'],
+    triedHosts: undefined as StreamInfo['triedHosts'],
     upstreamTls: undefined as StreamInfo['upstreamTls'],
     upstreamTransportFailure: '',
     attempts: 0,

@@ -112,6 +112,7 @@ export class Attempts {
       return false;
     }
     this.tried = [...this.tried, attempt.host];
+    if (attempt.wasSent) down.info.triedHosts = [...(down.info.triedHosts ?? []), attempt.host];
     this.#backOff = this.#timers.after(retry.pauseMs(attempts, head, this.#scope), () => {
       this.#backOff = undefined;
       this.#owner.onRetry();

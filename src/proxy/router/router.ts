@@ -173,6 +173,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   onAttemptReady(attempt: Attempt, stream: UpstreamStream): void {
     const { info } = this.down;
     info.upstreamLocalAddress = stream.localAddress;
+    info.upstreamProtocol = stream.protocol;
     info.upstreamTls = stream.tls;
     attempt.sentMs = this.#scope.clock.monotonicMs();
     info.upstreamSendMs = attempt.sentMs;

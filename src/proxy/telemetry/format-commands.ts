@@ -8,6 +8,8 @@ import type { HeaderMap } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { DECISION_NAMESPACE, decisionOf } from './decided-by.ts';
 import type { Extract } from './format.ts';
+import { attemptCommands } from './format-attempts.ts';
+import { coalesce } from './format-coalesce.ts';
 import { connectionCommands } from './format-connection.ts';
 import { commonDuration, grpcStatusCommand, pathCommand, queryParameter, queryParameters } from './format-request.ts';
 import { compileTime } from './format-time.ts';
@@ -192,8 +194,15 @@ function environment(argument: string, path: string): Extract {
 
 const start = (info: StreamInfo): number => info.startMs;
 
+/** Prepares a command. Throws ConfigError for one that Tulle does not have. */
+export function compileCommand(name: string, argument: string, path: string): Extract {
+  const compile = formatCommands.get(name);
+  if (compile === undefined) throw new ConfigError(path, `formatter command %${name}% is not supported by Tulle`);
+  return compile(argument, path);
+}
+
 /** Name to how it is prepared. */
-export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<string, CompileCommand>([
+const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<string, CompileCommand>([
   ['START_TIME', startTime],
   ['START_TIME_LOCAL', localStartTime],
   ['EMIT_TIME', emitTime],
@@ -265,4 +274,6 @@ export const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<strin
   ['ENVIRONMENT', environment],
   ['HOSTNAME', text(() => hostname())],
   ...connectionCommands,
+  ...attemptCommands,
+  ['COALESCE', (argument, path) => coalesce(argument, path, compileCommand)],
 ]);

@@ -88,6 +88,9 @@ export function grpcStatusCommand(argument: string, path: string): Extract {
 const POINTS: Readonly<Record<string, (info: StreamInfo) => number>> = {
   DS_RX_BEG: (info) => info.startMs,
   DS_RX_END: (info) => info.requestEndMs,
+  US_TX_BEG: (info) => info.upstreamSendMs,
+  US_TX_END: (info) => info.upstreamSentMs,
+  US_RX_END: (info) => info.upstreamEndMs,
   US_RX_BEG: (info) => info.firstUpstreamByteMs,
   DS_TX_END: (info) => info.endMs,
 };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ConfigError } from '../../core/errors.ts';
+import { internalAddress } from '../../net/address.ts';
 import { flagBit, type StreamInfo } from '../http/stream-info.ts';
 import { compileFormat, compileJsonFormat, parseFormat } from './format.ts';
 import { fakeConnection, fakeInfo, fakeRequest, fakeResponse, fakeTls } from './testing/fake-stream.ts';
@@ -108,6 +109,18 @@ const CASES: readonly { format: string; info?: Partial<StreamInfo>; want: string
   },
   { format: '%STREAM_ID%', info: { request: fakeRequest({}, { 'x-request-id': 'id' }) }, want: 'id' },
   { format: '[%LOCAL_REPLY_BODY%]', want: '[]' },
+  { format: '%REQUEST_TX_DURATION% %COMMON_DURATION(US_TX_BEG:US_RX_END:us)%', want: '6 7000' },
+  { format: '%REQUEST_TX_DURATION%', info: { upstreamSentMs: 0 }, want: '-' },
+  { format: '%UPSTREAM_PROTOCOL% %UPSTREAM_HOSTS_ATTEMPTED%', want: '- -' },
+  { format: '%BYTES_RETRANSMITTED% %PACKETS_RETRANSMITTED% %ROUNDTRIP_DURATION% %CUSTOM_FLAGS%', want: '0 0 - ' },
+  {
+    format: '%DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID% %DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID%',
+    info: { connection: fakeConnection({ local: internalAddress('inner', 'one') }) },
+    want: 'one one',
+  },
+  { format: '[%DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID%]', want: '[]' },
+  { format: '%COALESCE({"operators":["REQUESTED_SERVER_NAME",{"command":"REQ","param":":METHOD","max_length":2}]})%', want: 'GE' },
+  { format: '%COALESCE({"operators":["LOCAL_REPLY_BODY","UPSTREAM_PROTOCOL"]})%', want: '-' },
   {
     format: '%ACCESS_LOG_TYPE% %REQ(:PATH)%',
     info: { request: undefined, protocol: undefined, logKind: 'TcpConnectionEnd' },
@@ -124,6 +137,12 @@ for (const { format, info, want } of CASES) {
 const REFUSED: readonly [format: string, message: RegExp][] = [
   ['%NOPE%', /^f: formatter command %NOPE% is not supported/],
   ['%UPSTREAM_HEADER_BYTES_SENT%', /%UPSTREAM_HEADER_BYTES_SENT%/],
+  ['%COALESCE%', /no JSON/],
+  ['%COALESCE({"operators":[]})%', /no list of operators/],
+  ['%COALESCE({"operators":["NOPE"]})%', /%NOPE% is not supported/],
+  ['%COALESCE({"operators":[{"param":"x"}]})%', /neither a command nor/],
+  ['%COALESCE({"operators":[{"command":"REQ","param":"x","max_length":0}]})%', /max_length 0/],
+  ['%UPSTREAM_PROTOCOL(x)%', /takes no argument/],
   ['%PATH(XX)%', /PATH\(XX\)/],
   ['%PATH(NQ:XX)%', /PATH\(NQ:XX\)/],
   ['%QUERY_PARAMS(RAW)%', /QUERY_PARAMS\(RAW\)/],
