@@ -200,6 +200,25 @@ const findings: readonly { readonly name: string; readonly files: Readonly<Recor
     want: [/TUL102 .*Did you mean "v1"/],
   },
   {
+    name: 'nothing, where a rule for a pattern of hosts has the subset',
+    files: {
+      a: payments,
+      b: subsets.replace('host: payments', "host: '*.shop.svc.cluster.local'"),
+      c: route('r', 'payments', '{ host: payments, subset: v1 }'),
+    },
+    want: [],
+  },
+  {
+    name: 'a subset of a pattern that a rule for the host hides',
+    files: {
+      a: payments,
+      b: subsets.replace('host: payments', "host: '*.shop.svc.cluster.local'"),
+      c: route('r', 'payments', '{ host: payments, subset: v1 }'),
+      d: subsets.replace('name: payments', 'name: own').replace('name: v1', 'name: v2'),
+    },
+    want: [/TUL102 .*Did you mean "v2"/],
+  },
+  {
     name: 'a missing port',
     files: { a: payments, c: route('r', 'payments', '{ host: payments, port: { number: 81 } }') },
     want: [/TUL103 .*it has 80/],

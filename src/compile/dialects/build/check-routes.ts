@@ -3,6 +3,8 @@ import type { Mesh } from '../../../model/mesh.ts';
 import type { Provenance } from '../../../model/provenance.ts';
 import type { Destination, HttpRule, RouteSet } from '../../../model/route.ts';
 import type { Service } from '../../../model/service.ts';
+import type { DestinationPolicy } from '../../../model/traffic-policy.ts';
+import { hostSpecificity } from '../../emit/hosts.ts';
 import { didYouMean } from '../../schema/suggest.ts';
 import { nameOf, type Findings } from './findings.ts';
 
@@ -11,8 +13,10 @@ export interface KnownParts {
   readonly mesh: Mesh;
   /** By host name. */
   readonly services: ReadonlyMap<string, readonly Service[]>;
-  /** Subset names by host. */
-  readonly subsets: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Rules that may name subsets, by their host. */
+  readonly rules: ReadonlyMap<string, readonly DestinationPolicy[]>;
+  /** Those of `rules` whose host is a pattern, the most specific first. */
+  readonly patterns: readonly DestinationPolicy[];
   /** `namespace/name`. */
   readonly gateways: ReadonlySet<string>;
 }
@@ -31,6 +35,16 @@ function servicesOf(host: string, known: KnownParts): readonly Service[] {
   return known.mesh.services.filter(({ hostname }) => hostname.startsWith('*.') && host.endsWith(hostname.slice(1)));
 }
 
+/** Names of a host's subsets: in each namespace those of the most specific host that names it, as clients choose a rule. */
+function subsetsOf(host: string, { rules, patterns }: KnownParts): ReadonlySet<string> {
+  const chosen = new Map<string, string>();
+  const found = [...(rules.get(host) ?? []), ...patterns.filter((rule) => hostSpecificity(rule.host, host) >= 0)].filter((rule) => {
+    if (!chosen.has(rule.namespace)) chosen.set(rule.namespace, rule.host);
+    return chosen.get(rule.namespace) === rule.host;
+  });
+  return new Set(found.flatMap(({ subsets }) => subsets.map(({ name }) => name)));
+}
+
 function checkDestination({ host, subset, port }: Destination, origin: Provenance, known: KnownParts, findings: Findings): void {
   const services = servicesOf(host, known);
   if (services.length === 0) {
@@ -40,7 +54,7 @@ function checkDestination({ host, subset, port }: Destination, origin: Provenanc
     return;
   }
   if (subset !== undefined) {
-    const subsets = known.subsets.get(host) ?? new Set();
+    const subsets = subsetsOf(host, known);
     if (!subsets.has(subset)) {
       const hint = didYouMean(subset, subsets) || ' Define it in a DestinationRule for the host.';
       findings.warning('TUL102', origin, `"${host}" has no subset "${subset}": what is routed to it is answered with 503.${hint}`);
@@ -113,16 +127,11 @@ function checkRivals(routes: readonly RouteSet[], findings: Findings): void {
 
 /** What routes of `mesh` may name. */
 export function knownIn(mesh: Mesh): KnownParts {
-  const subsets = new Map<string, Set<string>>();
-  for (const { host, subsets: own } of mesh.destinationPolicies) {
-    const names = subsets.get(host) ?? new Set();
-    for (const { name } of own) names.add(name);
-    subsets.set(host, names);
-  }
   return {
     mesh,
     services: Map.groupBy(mesh.services, ({ hostname }) => hostname),
-    subsets,
+    rules: Map.groupBy(mesh.destinationPolicies, ({ host }) => host),
+    patterns: mesh.destinationPolicies.filter(({ host }) => host.startsWith('*')).toSorted((a, b) => b.host.length - a.host.length),
     gateways: new Set(mesh.gateways.map(({ namespace, name }) => `${namespace}/${name}`)),
   };
 }
