@@ -6,7 +6,7 @@ import { loadRe2 } from '../../core/re2.ts';
 import { analyze, reaches } from './analyze.ts';
 import { checks } from './index.ts';
 import { parseSuppression } from './suppress.ts';
-import { analyzeText, join, routes, served, to } from './testing/cases.ts';
+import { analyzeText, join, resource, routes, served, to } from './testing/cases.ts';
 
 before(loadRe2);
 
@@ -83,6 +83,38 @@ test('what runs counts where no file declares it', () => {
   ]);
   assert.deepEqual(analyze({ texts, instances: [instance] }), []);
   assert.ok(analyze({ texts }).length > 0);
+});
+
+test('a gateway that runs is one, though no file declares it', () => {
+  const instance = {
+    id: 'edge-0',
+    workload: 'edge',
+    namespace: 'edge',
+    labels: { gw: 'a' },
+    serviceAccount: 'edge',
+    address: '127.0.0.2',
+    ports: [],
+    locality: '',
+    isReady: true,
+    isMeshed: true,
+    isGateway: true as const,
+  };
+  const texts = new Map([
+    [
+      'a.yaml',
+      join(
+        resource(
+          'Gateway',
+          'web',
+          '{ selector: { gw: a }, servers: [{ port: { number: 443, protocol: HTTPS }, hosts: ["*"], tls: { mode: SIMPLE, credentialName: cert } }] }',
+        ),
+        'apiVersion: v1\nkind: Secret\nmetadata: { name: cert, namespace: edge }\ndata: {}\n',
+      ),
+    ],
+  ]);
+  // the Secret is looked for where the gateway runs, not beside the Gateway
+  const said = analyze({ texts, instances: [instance] }).map(({ code }) => code);
+  assert.ok(said.includes('IST0161') && !said.includes('IST0101'), said.join(', '));
 });
 
 const NAMES = ['web', 'api', 'web.shop', '*', '*.example.com', '', 'ns/x', '@', 'spiffe://a', '.*', '/', '(', '80'];

@@ -128,7 +128,7 @@ export function runnersOf(
   }
   for (const own of byWorkload.values()) {
     const [first] = own;
-    if (first !== undefined) runners.push(ofRunning({ ...first, name: first.workload, isGateway: false }, own));
+    if (first !== undefined) runners.push(ofRunning({ ...first, name: first.workload, isGateway: first.isGateway === true }, own));
   }
   return { runners: [...runners, ...ofEntries(resources, suffix)], instances };
 }
