@@ -2,6 +2,7 @@
 import type { StringMatch } from '../../../model/match.ts';
 import { selects } from '../../../model/match.ts';
 import type { HttpMatch, L4Match, RouteSet } from '../../../model/route.ts';
+import { describeSelector } from '../../dialects/build/check-policies.ts';
 import type { Check, Say } from '../finding.ts';
 import { httpRules, virtualServices } from '../routes.ts';
 import type { World } from '../world.ts';
@@ -44,8 +45,7 @@ function placeProblem(match: HttpMatch | L4Match, set: RouteSet, world: World): 
     return `there is no namespace "${sourceNamespace}" to call from`;
   const callers = world.targets.filter(({ namespace }) => sourceNamespace === undefined || namespace === sourceNamespace);
   if (Object.keys(sourceLabels).length > 0 && callers.length > 0 && !callers.some(({ labels }) => selects(sourceLabels, labels))) {
-    const labels = Object.entries(sourceLabels).map(([name, value]) => `${name}=${value}`);
-    return `no calling workload has the labels ${labels.join(', ')}`;
+    return `no calling workload has the labels ${describeSelector(sourceLabels)}`;
   }
   return undefined;
 }

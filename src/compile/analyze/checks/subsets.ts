@@ -1,15 +1,10 @@
 /** Subsets that no endpoint belongs to, or that no route leads to. */
 import { selects } from '../../../model/match.ts';
 import type { Endpoint } from '../../../model/service.ts';
+import { describeSelector } from '../../dialects/build/check-policies.ts';
 import type { Check } from '../finding.ts';
 import { destinationsOf } from '../routes.ts';
 import type { World } from '../world.ts';
-
-function describe(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(', ');
-}
 
 /** Endpoints of the host; none where it is a wildcard, or nothing is known of what serves it. */
 function endpointsOf(host: string, world: World): readonly Endpoint[] {
@@ -32,7 +27,7 @@ export const subsets: Check = {
       for (const { name, labels, origin } of own) {
         const isUsed = routed.has(`${host} ${name}`);
         const isServed = endpoints.length === 0 || endpoints.some((endpoint) => selects(labels, endpoint.labels));
-        const without = `no endpoint of "${host}" has ${describe(labels)}, which subset "${name}" asks for`;
+        const without = `no endpoint of "${host}" has ${describeSelector(labels)}, which subset "${name}" asks for`;
         if (!isServed && isUsed) say('IST0173', origin, `${without}: what is routed to it is answered with 503`);
         else if (!isServed) say('TUL217', origin, `no route leads to subset "${name}" of "${host}", and ${without}`);
         else if (!isUsed && !host.startsWith('*')) say('TUL217', origin, `no route leads to subset "${name}" of "${host}"`);

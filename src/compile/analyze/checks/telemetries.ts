@@ -74,7 +74,7 @@ export const telemetries: Check = {
     const what = { kind: 'Telemetry', selector: ['selector', 'matchLabels'], severalWithout: 'IST0160', severalFor: 'IST0159' } as const;
     const effects = {
       effect: 'the logs, metrics and traces of the younger are not sent',
-      effectFor: 'both count, and where both say something the younger one’s word does',
+      effectFor: 'both count, and where both say something the younger one counts',
     };
     checkSelecting({ ...what, ...effects }, world, say);
     for (const { namespace, name, originOf } of world.documents.ofKinds('Telemetry')) {

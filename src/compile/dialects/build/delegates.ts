@@ -1,6 +1,7 @@
 /** VirtualServices whose rules leave it to others: the delegate's rules stand in the place of the rule that names it. */
 import type { StringMatch } from '../../../model/match.ts';
 import type { HttpMatch, HttpRule, RouteSet } from '../../../model/route.ts';
+import { isExported } from '../../emit/hosts.ts';
 import { didYouMean } from '../../schema/suggest.ts';
 import type { DelegatingPart } from '../part.ts';
 import type { Findings } from './findings.ts';
@@ -99,10 +100,6 @@ function mergeRule(root: HttpRule, own: HttpRule): HttpRule | undefined {
   };
 }
 
-function isSeenFrom({ exportTo, namespace }: RouteSet, viewer: string): boolean {
-  return exportTo.some((to) => to === '*' || to === viewer || (to === '.' && namespace === viewer));
-}
-
 /** The route set with the rules of its delegates. One that is not there, or not seen, leaves nothing of its rule. */
 export function expandDelegates({ route, delegates }: DelegatingPart, known: Delegates, findings: Findings): RouteSet {
   const http = route.http.flatMap((rule, i) => {
@@ -110,7 +107,7 @@ export function expandDelegates({ route, delegates }: DelegatingPart, known: Del
     if (reference === undefined) return [rule];
     const key = `${reference.namespace}/${reference.name}`;
     const found = known.get(key);
-    if (found === undefined || !isSeenFrom(found.route, route.namespace)) {
+    if (found === undefined || !isExported(found.route.exportTo, found.route.namespace, route.namespace)) {
       const hint = found === undefined ? didYouMean(key, known.keys()) : ` Its exportTo leaves out "${route.namespace}".`;
       findings.warning('TUL116', reference.origin, `there is no VirtualService "${key}" without hosts: the rule leads nowhere.${hint}`);
       return [];

@@ -1,5 +1,4 @@
 import { bool, defaulted, list, object, oneOf, optional, required, string, unsupported } from '../../schema/schema.ts';
-import { PLACE } from '../../schema/located.ts';
 import { defineDialect } from '../dialect.ts';
 import { endpointPortSchema, plainEndpoint, portsByName } from './endpoints.ts';
 
@@ -41,10 +40,9 @@ export const endpointSlice = defineDialect({
     const ports = portsByName(body.ports);
     const found = body.endpoints.map((item) => {
       const isReady = item.conditions?.ready ?? true;
-      const origin = { ...lowering.origin, line: item[PLACE].line, field: item[PLACE].path };
       const locality = item.zone === '' ? '' : `/${item.zone}`;
       const named = item.hostname === undefined ? {} : { hostname: item.hostname };
-      return { ...plainEndpoint(item.addresses[0] ?? '', ports, isReady, origin), ...named, locality };
+      return { ...plainEndpoint(item.addresses[0] ?? '', ports, isReady, lowering.originOf(item)), ...named, locality };
     });
     return { kind: 'endpoints', value: { namespace: lowering.namespace, service: service ?? '', isSlice: true, endpoints: found } };
   },
