@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 
+/** The folder of the repository. */
 export const root = path.resolve(import.meta.dirname, '..');
 
 function withBin(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {

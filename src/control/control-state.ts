@@ -39,6 +39,7 @@ export interface StreamStats {
   readonly certificatesIssued: ReturnType<Metrics['counter']>;
 }
 
+/** One control plane. */
 export interface ControlState {
   readonly compiler: Compiler;
   readonly authority: Authority;

@@ -26,6 +26,7 @@ import { createSignals } from './signals/signals.ts';
 import { KeptStore } from './sources/kept-store.ts';
 import { watchFolder } from './sources/files.ts';
 
+/** How a control plane is started. */
 export interface ControlPlaneOptions {
   /** The folder of YAML files. */
   readonly folder: string;
@@ -56,6 +57,7 @@ export interface ControlPlaneOptions {
   readonly restoreGraceMs?: number;
 }
 
+/** A control plane that runs. */
 export interface ControlPlane {
   readonly xdsSocket: string;
   readonly adminSocket: string;

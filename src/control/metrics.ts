@@ -10,10 +10,12 @@ interface Family {
   readonly rows: () => Iterable<readonly [suffix: string, labels: string, value: number]>;
 }
 
+/** Counts up, by labels. */
 export interface Counter {
   add(labels?: Labels, by?: number): void;
 }
 
+/** Takes values into its buckets. */
 export interface Histogram {
   observe(value: number): void;
 }

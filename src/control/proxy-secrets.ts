@@ -18,6 +18,7 @@ const ROOT_SECRET = 'ROOTCA';
 /** Longest delay of a timer, in milliseconds. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
+/** Secrets of one stream. */
 export interface ProxySecrets {
   /** The resources there are now. */
   resources(): readonly XdsResource[];

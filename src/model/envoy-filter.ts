@@ -23,8 +23,10 @@ export const APPLY_TO = [
   'EXTENSION_CONFIG',
 ] as const;
 
+/** One of {@link APPLY_TO}. */
 export type ApplyTo = (typeof APPLY_TO)[number];
 
+/** What a patch does, by Istio's names. */
 export const PATCH_OPERATIONS = [
   'MERGE',
   'MERGE_AND_REPLACE_LIST',
@@ -36,6 +38,7 @@ export const PATCH_OPERATIONS = [
   'REPLACE',
 ] as const;
 
+/** One of {@link PATCH_OPERATIONS}. */
 export type PatchOperation = (typeof PATCH_OPERATIONS)[number];
 
 /** Which side of which proxy something is for. */
@@ -114,6 +117,7 @@ export interface ConfigPatch {
   readonly origin: Provenance;
 }
 
+/** Patches to what is emitted for some proxies. */
 export interface EnvoyFilter extends PolicyTarget {
   /** Lower ones first. */
   readonly priority: number;

@@ -22,10 +22,12 @@ interface ExternalAuthorization extends ServiceProvider {
   readonly body: CheckedBody | undefined;
 }
 
+/** Asked by `envoy.service.auth.v3`. */
 export interface ExtAuthzGrpcProvider extends ExternalAuthorization {
   readonly kind: 'ext-authz-grpc';
 }
 
+/** Asked by a request of HTTP. */
 export interface ExtAuthzHttpProvider extends ExternalAuthorization {
   readonly kind: 'ext-authz-http';
   /** '' or what stands before the path of the request. */
@@ -41,6 +43,7 @@ export interface ExtAuthzHttpProvider extends ExternalAuthorization {
 /** Who decides about requests for policies with `action: CUSTOM`. */
 export type AuthorizationProvider = ExtAuthzHttpProvider | ExtAuthzGrpcProvider;
 
+/** Any provider of MeshConfig. */
 export type ExtensionProvider = AuthorizationProvider | TelemetryProvider;
 
 /** True for who decides about requests. */

@@ -9,4 +9,5 @@ export interface FlowSettings {
   readonly tappedPerSecond: number;
 }
 
+/** What holds where MeshConfig says nothing. */
 export const DEFAULT_FLOW_SETTINGS: FlowSettings = { isEnabled: true, perSecond: 10, failedPerSecond: 200, tappedPerSecond: 1000 };

@@ -16,10 +16,13 @@ export type Verdict =
 /** All of them, as filters name them. */
 export const VERDICTS = ['forwarded', 'denied', 'failed'] as const satisfies readonly Verdict[];
 
+/** Whose word a flow is. */
 export type Reporter = 'source' | 'destination' | 'gateway';
 
+/** All of them. */
 export const REPORTERS = ['source', 'destination', 'gateway'] as const satisfies readonly Reporter[];
 
+/** What a flow may be of. */
 export const FLOW_PROTOCOLS = ['http', 'grpc', 'tcp'] as const satisfies readonly Flow['protocol'][];
 
 /** One end of a flow; a text is empty where the proxy that tells of it cannot know. */
@@ -46,6 +49,7 @@ export interface FlowRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A request or a connection, as one proxy on its way saw it. */
 export interface Flow {
   /** `x-request-id` of a request, a connection's number otherwise; unique together with `proxy`. */
   readonly id: string;

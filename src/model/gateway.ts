@@ -1,6 +1,7 @@
 import type { LabelSelector } from './match.ts';
 import type { Provenance } from './provenance.ts';
 
+/** How a server of a Gateway ends TLS. */
 export interface ServerTls {
   readonly mode: 'PASSTHROUGH' | 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL' | 'ISTIO_MUTUAL';
   readonly httpsRedirect: boolean;
@@ -26,6 +27,7 @@ export interface ServerTls {
   readonly cipherSuites: readonly string[];
 }
 
+/** A port of a Gateway. */
 export interface GatewayServer {
   readonly name: string;
   readonly port: {

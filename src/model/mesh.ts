@@ -115,6 +115,7 @@ export interface MeshSettings {
   readonly telemetry?: ProxyTelemetry;
 }
 
+/** What holds where MeshConfig says nothing. */
 export const defaultMeshSettings: MeshSettings = {
   trustDomain: 'cluster.local',
   trustDomainAliases: [],
@@ -153,6 +154,7 @@ export const defaultMeshSettings: MeshSettings = {
   flows: DEFAULT_FLOW_SETTINGS,
 };
 
+/** A namespace, as far as labels of it count. */
 export interface Namespace {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -6,6 +6,7 @@ export type RolloutStep =
   /** Proxies whose workload has the label `istio.io/rev` with this value. */
   | { readonly kind: 'revision'; readonly revision: string };
 
+/** How a version comes to all proxies. */
 export interface RolloutPolicy {
   /** In order; after the last one everybody gets the version. Not empty. */
   readonly steps: readonly RolloutStep[];

@@ -8,11 +8,13 @@ export interface HeaderOperations {
   readonly remove: readonly string[];
 }
 
+/** What is done to headers. */
 export interface Headers {
   readonly request: HeaderOperations;
   readonly response: HeaderOperations;
 }
 
+/** Where requests go. */
 export interface Destination {
   /** Fully qualified service host. */
   readonly host: string;
@@ -21,6 +23,7 @@ export interface Destination {
   readonly port: number | undefined;
 }
 
+/** A destination with its share. */
 export interface WeightedDestination {
   readonly destination: Destination;
   readonly weight: number;
@@ -66,6 +69,7 @@ export const ANY_REQUEST: Omit<HttpMatch, 'origin'> = {
   statPrefix: '',
 };
 
+/** Which failures are tried again, and how often. */
 export interface RetryPolicy {
   /** Retries after the first attempt; 0 turns retrying off. */
   readonly attempts: number;
@@ -84,6 +88,7 @@ export interface Fault {
   readonly abort: { readonly status: number; readonly kind: 'http' | 'grpc'; readonly percent: number } | undefined;
 }
 
+/** Which pages may call from other origins. */
 export interface CorsPolicy {
   readonly allowOrigins: readonly StringMatch[];
   readonly allowMethods: readonly string[];
@@ -94,12 +99,14 @@ export interface CorsPolicy {
   readonly forwardUnmatchedPreflights: boolean | undefined;
 }
 
+/** What of a request is written anew. */
 export interface Rewrite {
   readonly uri: string | undefined;
   readonly uriRegex: { readonly match: string; readonly rewrite: string } | undefined;
   readonly authority: string | undefined;
 }
 
+/** Where a client is sent instead. */
 export interface Redirect {
   readonly uri: string | undefined;
   /** In place of the prefix that matched; the rest of the path stays. */
@@ -110,11 +117,13 @@ export interface Redirect {
   readonly code: number;
 }
 
+/** What becomes of a request that a rule takes. */
 export type HttpAction =
   | { readonly kind: 'forward'; readonly destinations: readonly WeightedDestination[] }
   | { readonly kind: 'redirect'; readonly redirect: Redirect }
   | { readonly kind: 'direct-response'; readonly status: number; readonly body: Uint8Array };
 
+/** A rule for requests. */
 export interface HttpRule {
   readonly name: string;
   /** Any of them; empty matches every request. */
@@ -143,6 +152,7 @@ export const PLAIN_RULE: Omit<HttpRule, 'origin' | 'action'> = {
   headers: undefined,
 };
 
+/** What of a connection a rule looks at. */
 export interface L4Match {
   readonly sniHosts: readonly string[];
   readonly destinationSubnets: readonly string[];
@@ -153,6 +163,7 @@ export interface L4Match {
   readonly origin: Provenance;
 }
 
+/** A rule for connections. */
 export interface L4Rule {
   readonly matches: readonly L4Match[];
   readonly destinations: readonly WeightedDestination[];

@@ -1,6 +1,7 @@
 import { type LabelSelector, selects } from './match.ts';
 import type { Provenance } from './provenance.ts';
 
+/** Istio's modes of PeerAuthentication. */
 export type MtlsMode = 'UNSET' | 'DISABLE' | 'PERMISSIVE' | 'STRICT';
 
 /** What a workload accepts: a PeerAuthentication. */
@@ -22,6 +23,7 @@ export interface Values {
   readonly notValues: readonly string[];
 }
 
+/** Who calls. */
 export interface AuthorizationSource {
   readonly principals: Values;
   readonly requestPrincipals: Values;
@@ -32,6 +34,7 @@ export interface AuthorizationSource {
   readonly remoteIpBlocks: Values;
 }
 
+/** What is called. */
 export interface AuthorizationOperation {
   readonly hosts: Values;
   readonly ports: Values;
@@ -39,11 +42,13 @@ export interface AuthorizationOperation {
   readonly paths: Values;
 }
 
+/** A key of `when`, with its values. */
 export interface AuthorizationCondition extends Values {
   readonly key: string;
   readonly origin: Provenance;
 }
 
+/** Whom and what a policy takes. */
 export interface AuthorizationRule {
   /** Any of them; empty: any source. */
   readonly from: readonly AuthorizationSource[];

@@ -14,6 +14,7 @@ export function isOpaque(protocol: Protocol): boolean {
   return !isHttp(protocol) && protocol !== 'auto';
 }
 
+/** A port that a service is called at. */
 export interface ServicePort {
   readonly name: string;
   /** The port clients call. */

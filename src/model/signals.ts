@@ -18,6 +18,7 @@ export interface SignalKey {
  */
 export const SIGNAL_GROUPINGS = ['edge', 'caller', 'workload', 'service', 'route'] as const;
 
+/** One of {@link SIGNAL_GROUPINGS}. */
 export type SignalGrouping = (typeof SIGNAL_GROUPINGS)[number];
 
 /**

@@ -8,6 +8,7 @@ export interface ServiceProvider {
   readonly port: number;
 }
 
+/** A header that goes to a provider with each call. */
 export interface ProviderHeader {
   readonly name: string;
   readonly value: string;
@@ -43,6 +44,7 @@ export type LogFormat =
   /** None: Istio's usual ones. */
   | { readonly kind: 'labels'; readonly labels: Readonly<Record<string, string>> };
 
+/** Access logs in a file. */
 export interface FileLogProvider {
   readonly kind: 'file-log';
   readonly name: string;
@@ -85,6 +87,7 @@ interface PrometheusProvider {
   readonly name: string;
 }
 
+/** Where telemetry may go. */
 export type TelemetryProvider =
   | ZipkinProvider
   | OpenTelemetryProvider

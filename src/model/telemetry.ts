@@ -11,6 +11,7 @@ export type SpanTag =
   /** Variables of the proxy's own environment, or headers of the request. */
   | { readonly from: 'environment' | 'header'; readonly name: string; readonly defaultValue: string };
 
+/** Tags of spans, by name. */
 export type SpanTags = Readonly<Record<string, SpanTag>>;
 
 /** Undefined fields say nothing: what is less specific stands. */
@@ -26,12 +27,14 @@ export interface TracingRule {
   readonly isPropagationDisabled: boolean | undefined;
 }
 
+/** A label that is set or taken away. */
 export interface TagOverride {
   readonly operation: 'UPSERT' | 'REMOVE';
   /** A CEL expression; '' where it is removed. */
   readonly value: string;
 }
 
+/** What is done to metrics that match. */
 export interface MetricsOverride {
   /** Istio's name of a metric (`REQUEST_COUNT`, or of one's own); `ALL_METRICS` is every one. */
   readonly metric: string;
@@ -40,12 +43,14 @@ export interface MetricsOverride {
   readonly tags: Readonly<Record<string, TagOverride>>;
 }
 
+/** Metrics for some providers. */
 export interface MetricsRule {
   readonly providers: readonly string[];
   readonly overrides: readonly MetricsOverride[];
   readonly reportingIntervalMs: number | undefined;
 }
 
+/** Access logs for some providers. */
 export interface LoggingRule {
   readonly mode: TelemetryMode;
   readonly providers: readonly string[];

@@ -3,6 +3,7 @@ import type { LabelSelector } from './match.ts';
 import type { Provenance } from './provenance.ts';
 import type { Protocol } from './service.ts';
 
+/** A workload, with how much of it runs. */
 export interface TopologyWorkload {
   readonly name: string;
   readonly namespace: string;
@@ -18,6 +19,7 @@ export interface TopologyWorkload {
   readonly origin?: Provenance;
 }
 
+/** A service, with what is behind it. */
 export interface TopologyService {
   readonly hostname: string;
   readonly name: string;
@@ -52,6 +54,7 @@ export interface Split {
   readonly origin: Provenance;
 }
 
+/** The mesh as the dashboard draws it. */
 export interface Topology {
   /** Grows with each mesh that is built. */
   readonly generation: number;

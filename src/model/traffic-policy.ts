@@ -1,8 +1,10 @@
 import type { LabelSelector } from './match.ts';
 import type { Provenance } from './provenance.ts';
 
+/** Istio's policies without settings. */
 export type SimpleBalancer = 'LEAST_REQUEST' | 'ROUND_ROBIN' | 'RANDOM' | 'PASSTHROUGH';
 
+/** What a request is hashed by. */
 export type HashKey =
   | { readonly kind: 'header'; readonly name: string }
   /** `ttlMs` undefined: only a cookie that the client sends counts; 0: a session cookie is made. */
@@ -41,6 +43,7 @@ interface AnyLoadBalancer {
   readonly locality: LocalityPreference | undefined;
 }
 
+/** How endpoints are chosen. */
 export type LoadBalancer = AnyLoadBalancer &
   (
     | { readonly kind: 'simple'; readonly policy: SimpleBalancer; readonly warmup: Warmup | undefined }
@@ -54,6 +57,7 @@ export interface Tunnel {
   readonly port: number;
 }
 
+/** Limits of connections and requests. */
 export interface ConnectionPool {
   readonly maxConnections: number | undefined;
   readonly connectTimeoutMs: number | undefined;
@@ -73,6 +77,7 @@ export interface ConnectionPool {
   readonly http2KeepAlive: { readonly intervalMs: number | undefined; readonly timeoutMs: number } | undefined;
 }
 
+/** When an endpoint is left out. */
 export interface OutlierDetection {
   /** 0 or undefined as written: undefined takes the default 5, 0 turns it off. */
   readonly consecutive5xxErrors: number | undefined;
@@ -85,6 +90,7 @@ export interface OutlierDetection {
   readonly minHealthPercent: number;
 }
 
+/** How connections to a destination are secured. */
 export interface ClientTls {
   readonly mode: 'DISABLE' | 'SIMPLE' | 'MUTUAL' | 'ISTIO_MUTUAL';
   readonly clientCertificate: string;
@@ -120,6 +126,7 @@ export interface TrafficPolicy {
   readonly origin: Provenance;
 }
 
+/** Some of a host's endpoints, by labels. */
 export interface Subset {
   readonly name: string;
   readonly labels: LabelSelector;

@@ -2,6 +2,7 @@ import type { Provenance } from './provenance.ts';
 import type { ProxySettings } from './proxy-settings.ts';
 import type { Locality, Protocol } from './service.ts';
 
+/** A port that a workload serves. */
 export interface WorkloadPort {
   readonly name: string;
   /** The port the process listens on. */
@@ -9,6 +10,7 @@ export interface WorkloadPort {
   readonly protocol: Protocol;
 }
 
+/** How it is found out whether a workload is ready. */
 export interface ReadinessProbe {
   readonly check:
     | { readonly kind: 'http'; readonly path: string; readonly port: number }

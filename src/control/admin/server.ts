@@ -21,6 +21,7 @@ import { viewSnapshot } from './snapshot.ts';
 import { abortNow, applyFiles, getHistory, getRollout, getVersion, promoteNow, release, rollBack } from './versions.ts';
 import { viewAuthority, viewPolicies, viewProxies, viewRoutes, viewServices } from './views.ts';
 
+/** Where it listens, until it is closed. */
 export interface AdminServer {
   /** The socket's path, or `host:port` as bound. */
   readonly address: string;

@@ -4,6 +4,7 @@ import type { Mesh } from '../../model/mesh.ts';
 import type { ProxyNode } from '../compiler.ts';
 import type { ControlState } from '../control-state.ts';
 
+/** What `tulle explain` needs of a running control plane. */
 export interface MeshSnapshot {
   /** Without private keys. */
   readonly mesh: Mesh;

@@ -77,6 +77,7 @@ function viewService(service: Service): object {
   };
 }
 
+/** Rows of `/api/services`. */
 export function viewServices(mesh: Mesh): object[] {
   return mesh.services.map(viewService);
 }
@@ -97,6 +98,7 @@ function viewRoute(route: RouteSet): object {
   };
 }
 
+/** Rows of `/api/routes`. */
 export function viewRoutes(mesh: Mesh): object[] {
   return mesh.routes.map(viewRoute);
 }
@@ -140,6 +142,7 @@ export function viewPolicies(mesh: Mesh): object[] {
   ];
 }
 
+/** `/api/ca`. */
 export function viewAuthority(state: ControlState): object {
   const { authority } = state;
   return {

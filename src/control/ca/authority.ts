@@ -26,6 +26,7 @@ interface KeyAndCertificate {
   readonly expiresAtMs: number;
 }
 
+/** What signs for the mesh. */
 export interface Authority {
   /** The root certificate that everyone trusts, PEM. */
   readonly rootCertificate: string;

@@ -6,6 +6,7 @@ import { bitString, boolean, encode, integer, objectIdentifier, OCTET_STRING, se
 /** A name that a certificate is for. */
 export type SubjectAltName = { readonly uri: string } | { readonly dns: string } | { readonly ip: string };
 
+/** What is to be in a certificate. */
 export interface CertificateRequest {
   /** Common name; '' leaves the subject empty, as SPIFFE wants it, and makes the alternative names critical. */
   readonly commonName: string;

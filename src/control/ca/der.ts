@@ -1,6 +1,7 @@
 /** The part of DER (ITU-T X.690) that certificates and signing requests need: a writer, and a reader of raw values. */
 import { ProtocolError } from '../../core/errors.ts';
 
+/** Universal tags (X.690, 8). */
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
 const INTEGER = 0x02;
@@ -25,6 +26,7 @@ export function encode(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...lengthBytes(contents.length)]), contents]);
 }
 
+/** A SEQUENCE of values that are encoded already. */
 export function sequence(...parts: readonly Uint8Array[]): Buffer {
   return encode(SEQUENCE, ...parts);
 }
@@ -50,10 +52,12 @@ export function objectIdentifier(dotted: string): Buffer {
   return encode(OBJECT_IDENTIFIER, Buffer.from(bytes));
 }
 
+/** A BOOLEAN; true is 0xff, as DER wants it. */
 export function boolean(value: boolean): Buffer {
   return encode(BOOLEAN, Buffer.from([value ? 0xff : 0]));
 }
 
+/** A UTF8String. */
 export function utf8(text: string): Buffer {
   return encode(UTF8_STRING, Buffer.from(text));
 }

@@ -1,5 +1,6 @@
 /** The newest certificate of each identity, for people who ask when it expires. */
 
+/** A certificate that was signed, without its content. */
 export interface IssuedCertificate {
   /** SPIFFE ID. */
   readonly identity: string;
@@ -7,6 +8,7 @@ export interface IssuedCertificate {
   readonly expiresAtMs: number;
 }
 
+/** Certificates by identity. */
 export interface IssuedList {
   add(certificate: IssuedCertificate): void;
   /** Those that are good at a time, by identity. */

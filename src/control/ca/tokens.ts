@@ -14,6 +14,7 @@ export interface TokenSubject {
   readonly serviceAccount: string;
 }
 
+/** Makes join tokens, and reads them. */
 export interface Tokens {
   /** A token for `subject`, good for `ttlMs` (default one year). */
   issue(subject: TokenSubject, ttlMs?: number): string;

@@ -12,6 +12,7 @@ type Access =
   | { readonly kind: 'login' }
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** Decides who may see the dashboard. */
 export interface Gate {
   /** Whether a request may be answered. */
   check(request: IncomingMessage): Access;

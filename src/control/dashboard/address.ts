@@ -2,6 +2,7 @@
 import { ConfigError } from '../../core/errors.ts';
 import { type HostPort, isLoopbackHost, readHostPort } from '../listen-address.ts';
 
+/** Where the dashboard listens. */
 export interface DashboardAddress extends HostPort {
   /** True where another port is taken if this one is in use. */
   readonly isAnyPort: boolean;

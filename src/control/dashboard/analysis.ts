@@ -1,6 +1,7 @@
 /** `GET /api/analysis`: what `tulle analyze` finds in the mesh that runs, found anew when the mesh is another. */
 import type { Tool } from './tool.ts';
 
+/** Findings, by the mesh that they are of. */
 export interface Analysis {
   /** `{ findings, generation }` of a mesh's generation. */
   of(generation: number): Promise<object>;

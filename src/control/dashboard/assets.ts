@@ -16,6 +16,7 @@ interface Asset {
   readonly encodings: readonly string[];
 }
 
+/** The built page's files. */
 export interface Assets {
   /** Answers with the file of that name; false where there is none. */
   serve(name: string, request: IncomingMessage, response: ServerResponse): Promise<boolean>;

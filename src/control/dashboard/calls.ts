@@ -1,6 +1,7 @@
 /** What the dashboard answers besides its page: calls of the admin API that tell no secrets, and some of its own. */
 import type http from 'node:http';
 
+/** One call of the page. */
 export interface Call {
   readonly request: http.IncomingMessage;
   readonly response: http.ServerResponse;

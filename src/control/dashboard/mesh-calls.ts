@@ -13,6 +13,7 @@ import { sourceText } from './source-text.ts';
 import type { Tool } from './tool.ts';
 import { topologyOf } from './topology.ts';
 
+/** What calls need beside the state of the control plane. */
 export interface MeshCallOptions {
   readonly version: string;
   readonly tool: Tool;

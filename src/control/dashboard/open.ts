@@ -6,6 +6,7 @@ import { meshCalls } from './mesh-calls.ts';
 import { type Dashboard, serveDashboard } from './server.ts';
 import { createTool, type Self } from './tool.ts';
 
+/** How the dashboard is asked for. */
 export interface DashboardSetup {
   /** `host:port`, or `auto`: loopback, with a port that is free. */
   readonly address: string;

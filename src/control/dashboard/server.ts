@@ -13,6 +13,7 @@ import { type Assets, openAssets } from './assets.ts';
 import type { Answer } from './calls.ts';
 import { SECURITY_HEADERS } from './headers.ts';
 
+/** What the dashboard serves, where, and to whom. */
 export interface DashboardOptions {
   readonly at: DashboardAddress;
   /** The folder of the built page. */
@@ -24,6 +25,7 @@ export interface DashboardOptions {
   readonly log: Log;
 }
 
+/** A dashboard that is served. */
 export interface Dashboard {
   /** With the port that was bound. */
   readonly url: string;

@@ -8,6 +8,7 @@ import { ProtocolError } from '../../core/errors.ts';
 /** The program and its first arguments, e.g. `[node, bin/tulle.js]`. */
 export type Self = readonly [string, ...string[]];
 
+/** `tulle` itself, asked for JSON. */
 export interface Tool {
   /** Runs a command that prints JSON. Throws ProtocolError with what it said where it refuses. */
   run(args: readonly string[]): Promise<unknown>;

@@ -3,11 +3,13 @@ import { parseSpiffeId } from '../../core/spiffe.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { Provenance } from '../../model/provenance.ts';
 
+/** A workload by its names. */
 export interface WorkloadName {
   readonly namespace: string;
   readonly workload: string;
 }
 
+/** Finds names by what entries have. */
 export interface MeshNames {
   /** The workload at `ip:port`; undefined where nobody, or more than one, can be meant. */
   workloadAt(address: string): WorkloadName | undefined;

@@ -5,6 +5,7 @@ import type { Metrics } from '../metrics.ts';
 import { FlowStore } from './store.ts';
 import { Taps } from './taps.ts';
 
+/** What is known of requests and connections, and who looks on. */
 export interface OpenFlows {
   readonly store: FlowStore;
   readonly taps: Taps;

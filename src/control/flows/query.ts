@@ -24,6 +24,7 @@ export interface FlowFilter {
   readonly header: { readonly name: string; readonly value: string | undefined } | undefined;
 }
 
+/** A filter within a time. */
 export interface FlowQuery extends FlowFilter {
   /** By `receivedMs`. */
   readonly sinceMs: number;
@@ -42,6 +43,7 @@ interface StatusFilter {
   readonly max: number;
 }
 
+/** Every flow passes it. */
 export const NO_FILTER: FlowFilter = {
   verdicts: undefined,
   source: undefined,

@@ -20,8 +20,10 @@ import { meshNames } from './mesh-names.ts';
 import { type EntryContext, httpFlow, tcpFlow } from './read-entry.ts';
 import type { FlowStore } from './store.ts';
 
+/** The method that proxies call: `/package.Service/Method`. */
 export const FLOW_METHOD = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
 
+/** What serving the method needs. */
 export interface FlowReceiverScope {
   readonly store: FlowStore;
   readonly tokens: Tokens;

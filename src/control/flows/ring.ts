@@ -36,6 +36,7 @@ class Segment {
   }
 }
 
+/** The newest flows of one verdict, in a bound of bytes. */
 export class FlowRing {
   readonly verdict: Verdict;
   /** Records that newer ones pushed out. */

@@ -16,6 +16,7 @@ const SHARES: Readonly<Record<Verdict, number>> = { forwarded: 1, denied: 0.25, 
 /** Gives way to whoever else uses the event loop. */
 type Pause = () => Promise<unknown>;
 
+/** The flows that are kept, and those who are told of new ones. */
 export class FlowStore {
   readonly bytesMax: number;
   /** Counted by whoever takes flows in. */

@@ -13,6 +13,7 @@ import { type FlowFilter, isEnd } from './query.ts';
 /** The layer's name, which a bootstrap has to name. */
 const LAYER = 'tulle';
 
+/** What one who looks on wants to see. */
 export interface Tap {
   readonly filter: FlowFilter;
   /** Names of request headers, lower case. */
@@ -40,6 +41,7 @@ export function isConcerned({ filter }: Tap, { namespace, workload, role }: Tell
 /** Layers that were made: proxies that are told the same share it. */
 const MAX_KNOWN = 64;
 
+/** Those who look on, and the layers of runtime that come of it. */
 export class Taps {
   readonly #taps = new Set<Tap>();
   readonly #known = new Map<string, TypeResources>();

@@ -58,6 +58,7 @@ export interface Outcome {
   readonly status: number | undefined;
 }
 
+/** Denied goes before failed: a policy that said no is no trouble. */
 export function verdictOf({ flags, details, status }: Outcome): Verdict {
   if (DENYING_DETAILS.test(details) || flags.some((flag) => DENYING.has(flag))) return 'denied';
   if (flags.some((flag) => !HARMLESS.has(flag))) return 'failed';

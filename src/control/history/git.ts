@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 const TIMEOUT_MS = 3_000;
 const run = promisify(execFile);
 
+/** Who changed something, and why. */
 export interface Commit {
   readonly by: string;
   /** `Raise the timeout (4ab01fe)`. */

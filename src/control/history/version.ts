@@ -12,8 +12,10 @@ type VersionState = (typeof VERSION_STATES)[number];
 
 /** What a version came by. */
 export const CAUSES = ['start', 'edit', 'apply', 'rollback', 'release'] as const;
+/** One of {@link CAUSES}. */
 export type Cause = (typeof CAUSES)[number];
 
+/** What was applied at a time. */
 export interface Version {
   /** From 1 on; never used twice in a state directory. */
   readonly number: number;

@@ -18,6 +18,7 @@ const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
 const FILE = 'token-keys.json';
 
+/** Where keys are kept, and how they are fetched. */
 export interface KeyStoreOptions {
   readonly stateDir: string;
   readonly log: Log;

@@ -4,6 +4,7 @@ import type { KeySource } from '../../model/key-set.ts';
 import { KeyStore, type KeyStoreOptions } from './key-store.ts';
 import { wantedKeys } from './wanted-keys.ts';
 
+/** Keys of token issuers, of one control plane. */
 export interface Keys {
   /** Builds meshes with the keys in them. */
   readonly compiler: Compiler;

@@ -48,6 +48,7 @@ interface Seen extends Traffic {
   readonly watched: number;
 }
 
+/** A version that is tried, at one of its steps. */
 export interface Canary {
   readonly policy: RolloutPolicy;
   /** Position in the policy's steps. */
@@ -59,6 +60,7 @@ export interface Canary {
   readonly seen: Seen;
 }
 
+/** What is to become of a canary. */
 export type Decision =
   | { readonly kind: 'wait' }
   | { readonly kind: 'advance' }

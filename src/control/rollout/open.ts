@@ -15,6 +15,7 @@ import { type Timeline, versionOf } from './timeline.ts';
 import { readTraffic } from './traffic.ts';
 import { VersionedModel } from './versioned-model.ts';
 
+/** Where versions are kept, and what meshes are built by. */
 export interface OpenOptions {
   /** The folder that is watched. */
   readonly folder: string;
@@ -27,6 +28,7 @@ export interface OpenOptions {
   readonly metrics: Metrics;
 }
 
+/** Versions of one control plane. */
 export interface OpenVersions {
   readonly model: VersionedModel;
   readonly runner: RolloutRunner;

@@ -7,6 +7,7 @@ import { beginStep, observe, type Observation, type Traffic } from './canary.ts'
 import { chosen } from './choice.ts';
 import type { VersionedModel } from './versioned-model.ts';
 
+/** What a runner looks at. */
 export interface RunnerOptions {
   readonly model: VersionedModel;
   readonly proxies: () => Iterable<ConnectedProxy>;

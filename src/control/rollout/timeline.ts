@@ -28,6 +28,7 @@ export interface Candidate {
   readonly isFromFolder: boolean;
 }
 
+/** All that is decided of versions. */
 export interface Timeline {
   /** In order of number. */
   readonly versions: readonly Version[];
@@ -39,6 +40,7 @@ export interface Timeline {
   readonly candidate: Candidate | undefined;
 }
 
+/** Before the first version. */
 export const emptyTimeline: Timeline = { versions: [], stable: 0, folder: '', hold: undefined, candidate: undefined };
 
 /** A version that is about to come. */

@@ -36,6 +36,7 @@ export interface TimelineKeeper {
   keep(now: Timeline, texts: FileTexts): void;
 }
 
+/** What versions are built by, and who is told of decisions. */
 export interface VersionedModelOptions {
   readonly compiler: Compiler;
   readonly changes: (before: FileTexts, after: FileTexts) => readonly ResourceChange[];
@@ -75,7 +76,7 @@ function troubleOf({ code, file, resource, field, message }: Diagnostic): string
   return JSON.stringify([code, file, resource, field, message]);
 }
 
-/** See above. */
+/** The mesh in its versions. */
 export class VersionedModel {
   readonly #options: VersionedModelOptions;
   #stable: MeshModel;

@@ -8,6 +8,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 
+/** Length of a step. */
 export const STEP_MS = 10_000;
 /** Steps kept. */
 export const STEPS = 90;
@@ -32,6 +33,7 @@ export const RECEIVED_BYTES = 5;
 export const CONNECTIONS = 6;
 /** From here on the buckets of latency, each by itself. */
 export const BUCKETS = 7;
+/** Numbers of a step. */
 export const WIDTH = BUCKETS + LATENCY_BOUNDS.length + 1;
 
 const CELL_BYTES = STEPS * WIDTH * Float32Array.BYTES_PER_ELEMENT;
@@ -56,6 +58,7 @@ export interface CellKey {
   readonly protocol: 'http' | 'grpc' | 'tcp';
 }
 
+/** What was counted of one key, step by step. */
 export interface Cell {
   readonly key: CellKey;
   /** `STEPS` times `WIDTH` numbers, a ring. */
@@ -76,6 +79,7 @@ function textOf({ teller, source, destination, service, route, protocol }: CellK
   return `${teller}\n${source}\n${destination}\n${service}\n${route}\n${protocol}`;
 }
 
+/** The cells that are kept. */
 export class Cells {
   readonly #clock: Clock;
   readonly #maxCells: number;

@@ -58,6 +58,7 @@ function bucketOf(bound: number): number {
   return at === -1 ? LATENCY_BOUNDS.length : at;
 }
 
+/** Takes what one stream says. */
 export class Feed implements Pick<MetricVisitor, 'counter' | 'histogram'> {
   readonly #cells: Cells;
   readonly #counts: FeedCounts;

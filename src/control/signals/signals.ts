@@ -27,6 +27,7 @@ export interface Signals {
   readonly counts: FeedCounts & { pushes: number; bytes: number; streams: number };
 }
 
+/** Empty signals, with metrics of how they fill. */
 export function createSignals(clock: Clock, metrics: Metrics): Signals {
   const cells = new Cells(clock);
   const counts = { series: 0, lost: 0, pushes: 0, bytes: 0, streams: 0 };

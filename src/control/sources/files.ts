@@ -15,6 +15,7 @@ import { debounce } from '../debounce.ts';
 /** Texts by path relative to the folder, in order of path. */
 export type FileTexts = ReadonlyMap<string, string>;
 
+/** Which folder, and how it is watched. */
 export interface FolderOptions {
   readonly folder: string;
   /** Absolute paths below the folder that are none of ours. */
@@ -27,6 +28,7 @@ export interface FolderOptions {
   readonly log: Log;
 }
 
+/** A folder that is watched. */
 export interface FolderSource {
   /** What the folder held when last looked at. */
   readonly texts: FileTexts;

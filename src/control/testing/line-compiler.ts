@@ -76,5 +76,5 @@ function compile(mesh: Mesh): ReturnType<Compiler['compile']> {
   };
 }
 
-/** See above. */
+/** Reads and emits lines. */
 export const lineCompiler: Compiler = { parseDocuments, buildMesh, compile, proxyNodeOf };

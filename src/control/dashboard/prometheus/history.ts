@@ -6,6 +6,7 @@ import { seriesQueries } from './queries.ts';
 
 const STEPS_MAX = 1_000;
 
+/** What is asked of the past. */
 export interface HistoryQuestion {
   readonly by: SignalGrouping;
   readonly key: SignalKey;

@@ -2,6 +2,7 @@
 import { GRPC_FAULTS } from '../../../core/grpc-status.ts';
 import type { SignalGrouping, SignalKey } from '../../../model/signals.ts';
 
+/** A query of PromQL for each part of a SignalSeries. */
 export interface SeriesQueries {
   readonly requestsPerSecond: string;
   readonly connectionsPerSecond: string;
