@@ -158,6 +158,20 @@ const assembler = memoised(
   },
 );
 
+/** The last key of each proxy's server, and what it was made of: an edit is compiled for a thousand, and seldom changes one. */
+const lastServerKeys = new WeakMap<
+  ProxyNode,
+  { readonly served: readonly Served[]; readonly own: Sidecar | undefined; readonly key: string }
+>();
+
+function serverKeyFor(served: readonly Served[], proxy: ProxyNode, own: Sidecar | undefined): string {
+  const last = lastServerKeys.get(proxy);
+  if (last?.served === served && last.own === own) return last.key;
+  const key = serverKey(served, proxy, own);
+  lastServerKeys.set(proxy, { served, own, key });
+  return key;
+}
+
 function serverKey(served: readonly Served[], proxy: ProxyNode, own: Sidecar | undefined): string {
   const { namespace, labels, userAgent } = proxy;
   const sorted = Object.fromEntries(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
@@ -197,7 +211,7 @@ function sidecar(
       : proxy.explicit === undefined
         ? { listeners: NOTHING, tables: NO_TABLES, routes: NOTHING }
         : explicitOutbound(listening, JSON.stringify(proxy.explicit));
-  const inbound = inboundOf(listening.settings, securityOf(mesh, mesh.shapes), serverKey(served, proxy, own));
+  const inbound = inboundOf(listening.settings, securityOf(mesh, mesh.shapes), serverKeyFor(served, proxy, own));
   const portsOf = () => declaredPorts(inboundPorts(served, proxy, own), proxy);
   const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, portsOf, tell);
   const open = proxy.hasHostsOnDemand ? openTables(outbound.tables, patched) : undefined;

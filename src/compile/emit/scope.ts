@@ -87,21 +87,32 @@ const preferencesOf = memoised((policies: readonly DestinationPolicy[], settings
   return [...own, ...(isAsked ? [settings.locality] : [])].filter(({ isEnabled }) => isEnabled);
 });
 
+/** The last key of each proxy, and what it was made of: an edit is compiled for a thousand, and seldom changes one. */
+const lastKeys = new WeakMap<
+  ProxyNode,
+  { readonly keys: ReadonlySet<string>; readonly preferences: readonly LocalityPreference[]; readonly key: string }
+>();
+
 /** The key of a proxy's scope: a string, so that equal clients are one. */
 export function clientKey(mesh: Omit<Mesh, 'services' | 'instances'>, proxy: ProxyNode): string {
   const gateways = proxy.role === 'router' ? mesh.gateways : NO_GATEWAYS;
   const preferences = preferencesOf(mesh.destinationPolicies, mesh.settings);
-  const keys = new Set([
-    ...selectorKeys(routeKeys(mesh.routes), mesh.destinationPolicies, gateways),
-    ...preferences.flatMap(preferenceLabels),
-  ]);
+  const keys = selectorKeys(routeKeys(mesh.routes), mesh.destinationPolicies, gateways);
+  const last = lastKeys.get(proxy);
+  if (last?.keys === keys && last.preferences === preferences) return last.key;
+  const key = keyOf(proxy, new Set([...keys, ...preferences.flatMap(preferenceLabels)]), preferences.length > 0);
+  lastKeys.set(proxy, { keys, preferences, key });
+  return key;
+}
+
+function keyOf(proxy: ProxyNode, keys: ReadonlySet<string>, hasPreferences: boolean): string {
   const labels = Object.fromEntries(
     Object.entries(proxy.labels)
       .filter(([key]) => keys.has(key))
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
   const { namespace, userAgent, isOnDemand, role } = proxy;
-  const locality = preferences.length > 0 ? proxy.locality : '';
+  const locality = hasPreferences ? proxy.locality : '';
   const isIntercepted = role === 'sidecar' && proxy.interception === 'REDIRECT';
   const hasIpv6 = isIntercepted && hasIpv6Address(proxy);
   return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role, isIntercepted, locality, hasIpv6 } satisfies Client);
