@@ -7,7 +7,6 @@ import { DataSourceSchema, type TransportSocket, TransportSocketSchema } from '.
 import {
   CertificateValidationContext_TrustChainVerification,
   CertificateValidationContextSchema,
-  SubjectAltNameMatcher_SanType,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import {
   type CommonTlsContext,
@@ -15,7 +14,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { extension } from './any.ts';
-import { sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
+import { peerNames, sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
 
 /** Where Debian and most images keep the system's roots: what SIMPLE checks against when no CA is named. */
 const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt';
@@ -26,14 +25,7 @@ export function caSecretName(name: string): string {
 }
 
 function validationOf(tls: ClientTls, subjectAltNames: readonly string[]) {
-  const context = create(CertificateValidationContextSchema, {
-    matchTypedSubjectAltNames: subjectAltNames.flatMap((value) =>
-      [SubjectAltNameMatcher_SanType.DNS, SubjectAltNameMatcher_SanType.URI].map((sanType) => ({
-        sanType,
-        matcher: { matchPattern: { case: 'exact' as const, value } },
-      })),
-    ),
-  });
+  const context = create(CertificateValidationContextSchema, { matchTypedSubjectAltNames: peerNames(subjectAltNames) });
   if (tls.caCrl !== '' && !tls.insecureSkipVerify)
     context.crl = create(DataSourceSchema, { specifier: { case: 'filename', value: tls.caCrl } });
   if (tls.insecureSkipVerify) context.trustChainVerification = CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED;

@@ -14,7 +14,7 @@ import { routeConfiguration } from './outbound-routes.ts';
 import { metadataOf } from './provenance.ts';
 import { headersOf } from './proxy-headers.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
-import { isCatchAll } from './route-match.ts';
+import { isCatchAll, type RouteSite } from './route-match.ts';
 import type { Scope } from './scope.ts';
 import type { Provenance } from '../../model/provenance.ts';
 
@@ -35,10 +35,15 @@ interface Host {
   readonly origin: Provenance;
 }
 
+/** Where the rules that lead on from a server are followed. */
+export function routeSite({ client }: Scope, { gatewayName, server }: BoundServer): RouteSite {
+  return { namespace: client.namespace, labels: client.labels, gateway: gatewayName, port: server.port.number };
+}
+
 /** Route sets for one host are put one behind the other, up to a route that takes everything. */
 function collect(scope: Scope, bound: BoundServer, hosts: Map<string, Host>, isTls: boolean): void {
-  const { server, gatewayName } = bound;
-  const site = { namespace: scope.client.namespace, labels: scope.client.labels, gateway: gatewayName, port: server.port.number, isTls };
+  const { server } = bound;
+  const site = { ...routeSite(scope, bound), isTls };
   for (const set of scope.routes) {
     if (set.http.length === 0) continue;
     for (const host of servedHosts(bound, set)) {

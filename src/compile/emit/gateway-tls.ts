@@ -11,10 +11,8 @@ import {
   TransportSocketSchema,
 } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
-  type CertificateValidationContext,
   CertificateValidationContext_TrustChainVerification,
   CertificateValidationContextSchema,
-  SubjectAltNameMatcher_SanType,
   TlsParameters_TlsProtocol,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import {
@@ -24,7 +22,7 @@ import {
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { extension } from './any.ts';
 import { caSecretName } from './client-tls.ts';
-import { meshDownstreamSocket, minimumVersion, sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
+import { meshDownstreamSocket, minimumVersion, peerNames, sdsSecret, TLS_SOCKET } from './mesh-tls.ts';
 
 const VERSIONS: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
   TLS_AUTO: TlsParameters_TlsProtocol.TLS_AUTO,
@@ -60,21 +58,10 @@ function file(name: string): DataSource {
   return create(DataSourceSchema, { specifier: { case: 'filename', value: name } });
 }
 
-function subjectAltNames(names: readonly string[]): CertificateValidationContext {
-  return create(CertificateValidationContextSchema, {
-    matchTypedSubjectAltNames: names.flatMap((value) =>
-      [SubjectAltNameMatcher_SanType.DNS, SubjectAltNameMatcher_SanType.URI].map((sanType) => ({
-        sanType,
-        matcher: { matchPattern: { case: 'exact' as const, value } },
-      })),
-    ),
-  });
-}
-
 /** Whose certificates clients may have; only where they are asked for one. */
 function validationOf(tls: ServerTls): CommonTlsContext['validationContextType'] {
   if (tls.mode !== 'MUTUAL' && tls.mode !== 'OPTIONAL_MUTUAL') return { case: undefined };
-  const context = subjectAltNames(tls.subjectAltNames);
+  const context = create(CertificateValidationContextSchema, { matchTypedSubjectAltNames: peerNames(tls.subjectAltNames) });
   context.verifyCertificateSpki = [...tls.verifyCertificateSpki];
   context.verifyCertificateHash = [...tls.verifyCertificateHash];
   if (tls.caCrl !== '') context.crl = file(tls.caCrl);
@@ -106,7 +93,7 @@ export function gatewayTlsSocket(
   if (tls.mode === 'PASSTHROUGH') return undefined;
   if (tls.mode === 'ISTIO_MUTUAL') {
     const alpn = speaksHttp ? alpnProtocols : ['istio-peer-exchange'];
-    return meshDownstreamSocket(alpn, settings, subjectAltNames(tls.subjectAltNames).matchTypedSubjectAltNames);
+    return meshDownstreamSocket(alpn, settings, peerNames(tls.subjectAltNames));
   }
   const { tlsDefaults: defaults } = settings;
   const commonTlsContext = create(CommonTlsContextSchema, {

@@ -5,7 +5,7 @@ import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listen
 import { create } from '@bufbuild/protobuf';
 import { FilterSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type BoundServer, type MergedPort, mergePorts, servedHosts, serverHost } from './gateway-merge.ts';
-import { endsAsHttp, gatewayRoutes, plainRouteName, tlsRouteName } from './gateway-routes.ts';
+import { endsAsHttp, gatewayRoutes, plainRouteName, routeSite, tlsRouteName } from './gateway-routes.ts';
 import { gatewayTlsSocket } from './gateway-tls.ts';
 import { type Guard, guardFilters, guardOf, setGuardOrigins } from './guard.ts';
 import { httpConnectionManager } from './hcm.ts';
@@ -73,12 +73,7 @@ function guarded({ guard, router }: Site, chain: FilterChain): FilterChain {
 /** Chains of TCP rules bound to a server, without conditions of their own but the subnets that they name. */
 function tcpChains(site: Site, bound: BoundServer): FilterChain[] {
   const { scope } = site;
-  const where = {
-    namespace: scope.client.namespace,
-    labels: scope.client.labels,
-    gateway: bound.gatewayName,
-    port: bound.server.port.number,
-  };
+  const where = routeSite(scope, bound);
   const sets = scope.routes.filter((set) => set.tcp.length > 0 && servedHosts(bound, set).length > 0);
   return sets.flatMap((set) => set.tcp.flatMap((rule) => ruleChains(scope, rule, where, false))).map((chain) => guarded(site, chain));
 }
@@ -86,12 +81,7 @@ function tcpChains(site: Site, bound: BoundServer): FilterChain[] {
 /** Chains of TLS rules bound to a server that passes TLS on, for the names that both have. */
 function passthroughChains(site: Site, bound: BoundServer): FilterChain[] {
   const { scope } = site;
-  const where = {
-    namespace: scope.client.namespace,
-    labels: scope.client.labels,
-    gateway: bound.gatewayName,
-    port: bound.server.port.number,
-  };
+  const where = routeSite(scope, bound);
   const hosts = bound.server.hosts.map(serverHost);
   const isServed = (name: string) => hosts.some((host) => hostSpecificity(host, name) >= 0);
   const sets = scope.routes.filter((set) => set.tls.length > 0 && servedHosts(bound, set).length > 0);

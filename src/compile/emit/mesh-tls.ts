@@ -27,12 +27,18 @@ export function sdsSecret(name: string) {
   return create(SdsSecretConfigSchema, { name, sdsConfig: overAds() });
 }
 
+function san(sanType: SubjectAltNameMatcher_SanType, kind: 'exact' | 'prefix', value: string): SubjectAltNameMatcher {
+  return create(SubjectAltNameMatcherSchema, { sanType, matcher: { matchPattern: { case: kind, value } } });
+}
+
 /** A URI subject alternative name, whole or by prefix. */
 function uriSan(kind: 'exact' | 'prefix', value: string): SubjectAltNameMatcher {
-  return create(SubjectAltNameMatcherSchema, {
-    sanType: SubjectAltNameMatcher_SanType.URI,
-    matcher: { matchPattern: { case: kind, value } },
-  });
+  return san(SubjectAltNameMatcher_SanType.URI, kind, value);
+}
+
+/** Names of which a peer's certificate must have one, be it as DNS name or as URI. */
+export function peerNames(names: readonly string[]): SubjectAltNameMatcher[] {
+  return names.flatMap((name) => [san(SubjectAltNameMatcher_SanType.DNS, 'exact', name), uriSan('exact', name)]);
 }
 
 /** The lowest version of TLS that MeshConfig allows; 1.2 where it leaves it open. */
