@@ -43,15 +43,21 @@ function workloads({ generation, mesh }: MeshState): object {
   return { generation, workloads: mesh.workloads };
 }
 
-/** One line now, and one for each mesh whose workloads differ. */
+/** One line now, and one for each mesh whose workloads differ; who reads slowly gets the newest when he has read the last. */
 function watchWorkloads({ response, state }: Exchange): void {
   response.writeHead(200, { 'content-type': 'application/json' });
-  let last: MeshState['mesh']['workloads'] | undefined;
+  let last = '';
+  let waiting: MeshState | undefined;
   const write = (next: MeshState): void => {
-    if (last !== undefined && JSON.stringify(last) === JSON.stringify(next.mesh.workloads)) return;
-    last = next.mesh.workloads;
+    waiting = response.writableNeedDrain ? next : undefined;
+    const text = waiting === undefined ? JSON.stringify(next.mesh.workloads) : last;
+    if (text === last) return;
+    last = text;
     response.write(`${JSON.stringify(workloads(next))}\n`);
   };
+  response.on('drain', () => {
+    if (waiting !== undefined) write(waiting);
+  });
   write(state.pusher.state());
   response.on('close', state.pusher.onState(write));
 }
