@@ -110,17 +110,19 @@ function readMessage(message: Uint8Array): HelloResult {
   if (reader.isBroken) return NOT_TLS;
   if (reader.left === 0) return { kind: 'hello', hello: { serverName: '', alpn: [], message } };
   const extensions = reader.vector(2);
-  let serverName = '';
-  let alpn: readonly string[] = [];
+  let serverName: string | undefined;
+  let alpn: readonly string[] | undefined;
   while (extensions.left > 0 && !extensions.isBroken) {
     const type = extensions.number(2);
     const extension = extensions.vector(2);
+    // of two, nobody knows which one the server goes by: RFC 8446 section 4.2 forbids them
+    if ((type === EXTENSION_SERVER_NAME && serverName !== undefined) || (type === EXTENSION_ALPN && alpn !== undefined)) return NOT_TLS;
     if (type === EXTENSION_SERVER_NAME) serverName = readServerName(extension);
     else if (type === EXTENSION_ALPN) alpn = readAlpn(extension);
     if (extension.isBroken) return NOT_TLS;
   }
-  if (reader.isBroken || extensions.isBroken || !isHostName(serverName)) return NOT_TLS;
-  return { kind: 'hello', hello: { serverName, alpn, message } };
+  if (reader.isBroken || extensions.isBroken || !isHostName(serverName ?? '')) return NOT_TLS;
+  return { kind: 'hello', hello: { serverName: serverName ?? '', alpn: alpn ?? [], message } };
 }
 
 /** Looks at the first bytes of a connection, all that have arrived so far. Never throws. */
