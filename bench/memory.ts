@@ -11,6 +11,7 @@ import { build } from 'esbuild';
 import { parse } from 'yaml';
 import { findEnvoy } from '../test/interop/envoy-binary.ts';
 import { BUNDLE } from '../tools/bundle.ts';
+import { adsOverSocket } from './ads-over-socket.ts';
 import { installedLayout, root } from './layout.ts';
 import { rssMiB, start, stop } from './processes.ts';
 import { sidecarBootstrap } from './sidecar-config.ts';
@@ -118,7 +119,6 @@ function envoyArgs(file: string): string[] {
 
 /** The bootstrap of a proxy of the shop that takes no traffic itself. */
 function underAds(xdsSocket: string, adminSocket: string, token: string): object {
-  const ads = { ads: {}, resource_api_version: 'V3' };
   return {
     node: {
       id: 'sidecar~127.0.0.1~memory-0.shop~shop.svc.cluster.local',
@@ -133,33 +133,7 @@ function underAds(xdsSocket: string, adminSocket: string, token: string): object
       },
     },
     admin: { address: { pipe: { path: adminSocket } } },
-    dynamic_resources: {
-      ads_config: {
-        api_type: 'DELTA_GRPC',
-        transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' }, initial_metadata: [{ key: 'authorization', value: `Bearer ${token}` }] }],
-      },
-      lds_config: ads,
-      cds_config: ads,
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          type: 'STATIC',
-          typed_extension_protocol_options: {
-            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-              '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-              explicit_http_config: { http2_protocol_options: {} },
-            },
-          },
-          load_assignment: {
-            cluster_name: 'xds',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: xdsSocket } } } }] }],
-          },
-        },
-      ],
-    },
+    ...adsOverSocket(xdsSocket, token),
   };
 }
 

@@ -15,6 +15,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findEnvoy } from '../test/interop/envoy-binary.ts';
 import { freePort } from '../test/interop/envoy-process.ts';
+import { adsOverSocket } from './ads-over-socket.ts';
 import { installedLayout } from './layout.ts';
 import { start, stop, usage } from './processes.ts';
 
@@ -137,7 +138,6 @@ interface Wanted {
 }
 
 async function bootstrapOf({ xdsSocket, token, isEnvoy, httpProxyPort }: Wanted) {
-  const ads = { ads: {}, resource_api_version: 'V3' };
   const tokenFile = path.join(folder, 'token');
   writeFileSync(tokenFile, token);
   const admin = await freePort();
@@ -162,33 +162,7 @@ async function bootstrapOf({ xdsSocket, token, isEnvoy, httpProxyPort }: Wanted)
       },
     },
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: admin } } },
-    dynamic_resources: {
-      ads_config: {
-        api_type: 'DELTA_GRPC',
-        transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' }, initial_metadata: [{ key: 'authorization', value: `Bearer ${token}` }] }],
-      },
-      lds_config: ads,
-      cds_config: ads,
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          type: 'STATIC',
-          typed_extension_protocol_options: {
-            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-              '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-              explicit_http_config: { http2_protocol_options: {} },
-            },
-          },
-          load_assignment: {
-            cluster_name: 'xds',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: xdsSocket } } } }] }],
-          },
-        },
-      ],
-    },
+    ...adsOverSocket(xdsSocket, token),
   };
   return { bootstrap, admin };
 }

@@ -10,7 +10,7 @@ import { buildDashboard } from '../../tools/dashboard.ts';
 import { chromiumMissing, openPage, type Seen, startBrowser } from './dashboard/browser.ts';
 import { serveFixture } from './dashboard/fixture.ts';
 import { root, TestMesh } from './harness.ts';
-import { member, service } from './mesh-documents.ts';
+import { denyAll, member, service } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
 const skip = chromiumMissing;
@@ -48,11 +48,7 @@ spec:
     - name: canary
       route: [{ destination: { host: cart, subset: v1 }, weight: 80 }, { destination: { host: cart, subset: v2 }, weight: 20 }]
 ---
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: { name: nobody-may, namespace: shop }
-spec: { selector: { matchLabels: { app: vault } }, action: DENY, rules: [{}] }
-`;
+${denyAll('vault')}`;
 
 let mesh: TestMesh;
 let browser: Browser;

@@ -13,6 +13,7 @@ import { stateDirAt } from '../../src/cli/state-dir.ts';
 import { loadRe2 } from '../../src/core/re2.ts';
 import { createTestCa } from '../../src/net/testing/certificates.ts';
 import { canIntercept, TestMesh } from './harness.ts';
+import { member, STRICT } from './mesh-documents.ts';
 
 const GATEWAY_PORT = 15_743;
 const OUTSIDE = 'www.outside.test';
@@ -25,20 +26,15 @@ const SERVER = `require('node:https').createServer({ key: process.env.KEY, cert:
 const CLIENT = `const call = () => fetch('http://${OUTSIDE}/').then(async (answer) => console.log(answer.status, await answer.text()), (error) => console.log('failed', error.message))
   .finally(() => setTimeout(call, 100)); call();`;
 
-const workload = (name: string, spec: string): string => `apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }
-spec: { serviceAccount: ${name}, ${spec} }
----
-`;
-const client = (name: string): string => workload(name, `command: [node, -e, ${JSON.stringify(CLIENT)}]`);
+const client = (name: string): string => member(name, `command: [node, -e, ${JSON.stringify(CLIENT)}]`);
 
 function documents(pair: { readonly certificateChain: string; readonly privateKey: string }, rootFile: string): string {
   const env = JSON.stringify({ KEY: pair.privateKey, CHAIN: pair.certificateChain });
-  return `${client('buyer')}${client('stranger')}${workload('egress', 'role: gateway')}${workload(
+  return `${client('buyer')}${client('stranger')}${member('egress', 'role: gateway')}${member(
     'outside',
     `inject: false, ports: [{ name: https, port: 8443, protocol: https }], command: [node, -e, ${JSON.stringify(SERVER)}], env: ${env}, readinessProbe: { tcpSocket: { port: 8443 }, periodSeconds: 1 }`,
-  )}apiVersion: v1
+  )}
+apiVersion: v1
 kind: Service
 metadata: { name: egress, namespace: shop }
 spec: { selector: { app: egress }, ports: [{ name: https, port: ${GATEWAY_PORT} }] }
@@ -85,11 +81,7 @@ spec:
     portLevelSettings:
       - { port: { number: 443 }, tls: { mode: SIMPLE, sni: ${OUTSIDE}, caCertificates: ${rootFile}, subjectAltNames: [${OUTSIDE}] } }
 ---
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: { name: strict, namespace: shop }
-spec: { mtls: { mode: STRICT } }
----
+${STRICT}
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: egress, namespace: shop }

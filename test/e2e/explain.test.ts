@@ -18,7 +18,7 @@ import type { World } from '../../src/cli/explain/world.ts';
 import { stateDirAt } from '../../src/cli/state-dir.ts';
 import { root, TestMesh } from './harness.ts';
 import { fetchThrough } from './through-proxy.ts';
-import { serverSpec, service, workload } from './mesh-documents.ts';
+import { serverSpec, service, STRICT, workload } from './mesh-documents.ts';
 
 await loadRe2();
 
@@ -91,11 +91,7 @@ kind: DestinationRule
 metadata: { name: plain, namespace: shop }
 spec: { host: plain, trafficPolicy: { tls: { mode: DISABLE } } }
 ---
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: { name: default, namespace: shop }
-spec: { mtls: { mode: STRICT } }
----
+${STRICT}
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: vault-secret, namespace: shop }

@@ -8,6 +8,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../../src/cli/demo/client.ts';
 import { leftovers, TestMesh } from './harness.ts';
+import { answeringGateway } from './mesh-documents.ts';
 import { others, startLoad } from './load.ts';
 import { fetchThrough } from './through-proxy.ts';
 
@@ -199,22 +200,7 @@ test('a port in use is an error that names it, and is taken when it gets free', 
   t.after(() => taken.close());
   const address = taken.address();
   assert.ok(address !== null && typeof address === 'object');
-  const gateway = `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: edge, namespace: default, labels: { app: edge } }
-spec: { role: gateway }
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: default }
-spec: { selector: { app: edge }, servers: [{ port: { number: ${address.port}, name: http, protocol: HTTP }, hosts: ["*"] }] }
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: edge, namespace: default }
-spec: { hosts: ["*"], gateways: [edge], http: [{ directResponse: { status: 200 } }] }
-`;
+  const gateway = answeringGateway(address.port, '{ status: 200 }');
   const mesh = TestMesh.start('explicit', { files: { 'edge.yaml': gateway } });
   t.after(() => mesh.stop());
   const reason = `address: cannot listen on 127.0.0.1:${address.port}: the address is already in use`;

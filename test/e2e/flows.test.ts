@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { ask } from '../../src/cli/demo/client.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import { root, TestMesh } from './harness.ts';
-import { member, service } from './mesh-documents.ts';
+import { denyAll, member, service } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
 const server = (name: string): string =>
@@ -32,13 +32,9 @@ ${member('client', 'command: [sleep, "100000"]')}
 ${server('cart')}
 ${server('vault')}
 ${service('nobody')}
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: { name: nobody-may, namespace: shop }
-spec: { selector: { matchLabels: { app: vault } }, action: DENY, rules: [{}] }
-${more}`;
+${denyAll('vault')}${more}`;
 
-const NO_MORE = `---
+const NO_MORE = `
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: no-more, namespace: shop }

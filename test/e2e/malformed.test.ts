@@ -4,24 +4,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { TestMesh } from './harness.ts';
+import { answeringGateway } from './mesh-documents.ts';
 import { portOf } from './static-proxy.ts';
-
-const gatewayYaml = (port: number): string => `
-apiVersion: tulle.dev/v1
-kind: Workload
-metadata: { name: edge, namespace: default, labels: { app: edge } }
-spec: { role: gateway }
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: default }
-spec: { selector: { app: edge }, servers: [{ port: { number: ${port}, name: http, protocol: HTTP }, hosts: ["*"] }] }
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: edge, namespace: default }
-spec: { hosts: ["*"], gateways: [edge], http: [{ directResponse: { status: 200, body: { string: fine } } }] }
-`;
 
 let mesh: TestMesh;
 let port = 0;
@@ -31,7 +15,7 @@ before(async () => {
   await once(probe, 'listening');
   port = portOf(probe);
   await new Promise((resolve) => probe.close(resolve));
-  mesh = TestMesh.start('explicit', { files: { 'edge.yaml': gatewayYaml(port) } });
+  mesh = TestMesh.start('explicit', { files: { 'edge.yaml': answeringGateway(port, '{ status: 200, body: { string: fine } }') } });
   await mesh.until('the gateway', async () =>
     (await exchange('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')).startsWith('HTTP/1.1 200'),
   );

@@ -1,4 +1,4 @@
-/** Documents of meshes under test, each with its separator; all are in the namespace `shop`. */
+/** Documents of meshes under test, each with its separator; they are in the namespace `shop` but where they say otherwise. */
 
 interface WorkloadParts {
   /** The label by which Services select it; its name where absent. */
@@ -35,5 +35,43 @@ apiVersion: v1
 kind: Service
 metadata: { name: ${name}, namespace: shop }
 spec: { selector: { app: ${name} }, ports: [${ports}] }
+---`;
+}
+
+/** Whoever is called takes mutual TLS alone. */
+export const STRICT = `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: shop }
+spec: { mtls: { mode: STRICT } }
+---`;
+
+/** The policy `nobody-may`: nobody may call the workload of that name. */
+export function denyAll(app: string): string {
+  return `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: nobody-may, namespace: shop }
+spec: { selector: { matchLabels: { app: ${app} } }, action: DENY, rules: [{}] }
+---`;
+}
+
+/** A gateway `edge` in the namespace `default` that answers every request on a port by itself; `answer` is YAML. */
+export function answeringGateway(port: number, answer: string): string {
+  return `
+apiVersion: tulle.dev/v1
+kind: Workload
+metadata: { name: edge, namespace: default, labels: { app: edge } }
+spec: { role: gateway }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: default }
+spec: { selector: { app: edge }, servers: [{ port: { number: ${port}, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: edge, namespace: default }
+spec: { hosts: ["*"], gateways: [edge], http: [{ directResponse: ${answer} }] }
 ---`;
 }

@@ -16,7 +16,7 @@ import { DASHBOARDS } from '../../src/cli/grafana/index.ts';
 import type { SignalRow, SignalSeries } from '../../src/model/signals.ts';
 import { freePort } from '../interop/envoy-process.ts';
 import { root, TestMesh } from './harness.ts';
-import { member, service } from './mesh-documents.ts';
+import { denyAll, member, service } from './mesh-documents.ts';
 import { prometheusMissing, PrometheusProcess } from './prometheus-process.ts';
 import { fetchThrough } from './through-proxy.ts';
 
@@ -67,11 +67,7 @@ spec:
     - { name: slow, match: [{ uri: { prefix: /slow } }], route: [{ destination: { host: cart } }] }
     - { route: [{ destination: { host: cart } }] }
 ---
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: { name: nobody-may, namespace: shop }
-spec: { selector: { matchLabels: { app: vault } }, action: DENY, rules: [{}] }
-`;
+${denyAll('vault')}`;
 
 let mesh: TestMesh;
 let adminPort: number;

@@ -11,7 +11,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { TestMesh } from './harness.ts';
-import { serverSpec, service, workload } from './mesh-documents.ts';
+import { serverSpec, service, STRICT, workload } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
 
 const SERVICE = path.join(import.meta.dirname, 'authz-service.ts');
@@ -68,11 +68,7 @@ ${service('api', '{ name: http, port: 8080 }')}
 ${service('db', '{ name: tcp, port: 5432 }')}
 ${service('authz', '{ name: http, port: 8000 }')}
 ${service('judge', '{ name: grpc, port: 9000 }')}
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: { name: default, namespace: shop }
-spec: { mtls: { mode: STRICT } }
----
+${STRICT}
 apiVersion: security.istio.io/v1
 kind: RequestAuthentication
 metadata: { name: tokens, namespace: shop }

@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import path from 'node:path';
 import { writeFileSync } from 'node:fs';
 import { freePort } from '../interop/envoy-process.ts';
+import { STRICT } from './mesh-documents.ts';
 import {
   type Bootstrap,
   type Control,
@@ -27,13 +28,6 @@ apiVersion: v1
 kind: Service
 metadata: { name: ${name}, namespace: shop }
 spec: { selector: { app: ${name} }, ports: [{ name: http, port: 80, targetPort: http }] }
----`;
-
-const STRICT = `
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: { name: default, namespace: shop }
-spec: { mtls: { mode: STRICT } }
 ---`;
 
 const MESH = STRICT + NAMES.map(service).join('');

@@ -1,22 +1,14 @@
 /** Finds a real Envoy for interoperability tests. */
-import { accessSync, constants, globSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { isExecutable } from './executable.ts';
 
 /** What installs the programs that interoperability tests use. */
 const INSTALL_COMMAND = 'node tools/install-peers.ts';
 
 /** Folder of the virtual environment that `INSTALL_COMMAND` makes. */
 export const envoyVenv = path.join(homedir(), '.cache/tulle/envoy');
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** The path of Envoy's binary: `TULLE_ENVOY`, one on PATH, or the installed one; undefined where there is none. */
 export function findEnvoy(env: NodeJS.ProcessEnv = process.env): string | undefined {

@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { startControlPlane } from '../../src/control/main.ts';
+import { callAdmin } from '../../src/control/testing/plane.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { envoyBinary, envoyMissing } from './envoy-binary.ts';
 import { eventually, freePort, get, startEnvoy } from './envoy-process.ts';
@@ -58,12 +59,9 @@ spec:
 `;
 }
 
-async function token(adminSocket: string): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<http.IncomingMessage>();
-  http
-    .request({ socketPath: adminSocket, method: 'POST', path: '/api/tokens', agent: false }, resolve)
-    .end(JSON.stringify({ namespace: 'shop', serviceAccount: 'client' }));
-  const answer: { token: string } = JSON.parse(Buffer.concat(await (await promise).toArray()).toString());
+async function token(socketPath: string): Promise<string> {
+  const { text } = await callAdmin({ socketPath }, 'POST', '/api/tokens', { namespace: 'shop', serviceAccount: 'client' });
+  const answer: { token: string } = JSON.parse(text);
   return answer.token;
 }
 
@@ -71,10 +69,8 @@ interface ProxyRow {
   readonly types: Readonly<Record<string, { status: string; nack?: { message: string } }>>;
 }
 
-async function proxies(adminSocket: string): Promise<ProxyRow[]> {
-  const { promise, resolve } = Promise.withResolvers<http.IncomingMessage>();
-  http.get({ socketPath: adminSocket, path: '/api/proxies', agent: false }, resolve);
-  const answer: { proxies: ProxyRow[] } = JSON.parse(Buffer.concat(await (await promise).toArray()).toString());
+async function proxies(socketPath: string): Promise<ProxyRow[]> {
+  const answer: { proxies: ProxyRow[] } = JSON.parse((await callAdmin({ socketPath }, 'GET', '/api/proxies')).text);
   return answer.proxies;
 }
 

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { startControlPlane } from '../../src/control/main.ts';
+import { callAdmin } from '../../src/control/testing/plane.ts';
 import { silentLog } from '../../src/core/log.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import { envoyBinary, envoyMissing } from './envoy-binary.ts';
@@ -51,19 +52,15 @@ test('Envoy tells of flows by its access log service', { skip: envoyMissing, tim
     await plane.close();
     await rm(folder, { recursive: true });
   });
-  const call = async (url: string, body?: string): Promise<string> => {
-    const { promise, resolve } = Promise.withResolvers<http.IncomingMessage>();
-    const method = body === undefined ? 'GET' : 'POST';
-    http.request({ socketPath: plane.adminSocket, path: url, method, agent: false }, resolve).end(body);
-    return Buffer.concat(await (await promise).toArray()).toString();
-  };
+  const call = async (url: string, body?: object): Promise<string> =>
+    (await callAdmin({ socketPath: plane.adminSocket }, body === undefined ? 'GET' : 'POST', url, body)).text;
   const [httpProxyPort, localPort] = [await freePort(), await freePort()];
   const ads = { ads: {}, resource_api_version: 'V3' };
   const envoy = await startEnvoy({
     binary: await envoyBinary(),
     xdsSocket: plane.xdsSocket,
     variant: 'delta',
-    token: JSON.parse(await call('/api/tokens', JSON.stringify({ namespace: 'shop', serviceAccount: 'default' }))).token,
+    token: JSON.parse(await call('/api/tokens', { namespace: 'shop', serviceAccount: 'default' })).token,
     node: {
       id: 'sidecar~127.0.0.9~client-0.shop~shop.svc.cluster.local',
       metadata: {

@@ -5,24 +5,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { freePort } from './envoy-process.ts';
+import { isExecutable } from './executable.ts';
 
 const ISSUER = 'https://issuer.test';
 const AUDIENCE = 'istio-ca';
 /** What istiod's own certificate is for. */
 export const ISTIOD_NAME = 'istiod.istio-system.svc';
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** The path of a pilot-discovery: `TULLE_ISTIOD`, or one on PATH; undefined where there is none. */
 function findIstiod(env: NodeJS.ProcessEnv = process.env): string | undefined {
