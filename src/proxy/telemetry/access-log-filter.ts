@@ -68,20 +68,14 @@ function denominatorOf(percent: FractionalPercent | undefined, path: string): nu
   return denominator;
 }
 
-/** The number that an id is sampled by; of one that is no UUID, what begins as one. */
-function sampleNumber(id: string): number {
-  const number = numberOfId(id);
-  return Number.isNaN(number) ? Number.parseInt(id.slice(0, 8), 16) : number;
-}
-
-/** A share of requests. A request's id decides, so that every proxy on its way logs the same requests. */
+/** A share of requests. A request's id decides where it has a number, so that every proxy on its way logs the same requests. */
 function sample(config: RuntimeFilter, path: string, random: Random): LogFilter {
   const denominator = denominatorOf(config.percentSampled, path);
   const numerator = liveCount({ runtimeKey: config.runtimeKey, defaultValue: config.percentSampled?.numerator ?? 0 }, 0);
   return (info) => {
     const id = config.useIndependentRandomness ? undefined : info.request?.headers.get('x-request-id');
     const share = numerator.value / denominator;
-    const number = id === undefined ? Number.NaN : sampleNumber(id);
+    const number = id === undefined ? Number.NaN : numberOfId(id);
     return Number.isNaN(number) ? random() < share : (number % denominator) / denominator < share;
   };
 }

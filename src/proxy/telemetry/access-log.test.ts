@@ -102,7 +102,17 @@ const FILTERS: readonly { filter: JsonObject; info: StreamInfo; passes: boolean 
     info: denied,
     passes: false,
   },
-  // without an id, by chance: 0.5 here
+  // without an id that has a number, by chance: 0.5 here
+  {
+    filter: { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 6 } } },
+    info: fakeInfo({ request: fakeRequest({}, { 'x-request-id': '00000005' }) }),
+    passes: true,
+  },
+  {
+    filter: { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 7 } } },
+    info: fakeInfo({ request: fakeRequest({}, { 'x-request-id': '5' }) }),
+    passes: false,
+  },
   { filter: { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 51 } } }, info: fakeInfo(), passes: true },
   {
     filter: { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 50 }, useIndependentRandomness: true } },
