@@ -40,6 +40,9 @@ const CHANGE_MS_MAX = 20_000;
 const SETTLE_MS = 1000;
 /** What a start leaves for later (Tulle writes its history after ten seconds) is not a change's: so many of those times. */
 const SETTLES_OF_START = 16;
+/** Then it is waited until it does next to nothing: with 20,000 files that takes longer. So many of those times at most. */
+const IDLE_TRIES = 60;
+const IDLE_SHARE = 0.05;
 
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
@@ -74,6 +77,14 @@ async function ask(clients: ChildProcess, command: Command, withinMs: number): P
 
 function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}
+
+async function untilIdle(plane: ChildProcess, settleMs: number): Promise<void> {
+  for (let tried = 0; tried < IDLE_TRIES; tried++) {
+    const before = usage([plane]).cpu;
+    await sleep(settleMs);
+    if ((usage([plane]).cpu - before) * 1000 < IDLE_SHARE * settleMs) return;
+  }
 }
 
 interface Change {
@@ -163,6 +174,7 @@ export async function measurePlane(
     );
     const memory = { rssMiB: rssMiB(pid), peakMiB: peakMiB(pid) };
     await sleep(Math.max(0, startedMs + SETTLES_OF_START * settleMs - nowMs()));
+    await untilIdle(running, settleMs);
     const service = size.services >> 1;
     const endpoint: Change = {
       typeUrl: ENDPOINT_TYPE,
