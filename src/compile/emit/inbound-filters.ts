@@ -54,8 +54,8 @@ const SERVER_ALPN: Readonly<Record<ChainKind['speaks'], readonly string[]>> = {
  */
 const ALPN_OF_UNKNOWN = ['http/1.1', 'h2'];
 
-function serverAlpn({ client }: InboundSite, { speaks }: ChainKind, protocol: Protocol): readonly string[] {
-  return client.userAgent === 'tulle' && speaks === 'http' && protocol === 'auto' ? ALPN_OF_UNKNOWN : SERVER_ALPN[speaks];
+function serverAlpn({ speaks }: ChainKind, protocol: Protocol): readonly string[] {
+  return speaks === 'http' && protocol === 'auto' ? ALPN_OF_UNKNOWN : SERVER_ALPN[speaks];
 }
 
 /** Everything to the application; only what cannot have begun is tried again, and never for gRPC, whose clients do. */
@@ -140,7 +140,7 @@ export function portChains(site: InboundSite, port: InboundPort | undefined, num
       },
       filters,
       origin: port?.origin,
-      transportSocket: endsMtls ? meshDownstreamSocket(serverAlpn(site, kind, protocol), site.settings) : undefined,
+      transportSocket: endsMtls ? meshDownstreamSocket(serverAlpn(kind, protocol), site.settings) : undefined,
     });
   });
 }

@@ -1,5 +1,6 @@
 /** The filters of a listener in order, with what is configured in those that patches put in or changed. */
 import { at, entries, items, type Json, type JsonMap, said, text } from './json.ts';
+import { takenAlpn } from './listeners.ts';
 import { virtualHostOf } from './routes.ts';
 
 /** Istio's own extensions, which a stock Envoy does not get; and what other questions tell. */
@@ -69,7 +70,7 @@ function chainOf(chain: Json): Json {
   const socket = at(chain, 'transportSocket', 'typedConfig');
   return said({
     requireSni: at(socket, 'requireSni'),
-    alpn: items(socket, 'commonTlsContext', 'alpnProtocols').filter((name) => name !== 'istio-peer-exchange'),
+    alpn: takenAlpn(at(socket, 'commonTlsContext')),
     connectTimeout: text(chain, 'transportSocketConnectTimeout').replace('15s', ''),
     filters: filters.map((filter) => (text(filter, 'name').endsWith('http_connection_manager') ? managerOf(filter) : extensionOf(filter))),
   });
