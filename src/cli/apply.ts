@@ -3,7 +3,7 @@ import { Argument } from 'commander';
 import { callControl } from './admin-client.ts';
 import { newCommand, runCommand, stateDirOption } from './command.ts';
 import { CliError, EXIT, usageError } from './errors.ts';
-import { readFolder } from './explain/folder-world.ts';
+import { readFolder } from './read-folder.ts';
 import { heldText, HELD_HINT } from './history/held.ts';
 import { followRollout } from './history/follow.ts';
 import { person } from './history/person.ts';

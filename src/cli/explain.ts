@@ -7,7 +7,8 @@ import { logOption, newCommand, outputOption, repeatedOption, runCommand, stateD
 import { usageError } from './errors.ts';
 import { type Asked, readAsked, readHeader, readWorkloadName } from './explain/asked.ts';
 import { explain } from './explain/explain.ts';
-import { readFolder, worldOf } from './explain/folder-world.ts';
+import { worldOf } from './explain/folder-world.ts';
+import { readFolder } from './read-folder.ts';
 import { keptPassages } from './explain/kept-passages.ts';
 import type { Passage } from './explain/log-line.ts';
 import { askedOfPast, findRequest, sentBy } from './explain/past-request.ts';

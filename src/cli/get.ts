@@ -2,8 +2,7 @@
 import { Argument } from 'commander';
 import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
-import type { JsonObject } from './json.ts';
-import { isObject, objectsOf, textOf } from './json.ts';
+import { isObject, type JsonObject, objectsOf, rowsAt, textOf } from './json.ts';
 import type { Column, OutputFormat } from './output.ts';
 import { formatRows } from './output.ts';
 import { findStateDir } from './state-dir.ts';
@@ -90,7 +89,7 @@ const LISTS: Readonly<Record<string, readonly Column[]>> = {
 
 async function get(what: string, options: { stateDir?: string; output: OutputFormat; namespace?: string }): Promise<void> {
   const answer = await callControl(findStateDir(options.stateDir), `/api/${what}`);
-  const rows = objectsOf(isObject(answer) ? answer[what] : undefined);
+  const rows = rowsAt(answer, what);
   const wanted = options.namespace === undefined ? rows : rows.filter((row) => row['namespace'] === options.namespace);
   process.stdout.write(formatRows(wanted, LISTS[what] ?? [], options.output));
 }

@@ -1,11 +1,12 @@
 /** `tulle history`: the versions of what was applied, and what became of them. */
-import { Argument, InvalidArgumentError } from 'commander';
+import { Argument } from 'commander';
 import { callControl } from './admin-client.ts';
 import { CHANGE_MARKS } from './change-marks.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
 import { heldText, rolloutText } from './history/held.ts';
-import { isObject, type JsonObject, objectsOf, textOf } from './json.ts';
+import { parseVersion } from './history/version-number.ts';
+import { isObject, type JsonObject, objectsOf, rowsAt, textOf } from './json.ts';
 import { type Column, formatRows, type OutputFormat } from './output.ts';
 import { findStateDir } from './state-dir.ts';
 
@@ -55,7 +56,7 @@ function detail(row: JsonObject): string {
 
 async function print(number: number | undefined, { stateDir, output }: Options): Promise<void> {
   const answer = await callControl(findStateDir(stateDir), '/api/history');
-  const rows = objectsOf(isObject(answer) ? answer['versions'] : undefined);
+  const rows = rowsAt(answer, 'versions');
   if (number !== undefined) {
     const row = rows.find((each) => each['number'] === number);
     if (row === undefined) throw new CliError(`there is no version ${number}`, 'tulle history lists those that are kept');
@@ -65,12 +66,6 @@ async function print(number: number | undefined, { stateDir, output }: Options):
   process.stdout.write(formatRows(rows, COLUMNS, output));
   if (output !== 'table' || !isObject(answer)) return;
   for (const line of [heldText(answer), rolloutText(answer)]) if (line !== undefined) process.stdout.write(`\n${line}\n`);
-}
-
-/** Parses the number of a version. */
-export function parseVersion(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new InvalidArgumentError(`"${text}" is not the number of a version.`);
 }
 
 /** Lists versions, or shows what one changed. */

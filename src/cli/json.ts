@@ -10,6 +10,11 @@ export function objectsOf(value: unknown): readonly JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
+/** The objects of the list that an answer has under `key`; none where it has no such list. */
+export function rowsAt(answer: unknown, key: string): readonly JsonObject[] {
+  return objectsOf(isObject(answer) ? answer[key] : undefined);
+}
+
 /** A string, number or boolean as text; '' for anything else. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';

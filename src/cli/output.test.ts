@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAge, formatRows } from './output.ts';
-import { proxyName, refusals, syncStatus } from './status.ts';
+import { proxyName, refusals, syncStatus } from './sync-state.ts';
 import { parseLabel, parsePort } from './run.ts';
 
 const columns = ['a', 'b'].map((key) => ({ title: key.toUpperCase(), cell: (row: Readonly<Record<string, unknown>>) => String(row[key]) }));

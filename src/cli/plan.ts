@@ -1,14 +1,14 @@
 /** `tulle plan`: what an edit would change, before it is applied. */
-import { readFileSync } from 'node:fs';
 import { Argument, Option } from 'commander';
 import { buildMesh } from '../compile/dialects/build-mesh.ts';
 import { parseDocuments } from '../compile/dialects/load.ts';
-import { messageOf } from '../core/errors.ts';
 import { loadRe2 } from '../core/re2.ts';
+import { readInput } from './read-input.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
-import { CliError, usageError } from './errors.ts';
+import { usageError } from './errors.ts';
 import type { Asked } from './explain/asked.ts';
-import { readFolder, worldOf } from './explain/folder-world.ts';
+import { worldOf } from './explain/folder-world.ts';
+import { readFolder } from './read-folder.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
 import { fetchFlows } from './fetch-flows.ts';
@@ -55,17 +55,9 @@ async function sidesOf(folder: string, { against, revision, stateDir }: Options)
   return { texts: [before, after], worlds: [former, worldOf(after, former)] };
 }
 
-function readText(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (cause) {
-    throw new CliError(`${file} cannot be read: ${messageOf(cause)}`, '', { cause });
-  }
-}
-
 /** Requests of a file, else those that the running mesh was told of. */
 async function requestsFor({ requests, flows, against, revision, stateDir }: Options): Promise<Asked[]> {
-  if (requests !== undefined) return readRequests(readText(requests));
+  if (requests !== undefined) return readRequests(readInput(requests));
   const isRunning = against === undefined && revision === undefined;
   if (flows === false || (flows === true && !isRunning)) return [];
   const query = new URLSearchParams(typeof flows === 'string' ? { since: flows } : {});

@@ -1,7 +1,7 @@
 /** `tulle proxy certs`: the certificates that running proxies use, and until when they hold. */
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
-import { isObject, type JsonObject, objectsOf, textOf } from './json.ts';
+import { type JsonObject, objectsOf, rowsAt, textOf } from './json.ts';
 import { type Column, formatAge, formatRows, hasColours, type OutputFormat } from './output.ts';
 import { proxyAt, readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
 
@@ -13,7 +13,7 @@ const PLAIN = '\u001B[39m';
 
 async function fetchCerts(proxy: RunningProxy): Promise<readonly JsonObject[]> {
   const answer: unknown = JSON.parse(await readAdmin(proxy, '/certs'));
-  return objectsOf(isObject(answer) ? answer['certificates'] : undefined);
+  return rowsAt(answer, 'certificates');
 }
 
 /** All names of a certificate: its alternative names, or its subject. */

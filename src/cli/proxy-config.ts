@@ -1,8 +1,8 @@
 /** `tulle proxy-config`: the configuration that a proxy really has, read from its own admin interface. */
-import { readFileSync } from 'node:fs';
 import { Argument, InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
 import { messageOf } from '../core/errors.ts';
+import { readInput } from './read-input.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError, usageError } from './errors.ts';
 import { type JsonObject, objectAt } from './json.ts';
@@ -46,17 +46,9 @@ function proxyOf(name: string | undefined, { adminAddress, stateDir }: Options):
   return first;
 }
 
-function readText(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (cause) {
-    throw new CliError(`${file} cannot be read: ${messageOf(cause)}`, '', { cause });
-  }
-}
-
 async function dumpOf(name: string | undefined, options: Options): Promise<Dump> {
   if (options.file === undefined) return readDump(await readAdmin(proxyOf(name, options), '/config_dump?include_eds'));
-  const text = readText(options.file);
+  const text = readInput(options.file);
   try {
     return readDump(text);
   } catch (cause) {

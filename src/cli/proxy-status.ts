@@ -3,14 +3,14 @@ import { Argument } from 'commander';
 import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError, EXIT, usageError } from './errors.ts';
-import { isObject, type JsonObject, objectsOf, textOf } from './json.ts';
+import { isObject, type JsonObject, rowsAt, textOf } from './json.ts';
 import { type Column, formatRows, type OutputFormat } from './output.ts';
 import { proxyAt, readAdmin, runningProxies } from './proxy-admin.ts';
 import { readDump } from './proxy-config/dump.ts';
 import { type Difference, differences, readIntended } from './proxy-status/difference.ts';
 import { renderDifferences } from './proxy-status/render.ts';
 import { findStateDir } from './state-dir.ts';
-import { proxyName, refusals, syncStatus } from './status.ts';
+import { proxyName, refusals, syncStatus } from './sync-state.ts';
 
 const TYPES = ['CDS', 'LDS', 'EDS', 'RDS', 'ECDS'] as const;
 
@@ -34,7 +34,7 @@ const COLUMNS: readonly Column[] = [
 
 async function list({ stateDir, output }: Options): Promise<void> {
   const answer = await callControl(findStateDir(stateDir), '/api/proxies');
-  const rows = objectsOf(isObject(answer) ? answer['proxies'] : undefined);
+  const rows = rowsAt(answer, 'proxies');
   process.stdout.write(formatRows(rows, COLUMNS, output));
   const refused = rows.filter((row) => refusals(row).length > 0);
   if (refused.length > 0) process.exitCode = EXIT.failed;

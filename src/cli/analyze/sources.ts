@@ -6,7 +6,7 @@ import type { Protocol } from '../../model/service.ts';
 import type { WorkloadInstance } from '../../model/workload.ts';
 import { callControl } from '../admin-client.ts';
 import { CliError } from '../errors.ts';
-import { isObject, objectsOf, textOf, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject, objectsOf, rowsAt, textOf } from '../json.ts';
 import { readTexts } from '../read-texts.ts';
 import type { StateDir } from '../state-dir.ts';
 
@@ -90,6 +90,6 @@ function instanceOf(row: JsonObject): WorkloadInstance {
 /** What a running control plane reads, and what is registered with it. Throws CliError where it does not answer. */
 export async function readMesh(state: StateDir): Promise<Sources> {
   const [texts, registered] = await Promise.all([readTexts(state, '/api/sources'), callControl(state, '/api/instances')]);
-  const instances = objectsOf(isObject(registered) ? registered['instances'] : undefined);
+  const instances = rowsAt(registered, 'instances');
   return { texts, instances: instances.map(instanceOf) };
 }

@@ -5,19 +5,18 @@ import { messageOf } from '../../core/errors.ts';
 import { callControl, callSocket } from '../admin-client.ts';
 import { CliError } from '../errors.ts';
 import { heldText, HELD_HINT, rolloutText } from '../history/held.ts';
-import type { JsonObject } from '../json.ts';
-import { isObject, objectsOf, textOf } from '../json.ts';
+import { isObject, type JsonObject, objectsOf, rowsAt, textOf } from '../json.ts';
 import { formatAge } from '../output.ts';
 import type { StateDir } from '../state-dir.ts';
 import { findStateDir } from '../state-dir.ts';
-import { proxyName, refusals, syncStatus } from '../status.ts';
+import { proxyName, refusals, syncStatus } from '../sync-state.ts';
 import type { Finding } from './finding.ts';
 import { failed, ok, warning } from './finding.ts';
 import { checkServices } from './services.ts';
 
 async function rowsOf(state: StateDir, what: string): Promise<readonly JsonObject[]> {
   const answer = await callControl(state, `/api/${what}`);
-  return objectsOf(isObject(answer) ? answer[what] : undefined);
+  return rowsAt(answer, what);
 }
 
 function checkDiagnostic(row: JsonObject): Finding {
@@ -63,7 +62,7 @@ async function certificateEnd(adminSocket: string): Promise<number | string> {
   const { status, body } = await callSocket(adminSocket, '/certs');
   if (status !== 200) return `its admin answered ${status}`;
   const answer: unknown = JSON.parse(body);
-  const chains = objectsOf(isObject(answer) ? answer['certificates'] : undefined).flatMap((entry) => objectsOf(entry['cert_chain']));
+  const chains = rowsAt(answer, 'certificates').flatMap((entry) => objectsOf(entry['cert_chain']));
   const ends = chains.map((entry) => Date.parse(textOf(entry['expiration_time']))).filter(Number.isFinite);
   return ends.length === 0 ? 'it has none yet' : Math.min(...ends);
 }
@@ -83,7 +82,7 @@ async function checkCertificate(folder: string, name: string): Promise<Finding> 
 async function checkListeners(folder: string, name: string): Promise<Finding[]> {
   const { body } = await callSocket(path.join(folder, name, 'admin.sock'), '/config_dump').catch(() => ({ body: '{}' }));
   const dump: unknown = JSON.parse(body);
-  const configs = objectsOf(isObject(dump) ? dump['configs'] : undefined);
+  const configs = rowsAt(dump, 'configs');
   const broken = configs.flatMap((part) => objectsOf(part['dynamic_listeners'])).filter((row) => isObject(row['error_state']));
   return broken.map((row) => {
     const reason = isObject(row['error_state']) ? textOf(row['error_state']['details']) : '';

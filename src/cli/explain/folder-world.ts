@@ -8,33 +8,18 @@ import { buildMesh } from '../../compile/dialects/build-mesh.ts';
 import { parseDocuments } from '../../compile/dialects/load.ts';
 import type { Diagnostic } from '../../model/provenance.ts';
 import type { Workload, WorkloadInstance } from '../../model/workload.ts';
-import { silentLog } from '../../core/log.ts';
 import { NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { instanceOf } from '../../control/instance.ts';
-import { watchFolder } from '../../control/sources/files.ts';
+import { HBONE_PORT } from '../../net/intercept-rules.ts';
 import { bootstrapOf } from '../up/bootstrap.ts';
-import { CliError } from '../errors.ts';
-import { messageOf } from '../../core/errors.ts';
 import type { Member, World } from './world.ts';
 
-/** Where tunnels are taken in transparent mode. */
-const HBONE_PORT = 15_008;
 /** Hosts of an invented network; 10.127.x.0/24 has the mesh's. */
 const HOSTS = 250;
 
 export interface FolderWorld extends World {
   /** What is wrong with the files; resources with errors are left out, as a control plane leaves them out. */
   readonly diagnostics: readonly Diagnostic[];
-}
-
-/** Texts of the YAML files below a folder, by path relative to it. */
-export async function readFolder(folder: string): Promise<ReadonlyMap<string, string>> {
-  const options = { folder, ignore: [], quietMs: 1000, maxMs: 1000, pollMs: 60_000, log: silentLog };
-  const source = await watchFolder(options, () => undefined).catch((error: unknown) => {
-    throw new CliError(`the folder ${folder} cannot be read: ${messageOf(error)}`, 'name the folder with the YAML files', { cause: error });
-  });
-  source.close();
-  return source.texts;
 }
 
 function addressOf(number: number): string {

@@ -1,14 +1,14 @@
 /** Tells how a rollout goes until it ends. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { callControl } from '../admin-client.ts';
-import { isObject, type JsonObject, objectsOf, textOf } from '../json.ts';
+import { isObject, type JsonObject, rowsAt, textOf } from '../json.ts';
 import type { StateDir } from '../state-dir.ts';
 import { heldText, rolloutText } from './held.ts';
 
 const POLL_MS = 300;
 
 function rowOf(answer: unknown, version: number): JsonObject {
-  const rows = objectsOf(isObject(answer) ? answer['versions'] : undefined);
+  const rows = rowsAt(answer, 'versions');
   return rows.find((row) => row['number'] === version) ?? {};
 }
 

@@ -2,7 +2,7 @@
  * A proxy's configuration as its admin interface dumps it (envoy.admin.v3.ConfigDump, with endpoints), sorted out by
  * kind. https://www.envoyproxy.io/docs/envoy/latest/api-v3/admin/v3/config_dump.proto
  */
-import { isObject, type JsonObject, objectAt, objectsOf, textOf } from '../json.ts';
+import { isObject, type JsonObject, objectAt, objectsOf, rowsAt, textOf } from '../json.ts';
 
 /** The kinds of resources that a dump holds. */
 export type Kind = 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'secrets';
@@ -98,7 +98,7 @@ function resourcesOf(config: JsonObject): Dumped[] {
 /** Reads the JSON of `/config_dump?include_eds`, or of a file that holds one. Throws where the text is not JSON. */
 export function readDump(text: string): Dump {
   const value: unknown = JSON.parse(text);
-  const configs = objectsOf(isObject(value) ? value['configs'] : undefined);
+  const configs = rowsAt(value, 'configs');
   const bootstrap = configs.find((config) => textOf(config['@type']).endsWith('.BootstrapConfigDump'));
   return { resources: configs.flatMap(resourcesOf), bootstrap: objectAt(bootstrap, 'bootstrap') };
 }

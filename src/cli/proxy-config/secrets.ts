@@ -1,6 +1,6 @@
 /** Secrets in a table: which certificates a proxy has, and until when they hold. */
 import { X509Certificate } from 'node:crypto';
-import { isObject, type JsonObject, objectAt, objectsOf, textOf } from '../json.ts';
+import { type JsonObject, objectAt, objectsOf, rowsAt, textOf } from '../json.ts';
 import type { Dumped } from './dump.ts';
 import { isAsked, textColumn, type View } from './view.ts';
 
@@ -57,7 +57,7 @@ function usedRow(certificate: JsonObject, type: string, nowMs: number): JsonObje
  */
 export function usedCertificates(text: string): readonly JsonObject[] {
   const answer: unknown = JSON.parse(text);
-  const entries = objectsOf(isObject(answer) ? answer['certificates'] : undefined);
+  const entries = rowsAt(answer, 'certificates');
   const rows = entries.flatMap((entry) => [
     ...objectsOf(entry['cert_chain']).map((each) => usedRow(each, 'Cert Chain', Date.now())),
     ...objectsOf(entry['ca_cert']).map((each) => usedRow(each, 'CA', Date.now())),

@@ -6,7 +6,7 @@ import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { typeRegistry } from '../../xds/type-registry.ts';
 import { unifiedDiff } from '../diff/unified.ts';
-import { isObject, type JsonObject, keysSorted, objectsOf, textOf } from '../json.ts';
+import { isObject, type JsonObject, keysSorted, rowsAt, textOf } from '../json.ts';
 import type { Dump, Dumped } from '../proxy-config/dump.ts';
 import { endpointsView } from '../proxy-config/endpoints.ts';
 
@@ -43,7 +43,7 @@ function jsonOf(schema: DescMessage, bytes: Uint8Array): JsonObject {
 
 /** The answer of `GET /api/proxies/<name>/resources`. Throws where it cannot be decoded. */
 export function readIntended(answer: unknown): Intended[] {
-  return objectsOf(isObject(answer) ? answer['resources'] : undefined).flatMap((row) => {
+  return rowsAt(answer, 'resources').flatMap((row) => {
     const kind = KINDS.find((each) => each === row['kind']);
     const schema = SCHEMAS[kind ?? ''];
     if (kind === undefined || schema === undefined) return [];

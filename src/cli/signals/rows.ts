@@ -1,7 +1,7 @@
 /** Golden signals as the control plane tells them, and what of them is asked for. */
 import type { SignalGrouping, SignalRow } from '../../model/signals.ts';
 import { callControl } from '../admin-client.ts';
-import { isObject, type JsonObject, objectsOf, textOf } from '../json.ts';
+import { type JsonObject, rowsAt, textOf } from '../json.ts';
 import type { StateDir } from '../state-dir.ts';
 
 /** What is asked for; '' and undefined are everything. */
@@ -64,7 +64,7 @@ export async function fetchRows(state: StateDir, query: SignalQuery): Promise<Si
     if (value !== undefined && value !== '') parameters.set(name, value);
   }
   const answer = await callControl(state, `/api/signals?${parameters.toString()}`);
-  return objectsOf(isObject(answer) ? answer['rows'] : undefined).map(readRow);
+  return rowsAt(answer, 'rows').map(readRow);
 }
 
 /** True where `wanted` is the whole name, or its last part (`web` of `shop/web`, `canary` of `VirtualService shop/web, canary`), or its first (`web` of `web.shop.svc…`). */

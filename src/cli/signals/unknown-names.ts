@@ -1,6 +1,6 @@
 /** Why nothing was found: names that the mesh does not have. */
 import { callControl } from '../admin-client.ts';
-import { isObject, objectsOf, textOf } from '../json.ts';
+import { rowsAt, textOf } from '../json.ts';
 import type { StateDir } from '../state-dir.ts';
 import { isNamed } from './rows.ts';
 
@@ -33,7 +33,7 @@ export function unknownText({ workloads = [], services = [], namespace = '' }: A
 
 async function listed(state: StateDir, call: string, key: string) {
   const answer = await callControl(state, call);
-  return objectsOf(isObject(answer) ? answer[key] : undefined);
+  return rowsAt(answer, key);
 }
 
 /** {@link unknownText} of the running mesh. Throws CliError where the control plane does not answer. */

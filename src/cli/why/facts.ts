@@ -1,7 +1,8 @@
 /** What the control plane knows now about those concerned. */
 import { callControl } from '../admin-client.ts';
-import { isObject, type JsonObject, objectsOf, textOf } from '../json.ts';
+import { type JsonObject, objectsOf, rowsAt, textOf } from '../json.ts';
 import type { StateDir } from '../state-dir.ts';
+import { refusals } from '../sync-state.ts';
 
 export interface Facts {
   /** Endpoints of a service by host, or by its short name; undefined where it is none of the mesh's. */
@@ -15,22 +16,10 @@ export interface Facts {
 /** Where no control plane answers. */
 export const NO_FACTS: Facts = { endpoints: () => undefined, proxyTrouble: () => '', hasProxy: () => undefined };
 
-function listAt(answer: unknown, key: string): readonly JsonObject[] {
-  return objectsOf(isObject(answer) ? answer[key] : undefined);
-}
-
 function isCalled({ hostname, name, namespace }: JsonObject, host: string): boolean {
   const [first = '', second] = host.replace(/:\d+$/, '').split('.');
   if (textOf(hostname) === host.replace(/:\d+$/, '')) return true;
   return textOf(name) === first && (second === undefined || textOf(namespace) === second);
-}
-
-function refusalsOf(proxy: JsonObject): string[] {
-  const types = isObject(proxy['types']) ? Object.entries(proxy['types']) : [];
-  return types.flatMap(([type, value]) => {
-    const nack = isObject(value) ? value['nack'] : undefined;
-    return isObject(nack) ? [`its proxy refuses ${type}: ${textOf(nack['message'])}`] : [];
-  });
 }
 
 /** Facts out of the answers to `GET /api/services` and `GET /api/proxies`. Pure. */
@@ -44,7 +33,11 @@ export function factsOf(services: readonly JsonObject[], proxies: readonly JsonO
       const all = objectsOf(service['endpoints']);
       return { ready: all.filter((each) => each['isReady'] === true).length, all: all.length };
     },
-    proxyTrouble: (workload) => ofWorkload(workload).flatMap(refusalsOf).join('; '),
+    proxyTrouble: (workload) =>
+      ofWorkload(workload)
+        .flatMap(refusals)
+        .map((refusal) => `its proxy refuses ${refusal}`)
+        .join('; '),
     hasProxy: (workload) => (workload === '' ? undefined : ofWorkload(workload).length > 0),
   };
 }
@@ -53,7 +46,7 @@ export function factsOf(services: readonly JsonObject[], proxies: readonly JsonO
 export async function fetchFacts(state: StateDir): Promise<Facts> {
   try {
     const [services, proxies] = await Promise.all([callControl(state, '/api/services'), callControl(state, '/api/proxies')]);
-    return factsOf(listAt(services, 'services'), listAt(proxies, 'proxies'));
+    return factsOf(rowsAt(services, 'services'), rowsAt(proxies, 'proxies'));
   } catch {
     return NO_FACTS;
   }
