@@ -1,7 +1,6 @@
 /** What the proxy would refuse of a message that an EnvoyFilter writes: the proxy's own table, asked beforehand. */
-import { type DescField, type DescMessage, fromBinary, isFieldSet, type Message } from '@bufbuild/protobuf';
+import { type DescField, type DescMessage, fromBinary, isFieldSet, isMessage, type Message } from '@bufbuild/protobuf';
 import { AnySchema } from '@bufbuild/protobuf/wkt';
-import { isMessage } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { checkSupported } from '../../proxy/config/check-supported.ts';
 import { typeNameOf } from '../../proxy/config/typed-config.ts';

@@ -3,7 +3,7 @@ import { CUSTOM_PREFIX } from '../../compile/emit/ext-authz.ts';
 import { readTcpProxy } from '../../proxy/network/tcp-proxy-config.ts';
 import { decodeTyped, typeNameOf } from '../../proxy/config/typed-config.ts';
 import { ExtAuthzSchema } from '../../xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.ts';
-import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
+import { type RBAC, RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { type TcpProxy, TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import type { Entered } from './arrival.ts';
@@ -18,7 +18,7 @@ import { nameOf } from './world.ts';
 
 /** Decides about a connection; undefined: it may go on. */
 function authorize(
-  message: ReturnType<typeof decodeRbac>,
+  message: RBAC,
   stop: Stop,
   { connection, listener }: Entered,
   metadata: Map<string, unknown>,
@@ -34,10 +34,6 @@ function authorize(
   const source = decision.policy === undefined ? undefined : policySource(listener, decision.policy);
   const text = `closed by the proxy of ${by}: ${denialText(decision)}`;
   return trail.end(verdict({ outcome: 'closed', by, text, policy: decision.policy ?? 'none', ...(source && { source }) }));
-}
-
-function decodeRbac(any: Parameters<typeof decodeTyped>[0], path: string) {
-  return decodeTyped(any, RBACSchema, path);
 }
 
 async function passBytes(
@@ -63,16 +59,14 @@ async function passBytes(
   if (shares.length > 1)
     trail.add('cluster', `by weight: ${shares.map(({ share, value }) => `${percent(share)} to ${value.name}`).join(', ')}`);
   const branches = shares.map(async ({ share, value: { name } }) => {
-    const onto = shares.length === 1 ? trail : new Trail(trail.side);
+    const onto = new Trail(trail.side);
     return {
       share,
       when: `the weights choose ${name}`,
       explanation: await toCluster({ stop, name, traffic, stream: undefined, hash: undefined, connection }, onto),
     };
   });
-  const all = await Promise.all(branches);
-  const [only] = all;
-  return only !== undefined && all.length === 1 ? only.explanation : trail.fork(all);
+  return trail.fork(await Promise.all(branches));
 }
 
 /** Goes through the filters of the chain that a connection has got. */
@@ -85,7 +79,7 @@ export async function explainChain(stop: Stop, entered: Entered, traffic: Traffi
     if (any === undefined) continue;
     const type = typeNameOf(any);
     if (type === RBACSchema.typeName) {
-      const denied = authorize(decodeRbac(any, listener.name), stop, entered, metadata, trail);
+      const denied = authorize(decodeTyped(any, RBACSchema, listener.name), stop, entered, metadata, trail);
       if (denied !== undefined) return denied;
     } else if (type === ExtAuthzSchema.typeName) {
       const asked = askedService(decodeTyped(any, ExtAuthzSchema, listener.name), metadata);

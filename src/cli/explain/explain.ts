@@ -149,7 +149,7 @@ function gatewayFor(journey: Journey, { via, to }: Asked): { member: Member; lis
   );
 }
 
-/** Whether a chain of the gateway ends TLS, so that it sees the request. */
+/** From somebody outside through a gateway, which sees requests of https only where one of its chains ends TLS. */
 async function throughGateway(journey: Journey, asked: Asked): Promise<Explanation> {
   const { member, listener } = gatewayFor(journey, asked);
   const trail = new Trail('gateway');

@@ -125,3 +125,9 @@ export function outcomes({ verdict: end, branches = [] }: Explanation, share = 1
   const here = end === undefined ? [] : [{ share, verdict: end }];
   return [...here, ...branches.flatMap((branch) => outcomes(branch.explanation, share * branch.share))];
 }
+
+/** Clusters that callers' proxies choose on the way, and gateways', each once. */
+export function clustersIn({ steps, branches = [] }: Explanation): string[] {
+  const own = steps.filter(({ kind, side }) => kind === 'cluster' && side !== 'server').map(({ text }) => text);
+  return [...new Set([...own, ...branches.flatMap(({ explanation }) => clustersIn(explanation))])];
+}

@@ -45,6 +45,16 @@ export class HeldStream implements Downstream {
     this.info = newStreamInfo(request, connection, systemClock.wallMs(), systemClock.monotonicMs());
   }
 
+  /** One that stands where this one does, for one of several ways to go on. */
+  copy(): HeldStream {
+    const own = new HeldStream(copyRequest(this.request), this.connection);
+    own.isInternal = this.isInternal;
+    own.info.clientAddress = this.info.clientAddress;
+    for (const [key, each] of this.info.metadata) own.info.metadata.set(key, each);
+    own.info.filterState = this.info.filterState;
+    return own;
+  }
+
   /** Gives it a route and a cluster, as the connection manager does. */
   take(route: RouteEntry | undefined, choice: ClusterChoice | undefined): void {
     this.route = route;

@@ -133,11 +133,7 @@ async function forkChoices(
   if (choices.length > 1)
     trail.add('cluster', `by weight: ${choices.map(({ share, value }) => `${percent(share)} to ${value?.name ?? 'nowhere'}`).join(', ')}`);
   const branches = choices.map(async ({ share, value }) => {
-    const own = new HeldStream(copyRequest(stream.request), stream.connection);
-    own.isInternal = stream.isInternal;
-    own.info.clientAddress = stream.info.clientAddress;
-    for (const [key, each] of stream.info.metadata) own.info.metadata.set(key, each);
-    own.info.filterState = stream.info.filterState;
+    const own = stream.copy();
     own.take(stream.route, value);
     return { share, when: `the route chooses ${value?.name ?? 'nothing'}`, explanation: await then(value, own, new Trail(trail.side)) };
   });
@@ -223,30 +219,14 @@ async function chooseRoute(taken: Taken, trail: Trail): Promise<Explanation> {
     const random = below + share / 2;
     below += share;
     const found = explained.isSentToTls ? undefined : explained.routes.find((each) => each.unmet.length === 0 && random < each.share);
-    const onto = shares.length === 1 ? trail : new Trail(trail.side);
-    const own = { ...taken, stream: cleaned(taken) };
+    const own = { ...taken, stream: taken.stream.copy() };
     return {
       share,
       when: found === undefined ? 'no route takes it' : `${routeName(found)} takes it`,
-      onto,
-      explanation: await withEntry(own, value, found, explained.routes, onto),
+      explanation: await withEntry(own, value, found, explained.routes, new Trail(trail.side)),
     };
   });
-  const all = await Promise.all(branches);
-  const [only] = all;
-  return only !== undefined && all.length === 1
-    ? only.explanation
-    : trail.fork(all.map(({ share, when, explanation }) => ({ share, when, explanation })));
-}
-
-/** The stream for one branch of several. */
-function cleaned({ stream }: Taken): HeldStream {
-  const own = new HeldStream(copyRequest(stream.request), stream.connection);
-  own.isInternal = stream.isInternal;
-  own.info.clientAddress = stream.info.clientAddress;
-  for (const [key, each] of stream.info.metadata) own.info.metadata.set(key, each);
-  own.info.filterState = stream.info.filterState;
-  return own;
+  return trail.fork(await Promise.all(branches));
 }
 
 /** Explains what the connection manager of `any` does with `request`, which came by `entered`. */

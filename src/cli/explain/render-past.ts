@@ -1,17 +1,12 @@
 /** What became of a request that was, beside what would become of it now. */
 import { percent } from './chance.ts';
-import { type Explanation, outcomes } from './explanation.ts';
+import { clustersIn, type Explanation, outcomes } from './explanation.ts';
 import type { Passage } from './log-line.ts';
 
 function passageLine({ proxy, startTime, method, path, authority, status, flags, details, durationMs, cluster, host }: Passage): string {
   const to = cluster === '' ? '' : `, ${cluster}${host === '' ? '' : ` at ${host}`}`;
   const why = [flags, details].filter((text) => text !== '').join(' ');
   return `  ${startTime}  ${proxy}  ${method} ${authority}${path}: ${status}${why === '' ? '' : ` (${why})`}${to}, ${durationMs} ms`;
-}
-
-function clustersIn({ steps, branches = [] }: Explanation): string[] {
-  const own = steps.filter(({ kind, side }) => kind === 'cluster' && side !== 'server').map(({ text }) => text);
-  return [...new Set([...own, ...branches.flatMap(({ explanation }) => clustersIn(explanation))])];
 }
 
 /** What differs between then and now, as far as the client's line says. */

@@ -141,11 +141,8 @@ export async function toCluster(to: ToCluster, trail: Trail): Promise<Explanatio
   const total = groups.reduce((sum, { share }) => sum + share, 0);
   if (total === 0) return noHost(to, trail);
   const branches = groups.map(async ({ candidate, way, share }) => {
-    const onto = groups.length === 1 ? trail : new Trail(trail.side);
-    const explanation = await reach({ from: stop, host: candidate.host, way, traffic }, onto);
+    const explanation = await reach({ from: stop, host: candidate.host, way, traffic }, new Trail(trail.side));
     return { share: share / total, when: `the balancer chooses ${formatAddress(addressOf(candidate.host))}`, explanation };
   });
-  const all = await Promise.all(branches);
-  const [only] = all;
-  return only !== undefined && all.length === 1 ? only.explanation : trail.fork(all);
+  return trail.fork(await Promise.all(branches));
 }

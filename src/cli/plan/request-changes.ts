@@ -3,7 +3,7 @@ import { messageOf } from '../../core/errors.ts';
 import { type Asked, readAsked, readHeader } from '../explain/asked.ts';
 import { percent } from '../explain/chance.ts';
 import { explain } from '../explain/explain.ts';
-import { type Explanation, outcomes } from '../explain/explanation.ts';
+import { clustersIn, outcomes } from '../explain/explanation.ts';
 import type { World } from '../explain/world.ts';
 import { CliError, usageError } from '../errors.ts';
 import { isObject, textOf } from '../json.ts';
@@ -44,11 +44,6 @@ export function readRequests(text: string): Asked[] {
   return text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [readLine(line, i + 1)]));
 }
 
-function clustersIn({ steps, branches = [] }: Explanation): string[] {
-  const own = steps.filter(({ kind, side }) => kind === 'cluster' && side !== 'server').map(({ text }) => text);
-  return [...own, ...branches.flatMap(({ explanation }) => clustersIn(explanation))];
-}
-
 interface Decided {
   readonly text: string;
   readonly route: string;
@@ -61,7 +56,7 @@ async function decide(world: World, asked: Asked): Promise<Decided> {
     const shares = new Map<string, number>();
     for (const { share, verdict } of outcomes(explained)) shares.set(verdict.text, (shares.get(verdict.text) ?? 0) + share);
     const text = [...shares].map(([each, share]) => (shares.size === 1 ? each : `${percent(share)} ${each}`)).join(', ');
-    return { text, route: [...new Set(clustersIn(explained))].join(', ') };
+    return { text, route: clustersIn(explained).join(', ') };
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     return { text: error.message, route: '' };

@@ -56,8 +56,8 @@ async function prepareProxy(
   place: Place,
 ): Promise<{ bootstrap: string; adminSocket: string }> {
   const folder = context.state.proxy(instance, workload.namespace);
-  const [bootstrap, tokenFile, adminSocket] = ['bootstrap.yaml', 'token', 'admin.sock'].map((name) => path.join(folder, name));
-  if (bootstrap === undefined || tokenFile === undefined || adminSocket === undefined) throw new Error('unreachable');
+  const [bootstrap, tokenFile] = [path.join(folder, 'bootstrap.yaml'), path.join(folder, 'token')];
+  const adminSocket = path.join(folder, 'admin.sock');
   checkSocketPath(adminSocket);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const body = { namespace: workload.namespace, serviceAccount: workload.serviceAccount };
@@ -100,6 +100,7 @@ export class Instance {
   #held: HeldRegistration | undefined;
   #adminSocket = '';
   #proxy: Child | undefined;
+  #proxyPid: number | undefined;
   #app: Child | undefined;
   #isProxyReady = false;
   #isHealthy = false;
@@ -203,8 +204,6 @@ export class Instance {
       onBackoff: (ms) => this.#tell(`proxy starts again in ${ms} ms`),
     });
   }
-
-  #proxyPid: number | undefined;
 
   async #awaitProxy(pid: number): Promise<void> {
     this.#proxyPid = pid;
