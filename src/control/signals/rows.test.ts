@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SignalGrouping } from '../../model/signals.ts';
 import { Cells, LATENCY_BOUNDS, STEP_MS } from './cells.ts';
 import { Feed } from './feed.ts';
 import { readMetrics } from './metric-bytes.ts';
@@ -38,7 +39,7 @@ function mesh(clock = { nowMs: 1_000_000 }, isGateway = false) {
         counter: (...args) => feed.counter(...args),
         histogram: (...args) => feed.histogram(...args),
       }),
-    rows: (by: 'edge' | 'workload' | 'service' | 'route', windowMs = 60_000) => signalRows(cells, { by }, windowMs, clock.nowMs),
+    rows: (by: SignalGrouping, windowMs = 60_000) => signalRows(cells, { by }, windowMs, clock.nowMs),
   };
 }
 
