@@ -3,7 +3,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { ControlState } from '../control-state.ts';
 import { checkToken, readDashboardAddress } from './address.ts';
 import { meshCalls } from './mesh-calls.ts';
-import { type Dashboard, serveDashboard } from './server.ts';
+import { type Dashboard, serveDashboard, type ServerCertificate } from './server.ts';
 import { createTool, type Self } from './tool.ts';
 
 /** How the dashboard is asked for. */
@@ -25,6 +25,9 @@ export interface DashboardPlace {
   served: { readonly url: string; readonly asksForToken: boolean } | undefined;
 }
 
+/** A certificate lives a year; this often a new one is made. */
+const RENEWAL_MS = 24 * 60 * 60 * 1000;
+
 function checkPrometheus(url: string | undefined): void {
   if (url === undefined) return;
   const scheme = URL.canParse(url) ? new URL(url).protocol : '';
@@ -42,7 +45,7 @@ export async function openDashboard(
   }: {
     readonly version: string;
     readonly stateDir: string;
-    readonly certificate: (host: string) => { readonly cert: string; readonly key: string };
+    readonly certificate: (host: string) => ServerCertificate;
   },
 ): Promise<Dashboard> {
   const { assets, self, token, prometheusUrl } = setup;
@@ -52,7 +55,14 @@ export async function openDashboard(
   const answer = meshCalls(state, { version, tool: createTool(self, stateDir), prometheusUrl });
   const tls = at.isLoopback ? undefined : certificate(at.host);
   const dashboard = await serveDashboard({ at, assets, token, tls, answer, log: state.log });
+  const renewal = tls && setInterval(() => dashboard.renew(certificate(at.host)), RENEWAL_MS).unref();
   state.dashboard.served = { url: dashboard.url, asksForToken: dashboard.asksForToken };
   state.log.info('dashboard is served', { url: dashboard.url });
-  return dashboard;
+  return {
+    ...dashboard,
+    close() {
+      clearInterval(renewal);
+      return dashboard.close();
+    },
+  };
 }

@@ -4,6 +4,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import tls from 'node:tls';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { ProtocolError } from '../../core/errors.ts';
@@ -154,6 +155,17 @@ test('beyond loopback it is TLS, with a certificate of the mesh, and the session
   });
   response.resume();
   assert.match(response.headers['set-cookie']?.[0] ?? '', /; Secure$/);
+  const next = authority.issueServer(['127.0.0.1']);
+  dashboard.renew({ cert: next.certificateChain, key: next.privateKey });
+  const shown = await new Promise<string>((resolve, reject) => {
+    const { hostname: host, port } = new URL(dashboard.url);
+    const socket = tls.connect({ host, port: Number(port), ca: authority.rootCertificate }, () => {
+      resolve(socket.getPeerX509Certificate()?.toString() ?? '');
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
+  assert.ok(shown !== '' && next.certificateChain.startsWith(shown));
 });
 
 test('a port that is taken is left for a free one, where any will do', async (t) => {

@@ -13,14 +13,20 @@ import { type Assets, openAssets } from './assets.ts';
 import type { Answer } from './calls.ts';
 import { SECURITY_HEADERS } from './headers.ts';
 
+/** Certificate chain and key, PEM. */
+export interface ServerCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** What the dashboard serves, where, and to whom. */
 export interface DashboardOptions {
   readonly at: DashboardAddress;
   /** The folder of the built page. */
   readonly assets: string;
   readonly token: string | undefined;
-  /** Certificate chain and key, PEM; undefined: plain HTTP. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Undefined: plain HTTP. */
+  readonly tls: ServerCertificate | undefined;
   readonly answer: Answer;
   readonly log: Log;
 }
@@ -30,6 +36,8 @@ export interface Dashboard {
   /** With the port that was bound. */
   readonly url: string;
   readonly asksForToken: boolean;
+  /** Shows another certificate from now on; connections that are open keep theirs. */
+  renew(tls: ServerCertificate): void;
   close(): Promise<void>;
 }
 
@@ -47,6 +55,7 @@ const WRONG_TOKEN = '/login#wrong';
 const WRONG_TOKEN_MS = 500;
 /** People who look at one mesh at once, with a few connections each. */
 const CONNECTIONS_MAX = 256;
+const TLS_VERSION_MIN = 'TLSv1.2';
 const NOT_BUILT = 'The dashboard is not built. In a clone of the sources, npm run build does it.\n';
 
 function reply(response: http.ServerResponse, status: number, value: object): void {
@@ -149,12 +158,15 @@ export async function serveDashboard(options: DashboardOptions): Promise<Dashboa
   const onRequest = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     void handle(context, request, response).catch((error: unknown) => refuse(context, request, response, error));
   };
-  const server = tls === undefined ? http.createServer(onRequest) : https.createServer({ ...tls, minVersion: 'TLSv1.2' }, onRequest);
+  const server = tls === undefined ? http.createServer(onRequest) : https.createServer({ ...tls, minVersion: TLS_VERSION_MIN }, onRequest);
   server.maxConnections = CONNECTIONS_MAX;
   await listen(server, at);
   return {
     url: urlOf(server, tls === undefined ? 'http' : 'https'),
     asksForToken: gate.asksForToken,
+    renew(next) {
+      if (server instanceof https.Server) server.setSecureContext({ ...next, minVersion: TLS_VERSION_MIN });
+    },
     async close() {
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
