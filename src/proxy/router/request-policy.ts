@@ -20,6 +20,10 @@ export interface RequestPolicy {
   readonly hedgesPerTry: boolean;
   /** Looked at only where the route's timeouts depend on it. */
   readonly isGrpc: boolean;
+  /** How long an attempt may take with its response, 0 without bound; absent: as its cluster says. */
+  readonly streamMs?: number;
+  /** A timeout is answered by 204, which a caller can tell from an answer of the upstream. */
+  readonly hasEmptyTimeout?: boolean;
 }
 
 /** Fields that end at the router. */
@@ -28,8 +32,11 @@ const CONSUMED: readonly string[] = [
   'x-envoy-retry-grpc-on',
   'x-envoy-max-retries',
   'x-envoy-retriable-status-codes',
+  'x-envoy-retriable-header-names',
   'x-envoy-upstream-rq-timeout-ms',
   'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-upstream-stream-duration-ms',
   'x-envoy-hedge-on-per-try-timeout',
 ];
 
@@ -49,12 +56,19 @@ const PLAIN_RETRY: RetryPolicy = {
   avoidsPreviousHosts: 'unless hashed',
 };
 
+/** Responses with one of these fields, beside those of the policy. */
+function withFields(list: string, { isRetriableResponse }: RetryPolicy): NonNullable<RetryPolicy['isRetriableResponse']> {
+  const names = list.split(',').map((name) => name.trim().toLowerCase());
+  return (head) => names.some((name) => head.headers.has(name)) || isRetriableResponse?.(head) === true;
+}
+
 function readRetry(request: RequestHead, policy: RetryPolicy | undefined): RetryPolicy | undefined {
   const { headers } = request;
   const words = [headers.get('x-envoy-retry-on'), headers.get('x-envoy-retry-grpc-on')].filter((word) => word !== undefined);
   const maxRetries = readNumber(headers.get('x-envoy-max-retries'));
   const codes = headers.get('x-envoy-retriable-status-codes');
-  if (words.length === 0 && maxRetries === undefined && codes === undefined) return policy;
+  const names = headers.get('x-envoy-retriable-header-names');
+  if (words.length === 0 && maxRetries === undefined && codes === undefined && names === undefined) return policy;
   const base = policy ?? PLAIN_RETRY;
   const asked = (codes ?? '').split(',').map((code) => readNumber(code.trim()) ?? 0);
   return {
@@ -62,6 +76,7 @@ function readRetry(request: RequestHead, policy: RetryPolicy | undefined): Retry
     retryOn: base.retryOn | parseRetryOn(words.join(',')).bits,
     maxRetries: maxRetries ?? base.maxRetries,
     retriableStatusCodes: codes === undefined ? base.retriableStatusCodes : new Set([...base.retriableStatusCodes, ...asked]),
+    ...(names !== undefined && { isRetriableResponse: withFields(names, base) }),
   };
 }
 
@@ -81,8 +96,11 @@ function ofRoute(request: RequestHead, action: ClusterAction): RequestPolicy {
 function asAsked(request: RequestHead, policy: RequestPolicy): RequestPolicy {
   const { headers } = request;
   const hedges = headers.get('x-envoy-hedge-on-per-try-timeout');
-  const asked = {
+  const streamMs = readNumber(headers.get('x-envoy-upstream-stream-duration-ms'));
+  const asked: RequestPolicy = {
     ...policy,
+    ...(streamMs !== undefined && { streamMs }),
+    hasEmptyTimeout: headers.has('x-envoy-upstream-rq-timeout-alt-response'),
     timeoutMs: readNumber(headers.get('x-envoy-upstream-rq-timeout-ms')) ?? policy.timeoutMs,
     perTryTimeoutMs: readNumber(headers.get('x-envoy-upstream-rq-per-try-timeout-ms')) ?? policy.perTryTimeoutMs,
     retry: readRetry(request, policy.retry),

@@ -61,7 +61,7 @@ export function transportFailure(detail: string): string {
 /** The answer for a reset. `detail`: the transport's words, '' for none; they are for logs, not for clients. */
 export function resetReply(reason: ResetReason, detail: string, attempts: number): LocalReply {
   const { text, status, flag } = MEANINGS[reason];
-  if (reason === 'per-try timeout') return { status, body: text, details: 'upstream_per_try_timeout', flag };
+  if (reason === 'per-try timeout') return { status, body: text, details: detail === '' ? 'upstream_per_try_timeout' : detail, flag };
   const prefix = attempts > 1 ? 'retried and the latest reset reason: ' : 'reset reason: ';
   const facts = `${text}${detail === '' ? '' : `|${detail}`}`.replaceAll(/\s/g, '_');
   return {

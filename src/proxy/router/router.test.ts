@@ -313,9 +313,9 @@ test('fields of a request inside steer hedging too', async (t) => {
   assert.doesNotMatch(seen[0] ?? '', /x-envoy-hedge/);
 });
 
-test('max_stream_duration of a cluster: 408, UMSDR', async (t) => {
+test('max_stream_duration of a cluster: 504, UMSDR', async (t) => {
   const { ask, cluster, proxy } = await setUp(t, { limits: { maxStreamDurationMs: 30 }, serve: () => {} });
-  assert.match(await ask(GET), /^HTTP\/1.1 408 [^]*upstream max stream duration reached$/);
+  assert.match(await ask(GET), /^HTTP\/1.1 504 [^]*upstream max stream duration reached$/);
   assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_max_duration_reached'), 1);
   assert.equal(cluster.limits.requests.value, 0);
 });

@@ -9,6 +9,7 @@
  * ```
  */
 import type { LocalReply } from '../http/filter.ts';
+import type { ResponseFlag } from '../http/stream-info.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
@@ -273,20 +274,28 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     if (this.#stats !== undefined) this.#stats.upstream_rq_per_try_timeout.value++;
     if (this.#policy?.hedgesPerTry === true && !isIdle && !this.#hasResponse) return this.#attempts.hedge(attempt);
     attempt.destroy();
-    this.onAttemptReset(attempt, 'per-try timeout', '');
+    this.onAttemptReset(attempt, 'per-try timeout', isIdle ? 'upstream_per_try_idle_timeout' : '');
   }
 
   onAttemptExpired(attempt: Attempt): void {
     if (this.#stats !== undefined) this.#stats.upstream_rq_max_duration_reached.value++;
     attempt.destroy();
-    this.#breakOff(TOOK_TOO_LONG);
+    const { policy } = this.#attempts.retry ?? {};
+    const isRetriable = policy !== undefined && !this.#hasResponse && isRetriableReset(policy, 'remote reset', attempt.wasSent);
+    if (isRetriable && this.#attempts.follow(attempt, undefined)) return;
+    this.#breakOff(this.#isRequestDone ? { ...TOOK_TOO_LONG, status: 504 } : TOOK_TOO_LONG);
   }
 
   /** Ends a request whose time is up: by an answer, or where there is one already by cutting it off. */
-  #breakOff(reply: typeof TOOK_TOO_LONG | typeof TIMED_OUT): void {
+  #breakOff(reply: LocalReply & { readonly flag: ResponseFlag }): void {
     this.#finish();
     if (this.#hasResponse) this.down.abort(reply.flag, reply.details);
     else this.#reply(reply);
+  }
+
+  /** What is said for a timeout: nothing, where the request asks for that. */
+  #timeoutReply<Reply extends LocalReply>(reply: Reply): Reply {
+    return this.#policy?.hasEmptyTimeout === true ? { ...reply, status: 204, body: '' } : reply;
   }
 
   /** Answers instead of a host: counted as its answers are. */
@@ -298,7 +307,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   /** No attempt brought a response. */
   #giveUp(reason: ResetReason, detail: string): void {
     this.#finish();
-    this.#reply(resetReply(reason, reason === 'overflow' ? '' : transportFailure(detail), this.down.info.attempts));
+    const reply = resetReply(reason, reason === 'overflow' ? '' : transportFailure(detail), this.down.info.attempts);
+    this.#reply(reason === 'per-try timeout' ? this.#timeoutReply(reply) : reply);
   }
 
   /** The response is complete. A stream that still waits for the rest of our request is of no more use. */
@@ -387,7 +397,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const { trace } = this.down;
     if (trace !== undefined) attempt.trace = trace.startAttempt(owner.name, host.key, info.attempts - 1);
     this.#attempts.start(attempt);
-    attempt.limitDuration(cluster.http.maxStreamDurationMs);
+    attempt.limitDuration(this.#policy?.streamMs ?? cluster.http.maxStreamDurationMs);
     attempt.begin(source);
   }
 
@@ -497,7 +507,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   #onTimeout(): void {
     if (this.#stats !== undefined) this.#stats.upstream_rq_timeout.value++;
     this.#attempts.current?.report({ kind: 'local-origin-failure', cause: 'timeout' });
-    this.#breakOff(TIMED_OUT);
+    this.#breakOff(this.#timeoutReply(TIMED_OUT));
   }
 
   #complete(attempt: Attempt): void {
