@@ -50,7 +50,8 @@ export function createTool(self: Self, stateDir: string): Tool {
         const { out, said, isKilled } = await execute(self, [...args, '--state-dir', stateDir, '-o', 'json']);
         if (isKilled) throw new ProtocolError('slow', 504, `no answer in ${TIMEOUT_MS / 1000} s`);
         if (out.trim() === '') throw new ProtocolError('refused', 422, said.trim().replace(/^tulle: /, ''));
-        return JSON.parse(out) as unknown;
+        const answer: unknown = JSON.parse(out);
+        return answer;
       } finally {
         running -= 1;
       }
