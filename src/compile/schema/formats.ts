@@ -1,4 +1,4 @@
-/** What text may look like, by name, so that schemas stay data. Each check returns why the text is refused. */
+/** What text may look like, by name, so that schemas stay data. */
 import { isCel } from '../../core/cel.ts';
 import { parseCidr, parseIp } from '../../core/cidr.ts';
 import { isRe2 } from './re2-syntax.ts';
@@ -92,7 +92,7 @@ const FORMATS = {
   'label-key': { allows: 'a label key, such as app or example.com/app', accepts: isLabelKey },
   'label-value': { allows: 'a label value: letters, digits, - _ . and at most 63', accepts: (text) => text === '' || LABEL.test(text) },
   visibility: {
-    allows: '"." (its own namespace), "*" (all) or the name of a namespace',
+    allows: '"." (its own namespace), "*" (all), "~" (none) or the name of a namespace',
     accepts: (text) => text === '.' || text === '*' || text === '~' || DNS_LABEL.test(text),
   },
   'gateway-reference': {

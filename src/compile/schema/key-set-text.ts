@@ -1,4 +1,5 @@
 /** JSON Web Key Sets as text (RFC 7517, section 5), as far as their form goes. */
+import { isObject } from '../../core/object.ts';
 
 const KEY_TYPES = ['RSA', 'EC', 'oct', 'OKP'];
 
@@ -9,12 +10,8 @@ function keysIn(text: string): readonly Readonly<Record<string, unknown>>[] {
   } catch {
     return [];
   }
-  if (typeof parsed !== 'object' || parsed === null || !('keys' in parsed) || !Array.isArray(parsed.keys)) return [];
-  return parsed.keys.filter(isObject);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
+  const keys = isObject(parsed) ? parsed['keys'] : undefined;
+  return Array.isArray(keys) ? keys.filter(isObject) : [];
 }
 
 /** True where `text` is a key set with a key in it: proxies refuse others, and all that comes with them. */

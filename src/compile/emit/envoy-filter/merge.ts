@@ -4,7 +4,8 @@
  * of 0 or false does not replace another value, and an Any takes the source's type and bytes, as one that is merged by
  * its own type is no Any here. Durations are replaced, which is Istio's own exception.
  */
-import { clone, type DescField, type DescMessage, isFieldSet, type Message } from '@bufbuild/protobuf';
+import { clone, type DescField, type DescMessage, isFieldSet, isMessage, type Message } from '@bufbuild/protobuf';
+import { isObject } from '../../../core/object.ts';
 import type { PatchOperation } from '../../../model/envoy-filter.ts';
 import { isUnwrapped } from '../../../xds/codec/plan.ts';
 
@@ -18,19 +19,11 @@ export function listsOf(operation: PatchOperation): Lists {
 
 const REPLACED: ReadonlySet<string> = new Set(['google.protobuf.Duration']);
 
-function isMessage(value: unknown): value is Message {
-  return typeof value === 'object' && value !== null && '$typeName' in value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The value of a field that is set; a member of a oneof stands under the oneof's name. */
 function read(message: Message, field: DescField): unknown {
   if (field.oneof === undefined) return Reflect.get(message, field.localName);
   const group: unknown = Reflect.get(message, field.oneof.localName);
-  return isRecord(group) && group['case'] === field.localName ? group['value'] : undefined;
+  return isObject(group) && group['case'] === field.localName ? group['value'] : undefined;
 }
 
 function write(message: Message, field: DescField, value: unknown): void {
@@ -50,8 +43,8 @@ function mergeList(target: Message, field: DescField & { readonly fieldKind: 'li
 
 function mergeMap(target: Message, field: DescField & { readonly fieldKind: 'map' }, added: unknown): void {
   const former = read(target, field);
-  const entries = isRecord(added) ? Object.entries(added).map(([key, item]) => [key, copy(field.message, item)]) : [];
-  write(target, field, { ...(isRecord(former) ? former : {}), ...Object.fromEntries(entries) });
+  const entries = isObject(added) ? Object.entries(added).map(([key, item]) => [key, copy(field.message, item)]) : [];
+  write(target, field, { ...(isObject(former) ? former : {}), ...Object.fromEntries(entries) });
 }
 
 /** A wrapper stands as its value alone: the zero of one says nothing where there is a value already. */
@@ -67,7 +60,7 @@ function mergeMessage(target: Message, field: DescField & { readonly message: De
   if (!isMessage(value)) {
     // a Struct is JSON: a map, whose entries are replaced
     const copied: unknown = structuredClone(value);
-    return write(target, field, isRecord(former) && isRecord(copied) ? { ...former, ...copied } : copied);
+    return write(target, field, isObject(former) && isObject(copied) ? { ...former, ...copied } : copied);
   }
   if (!isMessage(former) || REPLACED.has(desc.typeName)) return write(target, field, clone(desc, value));
   mergeInto(desc, former, value, lists);
