@@ -4,7 +4,7 @@
  */
 import type { HttpStream, LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import { safeValue } from '../../wire/http/headers.ts';
+import { fixedField } from '../../wire/http/headers.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import {
   createMetadataCache,
@@ -66,11 +66,11 @@ function read(headers: HeaderMap, info: StreamInfo): boolean {
 
 /** Prepares an exchange for the local workload. */
 export function createExchange(node: LocalNode, options: ExchangeOptions): PeerExchange {
-  const value = encodeMetadata(metadataOfNode(node));
-  const id = safeValue(node.id);
+  const id = fixedField(METADATA_ID_HEADER, node.id);
+  const metadata = fixedField(METADATA_HEADER, encodeMetadata(metadataOfNode(node)));
   const mark = (headers: HeaderMap): void => {
-    headers.setPlain(METADATA_ID_HEADER, id);
-    headers.setPlain(METADATA_HEADER, value);
+    headers.setFixed(id);
+    headers.setFixed(metadata);
   };
   const self: PeerExchange = {
     onRequest({ request: { headers }, info }) {

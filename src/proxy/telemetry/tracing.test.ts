@@ -4,7 +4,7 @@ import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { headersOf } from '../../wire/http/headers.ts';
 import { HttpConnectionManager_TracingSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import { randomSpanId, randomTraceIds, randomUuid } from './ids.ts';
+import { randomSpanId, randomTraceparent, randomUuid } from './ids.ts';
 import { fakeInfo, fakeRequest, fakeScope } from './testing/fake-stream.ts';
 import { readTrace, type TraceContext } from './trace-context.ts';
 import { createTracing } from './tracing.ts';
@@ -125,13 +125,13 @@ test('a tracer that Tulle does not have is refused by name', () => {
 test('ids are well formed and do not repeat', () => {
   const seen = new Set<string>();
   for (let i = 0; i < 3000; i++) {
-    const ids = randomTraceIds();
-    assert.match(ids, /^[0-9a-f]{48}$/);
-    assert.match(randomSpanId(), /^[0-9a-f]{16}$/);
-    seen.add(ids);
-    seen.add(randomUuid());
+    const all = { uuid: randomUuid(), trace: randomTraceparent(), span: randomSpanId() };
+    assert.match(all.uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    assert.match(all.trace, /^00-[1-9a-f][0-9a-f]{31}-[1-9a-f][0-9a-f]{15}-00$/);
+    assert.match(all.span, /^[1-9a-f][0-9a-f]{15}$/);
+    for (const id of Object.values(all)) seen.add(id);
   }
-  assert.equal(seen.size, 6000);
+  assert.equal(seen.size, 9000);
 });
 
 test('headers that are no context count as not there', () => {

@@ -24,10 +24,11 @@ import {
   type Sampling,
   type TraceReason,
 } from '../tracing/sampling.ts';
+import { EGRESS, type InferredParent } from '../tracing/span.ts';
 import { tracerFor, type TracerScope } from '../tracing/tracer-kinds.ts';
 import type { WorkInFlight } from '../tracing/work.ts';
 import { compileFormat } from './format.ts';
-import { randomSpanId, randomTraceIds, randomUuid } from './ids.ts';
+import { idsOfTraceparent, ownText, randomSpanId, randomTraceparent, randomUuid } from './ids.ts';
 import type { Counter, StatsScope } from './stats.ts';
 import { type IncomingTrace, readDecision, readTrace, type TraceContext, writeTrace } from './trace-context.ts';
 
@@ -68,8 +69,8 @@ function contextOf(incoming: IncomingTrace | undefined, isSampled: boolean): Tra
   if (incoming !== undefined) {
     return { traceId: incoming.traceId, spanId: randomSpanId(), parentId: incoming.spanId, isSampled };
   }
-  const ids = randomTraceIds();
-  return { traceId: ids.slice(0, 32), spanId: ids.slice(32), parentId: '', isSampled };
+  const text = randomTraceparent();
+  return { ...idsOfTraceparent(isSampled ? ownText(text) : text), parentId: '', isSampled };
 }
 
 /** Writes another decision than the first one into a request's id. */
@@ -103,13 +104,15 @@ function identify(head: RequestHead, isEdge: boolean, options: TracingOptions): 
 /** Decides about requests, and counts why they are traced. */
 function decider(sampling: Sampling, options: TracingOptions): Decide {
   const { random, packsReason = true, decidesSampling = true } = options;
+  const rules: IdRules = { packsReason, decidesSampling };
   const scope = options.stats.scope('tracing');
   scope.counter('health_check');
+  const untraced = scope.counter(REASON_COUNTERS[NOT_TRACED]);
   const counters = new Map<TraceReason, Counter>();
-  for (const reason of ['4', '9', 'a', 'b'] as const) counters.set(reason, scope.counter(REASON_COUNTERS[reason]));
+  for (const reason of ['9', 'a', 'b'] as const) counters.set(reason, scope.counter(REASON_COUNTERS[reason]));
   return (head, info) => {
-    const reason = decideTrace(head, info.route?.trace?.sampling ?? sampling, { packsReason, decidesSampling }, random);
-    const counter = counters.get(reason);
+    const reason = decideTrace(head, info.route?.trace?.sampling ?? sampling, rules, random);
+    const counter = reason === NOT_TRACED ? untraced : counters.get(reason);
     if (counter !== undefined) counter.value++;
     return reason;
   };
@@ -137,6 +140,20 @@ function readOptions(
   };
 }
 
+/** Asks what a request is a part of, and keeps the answer. */
+interface Asking {
+  found: Inference | undefined;
+  readonly infer: () => InferredParent | undefined;
+}
+
+function asking(broken: BrokenPaths, requestId: string | undefined): Asking {
+  const self: Asking = {
+    found: undefined,
+    infer: () => (self.found = broken.infer(requestId))?.parent,
+  };
+  return self;
+}
+
 /** Has a tracer follow requests. `broken` says what calls are a part of that say of no trace. */
 function follow(
   options: TraceOptions,
@@ -146,16 +163,15 @@ function follow(
 ): NonNullable<Tracing['begin']> {
   const { tracer, isEgress, hasAttemptSpans } = options;
   const kind = isEgress && !hasAttemptSpans ? 'client' : 'server';
+  const name = isEgress ? EGRESS : 'ingress';
   return (head, info, hasOwnId) => {
     const { headers, authority } = head;
-    const requestId = hasOwnId ? headers.get('x-request-id') : undefined;
+    // before anything is decided: that can change the id
+    const ask = broken && asking(broken, hasOwnId ? headers.get('x-request-id') : undefined);
     const isSampled = decide(head, info) !== NOT_TRACED;
-    const name = isEgress ? `egress ${authority}` : 'ingress';
-    const start = { name, kind, startMs: info.startWallMs, isSampled } as const;
-    let found: Inference | undefined;
-    const infer = broken && (() => (found = broken.infer(requestId))?.parent);
-    const span = tracer.begin(headers, authority, start, infer);
+    const span = tracer.begin(headers, authority, { name, kind, startMs: info.startWallMs, isSampled }, ask?.infer);
     if (span === undefined) return undefined;
+    const found = ask?.found;
     if (found !== undefined) {
       span.tags.set(INFERRED_TAG, found.by);
       if (packsReason && span.isSampled !== isSampled) remark(headers, span.isSampled);

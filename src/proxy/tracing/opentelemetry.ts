@@ -7,11 +7,12 @@ import { type OpenTelemetryConfig, OpenTelemetryConfigSchema } from '../../xds/g
 import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import { AlwaysOnSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler_pb.ts';
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { fixedField } from '../../wire/http/headers.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
-import { randomSpanId, randomTraceIds } from '../telemetry/ids.ts';
+import { idsOfTraceparent, ownText, randomSpanId, randomTraceparent } from '../telemetry/ids.ts';
 import { type GrpcTarget, type HttpTarget, readGrpcTarget, readHttpTarget } from './collector-target.ts';
 import { detectResource } from './resource-detectors.ts';
-import { newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
+import { EGRESS, newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
 import type { SpanBatch } from './span-batch.ts';
 import { exportBatch } from './span-export.ts';
 import type { TracerScope } from './tracer-kinds.ts';
@@ -31,6 +32,9 @@ interface Config extends OtlpSource {
   /** `always_on`: every span is sampled, whatever anybody has decided. */
   readonly isAlwaysOn: boolean;
 }
+
+/** Envoy says so where there is none. */
+const NO_STATE = fixedField('tracestate', '');
 
 const DEFAULT_SERVICE = 'unknown_service:envoy';
 const DEFAULT_CACHE_SPANS = 1024;
@@ -83,27 +87,35 @@ class OpenTelemetryTracer implements Tracer {
 
   begin(
     headers: Parameters<Tracer['begin']>[0],
-    _authority: string,
+    authority: string,
     start: SpanStart,
     infer?: Parameters<Tracer['begin']>[3],
   ): Span | undefined {
+    const span = this.#begin(headers, start, infer);
+    if (span?.isSampled === true && start.name === EGRESS) span.name = `${EGRESS} ${authority}`;
+    return span;
+  }
+
+  #begin(headers: Parameters<Tracer['begin']>[0], start: SpanStart, infer: Parameters<Tracer['begin']>[3]): Span | undefined {
     const context = readW3c(headers);
     if (context === 'broken') return undefined;
     if (context !== undefined) return this.#below(start, context, context.isSampled && start.isSampled, true);
     const parent = infer?.();
     if (parent !== undefined) return this.#below(start, { ...parent, traceId: parent.traceId.padStart(32, '0') }, parent.isSampled, false);
-    const ids = randomTraceIds();
     const isSampled = start.isSampled || this.#isAlwaysOn;
-    return newSpan(start, { traceId: ids.slice(0, 32), spanId: ids.slice(32), parentId: '', form: 'w3c', isSampled });
+    const text = randomTraceparent();
+    const { traceId, spanId } = idsOfTraceparent(isSampled ? ownText(text) : text);
+    return newSpan(start, { traceId, spanId, parentId: '', form: 'w3c', isSampled, traceparent: isSampled ? '' : text });
   }
 
   child(parent: Span, start: SpanStart): Span {
     return this.#below(start, parent, parent.isSampled, false);
   }
 
-  inject({ traceId, spanId, isSampled, traceState }: Span, headers: Parameters<Tracer['inject']>[1]): void {
-    headers.setPlain('traceparent', traceparentOf(traceId, spanId, isSampled));
-    headers.set('tracestate', traceState);
+  inject({ traceId, spanId, isSampled, traceState, traceparent }: Span, headers: Parameters<Tracer['inject']>[1]): void {
+    headers.setPlain('traceparent', traceparent === '' ? traceparentOf(traceId, spanId, isSampled) : traceparent);
+    if (traceState === '') headers.setFixed(NO_STATE);
+    else headers.set('tracestate', traceState);
   }
 
   report(span: Span): void {

@@ -37,7 +37,12 @@ export interface Span {
   /** Of a span that is not sampled nothing is kept. */
   readonly tags: Map<string, string>;
   events: readonly SpanEvent[];
+  /** Its context as `traceparent` has it, where it came as that text; else ''. */
+  readonly traceparent: string;
 }
+
+/** Name of a request's span that leaves the workload, until its tracer adds to whom. */
+export const EGRESS = 'egress';
 
 /** What a span begins with. */
 export interface SpanStart {
@@ -50,7 +55,7 @@ export interface SpanStart {
 
 /** What a span's place is in its trace. */
 export type SpanContext = Pick<Span, 'traceId' | 'spanId' | 'parentId' | 'form' | 'isSampled'> &
-  Partial<Pick<Span, 'isParentRemote' | 'traceState' | 'isShared'>>;
+  Partial<Pick<Span, 'isParentRemote' | 'traceState' | 'isShared' | 'traceparent'>>;
 
 /** Of spans that are not sampled: takes nothing, so that none of them needs a map of its own. */
 class NoTags extends Map<string, string> {
@@ -64,7 +69,17 @@ const NO_EVENTS: readonly SpanEvent[] = [];
 
 /** A span that begins. */
 export function newSpan({ name, kind, startMs }: SpanStart, context: SpanContext): Span {
-  const { traceId, spanId, parentId, form, isSampled, isParentRemote = false, traceState = '', isShared = false } = context;
+  const {
+    traceId,
+    spanId,
+    parentId,
+    form,
+    isSampled,
+    isParentRemote = false,
+    traceState = '',
+    isShared = false,
+    traceparent = '',
+  } = context;
   return {
     traceId,
     spanId,
@@ -80,6 +95,7 @@ export function newSpan({ name, kind, startMs }: SpanStart, context: SpanContext
     endMs: 0,
     tags: isSampled ? new Map() : NO_TAGS,
     events: NO_EVENTS,
+    traceparent,
   };
 }
 

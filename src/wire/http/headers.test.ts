@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createRequestDecoder } from '../http1/decoder.ts';
-import { HeaderBlock, headersOf } from './headers.ts';
+import { fixedField, HeaderBlock, headersOf } from './headers.ts';
 
 function parse(fields: string): HeaderBlock {
   let block = new HeaderBlock();
@@ -33,13 +33,24 @@ test('a clone is independent', () => {
   assert.equal(copy.toText(), 'a: 1\r\nb: 2\r\n');
 });
 
+test('a field that was prepared is a field like others', () => {
+  const block = parse('a: 1\r\n');
+  block.setFixed(fixedField('a', '2\r\n3'));
+  block.set('b', '');
+  assert.equal(block.toText(), 'a: 2??3\r\nb: \r\n');
+  assert.deepEqual(block.getAll('a'), ['2??3']);
+  const lines: string[] = [];
+  block.clone().readLines({ line: () => assert.fail('a line is left'), field: (name, value) => lines.push(`${name}=${value}`) });
+  assert.deepEqual(lines, ['a=2??3', 'b=']);
+});
+
 test('no value can break a line, not even by a character that loses its high byte', () => {
   assert.equal(headersOf([['x', 'a\r\nb\u010ac\0']]).toText(), 'x: a??b?c?\r\n');
 });
 
 const name = fc.stringMatching(/^[a-z][a-z-]{0,5}$/).filter((text) => !['te', 'host', 'expect'].includes(text));
 const value = fc.stringMatching(/^[a-z0-9]{0,5}$/);
-const change = fc.tuple(fc.constantFrom('set', 'add', 'remove'), name, value);
+const change = fc.tuple(fc.constantFrom('set', 'fix', 'add', 'remove'), name, value);
 
 test('a block does what a plain list would', () => {
   fc.assert(
@@ -50,6 +61,7 @@ test('a block does what a plain list would', () => {
         if (kind !== 'add') list = list.filter(([other]) => other !== key);
         if (kind !== 'remove') list.push([key, text]);
         if (kind === 'set') block.set(key, text);
+        else if (kind === 'fix') block.setFixed(fixedField(key, text));
         else if (kind === 'add') block.add(key, text);
         else block.remove(key);
       }

@@ -21,7 +21,9 @@ function keyOfName(name: string): number {
 
 function isNameAt(text: string, at: number, lowerName: string): boolean {
   for (let i = 1; i < lowerName.length - 1; i++) {
-    if (lowerCode(text.charCodeAt(at + i)) !== lowerName.charCodeAt(i)) return false;
+    const code = text.charCodeAt(at + i);
+    const wanted = lowerName.charCodeAt(i);
+    if (code !== wanted && lowerCode(code) !== wanted) return false;
   }
   return true;
 }
@@ -68,6 +70,25 @@ export interface LineReader {
   field(name: string, value: string): void;
 }
 
+/** A field that is the same in many heads, made once: its line is not put together for each. */
+export interface FixedField {
+  readonly name: string;
+  readonly value: string;
+  /** `name: value` with its line end. */
+  readonly line: string;
+}
+
+/** Prepares a field; `name` is in lower case. */
+export function fixedField(name: string, value: string): FixedField {
+  const safe = safeValue(value);
+  // joined: one piece, where pieces that are added stay a tree of them
+  return { name, value: safe, line: [name, ': ', safe, '\r\n'].join('') };
+}
+
+function valueIn(added: string | FixedField | undefined): string {
+  return typeof added === 'string' ? added : (added?.value ?? '');
+}
+
 /** A key's bit of the 32 by which a block knows most names that it has not. */
 function bitOf(key: number): number {
   return 1 << (((key >>> 16) + (key >>> 8) * 3 + key * 5) & 31);
@@ -87,8 +108,8 @@ const REMOVED = 0;
 export class HeaderBlock implements HeaderMap {
   readonly #text: string;
   readonly #marks: number[];
-  /** Names and values by turns. */
-  #added: string[] | undefined = undefined;
+  /** Names by turns with values, or with the whole field where that is a fixed one. */
+  #added: (string | FixedField)[] | undefined = undefined;
   /** Bits of the names that are here, or were; 0 before anybody has asked. */
   #bits = 0;
 
@@ -112,7 +133,7 @@ export class HeaderBlock implements HeaderMap {
     }
     const added = this.#added;
     if (added !== undefined) {
-      for (let i = 0; i < added.length; i += 2) if (added[i] === name) return added[i + 1];
+      for (let i = 0; i < added.length; i += 2) if (added[i] === name) return valueIn(added[i + 1]);
     }
     return undefined;
   }
@@ -130,7 +151,7 @@ export class HeaderBlock implements HeaderMap {
       if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) values.push(this.#valueOf(i));
     }
     const added = this.#added ?? [];
-    for (let i = 0; i < added.length; i += 2) if (added[i] === name) values.push(added[i + 1] ?? '');
+    for (let i = 0; i < added.length; i += 2) if (added[i] === name) values.push(valueIn(added[i + 1]));
     return values;
   }
 
@@ -145,11 +166,16 @@ export class HeaderBlock implements HeaderMap {
     this.#push(name, value);
   }
 
+  setFixed(field: FixedField): void {
+    this.remove(field.name);
+    this.#push(field.name, field);
+  }
+
   add(name: string, value: string): void {
     this.#push(name, safeValue(value));
   }
 
-  #push(name: string, value: string): void {
+  #push(name: string, value: string | FixedField): void {
     if (this.#bits !== 0) this.#bits |= bitOf(keyOfName(name));
     (this.#added ??= []).push(name, value);
   }
@@ -174,7 +200,7 @@ export class HeaderBlock implements HeaderMap {
       if (key !== REMOVED) visit(this.#text.substring(start, start + (key >>> 16)).toLowerCase(), this.#valueOf(i));
     }
     const added = this.#added ?? [];
-    for (let i = 0; i < added.length; i += 2) visit(added[i] ?? '', added[i + 1] ?? '');
+    for (let i = 0; i < added.length; i += 2) visit(valueIn(added[i]), valueIn(added[i + 1]));
   }
 
   /** Every field in order, as it lies here. */
@@ -188,7 +214,7 @@ export class HeaderBlock implements HeaderMap {
     }
     const added = this.#added;
     if (added === undefined) return;
-    for (let i = 0; i < added.length; i += 2) reader.field(added[i] ?? '', added[i + 1] ?? '');
+    for (let i = 0; i < added.length; i += 2) reader.field(valueIn(added[i]), valueIn(added[i + 1]));
   }
 
   /** A block of its own with the same fields: changes to one do not show in the other. */
@@ -215,7 +241,18 @@ export class HeaderBlock implements HeaderMap {
     if (runStart >= 0) out += this.#text.substring(runStart, marks[last]);
     const added = this.#added;
     if (added === undefined) return out;
-    for (let i = 0; i < added.length; i += 2) out += `${added[i]}: ${added[i + 1]}\r\n`;
+    for (let i = 0; i < added.length; i += 2) {
+      const value = added[i + 1];
+      if (typeof value === 'object') {
+        out += value.line;
+        continue;
+      }
+      // one after the other, so that the tree of pieces leans to one side: that is copied without recursion
+      out += valueIn(added[i]);
+      out += ': ';
+      out += value ?? '';
+      out += '\r\n';
+    }
     return out;
   }
 
@@ -230,7 +267,7 @@ export class HeaderBlock implements HeaderMap {
     let bits = bitOf(REMOVED);
     for (let i = 0; i + 1 < marks.length; i += 2) bits |= bitOf(marks[i] ?? REMOVED);
     const added = this.#added ?? [];
-    for (let i = 0; i < added.length; i += 2) bits |= bitOf(keyOfName(added[i] ?? ''));
+    for (let i = 0; i < added.length; i += 2) bits |= bitOf(keyOfName(valueIn(added[i])));
     this.#bits = bits;
     return bits;
   }
