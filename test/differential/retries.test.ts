@@ -1,12 +1,21 @@
 /** Retries: what is tried again, how often, and what the client gets. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Case } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { retry } from './framework/pieces.ts';
+import type { Proxy } from './framework/proxies.ts';
 import { compareTopic } from './framework/topic.ts';
 import { FOREVER } from './framework/wishes.ts';
 
 const encode = encodeURIComponent;
+
+/** A route that counts by itself, under its name. */
+function counted(route: JsonObject): JsonObject {
+  const { name = '' } = route;
+  return { ...route, stat_prefix: name };
+}
 
 const RETRIES: JsonObject[] = [
   retry('/retry/5xx', '5xx', { num_retries: 2 }),
@@ -22,7 +31,7 @@ const RETRIES: JsonObject[] = [
   }),
   retry('/retry/try-timeout', '5xx', { num_retries: 1, per_try_timeout: '0.8s' }, { timeout: '20s' }),
   retry('/retry/none', '', {}),
-];
+].map(counted);
 
 const CASES: Case[] = [
   ask('retry 5xx', '/retry/5xx', { wish: 'status=503;times=2' }),
@@ -72,4 +81,19 @@ const LOG: JsonObject = {
   none: '%COALESCE({"operators":["REQUESTED_SERVER_NAME","ROUNDTRIP_DURATION"]})%',
 };
 
-compareTopic({ name: 'retries', setup: () => ({ routes: RETRIES, hosts: [COUNTING], log: LOG }), cases: CASES });
+/** What routes count by themselves, of what is more than none: ours have no counters before their first request. */
+async function routeCounts(proxy: Proxy): Promise<Readonly<Record<string, number>>> {
+  return Object.fromEntries(Object.entries(await proxy.stats('vhost.')).filter(([, count]) => count > 0));
+}
+
+compareTopic({
+  name: 'retries',
+  setup: () => ({ routes: RETRIES, hosts: [COUNTING], log: LOG }),
+  cases: CASES,
+  more: (proxies) =>
+    test('statistics of routes', async () => {
+      const [ours, theirs] = await Promise.all(proxies().map(routeCounts));
+      assert.ok(Object.keys(theirs ?? {}).length > 0);
+      assert.deepEqual(ours, theirs);
+    }),
+});

@@ -348,7 +348,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.VirtualHost':
     'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata request_body_buffer_limit hedge_policy include_is_timeout_retry_header rate_limits -virtual_clusters',
   'envoy.config.route.v3.Route':
-    'name match route redirect direct_response metadata decorator tracing typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes -stat_prefix request_body_buffer_limit',
+    'name match route redirect direct_response metadata decorator tracing typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes stat_prefix request_body_buffer_limit',
   'envoy.config.route.v3.FilterConfig': 'config is_optional disabled',
   'envoy.config.route.v3.Decorator': 'operation propagate',
   'envoy.config.route.v3.Tracing': 'client_sampling random_sampling overall_sampling custom_tags',

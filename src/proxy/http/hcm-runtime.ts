@@ -101,6 +101,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
       isQuiet: config.isQuiet,
       matchesScheme: config.matchesScheme,
       onDemandMs: scope.clusters.onDemandMs ?? 0,
+      stats: scope.stats,
     },
     accessLog,
     openStreams: accessLog?.logOpen === undefined ? undefined : new OpenStreams(clock, timers, accessLog.logOpen),

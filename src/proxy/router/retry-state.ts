@@ -8,6 +8,7 @@ import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import { rateLimitedBackOffMs } from './rate-limited-back-off.ts';
 import { backOffMs } from './retry-decision.ts';
 import type { RetryPolicy } from './route.ts';
+import type { RouteStats } from './route-stats.ts';
 
 /** Whether the cluster allows one more retry now: by its budget, or by its cap. */
 function hasRoom(limits: Limits): boolean {
@@ -23,13 +24,20 @@ export class RetryState {
   readonly #limits: Limits;
   readonly #rate: RetryRate | undefined;
   readonly #stats: ClusterHttpStats;
+  readonly #ofRoute: RouteStats | undefined;
 
-  constructor(policy: RetryPolicy, limits: Limits, stats: ClusterHttpStats) {
+  constructor(policy: RetryPolicy, limits: Limits, stats: ClusterHttpStats, ofRoute?: RouteStats) {
+    this.#ofRoute = ofRoute;
     this.policy = policy;
     this.#limits = limits;
     this.#stats = stats;
     this.#rate = policy.isUnbudgeted === true ? undefined : limits.retryRate;
     this.#rate?.earn();
+  }
+
+  #count(name: 'upstream_rq_retry' | 'upstream_rq_retry_overflow' | 'upstream_rq_retry_limit_exceeded'): void {
+    this.#stats[name].value++;
+    if (this.#ofRoute !== undefined) this.#ofRoute[name].value++;
   }
 
   /**
@@ -38,14 +46,14 @@ export class RetryState {
    */
   take(attempts: number, wasSent: boolean, nowMs: number): 'URX' | 'UO' | undefined {
     if (attempts > this.policy.maxRetries) {
-      this.#stats.upstream_rq_retry_limit_exceeded.value++;
+      this.#count('upstream_rq_retry_limit_exceeded');
       return 'URX';
     }
     if (!hasRoom(this.#limits) || (wasSent && this.#rate?.spend(nowMs) === false)) {
-      this.#stats.upstream_rq_retry_overflow.value++;
+      this.#count('upstream_rq_retry_overflow');
       return 'UO';
     }
-    this.#stats.upstream_rq_retry.value++;
+    this.#count('upstream_rq_retry');
     if (!this.isRetrying) this.#limits.retries.value++;
     this.isRetrying = true;
     return undefined;

@@ -141,6 +141,7 @@ export function compileRoute(route: Route, scope: RouteScope, path: string): Com
   const entry: RouteEntry = {
     name: route.name,
     virtualHostName: scope.virtualHostName,
+    ...(route.statPrefix !== '' && { statPrefix: route.statPrefix }),
     action,
     headers: isWeighted ? undefined : scope.order(undefined, own),
     perFilter,

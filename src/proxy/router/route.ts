@@ -146,6 +146,8 @@ export interface RouteRateLimits {
 export interface RouteEntry {
   readonly name: string;
   readonly virtualHostName: string;
+  /** Under which its requests are counted by themselves; absent where they are not. */
+  readonly statPrefix?: string;
   readonly action: RouteAction;
   /** Route, then virtual host, then table, as `most_specific_header_mutations_wins` says; undefined without any. */
   readonly headers: HeaderMutations | undefined;

@@ -42,6 +42,29 @@ test('retries end with the last answer and the flag URX', async (t) => {
   assert.equal(cluster.limits.retries.value, 0);
 });
 
+test('a route with a stat_prefix counts by itself what its clients got', async (t) => {
+  const { ask: send, proxy } = await setUp(t, {
+    routes: routesOf([{ ...routeTo('c', RETRY), statPrefix: 'main' }]),
+    answer: (_head, count) => response(count < 2 ? 503 : 200, 'body'),
+  });
+  assert.match(await send(GET), /^HTTP\/1.1 200/);
+  const found: Record<string, number> = {};
+  proxy.stats.forEach(({ name, value }) => {
+    const [, leaf] = /^vhost\.[^.]+\.route\.main\.(.+)$/.exec(name) ?? [];
+    if (leaf !== undefined && value.kind === 'counter' && value.counter.value > 0) found[leaf] = value.counter.value;
+    if (leaf !== undefined && value.kind === 'histogram') found[leaf] = value.histogram.count;
+  });
+  assert.deepEqual(found, {
+    upstream_rq_200: 1,
+    upstream_rq_2xx: 1,
+    upstream_rq_completed: 1,
+    upstream_rq_retry: 1,
+    upstream_rq_retry_success: 1,
+    upstream_rq_time: 1,
+    upstream_rq_total: 2,
+  });
+});
+
 test('a body beyond the limit is sent once, and not retried', async (t) => {
   const { dial, seen } = await setUp(t, {
     routes: routesOf([{ ...routeTo('c', RETRY), perRequestBufferLimitBytes: 10 }]),

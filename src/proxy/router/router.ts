@@ -18,7 +18,7 @@ import { TOO_MANY_REQUESTS } from '../cluster/http-pool.ts';
 import { type ClusterHttpStats, clusterHttpStats, countStatus } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { limitsFor } from '../cluster/limits.ts';
-import { observe } from '../telemetry/stats.ts';
+import { observe, type StatsScope } from '../telemetry/stats.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { Attempts, type RetryingRequest } from './attempts.ts';
@@ -35,6 +35,7 @@ import type { InternalRedirect } from './internal-redirect.ts';
 import { stepTo } from './redirect-step.ts';
 import type { Forward } from './reroute.ts';
 import type { MirrorChoice, RouteAction, RouteEntry } from './route.ts';
+import { countAnswer, countTime, type RouteStats, routeStats } from './route-stats.ts';
 import { decorateResponse, isAccepted, prepareRequest, rewriteToEndpoint, tellTimeout } from './upstream-head.ts';
 
 type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
@@ -53,6 +54,8 @@ export interface RouterScope {
   readonly matchesScheme?: boolean;
   /** How long a request waits for a cluster that is not there yet; 0: not at all. */
   readonly onDemandMs: number;
+  /** The proxy's. */
+  readonly stats: StatsScope;
 }
 
 /** Routes one request to a cluster. Made once its filters have let it pass. */
@@ -178,6 +181,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     info.upstreamTls = stream.tls;
     attempt.sentMs = this.#scope.clock.monotonicMs();
     info.upstreamSendMs = attempt.sentMs;
+    const ofRoute = this.#ofRoute;
+    if (ofRoute !== undefined) ofRoute.upstream_rq_total.value++;
     this.#sendHead(attempt, stream);
     for (const chunk of this.#body?.chunks ?? []) stream.sendData(chunk);
     if (this.#body !== undefined && (this.#body.isTooLong || !this.#keepsBody())) this.#body.forget();
@@ -216,10 +221,10 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
       countStatus(this.#stats, head.status);
     }
     this.#hasResponse = true;
+    countAnswer(this.#ofRoute, head.status);
     this.#attempts.win(attempt);
     this.#body?.forget();
-    if (this.#attempts.retry?.isRetrying === true && this.#stats !== undefined && head.status < 500)
-      this.#stats.upstream_rq_retry_success.value++;
+    if (this.#attempts.retry?.isRetrying === true && head.status < 500) this.#countRetried();
     this.#decorate(head);
     if (isEnd) this.#complete(attempt);
     info.responseCodeDetails = 'via_upstream';
@@ -301,6 +306,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   /** Answers instead of a host: counted as its answers are. */
   #reply(reply: LocalReply): void {
     countStatus(this.#stats, reply.status);
+    if (this.#stats !== undefined) countAnswer(this.#ofRoute, reply.status);
     this.down.reply(reply);
   }
 
@@ -333,7 +339,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const policy = readRequestPolicy(request, this.#action, this.down.isInternal);
     this.#policy = policy;
     if (policy.retry !== undefined)
-      this.#attempts.retry = new RetryState(policy.retry, limitsFor(cluster, this.#action.priority), this.#stats);
+      this.#attempts.retry = new RetryState(policy.retry, limitsFor(cluster, this.#action.priority), this.#stats, this.#ofRoute);
     if (cluster.dropShare !== undefined && this.#scope.random() < cluster.dropShare) return this.#dropped(cluster);
     prepareRequest(this.down, this.#entry, this.#action.rewrite, this.#scope.isQuiet);
     this.#clientAuthority = request.authority;
@@ -505,7 +511,9 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   #onTimeout(): void {
+    const ofRoute = this.#ofRoute;
     if (this.#stats !== undefined) this.#stats.upstream_rq_timeout.value++;
+    if (ofRoute !== undefined) ofRoute.upstream_rq_timeout.value++;
     this.#attempts.current?.report({ kind: 'local-origin-failure', cause: 'timeout' });
     this.#breakOff(this.#timeoutReply(TIMED_OUT));
   }
@@ -515,8 +523,20 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const nowMs = this.#scope.clock.monotonicMs();
     this.down.info.upstreamEndMs = nowMs;
     if (this.#stats !== undefined && !this.#isTunnel) observe(this.#stats.upstream_rq_time, nowMs - attempt.sentMs);
+    if (!this.#isTunnel) countTime(this.#ofRoute, nowMs - attempt.sentMs);
     attempt.end();
     this.#finish();
+  }
+
+  #countRetried(): void {
+    const ofRoute = this.#ofRoute;
+    if (this.#stats !== undefined) this.#stats.upstream_rq_retry_success.value++;
+    if (ofRoute !== undefined) ofRoute.upstream_rq_retry_success.value++;
+  }
+
+  /** The route's own statistics: it may be another one by now. */
+  get #ofRoute(): RouteStats | undefined {
+    return routeStats(this.#scope.stats, this.#entry);
   }
 
   #finish(): void {

@@ -18,6 +18,7 @@ const TAGS = new Map([
   ['listener', 'envoy.listener_address'],
   ['tcp', 'envoy.tcp_prefix'],
   ['vhost', 'envoy.virtual_host'],
+  ['route', 'envoy.route'],
 ]);
 
 /** A status or a class of statuses at a name's end: `upstream_rq_503`, `downstream_rq_5xx`. */
