@@ -55,7 +55,7 @@ export function flagBit(flag: ResponseFlag): number {
 export type TcpLogKind = 'TcpConnectionStart' | 'TcpUpstreamConnected' | 'TcpPeriodic' | 'TcpConnectionEnd';
 
 /** The same of a stream of HTTP. */
-export type HttpLogKind = 'DownstreamPeriodic';
+type HttpLogKind = 'DownstreamPeriodic';
 
 /** Protocols to offer by ALPN, by the version that the upstream is spoken to in; an empty list changes nothing. */
 export interface AlpnOffers {
