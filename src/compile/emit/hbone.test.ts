@@ -6,6 +6,7 @@ import type { ClientTls, ConnectionPool } from '../../model/traffic-policy.ts';
 import { compile, type ProxyNode } from '../compile.ts';
 import { authorizationRule, endpointOf, meshOf, peerAuthenticationOf, policyOf, portOf, serviceOf, sidecarOf } from '../testing/mesh.ts';
 import { originateListener } from './hbone-outbound.ts';
+import { NO_LIMITS } from './mesh-defaults.ts';
 import { shapesOf } from './shape.ts';
 
 const SA = { serviceAccount: 'db', workload: 'db', hbonePort: 15008, labels: { app: 'db' } };
@@ -21,22 +22,7 @@ const TLS: ClientTls = {
   sni: '',
   insecureSkipVerify: false,
 };
-const POOL: ConnectionPool = {
-  maxConnections: undefined,
-  connectTimeoutMs: undefined,
-  tcpKeepalive: undefined,
-  maxConnectionDurationMs: undefined,
-  tcpIdleTimeoutMs: undefined,
-  http1MaxPendingRequests: undefined,
-  http2MaxRequests: undefined,
-  maxRequestsPerConnection: undefined,
-  maxRetries: undefined,
-  httpIdleTimeoutMs: undefined,
-  h2UpgradePolicy: 'DO_NOT_UPGRADE',
-  useClientProtocol: false,
-  maxConcurrentStreams: undefined,
-  http2KeepAlive: undefined,
-};
+const POOL: ConnectionPool = { ...NO_LIMITS, h2UpgradePolicy: 'DO_NOT_UPGRADE' };
 
 interface Case {
   readonly name: string;

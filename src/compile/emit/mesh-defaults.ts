@@ -3,7 +3,8 @@ import type { MeshSettings } from '../../model/mesh.ts';
 import type { ConnectionPool } from '../../model/traffic-policy.ts';
 import type { PortPolicy } from './destination-policy.ts';
 
-const NO_LIMITS: ConnectionPool = {
+/** A pool that says nothing. */
+export const NO_LIMITS: ConnectionPool = {
   maxConnections: undefined,
   connectTimeoutMs: undefined,
   tcpKeepalive: undefined,

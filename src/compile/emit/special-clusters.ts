@@ -7,7 +7,7 @@ import { duration } from './any.ts';
 import { setLimits } from './cluster-limits.ts';
 import { httpOptionsOf, thresholdsOf } from './cluster-policy.ts';
 import { memoised } from './memo.ts';
-import { poolIn } from './mesh-defaults.ts';
+import { NO_LIMITS, poolIn } from './mesh-defaults.ts';
 import { BLACK_HOLE, INBOUND_PASSTHROUGH, PASSTHROUGH } from './names.ts';
 import { type CompiledResource, resourceOf } from './resource.ts';
 
@@ -40,22 +40,7 @@ function socketAddress(host: string): SocketAddress {
   return create(SocketAddressSchema, { address: host, portSpecifier: { case: 'portValue', value: 0 } });
 }
 
-const PASSTHROUGH_OPTIONS = httpOptionsOf('client', {
-  httpIdleTimeoutMs: PASSTHROUGH_IDLE_MS,
-  maxConnections: undefined,
-  connectTimeoutMs: undefined,
-  tcpKeepalive: undefined,
-  maxConnectionDurationMs: undefined,
-  tcpIdleTimeoutMs: undefined,
-  http1MaxPendingRequests: undefined,
-  http2MaxRequests: undefined,
-  maxRequestsPerConnection: undefined,
-  maxRetries: undefined,
-  h2UpgradePolicy: 'DEFAULT',
-  useClientProtocol: true,
-  maxConcurrentStreams: undefined,
-  http2KeepAlive: undefined,
-});
+const PASSTHROUGH_OPTIONS = httpOptionsOf('client', { ...NO_LIMITS, httpIdleTimeoutMs: PASSTHROUGH_IDLE_MS, useClientProtocol: true });
 
 /** A cluster without an endpoint. */
 export const blackHole = memoised((settings: MeshSettings): CompiledResource => {
