@@ -58,7 +58,7 @@ function isSafe(value: string): boolean {
 }
 
 /** A value that a head may have: other characters become question marks. */
-export function safeValue(value: string): string {
+function safeValue(value: string): string {
   return isSafe(value) ? value : value.replace(UNSAFE_EACH, '?');
 }
 
