@@ -34,7 +34,7 @@ export interface AccessLogger {
   /** Called once, when the stream is over and its info complete. */
   log(info: StreamInfo): void;
   /** Called now and then while a connection lasts; absent where nobody is told of that. */
-  logOpen?(info: StreamInfo): void;
+  readonly logOpen?: (info: StreamInfo) => void;
 }
 
 /** Envoy's format where the configuration has none. */
