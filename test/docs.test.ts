@@ -173,9 +173,13 @@ test('commands and options that documents show are there', () => {
   assert.ok(seen > 100, `${seen} commands were found`);
 });
 
+/** What programs make is not in a fresh clone. */
+const MADE = ['bench/results/', 'src/xds/gen/'];
+
 test('files and folders that documents name are there', () => {
   const sources = globSync('src/**/*.ts', { cwd: root });
-  const isOurs = (code: string): boolean => /^(?:src|test|tools|bench|examples|docs|dashboard|bin)\/[\w./-]+$/.test(code);
+  const isOurs = (code: string): boolean =>
+    /^(?:src|test|tools|bench|examples|docs|dashboard|bin)\/[\w./-]+$/.test(code) && !MADE.some((folder) => code.startsWith(folder));
   const missing: string[] = [];
   for (const file of documents) {
     // these name what is in src, now and then from a folder in it on

@@ -1,6 +1,6 @@
 /** `tulle demo`: brings up the shop of `examples/`, checks what a mesh promises, and takes everything down again. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,14 +41,13 @@ async function ended(child: ChildProcess): Promise<number> {
 /** Runs the demo; resolves with the exit code. */
 async function demo(options: DemoOptions): Promise<number> {
   const work = mkdtempSync(path.join(tmpdir(), 'tulle-demo-'));
-  // services are TypeScript, which Node does not run from below node_modules: an installed package runs a copy
+  // a copy: who tries edits with --keep leaves the example as it is
   cpSync(path.join(root, 'examples/shop'), work, { recursive: true });
-  writeFileSync(path.join(work, 'package.json'), '{ "type": "module" }\n');
   const stateDir = path.join(work, 'state');
   const up = spawn(
     process.execPath,
     [...process.execArgv, path.join(root, 'bin/tulle.js'), 'up', path.join(work, 'mesh'), '--state-dir', stateDir, '--mode', options.mode],
-    { stdio: 'inherit', env: { ...process.env, PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env['PATH'] ?? ''}` } },
+    { stdio: 'inherit' },
   );
   const stop = (): void => void up.kill('SIGINT');
   process.once('SIGINT', stop);

@@ -27,7 +27,7 @@ const versioned = (name: string, spec: string): string => {
 const server = (name: string): string =>
   versioned(
     name,
-    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name}, API_KEY: hush }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
+    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.mjs], env: { NAME: ${name}, API_KEY: hush }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
   );
 
 const MESH = `

@@ -18,7 +18,7 @@ spec: { serviceAccount: ${name}, ${more} }
 const server = (name: string): string =>
   `${workload(
     name,
-    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name} }, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }`,
+    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.mjs], env: { NAME: ${name} }, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }`,
   )}
 apiVersion: v1
 kind: Service

@@ -15,7 +15,7 @@ import { fetchThrough } from './through-proxy.ts';
 const server = (name: string): string =>
   `${member(
     name,
-    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: ${name} }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
+    `ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.mjs], env: { NAME: ${name} }, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }`,
   )}${service(name)}`;
 
 const meshYaml = (more = ''): string => `

@@ -59,12 +59,11 @@ export class TestMesh {
 
   /**
    * Starts a mesh on a copy of `examples/<name>` (or of nothing), with more files written over it. Services of the
-   * examples find `echo.ts` one folder up.
+   * examples find `echo.mjs` one folder up.
    */
   static start(mode: Mode, options: StartOptions): TestMesh {
     const work = mkdtempSync(path.join(tmpdir(), 'tulle-e2e-'));
-    cpSync(path.join(root, 'examples/echo.ts'), path.join(work, 'echo.ts'));
-    writeFileSync(path.join(work, 'package.json'), '{ "type": "module" }\n');
+    cpSync(path.join(root, 'examples/echo.mjs'), path.join(work, 'echo.mjs'));
     const folder = path.join(work, 'mesh');
     if (options.example !== undefined) cpSync(path.join(root, 'examples', options.example), folder, { recursive: true });
     else cpSync(path.join(root, 'test/e2e/empty'), folder, { recursive: true });

@@ -23,8 +23,8 @@ export function member(name: string, spec: string, parts?: WorkloadParts): strin
   return workload(name, `serviceAccount: ${name}, ${spec}`, parts);
 }
 
-/** What a server of HTTP on port 8080 is: examples/echo.ts, or what `command` runs. */
-export function serverSpec(name: string, command = '[node, ../echo.ts]'): string {
+/** What a server of HTTP on port 8080 is: examples/echo.mjs, or what `command` runs. */
+export function serverSpec(name: string, command = '[node, ../echo.mjs]'): string {
   return `ports: [{ name: http, port: 8080, protocol: http }], command: ${command}, env: { NAME: ${name} }, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }`;
 }
 

@@ -53,9 +53,9 @@ metadata: { name: traced, namespace: shop }
 spec: { tracing: [{ providers: [{ name: otel }], randomSamplingPercentage: 100 }] }
 ---
 ${member('client', `command: [sleep, "100000"], upstreams: [{ host: quotes, port: 8080, localPort: ${quotesPort} }, { host: db, port: 8080, localPort: ${dbPort} }]`)}
-${server('cart', 'http', '../echo.ts')}
-${server('vault', 'http', '../echo.ts')}
-${server('collector', 'http', '../echo.ts')}
+${server('cart', 'http', '../echo.mjs')}
+${server('vault', 'http', '../echo.mjs')}
+${server('collector', 'http', '../echo.mjs')}
 ${server('quotes', 'grpc', 'quotes.mjs')}
 ${server('db', 'tcp', 'db.mjs')}
 apiVersion: networking.istio.io/v1

@@ -30,7 +30,7 @@ kind: Namespace
 metadata: { name: shop }
 ---
 ${workload('client', ', istio.io/rev: canary', 'command: [sleep, "100000"]')}
-${workload('front', '', 'ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.ts], env: { NAME: front }, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }')}
+${workload('front', '', 'ports: [{ name: http, port: 8080, protocol: http }], command: [node, ../echo.mjs], env: { NAME: front }, readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }')}
 apiVersion: v1
 kind: Service
 metadata: { name: front, namespace: shop }

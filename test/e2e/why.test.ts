@@ -29,8 +29,8 @@ kind: Namespace
 metadata: { name: shop }
 ---
 ${member('client', 'command: [sleep, "100000"]')}
-${server('cart', 'node, ../echo.ts')}
-${server('vault', 'node, ../echo.ts')}
+${server('cart', 'node, ../echo.mjs')}
+${server('vault', 'node, ../echo.mjs')}
 ${server('crashes', `node, -e, "${CRASHES}"`)}
 ${service('nobody')}
 apiVersion: networking.istio.io/v1

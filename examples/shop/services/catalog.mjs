@@ -1,9 +1,9 @@
 /** Products. Flaky on purpose: every third answer is 503, though never twice in a row for the same product. */
-import { serve } from './http.ts';
+import { serve } from './http.mjs';
 
 let asked = 0;
 let failed = 0;
-const failing = new Set<string>();
+const failing = new Set();
 
 serve(9080, (_method, url) => {
   if (url.pathname === '/healthz') return { body: { ok: true } };

@@ -5,20 +5,20 @@
  *   message Product { string id = 1; }
  *   message Price { uint32 cents = 1; }
  */
-import http2, { type ServerHttp2Stream } from 'node:http2';
+import http2 from 'node:http2';
 
 const OK = 0;
 const UNIMPLEMENTED = 12;
 
 /** A message as gRPC frames it: not compressed, its length, its bytes. */
-function framed(message: Uint8Array): Buffer {
+function framed(message) {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 }
 
 /** Field 1 as a varint (Protocol Buffers). */
-function priceMessage(cents: number): Buffer {
+function priceMessage(cents) {
   const bytes = [0x08];
   let left = cents;
   for (; left > 127; left >>>= 7) bytes.push((left & 127) | 128);
@@ -26,7 +26,7 @@ function priceMessage(cents: number): Buffer {
 }
 
 /** Answers a call; a status that is not OK comes without a message. */
-function answer(stream: ServerHttp2Stream, path: string, request: Buffer): void {
+function answer(stream, path, request) {
   const isKnown = path === '/shop.Prices/Get';
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': String(isKnown ? OK : UNIMPLEMENTED) }));
@@ -37,8 +37,8 @@ function answer(stream: ServerHttp2Stream, path: string, request: Buffer): void 
 
 const server = http2.createServer();
 server.on('stream', (stream, { ':path': path = '' }) => {
-  const pieces: Buffer[] = [];
-  stream.on('data', (piece: Buffer) => pieces.push(piece));
+  const pieces = [];
+  stream.on('data', (piece) => pieces.push(piece));
   stream.on('end', () => answer(stream, path, Buffer.concat(pieces)));
   stream.on('error', () => {});
 });

@@ -1,5 +1,5 @@
 /** The page's backend: gathers a product from three services, and sells it through a fourth. */
-import { call, serve } from './http.ts';
+import { call, serve } from './http.mjs';
 
 serve(8000, async (method, url, headers) => {
   if (url.pathname === '/healthz') return { body: { ok: true } };

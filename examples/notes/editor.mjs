@@ -9,11 +9,11 @@ const PAUSE_MS = 500;
 const [port = 17_000] = process.argv.slice(2).map(Number);
 const where = process.env['HTTP_PROXY'] === undefined ? { host: 'notes', port: 7000 } : { host: '127.0.0.1', port };
 
-function note(text: string): Promise<boolean> {
+function note(text) {
   return new Promise((resolve) => {
     let answer = '';
     const socket = net.connect({ ...where, allowHalfOpen: true });
-    const end = (): void => resolve(answer === `notes 1.0\nnoted: ${text}\n`);
+    const end = () => resolve(answer === `notes 1.0\nnoted: ${text}\n`);
     socket.on('data', (bytes) => (answer += bytes.toString()));
     socket.on('end', end);
     socket.on('error', end);

@@ -1,5 +1,5 @@
 /** Stock. The instance that is started with FAILING=1 answers 500 to everything but its probe. */
-import { serve } from './http.ts';
+import { serve } from './http.mjs';
 
 const failing = process.env['FAILING'] === '1';
 const name = process.env['NAME'] ?? 'inventory';

@@ -1,5 +1,5 @@
 /** Reviews of a product; $VERSION says which release this is. */
-import { serve } from './http.ts';
+import { serve } from './http.mjs';
 
 const version = process.env['VERSION'] ?? 'v1';
 

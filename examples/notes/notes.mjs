@@ -1,7 +1,7 @@
 /** Keeps lines: `all` gives those there are, anything else is noted. It greets first, as many servers do. */
 import net from 'node:net';
 
-const notes: string[] = [];
+const notes = [];
 
 net
   .createServer({ allowHalfOpen: true }, (socket) => {
