@@ -40,7 +40,7 @@ function pids(mesh: TestMesh, ...parts: string[]): number[] {
 function applications(mesh: TestMesh): number[] {
   return execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
     .split('\n')
-    .filter((line) => /\bnode echo\.ts$/.test(line))
+    .filter((line) => /\bnode echo\.mjs$/.test(line))
     .map((line) => Number(line.trim().split(' ')[0]))
     .filter((pid) => readlinkSync(`/proc/${pid}/cwd`) === path.dirname(mesh.folder));
 }

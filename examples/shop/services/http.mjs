@@ -1,5 +1,5 @@
 /** What the shop's services share: a server from a handler, and a JSON call. Nothing here knows of a mesh. */
-import { createServer } from 'node:http';
+import { Agent, createServer, request } from 'node:http';
 
 /**
  * @typedef {object} Answer
@@ -15,10 +15,10 @@ import { createServer } from 'node:http';
  * @param {(method: string, url: URL, headers: Record<string, string>) => Answer | Promise<Answer>} handle
  */
 export function serve(port, handle) {
-  const server = createServer((request, response) => {
-    const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
-    const answer = async () => handle(request.method ?? 'GET', new URL(request.url ?? '/', 'http://shop'), headers);
-    request.resume();
+  const server = createServer((asked, response) => {
+    const headers = Object.fromEntries(Object.entries(asked.headers).map(([name, value]) => [name, String(value)]));
+    const answer = async () => handle(asked.method ?? 'GET', new URL(asked.url ?? '/', 'http://shop'), headers);
+    asked.resume();
     answer()
       .catch((error) => ({ status: 500, body: { error: String(error) } }))
       .then(({ status = 200, headers: extra = {}, body }) => {
@@ -29,6 +29,35 @@ export function serve(port, handle) {
   });
   server.listen(Number(process.env['PORT'] ?? port), process.env['HOST'] ?? '0.0.0.0');
   process.on('SIGTERM', () => server.close(() => process.exit(0)));
+}
+
+/** The mesh's proxy, where there is no interception. */
+const PROXY = process.env['HTTP_PROXY'] ? new URL(process.env['HTTP_PROXY']) : undefined;
+/** One of our own: Node's looks for the proxy itself, but only from version 24 on. */
+const agent = new Agent({ keepAlive: true });
+
+/**
+ * What a URL answers.
+ *
+ * @param {URL} url
+ * @param {string} method
+ * @param {Record<string, string>} headers
+ * @returns {Promise<{ status: number, text: string }>}
+ */
+function ask(url, method, headers) {
+  const { hostname, port } = PROXY ?? url;
+  const path = PROXY === undefined ? `${url.pathname}${url.search}` : url.href;
+  return new Promise((resolve, reject) => {
+    const asked = request({ agent, hostname, port, path, method, headers: { ...headers, host: url.host } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece) => (text += piece));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on('error', reject);
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
 }
 
 /**
@@ -44,11 +73,10 @@ export async function call(url, incoming, method = 'GET') {
     const value = incoming[name];
     if (value !== undefined) headers[name] = value;
   }
-  const response = await fetch(url, { method, headers });
-  const text = await response.text();
+  const { status, text } = await ask(new URL(url), method, headers);
   try {
-    return { status: response.status, body: JSON.parse(text) };
+    return { status, body: JSON.parse(text) };
   } catch {
-    return { status: response.status, body: text };
+    return { status, body: text };
   }
 }
