@@ -28,7 +28,7 @@ async function setUp(t: TestContext) {
     ads: { isDelta: true, target: { path: socket }, options: { token: () => 'mine' }, clusterName: 'xds' },
     node: { id: 'me', cluster: 'c', metadata: { NAMESPACE: 'shop', WORKLOAD_NAME: 'web', LABELS: { a: 'b' } } },
     timers: timersOf(systemClock),
-    log: silentLog,
+    log: { ...silentLog, debug: () => void events.emit('failure') },
     sent: stats.counter('sent'),
     lost: stats.counter('lost'),
   });
@@ -52,7 +52,17 @@ async function setUp(t: TestContext) {
     ids.forEach((requestId) => stream.addHttp(create(HTTPAccessLogEntrySchema, { request: { requestId } })));
   const idsOf = ({ logEntries }: StreamAccessLogsMessage): string[] =>
     logEntries.case === 'httpLogs' ? logEntries.value.logEntry.map(({ request }) => request?.requestId ?? '') : [];
-  return { stream, stats, serve, add, idsOf, messages, tokens, next: () => once(events, 'message') };
+  return {
+    stream,
+    stats,
+    serve,
+    add,
+    idsOf,
+    messages,
+    tokens,
+    next: () => once(events, 'message'),
+    failure: () => once(events, 'failure'),
+  };
 }
 
 test('the first message says who sends; entries of a moment go together', async (t) => {
@@ -86,6 +96,19 @@ test('while nobody takes them they wait, a bounded number; what is lost is told'
   assert.deepEqual([idsOf(first).length, idsOf(first)[0]], [2000, '0']);
   assert.deepEqual(first.identifier?.node?.metadata?.['TULLE'], { lostFlows: 100 });
   assert.equal(stats.counter('sent').value, 2000);
+});
+
+test('what a stream that fails had not sent goes with the next one, and is counted once', async (t) => {
+  const { stream, stats, serve, add, idsOf, messages, next, failure } = await setUp(t);
+  stream.isTapped = true;
+  const failing = failure();
+  add('a');
+  await failing;
+  const coming = next();
+  await serve();
+  await coming;
+  assert.deepEqual(messages.map(idsOf), [['a']]);
+  assert.deepEqual([stats.counter('sent').value, stats.counter('lost').value], [1, 0]);
 });
 
 test('what waits is sent before the end', async (t) => {

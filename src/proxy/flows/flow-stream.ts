@@ -1,7 +1,7 @@
 /**
  * The way of flow records to the server of ADS: a stream of its own, opened when there is something to send, given up
- * when there has been nothing for a while. What waits is bounded; what does not fit is lost and counted, and the next
- * message says how much that was.
+ * when there has been nothing for a while. What waits is bounded, what a stream that fails has not sent yet among it;
+ * what does not fit is lost and counted, and the next message says how much that was.
  */
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { FLOW_LOG, LOST_FLOWS_KEY } from '../../core/flow-log.ts';
@@ -45,6 +45,17 @@ const MAX_RETRY_MS = 30_000;
 /** How long the last flows of a proxy that ends may take. */
 const GOODBYE_MS = 300;
 
+/** What one message took along. */
+interface Taken {
+  readonly http: readonly HTTPAccessLogEntry[];
+  readonly tcp: readonly TCPAccessLogEntry[];
+  /** How many lost ones it told of. */
+  readonly unsaid: number;
+}
+
+const countOf = (taken: readonly Pick<Taken, 'http' | 'tcp'>[]): number =>
+  taken.reduce((sum, { http, tcp }) => sum + http.length + tcp.length, 0);
+
 type Stream = Pick<GrpcStream<StreamAccessLogsMessage, unknown>, 'send' | 'waiting' | 'end' | 'abort'>;
 
 export class FlowStream {
@@ -58,8 +69,10 @@ export class FlowStream {
   #isIdentified = false;
   #failures = 0;
   #unsaid = 0;
-  /** Entries of the messages that were sent last, the newest last. */
-  #sizes: number[] = [];
+  /** Of the messages that were given to the stream last, the newest last. */
+  #taken: Taken[] = [];
+  /** Entries that were counted as sent and came back: they are not counted again. */
+  #countedAhead = 0;
   #flush: WheelTimer | undefined;
   #idle: WheelTimer | undefined;
   isTapped = false;
@@ -137,11 +150,44 @@ export class FlowStream {
     const [http, tcp] = [this.#http, this.#tcp];
     this.#http = [];
     this.#tcp = [];
-    this.#options.sent.value += http.length + tcp.length;
-    if (http.length > 0) stream.send(this.#message({ case: 'httpLogs', value: { logEntry: http } }));
-    if (tcp.length > 0) stream.send(this.#message({ case: 'tcpLogs', value: { logEntry: tcp } }));
-    this.#sizes = [...this.#sizes, http.length, tcp.length].filter((size) => size > 0).slice(-2 * MAX_MESSAGES);
+    this.#countSent(http.length + tcp.length);
+    if (http.length > 0) this.#give(stream, { http, tcp: [], unsaid: this.#unsaid });
+    if (tcp.length > 0) this.#give(stream, { http: [], tcp, unsaid: this.#unsaid });
+    this.#taken = this.#taken.slice(-2 * MAX_MESSAGES);
     this.#giveUpWhenIdle();
+  }
+
+  #give(stream: Stream, taken: Taken): void {
+    const { http, tcp } = taken;
+    stream.send(
+      this.#message(
+        http.length > 0 ? { case: 'httpLogs', value: { logEntry: [...http] } } : { case: 'tcpLogs', value: { logEntry: [...tcp] } },
+      ),
+    );
+    this.#taken.push(taken);
+  }
+
+  #countSent(count: number): void {
+    const before = Math.min(count, this.#countedAhead);
+    this.#countedAhead -= before;
+    this.#options.sent.value += count - before;
+  }
+
+  /** What a stream that failed had not sent yet waits again, as far as there is room. */
+  #takeBack(unsent: readonly Taken[]): void {
+    if (this.#isClosed) {
+      this.addLost(countOf(unsent));
+      return;
+    }
+    this.#countedAhead += countOf(unsent);
+    this.#unsaid += unsent.reduce((sum, { unsaid }) => sum + unsaid, 0);
+    for (const { http, tcp } of unsent.toReversed()) {
+      const room = MAX_ENTRIES - this.#waiting;
+      // one message has entries of one kind
+      this.#http.unshift(...http.slice(0, room));
+      this.#tcp.unshift(...tcp.slice(0, room));
+      this.addLost(Math.max(0, http.length + tcp.length - room));
+    }
   }
 
   #message(logEntries: Exclude<MessageInitShape<typeof StreamAccessLogsMessageSchema>['logEntries'], undefined>): StreamAccessLogsMessage {
@@ -191,9 +237,8 @@ export class FlowStream {
       this.#failures++;
       log.debug('flow records cannot be sent', { error: messageOf(error) });
     }
-    // what was queued is gone with the stream
-    if (stream !== undefined && stream.waiting > 0) this.addLost(this.#sizes.slice(-stream.waiting).reduce((sum, size) => sum + size, 0));
-    this.#sizes = [];
+    if (stream !== undefined && stream.waiting > 0) this.#takeBack(this.#taken.slice(-stream.waiting));
+    this.#taken = [];
     stream?.abort();
     this.#stream = undefined;
     this.#isOpening = false;
