@@ -99,17 +99,6 @@ export function createEdges<Series>(options: EdgeOptions<Series>): (info: Stream
   const { reporter, ignoresHostHeader } = options;
   const local = metadataOfNode(options.node);
   const byPeer = new WeakMap<object, Entry<Series>[]>();
-  // most requests are for the peer of the one before, or of peers that nobody knows
-  let lastPeer: object | undefined;
-  let last: Entry<Series>[] = [];
-  const entriesOf = (peer: object): Entry<Series>[] => {
-    if (peer === lastPeer) return last;
-    let entries = byPeer.get(peer);
-    if (entries === undefined) byPeer.set(peer, (entries = []));
-    lastPeer = peer;
-    last = entries;
-    return entries;
-  };
   return (info) => {
     const isSource = reporter === 'source';
     const told = peerOf(info) ?? tcpPeerOf(info, isSource ? 'upstream' : 'downstream');
@@ -118,7 +107,8 @@ export function createEdges<Series>(options: EdgeOptions<Series>): (info: Stream
     const peerPrincipal = tls?.uriSans[0] ?? (isSource ? '' : info.connection.principal);
     const localPrincipal = tls?.localUriSans[0] ?? (isSource ? '' : (info.connection.filterState?.get(LOCAL_PRINCIPAL) ?? ''));
     const host = ignoresHostHeader ? '' : (info.request?.authority ?? '');
-    const entries = entriesOf(peer ?? NOBODY);
+    let entries = byPeer.get(peer ?? NOBODY);
+    if (entries === undefined) byPeer.set(peer ?? NOBODY, (entries = []));
     const way = wayOf(info, options.clusters);
     for (const entry of entries) if (matches(entry, way, host, peerPrincipal, localPrincipal)) return entry.edge;
 

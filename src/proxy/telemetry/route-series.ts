@@ -12,8 +12,8 @@ import { type Histogram, type Labels, observe, type StatsScope } from './stats.t
 const ANY: ReadonlySet<string> = new Set(['allow_any', 'block_all']);
 
 /** How a request went, by what it is counted under. */
-const PLACES = { success: 0, failure: 2, denied: 4 } as const;
-export type RouteResult = keyof typeof PLACES;
+const RESULTS = ['success', 'failure', 'denied'] as const;
+export type RouteResult = (typeof RESULTS)[number];
 
 function textAt({ metadata }: RouteEntry, key: string): string {
   const value = metadataAt(metadata, ['tulle', key]);
@@ -40,9 +40,6 @@ export class RouteSeries {
   readonly #stats: StatsScope;
   readonly #own: Labels;
   readonly #series = new WeakMap<RouteEntry, (Histogram | undefined)[]>();
-  /** The route that was last asked for, and its histograms; undefined where it is not counted. */
-  #lastRoute: RouteEntry | undefined = undefined;
-  #last: (Histogram | undefined)[] | undefined = undefined;
 
   constructor(stats: StatsScope, own: Labels) {
     this.#stats = stats;
@@ -51,20 +48,12 @@ export class RouteSeries {
 
   count(info: StreamInfo, isGrpc: boolean, result: RouteResult): void {
     const { route } = info;
-    if (route === undefined) return;
-    const all = route === this.#lastRoute ? this.#last : this.#find(route);
-    if (all === undefined) return;
-    const place = PLACES[result] + (isGrpc ? 1 : 0);
+    if (route === undefined || ANY.has(route.name)) return;
+    let all = this.#series.get(route);
+    if (all === undefined) this.#series.set(route, (all = []));
+    const place = RESULTS.indexOf(result) * 2 + (isGrpc ? 1 : 0);
     const histogram = (all[place] ??= this.#create(route, isGrpc, result));
     observe(histogram, info.endMs - info.startMs);
-  }
-
-  #find(route: RouteEntry): (Histogram | undefined)[] | undefined {
-    let all = this.#series.get(route);
-    if (all === undefined && !ANY.has(route.name)) this.#series.set(route, (all = []));
-    this.#lastRoute = route;
-    this.#last = all;
-    return all;
   }
 
   #create(route: RouteEntry, isGrpc: boolean, result: RouteResult): Histogram {

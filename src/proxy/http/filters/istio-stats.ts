@@ -29,12 +29,7 @@ interface Series {
 }
 
 /** An edge's series by what its requests came to, and where expressions make labels, by these: see `seriesKey`. */
-interface EdgeSeries {
-  readonly byKey: Map<number | string, Series>;
-  /** Those of the last request: most come to the same. */
-  lastKey: number | string | undefined;
-  last: Series | undefined;
-}
+type SeriesByKey = Map<number | string, Series>;
 
 /** Where the filter `grpc_stats` leaves `<request messages>,<response messages>`. */
 const GRPC_STATE = 'envoy.filters.http.grpc_stats';
@@ -140,13 +135,7 @@ export const istioStats = {
       readsResponse: isSource,
     });
     const routes = isSource ? new RouteSeries(stats, callerLabels(node)) : undefined;
-    const edgeOf = createEdges<EdgeSeries>({
-      ...config,
-      node,
-      reporter,
-      clusters,
-      series: () => ({ byKey: new Map(), lastKey: undefined, last: undefined }),
-    });
+    const edgeOf = createEdges<SeriesByKey>({ ...config, node, reporter, clusters, series: () => new Map() });
     return {
       onRequestHeaders(stream) {
         exchange.onRequest(stream);
@@ -165,13 +154,9 @@ export const istioStats = {
         const result = seriesKey(info, grpc);
         const key = values.length === 0 ? result : `${result} ${values.join('\u0001')}`;
         const edge = edgeOf(info);
-        const known = edge.series;
-        let series = known.lastKey === key ? known.last : undefined;
-        if (series === undefined) {
-          series = keptIn(known.byKey, key, () => createSeries(stats, overrides, requestLabels(edge.labels, info, grpc), values));
-          known.lastKey = key;
-          known.last = series;
-        }
+        const series =
+          edge.series.get(key) ??
+          keptIn(edge.series, key, () => createSeries(stats, overrides, requestLabels(edge.labels, info, grpc), values));
         count(series, info);
         const denied = denialReason(info);
         if (denied !== undefined && series.requests !== undefined)
