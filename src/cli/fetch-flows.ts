@@ -1,5 +1,6 @@
 /** Flow records that the control plane has kept. */
-import type { Flow } from '../model/flow.ts';
+import { existsSync } from 'node:fs';
+import { type Flow, latestWords } from '../model/flow.ts';
 import { callControl } from './admin-client.ts';
 import { isObject } from './json.ts';
 import type { StateDir } from './state-dir.ts';
@@ -20,4 +21,10 @@ export function flowsOf(answer: unknown): readonly Flow[] {
 /** All kept flows that pass `filters`, a query of `GET /api/flows`. Throws CliError. */
 export async function fetchFlows(state: StateDir, filters: string): Promise<readonly Flow[]> {
   return flowsOf(await callControl(state, `/api/flows?limit=${LIMIT}&${filters}`));
+}
+
+/** What the control plane has kept of the request `id`, each proxy's latest word; nothing where no control plane answers. */
+export async function fetchFlowsOf(state: StateDir, id: string): Promise<readonly Flow[]> {
+  if (!existsSync(state.adminSocket)) return [];
+  return latestWords(flowsOf(await callControl(state, `/api/flows/${encodeURIComponent(id)}`).catch(() => undefined)));
 }

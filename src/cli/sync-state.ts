@@ -1,5 +1,5 @@
 /** Rows of `GET /api/proxies`: who a proxy is, and whether it has taken what it was sent. */
-import { proxyNameOf } from '../core/node-id.ts';
+import { proxyNameOf } from '../model/node-id.ts';
 import { isObject, type JsonObject, textOf } from './json.ts';
 
 /** What is known of one xDS type of a proxy's. */

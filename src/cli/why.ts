@@ -1,13 +1,10 @@
 /** `tulle why`: who failed, of the five places where a call can fail, with the evidence. */
-import { existsSync } from 'node:fs';
-import { callControl } from './admin-client.ts';
 import { logOption, newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError, usageError } from './errors.ts';
 import { passageIn } from './explain/log-line.ts';
 import { findRequest } from './explain/past-request.ts';
-import { flowsOf } from './fetch-flows.ts';
+import { fetchFlowsOf } from './fetch-flows.ts';
 import { logsOf } from './mesh-logs.ts';
-import { latestWords } from '../model/flow.ts';
 import { hasColours, paragraphWidth } from './output.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 import { diagnose } from './why/diagnose.ts';
@@ -33,9 +30,8 @@ function stateIn(stateDir: string | undefined): StateDir | undefined {
 
 /** What the control plane has kept of a request; nothing where none answers. */
 async function keptHops(state: StateDir | undefined, id: string): Promise<readonly Hop[]> {
-  if (state === undefined || !existsSync(state.adminSocket)) return [];
-  const answer: unknown = await callControl(state, `/api/flows/${encodeURIComponent(id)}`).catch(() => undefined);
-  const flows = latestWords(flowsOf(answer));
+  if (state === undefined) return [];
+  const flows = await fetchFlowsOf(state, id);
   const ended = flows.filter((flow) => flow.isOpen !== true);
   if (ended.length === 0 && flows.length > 0)
     throw new CliError(`request ${id} has not ended`, 'ask again when it has; tulle flows shows what is known of it so far');

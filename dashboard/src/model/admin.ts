@@ -119,11 +119,6 @@ export interface History extends Rollout {
   readonly versions: readonly Version[];
 }
 
-/** `payments-v1-0.shop` of a node id. */
-export function proxyName({ id }: Pick<Proxy, 'id'>): string {
-  return id.split('~')[2] ?? id;
-}
-
 /** The worst of a proxy's types: what was refused, what waits, or neither. */
 export function syncOf({ types }: Proxy): 'synced' | 'waiting' | 'refused' {
   const states = Object.values(types).map(({ status }) => status);

@@ -1,7 +1,7 @@
 /** Requests and connections as proxies told of them; a row opens to tell all. */
 import { useState } from 'preact/hooks';
 import type { Flow, FlowEnd } from '../../../src/model/flow.ts';
-import { proxyName } from '../model/admin.ts';
+import { proxyNameOf } from '../../../src/model/node-id.ts';
 import { bytesText, clockText, durationText } from '../model/format.ts';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -60,7 +60,7 @@ function Details({ flow }: { readonly flow: Flow }) {
   } = flow;
   const rows: readonly (readonly [string, string])[] = [
     ['Request id', id],
-    ['Told by', `${flow.reporter}, ${proxyName({ id: proxy })}`],
+    ['Told by', `${flow.reporter}, ${proxyNameOf(proxy)}`],
     ['From', `${endText(source)} ${source.address} ${source.principal}`],
     ['To', `${endText(destination)} ${destination.address} ${destination.principal}`],
     ['Service', service],

@@ -1,5 +1,6 @@
 /** Proxies, whether they have what they were sent, and what they refused. */
-import { type Proxy, proxyName, syncOf } from '../model/admin.ts';
+import { proxyNameOf } from '../../../src/model/node-id.ts';
+import { type Proxy, syncOf } from '../model/admin.ts';
 import { spanText } from '../model/format.ts';
 import { nowMs } from '../state/mesh.ts';
 import { workloadPath } from '../state/router.ts';
@@ -28,7 +29,11 @@ function TypeCell({ proxy, type }: { readonly proxy: Proxy; readonly type: strin
 }
 
 const COLUMNS: readonly Column<Proxy>[] = [
-  { title: 'Proxy', by: proxyName, cell: (proxy) => <Link to={workloadPath(proxy.namespace, proxy.workload)}>{proxyName(proxy)}</Link> },
+  {
+    title: 'Proxy',
+    by: ({ id }) => proxyNameOf(id),
+    cell: ({ id, namespace, workload }) => <Link to={workloadPath(namespace, workload)}>{proxyNameOf(id)}</Link>,
+  },
   { title: 'State', by: syncOf, cell: (proxy) => <Badge tone={TONES[syncOf(proxy)]}>{syncOf(proxy)}</Badge> },
   ...TYPES.map((type): Column<Proxy> => ({
     title: type,
@@ -54,7 +59,7 @@ const COLUMNS: readonly Column<Proxy>[] = [
 function Refusals({ proxies }: { readonly proxies: readonly Proxy[] }) {
   const refusals = proxies.flatMap((proxy) =>
     Object.entries(proxy.types).flatMap(([type, { nack }]) =>
-      nack === undefined ? [] : [{ key: `${proxy.id} ${type}`, text: `${proxyName(proxy)} refused ${type}: ${nack.message}` }],
+      nack === undefined ? [] : [{ key: `${proxy.id} ${type}`, text: `${proxyNameOf(proxy.id)} refused ${type}: ${nack.message}` }],
     ),
   );
   return (

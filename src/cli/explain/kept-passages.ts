@@ -1,8 +1,7 @@
 /** A request that was, as flow records tell of it: those that failed or were denied, and a sample of the rest. */
-import { existsSync } from 'node:fs';
-import { type Flow, latestWords } from '../../model/flow.ts';
-import { callControl } from '../admin-client.ts';
-import { flowsOf } from '../fetch-flows.ts';
+import type { Flow } from '../../model/flow.ts';
+import { proxyNameOf } from '../../model/node-id.ts';
+import { fetchFlowsOf } from '../fetch-flows.ts';
 import type { StateDir } from '../state-dir.ts';
 import type { Passage } from './log-line.ts';
 
@@ -10,8 +9,7 @@ import type { Passage } from './log-line.ts';
 export function passageOfFlow({ request, ...flow }: Flow): Passage | undefined {
   if (request === undefined) return undefined;
   return {
-    // node ids are type~address~name.namespace~domain
-    proxy: flow.proxy.split('~')[2] ?? flow.proxy,
+    proxy: proxyNameOf(flow.proxy),
     requestId: flow.id,
     startTime: new Date(flow.startMs).toISOString(),
     method: request.method,
@@ -30,7 +28,5 @@ export function passageOfFlow({ request, ...flow }: Flow): Passage | undefined {
 
 /** What the control plane of a mesh has kept of a request; nothing where none answers. */
 export async function keptPassages(state: StateDir, id: string): Promise<readonly Passage[]> {
-  if (!existsSync(state.adminSocket)) return [];
-  const answer: unknown = await callControl(state, `/api/flows/${encodeURIComponent(id)}`).catch(() => undefined);
-  return latestWords(flowsOf(answer)).flatMap((flow) => passageOfFlow(flow) ?? []);
+  return (await fetchFlowsOf(state, id)).flatMap((flow) => passageOfFlow(flow) ?? []);
 }

@@ -1,6 +1,6 @@
 /** The Envoy v3 bootstrap of one instance's proxy, and the node metadata of ARCHITECTURE.md in it. Pure. */
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { CLUSTER_ID } from '../../core/node-id.ts';
+import { CLUSTER_ID } from '../../model/node-id.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { Place } from './place.ts';
 

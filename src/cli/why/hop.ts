@@ -1,6 +1,7 @@
 /** One proxy's word about a request or connection: from its access log, or from a flow record. */
 import { GRPC_FAULTS } from '../../core/grpc-status.ts';
 import type { Flow } from '../../model/flow.ts';
+import { proxyNameOf } from '../../model/node-id.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import type { Passage } from '../explain/log-line.ts';
 import { workloadOf } from '../explain/past-request.ts';
@@ -48,7 +49,7 @@ export function hopOfFlow(flow: Flow): Hop {
   const { request, destination, service } = flow;
   const called = service === '' ? destination.address : service;
   return {
-    proxy: flow.proxy.split('~')[2] ?? flow.proxy,
+    proxy: proxyNameOf(flow.proxy),
     side: flow.reporter === 'destination' ? 'server' : flow.reporter === 'source' ? 'client' : 'gateway',
     startMs: flow.startMs,
     durationMs: flow.durationMs,

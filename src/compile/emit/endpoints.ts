@@ -1,7 +1,7 @@
 /** Endpoint assignments: a service's ready and unready addresses by locality. */
 import { create, type JsonObject } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
-import { CLUSTER_ID } from '../../core/node-id.ts';
+import { CLUSTER_ID } from '../../model/node-id.ts';
 import { type LabelSelector, selects } from '../../model/match.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/security.ts';

@@ -1,7 +1,7 @@
 /** The client's side of tunnels between proxies: which ports go through them, and where they begin. */
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { CLUSTER_ID } from '../../core/node-id.ts';
+import { CLUSTER_ID } from '../../model/node-id.ts';
 import { parseSpiffeId } from '../../core/spiffe.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import { isOpaque, type ServicePort } from '../../model/service.ts';

@@ -1,7 +1,7 @@
 /** What one proxy should have now, as it goes over the wire: `tulle proxy-status <proxy>` holds the proxy's own dump to it. */
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ProtocolError } from '../../core/errors.ts';
-import { proxyNameOf } from '../../core/node-id.ts';
+import { proxyNameOf } from '../../model/node-id.ts';
 import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';

@@ -1,6 +1,6 @@
 /** Takes a version from step to step: looks at the proxies that have it, and lets `canary.ts` decide. */
 import type { Log } from '../../core/log.ts';
-import { proxyNameOf } from '../../core/node-id.ts';
+import { proxyNameOf } from '../../model/node-id.ts';
 import type { ConnectedProxy } from '../control-state.ts';
 import type { Metrics } from '../metrics.ts';
 import { beginStep, observe, type Observation, type Traffic } from './canary.ts';

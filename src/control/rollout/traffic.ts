@@ -3,7 +3,7 @@
  * put it there; a proxy elsewhere is not watched, and the rollout says so). Names of statistics are Envoy's.
  */
 import { request } from 'node:http';
-import { proxyNameOf } from '../../core/node-id.ts';
+import { proxyNameOf } from '../../model/node-id.ts';
 import { proxyAdminSocket } from '../proxy-socket.ts';
 import type { Traffic } from './canary.ts';
 

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { pipeline } from 'node:stream';
 import { messageOf, ProtocolError } from '../../core/errors.ts';
-import { proxyNameOf } from '../../core/node-id.ts';
+import { proxyNameOf } from '../../model/node-id.ts';
 import { decodedPart, type Exchange } from '../admin/exchange.ts';
 import { proxyAdminSocket } from '../proxy-socket.ts';
 
