@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import { createLog, type LeveledLog, type LogLevel } from '../core/log.ts';
+import { timerMs } from '../core/timer-limit.ts';
 import { loadBootstrap, type LoadedBootstrap } from '../proxy/config/bootstrap.ts';
 import { type ProxyOptions, type RunningProxy, startProxy, validateBootstrap } from '../proxy/main.ts';
 import { newCommand, runCommand } from './command.ts';
@@ -53,7 +54,7 @@ function nextSignal(): Promise<End> {
 
 function wait(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    if (ms < Infinity) setTimeout(resolve, Math.min(ms, 0x7fff_ffff)).unref();
+    if (ms < Infinity) setTimeout(resolve, timerMs(ms)).unref();
   });
 }
 

@@ -6,6 +6,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { memoised } from '../compile/emit/memo.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import type { SpiffeId } from '../core/spiffe.ts';
+import { timerMs } from '../core/timer-limit.ts';
 import { contentVersion } from '../xds/content-version.ts';
 import { type Secret, SecretSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { XdsResource } from '../xds/subscription.ts';
@@ -14,9 +15,6 @@ import type { Authority } from './ca/authority.ts';
 /** Istio's names. */
 const WORKLOAD_SECRET = 'default';
 const ROOT_SECRET = 'ROOTCA';
-
-/** Longest delay of a timer, in milliseconds. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Secrets of one stream. */
 export interface ProxySecrets {
@@ -67,14 +65,10 @@ export function createProxySecrets(
     const lifeMs = expiresAtMs - clock.wallMs();
     // up to 5% earlier than half, so that a fleet started at once does not come at once
     const renewMs = lifeMs * (0.5 - 0.05 * random());
-    timer = setTimeout(
-      () => {
-        issue(id);
-        onRenewed();
-      },
-      Math.min(renewMs, TIMER_MS_MAX),
-    );
-    timer.unref();
+    timer = setTimeout(() => {
+      issue(id);
+      onRenewed();
+    }, timerMs(renewMs)).unref();
   };
 
   return {
