@@ -8,7 +8,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { patchedMap } from '../../core/patched-map.ts';
+import { changedKeys, patchedMap } from '../../core/patched-map.ts';
 import type { FileTexts } from './files.ts';
 
 /** Largest file read, in bytes. */
@@ -131,12 +131,6 @@ function textsOf(cache: ReadonlyMap<string, Cached>): FileTexts {
   return texts;
 }
 
-function isSame(a: FileTexts, b: FileTexts): boolean {
-  if (a.size !== b.size) return false;
-  for (const [file, text] of a) if (b.get(file) !== text) return false;
-  return true;
-}
-
 /** What one look found. */
 interface Look {
   /** The same object as before where nothing changed. */
@@ -178,7 +172,7 @@ export function createFolderReader(folder: string, ignore: readonly string[], lo
     const unseen = [...cache.keys()].filter((file) => unread.some((each) => file.startsWith(`${each}${path.sep}`)));
     cache = await readAll(folder, [...files, ...unseen].toSorted(), cache, troubles);
     const read = textsOf(cache);
-    return { texts: isSame(texts, read) ? texts : read, folders };
+    return { texts: changedKeys(texts, read).length === 0 ? texts : read, folders };
   };
   return {
     async look(files) {
