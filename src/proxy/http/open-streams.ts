@@ -15,9 +15,10 @@ export interface OpenStream {
   toldMs: number;
 }
 
-/** How old a stream is before anybody hears of it, and how often after that. */
-const OPEN_AFTER_MS = 5_000;
-const OPEN_EVERY_MS = 300_000;
+/** How old a stream or a connection is before anybody hears of it, in milliseconds. */
+export const OPEN_AFTER_MS = 5_000;
+/** How often from then on. */
+export const OPEN_EVERY_MS = 300_000;
 
 export class OpenStreams {
   readonly #clock: Clock;

@@ -3,6 +3,7 @@ import { formatAddress } from '../../net/address.ts';
 import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import type { Cluster, ClusterManager, Host, UpstreamTls } from '../cluster/cluster.ts';
 import { sourceTo } from '../cluster/source-address.ts';
+import { OPEN_AFTER_MS, OPEN_EVERY_MS } from '../http/open-streams.ts';
 import { flagBit, type StreamInfo, type TcpLogKind } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import { transportFailure } from '../router/reset.ts';
@@ -58,10 +59,6 @@ function criteriaOf(target: ClusterTarget, metadata: ReadonlyMap<string, unknown
   const own = metadata.size === 0 ? undefined : metadata.get(LB_NAMESPACE);
   return typeof own === 'object' && own !== null ? { ...target.criteria, ...own } : target.criteria;
 }
-
-/** When it is told of a connection that lasts, and how often from then on. */
-const OPEN_AFTER_MS = 5_000;
-const OPEN_EVERY_MS = 300_000;
 
 /**
  * One client's connection and the upstream's, each feeding the other. A side that cannot be written to stops the
