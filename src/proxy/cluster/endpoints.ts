@@ -10,8 +10,8 @@ import type {
   LbEndpoint,
   LocalityLbEndpoints,
 } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
-import { FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import { positiveDurationMs } from '../config/durations.ts';
+import { knownPartsOf } from '../config/fraction.ts';
 
 /** What a load assignment says of a host's health: `degraded` is used when nothing healthy is left. */
 type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy' | 'draining';
@@ -167,19 +167,13 @@ function readLocality(locality: LocalityLbEndpoints, path: string): Endpoint[] {
   return locality.lbEndpoints.map((endpoint, i) => readEndpoint(endpoint, locality, `${path}.lb_endpoints[${i}]`));
 }
 
-const DENOMINATORS = new Map<FractionalPercent_DenominatorType, number>([
-  [FractionalPercent_DenominatorType.HUNDRED, 100],
-  [FractionalPercent_DenominatorType.TEN_THOUSAND, 10_000],
-  [FractionalPercent_DenominatorType.MILLION, 1_000_000],
-]);
-
 function readDropShare(policy: ClusterLoadAssignment['policy'], path: string): number {
   const [drop, ...others] = policy?.dropOverloads ?? [];
   const at = `${path}.policy.drop_overloads`;
   // as Envoy: categories are for the server's own reports
   if (others.length > 0) throw new ConfigError(at, `has ${others.length + 1} categories, and one is supported`);
-  const { numerator = 0, denominator = FractionalPercent_DenominatorType.HUNDRED } = drop?.dropPercentage ?? {};
-  const whole = DENOMINATORS.get(denominator);
+  const { numerator = 0, denominator = 'HUNDRED' } = drop?.dropPercentage ?? {};
+  const whole = knownPartsOf(denominator);
   if (whole === undefined || numerator > whole) throw new ConfigError(`${at}[0].drop_percentage`, 'is above 100%');
   return numerator / whole;
 }

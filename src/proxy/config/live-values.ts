@@ -9,7 +9,8 @@ import type {
   RuntimeFractionalPercent,
   RuntimeUInt32,
 } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import { FractionalPercent_DenominatorType as Denominator, type FractionalPercent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import type { FractionalPercent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import { knownPartsOf, partsOf } from './fraction.ts';
 
 /** A value that may be another one each time. */
 export interface Live<Value> {
@@ -54,15 +55,8 @@ function runtimeBoolean(key: string): boolean | undefined {
   return given === 'true' ? true : given === 'false' ? false : undefined;
 }
 
-const PARTS: Readonly<Record<number, number>> = {
-  [Denominator.HUNDRED]: 100,
-  [Denominator.TEN_THOUSAND]: 10_000,
-  [Denominator.MILLION]: 1_000_000,
-};
-const PARTS_BY_NAME: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 };
-
-function shareOf({ numerator, denominator }: FractionalPercent): number {
-  return Math.min(1, numerator / (PARTS[denominator] ?? 100));
+function shareOf(fraction: FractionalPercent): number {
+  return Math.min(1, fraction.numerator / partsOf(fraction));
 }
 
 /** A key's share in [0, 1]: a number of percent, or numerator and denominator; undefined where it has none. */
@@ -71,9 +65,7 @@ export function runtimeShare(key: string): number | undefined {
   if (percent !== undefined) return Math.min(1, percent / 100);
   const numerator = runtimeCount(`${key}.numerator`);
   if (numerator === undefined) return undefined;
-  const denominator = values[`${key}.denominator`];
-  const parts = typeof denominator === 'string' ? PARTS_BY_NAME[denominator] : PARTS[Number(denominator ?? Denominator.HUNDRED)];
-  return Math.min(1, numerator / (parts ?? 100));
+  return Math.min(1, numerator / (knownPartsOf(values[`${key}.denominator`]) ?? 100));
 }
 
 /** A share in [0, 1]; `fallback` where nothing is set. */

@@ -1,4 +1,5 @@
 /** Which streams an access log is about. Source: Envoy, envoy.config.accesslog.v3.AccessLogFilter. */
+import { knownPartsOf } from '../config/fraction.ts';
 import { liveCount } from '../config/live-values.ts';
 import type { Random } from '../../core/clock.ts';
 import { ConfigError } from '../../core/errors.ts';
@@ -12,7 +13,7 @@ import {
   type ResponseFlagFilter,
   type RuntimeFilter,
 } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
-import { type FractionalPercent, FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import type { FractionalPercent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import { RESPONSE_FLAGS, type StreamInfo } from '../http/stream-info.ts';
 import { compileHeaderMatcher } from '../router/matchers.ts';
 import { decodeTyped } from '../config/typed-config.ts';
@@ -56,16 +57,10 @@ function flags({ flags: names }: ResponseFlagFilter, path: string): LogFilter {
   return (info) => (info.flags & bits) !== 0;
 }
 
-const DENOMINATORS = new Map<number, number>([
-  [FractionalPercent_DenominatorType.HUNDRED, 100],
-  [FractionalPercent_DenominatorType.TEN_THOUSAND, 10_000],
-  [FractionalPercent_DenominatorType.MILLION, 1_000_000],
-]);
-
 function denominatorOf(percent: FractionalPercent | undefined, path: string): number {
-  const denominator = DENOMINATORS.get(percent?.denominator ?? FractionalPercent_DenominatorType.HUNDRED);
-  if (denominator === undefined) throw new ConfigError(`${path}.percent_sampled.denominator`, `${percent?.denominator} is unknown`);
-  return denominator;
+  const parts = knownPartsOf(percent?.denominator ?? 'HUNDRED');
+  if (parts === undefined) throw new ConfigError(`${path}.percent_sampled.denominator`, `${percent?.denominator} is unknown`);
+  return parts;
 }
 
 /** A share of requests. A request's id decides where it has a number, so that every proxy on its way logs the same requests. */

@@ -7,11 +7,8 @@ import type { Random } from '../../core/clock.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
 import type { HttpConnectionManager_Tracing } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Tracing as RouteTracing } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import {
-  type FractionalPercent,
-  FractionalPercent_DenominatorType as Denominator,
-  type Percent,
-} from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import type { FractionalPercent, Percent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import { partsOf } from '../config/fraction.ts';
 import { numberOfId } from '../telemetry/id-number.ts';
 
 /** As the version digit of a request's id: not traced, sampled, forced by a service, asked for by the client. */
@@ -49,14 +46,8 @@ function shareOf(percent: Percent | undefined, whole: number, path: string): Sha
   return { part: whole === 100 ? Math.floor(value) : Math.round((value * whole) / 100), whole };
 }
 
-const WHOLE: Readonly<Record<number, number>> = {
-  [Denominator.HUNDRED]: 100,
-  [Denominator.TEN_THOUSAND]: 10_000,
-  [Denominator.MILLION]: 1_000_000,
-};
-
 function fractionOf(fraction: FractionalPercent | undefined): Share | undefined {
-  return fraction && { part: fraction.numerator, whole: WHOLE[fraction.denominator] ?? 100 };
+  return fraction && { part: fraction.numerator, whole: partsOf(fraction) };
 }
 
 /** Reads the sampling fields of a connection manager's tracing at `path`; each is everything where nothing is said. */

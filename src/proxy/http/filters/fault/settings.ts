@@ -4,8 +4,9 @@ import { ConfigError } from '../../../../core/errors.ts';
 import type { HeaderMap } from '../../../../wire/http/message.ts';
 import type { FaultDelay, FaultRateLimit } from '../../../../xds/gen/envoy/extensions/filters/common/fault/v3/fault_pb.ts';
 import type { FaultAbort, HTTPFault } from '../../../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
-import { FractionalPercent_DenominatorType as Denominator, type FractionalPercent } from '../../../../xds/gen/envoy/type/v3/percent_pb.ts';
+import type { FractionalPercent } from '../../../../xds/gen/envoy/type/v3/percent_pb.ts';
 import { positiveDurationMs } from '../../../config/durations.ts';
+import { partsOf } from '../../../config/fraction.ts';
 import { runtimeCount, runtimeShare } from '../../../config/live-values.ts';
 import { compileHeaderMatcher, type HeadTest } from '../../../router/matchers.ts';
 import type { HttpStream } from '../../filter.ts';
@@ -26,12 +27,6 @@ export interface AbortAnswer {
   readonly grpcStatus: number | undefined;
 }
 
-const DENOMINATORS: Readonly<Record<number, number>> = {
-  [Denominator.HUNDRED]: 100,
-  [Denominator.TEN_THOUSAND]: 10_000,
-  [Denominator.MILLION]: 1_000_000,
-};
-
 /** A header as a number; undefined where it is missing or none. */
 function numberIn(headers: HeaderMap, name: string): number | undefined {
   const text = headers.get(name) ?? '';
@@ -41,7 +36,7 @@ function numberIn(headers: HeaderMap, name: string): number | undefined {
 /** A share that a header, where one is named, can make smaller, unless the runtime has the key. */
 function compileShare(percentage: FractionalPercent | undefined, header: string | undefined, key: string): Share {
   const numerator = percentage?.numerator ?? 0;
-  const denominator = DENOMINATORS[percentage?.denominator ?? Denominator.HUNDRED] ?? 100;
+  const denominator = partsOf(percentage);
   return (headers) => {
     const asked = header === undefined ? undefined : numberIn(headers, header);
     return runtimeShare(key) ?? Math.min(asked ?? numerator, numerator) / denominator;
