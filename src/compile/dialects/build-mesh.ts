@@ -3,7 +3,7 @@ import type { KeySet } from '../../model/key-set.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { Diagnostic } from '../../model/provenance.ts';
 import type { WorkloadInstance } from '../../model/workload.ts';
-import { changedPositions } from './build/changed-positions.ts';
+import { isSameList } from './build/changed-positions.ts';
 import { checkPolicies } from './build/check-policies.ts';
 import { checkProviders } from './build/check-providers.ts';
 import { checkRoutes } from './build/check-routes.ts';
@@ -94,10 +94,6 @@ const bases = new WeakMap<
   { readonly basis: Basis; readonly instances: readonly WorkloadInstance[]; readonly keySets: readonly KeySet[] }
 >();
 
-function areSame(before: readonly unknown[], after: readonly unknown[]): boolean {
-  return changedPositions(before, after)?.length === 0;
-}
-
 /** The mesh before with a small edit; undefined where there is none, or more has changed. */
 function patchedFrom(
   previous: Mesh | undefined,
@@ -106,7 +102,7 @@ function patchedFrom(
   keySets: readonly KeySet[],
 ): Basis | undefined {
   const known = previous && bases.get(previous);
-  if (known === undefined || !areSame(known.instances, instances) || !areSame(known.keySets, keySets)) return undefined;
+  if (known === undefined || !isSameList(known.instances, instances) || !isSameList(known.keySets, keySets)) return undefined;
   return patchMesh(known.basis, resources);
 }
 

@@ -5,7 +5,7 @@
 import { selects } from '../../model/match.ts';
 import type { Destination, RouteSet } from '../../model/route.ts';
 import type { EgressHost, EgressListener, Sidecar } from '../../model/sidecar.ts';
-import { changedPositions, withElements } from '../dialects/build/changed-positions.ts';
+import { isSameList, keptList, withElements } from '../dialects/build/changed-positions.ts';
 import { shareFields } from '../dialects/build/share.ts';
 import { hostSpecificity, isExported } from './hosts.ts';
 import { memoised } from './memo.ts';
@@ -309,17 +309,12 @@ function computed(shapes: readonly ServiceShape[], routes: readonly RouteSet[], 
   };
 }
 
-function areEqual(a: Iterable<unknown>, b: Iterable<unknown>): boolean {
-  const [left, right] = [[...a], [...b]];
-  return left.length === right.length && left.every((each, i) => each === right[i]);
-}
-
 function keptServices(former: View['called'], next: View['called']): View['called'] {
-  return former === next || areEqual(former.values(), next.values()) ? former : next;
+  return former === next || isSameList([...former.values()], [...next.values()]) ? former : next;
 }
 
 /** Most namespaces go from the same list to the same. */
-const areSame = memoised((a: readonly unknown[], b: readonly unknown[]): boolean => changedPositions(a, b)?.length === 0);
+const areSame = memoised(isSameList);
 
 function keptRoutes(former: View['routes'], next: View['routes']): View['routes'] {
   if (former === next || areSame(former, next)) return former;
@@ -334,8 +329,10 @@ function keptView<Any extends View>(former: Any | undefined, next: Any): Any {
 
 function keptPorts(former: Imports['ports'], next: Imports['ports']): Imports['ports'] {
   // the Sidecar is the same, and so is what it says of its ports
-  const kept = next.map((port, i) => keptView(former[i], { ...port, listener: former[i]?.listener ?? port.listener }));
-  return changedPositions(former, kept)?.length === 0 ? former : kept;
+  return keptList(
+    former,
+    next.map((port, i) => keptView(former[i], { ...port, listener: former[i]?.listener ?? port.listener })),
+  );
 }
 
 /** `next`, with whatever is as it was before being the same object. */

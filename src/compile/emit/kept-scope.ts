@@ -1,6 +1,6 @@
 /** Scopes over time: one that equals its predecessor is its predecessor, and whatever was compiled from it stands. */
 import type { MeshSettings } from '../../model/mesh.ts';
-import { changedPositions } from '../dialects/build/changed-positions.ts';
+import { keptList } from '../dialects/build/changed-positions.ts';
 import { share, shareFields } from '../dialects/build/share.ts';
 import { memoised } from './memo.ts';
 import type { PortScope, Scope } from './scope.ts';
@@ -16,8 +16,10 @@ function keptPort(former: PortScope | undefined, { listener, scope }: PortScope)
 }
 
 function keptPorts(former: Scope['ports'], next: Scope['ports']): Scope['ports'] {
-  const kept = next.map((port, i) => keptPort(former[i], port));
-  return changedPositions(former, kept)?.length === 0 ? former : kept;
+  return keptList(
+    former,
+    next.map((port, i) => keptPort(former[i], port)),
+  );
 }
 
 /** `next`, or `former` where they are equal. What is large is the same object where it is equal: imports see to that. */

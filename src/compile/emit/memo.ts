@@ -2,7 +2,7 @@
  * Memoisation by identity: the one means of incremental compilation. A step is a pure function of parts of the model
  * that stay the same objects while they do not change, so the same arguments give the same result object.
  */
-import { changedElements, changedPositions, withElements } from '../dialects/build/changed-positions.ts';
+import { changedElements, keptList, withElements } from '../dialects/build/changed-positions.ts';
 import { isTracing, noted, traceOf } from './trace.ts';
 
 /** A place in the tree of arguments; what it does not need it has not, for there are many and collectors look at each. */
@@ -70,18 +70,6 @@ export function memoised<Args extends readonly [object, ...unknown[]], Result>(
 }
 
 /**
- * Keeps a list the same object while its elements are: returns the former list where `next` equals it element by
- * element. One keeper follows one succession of lists.
- */
-export function listKeeper<Element>(): (next: readonly Element[]) => readonly Element[] {
-  let last: readonly Element[] = [];
-  return (next) => {
-    if (changedPositions(last, next)?.length !== 0) last = next;
-    return last;
-  };
-}
-
-/**
  * Maps lists one after the other: what is made of elements that stay in their places is not asked for again, and a list
  * of the same results is the same list. One mapper follows one succession of lists.
  */
@@ -95,10 +83,7 @@ export function listMapper<Element extends object, Result>(
     const changed = changedElements(elements, next);
     elements = next;
     if (changed !== undefined) results = withElements(former, new Map([...changed].map(([i, element]) => [i, resultOf(element)])));
-    else {
-      const all = next.map(resultOf);
-      results = changedPositions(former, all)?.length === 0 ? former : all;
-    }
+    else results = keptList(former, next.map(resultOf));
     return results;
   };
 }

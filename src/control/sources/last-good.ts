@@ -2,7 +2,7 @@
  * The last good version of every document. A document that is refused leaves its former version in force; one that is
  * deleted goes. Pure: texts in, resources and diagnostics out.
  */
-import { changedElements, changedPositions } from '../../compile/dialects/build/changed-positions.ts';
+import { changedElements, isSameList } from '../../compile/dialects/build/changed-positions.ts';
 import { changedKeys, patchedMap } from '../../core/patched-map.ts';
 import type { Diagnostic } from '../../model/provenance.ts';
 import type { Compiler, Resource } from '../compiler.ts';
@@ -125,7 +125,7 @@ export class LastGood {
     const { byFile: former, texts } = this.#told;
     const changed = changedKeys(former, byFile).flatMap((file): [string, readonly KeptText[] | undefined][] => {
       const own = byFile.get(file);
-      const isSame = own !== undefined && changedPositions(former.get(file) ?? [], own)?.length === 0;
+      const isSame = own !== undefined && isSameList(former.get(file) ?? [], own);
       return isSame ? [] : [[file, own && this.#textsOf(own)]];
     });
     this.#told = { resources, byFile, texts: patchedMap(texts, changed) };

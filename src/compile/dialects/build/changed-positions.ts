@@ -18,6 +18,16 @@ export function changedPositions(before: readonly unknown[], after: readonly unk
   return positions;
 }
 
+/** True where two lists have the same elements in the same places, by identity. */
+export function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a === b || (a.length === b.length && a.every((element, i) => Object.is(element, b[i])));
+}
+
+/** `next`, or the list before where its elements are the same: whatever was made of that one stands. */
+export function keptList<Element>(former: readonly Element[], next: readonly Element[]): readonly Element[] {
+  return isSameList(former, next) ? former : next;
+}
+
 /** `list` with other elements at some positions; the same list where they are there already. */
 export function withElements<Element>(list: readonly Element[], changes: ReadonlyMap<number, Element>): readonly Element[] {
   const copy = [...list];

@@ -1,3 +1,5 @@
+import { isSameList, keptList } from './changed-positions.ts';
+
 /**
  * Structural sharing: `next`, with every part that equals its counterpart in `previous` replaced by that counterpart,
  * so that whoever memoises by identity computes nothing twice. Values of the model only: plain objects, lists, maps,
@@ -17,8 +19,10 @@ export function share(previous: unknown, next: unknown): unknown {
 export function shareKeyed<T>(previous: readonly T[] | undefined, next: readonly T[], keyOf: (item: T) => string): readonly T[] {
   if (previous === undefined) return next;
   const byKey = new Map(previous.map((item) => [keyOf(item), item]));
-  const shared = next.map((item) => share(byKey.get(keyOf(item)), item));
-  return isSameList(previous, shared) ? previous : shared;
+  return keptList(
+    previous,
+    next.map((item) => share(byKey.get(keyOf(item)), item)),
+  );
 }
 
 /** `previous` where all fields of `next` are the very same, else `next`; looks no deeper. */
@@ -33,19 +37,14 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((item, index) => Object.is(item, b[index]));
-}
-
 function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 function shareLists(previous: readonly unknown[], next: readonly unknown[]): readonly unknown[] {
   const shared = next.map((item, index) => share(previous[index], item));
-  if (isSameList(previous, shared)) return previous;
   // others may have the next one too
-  return isSameList(next, shared) ? next : shared;
+  return isSameList(previous, shared) ? previous : keptList(next, shared);
 }
 
 function shareMaps(previous: ReadonlyMap<unknown, unknown>, next: ReadonlyMap<unknown, unknown>): ReadonlyMap<unknown, unknown> {
