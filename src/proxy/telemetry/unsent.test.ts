@@ -3,8 +3,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
 import { timersOf } from '../timers.ts';
 import type { Span } from '../tracing/span.ts';
-import { SpanBatch } from '../tracing/span-batch.ts';
-import { EntryBatch } from './log-service/entry-batch.ts';
+import { Batch } from './batch.ts';
 import { flushUnsent, sendRest, unsentOf } from './unsent.ts';
 
 type Answer = (isTaken: boolean, refused: number) => void;
@@ -12,15 +11,19 @@ type Answer = (isTaken: boolean, refused: number) => void;
 /** A loop with a batch of spans and one of log entries, both with two in them, and what answers what they send. */
 function batches() {
   const clusters = {};
-  const counters = { spansSent: { value: 0 }, spansDropped: { value: 0 }, spansLost: { value: 0 }, timerFlushed: { value: 0 } };
-  const logs = { written: { value: 0 }, dropped: { value: 0 } };
+  const counters = { sent: { value: 0 }, dropped: { value: 0 }, lost: { value: 0 }, timerFlushed: { value: 0 } };
+  const logs = { taken: { value: 0 }, dropped: { value: 0 } };
   const answers: Answer[] = [];
-  const common = { flushIntervalMs: 60_000, timers: timersOf(systemClock), unsent: unsentOf(clusters) };
-  const spans = new SpanBatch({ ...common, minFlushSpans: 5, maxSpans: 10, stats: counters }, (_, done) => void answers.push(done));
-  const entries = new EntryBatch({ ...common, ...logs, bufferBytes: 100 }, (_, done) => void answers.push((taken) => done(taken)));
+  const common = { flushIntervalMs: 60_000, maxRequests: 2, timers: timersOf(systemClock), unsent: unsentOf(clusters) };
+  const spans = new Batch<Span>({ ...common, flushWeight: 5, maxWeight: 10, stats: counters }, (_, done) => void answers.push(done));
+  const stats = { ...logs, lost: logs.dropped };
+  const entries = new Batch<Uint8Array>(
+    { ...common, flushWeight: 100, maxWeight: 1000, stats },
+    (_, done) => void answers.push((taken) => done(taken)),
+  );
   for (let i = 0; i < 2; i++) {
     spans.add({} as Span);
-    entries.add(Buffer.from('x'));
+    entries.add(Buffer.from('x'), 1);
   }
   return { clusters, counters, logs, answers };
 }
@@ -32,15 +35,15 @@ test('what waits is sent at the end, and nothing is left once it is taken', asyn
   for (const answer of answers) answer(true, 0);
   assert.equal(flushUnsent(clusters), false);
   assert.equal(await sendRest(clusters, systemClock), 0);
-  assert.deepEqual([counters.spansSent.value, counters.spansLost.value, logs.written.value, logs.dropped.value], [2, 0, 2, 0]);
+  assert.deepEqual([counters.sent.value, counters.lost.value, logs.taken.value, logs.dropped.value], [2, 0, 2, 0]);
 });
 
 test('what no collector has taken is lost, and counted once', async () => {
   const { clusters, counters, logs, answers } = batches();
   assert.equal(await sendRest(clusters, systemClock, 0), 4);
-  assert.deepEqual([counters.spansLost.value, logs.dropped.value], [2, 2]);
+  assert.deepEqual([counters.lost.value, logs.dropped.value], [2, 2]);
   // an answer that is late changes nothing
   for (const answer of answers) answer(true, 0);
-  assert.deepEqual([counters.spansLost.value, logs.written.value, logs.dropped.value], [2, 0, 2]);
+  assert.deepEqual([counters.lost.value, logs.taken.value, logs.dropped.value], [2, 0, 2]);
   assert.equal(flushUnsent(clusters), false);
 });

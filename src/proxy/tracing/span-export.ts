@@ -1,9 +1,13 @@
 /** The batch of a tracer: its limits, its statistics, and the code that encodes spans, which is loaded with the first of them. */
+import { Batch } from '../telemetry/batch.ts';
 import { unsentOf } from '../telemetry/unsent.ts';
 import { timersOf } from '../timers.ts';
 import { batchLimits } from './runtime-keys.ts';
-import { SpanBatch, type SendSpans } from './span-batch.ts';
+import type { SendSpans, SpanBatch } from './span-batch.ts';
 import type { TracerScope } from './tracer-kinds.ts';
+
+/** Requests to the collector under way above which spans wait. */
+const MAX_REQUESTS = 16;
 
 /** Loads what encodes spans when the first ones are to be sent: who traces nothing does not pay for it. */
 function lazySender(load: () => Promise<SendSpans>): SendSpans {
@@ -22,17 +26,20 @@ export function exportBatch(
   load: () => Promise<SendSpans>,
 ): SpanBatch {
   const stats = scope.stats.scope(`tracing.${tracer}`);
+  const { flushIntervalMs, minFlushSpans } = batchLimits(scope.node, tracer);
   const options = {
-    ...batchLimits(scope.node, tracer),
-    maxSpans,
+    flushIntervalMs,
+    flushWeight: minFlushSpans,
+    maxWeight: maxSpans,
+    maxRequests: MAX_REQUESTS,
     timers: timersOf(scope.clock),
     unsent: unsentOf(scope.clusters),
     stats: {
-      spansSent: stats.counter('spans_sent'),
-      spansDropped: stats.counter('spans_dropped'),
-      spansLost: stats.counter('spans_lost'),
+      sent: stats.counter('spans_sent'),
+      dropped: stats.counter('spans_dropped'),
+      lost: stats.counter('spans_lost'),
       timerFlushed: stats.counter('timer_flushed'),
     },
   };
-  return new SpanBatch(options, lazySender(load));
+  return new Batch(options, lazySender(load));
 }

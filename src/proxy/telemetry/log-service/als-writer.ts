@@ -6,13 +6,11 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { NodeSchema } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { StreamAccessLogsMessageSchema } from '../../../xds/gen/envoy/service/accesslog/v3/als_pb.ts';
-import { timersOf } from '../../timers.ts';
 import { sendStream } from '../../tracing/collector-target.ts';
 import { ProtoWriter } from '../proto-writer.ts';
 import { httpEntry, tcpEntry } from './als-entry.ts';
 import type { AlsSettings } from './als.ts';
-import { unsentOf } from '../unsent.ts';
-import { EntryBatch } from './entry-batch.ts';
+import { batchEntries } from './entry-batch.ts';
 import type { WriteEntry } from './lazy-logger.ts';
 import type { LogScope } from './settings.ts';
 
@@ -32,23 +30,13 @@ export function alsWriter(settings: AlsSettings, scope: LogScope): WriteEntry {
       identifier: { logName: settings.logName, node: create(NodeSchema, { id, cluster, userAgentName: 'tulle' }) },
     }),
   );
-  const stats = scope.stats.scope('access_logs.grpc_access_log');
-  const batch = new EntryBatch(
-    {
-      ...settings,
-      timers: timersOf(scope.clock),
-      unsent: unsentOf(scope.clusters),
-      written: stats.counter('logs_written'),
-      dropped: stats.counter('logs_dropped'),
-    },
-    (entries, onDone) => {
-      // they were encoded when they were logged
-      const message = new ProtoWriter().raw(identifier).nested(ENTRIES_FIELD[settings.kind], (list) => {
-        for (const entry of entries) list.message(LOG_ENTRY_FIELD, entry);
-      });
-      sendStream(settings.target, METHOD, message.written, scope, onDone);
-    },
-  );
+  const write = batchEntries(settings, 'access_logs.grpc_access_log', scope, (entries, onDone) => {
+    // they were encoded when they were logged
+    const message = new ProtoWriter().raw(identifier).nested(ENTRIES_FIELD[settings.kind], (list) => {
+      for (const entry of entries) list.message(LOG_ENTRY_FIELD, entry);
+    });
+    sendStream(settings.target, METHOD, message.written, scope, onDone);
+  });
   const encode = settings.kind === 'http' ? httpEntry : tcpEntry;
-  return (info) => batch.add(encode(info, settings));
+  return (info) => write(encode(info, settings));
 }

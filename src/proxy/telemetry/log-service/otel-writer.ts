@@ -6,11 +6,9 @@ import { AnyValueSchema, KeyValueSchema } from '../../../xds/gen/opentelemetry/p
 import { LogRecordSchema } from '../../../xds/gen/opentelemetry/proto/logs/v1/logs_pb.ts';
 import { ResourceSchema } from '../../../xds/gen/opentelemetry/proto/resource/v1/resource_pb.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
-import { timersOf } from '../../timers.ts';
 import { OTLP, sendExport } from '../../tracing/collector-target.ts';
 import { attribute, nanosOf } from '../../tracing/otlp-attributes.ts';
-import { unsentOf } from '../unsent.ts';
-import { EntryBatch } from './entry-batch.ts';
+import { batchEntries } from './entry-batch.ts';
 import type { WriteEntry } from './lazy-logger.ts';
 import type { OtelLogSettings } from './otel.ts';
 import type { LogScope } from './settings.ts';
@@ -55,24 +53,14 @@ export function otelWriter(settings: OtelLogSettings, scope: LogScope): WriteEnt
   const own = settings.resource.map(({ key, value }) => create(KeyValueSchema, { key, value: fromJson(AnyValueSchema, plain(value)) }));
   const resource = create(ResourceSchema, { attributes: [...builtin, ...own] });
   const name = ['access_logs.open_telemetry_access_log', settings.statPrefix].filter((part) => part !== '').join('.');
-  const stats = scope.stats.scope(name);
-  const batch = new EntryBatch(
-    {
-      ...settings,
-      timers: timersOf(scope.clock),
-      unsent: unsentOf(scope.clusters),
-      written: stats.counter('logs_written'),
-      dropped: stats.counter('logs_dropped'),
-    },
-    (entries, onDone) => {
-      const logRecords = entries.map((entry) => fromBinary(LogRecordSchema, entry));
-      const request = create(ExportLogsServiceRequestSchema, { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] });
-      const body = toBinary(ExportLogsServiceRequestSchema, request);
-      const userAgent = `OTel-OTLP-Exporter-Tulle/${node.version ?? ''}`;
-      sendExport(settings.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, _, refused) =>
-        onDone(status >= 200 && status <= 299, refused),
-      );
-    },
-  );
-  return (info) => batch.add(recordOf(info, settings));
+  const write = batchEntries(settings, name, scope, (entries, onDone) => {
+    const logRecords = entries.map((entry) => fromBinary(LogRecordSchema, entry));
+    const request = create(ExportLogsServiceRequestSchema, { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] });
+    const body = toBinary(ExportLogsServiceRequestSchema, request);
+    const userAgent = `OTel-OTLP-Exporter-Tulle/${node.version ?? ''}`;
+    sendExport(settings.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, _, refused) =>
+      onDone(status >= 200 && status <= 299, refused),
+    );
+  });
+  return (info) => write(recordOf(info, settings));
 }
