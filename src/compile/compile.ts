@@ -16,7 +16,7 @@ import { serverNamePolicies } from './emit/hbone-inbound.ts';
 import { originateClusters, originateListeners } from './emit/hbone-outbound.ts';
 import { inboundOf, type Server } from './emit/inbound.ts';
 import { gatewayPorts, inboundPorts, type Served, servedBy } from './emit/inbound-ports.ts';
-import { memoised } from './emit/memo.ts';
+import { lastOfEach, memoised } from './emit/memo.ts';
 import { outboundClusters } from './emit/outbound-clusters.ts';
 import { outboundListeners } from './emit/outbound-listeners.ts';
 import { NO_VIRTUAL_HOSTS, openPatched, openRoutes, type OpenRoutes, openTable } from './emit/on-demand-hosts.ts';
@@ -158,21 +158,8 @@ const assembler = memoised(
   },
 );
 
-/** The last key of each proxy's server, and what it was made of: an edit is compiled for a thousand, and seldom changes one. */
-const lastServerKeys = new WeakMap<
-  ProxyNode,
-  { readonly served: readonly Served[]; readonly own: Sidecar | undefined; readonly key: string }
->();
-
-function serverKeyFor(served: readonly Served[], proxy: ProxyNode, own: Sidecar | undefined): string {
-  const last = lastServerKeys.get(proxy);
-  if (last?.served === served && last.own === own) return last.key;
-  const key = serverKey(served, proxy, own);
-  lastServerKeys.set(proxy, { served, own, key });
-  return key;
-}
-
-function serverKey(served: readonly Served[], proxy: ProxyNode, own: Sidecar | undefined): string {
+/** The key of a proxy's server: an edit is compiled for a thousand, and seldom changes one. */
+const serverKey = lastOfEach((proxy: ProxyNode, served: readonly Served[], own: Sidecar | undefined): string => {
   const { namespace, labels, userAgent } = proxy;
   const sorted = Object.fromEntries(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   const ports = inboundPorts(served, proxy, own);
@@ -190,7 +177,7 @@ function serverKey(served: readonly Served[], proxy: ProxyNode, own: Sidecar | u
     hbonePort: takesTunnels ? (proxy.hbonePort ?? 0) : 0,
   };
   return JSON.stringify(server);
-}
+});
 
 const NOTHING: Part = [];
 const NO_TABLES: readonly TablePlan[] = [];
@@ -211,7 +198,7 @@ function sidecar(
       : proxy.explicit === undefined
         ? { listeners: NOTHING, tables: NO_TABLES, routes: NOTHING }
         : explicitOutbound(listening, JSON.stringify(proxy.explicit));
-  const inbound = inboundOf(listening.settings, securityOf(mesh, mesh.shapes), serverKeyFor(served, proxy, own));
+  const inbound = inboundOf(listening.settings, securityOf(mesh, mesh.shapes), serverKey(proxy, served, own));
   const portsOf = () => declaredPorts(inboundPorts(served, proxy, own), proxy);
   const patched = patcherFor(mesh.envoyFilters, mesh.settings.rootNamespace, proxy, portsOf, tell);
   const open = proxy.hasHostsOnDemand ? openTables(outbound.tables, patched) : undefined;
@@ -268,27 +255,11 @@ function frame(mesh: Still, proxy: ProxyNode, served: readonly Served[], tell?: 
 
 const outlookOf = memoised((scope: Scope, own: Sidecar | undefined): Outlook => ({ scope, own }));
 
-/** A proxy's last frame, and what it followed from. */
-interface LastFrame {
-  readonly still: Still;
-  readonly served: readonly Served[];
-  readonly outlook: Outlook;
-  readonly assemble: Assemble;
-}
-
-/** One look-up for each of a thousand proxies, where {@link memoised} takes one for each argument. */
-const lastFrames = new WeakMap<ProxyNode, LastFrame>();
-
 /** `served` is what of the services' endpoints concerns the proxy itself: those at its own addresses. */
-function frameOf(still: Still, proxy: ProxyNode, served: readonly Served[]): LastFrame {
-  const last = lastFrames.get(proxy);
-  if (last?.still === still && last.served === served) return last;
+const frameOf = lastOfEach((proxy: ProxyNode, still: Still, served: readonly Served[]) => {
   const { scope, own, listeners, routes, virtualHosts, clusters, secrets } = frame(still, proxy, served);
-  const assemble = assembler(listeners, routes, virtualHosts, clusters, secrets);
-  const made: LastFrame = { still, served, outlook: outlookOf(scope, own), assemble };
-  lastFrames.set(proxy, made);
-  return made;
-}
+  return { outlook: outlookOf(scope, own), assemble: assembler(listeners, routes, virtualHosts, clusters, secrets) };
+});
 
 /** Tells of each patch of an EnvoyFilter that changes what `proxy` gets. */
 export function tellPatches(mesh: Mesh, proxy: ProxyNode, tell: TellPatch): void {
@@ -312,7 +283,7 @@ const momentOf = memoised((mesh: Mesh) => ({ still: stillOf(mesh), moving: new M
 /** Compiles what `proxy` gets of `mesh`. Throws ConfigError naming a field that xDS cannot express. */
 export function compile(mesh: Mesh, proxy: ProxyNode): Compiled {
   const { still, moving } = momentOf(mesh);
-  const { outlook, assemble } = frameOf(still, proxy, servedBy(mesh.services, proxy));
+  const { outlook, assemble } = frameOf(proxy, still, servedBy(mesh.services, proxy));
   const known = moving.get(outlook) ?? movingOf(mesh, outlook);
   moving.set(outlook, known);
   return assemble(known.endpoints, known.names);

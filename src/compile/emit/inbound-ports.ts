@@ -4,7 +4,7 @@ import type { Provenance } from '../../model/provenance.ts';
 import { patchedMap } from '../../core/patched-map.ts';
 import { type ChangedServices, followed } from './changed-services.ts';
 import { endpointPort } from './endpoints.ts';
-import { memoised } from './memo.ts';
+import { lastOfEach, memoised } from './memo.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import type { IngressListener, Sidecar } from '../../model/sidecar.ts';
 import type { ConnectionPool } from '../../model/traffic-policy.ts';
@@ -81,26 +81,16 @@ const servedByAddress = followed(indexOf, followIndex);
 
 const NOBODY: readonly Served[] = [];
 
-const ownOf = memoised((proxy: ProxyNode, ...lists: readonly (readonly Served[])[]): readonly Served[] => {
+const ownOf = lastOfEach((proxy: ProxyNode, ...lists: readonly (readonly Served[])[]): readonly Served[] => {
   const isOwn = ({ namespace, workload }: Served) =>
     namespace === proxy.namespace && (workload === '' || proxy.workload === '' || workload === proxy.workload);
   return lists.flat().filter(isOwn);
 });
 
-/** What led to a proxy last, for those of one address, which are most: a look-up for each of a thousand proxies. */
-const lastServed = new WeakMap<ProxyNode, { readonly leading: readonly Served[]; readonly own: readonly Served[] }>();
-
 /** The services that lead to a proxy's own workload: the same list while none of them changes. */
 export function servedBy(services: readonly Service[], proxy: ProxyNode): readonly Served[] {
   const index = servedByAddress(services);
-  const [address, ...more] = proxy.addresses;
-  if (address === undefined || more.length > 0) return ownOf(proxy, ...proxy.addresses.map((each) => index.get(each) ?? NOBODY));
-  const leading = index.get(address) ?? NOBODY;
-  const last = lastServed.get(proxy);
-  if (last?.leading === leading) return last.own;
-  const own = ownOf(proxy, leading);
-  lastServed.set(proxy, { leading, own });
-  return own;
+  return ownOf(proxy, ...proxy.addresses.map((address) => index.get(address) ?? NOBODY));
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listMapper, memoised } from './memo.ts';
+import { lastOfEach, listMapper, memoised } from './memo.ts';
 
 test('computes once for the same objects and equal primitives', () => {
   let calls = 0;
@@ -23,6 +23,15 @@ test('remembers results that are undefined', () => {
   compute(key);
   compute(key);
   assert.equal(calls, 1);
+});
+
+test('of each key the last result is kept, while the other arguments are the same', () => {
+  let calls = 0;
+  const compute = lastOfEach((_key: object, ..._others: readonly object[]) => ++calls);
+  const [key, other, a, b] = [{}, {}, {}, {}];
+  assert.deepEqual([compute(key, a), compute(key, a), compute(other, a)], [1, 1, 2]);
+  assert.deepEqual([compute(key, a, b), compute(key, a, b), compute(key, b)], [3, 3, 4]);
+  assert.deepEqual([compute(key, a), compute(other, a)], [5, 2]);
 });
 
 test('what is made of the same elements is the same list, and made once', () => {

@@ -2,7 +2,7 @@
  * Memoisation by identity: the one means of incremental compilation. A step is a pure function of parts of the model
  * that stay the same objects while they do not change, so the same arguments give the same result object.
  */
-import { changedElements, keptList, withElements } from '../dialects/build/changed-positions.ts';
+import { changedElements, isSameList, keptList, withElements } from '../dialects/build/changed-positions.ts';
 import { isTracing, noted, traceOf } from './trace.ts';
 
 /** A place in the tree of arguments; what it does not need it has not, for there are many and collectors look at each. */
@@ -67,6 +67,24 @@ export function memoised<Args extends readonly [object, ...unknown[]], Result>(
     return value;
   };
   return remembered;
+}
+
+/**
+ * `compute` with the last result of each `key` remembered, for as long as the other arguments are the same objects: one
+ * look-up for each of a thousand proxies, and one result kept, where {@link memoised} has a look-up for each argument and
+ * keeps every result.
+ */
+export function lastOfEach<Key extends object, Args extends readonly unknown[], Result>(
+  compute: (key: Key, ...args: Args) => Result,
+): (key: Key, ...args: Args) => Result {
+  const lasts = new WeakMap<Key, { readonly args: Args; readonly result: Result }>();
+  return (key, ...args) => {
+    const last = lasts.get(key);
+    if (last !== undefined && isSameList(last.args, args)) return last.result;
+    const result = compute(key, ...args);
+    lasts.set(key, { args, result });
+    return result;
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Locality } from '../../model/service.ts';
 import type { DestinationPolicy, LocalityPreference } from '../../model/traffic-policy.ts';
 import type { OutboundTrafficPolicy } from '../../model/sidecar.ts';
 import type { Imports, PortView, View } from './imports.ts';
-import { memoised } from './memo.ts';
+import { lastOfEach, memoised } from './memo.ts';
 import { preferenceLabels } from './nearness.ts';
 import { hasIpv6Address, type ProxyNode } from './proxy-node.ts';
 import { following } from './route-lists.ts';
@@ -87,36 +87,28 @@ const preferencesOf = memoised((policies: readonly DestinationPolicy[], settings
   return [...own, ...(isAsked ? [settings.locality] : [])].filter(({ isEnabled }) => isEnabled);
 });
 
-/** The last key of each proxy, and what it was made of: an edit is compiled for a thousand, and seldom changes one. */
-const lastKeys = new WeakMap<
-  ProxyNode,
-  { readonly keys: ReadonlySet<string>; readonly preferences: readonly LocalityPreference[]; readonly key: string }
->();
-
 /** The key of a proxy's scope: a string, so that equal clients are one. */
 export function clientKey(mesh: Omit<Mesh, 'services' | 'instances'>, proxy: ProxyNode): string {
   const gateways = proxy.role === 'router' ? mesh.gateways : NO_GATEWAYS;
   const preferences = preferencesOf(mesh.destinationPolicies, mesh.settings);
   const keys = selectorKeys(routeKeys(mesh.routes), mesh.destinationPolicies, gateways);
-  const last = lastKeys.get(proxy);
-  if (last?.keys === keys && last.preferences === preferences) return last.key;
-  const key = keyOf(proxy, new Set([...keys, ...preferences.flatMap(preferenceLabels)]), preferences.length > 0);
-  lastKeys.set(proxy, { keys, preferences, key });
-  return key;
+  return keyOf(proxy, keys, preferences);
 }
 
-function keyOf(proxy: ProxyNode, keys: ReadonlySet<string>, hasPreferences: boolean): string {
+/** An edit is compiled for a thousand proxies, and seldom changes a key. */
+const keyOf = lastOfEach((proxy: ProxyNode, selected: ReadonlySet<string>, preferences: readonly LocalityPreference[]): string => {
+  const keys = new Set([...selected, ...preferences.flatMap(preferenceLabels)]);
   const labels = Object.fromEntries(
     Object.entries(proxy.labels)
       .filter(([key]) => keys.has(key))
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
   const { namespace, userAgent, isOnDemand, role } = proxy;
-  const locality = hasPreferences ? proxy.locality : '';
+  const locality = preferences.length > 0 ? proxy.locality : '';
   const isIntercepted = role === 'sidecar' && proxy.interception === 'REDIRECT';
   const hasIpv6 = isIntercepted && hasIpv6Address(proxy);
   return JSON.stringify({ namespace, labels, userAgent, isOnDemand, role, isIntercepted, locality, hasIpv6 } satisfies Client);
-}
+});
 
 const NO_GATEWAYS: readonly Gateway[] = [];
 

@@ -20,7 +20,11 @@ export function changedPositions(before: readonly unknown[], after: readonly unk
 
 /** True where two lists have the same elements in the same places, by identity. */
 export function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a === b || (a.length === b.length && a.every((element, i) => Object.is(element, b[i])));
+  if (a === b) return true;
+  const { length } = a;
+  if (b.length !== length) return false;
+  for (let i = 0; i < length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
 }
 
 /** `next`, or the list before where its elements are the same: whatever was made of that one stands. */
