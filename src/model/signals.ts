@@ -1,8 +1,14 @@
 /** Golden signals, as the control plane sums them up from what proxies count (nothing of it is sampled). */
+import { OVERFLOW, UNKNOWN } from '../core/label-words.ts';
+
+/** In the place of a workload's `namespace/workload` where no proxy says who it is. */
+export const UNKNOWN_WORKLOAD = `${UNKNOWN}/${UNKNOWN}`;
+/** The same, of all that proxies count without saying whose it is, for they count too much. */
+export const OVERFLOW_WORKLOAD = `${OVERFLOW}/${OVERFLOW}`;
 
 /** What a row is of; absent where it is summed over. */
 export interface SignalKey {
-  /** `namespace/workload` that calls; `unknown/unknown` where no proxy says who it is. */
+  /** `namespace/workload` that calls, or {@link UNKNOWN_WORKLOAD}. */
   readonly source?: string;
   /** `namespace/workload` that is called. */
   readonly destination?: string;

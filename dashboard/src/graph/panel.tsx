@@ -1,7 +1,8 @@
 /** What is selected in the graph, beside it. */
+import { UNKNOWN_WORKLOAD } from '../../../src/model/signals.ts';
 import { GoldenSignals } from '../charts/golden-signals.tsx';
 import { bytesRateText, durationText, rateText, shareText } from '../model/format.ts';
-import { type Graph, type GraphEdge, type GraphNode, UNKNOWN } from '../model/graph.ts';
+import type { Graph, GraphEdge, GraphNode } from '../model/graph.ts';
 import { BAD_RATIO, isBusy, isTcp, type Load, WARN_RATIO } from '../model/health.ts';
 import { pathOf, servicePath, setParams, workloadPath } from '../state/router.ts';
 import { Badge } from '../ui/badge.tsx';
@@ -161,8 +162,8 @@ function EdgePanel({ edge }: { readonly edge: GraphEdge }) {
   const { rows, load, protocol } = edge;
   const [busiest] = rows.toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond);
   const { source = '', destination = '', service = '' } = busiest ?? {};
-  const tap = new URLSearchParams({ ...(source === UNKNOWN ? {} : { source }), ...(service === '' ? {} : { service }) });
-  const explain = new URLSearchParams({ ...(source === UNKNOWN ? {} : { from: source }), to: `http://${service}` });
+  const tap = new URLSearchParams({ ...(source === UNKNOWN_WORKLOAD ? {} : { source }), ...(service === '' ? {} : { service }) });
+  const explain = new URLSearchParams({ ...(source === UNKNOWN_WORKLOAD ? {} : { from: source }), to: `http://${service}` });
   return (
     <>
       <p class="panel-actions">

@@ -2,7 +2,7 @@
  * The service graph: a node is a service with the workloads behind it, a gateway, a workload that only calls, or what is
  * outside; an edge is all that one node asks of another. Pure: topology and golden signals in, nodes and edges out.
  */
-import type { SignalRow } from '../../../src/model/signals.ts';
+import { type SignalRow, UNKNOWN_WORKLOAD } from '../../../src/model/signals.ts';
 import type { Topology, TopologyService, TopologyWorkload } from '../../../src/model/topology.ts';
 import { type Health, healthOf, type Load, loadOf, readinessOf, worse } from './health.ts';
 
@@ -56,8 +56,6 @@ export interface Graph {
 }
 
 const EXTERNAL = 'external';
-/** The node of callers and called that nobody knows. */
-export const UNKNOWN = 'unknown/unknown';
 
 /** Of a workload behind several services, the one with the most workloads counts, then the one with the shortest name. */
 function ownersOf({ services }: Topology): Map<string, TopologyService> {
@@ -144,14 +142,16 @@ function knownOf(workload: string | undefined): string | undefined {
 function targetOf({ destination, service }: SignalRow, places: Places): string {
   const known = knownOf(destination);
   if (known !== undefined) return places.ofWorkload(known);
-  return (service === undefined ? undefined : places.ofHost(service)) ?? (service === undefined || service === '' ? UNKNOWN : service);
+  return (
+    (service === undefined ? undefined : places.ofHost(service)) ?? (service === undefined || service === '' ? UNKNOWN_WORKLOAD : service)
+  );
 }
 
 function edgesOf(rows: readonly SignalRow[], places: Places): GraphEdge[] {
   const groups = new Map<string, { from: string; to: string; rows: SignalRow[] }>();
   for (const row of rows) {
     const source = knownOf(row.source);
-    const from = source === undefined ? UNKNOWN : places.ofWorkload(source);
+    const from = source === undefined ? UNKNOWN_WORKLOAD : places.ofWorkload(source);
     const to = targetOf(row, places);
     if (from === to) continue;
     const id = `${from}>${to}`;
@@ -215,7 +215,7 @@ function nodeOf(
 }
 
 function strangerOf(id: string): Draft {
-  if (id === UNKNOWN) return { kind: 'unknown', namespace: EXTERNAL, name: 'unknown', host: '', workloads: [] };
+  if (id === UNKNOWN_WORKLOAD) return { kind: 'unknown', namespace: EXTERNAL, name: 'unknown', host: '', workloads: [] };
   const [namespace = '', name] = id.split('/');
   return name === undefined
     ? { kind: 'external', namespace: EXTERNAL, name: id, host: id, workloads: [] }

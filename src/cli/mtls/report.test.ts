@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SignalRow } from '../../model/signals.ts';
-import { type MtlsReport, mtlsReport, UNKNOWN, type WorkloadMode } from './report.ts';
+import { type SignalRow, UNKNOWN_WORKLOAD } from '../../model/signals.ts';
+import { type MtlsReport, mtlsReport, type WorkloadMode } from './report.ts';
 
 const row = (source: string, destination: string, mutualTlsRatio: number, more: Partial<SignalRow> = {}): SignalRow => ({
   source,
@@ -57,7 +57,7 @@ test('callers without a proxy would be refused, and are named by their addresses
       traceId: '',
     } as const,
   ];
-  const rows = [row(UNKNOWN, 'a/cart', 0), row('a/web', 'a/cart', 1)];
+  const rows = [row(UNKNOWN_WORKLOAD, 'a/cart', 0), row('a/web', 'a/cart', 1)];
   const report = mtlsReport(rows, [workload('a/cart', 'PERMISSIVE')], flows);
   assert.deepEqual(report.plaintext[0]?.callers, ['10.0.0.7']);
   assert.deepEqual(verdicts(report), { a: 'STRICT would refuse unknown callers (10.0.0.7)' });
@@ -90,7 +90,7 @@ test('where mTLS is off, proxies would begin it; where a rule turns it off, they
 
 test('workloads without a proxy are no part of it, and STRICT ones say whom they refuse', () => {
   const report = mtlsReport(
-    [row('a/web', 'out/side', 0), row(UNKNOWN, 'a/db', 0, { protocol: 'tcp', connectionsPerSecond: 2, requestsPerSecond: 0 })],
+    [row('a/web', 'out/side', 0), row(UNKNOWN_WORKLOAD, 'a/db', 0, { protocol: 'tcp', connectionsPerSecond: 2, requestsPerSecond: 0 })],
     [workload('out/side', 'PERMISSIVE', false), workload('a/db', 'STRICT')],
     [],
   );

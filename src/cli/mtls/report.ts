@@ -1,6 +1,6 @@
 /** Who speaks plaintext to whom, and whom STRICT would refuse: out of what proxies count, flow records and policies. Pure. */
 import type { Flow } from '../../model/flow.ts';
-import type { SignalRow } from '../../model/signals.ts';
+import { type SignalRow, UNKNOWN_WORKLOAD } from '../../model/signals.ts';
 
 type Mode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
 
@@ -45,8 +45,6 @@ export interface MtlsReport {
   readonly plaintext: readonly PlaintextEdge[];
 }
 
-export const UNKNOWN = 'unknown/unknown';
-
 function rateOf({ requestsPerSecond, connectionsPerSecond, protocol }: SignalRow): number {
   return protocol === 'tcp' ? connectionsPerSecond : requestsPerSecond;
 }
@@ -81,7 +79,7 @@ function edgesOf(rows: readonly SignalRow[], workloads: readonly WorkloadMode[],
     if (hasProxy) withProxy.set(name, [...(withProxy.get(name) ?? []), mode]);
   }
   return rows.flatMap((row) => {
-    const { source = UNKNOWN, destination = '', service = '', protocol, mutualTlsRatio = 1 } = row;
+    const { source = UNKNOWN_WORKLOAD, destination = '', service = '', protocol, mutualTlsRatio = 1 } = row;
     const modes = withProxy.get(destination);
     const perSecond = rateOf(row) * (1 - mutualTlsRatio);
     // without a proxy nobody there could take mTLS
@@ -89,14 +87,14 @@ function edgesOf(rows: readonly SignalRow[], workloads: readonly WorkloadMode[],
     const mode = widest(modes);
     // where it is off, proxies leave it off by themselves, and begin once it is on
     const underStrict = mode === 'DISABLE' && withProxy.has(source) ? 'changes to mTLS' : 'refused';
-    const callers = source === UNKNOWN ? callersOf(flows, destination, (name) => withProxy.has(name)) : [];
+    const callers = source === UNKNOWN_WORKLOAD ? callersOf(flows, destination, (name) => withProxy.has(name)) : [];
     return [{ source, callers, destination, service, protocol, perSecond, mode, underStrict }];
   });
 }
 
 /** What a caller is called: its name, or where it is. */
 export function callerText({ source, callers }: Pick<PlaintextEdge, 'source' | 'callers'>): string {
-  if (source !== UNKNOWN) return source;
+  if (source !== UNKNOWN_WORKLOAD) return source;
   const [named, addresses] = [callers.filter((each) => each.includes('/')), callers.filter((each) => !each.includes('/'))];
   const others = addresses.length === 0 ? '' : ` (${addresses.join(', ')})`;
   const texts = named.map((each) => `${each}, which has no proxy`);

@@ -1,6 +1,6 @@
 /** The columns of golden signals: one set for `stat`, `top` and `edges`. */
 import { parseSpiffeId } from '../../core/spiffe.ts';
-import type { SignalGrouping, SignalRow } from '../../model/signals.ts';
+import { OVERFLOW_WORKLOAD, type SignalGrouping, type SignalRow, UNKNOWN_WORKLOAD } from '../../model/signals.ts';
 import type { FitColumn, Tone } from './fit-table.ts';
 
 type Column = FitColumn<SignalRow>;
@@ -56,8 +56,8 @@ function mutualTone({ mutualTlsRatio }: SignalRow): Tone {
 
 /** A service's host without what all of the cluster's have; a workload that nobody knows in one word. */
 export function formatHost(host: string): string {
-  if (host === 'unknown/unknown') return 'unknown';
-  if (host === 'overflow/overflow') return 'overflow';
+  if (host === UNKNOWN_WORKLOAD) return 'unknown';
+  if (host === OVERFLOW_WORKLOAD) return 'overflow';
   return host.replace(/\.svc\.cluster\.local$/, '');
 }
 

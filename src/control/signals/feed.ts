@@ -2,6 +2,7 @@
  * What one proxy pushes, put into cells. Counters are what was added since the push before (`report_counters_as_deltas`),
  * and Envoy's histograms are that always, so that neither restarts nor lost pushes make anything count twice.
  */
+import { UNKNOWN_WORKLOAD } from '../../model/signals.ts';
 import {
   BUCKETS,
   type Cell,
@@ -44,12 +45,10 @@ export interface Sender {
   readonly isGateway: boolean;
 }
 
-const NOBODY = 'unknown/unknown';
-
 function keysOf({ key }: SeriesMeaning, { isGateway }: Sender): readonly CellKey[] {
   const { teller, route, source, protocol } = key;
   if (!isGateway || teller === 'destination' || route !== '') return [key];
-  return [key, { teller: 'gateway', source: NOBODY, destination: source, service: '', route: '', protocol }];
+  return [key, { teller: 'gateway', source: UNKNOWN_WORKLOAD, destination: source, service: '', route: '', protocol }];
 }
 
 /** The bucket of ours that has what is up to `bound`. */

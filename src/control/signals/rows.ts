@@ -2,7 +2,15 @@
  * Golden signals from cells. Both proxies on the way count a request; here it counts once: by the called proxy's word
  * where there is one, by the calling one's else, and by the calling one's in any case where the request went nowhere.
  */
-import { type SignalGrouping, type SignalKey, signalKeyText, type SignalRow, type SignalSeries } from '../../model/signals.ts';
+import {
+  OVERFLOW_WORKLOAD,
+  type SignalGrouping,
+  type SignalKey,
+  signalKeyText,
+  type SignalRow,
+  type SignalSeries,
+  UNKNOWN_WORKLOAD,
+} from '../../model/signals.ts';
 import {
   addSteps,
   BUCKETS,
@@ -25,9 +33,6 @@ import { quantileOf } from '../../core/quantile.ts';
 
 /** How often proxies push: what a cell has counted first happened up to that long before. */
 const PUSH_MS = 5000;
-const NOBODY = 'unknown/unknown';
-/** Of series beyond a proxy's cap. */
-const OVERFLOW = 'overflow/overflow';
 /** An edge whose caller is not known is the same traffic as edges whose callers tell of it, if it is not much more. */
 const SAME_SHARE = 1.1;
 
@@ -88,7 +93,7 @@ function once(all: readonly Summed[], by: SignalGrouping): Summed[] {
   if (by === 'route') return [...all];
   if (by === 'caller') return once(all, 'edge');
   // requests that went nowhere are nobody's
-  if (by === 'workload') return once(all, 'service').filter(({ cell }) => cell.key.destination !== NOBODY);
+  if (by === 'workload') return once(all, 'service').filter(({ cell }) => cell.key.destination !== UNKNOWN_WORKLOAD);
   const told = new Set<string>();
   const telling = new Set<string>();
   for (const { cell } of all) {
@@ -109,7 +114,7 @@ function once(all: readonly Summed[], by: SignalGrouping): Summed[] {
   });
   if (ofCallers.size === 0) return kept;
   return kept.filter(({ cell: { key }, sums }) => {
-    if (key.teller !== 'destination' || key.source !== NOBODY) return true;
+    if (key.teller !== 'destination' || key.source !== UNKNOWN_WORKLOAD) return true;
     const known = ofCallers.get(`${key.destination} ${key.protocol}`) ?? 0;
     return (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0) > known * SAME_SHARE;
   });
@@ -200,7 +205,8 @@ function grouped(chosen: readonly Summed[], by: SignalGrouping): Group[] {
       );
     }
     for (let place = 0; place < WIDTH; place++) group.sums[place] = (group.sums[place] ?? 0) + (sums[place] ?? 0);
-    if (cell.key.teller === 'unsent' || cell.key.source === OVERFLOW) group.untold += (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
+    if (cell.key.teller === 'unsent' || cell.key.source === OVERFLOW_WORKLOAD)
+      group.untold += (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
     if (cell.key.teller === 'destination') group.isToldByServer = true;
     group.sinceMs = Math.min(group.sinceMs, cell.sinceMs);
     group.sourcePrincipal ||= cell.sourcePrincipal;

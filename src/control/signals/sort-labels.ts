@@ -1,5 +1,6 @@
 /** What a series of Istio's metrics counts for: whose word it is, between whom, and whether it went well. */
 import { GRPC_FAULTS } from '../../core/grpc-status.ts';
+import { OVERFLOW, UNKNOWN } from '../../core/label-words.ts';
 import type { CellKey, Teller } from './cells.ts';
 
 /** What labels come to. */
@@ -20,8 +21,6 @@ const UNSENT: ReadonlySet<string> = new Set(['NR', 'UH', 'UF', 'UO', 'NC', 'FI',
 /** Flags of denials, and statuses that are denials with one of these. */
 const DENIED: ReadonlySet<string> = new Set(['UAEX', 'RL', 'RLSE']);
 const DENIALS: ReadonlySet<string> = new Set(['401', '403', '429']);
-/** What the metrics say where something is not known. */
-const UNKNOWN = 'unknown';
 
 function endOf(labels: Labels, side: 'source' | 'destination'): string {
   return `${labels.get(`${side}_workload_namespace`) ?? UNKNOWN}/${labels.get(`${side}_workload`) ?? UNKNOWN}`;
@@ -43,9 +42,6 @@ function protocolOf(labels: Labels): CellKey['protocol'] {
   const protocol = labels.get('request_protocol');
   return protocol === 'tcp' || protocol === 'grpc' ? protocol : 'http';
 }
-
-/** What every label of a series says that counts what is beyond a proxy's cap. */
-const OVERFLOW = 'overflow';
 
 /** A principal without its scheme, which clients of Istio's metrics leave out now and then; '' where not known. */
 function principalOf(labels: Labels, name: string): string {

@@ -2,6 +2,7 @@
  * The labels of Istio's standard metrics that stay the same for all requests between two workloads. Source: Istio,
  * "Standard metrics". What is not known is `unknown`; a revision that is not known is `latest`.
  */
+import { UNKNOWN } from '../../core/label-words.ts';
 import { parseSpiffeId } from '../../core/spiffe.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { metadataAt } from './metadata-path.ts';
@@ -25,8 +26,6 @@ export interface EdgeFacts {
   readonly localPrincipal: string;
   readonly service: Service;
 }
-
-const UNKNOWN = 'unknown';
 
 /** Clusters that stand for no service: their names are said instead. */
 const SPECIAL_CLUSTERS: ReadonlySet<string> = new Set([

@@ -1,4 +1,5 @@
 /** What a configuration changes of Istio's metrics: labels left out, added or replaced by expressions, metrics dropped. */
+import { UNKNOWN } from '../../core/label-words.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { AttributeScope } from './cel/attributes.ts';
 import { compileExpression, type Expression } from './cel/expression.ts';
@@ -16,7 +17,6 @@ export interface Overrides {
 }
 
 const NONE: Values = [];
-const UNKNOWN = 'unknown';
 const HOLDS = 'true';
 
 /** Text of a value; what is no plain value is not known. */

@@ -5,6 +5,7 @@
  * A prefix is kept until as many handles to it were dropped as were given out: the new version of a cluster takes its
  * handle before the old one drops its own.
  */
+import { OVERFLOW } from '../../core/label-words.ts';
 import type { Counter, Gauge, Histogram, Labels, StatsScope } from './stats.ts';
 
 /** Envoy's default buckets, in milliseconds for times; Istio's metrics use them for bytes too. */
@@ -105,7 +106,7 @@ export function labelKey(labels: Labels): string {
 }
 
 function overflowLabels(labels: Labels): Labels {
-  return Object.fromEntries(Object.keys(labels).map((name) => [name, 'overflow']));
+  return Object.fromEntries(Object.keys(labels).map((name) => [name, OVERFLOW]));
 }
 
 /** The series of a label set, or the one that counts all that came after the cap was reached. */
