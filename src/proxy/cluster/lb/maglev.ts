@@ -1,7 +1,7 @@
 import type { Host } from '../cluster.ts';
-import { boundLoad } from './bounded-load.ts';
-import { type Hash64, moduloOf, randomHash, xxHash64 } from './hash64.ts';
-import { hashKeyOf, normalWeights } from './hash-keys.ts';
+import { type Hash64, moduloOf, xxHash64 } from './hash64.ts';
+import { hashingPolicy } from './hashing-policy.ts';
+import { hashKeyOf } from './hash-keys.ts';
 import { hostAt, type Policy } from './load-balancer.ts';
 import type { HashingSettings } from './ring-hash.ts';
 
@@ -69,15 +69,8 @@ function turned({ high, low }: Hash64, attempt: number): Hash64 {
  * key goes to the same host from both. Envoy: MAGLEV.
  */
 export function maglev(settings: MaglevSettings = DEFAULT_MAGLEV): Policy {
-  return {
-    isHashing: true,
-    create(hosts, scope, given) {
-      const weights = normalWeights(hosts, given);
-      const table = buildTable(hosts, weights, settings);
-      const choose = (hash: Hash64, attempt: number): Host =>
-        hostAt(hosts, table[moduloOf(attempt === 0 ? hash : turned(hash, attempt), table.length)] ?? 0);
-      const bounded = settings.balanceFactor === 0 ? choose : boundLoad(choose, hosts, weights, settings.balanceFactor, scope);
-      return { pick: (hash, attempt) => bounded(hash ?? randomHash(scope.random), attempt) };
-    },
-  };
+  return hashingPolicy(settings.balanceFactor, (hosts, weights) => {
+    const table = buildTable(hosts, weights, settings);
+    return (hash, attempt) => hostAt(hosts, table[moduloOf(attempt === 0 ? hash : turned(hash, attempt), table.length)] ?? 0);
+  });
 }

@@ -1,7 +1,7 @@
 import type { Host } from '../cluster.ts';
-import { boundLoad } from './bounded-load.ts';
-import { type Hash64, randomHash, xxHash64 } from './hash64.ts';
-import { hashKeyOf, normalWeights } from './hash-keys.ts';
+import { type Hash64, xxHash64 } from './hash64.ts';
+import { hashingPolicy } from './hashing-policy.ts';
+import { hashKeyOf } from './hash-keys.ts';
 import { hostAt, type Policy } from './load-balancer.ts';
 import { murmurHash2 } from './murmur-hash2.ts';
 
@@ -82,15 +82,8 @@ function find({ highs, lows }: Ring, hash: Hash64): number {
  * Envoy's, entry by entry: a key goes to the same host from both. Envoy: RING_HASH.
  */
 export function ringHash(settings: RingSettings = DEFAULT_RING): Policy {
-  return {
-    isHashing: true,
-    create(hosts, scope, given) {
-      const weights = normalWeights(hosts, given);
-      const ring = buildRing(hosts, weights, settings);
-      const choose = (hash: Hash64, attempt: number): Host =>
-        hostAt(hosts, ring.owners[(find(ring, hash) + attempt) % ring.owners.length] ?? 0);
-      const bounded = settings.balanceFactor === 0 ? choose : boundLoad(choose, hosts, weights, settings.balanceFactor, scope);
-      return { pick: (hash, attempt) => bounded(hash ?? randomHash(scope.random), attempt) };
-    },
-  };
+  return hashingPolicy(settings.balanceFactor, (hosts, weights) => {
+    const ring = buildRing(hosts, weights, settings);
+    return (hash, attempt) => hostAt(hosts, ring.owners[(find(ring, hash) + attempt) % ring.owners.length] ?? 0);
+  });
 }
