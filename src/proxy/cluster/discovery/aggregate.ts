@@ -9,6 +9,7 @@ import { decodeTyped } from '../../config/typed-config.ts';
 import type { Cluster, Host, PickContext } from '../cluster.ts';
 import { NO_ENDPOINTS } from '../endpoints.ts';
 import { type Level, type LevelLoad, spreadLoad } from '../priority-load.ts';
+import { clusterTypeOf } from './cluster-type.ts';
 import type { Discovery, DiscoveryKind, DiscoveryScope } from './discovery.ts';
 
 /** One priority of one of the clusters. */
@@ -119,9 +120,7 @@ export const aggregateDiscovery: DiscoveryKind = {
   picksHosts: true,
   read(config, path) {
     const at = `${path}.cluster_type.typed_config`;
-    const { value: type } = config.clusterDiscoveryType;
-    const typed = typeof type === 'object' ? type.typedConfig : undefined;
-    const { clusters } = decodeTyped(typed, ClusterConfigSchema, at);
+    const { clusters } = decodeTyped(clusterTypeOf(config), ClusterConfigSchema, at);
     if (clusters.length === 0) throw new ConfigError(`${at}.clusters`, 'is empty');
     const panicThreshold = config.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD_PERCENT;
     return { create: (scope) => new Aggregate(clusters, panicThreshold, scope) };

@@ -7,6 +7,7 @@ import type { RefreshSettings } from '../dns/name-watch.ts';
 import { readFamily, readRefresh } from '../dns/refresh-settings.ts';
 import { readResolver } from '../dns/resolver-config.ts';
 import type { AddressFamily, NameResolver } from '../dns/resolver.ts';
+import { clusterTypeOf } from './cluster-type.ts';
 
 /** How a cluster's names are resolved. */
 export interface DnsSettings {
@@ -38,10 +39,10 @@ function ofExtension(message: DnsCluster, config: ClusterProto, path: string): D
 
 /** The settings of a cluster, from its own fields or from a DnsCluster in `cluster_type`; `isLogical` where its type says so. */
 export function readDnsSettings(config: ClusterProto, isLogical: boolean, path: string): DnsSettings {
-  const { case: specifier, value } = config.clusterDiscoveryType;
-  if (specifier === 'clusterType' && value.typedConfig !== undefined) {
+  const typed = clusterTypeOf(config);
+  if (typed !== undefined) {
     const at = `${path}.cluster_type.typed_config`;
-    return ofExtension(decodeTyped(value.typedConfig, DnsClusterSchema, at), config, at);
+    return ofExtension(decodeTyped(typed, DnsClusterSchema, at), config, at);
   }
   return {
     refresh: readRefresh(config, readFamily(config.dnsLookupFamily, path), path),

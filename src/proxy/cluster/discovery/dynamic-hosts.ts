@@ -15,6 +15,7 @@ import { endpointAt, NO_ENDPOINTS } from '../endpoints.ts';
 import type { ClusterHost } from '../host.ts';
 import type { HttpSettings } from '../http-options.ts';
 import { serverNameIn } from '../server-name.ts';
+import { clusterTypeOf } from './cluster-type.ts';
 import type { Discovery, DiscoveryKind, DiscoveryScope } from './discovery.ts';
 
 /** Filter state by which filters say where a request goes, whatever its authority is. */
@@ -107,8 +108,7 @@ export const dynamicDiscovery: DiscoveryKind = {
   picksHosts: true,
   read(config, path) {
     const at = `${path}.cluster_type.typed_config`;
-    const { value: type } = config.clusterDiscoveryType;
-    const message = decodeTyped(typeof type === 'object' ? type.typedConfig : undefined, ClusterConfigSchema, at);
+    const message = decodeTyped(clusterTypeOf(config), ClusterConfigSchema, at);
     const { case: kind, value } = message.clusterImplementationSpecifier;
     if (kind !== 'dnsCacheConfig') throw new ConfigError(`${at}.dns_cache_config`, 'is missing');
     readDnsCache(value, `${at}.dns_cache_config`);

@@ -14,6 +14,7 @@ import type { Counter } from '../../telemetry/stats.ts';
 import type { PickContext } from '../cluster.ts';
 import { endpointAt, NO_ENDPOINTS } from '../endpoints.ts';
 import type { ClusterHost } from '../host.ts';
+import { clusterTypeOf } from './cluster-type.ts';
 import type { Discovery, DiscoveryKind, DiscoveryScope } from './discovery.ts';
 import { readWanted, wantedAddress, type WantedSettings } from './wanted-address.ts';
 
@@ -68,10 +69,10 @@ class OriginalDestinations implements Discovery {
 }
 
 function readSettings(config: ClusterProto, path: string): WantedSettings {
-  const { value: type } = config.clusterDiscoveryType;
-  if (typeof type === 'object' && type.typedConfig !== undefined) {
+  const typed = clusterTypeOf(config);
+  if (typed !== undefined) {
     const at = `${path}.cluster_type.typed_config`;
-    return readWanted(decodeTyped(type.typedConfig, OriginalDstClusterSchema, at), at);
+    return readWanted(decodeTyped(typed, OriginalDstClusterSchema, at), at);
   }
   const own = config.lbConfig.case === 'originalDstLbConfig' ? config.lbConfig.value : create(Cluster_OriginalDstLbConfigSchema);
   return readWanted(own, `${path}.original_dst_lb_config`);
