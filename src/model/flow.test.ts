@@ -1,32 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Flow, latestWords } from './flow.ts';
-
-const END = { namespace: 'shop', workload: 'web', address: '', principal: '' };
+import { flowOf } from './testing/flow.ts';
 
 function flow(id: string, receivedMs: number, more: Partial<Flow> = {}): Flow {
-  return {
-    id,
-    proxy: 'p',
-    reporter: 'source',
-    startMs: 1,
-    receivedMs,
-    durationMs: 1,
-    protocol: 'http',
-    source: END,
-    destination: END,
-    service: '',
-    cluster: '',
-    verdict: 'forwarded',
-    flags: [],
-    details: '',
-    route: '',
-    isMutualTls: true,
-    bytesSent: 0,
-    bytesReceived: 0,
-    traceId: '',
-    ...more,
-  };
+  return flowOf({ id, receivedMs, ...more });
 }
 
 test('what was told while it lasted gives way to later words of the same proxy', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { buildMesh } from '../../compile/dialects/build-mesh.ts';
-import { flowOf, requestOf } from '../../control/flows/testing/flow.ts';
+import { flowOf, requestOf } from '../../model/testing/flow.ts';
 import { passageOfFlow } from './kept-passages.ts';
 import { passageOf } from './log-line.ts';
 import { askedOfPast, findRequest, sentBy } from './past-request.ts';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { endOf, flowOf } from '../../model/testing/flow.ts';
 import { type SignalRow, UNKNOWN_WORKLOAD } from '../../model/signals.ts';
 import { type MtlsReport, mtlsReport, type WorkloadMode } from './report.ts';
 
@@ -35,27 +36,12 @@ test('a namespace where all is encrypted could be STRICT', () => {
 
 test('callers without a proxy would be refused, and are named by their addresses', () => {
   const flows = [
-    {
-      id: '1',
-      proxy: 'p',
+    flowOf({
       reporter: 'destination',
-      startMs: 0,
-      receivedMs: 0,
-      durationMs: 1,
-      protocol: 'http',
-      source: { namespace: '', workload: '', address: '10.0.0.7:4444', principal: '' },
-      destination: { namespace: 'a', workload: 'cart', address: '10.0.0.1:80', principal: '' },
-      service: '',
-      cluster: '',
-      verdict: 'forwarded',
-      flags: [],
-      details: '',
-      route: '',
+      source: endOf('', { namespace: '', address: '10.0.0.7:4444', principal: '' }),
+      destination: endOf('cart', { namespace: 'a' }),
       isMutualTls: false,
-      bytesSent: 0,
-      bytesReceived: 0,
-      traceId: '',
-    } as const,
+    }),
   ];
   const rows = [row(UNKNOWN_WORKLOAD, 'a/cart', 0), row('a/web', 'a/cart', 1)];
   const report = mtlsReport(rows, [workload('a/cart', 'PERMISSIVE')], flows);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endOf, flowOf, requestOf } from '../../control/flows/testing/flow.ts';
+import { endOf, flowOf, requestOf } from '../../model/testing/flow.ts';
 import { askedOfFlows } from './kept-flows.ts';
 
 const { request: _, ...tcp } = flowOf({

@@ -1,32 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Flow } from '../../model/flow.ts';
+import { flowOf } from '../../model/testing/flow.ts';
 import { costRow, readingOf } from './cost.ts';
 import { latencyRows } from './latency.ts';
 
-const flow = (id: string, reporter: Flow['reporter'], durationMs: number, upstreamMs: number, more: Partial<Flow> = {}): Flow => ({
-  id,
-  proxy: reporter,
-  reporter,
-  startMs: 0,
-  receivedMs: 0,
-  durationMs,
-  upstreamMs,
-  protocol: 'http',
-  source: { namespace: 'a', workload: 'web', address: '', principal: '' },
-  destination: { namespace: 'a', workload: 'cart', address: '', principal: '' },
-  service: '',
-  cluster: '',
-  verdict: 'forwarded',
-  flags: [],
-  details: '',
-  route: '',
-  isMutualTls: true,
-  bytesSent: 10,
-  bytesReceived: 10,
-  traceId: '',
-  ...more,
-});
+const flow = (id: string, reporter: Flow['reporter'], durationMs: number, upstreamMs: number, more: Partial<Flow> = {}): Flow =>
+  flowOf({ id, reporter, durationMs, upstreamMs, ...more });
 
 test('the mesh adds what the caller waited longer than the application took', () => {
   const flows = [
@@ -36,8 +16,8 @@ test('the mesh adds what the caller waited longer than the application took', ()
   ];
   assert.deepEqual(latencyRows(flows), [
     {
-      source: 'a/web',
-      destination: 'a/cart',
+      source: 'shop/web',
+      destination: 'shop/payments',
       calls: 100,
       whole: { p50Ms: 12, p99Ms: 60 },
       application: { p50Ms: 10, p99Ms: 10 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { matches, readFilter, readQuery } from './query.ts';
-import { endOf, flowOf, requestOf } from './testing/flow.ts';
+import { endOf, flowOf, requestOf } from '../../model/testing/flow.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 10);
 

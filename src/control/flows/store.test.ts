@@ -5,7 +5,7 @@ import { type Flow, FLOW_PROTOCOLS, REPORTERS, type Verdict, VERDICTS } from '..
 import { NO_FILTER, readQuery } from './query.ts';
 import { FlowRing } from './ring.ts';
 import { FlowStore } from './store.ts';
-import { flowOf, requestOf } from './testing/flow.ts';
+import { flowOf, requestOf } from '../../model/testing/flow.ts';
 
 const MIB = 1024 * 1024;
 const all = { ...NO_FILTER, sinceMs: 0, untilMs: Infinity, limit: 1000 };

@@ -1,5 +1,5 @@
 /** Flows for tests, with everything that a case does not care about filled in. */
-import type { Flow, FlowEnd, FlowRequest } from '../../../model/flow.ts';
+import type { Flow, FlowEnd, FlowRequest } from '../flow.ts';
 
 /** One end, by the workload's name. */
 export function endOf(workload: string, parts: Partial<FlowEnd> = {}): FlowEnd {
