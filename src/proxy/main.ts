@@ -197,8 +197,8 @@ class WholeProxy implements RunningProxy {
     const { ads, flows, listeners, clusters, logSink, overload } = this.#assembly;
     overload.stop();
     await this.#sendRest();
-    await this.#push?.flush();
-    this.#push?.close();
+    // while the other loops are there to be asked
+    await this.#loops.refresh?.();
     this.#cost?.stop();
     this.#identity?.stop();
     ads?.close();
@@ -207,6 +207,7 @@ class WholeProxy implements RunningProxy {
     await listeners.close();
     // of what was cut off just now
     await this.#sendRest();
+    await this.#push?.end();
     clusters.close();
     await flows?.close();
     await this.#names?.close();

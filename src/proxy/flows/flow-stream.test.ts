@@ -31,6 +31,7 @@ async function setUp(t: TestContext) {
     log: { ...silentLog, debug: () => void events.emit('failure') },
     sent: stats.counter('sent'),
     lost: stats.counter('lost'),
+    goodbyeMs: 60_000,
   });
   const serve = async (): Promise<void> => {
     const method = ({ token }: { readonly token: string | undefined }) => {
@@ -121,4 +122,20 @@ test('what waits is sent before the end', async (t) => {
   add('b');
   await stream.close();
   assert.equal(messages.length, 2);
+});
+
+test('a proxy that ends before its first flows were due sends them, over a stream that is opened for them', async (t) => {
+  const { stream, stats, serve, add, idsOf, messages } = await setUp(t);
+  await serve();
+  add('a', 'b');
+  await stream.close();
+  assert.deepEqual(messages.map(idsOf), [['a', 'b']]);
+  assert.deepEqual([stats.counter('sent').value, stats.counter('lost').value], [2, 0]);
+});
+
+test('what nobody takes at the end is counted', async (t) => {
+  const { stream, stats, add } = await setUp(t);
+  add('a', 'b');
+  await stream.close();
+  assert.equal(stats.counter('lost').value, 2);
 });

@@ -7,6 +7,7 @@ import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protob
 import { FLOW_LOG, LOST_FLOWS_KEY } from '../../core/flow-log.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { settlesWithin } from '../../core/settles-within.ts';
 import type { GrpcStream } from '../../net/grpc-client.ts';
 import { type Node, NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HTTPAccessLogEntry, TCPAccessLogEntry } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
@@ -28,6 +29,8 @@ export interface FlowStreamOptions {
   readonly log: Log;
   readonly sent: Counter;
   readonly lost: Counter;
+  /** How long the last flows of a proxy that ends may take. Default 1 s, which spans and log entries have, too. */
+  readonly goodbyeMs?: number;
 }
 
 /** Entries that wait at most. */
@@ -42,8 +45,7 @@ const TAPPED_FLUSH_MS = 50;
 const IDLE_MS = 60_000;
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
-/** How long the last flows of a proxy that ends may take. */
-const GOODBYE_MS = 300;
+const GOODBYE_MS = 1000;
 
 /** What one message took along. */
 interface Taken {
@@ -97,20 +99,22 @@ export class FlowStream {
     this.#unsaid += count;
   }
 
-  /** Sends what waits, and ends. Resolves when the server has all of it, or after a moment. */
+  /** Sends what waits, over a new stream where there is none, and ends. Resolves when the server has all of it, or after a moment. */
   async close(): Promise<void> {
+    const { timers, log, goodbyeMs = GOODBYE_MS } = this.#options;
     this.#isClosed = true;
-    this.#options.timers.cancel(this.#flush);
-    this.#options.timers.cancel(this.#idle);
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    this.#send();
-    stream.end();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, GOODBYE_MS);
-    await Promise.race([promise, this.#ended]);
-    clearTimeout(timer);
-    stream.abort();
+    timers.cancel(this.#flush);
+    timers.cancel(this.#idle);
+    if (this.#stream !== undefined) this.#send();
+    else if (this.#waiting > 0 && !this.#isOpening) this.#ended = this.#open();
+    this.#stream?.end();
+    await settlesWithin(this.#ended, goodbyeMs);
+    this.#stream?.abort();
+    timers.cancel(this.#flush);
+    const lost = this.#waiting;
+    if (lost === 0) return;
+    this.addLost(lost);
+    log.warn('the control plane has not taken all flow records before the end', { lost });
   }
 
   get #waiting(): number {
@@ -223,13 +227,14 @@ export class FlowStream {
     let stream: Stream | undefined;
     try {
       const { openStream } = await import('../../net/grpc-client.ts');
-      if (this.#isClosed) return;
+      if (this.#isClosed && this.#waiting === 0) return;
       const opened = openStream(ads.target, AccessLogService.method.streamAccessLogs, ads.options);
       stream = opened;
       this.#stream = opened;
       this.#isIdentified = false;
       this.#isOpening = false;
       this.#send();
+      if (this.#isClosed) opened.end();
       for await (const _ of opened.responses);
       // it ended in order: it had nothing to do
       this.#failures = 0;

@@ -4,9 +4,11 @@
  */
 import type { DescMessage, DescMethodClientStreaming, MessageInitShape } from '@bufbuild/protobuf';
 import type { Log } from '../../core/log.ts';
+import { settlesWithin } from '../../core/settles-within.ts';
 import type { GrpcStream } from '../../net/grpc-client.ts';
 import type { AdsSettings } from '../config/ads-target.ts';
 import type { Counter } from '../telemetry/stats.ts';
+import { GOODBYE_MS } from './under-way.ts';
 
 export interface AdsStreamOptions<I extends DescMessage, O extends DescMessage> {
   readonly ads: AdsSettings;
@@ -17,6 +19,8 @@ export interface AdsStreamOptions<I extends DescMessage, O extends DescMessage> 
   readonly maxWaiting: number;
   readonly counters: { readonly sent: Counter; readonly lost: Counter };
   readonly log: Log;
+  /** How long the last message of a proxy that ends may take. Default 1 s. */
+  readonly goodbyeMs?: number;
 }
 
 type Stream<I extends DescMessage> = Pick<GrpcStream<MessageInitShape<I>, unknown>, 'send' | 'waiting' | 'end' | 'abort'>;
@@ -24,6 +28,7 @@ type Stream<I extends DescMessage> = Pick<GrpcStream<MessageInitShape<I>, unknow
 export class AdsStream<I extends DescMessage, O extends DescMessage> {
   readonly #options: AdsStreamOptions<I, O>;
   #stream: Stream<I> | undefined = undefined;
+  #ended: Promise<void> = Promise.resolve();
   #isOpening = false;
   #isClosed = false;
 
@@ -35,7 +40,7 @@ export class AdsStream<I extends DescMessage, O extends DescMessage> {
     const { counters, maxWaiting } = this.#options;
     if (this.#stream === undefined) {
       if (this.#isOpening) counters.lost.value++;
-      else void this.#open(message);
+      else this.#ended = this.#open(message);
       return;
     }
     if (this.#stream.waiting >= maxWaiting) {
@@ -46,11 +51,12 @@ export class AdsStream<I extends DescMessage, O extends DescMessage> {
     counters.sent.value++;
   }
 
-  close(): void {
+  /** Ends the stream, one that is being opened after its first message. Resolves when the server has all of it, or after a moment. */
+  async close(): Promise<void> {
     this.#isClosed = true;
-    const stream = this.#stream;
-    stream?.end();
-    setTimeout(() => stream?.abort(), 200).unref();
+    this.#stream?.end();
+    await settlesWithin(this.#ended, this.#options.goodbyeMs ?? GOODBYE_MS);
+    this.#stream?.abort();
   }
 
   async #open(first: MessageInitShape<I>): Promise<void> {
@@ -58,19 +64,21 @@ export class AdsStream<I extends DescMessage, O extends DescMessage> {
     this.#isOpening = true;
     try {
       const { openStream } = await import('../../net/grpc-client.ts');
-      if (this.#isClosed) return;
       const stream = openStream(ads.target, method, ads.options);
       this.#stream = stream;
       this.#isOpening = false;
       stream.send(identify(first));
       counters.sent.value++;
+      if (this.#isClosed) stream.end();
       for await (const _ of stream.responses);
+      if (this.#isClosed) return;
       throw new Error('the server ended the stream');
     } catch (error) {
-      if (this.#isClosed) return;
       // what waited, or was on its way: at least one
       counters.lost.value += Math.max(1, this.#stream?.waiting ?? 0);
-      log.debug('no stream of metrics to the control plane', { error: error instanceof Error ? error.message : String(error) });
+      log[this.#isClosed ? 'warn' : 'debug']('no stream of metrics to the control plane', {
+        error: error instanceof Error ? error.message : String(error),
+      });
     } finally {
       this.#stream?.abort();
       this.#stream = undefined;

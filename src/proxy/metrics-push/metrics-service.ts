@@ -15,6 +15,7 @@ import { AdsStream } from './ads-stream.ts';
 import type { Point } from './interval.ts';
 import { type FamilyOptions, FamilyWriter } from './metric-families.ts';
 import type { FlushTimes, MetricsSink, SinkScope } from './sink.ts';
+import { UnderWay } from './under-way.ts';
 
 /** Messages under way above which further ones are lost: a service that is slow must not cost memory. */
 const MAX_WAITING = 2;
@@ -28,7 +29,7 @@ const MODES: ReadonlyMap<HistogramEmitMode, FamilyOptions['histograms']> = new M
 /** Sends one message, or loses it. */
 interface Sender {
   send(message: StreamMetricsMessage): void;
-  close(): void;
+  close(): Promise<void>;
 }
 
 function messageOf(families: readonly Uint8Array[]): StreamMetricsMessage {
@@ -40,22 +41,14 @@ function identified({ envoyMetrics = [] }: MessageInitShape<typeof StreamMetrics
 }
 
 function throughCluster(target: GrpcTarget, scope: SinkScope): Sender {
-  const { counters, node } = scope;
-  let underWay = 0;
+  const underWay = new UnderWay(MAX_WAITING, scope);
   return {
     send(message) {
-      if (underWay >= MAX_WAITING) {
-        counters.lost.value++;
-        return;
-      }
-      underWay++;
-      const whole = identified(message, node);
-      sendStream(target, METHOD, toBinary(StreamMetricsMessageSchema, whole), scope, (isTaken) => {
-        underWay--;
-        (isTaken ? counters.sent : counters.lost).value++;
-      });
+      const done = underWay.begin();
+      if (done === undefined) return;
+      sendStream(target, METHOD, toBinary(StreamMetricsMessageSchema, identified(message, scope.node)), scope, done);
     },
-    close() {},
+    close: () => underWay.close(),
   };
 }
 
@@ -92,8 +85,8 @@ class MetricsServiceSink implements MetricsSink {
     for (let i = 0; i < families.length; i += size) this.#sender.send(messageOf(families.slice(i, i + size)));
   }
 
-  close(): void {
-    this.#sender.close();
+  close(): Promise<void> {
+    return this.#sender.close();
   }
 }
 

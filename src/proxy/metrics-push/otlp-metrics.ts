@@ -11,6 +11,7 @@ import { attribute, nanosOf } from '../tracing/otlp-attributes.ts';
 import { detectResource } from '../tracing/resource-detectors.ts';
 import type { Point } from './interval.ts';
 import type { FlushTimes, MetricsSink, SinkScope } from './sink.ts';
+import { UnderWay } from './under-way.ts';
 
 const METHOD = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export';
 /** Requests under way above which further ones are lost. */
@@ -96,22 +97,18 @@ export function otlpMetric(
 /** Prepares the sink that `any`, at `path`, describes. Throws ConfigError. */
 export function createOtlpMetrics(any: Any, path: string, scope: SinkScope): MetricsSink {
   const settings = readSettings(any, path);
-  const { counters, version } = scope;
+  const { version } = scope;
   const resource = { attributes: Object.entries(settings.resource).map(([key, text]) => attribute(key, text)) };
-  let underWay = 0;
+  const underWay = new UnderWay(MAX_UNDER_WAY, scope);
   const send = (metrics: Metric[]): void => {
-    if (underWay >= MAX_UNDER_WAY) {
-      counters.lost.value++;
-      return;
-    }
-    underWay++;
+    const done = underWay.begin();
+    if (done === undefined) return;
     const request = create(ExportMetricsServiceRequestSchema, { resourceMetrics: [{ resource, scopeMetrics: [{ metrics }] }] });
     const body = toBinary(ExportMetricsServiceRequestSchema, request);
     const userAgent = `OTel-OTLP-Exporter-Tulle/${version}`;
     sendExport(settings.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, _, refused) => {
-      underWay--;
       // a message of which points were refused is not counted as sent
-      (status >= 200 && status <= 299 && refused === 0 ? counters.sent : counters.lost).value++;
+      done(status >= 200 && status <= 299 && refused === 0);
     });
   };
   return {
@@ -121,6 +118,6 @@ export function createOtlpMetrics(any: Any, path: string, scope: SinkScope): Met
       const size = settings.maxPoints === 0 ? metrics.length : settings.maxPoints;
       for (let i = 0; i < metrics.length; i += size) send(metrics.slice(i, i + size));
     },
-    close() {},
+    close: () => underWay.close(),
   };
 }

@@ -16,6 +16,7 @@ import { parseBootstrap } from '../config/bootstrap.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { AdsStream } from './ads-stream.ts';
 import { createMetricsPush, type PushOptions } from './push.ts';
+import { UnderWay } from './under-way.ts';
 
 /** A server of the metrics service that does with streams what a test wants. */
 async function serverAt(socket: string, onStream: (stream: http2.ServerHttp2Stream) => void): Promise<() => Promise<void>> {
@@ -31,7 +32,7 @@ async function serverAt(socket: string, onStream: (stream: http2.ServerHttp2Stre
   };
 }
 
-function streamTo(socket: string, maxWaiting: number) {
+function streamTo(socket: string, maxWaiting: number, goodbyeMs?: number) {
   const counters = { sent: { value: 0 }, lost: { value: 0 } };
   const stream = new AdsStream({
     ads: { isDelta: true, target: { path: socket }, options: {}, clusterName: 'xds' },
@@ -40,6 +41,7 @@ function streamTo(socket: string, maxWaiting: number) {
     maxWaiting,
     counters,
     log: silentLog,
+    ...(goodbyeMs === undefined ? {} : { goodbyeMs }),
   });
   return { stream, counters };
 }
@@ -59,7 +61,7 @@ test('nobody there: nothing waits, everything is counted as lost', async (t) => 
   await until(() => counters.lost.value === 1);
   stream.send(message());
   await until(() => counters.lost.value === 2);
-  stream.close();
+  await stream.close();
 });
 
 test('a server that reads nothing costs a bound of memory; what is over it is lost', async (t) => {
@@ -71,7 +73,7 @@ test('a server that reads nothing costs a bound of memory; what is over it is lo
   });
   const { stream, counters } = streamTo(socket, 2);
   t.after(async () => {
-    stream.close();
+    await stream.close();
     await close();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -100,7 +102,7 @@ test('a server that refuses is asked again with a later message', async (t) => {
   });
   const { stream, counters } = streamTo(socket, 2);
   t.after(async () => {
-    stream.close();
+    await stream.close();
     await close();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -111,6 +113,45 @@ test('a server that refuses is asked again with a later message', async (t) => {
     stream.send(message());
     return received > 0;
   });
+});
+
+test('what is sent just before the end arrives, over a stream that is opened for it', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tulle-push-'));
+  const socket = path.join(folder, 'x.sock');
+  let received = 0;
+  const close = await serverAt(socket, (stream) => {
+    stream.on('data', (data: Buffer) => (received += data.length));
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.on('end', () => stream.end());
+  });
+  t.after(async () => {
+    await close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const { stream, counters } = streamTo(socket, 2, 60_000);
+  stream.send(message(100));
+  await stream.close();
+  assert.ok(received > 100, `${received} bytes`);
+  assert.deepEqual([counters.sent.value, counters.lost.value], [1, 0]);
+});
+
+test('the end of a proxy waits for messages under way to collectors', async () => {
+  const counters = { sent: { value: 0 }, lost: { value: 0 } };
+  const underWay = new UnderWay(2, { counters, log: silentLog });
+  const [first, second, third] = [underWay.begin(), underWay.begin(), underWay.begin()];
+  assert.equal(third, undefined);
+  let hasEnded = false;
+  const end = (async () => {
+    await underWay.close();
+    hasEnded = true;
+  })();
+  first?.(true);
+  await Promise.resolve();
+  assert.equal(hasEnded, false);
+  second?.(false);
+  await end;
+  assert.deepEqual([counters.sent.value, counters.lost.value], [1, 2]);
 });
 
 test('a sink that Tulle does not have is refused by name', async () => {

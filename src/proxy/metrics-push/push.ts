@@ -83,20 +83,31 @@ export class MetricsPush {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     try {
-      const { reader, refresh, clock } = this.#options;
-      await refresh?.();
-      const nowMs = clock.wallMs();
-      const points = this.#interval.next(reader(), this.#sinks.some(({ which }) => which === 'all') ? 'all' : 'labelled');
-      const times = { startMs: this.#startMs, formerMs: this.#formerMs, nowMs };
-      for (const sink of this.#sinks) sink.flush(points, times);
-      this.#formerMs = nowMs;
+      await this.#options.refresh?.();
+      this.#tell();
     } finally {
       this.#isFlushing = false;
     }
   }
 
-  close(): void {
+  /** Tells of what has been counted since the last flush, without asking other loops again, and ends. */
+  async end(): Promise<void> {
+    this.#tell();
+    await this.close();
+  }
+
+  /** Ends without a last word. Resolves when what the sinks were told has been taken, or given up. */
+  async close(): Promise<void> {
     clearInterval(this.#timer);
-    for (const sink of this.#sinks) sink.close();
+    await Promise.all(this.#sinks.map((sink) => sink.close()));
+  }
+
+  #tell(): void {
+    const { reader, clock } = this.#options;
+    const nowMs = clock.wallMs();
+    const points = this.#interval.next(reader(), this.#sinks.some(({ which }) => which === 'all') ? 'all' : 'labelled');
+    const times = { startMs: this.#startMs, formerMs: this.#formerMs, nowMs };
+    for (const sink of this.#sinks) sink.flush(points, times);
+    this.#formerMs = nowMs;
   }
 }

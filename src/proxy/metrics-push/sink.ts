@@ -12,7 +12,8 @@ export interface MetricsSink {
   readonly which: 'all' | 'labelled';
   /** One flush. `startMs` is when the proxy began to count, `formerMs` the flush before; wall clock. */
   flush(points: readonly Point[], times: FlushTimes): void;
-  close(): void;
+  /** Resolves when what it was told of has been taken, or given up. */
+  close(): Promise<void>;
 }
 
 export interface FlushTimes {
