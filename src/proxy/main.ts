@@ -354,7 +354,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
 /** Builds everything that a bootstrap describes and drops it again. Rejects with ConfigError where something is wrong. */
 export async function validateBootstrap(bootstrap: Bootstrap, log: LeveledLog): Promise<void> {
   const assembly = await assembleWhole({ bootstrap, log, version: '', drain: { strategy: 'immediate', timeMs: 0 } });
-  (await openPush({ bootstrap, log, version: '' }, assembly))?.close();
+  await (await openPush({ bootstrap, log, version: '' }, assembly))?.close();
   await assembly.listeners.close();
   assembly.clusters.close();
   assembly.logSink.close();
