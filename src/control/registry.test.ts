@@ -4,22 +4,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { silentLog } from '../core/log.ts';
-import type { WorkloadInstance } from '../model/workload.ts';
+import { instanceOf } from '../model/testing/instance.ts';
 import { Registry } from './registry.ts';
 
 const GRACE_MS = 3000;
 
-const instance: Omit<WorkloadInstance, 'isReady'> = {
-  id: 'web-0',
-  workload: 'web',
-  namespace: 'shop',
-  labels: {},
-  serviceAccount: 'web',
-  address: '10.0.0.1',
-  ports: [],
-  locality: '',
-  isMeshed: true,
-};
+const { isReady: _, ...instance } = instanceOf('web');
 
 async function registry(t: TestContext, stateDir?: string): Promise<{ registry: Registry; changes: () => number; stateDir: string }> {
   const folder = stateDir ?? (await mkdtemp(path.join(os.tmpdir(), 'tulle-registry-')));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import fc from 'fast-check';
 import { loadRe2 } from '../../core/re2.ts';
+import { instanceOf } from '../../model/testing/instance.ts';
 import { analyze, reaches } from './analyze.ts';
 import { checks } from './index.ts';
 import { parseSuppression } from './suppress.ts';
@@ -63,18 +64,7 @@ test('an error reaches every threshold, a note only its own', () => {
 });
 
 test('what runs counts where no file declares it', () => {
-  const instance = {
-    id: 'web-0',
-    workload: 'web',
-    namespace: 'shop',
-    labels: { app: 'web' },
-    serviceAccount: 'web',
-    address: '127.0.0.2',
-    ports: [{ name: 'http', number: 80, listen: 20_080, protocol: 'http' as const }],
-    locality: '',
-    isReady: true,
-    isMeshed: true,
-  };
+  const instance = instanceOf('web', { ports: [{ name: 'http', number: 80, listen: 20_080, protocol: 'http' }] });
   const texts = new Map([
     [
       'a.yaml',
@@ -86,19 +76,7 @@ test('what runs counts where no file declares it', () => {
 });
 
 test('a gateway that runs is one, though no file declares it', () => {
-  const instance = {
-    id: 'edge-0',
-    workload: 'edge',
-    namespace: 'edge',
-    labels: { gw: 'a' },
-    serviceAccount: 'edge',
-    address: '127.0.0.2',
-    ports: [],
-    locality: '',
-    isReady: true,
-    isMeshed: true,
-    isGateway: true as const,
-  };
+  const instance = instanceOf('edge', { namespace: 'edge', labels: { gw: 'a' }, isGateway: true });
   const texts = new Map([
     [
       'a.yaml',

@@ -1,24 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KeySet } from '../../model/key-set.ts';
+import { instanceOf } from '../../model/testing/instance.ts';
 import type { WorkloadInstance } from '../../model/workload.ts';
 import { buildMesh, type BuiltMesh } from './build-mesh.ts';
 import { parseDocuments } from './load.ts';
 
 function instance(id: string, changes: Partial<WorkloadInstance> = {}): WorkloadInstance {
-  return {
+  return instanceOf('payments-v1', {
     id,
-    workload: 'payments-v1',
-    namespace: 'shop',
     labels: { app: 'payments', version: 'v1' },
     serviceAccount: 'payments',
-    address: '10.0.0.1',
     ports: [{ name: 'http', number: 8080, protocol: 'http', listen: 8080 }],
-    locality: '',
-    isReady: true,
-    isMeshed: true,
     ...changes,
-  };
+  });
 }
 
 /** The mesh of files, by name. */

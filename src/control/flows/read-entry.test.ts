@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { authorizationRule, endpointOf, meshOf, policyOf, portOf, serviceOf } from '../../compile/testing/mesh.ts';
 import type { Flow } from '../../model/flow.ts';
+import { instanceOf } from '../../model/testing/instance.ts';
 import {
   type AccessLogCommonSchema,
   AccessLogType,
@@ -30,20 +31,7 @@ const mesh = meshOf({
       endpoints: [endpointOf('10.0.0.2', { workload: 'payments-v1', ports: { 'http-80': 8080 } })],
     }),
   ],
-  instances: [
-    {
-      id: 'web-0',
-      workload: 'web',
-      namespace: 'shop',
-      labels: {},
-      serviceAccount: 'web',
-      address: '10.0.0.1',
-      ports: [],
-      locality: '',
-      isReady: true,
-      isMeshed: true,
-    },
-  ],
+  instances: [instanceOf('web')],
   authorizationPolicies: [policyOf('policy', 'DENY', [authorizationRule({})])],
 });
 

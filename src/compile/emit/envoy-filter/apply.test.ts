@@ -5,6 +5,7 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { HttpConnectionManagerSchema } from '../../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { instanceOf } from '../../../model/testing/instance.ts';
 import { compile, type Compiled, type ProxyNode } from '../../compile.ts';
 import { buildMesh } from '../../dialects/build-mesh.ts';
 import { parseDocuments } from '../../dialects/load.ts';
@@ -22,20 +23,12 @@ metadata: { name: db, namespace: shop }
 spec: { clusterIP: 10.96.0.2, selector: { app: db }, ports: [{ name: tcp, port: 5432 }] }
 `;
 
-const instance = (app: string, address: string, number: number) => ({
-  id: `${app}-0`,
-  workload: app,
-  namespace: 'shop',
-  labels: { app },
-  serviceAccount: app,
-  address,
-  ports: [{ name: '', number, protocol: 'auto' as const, listen: number }],
-  locality: '',
-  isReady: true,
-  isMeshed: true,
-});
+const listening = (number: number) => [{ name: '', number, protocol: 'auto' as const, listen: number }];
 
-const INSTANCES = [instance('web', '10.0.0.9', 8080), instance('db', '10.0.0.8', 5432)];
+const INSTANCES = [
+  instanceOf('web', { address: '10.0.0.9', ports: listening(8080) }),
+  instanceOf('db', { address: '10.0.0.8', ports: listening(5432) }),
+];
 
 const CORS = "value: { name: mine, typed_config: { '@type': type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors } }";
 
