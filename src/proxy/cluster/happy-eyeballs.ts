@@ -5,6 +5,7 @@
 import net from 'node:net';
 import type { NetAddress } from '../../net/address.ts';
 import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
+import { untilConnected } from './handover.ts';
 
 /** How long an address is tried alone. */
 const STAGGER_MS = 300;
@@ -66,26 +67,16 @@ class Race {
     if (this.#isFirst) this.#isFirst = false;
     else if (this.#host.cluster !== undefined) this.#host.cluster.stats.counter('upstream_cx_total').value++;
     this.#running++;
-    let isConnected = false;
-    this.#inner.connect(
-      this.#host,
-      { ...this.#options, timeoutMs, address },
-      {
-        onConnect: (connection, tls) => {
-          isConnected = true;
-          if (this.#isOver) return connection.destroy();
-          this.#end();
-          connection.read(this.#handlers);
-          this.#handlers.onConnect(connection, tls);
-        },
-        onClose: (error) => {
-          if (!isConnected) this.#failed(error);
-        },
-        onData() {},
-        onEnd() {},
-        onDrain() {},
+    const handlers = untilConnected(
+      (connection, tls) => {
+        if (this.#isOver) return connection.destroy();
+        this.#end();
+        connection.read(this.#handlers);
+        this.#handlers.onConnect(connection, tls);
       },
+      (error) => this.#failed(error),
     );
+    this.#inner.connect(this.#host, { ...this.#options, timeoutMs, address }, handlers);
   }
 
   #failed(error: string | undefined): void {

@@ -9,6 +9,7 @@ import type { SharedState } from '../http/shared-state.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
+import { untilConnected } from './handover.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import { Http1Client } from './http1-client.ts';
 import { Http2Client } from './http2-client.ts';
@@ -252,7 +253,6 @@ export class HttpPool implements MemberOwner {
     this.#host.activeConnections++;
     this.stats.upstream_cx_total.value++;
     const startMs = this.#clock.monotonicMs();
-    let isConnected = false;
     const options = {
       timeoutMs: connectTimeoutMs,
       alpnFallback: OFFERS[this.#protocol],
@@ -262,20 +262,15 @@ export class HttpPool implements MemberOwner {
       ...(this.alpn === undefined ? {} : { alpn: this.alpn }),
       ...(this.shared === undefined ? {} : { shared: this.shared }),
     };
-    this.#host.transport.connect(this.#host, options, {
-      onConnect: (connection, tls) => {
-        isConnected = true;
+    const handlers = untilConnected(
+      (connection, tls) => {
         observe(this.stats.upstream_cx_connect_ms, this.#clock.monotonicMs() - startMs);
         const isChosen = this.#protocol === 'auto' && HTTP2_NAMES.has(tls?.alpn ?? '');
         this.#connected(connection, tls, this.#protocol === 'http2' || isChosen);
       },
-      onClose: (error) => {
-        if (!isConnected) this.#failed(error ?? '');
-      },
-      onData() {},
-      onEnd() {},
-      onDrain() {},
-    });
+      (error = '') => this.#failed(error),
+    );
+    this.#host.transport.connect(this.#host, options, handlers);
   }
 
   #connected(connection: Connection, tls: UpstreamTls | undefined, isHttp2: boolean): void {

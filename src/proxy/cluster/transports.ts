@@ -3,8 +3,7 @@ import { systemClock } from '../../core/clock.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { type KeepAlive, SYSTEM_KEEP_ALIVE } from '../../net/keep-alive.ts';
 import { internalListenerOf } from '../../net/address.ts';
-import type { Connection } from '../../net/connection.ts';
-import { type ConnectHandlers, connectTcp } from '../../net/socket-connection.ts';
+import { connectTcp } from '../../net/socket-connection.ts';
 import type { Cluster as ClusterProto } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { InternalUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream_pb.ts';
@@ -18,6 +17,7 @@ import { timersOf } from '../timers.ts';
 import { TlsTransport } from '../tls/upstream.ts';
 import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
 import { FailureCloser } from './failure-closer.ts';
+import { changing, handOver } from './handover.ts';
 import { tryingAll } from './happy-eyeballs.ts';
 import { connectInternal, type FindInternal, NOTHING_PASSED } from './internal-dial.ts';
 import { internalUpstream } from './internal-upstream.ts';
@@ -54,28 +54,11 @@ export interface Transports {
 }
 
 /** Sends something before the connection is handed over. */
-class Prefaced implements ConnectHandlers {
-  readonly #preface: NonNullable<ConnectOptions['preface']>;
-  readonly #handlers: TransportHandlers;
-
-  constructor(preface: NonNullable<ConnectOptions['preface']>, handlers: TransportHandlers) {
-    this.#preface = preface;
-    this.#handlers = handlers;
-  }
-
-  onConnect(connection: Connection): void {
-    connection.writeBytes(this.#preface(connection.local, connection.remote), false);
-    connection.read(this.#handlers);
-    this.#handlers.onConnect(connection);
-  }
-
-  onData(): void {}
-  onEnd(): void {}
-  onDrain(): void {}
-
-  onClose(error: string | undefined): void {
-    this.#handlers.onClose(error);
-  }
+function prefaced(preface: NonNullable<ConnectOptions['preface']>, handlers: TransportHandlers): TransportHandlers {
+  return handOver(handlers, (connection) => {
+    connection.writeBytes(preface(connection.local, connection.remote), false);
+    return connection;
+  });
 }
 
 /** One timer of Node's for the connections of all clusters. */
@@ -87,7 +70,7 @@ function plainTransport(keepAlive: KeepAlive | undefined, find: FindInternal): T
     isTls: false,
     connect(host: Host, { timeoutMs, bind, preface, address = host.address }: ConnectOptions, handlers: TransportHandlers) {
       if (internalListenerOf(address) !== undefined) return connectInternal(find, address, NOTHING_PASSED, timeoutMs, handlers);
-      const begin = preface === undefined ? handlers : new Prefaced(preface, handlers);
+      const begin = preface === undefined ? handlers : prefaced(preface, handlers);
       connectTcp(address, { timeoutMs, keepAlive, bind, deadlines }, begin);
     },
   };
@@ -106,23 +89,10 @@ function readKeepAlive(config: ClusterProto): KeepAlive | undefined {
 
 /** Connections that hold back their writers above so many bytes: `per_connection_buffer_limit_bytes`. */
 function limitedTo(bytes: number, inner: Transport): Transport {
-  return {
-    isTls: inner.isTls,
-    passesState: inner.passesState,
-    connect(host, options, handlers) {
-      inner.connect(host, options, {
-        onConnect(connection, tls) {
-          connection.limitBuffer?.(bytes);
-          connection.read(handlers);
-          handlers.onConnect(connection, tls);
-        },
-        onData() {},
-        onEnd() {},
-        onDrain() {},
-        onClose: (error) => handlers.onClose(error),
-      });
-    },
-  };
+  return changing(inner, (connection) => {
+    connection.limitBuffer?.(bytes);
+    return connection;
+  });
 }
 
 type BuildSocket = (socket: TransportSocket | undefined, at: string) => Transport;

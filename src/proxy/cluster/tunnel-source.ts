@@ -4,6 +4,7 @@ import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import { HeaderBlock } from '../../wire/http/headers.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
+import { untilConnected } from './handover.ts';
 import { type PoolWaiter, TOO_MANY_REQUESTS } from './http-pool.ts';
 import { type ClusterHttpStats, clusterHttpStats } from './http-stats.ts';
 import type { OutgoingRequest, ResponseReader, UpstreamStream } from './http-upstream.ts';
@@ -127,10 +128,8 @@ export class TunnelSource {
     const { sourceAddresses, connectTimeoutMs } = this.#cluster;
     const bind = sourceTo(sourceAddresses, this.#host.address.host);
     const options = { timeoutMs: connectTimeoutMs, info: this.#info, ...(bind === undefined ? {} : { bind }) };
-    let isConnected = false;
-    this.#host.transport.connect(this.#host, options, {
-      onConnect: (connection, tls) => {
-        isConnected = true;
+    const handlers = untilConnected(
+      (connection, tls) => {
         if (this.#preface !== undefined) connection.writeBytes(this.#preface, false);
         const tunnel = new Tunnel(connection, tls, () => this.#gone());
         const { requests, maxRequests } = this.#limits;
@@ -140,13 +139,9 @@ export class TunnelSource {
         this.#stats.upstream_rq_active_overflow.value++;
         this.#waiter.onPoolFailure('overflow', TOO_MANY_REQUESTS);
       },
-      onClose: (error) => {
-        if (!isConnected) this.#failed(error ?? '');
-      },
-      onData() {},
-      onEnd() {},
-      onDrain() {},
-    });
+      (error = '') => this.#failed(error),
+    );
+    this.#host.transport.connect(this.#host, options, handlers);
   }
 
   #failed(detail: string): void {

@@ -12,6 +12,7 @@ import { encodeFrame } from '../telemetry/exchange-frame.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { expectPeer } from '../telemetry/tcp-peers.ts';
 import type { Transport } from './cluster.ts';
+import { changing } from './handover.ts';
 
 /** What a cluster's filters make of the ways to its hosts. */
 export type WrapTransport = (inner: Transport) => Transport;
@@ -24,31 +25,15 @@ function parseFilter({ name, typedConfig }: Filter, path: string): ExchangeConfi
 
 function exchanging(inner: Transport, { protocol }: ExchangeConfig, own: Uint8Array, root: StatsScope): Transport {
   const stats = exchangeStats(root);
-  return {
-    isTls: true,
-    passesState: inner.passesState,
-    connect(host, options, handlers) {
-      inner.connect(host, options, {
-        onConnect(connection, tls) {
-          if (tls?.alpn !== protocol) {
-            stats.alpn_protocol_not_found.value++;
-            connection.read(handlers);
-            return handlers.onConnect(connection, tls);
-          }
-          stats.alpn_protocol_found.value++;
-          const { info } = options;
-          const onPeer = info === undefined ? () => {} : expectPeer(info, 'upstream');
-          const exchanged = new ExchangedConnection(connection, { own, stats, onPeer });
-          exchanged.read(handlers);
-          handlers.onConnect(exchanged, tls);
-        },
-        onData() {},
-        onEnd() {},
-        onDrain() {},
-        onClose: (error) => handlers.onClose(error),
-      });
-    },
-  };
+  return changing(inner, (connection, tls, { info }) => {
+    if (tls?.alpn !== protocol) {
+      stats.alpn_protocol_not_found.value++;
+      return connection;
+    }
+    stats.alpn_protocol_found.value++;
+    const onPeer = info === undefined ? () => {} : expectPeer(info, 'upstream');
+    return new ExchangedConnection(connection, { own, stats, onPeer });
+  });
 }
 
 /** Reads a cluster's `filters`. Without TLS there is no ALPN, and nothing to do. Throws ConfigError. */

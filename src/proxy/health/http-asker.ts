@@ -3,6 +3,7 @@ import type { Connection } from '../../net/connection.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import type { UpstreamTls } from '../cluster/cluster.ts';
+import { untilConnected } from '../cluster/handover.ts';
 import type { MemberOwner, PoolMember } from '../cluster/http-member.ts';
 import { Http1Client } from '../cluster/http1-client.ts';
 import { Http2Client } from '../cluster/http2-client.ts';
@@ -76,23 +77,19 @@ export class HttpAsker implements MemberOwner, ResponseReader {
     const dial = ++this.#dial;
     const bind = sourceTo(cluster.sourceAddresses, host.address.host);
     this.#member = undefined;
-    let isConnected = false;
     const options = { timeoutMs, ...(alpn.length === 0 ? {} : { alpn }), ...(bind === undefined ? {} : { bind }) };
-    host.transport.connect(host, options, {
-      onConnect: (connection, tls) => {
-        isConnected = true;
+    const handlers = untilConnected(
+      (connection, tls) => {
         if (dial !== this.#dial) return connection.destroy();
         const member = this.#client(connection, tls);
         this.#member = member;
         use(member);
       },
-      onClose: () => {
-        if (!isConnected && dial === this.#dial) this.#onAnswer(undefined);
+      () => {
+        if (dial === this.#dial) this.#onAnswer(undefined);
       },
-      onData() {},
-      onEnd() {},
-      onDrain() {},
-    });
+    );
+    host.transport.connect(host, options, handlers);
   }
 
   #client(connection: Connection, tls: UpstreamTls | undefined): Http1Client | Http2Client {
