@@ -49,8 +49,8 @@ const GOODBYE_MS = 1000;
 
 /** What one message took along. */
 interface Taken {
-  readonly http: readonly HTTPAccessLogEntry[];
-  readonly tcp: readonly TCPAccessLogEntry[];
+  readonly http: HTTPAccessLogEntry[];
+  readonly tcp: TCPAccessLogEntry[];
   /** How many lost ones it told of. */
   readonly unsaid: number;
 }
@@ -164,9 +164,7 @@ export class FlowStream {
   #give(stream: Stream, taken: Taken): void {
     const { http, tcp } = taken;
     stream.send(
-      this.#message(
-        http.length > 0 ? { case: 'httpLogs', value: { logEntry: [...http] } } : { case: 'tcpLogs', value: { logEntry: [...tcp] } },
-      ),
+      this.#message(http.length > 0 ? { case: 'httpLogs', value: { logEntry: http } } : { case: 'tcpLogs', value: { logEntry: tcp } }),
     );
     this.#taken.push(taken);
   }
