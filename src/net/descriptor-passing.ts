@@ -1,9 +1,8 @@
 /**
  * Descriptors from one process to another, over a Unix socket (SCM_RIGHTS, unix(7)), and copies of them within one.
- * Node has no API for it. Through koffi, which is loaded at the first call. Linux, 64 bits.
+ * Node has no API for it. Linux, 64 bits.
  */
-import { createRequire } from 'node:module';
-import type * as Koffi from 'koffi';
+import { cLibrary } from './c-library.ts';
 
 interface MessageHeader {
   readonly name: null;
@@ -40,9 +39,7 @@ let loaded: Calls | undefined;
 
 function calls(): Calls {
   if (loaded !== undefined) return loaded;
-  const require = createRequire(import.meta.url);
-  const koffi: typeof Koffi = require('koffi');
-  const self = koffi.load(null);
+  const { koffi, library } = cLibrary();
   koffi.struct('tulle_iovec', { base: 'void *', len: 'size_t' });
   koffi.struct('tulle_msghdr', {
     name: 'void *',
@@ -54,10 +51,10 @@ function calls(): Calls {
     flags: 'int',
   });
   loaded = {
-    sendmsg: self.func('int64_t sendmsg(int, tulle_msghdr *, int)'),
-    recvmsg: self.func('int64_t recvmsg(int, _Inout_ tulle_msghdr *, int)'),
-    fcntl: self.func('int fcntl(int, int, int)'),
-    close: self.func('int close(int)'),
+    sendmsg: library.func('int64_t sendmsg(int, tulle_msghdr *, int)'),
+    recvmsg: library.func('int64_t recvmsg(int, _Inout_ tulle_msghdr *, int)'),
+    fcntl: library.func('int fcntl(int, int, int)'),
+    close: library.func('int close(int)'),
     errno: () => koffi.errno(),
   };
   return loaded;

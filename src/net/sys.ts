@@ -1,9 +1,8 @@
 /**
  * The few system calls that Node has no API for: SO_ORIGINAL_DST, network namespaces, and a socket made in one.
- * Through koffi, which is loaded at the first call (it costs a process 4 to 9 MiB). Linux only.
+ * Linux only.
  */
-import { createRequire } from 'node:module';
-import type * as Koffi from 'koffi';
+import { cLibrary } from './c-library.ts';
 
 type Pointer = Uint8Array | Uint32Array;
 
@@ -33,15 +32,13 @@ let loaded: Libc | undefined;
 /** The C library of this process. Its functions run on the calling thread, which namespaces depend on. */
 function libc(): Libc {
   if (loaded !== undefined) return loaded;
-  const require = createRequire(import.meta.url);
-  const koffi: typeof Koffi = require('koffi');
-  const self = koffi.load(null);
+  const { koffi, library } = cLibrary();
   loaded = {
-    getsockopt: self.func('int getsockopt(int, int, int, void *, void *)'),
-    setns: self.func('int setns(int, int)'),
-    unshare: self.func('int unshare(int)'),
-    socket: self.func('int socket(int, int, int)'),
-    connect: self.func('int connect(int, void *, uint32_t)'),
+    getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
+    setns: library.func('int setns(int, int)'),
+    unshare: library.func('int unshare(int)'),
+    socket: library.func('int socket(int, int, int)'),
+    connect: library.func('int connect(int, void *, uint32_t)'),
     errno: () => koffi.errno(),
   };
   return loaded;
