@@ -4,6 +4,9 @@ export interface NetAddress {
   readonly port: number;
 }
 
+/** Of what has no address, or none yet. */
+export const NOWHERE: NetAddress = { host: '', port: 0 };
+
 /** Envoy's text of the address of a listener within the process. */
 const INTERNAL = 'envoy://';
 

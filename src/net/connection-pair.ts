@@ -10,12 +10,10 @@
  */
 import { reportBug } from '../core/bugs.ts';
 import type { NetAddress } from './address.ts';
-import type { Connection, ConnectionHandlers } from './connection.ts';
+import { type Connection, type ConnectionHandlers, NO_HANDLERS } from './connection.ts';
 
 /** Bytes kept for a paused reader above which its writer is told to wait. */
 const HIGH_WATER_BYTES = 65_536;
-
-const NO_HANDLERS: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
 /** An end of a pair, whose first bytes may be looked at before it gets its reader. */
 export interface PairedConnection extends Connection {

@@ -44,3 +44,6 @@ export interface ConnectionHandlers {
   /** Called once, last. `error` is a short cause (`ECONNRESET`, `certificate has expired`), or undefined for a clean close. */
   onClose(error: string | undefined): void;
 }
+
+/** Of a connection that nobody reads yet. */
+export const NO_HANDLERS: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };

@@ -5,11 +5,14 @@
 import { Buffer } from 'node:buffer';
 import net from 'node:net';
 import { timerMs } from '../core/timer-limit.ts';
+import { acceptHandles } from './accept-handles.ts';
 import type { NetAddress } from './address.ts';
 import type { Connection } from './connection.ts';
 import type { PairedConnection } from './connection-pair.ts';
 import { acceptConnection, acceptHandle } from './socket-connection.ts';
-import { addressBy, type TcpHandle, tcpBinding } from './tcp-binding.ts';
+import { localOf, remoteOf } from './socket-ends.ts';
+import { descriptorOf } from './socket-handle.ts';
+import { addressBy, type TcpHandle } from './tcp-binding.ts';
 
 /** How looking at a connection's first bytes ended. */
 export type PeekEnd = 'decided' | 'timeout' | 'closed';
@@ -71,17 +74,15 @@ class IncomingSocket implements Incoming {
   }
 
   get local(): NetAddress {
-    return { host: this.#socket.localAddress ?? '', port: this.#socket.localPort ?? 0 };
+    return localOf(this.#socket);
   }
 
   get remote(): NetAddress {
-    return { host: this.#socket.remoteAddress ?? '', port: this.#socket.remotePort ?? 0 };
+    return remoteOf(this.#socket);
   }
 
   get fd(): number | undefined {
-    const handle: unknown = Reflect.get(this.#socket, '_handle');
-    const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
-    return typeof fd === 'number' && fd >= 0 ? fd : undefined;
+    return descriptorOf(this.#socket);
   }
 
   peek(timeoutMs: number, decide: (bytes: Uint8Array) => number | undefined, done: (end: PeekEnd) => void): void {
@@ -239,16 +240,9 @@ function incomingSocket(socket: net.Socket): Incoming {
  * by its socket. Call it once the server listens; it must have `pauseOnConnect` and `allowHalfOpen`.
  */
 export function takeIncoming(server: net.Server, onIncoming: (incoming: Incoming) => void): void {
-  const binding = tcpBinding();
-  const listening: unknown = Reflect.get(server, '_handle');
-  if (binding === undefined || !binding.isHandle(listening)) {
-    server.on('connection', (socket) => onIncoming(incomingSocket(socket)));
-    return;
-  }
-  const onConnection = (error: number, handle: unknown): void => {
-    if (error === 0 && binding.isHandle(handle)) onIncoming(new IncomingHandle(handle));
-  };
-  // accepted connections have it from their listener: a system call less for each
-  listening.setNoDelay(true);
-  Reflect.set(listening, 'onconnection', onConnection);
+  acceptHandles(
+    server,
+    (handle) => onIncoming(new IncomingHandle(handle)),
+    (socket) => onIncoming(incomingSocket(socket)),
+  );
 }

@@ -2,9 +2,9 @@
 import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { timerMs } from '../core/timer-limit.ts';
-import type { NetAddress } from './address.ts';
+import { type NetAddress, NOWHERE } from './address.ts';
 import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
-import type { Connection, ConnectionHandlers } from './connection.ts';
+import { type Connection, type ConnectionHandlers, NO_HANDLERS } from './connection.ts';
 import type { Duct, DuctOwner } from './duct.ts';
 import { dialHandle } from './handle-dial.ts';
 import { HandleDuct } from './handle-duct.ts';
@@ -19,10 +19,7 @@ const WRITE_BYTES = 262_144;
 /** Bytes that the kernel has not taken above which writers are told to wait, where nobody says otherwise. */
 const BUFFER_LIMIT_BYTES = 262_144;
 
-const NO_HANDLERS: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
-
 /** Stands for the duct of a connection that has none yet. */
-const NOWHERE: NetAddress = { host: '', port: 0 };
 const NO_DUCT: Duct = {
   local: NOWHERE,
   remote: NOWHERE,

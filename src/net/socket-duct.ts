@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { NetAddress } from './address.ts';
 import type { Duct, DuctOwner } from './duct.ts';
 import { releaseSlabs } from './slabs.ts';
+import { localOf, remoteOf } from './socket-ends.ts';
 import { describeTlsError, isTlsError } from './tls-error.ts';
 
 function errorCode(error: Error): string {
@@ -30,11 +31,11 @@ export class SocketDuct implements Duct {
   }
 
   get local(): NetAddress {
-    return { host: this.#socket.localAddress ?? '', port: this.#socket.localPort ?? 0 };
+    return localOf(this.#socket);
   }
 
   get remote(): NetAddress {
-    return { host: this.#socket.remoteAddress ?? '', port: this.#socket.remotePort ?? 0 };
+    return remoteOf(this.#socket);
   }
 
   get isDestroyed(): boolean {

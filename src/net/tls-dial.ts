@@ -5,6 +5,7 @@ import type { Buffer } from 'node:buffer';
 import { timerMs } from '../core/timer-limit.ts';
 import type { NetAddress } from './address.ts';
 import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
+import { localOf, remoteOf } from './socket-ends.ts';
 import { describeTlsError } from './tls-error.ts';
 
 export interface TlsDialOptions {
@@ -94,8 +95,7 @@ function dialAfter(preface: NonNullable<TlsDialOptions['preface']>, options: Tls
   raw.once('connect', () => {
     clearTimeout(timer);
     raw.off('error', onError);
-    const local = { host: raw.localAddress ?? '', port: raw.localPort ?? 0 };
-    raw.write(preface(local, { host: raw.remoteAddress ?? '', port: raw.remotePort ?? 0 }));
+    raw.write(preface(localOf(raw), remoteOf(raw)));
     const leftMs = options.timeoutMs > 0 ? Math.max(1, options.timeoutMs - (performance.now() - startMs)) : 0;
     shake({ ...options, timeoutMs: leftMs }, handlers, start(options, raw), true);
   });

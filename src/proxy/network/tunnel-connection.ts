@@ -2,12 +2,9 @@
  * What a tunnel by CONNECT (or POST) carries, as a Connection: writing is the request's body, reading the response's, and
  * the end of either is a half-close. Its bytes wait where the stream's do: nothing is kept here.
  */
-import { type NetAddress, parseAddress } from '../../net/address.ts';
-import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
+import { type NetAddress, NOWHERE, parseAddress } from '../../net/address.ts';
+import { type Connection, type ConnectionHandlers, NO_HANDLERS } from '../../net/connection.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
-
-const NOWHERE: NetAddress = { host: '', port: 0 };
-const NO_HANDLERS: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
 export class TunnelConnection implements Connection {
   readonly local: NetAddress;
