@@ -5,7 +5,7 @@
 import net from 'node:net';
 import type { NetAddress } from '../../net/address.ts';
 import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
-import { untilConnected } from './handover.ts';
+import { untilConnected } from './connecting.ts';
 
 /** How long an address is tried alone. */
 const STAGGER_MS = 300;

@@ -9,7 +9,7 @@ import type { SharedState } from '../http/shared-state.ts';
 import type { ResetReason } from '../router/retry-decision.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
-import { untilConnected } from './handover.ts';
+import { untilConnected } from './connecting.ts';
 import type { MemberOwner, PoolMember } from './http-member.ts';
 import { Http1Client } from './http1-client.ts';
 import { Http2Client } from './http2-client.ts';

@@ -17,7 +17,7 @@ import { timersOf } from '../timers.ts';
 import { TlsTransport } from '../tls/upstream.ts';
 import type { ConnectOptions, Host, Transport, TransportHandlers } from './cluster.ts';
 import { FailureCloser } from './failure-closer.ts';
-import { changing, handOver } from './handover.ts';
+import { changing, passingOn } from './connecting.ts';
 import { tryingAll } from './happy-eyeballs.ts';
 import { connectInternal, type FindInternal, NOTHING_PASSED } from './internal-dial.ts';
 import { internalUpstream } from './internal-upstream.ts';
@@ -55,7 +55,7 @@ export interface Transports {
 
 /** Sends something before the connection is handed over. */
 function prefaced(preface: NonNullable<ConnectOptions['preface']>, handlers: TransportHandlers): TransportHandlers {
-  return handOver(handlers, (connection) => {
+  return passingOn(handlers, (connection) => {
     connection.writeBytes(preface(connection.local, connection.remote), false);
     return connection;
   });

@@ -4,7 +4,7 @@ import type { Connection, ConnectionHandlers } from '../../net/connection.ts';
 import { HeaderBlock } from '../../wire/http/headers.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { Cluster, Host, Limits, UpstreamTls } from './cluster.ts';
-import { untilConnected } from './handover.ts';
+import { untilConnected } from './connecting.ts';
 import { type PoolWaiter, TOO_MANY_REQUESTS } from './http-pool.ts';
 import { type ClusterHttpStats, clusterHttpStats } from './http-stats.ts';
 import type { OutgoingRequest, ResponseReader, UpstreamStream } from './http-upstream.ts';

@@ -12,7 +12,7 @@ import { encodeFrame } from '../telemetry/exchange-frame.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import { expectPeer } from '../telemetry/tcp-peers.ts';
 import type { Transport } from './cluster.ts';
-import { changing } from './handover.ts';
+import { changing } from './connecting.ts';
 
 /** What a cluster's filters make of the ways to its hosts. */
 export type WrapTransport = (inner: Transport) => Transport;

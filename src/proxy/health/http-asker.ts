@@ -3,7 +3,7 @@ import type { Connection } from '../../net/connection.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import type { UpstreamTls } from '../cluster/cluster.ts';
-import { untilConnected } from '../cluster/handover.ts';
+import { untilConnected } from '../cluster/connecting.ts';
 import type { MemberOwner, PoolMember } from '../cluster/http-member.ts';
 import { Http1Client } from '../cluster/http1-client.ts';
 import { Http2Client } from '../cluster/http2-client.ts';

@@ -23,7 +23,7 @@ export function untilConnected(
 }
 
 /** Handlers that pass a connection on to `handlers` as `change` leaves it. */
-export function handOver(
+export function passingOn(
   handlers: TransportHandlers,
   change: (connection: Connection, tls: UpstreamTls | undefined) => Connection,
 ): TransportHandlers {
@@ -46,11 +46,8 @@ export function changing(
     isTls: inner.isTls,
     passesState: inner.passesState,
     connect(host, options, handlers) {
-      inner.connect(
-        host,
-        options,
-        handOver(handlers, (connection, tls) => change(connection, tls, options)),
-      );
+      const changed = passingOn(handlers, (connection, tls) => change(connection, tls, options));
+      inner.connect(host, options, changed);
     },
   };
 }
