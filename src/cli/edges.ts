@@ -4,8 +4,8 @@ import { stringify } from 'yaml';
 import type { SignalRow } from '../model/signals.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
-import { EDGE_COLUMNS } from './signals/columns.ts';
-import { fitTable, paint } from './signals/fit-table.ts';
+import { EDGE_COLUMNS, overflowNote } from './signals/columns.ts';
+import { fitTable, paint } from './fit-table.ts';
 import { fetchRows } from './signals/rows.ts';
 import { unknownNames } from './signals/unknown-names.ts';
 import { watch } from './signals/watch.ts';
@@ -27,15 +27,25 @@ function plaintextOf(rows: readonly SignalRow[]): SignalRow[] {
   return rows.filter(({ mutualTlsRatio }) => mutualTlsRatio !== undefined && mutualTlsRatio < 1);
 }
 
-/** `all` is how many edges there are, those that are not shown too. */
-function textOf(rows: readonly SignalRow[], format: OutputFormat, all: number): string {
+/** How many of `rows` are on mTLS, of those of which that is known. */
+export function mutualSummary(rows: readonly SignalRow[]): string {
+  const plain = plaintextOf(rows).length;
+  const untold = rows.filter(({ mutualTlsRatio }) => mutualTlsRatio === undefined).length;
+  const known = rows.length - untold;
+  const rest = untold === 0 ? '' : `; of ${untold} nobody can tell`;
+  if (plain > 0) return `${plain} of ${rows.length} edges are not on mTLS, or not always${rest}`;
+  if (known === 0) return `of ${rows.length === 1 ? 'the one edge' : `all ${rows.length} edges`} nobody can tell if it is on mTLS`;
+  return `${known === 1 ? 'the one edge is' : `all ${known} edges are`} on mTLS${rest}`;
+}
+
+/** `all` are those that are not shown too. */
+function textOf(rows: readonly SignalRow[], format: OutputFormat, all: readonly SignalRow[]): string {
   if (format === 'json') return JSON.stringify(rows, undefined, 2);
   if (format === 'yaml') return stringify(rows).trimEnd();
   if (rows.length === 0) return 'no traffic in this window';
   const lines = fitTable(rows, EDGE_COLUMNS, terminalWidth(), hasColours());
-  const plain = plaintextOf(rows).length;
-  const summary = plain === 0 ? `all ${rows.length} edges are on mTLS` : `${plain} of ${all} edges are not on mTLS, or not always`;
-  return [...lines, '', paint(summary, plain === 0 ? 'good' : 'warn', hasColours())].join('\n');
+  const summary = paint(mutualSummary(all), plaintextOf(all).length === 0 ? 'good' : 'warn', hasColours());
+  return [...lines, '', summary, overflowNote(rows)].filter((line, i, { length }) => line !== '' || i < length - 1).join('\n');
 }
 
 async function print(workload: string | undefined, options: Options): Promise<void> {
@@ -47,10 +57,10 @@ async function print(workload: string | undefined, options: Options): Promise<vo
       workload ?? '',
     );
     const shown = options.plaintext === true ? plaintextOf(rows) : rows;
-    if (options.output !== 'table') return textOf(shown, options.output, rows.length);
-    if (shown.length < rows.length && shown.length === 0) return `all ${rows.length} edges are on mTLS`;
+    if (options.output !== 'table') return textOf(shown, options.output, rows);
+    if (shown.length < rows.length && shown.length === 0) return mutualSummary(rows);
     const unknown = rows.length > 0 ? '' : await unknownNames(state, { workloads: [workload], namespace: options.namespace });
-    return [textOf(shown, 'table', rows.length), unknown].filter((each) => each !== '').join(': ');
+    return [textOf(shown, 'table', rows), unknown].filter((each) => each !== '').join(': ');
   };
   if (options.watch !== true) process.stdout.write(`${await text()}\n`);
   else await watch({ everyMs: WATCH_MS, render: async (height) => (await text()).split('\n').slice(0, height) });

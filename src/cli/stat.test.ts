@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { mutualSummary } from './edges.ts';
 import { readRow } from './signals/rows.ts';
 import { readTarget, rowsNamed, rowsText } from './stat.ts';
 import { ranked } from './top.ts';
@@ -50,3 +51,22 @@ test('rows are told for people and for programs', () => {
   assert.deepEqual(JSON.parse(rowsText(rows, 'workload', 'json')), rows);
   assert.equal(rowsText([], 'workload', 'table'), 'no traffic in this window');
 });
+
+test('a row of what was counted together is explained', () => {
+  const together = readRow({ destination: 'overflow/overflow', protocol: 'http', requestsPerSecond: 1 });
+  assert.match(rowsText([...rows, together], 'workload', 'table'), /\n\noverflow: what a proxy counts together/);
+  assert.doesNotMatch(rowsText(rows, 'workload', 'table'), /overflow/);
+});
+
+for (const [ratios, expected] of [
+  [[1], 'the one edge is on mTLS'],
+  [[1, 1, undefined], 'all 2 edges are on mTLS; of 1 nobody can tell'],
+  [[1, 0.5, undefined], '1 of 3 edges are not on mTLS, or not always; of 1 nobody can tell'],
+  [[undefined], 'of the one edge nobody can tell if it is on mTLS'],
+] as const)
+  test(`edges: ${expected}`, () => {
+    const edges = ratios.map((mutualTlsRatio) =>
+      readRow({ source: 'a/a', destination: 'b/b', protocol: 'http', ...(mutualTlsRatio !== undefined && { mutualTlsRatio }) }),
+    );
+    assert.equal(mutualSummary(edges), expected);
+  });

@@ -6,8 +6,8 @@ import { newCommand, outputOption, runCommand, stateDirOption } from './command.
 import { usageError } from './errors.ts';
 import { endOf } from './flows/options.ts';
 import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
-import { statColumns } from './signals/columns.ts';
-import { fitTable } from './signals/fit-table.ts';
+import { overflowNote, statColumns } from './signals/columns.ts';
+import { fitTable } from './fit-table.ts';
 import { fetchRows, isNamed, type SignalQuery } from './signals/rows.ts';
 import { unknownNames } from './signals/unknown-names.ts';
 import { watch } from './signals/watch.ts';
@@ -57,7 +57,8 @@ export function rowsText(rows: readonly SignalRow[], by: SignalGrouping, format:
   if (format === 'json') return JSON.stringify(rows, undefined, 2);
   if (format === 'yaml') return stringify(rows).trimEnd();
   if (rows.length === 0) return 'no traffic in this window';
-  return fitTable(rows, statColumns(by), terminalWidth(), hasColours()).join('\n');
+  const note = overflowNote(rows);
+  return [...fitTable(rows, statColumns(by), terminalWidth(), hasColours()), ...(note === '' ? [] : ['', note])].join('\n');
 }
 
 function endsOf({ from, to }: Options): Pick<SignalQuery, 'source' | 'destination'> {

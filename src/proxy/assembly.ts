@@ -159,7 +159,9 @@ export function assemble(options: AssemblyOptions): Assembly {
   if (tulle.tokenFile !== undefined && adsSettings === undefined)
     throw new ConfigError('node.metadata.TULLE.identity', 'needs dynamic_resources.ads_config: the CA is behind it');
   const subscriptions = new LateSubscriptions();
-  const stats = createStats(tulle.metricSeriesMax);
+  const stats = createStats(tulle.metricSeriesMax, (metric) =>
+    log.warn('a metric has all the label sets that it may have: new ones count as overflow', { metric }),
+  );
   const overload = new OverloadManager(bootstrap.overloadManager, { stats, clock, log, loops: options.loops ?? 1 });
   const health = { isFailing: false, isSaid: false };
   const runtime = new RuntimeStore(bootstrap);

@@ -1,7 +1,8 @@
 /** The columns of golden signals: one set for `stat`, `top` and `edges`. */
+import { OVERFLOW } from '../../core/label-words.ts';
 import { parseSpiffeId } from '../../core/spiffe.ts';
 import { OVERFLOW_WORKLOAD, type SignalGrouping, type SignalRow, UNKNOWN_WORKLOAD } from '../../model/signals.ts';
-import type { FitColumn, Tone } from './fit-table.ts';
+import type { FitColumn, Tone } from '../fit-table.ts';
 
 type Column = FitColumn<SignalRow>;
 
@@ -59,6 +60,14 @@ export function formatHost(host: string): string {
   if (host === UNKNOWN_WORKLOAD) return 'unknown';
   if (host === OVERFLOW_WORKLOAD) return 'overflow';
   return host.replace(/\.svc\.cluster\.local$/, '');
+}
+
+/** What a table with a row of label sets that were counted together has below it; '' without one. */
+export function overflowNote(rows: readonly SignalRow[]): string {
+  const isOverflow = ({ destination, source, service }: SignalRow): boolean =>
+    [destination, source].includes(OVERFLOW_WORKLOAD) || service === OVERFLOW;
+  if (!rows.some(isOverflow)) return '';
+  return 'overflow: what a proxy counts together, beyond its 10,000 label sets of a metric; its log says of which, a Telemetry can remove tags';
 }
 
 function name(title: string, key: 'source' | 'destination' | 'service' | 'route'): Column {

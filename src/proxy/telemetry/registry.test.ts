@@ -47,8 +47,10 @@ test('a prefix is forgotten with everything under it when its last holder drops 
 });
 
 test('label sets above the cap are counted together', () => {
-  const stats = createStats(2);
+  const full: string[] = [];
+  const stats = createStats(2, (metric) => full.push(metric));
   for (const host of ['a', 'b', 'c', 'd']) stats.labelledCounter('m', { host }).value++;
+  assert.deepEqual(full, ['m']);
   stats.labelledCounter('m', { host: 'a' }).value++;
   assert.equal(renderPrometheus(stats), '# TYPE m counter\nm{host="a"} 2\nm{host="b"} 1\nm{host="overflow"} 2\n');
 });

@@ -77,6 +77,7 @@ interface State {
   readonly nodes: Map<string, Node>;
   readonly families: Map<string, Family>;
   readonly maxSeries: number;
+  readonly onFull: (metric: string) => void;
 }
 
 function newHistogram(bounds: readonly number[]): Histogram {
@@ -124,6 +125,7 @@ function obtainSeries(state: State, name: string, labels: Labels, kind: StatKind
   }
   if (family.overflow?.kind === kind) return family.overflow;
   family.overflow = value;
+  state.onFull(name);
   const rest = overflowLabels(labels);
   family.series.set(labelKey(rest), { labels: rest, value });
   return value;
@@ -208,9 +210,9 @@ function absorb(state: State, root: Node, counters: readonly CountedElsewhere[])
   }
 }
 
-/** An empty registry; `maxSeries` bounds the label sets of each labelled metric. */
-export function createStats(maxSeries: number = MAX_SERIES): StatsRegistry {
-  const state: State = { nodes: new Map(), families: new Map(), maxSeries };
+/** An empty registry; `maxSeries` bounds the label sets of each labelled metric, `onFull` is told once of each that reaches it. */
+export function createStats(maxSeries: number = MAX_SERIES, onFull: State['onFull'] = () => undefined): StatsRegistry {
+  const state: State = { nodes: new Map(), families: new Map(), maxSeries, onFull };
   const root = openNode(state, undefined, '');
   return {
     ...handleOf(state, root),
