@@ -8,6 +8,7 @@ import {
   BufferSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
 import { COLLECT, CONTINUE, type HttpFilter } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 
 const NAME = 'envoy.filters.http.buffer';
 
@@ -43,8 +44,7 @@ export const buffer: HttpFilter<typeof BufferSchema, BufferConfig> = {
   create: (own, { name }) => ({
     onRequestHeaders(stream, endStream) {
       if (endStream) return CONTINUE;
-      const route = stream.perRoute(name);
-      const { maxBytes } = route instanceof BufferConfig ? route : own;
+      const { maxBytes } = routeConfig(stream, name, BufferConfig) ?? own;
       if (maxBytes === 0) return CONTINUE;
       stream.collect({ maxBytes, isPartialEnough: false });
       return COLLECT;

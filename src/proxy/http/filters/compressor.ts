@@ -3,6 +3,7 @@ import type { RequestHead, ResponseHead } from '../../../wire/http/message.ts';
 import { CompressorPerRouteSchema, CompressorSchema } from '../../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import type { Counter, StatsScope } from '../../telemetry/stats.ts';
 import { CONTINUE, type FilterScope, type FilterStatus, type HttpFilter, type HttpFilterHandlers, type HttpStream } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 import { type Choice, chooseEncoding, type Offer } from './compression/accept-encoding.ts';
 import { type CompressorConfig, CompressorRoute, type Direction, parse, parseRoute } from './compression/compressor-config.ts';
 import { Flows } from './compression/flows.ts';
@@ -88,11 +89,6 @@ function createChooser(config: CompressorConfig, peers: Peers, scope: StatsScope
   };
 }
 
-function routeOf(stream: HttpStream, name: string): CompressorRoute | undefined {
-  const route = stream.perRoute(name);
-  return route instanceof CompressorRoute ? route : undefined;
-}
-
 /** The filter while it runs. */
 class CompressorFilter implements HttpFilterHandlers {
   readonly #config: CompressorConfig;
@@ -153,7 +149,7 @@ class CompressorFilter implements HttpFilterHandlers {
     const head = stream.response;
     if (head === undefined) return CONTINUE;
     const { response } = this.#config;
-    const isEnabled = routeOf(stream, this.#name)?.isEnabled ?? response.isEnabled.value;
+    const isEnabled = routeConfig(stream, this.#name, CompressorRoute)?.isEnabled ?? response.isEnabled.value;
     const isWorthIt = isEnabled && isLongEnough(head, response, this.#responseStats);
     const canCompress = isWorthIt && this.#isCompressible(head);
     const isCompressed = !endStream && isWorthIt && this.#isChosen(stream, head, this.#accepted.get(stream)) && canCompress;
@@ -182,7 +178,7 @@ class CompressorFilter implements HttpFilterHandlers {
     const acceptEncoding = joined(headers, 'accept-encoding');
     if (acceptEncoding === undefined) return;
     this.#accepted.set(stream, acceptEncoding);
-    const route = routeOf(stream, this.#name);
+    const route = routeConfig(stream, this.#name, CompressorRoute);
     const isRemoved = route?.removesAcceptEncoding ?? this.#config.removesAcceptEncoding;
     if (isRemoved && (route?.isEnabled ?? this.#config.response.isEnabled.value)) headers.remove('accept-encoding');
   }

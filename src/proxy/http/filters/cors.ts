@@ -4,6 +4,7 @@ import { messageAs } from '../../config/typed-config.ts';
 import { type CorsPolicy, CorsPolicySchema, CorsSchema } from '../../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { compileStringMatcher, type TextTest } from '../../router/matchers.ts';
 import { CONTINUE, type HttpFilter, type HttpStream, REPLIED } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 
 const NAME = 'envoy.filters.http.cors';
 
@@ -58,9 +59,7 @@ function parseRoute(given: unknown, path: string): CorsRoute {
 
 /** The policy for a request that is routed to a cluster; other routes have none. */
 function policyOf(stream: HttpStream, name: string): CorsRoute | undefined {
-  if (stream.route?.action.kind !== 'cluster') return undefined;
-  const route = stream.perRoute(name);
-  return route instanceof CorsRoute ? route : undefined;
+  return stream.route?.action.kind === 'cluster' ? routeConfig(stream, name, CorsRoute) : undefined;
 }
 
 type Field = readonly [name: string, value: string];

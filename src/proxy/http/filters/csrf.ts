@@ -5,6 +5,7 @@ import { ConfigError } from '../../../core/errors.ts';
 import { type CsrfPolicy, CsrfPolicySchema } from '../../../xds/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts';
 import { compileStringMatcher, type TextTest } from '../../router/matchers.ts';
 import { CONTINUE, type HttpFilter, type HttpStream, REPLIED } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 
 const NAME = 'envoy.filters.http.csrf';
 
@@ -63,8 +64,7 @@ export const csrf: HttpFilter<typeof CsrfPolicySchema, CsrfConfig> = {
     const valid = stats.counter('csrf.request_valid');
     return {
       onRequestHeaders(stream) {
-        const route = stream.perRoute(name);
-        const config = route instanceof CsrfConfig ? route : own;
+        const config = routeConfig(stream, name, CsrfConfig) ?? own;
         const isEnabled = random() < config.enabled.value;
         if (!CHANGING.has(stream.request.method) || (!isEnabled && random() >= config.shadow.value)) return CONTINUE;
         const source = sourceOf(stream);

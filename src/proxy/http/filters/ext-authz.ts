@@ -22,6 +22,7 @@ import {
   REPLIED,
   STOP,
 } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 import { type BodyOptions, type CheckBody, readBodyOptions } from './ext-authz/check-body.ts';
 import { askGrpc, type GrpcCheck, readGrpcCheck } from './ext-authz/grpc-check.ts';
 import { askHttp, type HttpCheck, readHttpCheck } from './ext-authz/http-check.ts';
@@ -120,11 +121,6 @@ interface Pending {
   readonly askedMs: number;
 }
 
-function routeOf(stream: HttpStream, name: string): AuthzRoute | undefined {
-  const route = stream.perRoute(name);
-  return route instanceof AuthzRoute ? route : undefined;
-}
-
 /** The filter while it runs. */
 class Authorizer implements HttpFilterHandlers {
   readonly #config: ExtAuthzConfig;
@@ -140,7 +136,7 @@ class Authorizer implements HttpFilterHandlers {
   }
 
   onRequestHeaders(stream: HttpStream, endStream: boolean): FilterStatus {
-    if (stream.route === undefined || routeOf(stream, this.#scope.name)?.isDisabled === true) return CONTINUE;
+    if (stream.route === undefined || this.#routeOf(stream)?.isDisabled === true) return CONTINUE;
     if (!this.#isChecked(stream)) {
       this.#count('disabled');
       if (!this.#config.deniesDisabled.value) return CONTINUE;
@@ -174,13 +170,17 @@ class Authorizer implements HttpFilterHandlers {
     this.#pending.get(stream)?.cancel();
   }
 
+  #routeOf(stream: HttpStream): AuthzRoute | undefined {
+    return routeConfig(stream, this.#scope.name, AuthzRoute);
+  }
+
   #isChecked(stream: HttpStream): boolean {
     const { share, isEnabledBy } = this.#config;
     return (share.value >= 1 || this.#scope.random() < share.value) && (isEnabledBy?.(stream) ?? true);
   }
 
   #bodyOptions(stream: HttpStream): BodyOptions | undefined {
-    const ofRoute = routeOf(stream, this.#scope.name)?.body;
+    const ofRoute = this.#routeOf(stream)?.body;
     return ofRoute === undefined ? this.#config.body : (ofRoute ?? undefined);
   }
 
@@ -191,7 +191,7 @@ class Authorizer implements HttpFilterHandlers {
     const cancel =
       check.kind === 'http'
         ? askHttp(check.check, stream, body, this.#scope, done)
-        : askGrpc(check.check, stream, body, options, routeOf(stream, this.#scope.name)?.extensions ?? {}, this.#scope, done);
+        : askGrpc(check.check, stream, body, options, this.#routeOf(stream)?.extensions ?? {}, this.#scope, done);
     this.#pending.set(stream, { cancel, askedMs });
   }
 

@@ -14,6 +14,7 @@ import {
   TAKEN,
   TAKEN_STOP,
 } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 import { flagBit } from '../stream-info.ts';
 import { type AbortAnswer, draw, FaultConfig } from './fault/settings.ts';
 import { ResponseLimiter } from './fault/response-limiter.ts';
@@ -134,8 +135,7 @@ function create(own: FaultConfig, scope: FilterScope): HttpFilterHandlers {
   const injector = new Injector(scope);
   const handlers: HttpFilterHandlers = {
     onRequestHeaders(stream) {
-      const ofRoute = stream.perRoute(scope.name);
-      const config = ofRoute instanceof FaultConfig ? ofRoute : own;
+      const config = routeConfig(stream, scope.name, FaultConfig) ?? own;
       return config.concerns(stream) ? injector.begin(config, stream, handlers) : CONTINUE;
     },
     onResponseData(stream, data) {

@@ -13,6 +13,7 @@ import {
   type Mutations as MutationsMessage,
 } from '../../../xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
 import { CONTINUE, type FilterStatus, type FilterScope, type HttpFilter, type HttpStream } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 import type { HeaderChange } from '../../router/header-mutations.ts';
 import { compileHeaderChanges } from './mutation/header-change.ts';
 import { changeQuery, compileParameterChanges, type ParameterChange } from './mutation/query-change.ts';
@@ -81,8 +82,8 @@ function changeResponse({ response: changes }: Mutations, { response, info }: Ht
 
 function create(own: FilterMutations, { name }: FilterScope) {
   const ofRoute = (stream: HttpStream): readonly Mutations[] => {
-    const route = stream.perRoute(name);
-    if (!(route instanceof RouteMutations)) return NO_LEVELS;
+    const route = routeConfig(stream, name, RouteMutations);
+    if (route === undefined) return NO_LEVELS;
     return own.endsWithMostSpecific ? route.outsideIn : route.insideOut;
   };
   return {

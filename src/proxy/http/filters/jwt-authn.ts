@@ -10,6 +10,7 @@ import {
 } from '../../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
 import type { HeadTest } from '../../router/matchers.ts';
 import { CONTINUE, type FilterScope, type FilterStatus, type HttpFilter, type HttpStream, REPLIED, STOP } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 import type { LiveProvider, Verification } from './jwt-authn/authenticator.ts';
 import { loadVerifier } from './jwt-authn/jwks.ts';
 import { type KeySource, localKeys, RemoteKeys } from './jwt-authn/key-source.ts';
@@ -141,8 +142,8 @@ function createChooser(config: JwtConfig, scope: VerifierScope): (stream: HttpSt
     text: `Wrong requirement_name: ${name}. It should be one of [${[...byName.keys()].toSorted().join(',')}]`,
   });
   return (stream) => {
-    const route = stream.perRoute(NAME);
-    if (route instanceof JwtRoute) {
+    const route = routeConfig(stream, NAME, JwtRoute);
+    if (route !== undefined) {
       return route.requirementName === undefined ? NONE : (byName.get(route.requirementName) ?? wrongName(route.requirementName));
     }
     for (const { matches, chosen } of rules) if (matches(stream.request)) return chosen;

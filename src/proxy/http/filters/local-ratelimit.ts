@@ -22,6 +22,7 @@ import { compileRateLimits, type RateLimitPolicy } from '../../router/rate-limit
 import type { HeaderMutations } from '../../router/route.ts';
 import type { Counter, StatsScope } from '../../telemetry/stats.ts';
 import { CONTINUE, type FilterScope, type FilterStatus, type HttpFilter, type HttpStream, type LocalReply, REPLIED } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 import { Limiter, type LimiterSettings, readBucket, readDescriptors } from './rate-limit/limiter.ts';
 import { TokenBucket } from './rate-limit/token-bucket.ts';
 
@@ -165,8 +166,7 @@ function create(own: LocalRateLimitConfig, { name, rootStats, random, clock, nod
   statsOf(own);
   return {
     onRequestHeaders(stream: HttpStream): FilterStatus {
-      const route = stream.perRoute(name);
-      const config = route instanceof LocalRateLimitConfig ? route : own;
+      const config = routeConfig(stream, name, LocalRateLimitConfig) ?? own;
       if (random() >= config.enabled.value) return CONTINUE;
       const stats = statsOf(config);
       stats.enabled.value++;

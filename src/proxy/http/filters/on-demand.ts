@@ -14,6 +14,7 @@ import {
 import { durationMs } from '../../config/durations.ts';
 import type { RouteSource } from '../../router/route.ts';
 import { CONTINUE, type FilterStatus, type HttpFilter, type HttpFilterHandlers, type HttpStream, STOP } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 
 const NAME = 'envoy.filters.http.on_demand';
 
@@ -61,8 +62,7 @@ function awaitRoute(routes: RouteSource | undefined, stream: HttpStream, goOn: (
 function createOnDemand(own: OnDemandConfig, name: string, routes: RouteSource | undefined): HttpFilterHandlers {
   const waiting = new WeakSet<HttpStream>();
   const tellWait = (stream: HttpStream): void => {
-    const route = stream.perRoute(name);
-    stream.clusterWaitMs = (route instanceof OnDemandConfig ? route : own).clusterWaitMs;
+    stream.clusterWaitMs = (routeConfig(stream, name, OnDemandConfig) ?? own).clusterWaitMs;
   };
   const resume = (stream: HttpStream): void => {
     if (!waiting.delete(stream)) return;

@@ -9,6 +9,7 @@ import {
 import { createRecorder, denialDetails, type Recorder } from '../../authz/decision.ts';
 import { compileEngine, type Engine } from '../../authz/engine.ts';
 import { CONTINUE, type FilterScope, type FilterStatus, type HttpFilter, type HttpStream, REPLIED } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 
 const NAME = 'envoy.filters.http.rbac';
 
@@ -79,8 +80,8 @@ export const rbac: HttpFilter<typeof RBACSchema, RbacConfig> = {
     const ofRoutes = new WeakMap<RbacConfig, Enforce>();
     return {
       onRequestHeaders(stream) {
-        const route = stream.perRoute(scope.name);
-        if (!(route instanceof RbacConfig)) return enforce(stream);
+        const route = routeConfig(stream, scope.name, RbacConfig);
+        if (route === undefined) return enforce(stream);
         let own = ofRoutes.get(route);
         if (own === undefined) ofRoutes.set(route, (own = prepare(route, scope)));
         return own(stream);

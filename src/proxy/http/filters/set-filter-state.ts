@@ -6,6 +6,7 @@ import { messageAs } from '../../config/typed-config.ts';
 import { type Config, ConfigSchema } from '../../../xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.ts';
 import { type ApplyState, compileStateValues } from '../filter-state-values.ts';
 import { CONTINUE, type HttpFilter } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 
 const NAME = 'envoy.filters.http.set_filter_state';
 
@@ -47,9 +48,8 @@ export const setFilterState: HttpFilter<typeof ConfigSchema, SetFilterStateConfi
   mergeRoute: (above, own) => (above instanceof SetFilterStateConfig && own instanceof SetFilterStateConfig ? above.followedBy(own) : own),
   create: (own, { name }) => ({
     onRequestHeaders(stream) {
-      const route = stream.perRoute(name);
       own.apply(stream.info, stream.info);
-      if (route instanceof SetFilterStateConfig) route.apply(stream.info, stream.info);
+      routeConfig(stream, name, SetFilterStateConfig)?.apply(stream.info, stream.info);
       if (own.isRerouting) stream.refreshRoute();
       return CONTINUE;
     },

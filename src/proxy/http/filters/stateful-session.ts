@@ -8,6 +8,7 @@ import {
 } from '../../../xds/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { CONTINUE, type HttpFilter, type HttpStream } from '../filter.ts';
+import { routeConfig } from '../route-config.ts';
 import { flagBit } from '../stream-info.ts';
 import { readSessionState, type SessionState } from './stateful-session/session-state.ts';
 
@@ -69,8 +70,8 @@ export const statefulSession: HttpFilter<typeof StatefulSessionSchema, { config:
     const noSession = scope?.counter('no_session');
     return {
       onRequestHeaders(stream) {
-        const route = stream.perRoute(name);
-        const config = route instanceof SessionRoute ? route.config : own;
+        const route = routeConfig(stream, name, SessionRoute);
+        const config = route === undefined ? own : route.config;
         if (config === undefined) return CONTINUE;
         const session = beginSession(config, stream, clock);
         sessions.set(stream, session);
