@@ -8,7 +8,7 @@ import { followFlows } from './flows/follow.ts';
 import { addFlowOptions, type FlowOptions, flowQuery } from './flows/options.ts';
 import { isObject, objectAt } from './json.ts';
 import { hasColours, terminalWidth } from './output.ts';
-import { fitTable } from './signals/fit-table.ts';
+import { fitTable } from './fit-table.ts';
 import { unknownNames } from './signals/unknown-names.ts';
 import { findStateDir } from './state-dir.ts';
 

@@ -3,8 +3,7 @@ import { Argument } from 'commander';
 import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { isObject, type JsonObject, objectsOf, rowsAt, textOf } from './json.ts';
-import type { Column, OutputFormat } from './output.ts';
-import { formatRows } from './output.ts';
+import { type Column, formatRows, hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { findStateDir } from './state-dir.ts';
 
 const text =
@@ -46,6 +45,7 @@ function effectOf(row: JsonObject): string {
 const NAMESPACE: Column = { title: 'NAMESPACE', cell: text('namespace') };
 const NAME: Column = { title: 'NAME', cell: text('name') };
 const FROM: Column = { title: 'FROM', cell: placeOf };
+const SERVICE_ACCOUNT: Column = { title: 'SERVICE ACCOUNT', cell: text('serviceAccount'), dropAt: 5 };
 
 /** What can be listed, and its table's columns. */
 const LISTS: Readonly<Record<string, readonly Column[]>> = {
@@ -53,7 +53,7 @@ const LISTS: Readonly<Record<string, readonly Column[]>> = {
     NAMESPACE,
     NAME,
     { title: 'HOST', cell: text('hostname') },
-    { title: 'ADDRESSES', cell: (row) => listed(row['addresses']) },
+    { title: 'ADDRESSES', cell: (row) => listed(row['addresses']), dropAt: 5 },
     { title: 'PORTS', cell: portsOf },
     { title: 'READY', cell: endpointsOf },
     FROM,
@@ -66,15 +66,15 @@ const LISTS: Readonly<Record<string, readonly Column[]>> = {
     { title: 'RULES', cell: (row) => String(objectsOf(row['rules']).length) },
     FROM,
   ],
-  policies: [NAMESPACE, NAME, { title: 'KIND', cell: text('kind') }, { title: 'EFFECT', cell: effectOf }, FROM],
+  policies: [NAMESPACE, NAME, { title: 'KIND', cell: text('kind'), dropAt: 1 }, { title: 'EFFECT', cell: effectOf }, FROM],
   workloads: [
     NAMESPACE,
     NAME,
     { title: 'ROLE', cell: (row) => (row['role'] === 'router' ? 'gateway' : textOf(row['role'])) },
     { title: 'REPLICAS', cell: text('replicas') },
-    { title: 'SERVICE ACCOUNT', cell: text('serviceAccount') },
+    SERVICE_ACCOUNT,
     { title: 'PORTS', cell: portsOf },
-    { title: 'COMMAND', cell: (row) => (Array.isArray(row['command']) ? row['command'].map(textOf).join(' ') : '') || '-' },
+    { title: 'COMMAND', cell: (row) => (Array.isArray(row['command']) ? row['command'].map(textOf).join(' ') : '') || '-', dropAt: 6 },
     FROM,
   ],
   instances: [
@@ -82,7 +82,7 @@ const LISTS: Readonly<Record<string, readonly Column[]>> = {
     { title: 'NAME', cell: text('id') },
     { title: 'ADDRESS', cell: text('address') },
     { title: 'READY', cell: text('isReady') },
-    { title: 'SERVICE ACCOUNT', cell: text('serviceAccount') },
+    SERVICE_ACCOUNT,
     { title: 'PORTS', cell: portsOf },
   ],
 };
@@ -91,7 +91,7 @@ async function get(what: string, options: { stateDir?: string; output: OutputFor
   const answer = await callControl(findStateDir(options.stateDir), `/api/${what}`);
   const rows = rowsAt(answer, what);
   const wanted = options.namespace === undefined ? rows : rows.filter((row) => row['namespace'] === options.namespace);
-  process.stdout.write(formatRows(wanted, LISTS[what] ?? [], options.output));
+  process.stdout.write(formatRows(wanted, LISTS[what] ?? [], options.output, terminalWidth(), hasColours()));
 }
 
 /** Lists what the mesh is made of. */

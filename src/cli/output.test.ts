@@ -17,6 +17,12 @@ test('rows for people and for programs', () => {
   assert.equal(formatRows([], columns, 'table'), 'none\n');
 });
 
+test('a table that has no room cuts names, one that is not for a terminal has all', () => {
+  const rows = [{ a: 'payments.shop.svc.cluster.local', b: 1 }];
+  assert.equal(formatRows(rows, columns, 'table', 20), 'A                  B\npayments…er.local  1\n');
+  assert.match(formatRows(rows, columns, 'table'), /payments\.shop\.svc\.cluster\.local  1$/m);
+});
+
 const AGES = [
   { ms: 0, want: '0s' },
   { ms: 59_999, want: '59s' },

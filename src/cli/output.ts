@@ -1,27 +1,12 @@
 /** Lists for people and for programs. */
 import { stringify } from 'yaml';
+import { type FitColumn, fitTable } from './fit-table.ts';
 import type { JsonObject } from './json.ts';
 
 export type OutputFormat = 'table' | 'json' | 'yaml';
 
-/** A column of a table: its title and what it shows of a row. */
-export interface Column {
-  readonly title: string;
-  readonly cell: (row: JsonObject) => string;
-}
-
-function table(rows: readonly JsonObject[], columns: readonly Column[]): string {
-  const lines = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ cell }) => cell(row)))];
-  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
+/** A column of a table of rows as the admin API has them. */
+export type Column = FitColumn<JsonObject>;
 
 /** Whether what goes to the terminal may have colours (https://no-color.org). */
 export function hasColours(): boolean {
@@ -40,11 +25,20 @@ export function paragraphWidth(): number {
 
 const PARAGRAPH_COLUMNS = 100;
 
-/** The text of a list: `columns` are for tables, the other formats hold whole rows. Ends with a newline. */
-export function formatRows(rows: readonly JsonObject[], columns: readonly Column[], format: OutputFormat): string {
+/**
+ * The text of a list: `columns` are for tables, the other formats hold whole rows. A table takes at most `width` columns of
+ * the terminal; without, all that it needs. Ends with a newline.
+ */
+export function formatRows(
+  rows: readonly JsonObject[],
+  columns: readonly Column[],
+  format: OutputFormat,
+  width = Number.POSITIVE_INFINITY,
+  isColoured = false,
+): string {
   if (format === 'json') return `${JSON.stringify(rows, undefined, 2)}\n`;
   if (format === 'yaml') return stringify(rows);
-  return rows.length === 0 ? 'none\n' : `${table(rows, columns)}\n`;
+  return rows.length === 0 ? 'none\n' : `${fitTable(rows, columns, width, isColoured).join('\n')}\n`;
 }
 
 /** How long ago, in the two largest units: `3d4h`, `5m`, `12s`. */

@@ -1,15 +1,13 @@
 /** `tulle proxy certs`: the certificates that running proxies use, and until when they hold. */
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError } from './errors.ts';
+import type { Tone } from './fit-table.ts';
 import { type JsonObject, objectsOf, rowsAt, textOf } from './json.ts';
 import { type Column, formatAge, formatRows, hasColours, type OutputFormat } from './output.ts';
 import { proxyAt, readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
 
 const DAY_MS = 86_400_000;
 const WARN_MS = 7 * DAY_MS;
-const RED = '\u001B[31m';
-const YELLOW = '\u001B[33m';
-const PLAIN = '\u001B[39m';
 
 async function fetchCerts(proxy: RunningProxy): Promise<readonly JsonObject[]> {
   const answer: unknown = JSON.parse(await readAdmin(proxy, '/certs'));
@@ -49,13 +47,16 @@ export function certificateRows(proxy: string, entries: readonly JsonObject[]): 
   return [...rows.values()].map(({ row, users }) => ({ ...row, usedBy: [...users].toSorted() }));
 }
 
-/** How long a certificate still holds, in a colour that says how urgent that is. */
-function expiry(row: JsonObject, nowMs: number, isColoured: boolean): string {
-  const notAfter = textOf(row['notAfter']);
-  const leftMs = Date.parse(notAfter) - nowMs;
-  const text = leftMs < 0 ? `${notAfter} (expired ${formatAge(-leftMs)} ago)` : `${notAfter} (in ${formatAge(leftMs)})`;
-  if (!isColoured || leftMs > WARN_MS) return text;
-  return `${leftMs < 0 ? RED : YELLOW}${text}${PLAIN}`;
+/** How long a certificate still holds. */
+function expiry({ notAfter }: JsonObject, nowMs: number): string {
+  const leftMs = Date.parse(textOf(notAfter)) - nowMs;
+  return leftMs < 0 ? `${textOf(notAfter)} (expired ${formatAge(-leftMs)} ago)` : `${textOf(notAfter)} (in ${formatAge(leftMs)})`;
+}
+
+/** How urgent that is. */
+function urgency({ notAfter }: JsonObject, nowMs: number): Tone {
+  const leftMs = Date.parse(textOf(notAfter)) - nowMs;
+  return leftMs > WARN_MS ? 'plain' : leftMs < 0 ? 'bad' : 'warn';
 }
 
 function users(row: JsonObject): string {
@@ -64,8 +65,8 @@ function users(row: JsonObject): string {
   return all.length > 2 ? `${all.slice(0, 2).join(', ')} and ${all.length - 2} more` : all.join(', ');
 }
 
-/** The table's columns; the last may have colours, which would spoil the others' widths. */
-export function certificateColumns(nowMs: number, isColoured: boolean): readonly Column[] {
+/** The table's columns. */
+export function certificateColumns(nowMs: number): readonly Column[] {
   const column = (title: string, field: string): Column => ({ title, cell: (row) => textOf(row[field]) || '-' });
   return [
     column('PROXY', 'proxy'),
@@ -73,7 +74,7 @@ export function certificateColumns(nowMs: number, isColoured: boolean): readonly
     column('NAMES', 'names'),
     column('SERIAL', 'serial'),
     { title: 'IN USE BY', cell: users },
-    { title: 'NOT AFTER', cell: (row) => expiry(row, nowMs, isColoured) },
+    { title: 'NOT AFTER', cell: (row) => expiry(row, nowMs), tone: (row) => urgency(row, nowMs) },
   ];
 }
 
@@ -97,7 +98,7 @@ function proxiesOf(flags: Flags, workload: string | undefined): readonly Running
 async function certs(workload: string | undefined, flags: Flags): Promise<void> {
   const proxies = proxiesOf(flags, workload);
   const answers = await Promise.all(proxies.map(async (proxy) => certificateRows(proxy.name, await fetchCerts(proxy))));
-  process.stdout.write(formatRows(answers.flat(), certificateColumns(Date.now(), hasColours()), flags.output));
+  process.stdout.write(formatRows(answers.flat(), certificateColumns(Date.now()), flags.output, undefined, hasColours()));
 }
 
 const EXAMPLES = [

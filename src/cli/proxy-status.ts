@@ -4,7 +4,7 @@ import { callControl } from './admin-client.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError, EXIT, usageError } from './errors.ts';
 import { isObject, type JsonObject, rowsAt, textOf } from './json.ts';
-import { type Column, formatRows, type OutputFormat } from './output.ts';
+import { type Column, formatRows, hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { proxyAt, readAdmin, runningProxies } from './proxy-admin.ts';
 import { readDump } from './proxy-config/dump.ts';
 import { type Difference, differences, readIntended } from './proxy-status/difference.ts';
@@ -29,13 +29,13 @@ function cell(row: JsonObject, type: string): string {
 const COLUMNS: readonly Column[] = [
   { title: 'NAME', cell: proxyName },
   ...TYPES.map((type): Column => ({ title: type, cell: (row) => cell(row, type) })),
-  { title: 'VERSION', cell: (row) => textOf(row['version']) || '-' },
+  { title: 'VERSION', cell: (row) => textOf(row['version']) || '-', dropAt: 5 },
 ];
 
 async function list({ stateDir, output }: Options): Promise<void> {
   const answer = await callControl(findStateDir(stateDir), '/api/proxies');
   const rows = rowsAt(answer, 'proxies');
-  process.stdout.write(formatRows(rows, COLUMNS, output));
+  process.stdout.write(formatRows(rows, COLUMNS, output, terminalWidth(), hasColours()));
   const refused = rows.filter((row) => refusals(row).length > 0);
   if (refused.length > 0) process.exitCode = EXIT.failed;
   if (output !== 'table') return;

@@ -4,8 +4,7 @@ import { newCommand, outputOption, runCommand, stateDirOption } from './command.
 import { EXIT } from './errors.ts';
 import { heldText, rolloutText } from './history/held.ts';
 import { isObject, rowsAt, textOf } from './json.ts';
-import type { Column, OutputFormat } from './output.ts';
-import { formatAge, formatRows } from './output.ts';
+import { type Column, formatAge, formatRows, hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { findStateDir } from './state-dir.ts';
 import { proxyName, refusals, syncStatus } from './sync-state.ts';
 
@@ -15,7 +14,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'NAME', cell: proxyName },
   ...TYPES.map((type): Column => ({ title: type, cell: (row) => syncStatus(row, type) })),
   { title: 'MESH', cell: (row) => textOf(row['meshVersion']) || '-' },
-  { title: 'VERSION', cell: (row) => textOf(row['version']) || '-' },
+  { title: 'VERSION', cell: (row) => textOf(row['version']) || '-', dropAt: 5 },
   { title: 'CONNECTED', cell: (row) => formatAge(Date.now() - Date.parse(textOf(row['connectedSince']))) },
 ];
 
@@ -23,7 +22,7 @@ async function status(options: { stateDir?: string; output: OutputFormat }): Pro
   const state = findStateDir(options.stateDir);
   const answer = await callControl(state, '/api/proxies');
   const rows = rowsAt(answer, 'proxies');
-  process.stdout.write(formatRows(rows, COLUMNS, options.output));
+  process.stdout.write(formatRows(rows, COLUMNS, options.output, terminalWidth(), hasColours()));
   const refused = rows.filter((row) => refusals(row).length > 0);
   if (refused.length > 0) process.exitCode = EXIT.failed;
   if (options.output !== 'table') return;

@@ -4,7 +4,7 @@ import { SIGNAL_GROUPINGS, type SignalGrouping, type SignalRow } from '../model/
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { eventsPerSecond, statColumns } from './signals/columns.ts';
-import { fitTable, paint } from './signals/fit-table.ts';
+import { fitTable, paint } from './fit-table.ts';
 import { fetchRows } from './signals/rows.ts';
 import { watch } from './signals/watch.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endOf, flowOf, requestOf } from '../../model/testing/flow.ts';
 import type { Flow } from '../../model/flow.ts';
-import { fitTable } from '../signals/fit-table.ts';
+import { fitTable } from '../fit-table.ts';
 import { FLOW_COLUMNS, formatEnd, formatStatus, formatTime, formatWhat, formatWhy } from './columns.ts';
 import { createLiveLines } from './live-lines.ts';
 

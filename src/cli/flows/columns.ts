@@ -1,7 +1,7 @@
 /** How a flow is told in a line. */
 import type { Flow, FlowEnd } from '../../model/flow.ts';
 import { formatHost, formatLatency } from '../signals/columns.ts';
-import type { FitColumn, Tone } from '../signals/fit-table.ts';
+import type { FitColumn, Tone } from '../fit-table.ts';
 
 /** `14:02:11.507`, of the clock here. */
 export function formatTime(ms: number): string {

@@ -1,6 +1,6 @@
 /** A table whose rows come one after the other: the terminal's width is shared out beforehand. */
 import type { Flow } from '../../model/flow.ts';
-import { cut, paint } from '../signals/fit-table.ts';
+import { cut, paint } from '../fit-table.ts';
 import type { FlowColumn } from './columns.ts';
 
 const GAP = '  ';

@@ -81,6 +81,7 @@ export function fitTable<Row>(rows: readonly Row[], columns: readonly FitColumn<
         const padded = column.align === 'right' ? fitting.padStart(own) : i === kept.length - 1 ? fitting : fitting.padEnd(own);
         return paint(padded, tone, hasColours);
       })
-      .join(GAP);
+      .join(GAP)
+      .trimEnd();
   return [line(({ title }) => [title, 'dim']), ...rows.map((row) => line((column) => [column.cell(row), column.tone?.(row) ?? 'plain']))];
 }
