@@ -241,14 +241,14 @@ function createClusters(parts: StoreParts, secrets: Secrets, endpoints: Endpoint
 
 /** Makes the stores, all empty. */
 export function createStores(parts: StoreParts): Stores {
-  const { subscriptions, resources, log, drain } = parts;
+  const { subscriptions, resources, stats, log, drain } = parts;
   const secrets = createSecrets(parts);
   const endpoints = new EndpointStore(subscriptions, resources);
   const directory = new ListenerDirectory();
   const clusters = createClusters(parts, secrets, endpoints, directory);
   const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, httpFilters);
   const buildOpen: RouteStoreOptions['buildOpen'] = (config) => buildOpenTable(config, httpFilters);
-  const routes = new RouteStore({ build, buildOpen, clusters, subscriptions, resources });
+  const routes = new RouteStore({ build, buildOpen, clusters, subscriptions, resources, stats });
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
   const gate = new Gate();
   const listeners = new ListenerStore<RuntimeListener>({

@@ -81,9 +81,9 @@ const LOG: JsonObject = {
   none: '%COALESCE({"operators":["REQUESTED_SERVER_NAME","ROUNDTRIP_DURATION"]})%',
 };
 
-/** What routes count by themselves, of what is more than none: ours have no counters before their first request. */
+/** What routes count by themselves. */
 async function routeCounts(proxy: Proxy): Promise<Readonly<Record<string, number>>> {
-  return Object.fromEntries(Object.entries(await proxy.stats('vhost.')).filter(([, count]) => count > 0));
+  return Object.fromEntries(Object.entries(await proxy.stats('vhost.')).filter(([, count]) => !Number.isNaN(count)));
 }
 
 compareTopic({

@@ -54,13 +54,17 @@ export type ClusterHttpStats = Readonly<Record<(typeof COUNTERS)[number], Counte
   readonly upstream_cx_length_ms: Histogram;
   /** Counters of a status, its class first: `upstream_rq_2xx`, `upstream_rq_200`. */
   status(status: number): readonly [Counter, Counter];
+  /** Where responses are counted that were not passed on, for their request was tried again. */
+  ofRetries(): StatsScope;
 };
 
 function create(scope: StatsScope): ClusterHttpStats {
   const counters = Object.fromEntries(COUNTERS.map((name) => [name, scope.counter(name)])) as Record<(typeof COUNTERS)[number], Counter>;
+  let ofRetries: StatsScope | undefined;
   const statuses: (readonly [Counter, Counter] | undefined)[] = [];
   return {
     ...counters,
+    ofRetries: () => (ofRetries ??= scope.scope('retry')),
     upstream_rq_time: scope.histogram('upstream_rq_time'),
     upstream_cx_connect_ms: scope.histogram('upstream_cx_connect_ms'),
     upstream_cx_length_ms: scope.histogram('upstream_cx_length_ms'),
@@ -85,6 +89,13 @@ export function countStatus(stats: ClusterHttpStats | undefined, status: number)
   ofClass.value++;
   ofStatus.value++;
   stats.upstream_rq_completed.value++;
+}
+
+/** Counts a response under names that few requests have: they are looked up. */
+export function countStatusIn(scope: StatsScope, status: number): void {
+  scope.counter('upstream_rq_completed').value++;
+  scope.counter(`upstream_rq_${status}`).value++;
+  scope.counter(`upstream_rq_${Math.floor(status / 100)}xx`).value++;
 }
 
 const http2ByScope = new WeakMap<StatsScope, Http2Stats>();

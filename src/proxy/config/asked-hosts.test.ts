@@ -9,6 +9,8 @@ import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_com
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
 import { buildOpenTable, isOpenTable } from '../router/open-route-table.ts';
+import { createStats } from '../telemetry/registry.ts';
+import { statNames } from '../telemetry/testing/stat-names.ts';
 import { fakeInfo } from '../telemetry/testing/fake-stream.ts';
 import { AskedHosts } from './asked-hosts.ts';
 import { createResourceLog } from './resource-log.ts';
@@ -47,6 +49,7 @@ function setUp() {
   const absent = new Set<string>();
   const preparing: (() => void)[] = [];
   const resources = createResourceLog(systemClock);
+  const stats = createStats();
   let table = buildOpenTable(config(), []);
   const hosts = new AskedHosts(table, {
     clusters: {
@@ -65,6 +68,7 @@ function setUp() {
       unsubscribe: (_type, names) => log.push(`-${String(names)}`),
     },
     resources,
+    stats,
   });
   /** What a request gets at once; undefined where it has to wait. */
   const call = (authority: string, then: (status: string) => void = () => {}): string | undefined => {
@@ -83,7 +87,7 @@ function setUp() {
     hosts.moveTo(next);
     table = next;
   };
-  return { hosts, call, moveTo, resources, absent, preparing, take: () => log.splice(0) };
+  return { hosts, call, moveTo, resources, stats, absent, preparing, take: () => log.splice(0) };
 }
 
 test('a table is open that says so and has VHDS', () => {
@@ -110,6 +114,26 @@ test('a host is asked for when it is first called, by all who call it together',
   assert.deepEqual(take(), ['virtual host 80 1: c']);
   assert.equal(call('reviews.shop'), 'c', 'another name of the same is known already');
   assert.deepEqual(take(), []);
+});
+
+test('what a virtual host counts under comes and goes with it', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { hosts, call, moveTo, stats } = setUp();
+  const names = (): string[] => statNames(stats, 'vhost.').filter((name) => name.endsWith('_total'));
+  const counting = (name: string): JsonObject => ({
+    ...host('r', ['reviews'], 'c'),
+    virtual_clusters: [{ name, headers: [{ name: ':path', string_match: { prefix: '/' } }] }],
+  });
+  call('reviews');
+  hosts.receive([sent('reviews', '1', counting('all'))], []);
+  const former = ['vhost.r.vcluster.all.upstream_rq_total', 'vhost.r.vcluster.other.upstream_rq_total'];
+  assert.deepEqual(names(), former);
+  moveTo(405);
+  assert.deepEqual(names(), former);
+  hosts.receive([sent('reviews', '2', counting('most'))], []);
+  assert.deepEqual(names(), ['vhost.r.vcluster.most.upstream_rq_total', 'vhost.r.vcluster.other.upstream_rq_total']);
+  hosts.receive([], ['80/reviews']);
+  assert.deepEqual(names(), []);
 });
 
 test('a wildcard that is here says nothing of hosts that were not asked for', (t) => {

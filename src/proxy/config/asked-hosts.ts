@@ -16,6 +16,8 @@ import { VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
 import type { OpenHost, OpenRouteTable } from '../router/open-route-table.ts';
+import { declareStats } from '../router/request-stats.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
 import type { ClusterStore } from './cluster-store.ts';
 import type { Arrival, ResourceLog } from './resource-log.ts';
 import { applyEach, type Subscriptions } from './subscriptions.ts';
@@ -39,6 +41,8 @@ interface Held {
   host: OpenHost;
   users: number;
   isInForce: boolean;
+  /** Forgets the names that it counts under. */
+  dropStats: () => void;
 }
 
 /** What one response changes, all at once, so that a domain which goes from one virtual host to another is never without. */
@@ -61,6 +65,7 @@ export interface AskedHostsOptions {
   readonly clusters: Pick<ClusterStore, 'refer' | 'areActive' | 'prepare'>;
   readonly subscriptions: Subscriptions;
   readonly resources: ResourceLog;
+  readonly stats: StatsScope;
 }
 
 export class AskedHosts {
@@ -99,7 +104,7 @@ export class AskedHosts {
     const moved = [...this.#held.values()].map((held) => ({ held, host: table.compile(held.message) }));
     for (const { held, host } of moved) {
       held.host = host;
-      if (held.isInForce) table.put(host);
+      if (held.isInForce) this.#put(held, table);
     }
     this.#table = table;
   }
@@ -167,7 +172,7 @@ export class AskedHosts {
     }
     const message = decodeResource(any, VirtualHostSchema, '');
     try {
-      const held: Held = { version, message, host: this.#table.compile(message), users: 0, isInForce: false };
+      const held: Held = { version, message, host: this.#table.compile(message), users: 0, isInForce: false, dropStats() {} };
       this.#log(resource, message, '');
       this.#held.set(version, held);
       return held;
@@ -240,10 +245,17 @@ export class AskedHosts {
       asked.held = held;
       if (held === undefined || held.isInForce) continue;
       held.isInForce = true;
-      this.#table.put(held.host);
+      this.#put(held, this.#table);
     }
     for (const held of former) if (held !== undefined) this.#release(held);
     for (const asked of change.keys()) if (asked.isKnown) this.#settle(asked);
+  }
+
+  #put(held: Held, table: OpenRouteTable): void {
+    const dropFormer = held.dropStats;
+    held.dropStats = declareStats(this.#options.stats, held.host.compiled.counted);
+    dropFormer();
+    table.put(held.host);
   }
 
   #hold(held: Held): void {
@@ -254,6 +266,7 @@ export class AskedHosts {
     if (--held.users > 0) return;
     this.#held.delete(held.version);
     this.#table.drop(held.host);
+    held.dropStats();
     this.#options.clusters.refer(this.#referrer(held.version), new Set(), 0, () => {});
   }
 

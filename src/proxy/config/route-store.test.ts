@@ -11,6 +11,8 @@ import { buildOpenTable } from '../router/open-route-table.ts';
 import { buildRouteTable } from '../router/route-table.ts';
 import type { RouteSource } from '../router/route.ts';
 import { headOf } from '../router/testing/routes.ts';
+import { createStats } from '../telemetry/registry.ts';
+import { statNames } from '../telemetry/testing/stat-names.ts';
 import { fakeInfo } from '../telemetry/testing/fake-stream.ts';
 import { createResourceLog } from './resource-log.ts';
 import { RouteStore, type RouteStoreOptions } from './route-store.ts';
@@ -29,6 +31,7 @@ function setUp() {
     unsubscribe: (typeUrl, names) => asked.push(`-${short(typeUrl)} ${String(names)}`),
   };
   const resources = createResourceLog(systemClock);
+  const stats = createStats();
   const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, []);
   const buildOpen: RouteStoreOptions['buildOpen'] = (config) => buildOpenTable(config, []);
   const clusters: RouteStoreOptions['clusters'] = {
@@ -37,9 +40,9 @@ function setUp() {
     areActive: () => true,
     prepare: (_names, _ms, done) => done(),
   };
-  const routes = new RouteStore({ build, buildOpen, clusters, subscriptions, resources });
+  const routes = new RouteStore({ build, buildOpen, clusters, subscriptions, resources, stats });
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
-  return { routes, scopes, resources, takeAsked: () => asked.splice(0) };
+  return { routes, scopes, resources, stats, takeAsked: () => asked.splice(0) };
 }
 
 const hostOf = (domain: string, status: number): JsonObject => ({
@@ -58,6 +61,26 @@ function statusOf(source: RouteSource | undefined, authority: string, headers: R
   const action = source?.current()?.match(headOf({ authority, headers }), 0, fakeInfo())?.action;
   return action?.kind === 'direct' ? action.status : undefined;
 }
+
+test('what a table counts under is there from the start, and stays as long as one of its names', () => {
+  const { routes, stats } = setUp();
+  const names = (): string[] => statNames(stats, 'vhost.').filter((name) => name.endsWith('_total'));
+  const counting = (prefix: string, vcluster: string): JsonObject => ({
+    name: 'v',
+    domains: ['*'],
+    virtual_clusters: [{ name: vcluster, headers: [{ name: ':method', string_match: { exact: 'GET' } }] }],
+    routes: [{ match: { prefix: '/' }, direct_response: { status: 200 }, stat_prefix: prefix }],
+  });
+  routes.use('t');
+  routes.receive([tableOf('t', counting('a', 'gets'))]);
+  const kept = ['vhost.v.vcluster.gets.upstream_rq_total', 'vhost.v.vcluster.other.upstream_rq_total'];
+  assert.deepEqual(names(), ['vhost.v.route.a.upstream_rq_total', ...kept]);
+  const total = stats.scope('vhost.v').scope('vcluster.gets').counter('upstream_rq_total');
+  total.value = 3;
+  routes.receive([{ ...tableOf('t', counting('b', 'gets')), version: '2' }]);
+  assert.deepEqual(names(), ['vhost.v.route.b.upstream_rq_total', ...kept]);
+  assert.equal(stats.scope('vhost.v').scope('vcluster.gets').counter('upstream_rq_total'), total, 'goes on counting');
+});
 
 test('virtual hosts come when requests ask for them, and stay over a new table', () => {
   const { routes, takeAsked } = setUp();

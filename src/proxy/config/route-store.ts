@@ -10,10 +10,12 @@ import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/ro
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { declareStats } from '../router/request-stats.ts';
 import type { RouteSource, RouteTable } from '../router/route.ts';
 import type { BuiltRouteTable } from '../router/route-table.ts';
 import { isOpenTable, type OpenRouteTable } from '../router/open-route-table.ts';
 import { AskedHosts } from './asked-hosts.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
 import type { ClusterStore } from './cluster-store.ts';
 import { OnDemandHosts, tableOfHost } from './on-demand-hosts.ts';
 import type { Arrival, ResourceLog } from './resource-log.ts';
@@ -26,6 +28,7 @@ export interface RouteStoreOptions {
   readonly clusters: Pick<ClusterStore, 'refer' | 'expect' | 'areActive' | 'prepare'>;
   readonly subscriptions: Subscriptions;
   readonly resources: ResourceLog;
+  readonly stats: StatsScope;
 }
 
 interface Entry {
@@ -43,6 +46,8 @@ interface Entry {
   readonly waiting: Set<() => void>;
   /** What is to be done once the newest table is in force. */
   readonly onForce: (() => void)[];
+  /** Forgets the names that the table in force counts under. */
+  dropStats: () => void;
 }
 
 /** A table whose new clusters take longer than this goes into force without them. */
@@ -71,6 +76,7 @@ export class RouteStore {
         asked: undefined,
         waiting: new Set(),
         onForce: [],
+        dropStats: () => {},
       };
       this.#entries.set(name, entry);
       this.#options.subscriptions.subscribe(ROUTE_TYPE, [name]);
@@ -92,6 +98,7 @@ export class RouteStore {
     this.#options.subscriptions.unsubscribe(ROUTE_TYPE, [name]);
     entry.hosts?.close();
     entry.asked?.close();
+    entry.dropStats();
     this.#options.clusters.refer(`route ${name}`, new Set(), 0, () => {});
     this.#options.resources.remove(ROUTE_TYPE, name);
   }
@@ -222,9 +229,17 @@ export class RouteStore {
     else clusters.expect(table.clusters, CLUSTER_WAIT_MS, () => isNewest() && this.#refer(entry, table, isNewest));
   }
 
+  /** What the former table counted under goes, but for what this one does too. */
+  #count(entry: Entry, table: BuiltRouteTable): void {
+    const dropFormer = entry.dropStats;
+    entry.dropStats = declareStats(this.#options.stats, table.counted);
+    dropFormer();
+  }
+
   #refer(entry: Entry, table: BuiltRouteTable, isNewest: () => boolean): void {
     this.#options.clusters.refer(`route ${entry.name}`, table.clusters, CLUSTER_WAIT_MS, () => {
       if (!isNewest()) return;
+      this.#count(entry, table);
       entry.current = table;
       for (const callback of entry.onForce.splice(0)) callback();
       for (const callback of entry.waiting) callback();

@@ -53,6 +53,7 @@ function stores(mode: ClusterStoreOptions['mode'] = 'wildcard', clock: Clock = s
     clusters,
     subscriptions,
     resources,
+    stats,
   });
   const states = (name: string): string[] =>
     [...resources.all()]
@@ -388,7 +389,20 @@ function listeners() {
     ready.get(id)?.();
     await settle();
   };
-  return { store, of, open, settle, log, failing, broken, found, built, resources };
+  /** A listener that has what it needs, and starts no sooner than the function is called. */
+  const startLater = async (id: string): Promise<() => void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    store.receive([of(id)], []);
+    const listener = built.get(id);
+    assert.ok(listener);
+    listener.start = async () => {
+      await promise;
+      log.push(`start ${id}`);
+    };
+    await open(id);
+    return resolve;
+  };
+  return { store, of, open, settle, startLater, log, failing, broken, found, built, resources };
 }
 
 test('a listener starts when all it needs is there, and takes the place of the former one, which drains', async () => {
@@ -475,36 +489,20 @@ test('a listener that waits is dropped for a newer one; one that is refused or c
 });
 
 test('a listener that is taken away while it starts listens no more', async () => {
-  const { store, of, open, settle, log, built } = listeners();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  store.receive([of('1')], []);
-  const first = built.get('1');
-  assert.ok(first);
-  first.start = async () => {
-    await promise;
-    log.push('start 1');
-  };
-  await open('1');
+  const { store, settle, log, startLater } = listeners();
+  const start = await startLater('1');
   store.receive([], ['l']);
-  resolve();
+  start();
   await settle();
   assert.deepEqual(log, ['start 1', 'release 1', 'close 1']);
   assert.deepEqual([...store.all()], []);
 });
 
 test('a listener that is replaced while it starts keeps its route tables until the newer one is in force', async () => {
-  const { store, of, open, log, built } = listeners();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  store.receive([of('1')], []);
-  const first = built.get('1');
-  assert.ok(first);
-  first.start = async () => {
-    await promise;
-    log.push('start 1');
-  };
-  await open('1');
+  const { store, of, open, log, startLater } = listeners();
+  const start = await startLater('1');
   store.receive([of('2')], []);
-  resolve();
+  start();
   await open('2');
   assert.deepEqual(log, ['start 1', 'start 2 over 1', 'drain 1']);
   await store.close();

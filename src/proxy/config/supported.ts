@@ -346,7 +346,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.ScopedRouteConfiguration.Key': 'fragments',
   'envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment': 'string_key',
   'envoy.config.route.v3.VirtualHost':
-    'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata request_body_buffer_limit hedge_policy include_is_timeout_retry_header rate_limits -virtual_clusters',
+    'name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy per_request_buffer_limit_bytes request_mirror_policies metadata request_body_buffer_limit hedge_policy include_is_timeout_retry_header rate_limits virtual_clusters',
   'envoy.config.route.v3.Route':
     'name match route redirect direct_response metadata decorator tracing typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes stat_prefix request_body_buffer_limit',
   'envoy.config.route.v3.FilterConfig': 'config is_optional disabled',
@@ -382,7 +382,7 @@ const ROWS: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RouteMatch.ConnectMatcher': '',
   'envoy.config.route.v3.RouteMatch.TlsContextMatchOptions': 'presented validated',
   'envoy.config.route.v3.CookieMatcher': 'name string_match invert_match',
-  'envoy.config.route.v3.VirtualCluster': '-headers -name',
+  'envoy.config.route.v3.VirtualCluster': 'headers name',
   'envoy.config.route.v3.HedgePolicy': 'initial_requests additional_request_chance hedge_on_per_try_timeout',
   'envoy.config.route.v3.InternalRedirectPolicy':
     'max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect response_headers_to_copy',

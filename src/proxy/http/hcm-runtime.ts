@@ -2,6 +2,7 @@
 import { ConfigError } from '../../core/errors.ts';
 import type { ScaledTimeout } from '../overload/overload.ts';
 import type { NetworkScope } from '../network/filter.ts';
+import { declareStats } from '../router/request-stats.ts';
 import type { RouteSource } from '../router/route.ts';
 import type { RouterScope } from '../router/router.ts';
 import { openScopes } from '../router/scoped-config.ts';
@@ -49,6 +50,7 @@ function routeSource(config: HcmConfig, scope: NetworkScope): RouteSource {
   if (config.routes.kind === 'rds') return scope.routes(config.routes.name);
   if (config.routes.kind === 'scoped') return openScopes(config.routes.scoped, scope);
   const { table } = config.routes;
+  declareStats(scope.stats, table.counted);
   return { current: () => table };
 }
 

@@ -104,6 +104,8 @@ export interface StreamInfo {
   route: RouteEntry | undefined;
   routeName: string;
   virtualHostName: string;
+  /** Of the virtual host, that it is counted under; absent where none took it. */
+  virtualClusterName?: string | undefined;
   cluster: Cluster | undefined;
   /** Name of the cluster that was asked for, also where there is none. */
   clusterName: string;

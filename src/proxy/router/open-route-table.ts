@@ -74,6 +74,7 @@ export function buildOpenTable(config: RouteConfiguration, filters: readonly Htt
   return {
     name: config.name,
     clusters: new Set(own.flatMap(({ clusters }) => [...clusters])),
+    counted: own.flatMap(({ compiled }) => compiled.counted),
     ...internalOnly(config),
     compile: (host) => compileAt(host, ''),
     put,

@@ -8,7 +8,7 @@ import type { ClusterHttpStats } from '../cluster/http-stats.ts';
 import { rateLimitedBackOffMs } from './rate-limited-back-off.ts';
 import { backOffMs } from './retry-decision.ts';
 import type { RetryPolicy } from './route.ts';
-import type { RouteStats } from './route-stats.ts';
+import { countRequest, type RequestStats, UNCOUNTED } from './request-stats.ts';
 
 /** Whether the cluster allows one more retry now: by its budget, or by its cap. */
 function hasRoom(limits: Limits): boolean {
@@ -24,10 +24,10 @@ export class RetryState {
   readonly #limits: Limits;
   readonly #rate: RetryRate | undefined;
   readonly #stats: ClusterHttpStats;
-  readonly #ofRoute: RouteStats | undefined;
+  readonly #counted: readonly RequestStats[];
 
-  constructor(policy: RetryPolicy, limits: Limits, stats: ClusterHttpStats, ofRoute?: RouteStats) {
-    this.#ofRoute = ofRoute;
+  constructor(policy: RetryPolicy, limits: Limits, stats: ClusterHttpStats, counted = UNCOUNTED) {
+    this.#counted = counted;
     this.policy = policy;
     this.#limits = limits;
     this.#stats = stats;
@@ -37,7 +37,7 @@ export class RetryState {
 
   #count(name: 'upstream_rq_retry' | 'upstream_rq_retry_overflow' | 'upstream_rq_retry_limit_exceeded'): void {
     this.#stats[name].value++;
-    if (this.#ofRoute !== undefined) this.#ofRoute[name].value++;
+    countRequest(this.#counted, name);
   }
 
   /**

@@ -23,6 +23,7 @@ import { compilePerFilter, type PerFilter } from './per-filter-config.ts';
 import { compileRateLimits, type RateLimitPolicy } from './rate-limit-policy.ts';
 import { compileRedirect } from './redirect.ts';
 import type { HeaderMutations, HedgePolicy, MatchInfo, RetryPolicy, RouteAction, RouteEntry } from './route.ts';
+import type { VirtualClusters } from './virtual-clusters.ts';
 
 /** What routes inherit from their virtual host and table. */
 export interface RouteScope {
@@ -33,6 +34,7 @@ export interface RouteScope {
   readonly hedge: HedgePolicy | undefined;
   readonly mirrors: Mirrors;
   readonly rateLimits: readonly RateLimitPolicy[];
+  readonly virtualClusters: VirtualClusters | undefined;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly retryBufferBytes: number;
   readonly directResponseBytesMax: number;
@@ -141,7 +143,8 @@ export function compileRoute(route: Route, scope: RouteScope, path: string): Com
   const entry: RouteEntry = {
     name: route.name,
     virtualHostName: scope.virtualHostName,
-    ...(route.statPrefix !== '' && { statPrefix: route.statPrefix }),
+    ...(route.statPrefix !== '' && { counted: { virtualHostName: scope.virtualHostName, kind: 'route', name: route.statPrefix } }),
+    ...(scope.virtualClusters !== undefined && { virtualClusters: scope.virtualClusters }),
     action,
     headers: isWeighted ? undefined : scope.order(undefined, own),
     perFilter,

@@ -17,7 +17,9 @@ import { compileRateLimits } from './rate-limit-policy.ts';
 import { compileHedge, compileRetryPolicy } from './retry-config.ts';
 import { bufferLimit, type CompiledRoute, compileRoute, type RouteScope } from './route-entry.ts';
 import { createRouteIndex } from './route-index.ts';
+import type { CountedAs } from './request-stats.ts';
 import type { HeaderMutations, MatchInfo, RouteEntry, RouteTable } from './route.ts';
+import { compileVirtualClusters, countedIn } from './virtual-clusters.ts';
 import { compileDomains } from './virtual-hosts.ts';
 
 /** A table that also says which clusters it names, for whoever gets clusters on demand. */
@@ -48,6 +50,8 @@ export interface CompiledHost {
   /** Redirects to https what came without TLS, where the host demands it. */
   readonly tlsRedirect: ((head: RequestHead) => boolean) | undefined;
   readonly redirect: RouteEntry | undefined;
+  /** Names under which its requests are counted besides their clusters. */
+  readonly counted: readonly CountedAs[];
 }
 
 /** A redirect of everything to https, Envoy's answer where `require_tls` is not met. */
@@ -85,6 +89,7 @@ function scopeOf(host: VirtualHost, table: TableScope, path: string): RouteScope
     hedge: compileHedge(host.hedgePolicy, `${path}.hedge_policy`),
     mirrors: compileMirrors(host.requestMirrorPolicies, table.mirrors, `${path}.request_mirror_policies`),
     rateLimits: compileRateLimits(host.rateLimits, `${path}.rate_limits`),
+    virtualClusters: compileVirtualClusters(host.virtualClusters, host.name, `${path}.virtual_clusters`),
     metadata: host.metadata?.filterMetadata ?? {},
     retryBufferBytes: bufferLimit(host, DEFAULT_RETRY_BUFFER_BYTES),
     directResponseBytesMax: table.directResponseBytesMax,
@@ -109,6 +114,10 @@ export function compileHost(host: VirtualHost, table: TableScope, path: string):
     find: createRouteIndex(routes),
     tlsRedirect,
     redirect: tlsRedirect === undefined ? undefined : tlsRedirectEntry(host.name),
+    counted: countedIn(
+      scope.virtualClusters,
+      routes.map(({ entry }) => entry),
+    ),
   };
 }
 
@@ -203,6 +212,7 @@ export function buildRouteTable(config: RouteConfiguration, path: string, filter
   return {
     name: config.name,
     clusters: new Set(hosts.flatMap(({ value }) => value.routes.flatMap((route) => route.clusters))),
+    counted: hosts.flatMap(({ value }) => value.counted),
     ...internalOnly(config),
     match(head, random, info) {
       const host = findHost(head);

@@ -10,6 +10,8 @@ import type { RouteTimeouts } from './grpc-timeout.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
 import type { RateLimitPolicy } from './rate-limit-policy.ts';
 import type { RateLimitedBackOff } from './rate-limited-back-off.ts';
+import type { CountedAs } from './request-stats.ts';
+import type { VirtualClusters } from './virtual-clusters.ts';
 
 /** Routes prepared for matching. Built once for each configuration; nothing here is looked up by name in a request. */
 
@@ -146,8 +148,10 @@ export interface RouteRateLimits {
 export interface RouteEntry {
   readonly name: string;
   readonly virtualHostName: string;
-  /** Under which its requests are counted by themselves; absent where they are not. */
-  readonly statPrefix?: string;
+  /** Its `stat_prefix`, under which its requests are counted by themselves; absent where they are not. */
+  readonly counted?: CountedAs;
+  /** Its virtual host's; absent without any. */
+  readonly virtualClusters?: VirtualClusters;
   readonly action: RouteAction;
   /** Route, then virtual host, then table, as `most_specific_header_mutations_wins` says; undefined without any. */
   readonly headers: HeaderMutations | undefined;
@@ -179,6 +183,8 @@ export interface RouteTable {
   match(head: RequestHead, random: number, info: MatchInfo): RouteEntry | undefined;
   /** `internal_only_headers`: names of the fields that a request from outside loses; absent without. */
   internalOnlyHeaders?(head: RequestHead): readonly string[];
+  /** Names under which it counts requests besides their clusters; absent without. */
+  readonly counted?: readonly CountedAs[];
 }
 
 /** A table that can be replaced while streams are in flight: a stream keeps what it matched. */

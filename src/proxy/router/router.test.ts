@@ -26,6 +26,8 @@ test('a response that may be retried is, with the body sent again', async (t) =>
   );
   assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_retry'), 2);
   assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_retry_success'), 1);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_503'), 0);
+  assert.equal(counter(proxy, 'cluster.c.retry', 'upstream_rq_503'), 2, 'apart from what clients get');
   assert.equal(counter(proxy, 'cluster.c', 'upstream_cx_total'), 1, 'short bodies are drained, so that the connection is used again');
 });
 
@@ -273,7 +275,8 @@ test('hedging: a bad answer waits for those that still run', async (t) => {
     },
   });
   assert.match(await ask(GET), /good$/);
-  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_503'), 1);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_total'), 2);
+  assert.equal(counter(proxy, 'cluster.c', 'upstream_rq_503'), 0, 'an answer that nobody gets is not counted');
 });
 
 test('hedging: where the next attempt finds no host, those that still run end with the request', async (t) => {

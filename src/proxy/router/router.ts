@@ -15,7 +15,7 @@ import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import type { Cluster, ClusterManager, DynamicNames } from '../cluster/cluster.ts';
 import { TOO_MANY_REQUESTS } from '../cluster/http-pool.ts';
-import { type ClusterHttpStats, clusterHttpStats, countStatus } from '../cluster/http-stats.ts';
+import { type ClusterHttpStats, clusterHttpStats, countStatus, countStatusIn } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { limitsFor } from '../cluster/limits.ts';
 import { observe, type StatsScope } from '../telemetry/stats.ts';
@@ -35,7 +35,8 @@ import type { InternalRedirect } from './internal-redirect.ts';
 import { stepTo } from './redirect-step.ts';
 import type { Forward } from './reroute.ts';
 import type { MirrorChoice, RouteAction, RouteEntry } from './route.ts';
-import { countAnswer, countTime, type RouteStats, routeStats } from './route-stats.ts';
+import { countAnswer, countRequest, countTime, type RequestStats, UNCOUNTED } from './request-stats.ts';
+import { statsOfRequest } from './virtual-clusters.ts';
 import { decorateResponse, isAccepted, prepareRequest, rewriteToEndpoint, tellTimeout } from './upstream-head.ts';
 
 type ClusterAction = Extract<RouteAction, { kind: 'cluster' }>;
@@ -68,6 +69,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   #action: ClusterAction;
   #cluster: Cluster | undefined = undefined;
   #stats: ClusterHttpStats | undefined = undefined;
+  /** Where it is counted besides its cluster; nowhere before that is found. */
+  #counted: readonly RequestStats[] = UNCOUNTED;
   #policy: RequestPolicy | undefined = undefined;
   #clientAuthority = '';
   #body: RequestBody | undefined = undefined;
@@ -181,8 +184,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     info.upstreamTls = stream.tls;
     attempt.sentMs = this.#scope.clock.monotonicMs();
     info.upstreamSendMs = attempt.sentMs;
-    const ofRoute = this.#ofRoute;
-    if (ofRoute !== undefined) ofRoute.upstream_rq_total.value++;
+    countRequest(this.#counted, 'upstream_rq_total');
     this.#sendHead(attempt, stream);
     for (const chunk of this.#body?.chunks ?? []) stream.sendData(chunk);
     if (this.#body !== undefined && (this.#body.isTooLong || !this.#keepsBody())) this.#body.forget();
@@ -198,6 +200,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   onAttemptInformational(_attempt: Attempt, head: IncomingResponse): void {
+    this.#count(head.status);
     this.down.respondInformational(head);
   }
 
@@ -206,22 +209,19 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     info.firstUpstreamByteMs = this.#scope.clock.monotonicMs();
     attempt.observeHead(head, info.firstUpstreamByteMs);
     attempt.report({ kind: 'status', status: head.status });
-    const redirects = this.#action.internalRedirect;
-    if (redirects?.statuses.has(head.status) !== true) countStatus(this.#stats, head.status);
     if (isUpgrade && isAccepted(this.down.request, head.status)) return this.#upgraded(attempt, head);
     if (isUpgrade) attempt.stream?.sendEnd(undefined);
     if (isEnd) this.#releaseStream(attempt);
     if (head.status === 101) return this.#unaskedUpgrade(attempt);
     if (this.#attempts.retry !== undefined && isRetriableResponse(this.#attempts.retry.policy, head)) {
       this.#attempts.hasTimedOut = false;
-      if (this.#attempts.follow(attempt, head) || this.#attempts.leaveToOthers(attempt)) return;
+      if (this.#attempts.follow(attempt, head)) return this.#countUnused(head.status);
+      if (this.#attempts.leaveToOthers(attempt)) return;
     }
-    if (redirects?.statuses.has(head.status) === true) {
-      if (this.#redirect(attempt, redirects, head)) return;
-      countStatus(this.#stats, head.status);
-    }
+    const redirects = this.#action.internalRedirect;
+    if (redirects?.statuses.has(head.status) === true && this.#redirect(attempt, redirects, head)) return;
     this.#hasResponse = true;
-    countAnswer(this.#ofRoute, head.status);
+    this.#count(head.status);
     this.#attempts.win(attempt);
     this.#body?.forget();
     if (this.#attempts.retry?.isRetrying === true && head.status < 500) this.#countRetried();
@@ -305,9 +305,14 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   /** Answers instead of a host: counted as its answers are. */
   #reply(reply: LocalReply): void {
-    countStatus(this.#stats, reply.status);
-    if (this.#stats !== undefined) countAnswer(this.#ofRoute, reply.status);
+    this.#count(reply.status);
     this.down.reply(reply);
+  }
+
+  /** Counts an answer that goes to the client. */
+  #count(status: number): void {
+    countStatus(this.#stats, status);
+    countAnswer(this.#counted, status);
   }
 
   /** No attempt brought a response. */
@@ -324,6 +329,11 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     if (this.#isTunnel || (!this.#isRequestDone && !this.down.isUpgrade)) stream?.destroy();
   }
 
+  /** Counts an answer that no client gets, for the request is tried again. */
+  #countUnused(status: number): void {
+    if (this.#stats !== undefined) countStatusIn(this.#stats.ofRetries(), status);
+  }
+
   #noCluster(): void {
     this.#isOver = true;
     const status = this.#action.clusterNotFoundStatus;
@@ -335,11 +345,12 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const { info, request } = this.down;
     this.#cluster = cluster;
     this.#stats = clusterHttpStats(cluster.stats);
+    this.#counted = statsOfRequest(this.#scope.stats, this.#entry, request, info);
     info.cluster = cluster;
     const policy = readRequestPolicy(request, this.#action, this.down.isInternal);
     this.#policy = policy;
     if (policy.retry !== undefined)
-      this.#attempts.retry = new RetryState(policy.retry, limitsFor(cluster, this.#action.priority), this.#stats, this.#ofRoute);
+      this.#attempts.retry = new RetryState(policy.retry, limitsFor(cluster, this.#action.priority), this.#stats, this.#counted);
     if (cluster.dropShare !== undefined && this.#scope.random() < cluster.dropShare) return this.#dropped(cluster);
     prepareRequest(this.down, this.#entry, this.#action.rewrite, this.#scope.isQuiet);
     this.#clientAuthority = request.authority;
@@ -443,6 +454,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#attempts.win(attempt);
     this.#timers.cancel(this.#timeout);
     attempt.stopTimers();
+    this.#count(head.status);
     this.#decorate(head);
     this.down.info.responseCodeDetails = 'via_upstream';
     this.down.beginTunnel();
@@ -511,9 +523,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   #onTimeout(): void {
-    const ofRoute = this.#ofRoute;
     if (this.#stats !== undefined) this.#stats.upstream_rq_timeout.value++;
-    if (ofRoute !== undefined) ofRoute.upstream_rq_timeout.value++;
+    countRequest(this.#counted, 'upstream_rq_timeout');
     this.#attempts.current?.report({ kind: 'local-origin-failure', cause: 'timeout' });
     this.#breakOff(this.#timeoutReply(TIMED_OUT));
   }
@@ -523,20 +534,14 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const nowMs = this.#scope.clock.monotonicMs();
     this.down.info.upstreamEndMs = nowMs;
     if (this.#stats !== undefined && !this.#isTunnel) observe(this.#stats.upstream_rq_time, nowMs - attempt.sentMs);
-    if (!this.#isTunnel) countTime(this.#ofRoute, nowMs - attempt.sentMs);
+    if (!this.#isTunnel) countTime(this.#counted, nowMs - attempt.sentMs);
     attempt.end();
     this.#finish();
   }
 
   #countRetried(): void {
-    const ofRoute = this.#ofRoute;
     if (this.#stats !== undefined) this.#stats.upstream_rq_retry_success.value++;
-    if (ofRoute !== undefined) ofRoute.upstream_rq_retry_success.value++;
-  }
-
-  /** The route's own statistics: it may be another one by now. */
-  get #ofRoute(): RouteStats | undefined {
-    return routeStats(this.#scope.stats, this.#entry);
+    countRequest(this.#counted, 'upstream_rq_retry_success');
   }
 
   #finish(): void {

@@ -261,6 +261,7 @@ const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<string, Comp
   ['REQUESTED_SERVER_NAME', text((info) => info.connection.requestedServerName)],
   ['FILTER_CHAIN_NAME', text((info) => info.connection.filterChainName)],
   ['ROUTE_NAME', text((info) => info.routeName)],
+  ['VIRTUAL_CLUSTER_NAME', text((info) => info.virtualClusterName)],
   ['FILTER_STATE', filterState],
   ['DYNAMIC_METADATA', fromFilters],
   ['CLUSTER_METADATA', fromCluster],

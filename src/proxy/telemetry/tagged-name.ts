@@ -19,6 +19,7 @@ const TAGS = new Map([
   ['tcp', 'envoy.tcp_prefix'],
   ['vhost', 'envoy.virtual_host'],
   ['route', 'envoy.route'],
+  ['vcluster', 'envoy.virtual_cluster'],
 ]);
 
 /** A status or a class of statuses at a name's end: `upstream_rq_503`, `downstream_rq_5xx`. */
