@@ -1,6 +1,6 @@
 import type { LeveledLog } from '../core/log.ts';
 import type { Assembly } from './assembly.ts';
-import { readToken } from './config/ads-target.ts';
+import { readTrimmed } from './read-trimmed.ts';
 import { Identity } from './config/identity.ts';
 import type { SecretValue } from './config/secrets.ts';
 import { OWN_KEY_PAIR, OWN_TRUST } from './stores.ts';
@@ -22,7 +22,7 @@ export function createIdentity(
         import('../net/grpc-client.ts'),
         import('../xds/gen/istio/v1/auth/ca_pb.ts'),
       ]);
-      const call = { token: () => readToken(tokenFile), timeoutMs: SIGN_TIMEOUT_MS };
+      const call = { token: () => readTrimmed(tokenFile), timeoutMs: SIGN_TIMEOUT_MS };
       const request = { csr, validityDuration: CERTIFICATE_LIFE_SECONDS };
       return (await callUnary(adsSettings.target, IstioCertificateService.method.createCertificate, request, call)).certChain;
     },

@@ -1,5 +1,4 @@
 /** Where servers of xDS are, from the bootstrap: the static cluster that `ads_config`, or another source, names, and how to call it. */
-import { readFileSync } from 'node:fs';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import type { GrpcOptions, GrpcTarget, GrpcTls } from '../../net/grpc-client.ts';
 import type { Bootstrap } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
@@ -7,6 +6,7 @@ import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.t
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { type ApiConfigSource, ApiConfigSource_ApiType as ApiType } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { readTrimmed } from '../read-trimmed.ts';
 import { readDataSource } from '../tls/data-source.ts';
 import { decodeTyped, typeNameOf } from './typed-config.ts';
 
@@ -70,15 +70,6 @@ function metadataToken(source: ApiConfigSource, path: string): string | undefine
   return token;
 }
 
-/** Reads a token file anew; undefined where it is not there. */
-export function readToken(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
-}
-
 function clusterOf(bootstrap: Bootstrap, name: string, sourcePath: string): { cluster: Cluster; path: string } {
   const clusters = bootstrap.staticResources?.clusters ?? [];
   const index = clusters.findIndex((candidate) => candidate.name === name);
@@ -112,7 +103,7 @@ export function readApiSource(source: ApiConfigSource, sourcePath: string, boots
         tlsOf(cluster, path),
         `${path}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address`,
       ),
-      options: { token: () => (tokenFile === undefined ? fixed : (readToken(tokenFile) ?? fixed)) },
+      options: { token: () => (tokenFile === undefined ? fixed : (readTrimmed(tokenFile) ?? fixed)) },
       clusterName: cluster.name,
     };
   } catch (error) {

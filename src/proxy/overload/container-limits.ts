@@ -1,17 +1,10 @@
 /** What the system lets this process have: memory of its control group, and descriptors. Linux; elsewhere no limits are known. */
-import { readFileSync, statSync } from 'node:fs';
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
-}
+import { statSync } from 'node:fs';
+import { readTrimmed } from '../read-trimmed.ts';
 
 /** A number of a file; undefined where there is none, or `max`. */
 function readNumber(file: string): number | undefined {
-  const text = read(file);
+  const text = readTrimmed(file);
   return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
 }
 
@@ -20,12 +13,12 @@ const NO_LIMIT_BYTES = 2 ** 60;
 
 /** The control group's folder as this process sees it, with the file names of its version. */
 function memoryFiles(root: string): { readonly limits: readonly string[]; readonly usage: string } {
-  const own = /^0::(\/.*)$/m.exec(read('/proc/self/cgroup') ?? '')?.[1] ?? '/';
+  const own = /^0::(\/.*)$/m.exec(readTrimmed('/proc/self/cgroup') ?? '')?.[1] ?? '/';
   const folders = own === '/' ? [root] : [`${root}${own}`, root];
   return {
     limits: [...folders.map((folder) => `${folder}/memory.max`), `${root}/memory/memory.limit_in_bytes`],
     usage:
-      folders.map((folder) => `${folder}/memory.current`).find((file) => read(file) !== undefined) ??
+      folders.map((folder) => `${folder}/memory.current`).find((file) => readTrimmed(file) !== undefined) ??
       `${root}/memory/memory.usage_in_bytes`,
   };
 }
@@ -45,7 +38,7 @@ export function memoryUsageBytes(root = '/sys/fs/cgroup'): number | undefined {
 
 /** Descriptors that this process may have; undefined where that is not told. */
 export function descriptorLimit(): number | undefined {
-  const soft = /^Max open files\s+(\d+)/m.exec(read('/proc/self/limits') ?? '')?.[1];
+  const soft = /^Max open files\s+(\d+)/m.exec(readTrimmed('/proc/self/limits') ?? '')?.[1];
   return soft === undefined ? undefined : Number(soft);
 }
 
@@ -60,15 +53,15 @@ export function descriptorsOpen(): number | undefined {
 
 /** Microseconds of CPU that the control group has used, and how many processors it may use; undefined where that is not told. */
 export function containerCpu(root = '/sys/fs/cgroup'): { readonly usedUs: number; readonly cores: number } | undefined {
-  const used = /^usage_usec (\d+)$/m.exec(read(`${root}/cpu.stat`) ?? '')?.[1];
-  const [quota, period] = (read(`${root}/cpu.max`) ?? '').split(' ');
+  const used = /^usage_usec (\d+)$/m.exec(readTrimmed(`${root}/cpu.stat`) ?? '')?.[1];
+  const [quota, period] = (readTrimmed(`${root}/cpu.max`) ?? '').split(' ');
   if (used === undefined || quota === undefined || period === undefined || quota === 'max') return undefined;
   return { usedUs: Number(used), cores: Number(quota) / Number(period) };
 }
 
 /** Ticks that all processors have worked, and those that have passed; undefined where that is not told. */
 export function hostCpu(): { readonly worked: number; readonly passed: number } | undefined {
-  const line = /^cpu +(.*)$/m.exec(read('/proc/stat') ?? '')?.[1];
+  const line = /^cpu +(.*)$/m.exec(readTrimmed('/proc/stat') ?? '')?.[1];
   if (line === undefined) return undefined;
   const [user = 0, nice = 0, system = 0, idle = 0] = line.split(' ').map(Number);
   const worked = user + nice + system;
