@@ -1,6 +1,7 @@
 import { ConfigError } from '../../core/errors.ts';
 import type { OutlierDetection } from '../../xds/gen/envoy/config/cluster/v3/outlier_detection_pb.ts';
 import { durationMs, positiveDurationMs } from '../config/durations.ts';
+import type { MeasureTimes } from './outlier-state.ts';
 
 /** Ejection after so many failures in a row; carried out in so many per cent of the cases. */
 interface Consecutive {
@@ -17,11 +18,7 @@ interface ByRate {
 }
 
 /** Envoy's OutlierDetection, defaults filled in. */
-export interface OutlierSettings {
-  readonly intervalMs: number;
-  readonly baseEjectionMs: number;
-  readonly maxEjectionMs: number;
-  readonly jitterMs: number;
+export interface OutlierSettings extends MeasureTimes {
   readonly maxEjectionPercent: number;
   readonly alwaysEjectsOne: boolean;
   /** `detect_degraded_hosts`: hosts whose responses say so are used as a last resort. */
