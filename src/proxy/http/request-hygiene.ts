@@ -5,6 +5,7 @@
 import { type Cidr, cidrContains, parseIp } from '../../core/cidr.ts';
 import type { HeaderMap, IncomingRequest } from '../../wire/http/message.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
+import { STEERING_FIELDS } from '../router/request-policy.ts';
 import type { LocalNode } from './filter.ts';
 import { extendedVia } from './finish-head.ts';
 import { type ClientCertOptions, forwardClientCert } from './client-cert.ts';
@@ -39,21 +40,12 @@ const FOREIGN_REQUEST: Origin = { isInternal: false, isEdge: false, client: '' }
 
 /** Fields by which only a trusted caller may steer us. */
 const INTERNAL_FIELDS: readonly string[] = [
-  'x-envoy-retry-on',
-  'x-envoy-retry-grpc-on',
-  'x-envoy-max-retries',
-  'x-envoy-retriable-status-codes',
-  'x-envoy-retriable-header-names',
+  ...STEERING_FIELDS,
   'x-envoy-upstream-alt-stat-name',
-  'x-envoy-upstream-rq-timeout-ms',
-  'x-envoy-upstream-rq-per-try-timeout-ms',
-  'x-envoy-upstream-rq-timeout-alt-response',
-  'x-envoy-upstream-stream-duration-ms',
   'x-envoy-expected-rq-timeout-ms',
   'x-envoy-force-trace',
   'x-envoy-ip-tags',
   'x-envoy-original-url',
-  'x-envoy-hedge-on-per-try-timeout',
   'x-envoy-internal',
 ];
 

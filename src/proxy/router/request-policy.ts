@@ -26,8 +26,8 @@ export interface RequestPolicy {
   readonly hasEmptyTimeout?: boolean;
 }
 
-/** Fields that end at the router. */
-const CONSUMED: readonly string[] = [
+/** Fields by which a caller steers the router, where they end. */
+export const STEERING_FIELDS: readonly string[] = [
   'x-envoy-retry-on',
   'x-envoy-retry-grpc-on',
   'x-envoy-max-retries',
@@ -106,7 +106,7 @@ function asAsked(request: RequestHead, policy: RequestPolicy): RequestPolicy {
     retry: readRetry(request, policy.retry),
     hedgesPerTry: hedges === undefined ? policy.hedgesPerTry : hedges === 'true',
   };
-  for (const name of CONSUMED) headers.remove(name);
+  for (const name of STEERING_FIELDS) headers.remove(name);
   return asked;
 }
 
