@@ -1,11 +1,10 @@
 /** Istio's standard metrics of TCP connections: the network filter `istio.stats`. */
 import { timerMs } from '../../core/timer-limit.ts';
 import { Bag, type Bagged, NOWHERE } from '../../core/bag.ts';
-import { PluginConfigSchema } from '../../xds/gen/stats/config_pb.ts';
 import { denialCounter, denialReason } from '../telemetry/denials.ts';
 import { formatTcpFlags } from '../telemetry/format-connection.ts';
 import { createEdges, reporterOf } from '../telemetry/istio-edges.ts';
-import { type IstioStatsConfig, type MetricName, parseIstioStats } from '../telemetry/istio-config.ts';
+import { ISTIO_STATS, type IstioStatsConfig, type MetricName } from '../telemetry/istio-config.ts';
 import { type PeerSide, whenPeerKnown } from '../telemetry/tcp-peers.ts';
 import { createOverrides, keptIn, type Overrides, type Values } from '../telemetry/istio-overrides.ts';
 import type { Counter, Labels, StatsScope } from '../telemetry/stats.ts';
@@ -84,12 +83,8 @@ class Reporter {
 
 /** Counts opening, closing and bytes of every connection; bytes of long ones at the configured interval. */
 export const istioStats = {
-  name: 'istio.stats',
-  schema: undefined,
-  structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
-  structSchema: PluginConfigSchema,
+  ...ISTIO_STATS,
   isTerminal: false,
-  parse: parseIstioStats,
   create(config, { node, direction, stats, listenerMetadata }) {
     const side = config.isServerGateway ? 'destination' : reporterOf(direction);
     const edgeOf = createEdges<Map<number | string, Series>>({ ...config, node, reporter: side, series: () => new Map() });

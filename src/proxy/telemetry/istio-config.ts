@@ -1,5 +1,6 @@
 /** The configuration of `istio.stats` (stats.PluginConfig), the same for HTTP and TCP. */
 import { ConfigError } from '../../core/errors.ts';
+import { PluginConfigSchema } from '../../xds/gen/stats/config_pb.ts';
 import { compileExpression } from './cel/expression.ts';
 
 /** Istio's standard metrics, by their names in configuration. */
@@ -100,7 +101,7 @@ function readOverride(value: unknown, path: string): MetricOverride {
 const REPORTERS: readonly unknown[] = [undefined, 'UNSPECIFIED', 0, 'SERVER_GATEWAY', 1];
 
 /** Reads the JSON of a PluginConfig. Metrics of one's own, and metrics that are forgotten after a while, are refused by name. */
-export function parseIstioStats(value: unknown, path: string): IstioStatsConfig {
+function parse(value: unknown, path: string): IstioStatsConfig {
   const config = fieldsOf(value ?? {}, path);
   refuseOthers(config, ['disable_host_header_fallback', 'tcp_reporting_duration', 'metrics', 'reporter'], path);
   const { reporter } = config;
@@ -113,3 +114,12 @@ export function parseIstioStats(value: unknown, path: string): IstioStatsConfig 
     isServerGateway: reporter === 'SERVER_GATEWAY' || reporter === 1,
   };
 }
+
+/** What the filters `istio.stats` of requests and of connections have in common. */
+export const ISTIO_STATS = {
+  name: 'istio.stats',
+  schema: undefined,
+  structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
+  structSchema: PluginConfigSchema,
+  parse,
+} as const;

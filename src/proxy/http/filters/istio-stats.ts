@@ -6,9 +6,8 @@ import { GRPC_FAULTS } from '../../../core/grpc-status.ts';
 import { denialCounter, denialReason } from '../../telemetry/denials.ts';
 import { formatFlags } from '../../telemetry/format-connection.ts';
 import { grpcStatus } from '../../telemetry/format-request.ts';
-import { PluginConfigSchema } from '../../../xds/gen/stats/config_pb.ts';
 import { createEdges, reporterOf } from '../../telemetry/istio-edges.ts';
-import { type IstioStatsConfig, type MetricName, parseIstioStats } from '../../telemetry/istio-config.ts';
+import { ISTIO_STATS, type IstioStatsConfig, type MetricName } from '../../telemetry/istio-config.ts';
 import { createOverrides, keptIn, type Overrides, type Values } from '../../telemetry/istio-overrides.ts';
 import { createExchange } from '../../telemetry/peer-exchange.ts';
 import { DEFAULT_BOUNDS } from '../../telemetry/registry.ts';
@@ -119,11 +118,7 @@ function callerLabels(node: LocalNode): Labels {
 
 /** Counts every request once, when it is over. */
 export const istioStats = {
-  name: 'istio.stats',
-  schema: undefined,
-  structTypeUrl: 'type.googleapis.com/stats.PluginConfig',
-  structSchema: PluginConfigSchema,
-  parse: parseIstioStats,
+  ...ISTIO_STATS,
   create(config, { node, direction, stats, listenerMetadata, clusters }) {
     const reporter = config.isServerGateway ? 'destination' : reporterOf(direction);
     const overrides = createOverrides(config, { node, direction, listenerMetadata });
