@@ -13,6 +13,8 @@ type Place = 'the calling application' | 'its proxy' | 'the network' | 'the call
 export interface Scene {
   /** The proxy whose word is read. */
   readonly hop: Hop;
+  /** What the caller's proxy says, where it tells of the call. */
+  readonly client: Hop | undefined;
   /** Names for people: `shop/frontend`, or `the caller`. */
   readonly caller: string;
   readonly called: string;
@@ -82,9 +84,27 @@ function denial(text: (scene: Scene) => string, mend: (scene: Scene) => string):
 }
 
 /** `, by ServiceX a/b, file:3`; nothing where nobody wrote it. */
-function byRoute({ hop }: Scene): string {
-  return hop.routeOrigin === undefined ? '' : `, by ${at(hop.routeOrigin)}`;
+function byRoute({ hop }: { readonly hop: Hop | undefined }): string {
+  return hop?.routeOrigin === undefined ? '' : `, by ${at(hop.routeOrigin)}`;
 }
+
+/** True where the caller's proxy gave up because of a timeout of its own. */
+function isTimedOut({ client }: Scene): boolean {
+  return client !== undefined && (client.flags.includes('UT') || client.flags.includes('UMSDR'));
+}
+
+/** Why a connection could not be made, as the machine says it: ` (No route to host)`. */
+function connectError({ hop: { details: text } }: Scene): string {
+  const reason = /connect_error:_([^}|]+)/.exec(text)?.[1]?.replaceAll('_', ' ') ?? text;
+  return reason === '' ? '' : ` (${reason})`;
+}
+
+/** True of a service that is not the mesh's own. */
+function isOutside({ hop, facts }: Scene): boolean {
+  return facts.endpoints(hop.service)?.isExternal === true;
+}
+
+const OUTSIDE_MEND = 'whether something listens there, and can be reached from here; address and port in the ServiceEntry';
 
 const NO_ALLOW = 'no ALLOW policy fits';
 
@@ -126,8 +146,10 @@ const ROWS: readonly Row[] = [
     when: both(isServer, flag('DC', 'DR')),
     cause: says(
       'the called application',
-      ({ called, after }) => `${called} had not answered ${after}, when its caller's side gave up and went away`,
-      () => 'what the application did meanwhile (its log, its trace), or a longer timeout at the caller',
+      (scene) =>
+        `${scene.called} had not answered ${scene.after}, when ${isTimedOut(scene) ? `the time for it was over${byRoute({ hop: scene.client })}` : "its caller's side gave up and went away"}`,
+      (scene) =>
+        `what the application did meanwhile (its log, its trace), or ${isTimedOut(scene) ? 'the timeout of the route' : 'a longer timeout at the caller'}`,
     ),
   },
   {
@@ -225,7 +247,7 @@ const ROWS: readonly Row[] = [
     when: flag('NC'),
     cause: says(
       own,
-      (scene) => `the route's destination ${scene.hop.cluster || scene.called} does not exist${byRoute(scene)}`,
+      (scene) => `the route's destination ${scene.hop.cluster || scene.hop.service} does not exist${byRoute(scene)}`,
       () => 'the spelling of host and subset: tulle analyze',
     ),
   },
@@ -284,7 +306,10 @@ const ROWS: readonly Row[] = [
     cause: says(
       'the called application',
       (scene) => `no instance of ${scene.called} could be used: none is ready, or all are ejected${endpointsText(scene)}`,
-      ({ called }) => `tulle check; the log and the readiness probe of ${called}; outlier detection in docs/health.md`,
+      ({ called, hop, facts }) =>
+        facts.endpoints(hop.service)?.all === 0
+          ? 'tulle analyze, which says so where the selector of the Service fits no workload; tulle check, whether its workload runs'
+          : `tulle check; the log and the readiness probe of ${called}; outlier detection in docs/health.md`,
     ),
   },
   {
@@ -307,7 +332,9 @@ const ROWS: readonly Row[] = [
       (scene) =>
         isServer(scene)
           ? 'whether the application runs, and on which port and address it listens'
-          : 'whether that instance runs: tulle status; a readiness probe keeps traffic from instances that are not there',
+          : isOutside(scene)
+            ? OUTSIDE_MEND
+            : 'whether that instance runs: tulle status; a readiness probe keeps traffic from instances that are not there',
     ),
   },
   {
@@ -323,9 +350,8 @@ const ROWS: readonly Row[] = [
     when: flag('UF'),
     cause: says(
       (scene) => (isServer(scene) ? 'the called application' : 'the network'),
-      (scene) =>
-        `no connection to ${scene.hop.host || scene.called} could be made${scene.hop.details === '' ? '' : ` (${scene.hop.details})`}${endpointsText(scene)}`,
-      () => 'whether the instance runs and can be reached: tulle status',
+      (scene) => `no connection to ${scene.hop.host || scene.called} could be made${connectError(scene)}${endpointsText(scene)}`,
+      (scene) => (isOutside(scene) ? OUTSIDE_MEND : 'whether the instance runs and can be reached: tulle status'),
     ),
   },
   {

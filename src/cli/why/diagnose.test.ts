@@ -32,7 +32,8 @@ function hop(side: Hop['side'], source: string, destination: string, more: Parti
 
 const client = (more: Partial<Hop>): Hop => hop('client', 'shop/web', 'shop/cart', more);
 const server = (more: Partial<Hop>): Hop => hop('server', 'shop/web', 'shop/cart', more);
-const WITH_PROXY: Facts = { ...NO_FACTS, hasProxy: () => true, endpoints: () => ({ ready: 0, all: 2 }) };
+const WITH_PROXY: Facts = { ...NO_FACTS, hasProxy: () => true, endpoints: () => ({ ready: 0, all: 2, isExternal: false }) };
+const OUTSIDE: Facts = { ...NO_FACTS, endpoints: () => ({ ready: 1, all: 1, isExternal: true }) };
 
 const CASES: readonly {
   readonly name: string;
@@ -99,6 +100,32 @@ const CASES: readonly {
     facts: WITH_PROXY,
     place: 'the called proxy',
     text: /nobody listens at 10\.0\.0\.9:8080/,
+  },
+  {
+    name: 'a machine without a route',
+    hops: [client({ flags: ['UF'], details: 'upstream_reset_before_response_started{x|delayed_connect_error:_No_route_to_host}' })],
+    place: 'the network',
+    text: /10\.0\.0\.9:8080 could be made \(No route to host\)/,
+  },
+  {
+    name: 'a destination that does not exist',
+    hops: [client({ flags: ['NC'], details: 'cluster_not_found', destination: '', service: '' })],
+    place: 'its proxy',
+    text: /the route's destination does not exist/,
+  },
+  {
+    name: 'a timeout of a route, while the application worked',
+    hops: [
+      client({
+        status: 504,
+        flags: ['UT'],
+        details: 'response_timeout',
+        routeOrigin: { kind: 'VirtualService', namespace: 'shop', name: 'cart', file: 'r.yaml', line: 7, field: '' },
+      }),
+      server({ status: 0, flags: ['DR'], details: 'http2.remote_reset' }),
+    ],
+    place: 'the called application',
+    text: /when the time for it was over, by VirtualService shop\/cart, r\.yaml:7/,
   },
   {
     name: 'a network that swallows packets',
@@ -187,14 +214,14 @@ test('the cause is the deepest call that failed, and the way up is told', () => 
   ];
   const { place, paragraph } = diagnose(hops, NO_FACTS);
   assert.equal(place, 'the called application');
-  assert.match(paragraph, /no instance of shop\/db could be used.*Shop\/cart passed it on as 500 to shop\/web/);
+  assert.match(paragraph, /no instance of shop\/db could be used.*On the way back shop\/cart passed it on as 500 to shop\/web/);
 });
 
 test('what proxies refuse now is told beside', () => {
   const proxies = [{ namespace: 'shop', workload: 'web', types: { LDS: { nack: { message: 'no such filter' } } } }];
   const services = [{ hostname: 'cart.shop.svc.cluster.local', name: 'cart', namespace: 'shop', endpoints: [{ isReady: true }] }];
   const facts = factsOf(services, proxies);
-  assert.deepEqual(facts.endpoints('cart.shop:8080'), { ready: 1, all: 1 });
+  assert.deepEqual(facts.endpoints('cart.shop:8080'), { ready: 1, all: 1, isExternal: false });
   assert.equal(facts.endpoints('cart.other'), undefined);
   assert.match(diagnose([client({ flags: ['NC'] })], facts).paragraph, /Moreover, its proxy refuses LDS: no such filter\./);
 });
@@ -241,4 +268,13 @@ test('what to look at depends on whether a policy forbids or none allows', () =>
   const mendOf = (details: string): string | undefined => diagnose([server({ status: 403, details })], NO_FACTS).mend;
   assert.match(mendOf('rbac_access_denied_matched_policy[ns[shop]-policy[no]-rule[0]]') ?? '', /the rule of the policy that forbids it/);
   assert.match(mendOf('rbac_access_denied_matched_policy[none]') ?? '', /an ALLOW rule with its identity/);
+});
+
+test('what to look at depends on where hosts are, and if there are any', () => {
+  const refused = client({ flags: ['UF'], details: 'x{remote_connection_failure|delayed_connect_error:_Connection_refused}' });
+  assert.match(diagnose([refused], OUTSIDE).mend ?? '', /in the ServiceEntry/);
+  assert.match(diagnose([refused], WITH_PROXY).mend ?? '', /tulle status/);
+  const none: Facts = { ...NO_FACTS, endpoints: () => ({ ready: 0, all: 0, isExternal: false }) };
+  assert.match(diagnose([client({ flags: ['UH'] })], none).mend ?? '', /selector of the Service/);
+  assert.match(diagnose([client({ flags: ['UH'] })], WITH_PROXY).mend ?? '', /readiness probe/);
 });

@@ -32,7 +32,7 @@ function afterText(hop: Hop): string {
 function sceneOf(call: Call, hop: Hop, facts: Facts): Scene {
   const caller = call.client?.source || call.servers.at(-1)?.source || 'the caller';
   const called = calledBy(call) || hop.service || 'what was called';
-  return { hop, caller, called, after: afterText(hop), hasArrived: call.servers.length > 0, facts };
+  return { hop, client: call.client, caller, called, after: afterText(hop), hasArrived: call.servers.length > 0, facts };
 }
 
 /** `shop/frontend saw 503 from shop/cart, which saw 503 from shop/db`: the way up from the cause. */
@@ -49,10 +49,6 @@ function passedOn(chain: readonly Call[]): string {
 
 function tidy(text: string): string {
   return text.replaceAll(/ {2,}/g, ' ').replaceAll(' ,', ',').replaceAll(' ;', ';').replaceAll(' )', ')').trim();
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Says which of the five places failed, by what proxies tell of a request. Pure. */
@@ -74,7 +70,7 @@ export function diagnose(hops: readonly Hop[], facts: Facts): Diagnosis {
   const up = passedOn(chain);
   const sentences = [
     `${placeText(place, scene)} ${isDenial ? 'said no' : 'failed'}: ${text}.`,
-    ...(up === '' ? [] : [`${capital(up)}.`]),
+    ...(up === '' ? [] : [`On the way back ${up}.`]),
     ...(trouble === '' ? [] : [`Moreover, ${trouble}.`]),
   ];
   return { place, isDenial, text: tidy(text), mend, paragraph: tidy(sentences.join(' ')), evidence };

@@ -6,7 +6,7 @@ import { refusals } from '../sync-state.ts';
 
 export interface Facts {
   /** Endpoints of a service by host, or by its short name; undefined where it is none of the mesh's. */
-  endpoints(host: string): { readonly ready: number; readonly all: number } | undefined;
+  endpoints(host: string): { readonly ready: number; readonly all: number; readonly isExternal: boolean } | undefined;
   /** What is wrong with a workload's proxies now, in words; empty where all is well or nothing is known. */
   proxyTrouble(workload: string): string;
   /** True where a workload (`namespace/name`) has a proxy that is connected; undefined where nobody can say. */
@@ -31,7 +31,8 @@ export function factsOf(services: readonly JsonObject[], proxies: readonly JsonO
       const service = services.find((each) => isCalled(each, host));
       if (service === undefined) return undefined;
       const all = objectsOf(service['endpoints']);
-      return { ready: all.filter((each) => each['isReady'] === true).length, all: all.length };
+      const isExternal = service['isExternal'] === true;
+      return { ready: all.filter((each) => each['isReady'] === true).length, all: all.length, isExternal };
     },
     proxyTrouble: (workload) =>
       ofWorkload(workload)
