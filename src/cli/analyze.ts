@@ -14,7 +14,7 @@ import { refusedByProxy } from './analyze/refused-by-proxy.ts';
 import { readMesh, readPaths, type Sources } from './analyze/sources.ts';
 import { newCommand, outputOption, repeatedOption, runCommand, stateDirOption } from './command.ts';
 import { EXIT, usageError } from './errors.ts';
-import { hasColours } from './output.ts';
+import { hasColours, jsonText } from './output.ts';
 import { packageVersion } from './package-version.ts';
 import { findStateDir } from './state-dir.ts';
 
@@ -49,7 +49,7 @@ function codeList(): string {
 }
 
 function formatted(findings: readonly Finding[], format: Format, files: number): string {
-  if (format === 'json') return `${JSON.stringify(findings, undefined, 2)}\n`;
+  if (format === 'json') return jsonText(findings);
   if (format === 'sarif') return formatSarif(findings, packageVersion());
   if (format === 'github') return formatGithub(findings);
   return formatText(findings, files, hasColours());

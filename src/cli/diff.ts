@@ -8,6 +8,7 @@ import { CliError, EXIT, usageError } from './errors.ts';
 import { readFolder } from './read-folder.ts';
 import { parseVersion } from './history/version-number.ts';
 import { isObject, textOf } from './json.ts';
+import { jsonText } from './output.ts';
 import { readTexts } from './read-texts.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 
@@ -51,7 +52,7 @@ async function sides(folder: string | undefined, { version, against, stateDir }:
 }
 
 function textOfDiffs(diffs: readonly ResourceDiff[], { stat, output }: Options): string {
-  if (output === 'json') return `${JSON.stringify(diffs, undefined, 2)}\n`;
+  if (output === 'json') return jsonText(diffs);
   if (stat === true) return diffs.map(({ change, resource, file }) => `${CHANGE_MARKS[change]} ${resource}  [${file}]\n`).join('');
   return diffs.map(({ diff }) => diff).join('');
 }

@@ -1,14 +1,14 @@
 /** `tulle edges`: who calls whom, with which identities, over mTLS or not, and how well. */
 import { Argument, Option } from 'commander';
-import { stringify } from 'yaml';
 import type { SignalRow } from '../model/signals.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
-import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
-import { EDGE_COLUMNS, overflowNote } from './signals/columns.ts';
-import { fitTable, paint } from './fit-table.ts';
+import { paint } from './fit-table.ts';
+import { hasColours, type OutputFormat } from './output.ts';
+import { EDGE_COLUMNS } from './signals/columns.ts';
 import { fetchRows } from './signals/rows.ts';
+import { rowsText } from './signals/rows-text.ts';
 import { unknownNames } from './signals/unknown-names.ts';
-import { watch } from './signals/watch.ts';
+import { printOrWatch } from './signals/watch.ts';
 import { rowsNamed } from './stat.ts';
 import { findStateDir } from './state-dir.ts';
 
@@ -20,8 +20,6 @@ interface Options {
   readonly plaintext?: true;
   readonly output: OutputFormat;
 }
-
-const WATCH_MS = 2000;
 
 function plaintextOf(rows: readonly SignalRow[]): SignalRow[] {
   return rows.filter(({ mutualTlsRatio }) => mutualTlsRatio !== undefined && mutualTlsRatio < 1);
@@ -40,12 +38,8 @@ export function mutualSummary(rows: readonly SignalRow[]): string {
 
 /** `all` are those that are not shown too. */
 function textOf(rows: readonly SignalRow[], format: OutputFormat, all: readonly SignalRow[]): string {
-  if (format === 'json') return JSON.stringify(rows, undefined, 2);
-  if (format === 'yaml') return stringify(rows).trimEnd();
-  if (rows.length === 0) return 'no traffic in this window';
-  const lines = fitTable(rows, EDGE_COLUMNS, terminalWidth(), hasColours());
   const summary = paint(mutualSummary(all), plaintextOf(all).length === 0 ? 'good' : 'warn', hasColours());
-  return [...lines, '', summary, overflowNote(rows)].filter((line, i, { length }) => line !== '' || i < length - 1).join('\n');
+  return rowsText(rows, EDGE_COLUMNS, format, [summary]);
 }
 
 async function print(workload: string | undefined, options: Options): Promise<void> {
@@ -62,8 +56,7 @@ async function print(workload: string | undefined, options: Options): Promise<vo
     const unknown = rows.length > 0 ? '' : await unknownNames(state, { workloads: [workload], namespace: options.namespace });
     return [textOf(shown, 'table', rows), unknown].filter((each) => each !== '').join(': ');
   };
-  if (options.watch !== true) process.stdout.write(`${await text()}\n`);
-  else await watch({ everyMs: WATCH_MS, render: async (height) => (await text()).split('\n').slice(0, height) });
+  await printOrWatch(text, options.watch === true);
 }
 
 /** Prints the edges of the running mesh. */

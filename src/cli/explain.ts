@@ -18,6 +18,7 @@ import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
 import { rolloutText } from './history/held.ts';
 import { isObject, textOf } from './json.ts';
+import { jsonText } from './output.ts';
 import { logsOf } from './mesh-logs.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 
@@ -78,7 +79,7 @@ async function printPast(id: string, folder: string | undefined, options: Option
   const explanation = await explain(world, asked);
   const text =
     options.output === 'json'
-      ? `${JSON.stringify({ id, was: passages, ...explanationJson(asked, explanation) }, undefined, 2)}\n`
+      ? jsonText({ id, was: passages, ...explanationJson(asked, explanation) })
       : renderPast(id, passages, sent, explanation) + renderExplanation(asked, explanation);
   process.stdout.write(text);
 }
@@ -94,10 +95,7 @@ async function print(first: string | undefined, options: Options): Promise<void>
   if (options.log.length > 0) throw usageError('--log goes with the id of a request', 'which is looked for in that log: --request-id <id>');
   const asked = askedOf(options);
   const explanation = await explain(await worldBy(folder, options.stateDir), asked);
-  const text =
-    options.output === 'json'
-      ? `${JSON.stringify(explanationJson(asked, explanation), undefined, 2)}\n`
-      : renderExplanation(asked, explanation);
+  const text = options.output === 'json' ? jsonText(explanationJson(asked, explanation)) : renderExplanation(asked, explanation);
   process.stdout.write(text);
 }
 

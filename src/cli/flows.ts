@@ -7,7 +7,7 @@ import { FLOW_COLUMNS } from './flows/columns.ts';
 import { followFlows } from './flows/follow.ts';
 import { addFlowOptions, type FlowOptions, flowQuery } from './flows/options.ts';
 import { isObject, objectAt } from './json.ts';
-import { hasColours, terminalWidth } from './output.ts';
+import { hasColours, jsonText, terminalWidth } from './output.ts';
 import { fitTable } from './fit-table.ts';
 import { unknownNames } from './signals/unknown-names.ts';
 import { findStateDir } from './state-dir.ts';
@@ -45,7 +45,7 @@ async function print(workload: string | undefined, options: Options): Promise<vo
   const answer = await callControl(state, `/api/flows?${list.toString()}`);
   const flows = flowsOf(answer);
   if (options.output === 'json' && options.watch !== true) {
-    process.stdout.write(`${JSON.stringify(isObject(answer) ? answer : {}, undefined, 2)}\n`);
+    process.stdout.write(jsonText(isObject(answer) ? answer : {}));
     return;
   }
   if (flows.length > 0 && options.watch !== true)

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { newCommand, runCommand } from './command.ts';
+import { jsonText } from './output.ts';
 import { dashboardJson } from './grafana/dashboard.ts';
 import { DASHBOARDS } from './grafana/index.ts';
 
@@ -9,7 +10,7 @@ function write({ output }: { readonly output: string }): void {
   mkdirSync(output, { recursive: true });
   for (const dashboard of DASHBOARDS) {
     const file = path.join(output, `${dashboard.uid}.json`);
-    writeFileSync(file, `${JSON.stringify(dashboardJson(dashboard), undefined, 2)}\n`);
+    writeFileSync(file, jsonText(dashboardJson(dashboard)));
     process.stdout.write(`${file}  ${dashboard.title}: ${dashboard.about}\n`);
   }
 }

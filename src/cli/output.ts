@@ -25,6 +25,16 @@ export function paragraphWidth(): number {
 
 const PARAGRAPH_COLUMNS = 100;
 
+/** A value as JSON for people, too. Ends with a newline. */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+/** A value whole: as JSON where that is asked for, else as YAML. Ends with a newline. */
+export function valueText(value: unknown, format: OutputFormat): string {
+  return format === 'json' ? jsonText(value) : stringify(value);
+}
+
 /**
  * The text of a list: `columns` are for tables, the other formats hold whole rows. A table takes at most `width` columns of
  * the terminal; without, all that it needs. Ends with a newline.
@@ -36,8 +46,7 @@ export function formatRows(
   width = Number.POSITIVE_INFINITY,
   isColoured = false,
 ): string {
-  if (format === 'json') return `${JSON.stringify(rows, undefined, 2)}\n`;
-  if (format === 'yaml') return stringify(rows);
+  if (format !== 'table') return valueText(rows, format);
   return rows.length === 0 ? 'none\n' : `${fitTable(rows, columns, width, isColoured).join('\n')}\n`;
 }
 

@@ -6,6 +6,7 @@ import { loadRe2 } from '../core/re2.ts';
 import { readInput } from './read-input.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { usageError } from './errors.ts';
+import { jsonText } from './output.ts';
 import type { Asked } from './explain/asked.ts';
 import { worldOf } from './explain/folder-world.ts';
 import { readFolder } from './read-folder.ts';
@@ -78,7 +79,7 @@ async function print(folder: string, options: Options): Promise<void> {
     asked: requests.length,
     requests: await requestChanges(...worlds, requests),
   };
-  process.stdout.write(options.output === 'json' ? `${JSON.stringify(plan, undefined, 2)}\n` : renderPlan(plan));
+  process.stdout.write(options.output === 'json' ? jsonText(plan) : renderPlan(plan));
 }
 
 /** Compares a folder with the mesh that runs, another folder, or a git revision of itself. */

@@ -1,12 +1,11 @@
 /** `tulle proxy-config`: the configuration that a proxy really has, read from its own admin interface. */
 import { Argument, InvalidArgumentError, Option } from 'commander';
-import { stringify } from 'yaml';
 import { messageOf } from '../core/errors.ts';
 import { readInput } from './read-input.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { CliError, usageError } from './errors.ts';
 import { type JsonObject, objectAt } from './json.ts';
-import { formatRows, type OutputFormat } from './output.ts';
+import { formatRows, type OutputFormat, valueText } from './output.ts';
 import { proxyAt, readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
 import { clustersView } from './proxy-config/clusters.ts';
 import { type Dump, type Dumped, readDump } from './proxy-config/dump.ts';
@@ -93,10 +92,6 @@ function checkFilters(what: string, options: Options): void {
   if (strange === undefined) return;
   const hint = known.length === 0 ? `${what} has no filters` : `filters of ${what} are --${known.join(', --')}`;
   throw usageError(`${what} cannot be filtered by --${strange}`, hint);
-}
-
-function valueText(value: unknown, format: OutputFormat): string {
-  return format === 'json' ? `${JSON.stringify(value, undefined, 2)}\n` : stringify(value);
 }
 
 function printAll(dump: Dump, options: Options): string {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mutualSummary } from './edges.ts';
 import { readRow } from './signals/rows.ts';
-import { readTarget, rowsNamed, rowsText } from './stat.ts';
+import { statColumns } from './signals/columns.ts';
+import { rowsText } from './signals/rows-text.ts';
+import { readTarget, rowsNamed } from './stat.ts';
 import { ranked } from './top.ts';
 
 const rows = [
@@ -46,16 +48,18 @@ test('what matters comes first', () => {
   assert.deepEqual(order('errors'), ['bank/ledger', 'shop/payments-v1', 'shop/web']);
 });
 
+const COLUMNS = statColumns('workload');
+
 test('rows are told for people and for programs', () => {
-  assert.match(rowsText(rows, 'workload', 'table'), /WORKLOAD +PROTOCOL +RPS +SUCCESS/);
-  assert.deepEqual(JSON.parse(rowsText(rows, 'workload', 'json')), rows);
-  assert.equal(rowsText([], 'workload', 'table'), 'no traffic in this window');
+  assert.match(rowsText(rows, COLUMNS, 'table'), /WORKLOAD +PROTOCOL +RPS +SUCCESS/);
+  assert.deepEqual(JSON.parse(rowsText(rows, COLUMNS, 'json')), rows);
+  assert.equal(rowsText([], COLUMNS, 'table'), 'no traffic in this window');
 });
 
 test('a row of what was counted together is explained', () => {
   const together = readRow({ destination: 'overflow/overflow', protocol: 'http', requestsPerSecond: 1 });
-  assert.match(rowsText([...rows, together], 'workload', 'table'), /\n\noverflow: what a proxy counts together/);
-  assert.doesNotMatch(rowsText(rows, 'workload', 'table'), /overflow/);
+  assert.match(rowsText([...rows, together], COLUMNS, 'table'), /\n\noverflow: what a proxy counts together/);
+  assert.doesNotMatch(rowsText(rows, COLUMNS, 'table'), /overflow/);
 });
 
 for (const [ratios, expected] of [

@@ -1,16 +1,15 @@
 /** `tulle stat`: rate, errors and latency by workload, service, route or edge. */
 import { Argument, Option } from 'commander';
-import { stringify } from 'yaml';
 import type { SignalGrouping, SignalRow } from '../model/signals.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { usageError } from './errors.ts';
 import { endOf } from './flows/options.ts';
-import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
-import { overflowNote, statColumns } from './signals/columns.ts';
-import { fitTable } from './fit-table.ts';
+import type { OutputFormat } from './output.ts';
+import { statColumns } from './signals/columns.ts';
 import { fetchRows, isNamed, type SignalQuery } from './signals/rows.ts';
+import { rowsText } from './signals/rows-text.ts';
 import { unknownNames } from './signals/unknown-names.ts';
-import { watch } from './signals/watch.ts';
+import { printOrWatch } from './signals/watch.ts';
 import { findStateDir } from './state-dir.ts';
 
 interface Options {
@@ -31,8 +30,6 @@ const KINDS: readonly (readonly [SignalGrouping, readonly string[]])[] = [
   ['edge', ['edge', 'edges']],
   ['caller', ['caller', 'callers']],
 ];
-/** How often `-w` looks again: what proxies push comes every five seconds. */
-const WATCH_MS = 2000;
 
 /** What of whose signals is asked for: `services`, `service/payments`. */
 export function readTarget(text: string): { readonly by: SignalGrouping; readonly name: string } {
@@ -52,15 +49,6 @@ export function rowsNamed(rows: readonly SignalRow[], by: SignalGrouping, name: 
   });
 }
 
-/** Rows as text; a table says `none` where there are none. */
-export function rowsText(rows: readonly SignalRow[], by: SignalGrouping, format: OutputFormat): string {
-  if (format === 'json') return JSON.stringify(rows, undefined, 2);
-  if (format === 'yaml') return stringify(rows).trimEnd();
-  if (rows.length === 0) return 'no traffic in this window';
-  const note = overflowNote(rows);
-  return [...fitTable(rows, statColumns(by), terminalWidth(), hasColours()), ...(note === '' ? [] : ['', note])].join('\n');
-}
-
 function endsOf({ from, to }: Options): Pick<SignalQuery, 'source' | 'destination'> {
   return { source: from && endOf(from, '--from'), destination: to && endOf(to, '--to') };
 }
@@ -68,19 +56,19 @@ function endsOf({ from, to }: Options): Pick<SignalQuery, 'source' | 'destinatio
 async function print(target: string, options: Options): Promise<void> {
   const { by, name } = readTarget(target);
   const state = findStateDir(options.stateDir);
+  const columns = statColumns(by);
   const query = { by, window: options.window, namespace: options.namespace, ...endsOf(options) };
   const text = async (): Promise<string> => {
     const rows = rowsNamed(await fetchRows(state, query), by, name);
-    if (rows.length > 0 || options.output !== 'table') return rowsText(rows, by, options.output);
+    if (rows.length > 0 || options.output !== 'table') return rowsText(rows, columns, options.output);
     const unknown = await unknownNames(state, {
       workloads: [query.source, query.destination, ...(by === 'service' || by === 'route' ? [] : [name])],
       services: by === 'service' ? [name] : [],
       namespace: options.namespace,
     });
-    return [rowsText(rows, by, 'table'), unknown].filter((each) => each !== '').join(': ');
+    return [rowsText(rows, columns, 'table'), unknown].filter((each) => each !== '').join(': ');
   };
-  if (options.watch !== true) process.stdout.write(`${await text()}\n`);
-  else await watch({ everyMs: WATCH_MS, render: async (height) => (await text()).split('\n').slice(0, height) });
+  await printOrWatch(text, options.watch === true);
 }
 
 /** Prints golden signals of the running mesh. */

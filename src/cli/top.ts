@@ -6,9 +6,9 @@ import { hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { eventsPerSecond, statColumns } from './signals/columns.ts';
 import { fitTable, paint } from './fit-table.ts';
 import { fetchRows } from './signals/rows.ts';
+import { rowsText } from './signals/rows-text.ts';
 import { watch } from './signals/watch.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
-import { rowsText } from './stat.ts';
 
 interface Options {
   readonly stateDir?: string;
@@ -50,7 +50,7 @@ async function show(options: Options): Promise<void> {
   let order = options.sort;
   const rows = async (): Promise<SignalRow[]> => ranked(await fetchRows(state, { by, window, namespace }), order);
   if (!process.stdout.isTTY || options.output !== 'table') {
-    process.stdout.write(`${rowsText(await rows(), by, options.output)}\n`);
+    process.stdout.write(`${rowsText(await rows(), statColumns(by), options.output)}\n`);
     return;
   }
   await watch({

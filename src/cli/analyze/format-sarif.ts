@@ -2,6 +2,7 @@
 import { analysisCodes, type FindingCode, type Severity } from '../../compile/analyze/codes.ts';
 import type { Finding } from '../../compile/analyze/finding.ts';
 import { diagnosticCodes } from '../../compile/schema/codes.ts';
+import { jsonText } from '../output.ts';
 
 const LEVEL: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = { error: 'error', warning: 'warning', info: 'note' };
 
@@ -61,5 +62,5 @@ export function formatSarif(findings: readonly Finding[], version: string): stri
     version: '2.1.0',
     runs: [{ tool: { driver }, columnKind: 'utf16CodeUnits', results }],
   };
-  return `${JSON.stringify(log, undefined, 2)}\n`;
+  return jsonText(log);
 }

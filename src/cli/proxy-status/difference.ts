@@ -7,6 +7,7 @@ import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/ro
 import { typeRegistry } from '../../xds/type-registry.ts';
 import { unifiedDiff } from '../diff/unified.ts';
 import { isObject, type JsonObject, keysSorted, rowsAt, textOf } from '../json.ts';
+import { jsonText } from '../output.ts';
 import type { Dump, Dumped } from '../proxy-config/dump.ts';
 import { endpointsView } from '../proxy-config/endpoints.ts';
 
@@ -62,7 +63,7 @@ function textOfMessage({ kind, name }: Intended, json: JsonObject): string {
   if (kind === 'endpoints') return endpointsText(name, json);
   // a dump adds its type to a message
   const { '@type': _, ...fields } = json;
-  return `${JSON.stringify(keysSorted(fields), undefined, 2)}\n`;
+  return jsonText(keysSorted(fields));
 }
 
 function compare(intended: Intended, actual: Dumped | undefined, isOnDemand: boolean): Difference[] {

@@ -16,6 +16,9 @@ export interface WatchOptions {
   readonly onKey?: (key: string) => void;
 }
 
+/** How often {@link printOrWatch} looks again: what proxies push comes every five seconds. */
+const WATCH_MS = 2000;
+
 /** Writes lines over those that are there. */
 function paintPage(lines: readonly string[]): void {
   process.stdout.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\n')}${CLEAR_BELOW}`);
@@ -61,4 +64,10 @@ export async function watch(options: WatchOptions): Promise<void> {
     process.stdout.write(`${(await options.render(Infinity)).join('\n')}\n`);
     await setTimeout(options.everyMs);
   }
+}
+
+/** Prints what `text` gives: once, or again and again. */
+export async function printOrWatch(text: () => Promise<string>, isWatched: boolean): Promise<void> {
+  if (isWatched) await watch({ everyMs: WATCH_MS, render: async (height) => (await text()).split('\n').slice(0, height) });
+  else process.stdout.write(`${await text()}\n`);
 }
