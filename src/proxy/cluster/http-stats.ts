@@ -47,7 +47,10 @@ const COUNTERS = [
   'upstream_flow_control_resumed_reading_total',
 ] as const;
 
-export type ClusterHttpStats = Readonly<Record<(typeof COUNTERS)[number], Counter>> & {
+/** A counter of a cluster's HTTP traffic, by its name. */
+export type ClusterCounter = (typeof COUNTERS)[number];
+
+export type ClusterHttpStats = Readonly<Record<ClusterCounter, Counter>> & {
   readonly upstream_rq_time: Histogram;
   /** How long connecting took, TLS included, and how long connections lasted. */
   readonly upstream_cx_connect_ms: Histogram;
@@ -59,7 +62,7 @@ export type ClusterHttpStats = Readonly<Record<(typeof COUNTERS)[number], Counte
 };
 
 function create(scope: StatsScope): ClusterHttpStats {
-  const counters = Object.fromEntries(COUNTERS.map((name) => [name, scope.counter(name)])) as Record<(typeof COUNTERS)[number], Counter>;
+  const counters = Object.fromEntries(COUNTERS.map((name) => [name, scope.counter(name)])) as Record<ClusterCounter, Counter>;
   let ofRetries: StatsScope | undefined;
   const statuses: (readonly [Counter, Counter] | undefined)[] = [];
   return {

@@ -15,7 +15,7 @@ import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
 import type { Cluster, ClusterManager, DynamicNames } from '../cluster/cluster.ts';
 import { TOO_MANY_REQUESTS } from '../cluster/http-pool.ts';
-import { type ClusterHttpStats, clusterHttpStats, countStatus, countStatusIn } from '../cluster/http-stats.ts';
+import { type ClusterCounter, type ClusterHttpStats, clusterHttpStats, countStatus, countStatusIn } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { limitsFor } from '../cluster/limits.ts';
 import { observe, type StatsScope } from '../telemetry/stats.ts';
@@ -161,19 +161,19 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   pauseResponse(): void {
     const stream = this.#attempts.current?.stream;
-    if (stream !== undefined && this.#stats !== undefined) this.#stats.upstream_flow_control_paused_reading_total.value++;
+    if (stream !== undefined) this.#count('upstream_flow_control_paused_reading_total');
     stream?.pause();
   }
 
   resumeResponse(): void {
     const stream = this.#attempts.current?.stream;
-    if (stream !== undefined && this.#stats !== undefined) this.#stats.upstream_flow_control_resumed_reading_total.value++;
+    if (stream !== undefined) this.#count('upstream_flow_control_resumed_reading_total');
     stream?.resume();
   }
 
   cancel(): void {
     if (this.#isOver) return;
-    if (this.#attempts.current?.stream !== undefined && this.#stats !== undefined) this.#stats.upstream_rq_tx_reset.value++;
+    if (this.#attempts.current?.stream !== undefined) this.#count('upstream_rq_tx_reset');
     this.#finish();
   }
 
@@ -200,7 +200,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   onAttemptInformational(_attempt: Attempt, head: IncomingResponse): void {
-    this.#count(head.status);
+    this.#countAnswer(head.status);
     this.down.respondInformational(head);
   }
 
@@ -221,10 +221,10 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const redirects = this.#action.internalRedirect;
     if (redirects?.statuses.has(head.status) === true && this.#redirect(attempt, redirects, head)) return;
     this.#hasResponse = true;
-    this.#count(head.status);
+    this.#countAnswer(head.status);
     this.#attempts.win(attempt);
     this.#body?.forget();
-    if (this.#attempts.retry?.isRetrying === true && head.status < 500) this.#countRetried();
+    if (this.#attempts.retry?.isRetrying === true && head.status < 500) this.#countEverywhere('upstream_rq_retry_success');
     this.#decorate(head);
     if (isEnd) this.#complete(attempt);
     info.responseCodeDetails = 'via_upstream';
@@ -276,14 +276,14 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   onAttemptTimeout(attempt: Attempt, isIdle: boolean): void {
-    if (this.#stats !== undefined) this.#stats.upstream_rq_per_try_timeout.value++;
+    this.#count('upstream_rq_per_try_timeout');
     if (this.#policy?.hedgesPerTry === true && !isIdle && !this.#hasResponse) return this.#attempts.hedge(attempt);
     attempt.destroy();
     this.onAttemptReset(attempt, 'per-try timeout', isIdle ? 'upstream_per_try_idle_timeout' : '');
   }
 
   onAttemptExpired(attempt: Attempt): void {
-    if (this.#stats !== undefined) this.#stats.upstream_rq_max_duration_reached.value++;
+    this.#count('upstream_rq_max_duration_reached');
     attempt.destroy();
     const { policy } = this.#attempts.retry ?? {};
     const isRetriable = policy !== undefined && !this.#hasResponse && isRetriableReset(policy, 'remote reset', attempt.wasSent);
@@ -305,12 +305,12 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   /** Answers instead of a host: counted as its answers are. */
   #reply(reply: LocalReply): void {
-    this.#count(reply.status);
+    this.#countAnswer(reply.status);
     this.down.reply(reply);
   }
 
   /** Counts an answer that goes to the client. */
-  #count(status: number): void {
+  #countAnswer(status: number): void {
     countStatus(this.#stats, status);
     countAnswer(this.#counted, status);
   }
@@ -454,7 +454,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#attempts.win(attempt);
     this.#timers.cancel(this.#timeout);
     attempt.stopTimers();
-    this.#count(head.status);
+    this.#countAnswer(head.status);
     this.#decorate(head);
     this.down.info.responseCodeDetails = 'via_upstream';
     this.down.beginTunnel();
@@ -465,10 +465,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   #redirect(attempt: Attempt, policy: InternalRedirect, head: IncomingResponse): boolean {
     const isWhole = this.#isRequestDone && this.#body?.isWhole !== false;
     const isFollowed = isWhole && stepTo(this.down, this.#entry.name, policy, head);
-    if (this.#stats !== undefined) {
-      if (isFollowed) this.#stats.upstream_internal_redirect_succeeded_total.value++;
-      else this.#stats.upstream_internal_redirect_failed_total.value++;
-    }
+    this.#count(isFollowed ? 'upstream_internal_redirect_succeeded_total' : 'upstream_internal_redirect_failed_total');
     if (!isFollowed) return false;
     attempt.drop();
     this.#finish();
@@ -523,8 +520,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   #onTimeout(): void {
-    if (this.#stats !== undefined) this.#stats.upstream_rq_timeout.value++;
-    countRequest(this.#counted, 'upstream_rq_timeout');
+    this.#countEverywhere('upstream_rq_timeout');
     this.#attempts.current?.report({ kind: 'local-origin-failure', cause: 'timeout' });
     this.#breakOff(this.#timeoutReply(TIMED_OUT));
   }
@@ -539,9 +535,15 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#finish();
   }
 
-  #countRetried(): void {
-    if (this.#stats !== undefined) this.#stats.upstream_rq_retry_success.value++;
-    countRequest(this.#counted, 'upstream_rq_retry_success');
+  /** Counts for the cluster. */
+  #count(name: ClusterCounter): void {
+    if (this.#stats !== undefined) this.#stats[name].value++;
+  }
+
+  /** Counts for the cluster, and wherever else the request is counted. */
+  #countEverywhere(name: 'upstream_rq_timeout' | 'upstream_rq_retry_success'): void {
+    this.#count(name);
+    countRequest(this.#counted, name);
   }
 
   #finish(): void {
