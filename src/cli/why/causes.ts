@@ -328,13 +328,13 @@ const ROWS: readonly Row[] = [
       (scene) =>
         isServer(scene)
           ? `${scene.called} does not listen at its port: its proxy was refused the connection`
-          : `nobody listens at ${scene.hop.host || scene.called}: the connection was refused${endpointsText(scene)}`,
+          : `${refuser(scene) === 'the called proxy' ? 'it does not listen' : 'nobody listens'} at ${scene.hop.host || scene.called}: the connection was refused${endpointsText(scene)}`,
       (scene) =>
         isServer(scene)
           ? 'whether the application runs, and on which port and address it listens'
           : isOutside(scene)
             ? OUTSIDE_MEND
-            : 'whether that instance runs: tulle status; a readiness probe keeps traffic from instances that are not there',
+            : 'whether that instance and its proxy run, or began again just then: tulle check, tulle status, and its log',
     ),
   },
   {

@@ -99,7 +99,7 @@ const CASES: readonly {
     hops: [client({ flags: ['UF'], details: 'upstream_reset_before_response_started{remote_connection_failure|Connection_refused}' })],
     facts: WITH_PROXY,
     place: 'the called proxy',
-    text: /nobody listens at 10\.0\.0\.9:8080/,
+    text: /it does not listen at 10\.0\.0\.9:8080/,
   },
   {
     name: 'a machine without a route',
@@ -223,6 +223,9 @@ test('what proxies refuse now is told beside', () => {
   const facts = factsOf(services, proxies);
   assert.deepEqual(facts.endpoints('cart.shop:8080'), { ready: 1, all: 1, isExternal: false });
   assert.equal(facts.endpoints('cart.other'), undefined);
+  assert.equal(facts.hasProxy('shop/cart'), false);
+  const meshed = factsOf(services, proxies, [{ namespace: 'shop', name: 'cart', isMeshed: true }]);
+  assert.deepEqual([meshed.hasProxy('shop/cart'), meshed.proxyTrouble('shop/cart')], [true, 'no proxy of shop/cart is connected now']);
   assert.match(diagnose([client({ flags: ['NC'] })], facts).paragraph, /Moreover, its proxy refuses LDS: no such filter\./);
 });
 
@@ -273,7 +276,7 @@ test('what to look at depends on whether a policy forbids or none allows', () =>
 test('what to look at depends on where hosts are, and if there are any', () => {
   const refused = client({ flags: ['UF'], details: 'x{remote_connection_failure|delayed_connect_error:_Connection_refused}' });
   assert.match(diagnose([refused], OUTSIDE).mend ?? '', /in the ServiceEntry/);
-  assert.match(diagnose([refused], WITH_PROXY).mend ?? '', /tulle status/);
+  assert.match(diagnose([refused], WITH_PROXY).mend ?? '', /its proxy run.*tulle status/);
   const none: Facts = { ...NO_FACTS, endpoints: () => ({ ready: 0, all: 0, isExternal: false }) };
   assert.match(diagnose([client({ flags: ['UH'] })], none).mend ?? '', /selector of the Service/);
   assert.match(diagnose([client({ flags: ['UH'] })], WITH_PROXY).mend ?? '', /readiness probe/);

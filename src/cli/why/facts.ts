@@ -9,7 +9,7 @@ export interface Facts {
   endpoints(host: string): { readonly ready: number; readonly all: number; readonly isExternal: boolean } | undefined;
   /** What is wrong with a workload's proxies now, in words; empty where all is well or nothing is known. */
   proxyTrouble(workload: string): string;
-  /** True where a workload (`namespace/name`) has a proxy that is connected; undefined where nobody can say. */
+  /** True where a workload (`namespace/name`) has a proxy, or should have one; undefined where nobody can say. */
   hasProxy(workload: string): boolean | undefined;
 }
 
@@ -22,8 +22,10 @@ function isCalled({ hostname, name, namespace }: JsonObject, host: string): bool
   return textOf(name) === first && (second === undefined || textOf(namespace) === second);
 }
 
-/** Facts out of the answers to `GET /api/services` and `GET /api/proxies`. Pure. */
-export function factsOf(services: readonly JsonObject[], proxies: readonly JsonObject[]): Facts {
+/** Facts out of the answers to `GET /api/services`, `GET /api/proxies` and `GET /api/workloads`. Pure. */
+export function factsOf(services: readonly JsonObject[], proxies: readonly JsonObject[], workloads: readonly JsonObject[] = []): Facts {
+  const isMeshed = (workload: string): boolean =>
+    workloads.some((each) => `${textOf(each['namespace'])}/${textOf(each['name'])}` === workload && each['isMeshed'] === true);
   const ofWorkload = (workload: string): readonly JsonObject[] =>
     proxies.filter((proxy) => `${textOf(proxy['namespace'])}/${textOf(proxy['workload'])}` === workload);
   return {
@@ -34,20 +36,25 @@ export function factsOf(services: readonly JsonObject[], proxies: readonly JsonO
       const isExternal = service['isExternal'] === true;
       return { ready: all.filter((each) => each['isReady'] === true).length, all: all.length, isExternal };
     },
-    proxyTrouble: (workload) =>
-      ofWorkload(workload)
+    proxyTrouble(workload) {
+      const connected = ofWorkload(workload);
+      if (connected.length === 0 && isMeshed(workload)) return `no proxy of ${workload} is connected now`;
+      return connected
         .flatMap(refusals)
         .map((refusal) => `its proxy refuses ${refusal}`)
-        .join('; '),
-    hasProxy: (workload) => (workload === '' ? undefined : ofWorkload(workload).length > 0),
+        .join('; ');
+    },
+    hasProxy: (workload) => (workload === '' ? undefined : ofWorkload(workload).length > 0 || isMeshed(workload)),
   };
 }
 
 /** Asks the control plane of a mesh; `NO_FACTS` where none answers. */
 export async function fetchFacts(state: StateDir): Promise<Facts> {
   try {
-    const [services, proxies] = await Promise.all([callControl(state, '/api/services'), callControl(state, '/api/proxies')]);
-    return factsOf(rowsAt(services, 'services'), rowsAt(proxies, 'proxies'));
+    const [services, proxies, workloads] = await Promise.all(
+      ['/api/services', '/api/proxies', '/api/workloads'].map((path) => callControl(state, path)),
+    );
+    return factsOf(rowsAt(services, 'services'), rowsAt(proxies, 'proxies'), rowsAt(workloads, 'workloads'));
   } catch {
     return NO_FACTS;
   }
