@@ -46,7 +46,18 @@ export function eventsPerSecond({ requestsPerSecond, connectionsPerSecond }: Sig
   return requestsPerSecond + connectionsPerSecond;
 }
 
-function failureTone({ failureRatio }: SignalRow): Tone {
+function isOverflow({ destination, source, service }: SignalRow): boolean {
+  return [destination, source].includes(OVERFLOW_WORKLOAD) || service === OVERFLOW;
+}
+
+/** Of what was counted together nobody knows what failed, nor of a row that has nothing but bytes. */
+function knowsFailures(row: SignalRow): boolean {
+  return eventsPerSecond(row) > 0 && !isOverflow(row);
+}
+
+function failureTone(row: SignalRow): Tone {
+  const { failureRatio } = row;
+  if (!knowsFailures(row)) return 'dim';
   return failureRatio === 0 ? 'good' : failureRatio < 0.01 ? 'warn' : 'bad';
 }
 
@@ -64,8 +75,6 @@ export function formatHost(host: string): string {
 
 /** What a table with a row of label sets that were counted together has below it; '' without one. */
 export function overflowNote(rows: readonly SignalRow[]): string {
-  const isOverflow = ({ destination, source, service }: SignalRow): boolean =>
-    [destination, source].includes(OVERFLOW_WORKLOAD) || service === OVERFLOW;
   if (!rows.some(isOverflow)) return '';
   return 'overflow: what a proxy counts together, beyond its 10,000 label sets of a metric; its log says of which, a Telemetry can remove tags';
 }
@@ -87,7 +96,7 @@ const RATE: Column = { title: 'RPS', align: 'right', cell: (row) => formatRate(e
 const SUCCESS: Column = {
   title: 'SUCCESS',
   align: 'right',
-  cell: ({ failureRatio }) => formatShare(1 - failureRatio),
+  cell: (row) => (knowsFailures(row) ? formatShare(1 - row.failureRatio) : '-'),
   tone: failureTone,
   dropAt: 1,
 };
