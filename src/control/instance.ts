@@ -9,7 +9,7 @@ import type { ProxyNode } from './compiler.ts';
 
 function objectAt(parent: JsonObject | undefined, key: string): JsonObject | undefined {
   const value: JsonValue | undefined = parent?.[key];
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  return isObject(value) ? value : undefined;
 }
 
 /** `payments-v1-0` of `sidecar~10.0.0.1~payments-v1-0.shop~shop.svc.cluster.local`. */

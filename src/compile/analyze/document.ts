@@ -3,6 +3,7 @@
  * and lines of single fields. Parsed only when asked for, one document at a time.
  */
 import { isCollection, isMap, isNode, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
+import { isObject } from '../../core/object.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import { resourceKey } from '../dialects/dialect.ts';
 
@@ -34,16 +35,11 @@ export interface Documents {
   valueAt(origin: Provenance, subpath: string): unknown;
 }
 
-/** True for a map. */
-export function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The map at a path of names; empty where there is none. */
 export function mapAt(value: unknown, ...path: readonly string[]): Json {
   let at: unknown = value;
-  for (const name of path) at = isJson(at) && Object.hasOwn(at, name) ? at[name] : undefined;
-  return isJson(at) ? at : {};
+  for (const name of path) at = isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined;
+  return isObject(at) ? at : {};
 }
 
 /** The items of the list at `name` of a map. */
@@ -138,9 +134,9 @@ function parsePiece(piece: Piece): readonly RawDocument[] {
   try {
     const document: Document = parseDocument(piece.text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
     const value: unknown = document.errors.length > 0 ? undefined : document.toJS({ maxAliasCount: 1_000 });
-    if (!isJson(value)) return [];
+    if (!isObject(value)) return [];
     return itemsOf(value, document.contents).flatMap(([item, node]) => {
-      const made = isJson(item) ? rawDocument(piece, item, node, lines) : undefined;
+      const made = isObject(item) ? rawDocument(piece, item, node, lines) : undefined;
       return made === undefined ? [] : [made];
     });
   } catch {
@@ -177,7 +173,7 @@ export function createDocuments(texts: ReadonlyMap<string, string>): Documents {
       let at: unknown = find(origin)?.value;
       for (const step of pathOf(joined(origin, subpath))) {
         if (Array.isArray(at)) at = at[Number(step)];
-        else at = isJson(at) && Object.hasOwn(at, String(step)) ? at[String(step)] : undefined;
+        else at = isObject(at) && Object.hasOwn(at, String(step)) ? at[String(step)] : undefined;
       }
       return at;
     },

@@ -2,11 +2,12 @@
  * What would run: workloads, what runs already, and the pods of Kubernetes' kinds, so that selectors, subsets and
  * policies of a folder are judged as if all of it was up.
  */
+import { isObject } from '../../core/object.ts';
 import type { ServicePort } from '../../model/service.ts';
 import type { Workload, WorkloadInstance } from '../../model/workload.ts';
 import type { Resource } from '../dialects/dialect.ts';
 import { selectProtocol } from '../dialects/protocol.ts';
-import { type Documents, isJson, listAt, mapAt, type RawDocument, textAt, textsOf } from './document.ts';
+import { type Documents, listAt, mapAt, type RawDocument, textAt, textsOf } from './document.ts';
 
 /** A workload, in as much as analysers care. */
 export interface Runner {
@@ -42,9 +43,9 @@ function ofWorkload({ name, namespace, labels, serviceAccount, ports, role, isMe
 }
 
 function portsOf(spec: ReturnType<typeof mapAt>): Runner['ports'] {
-  const ports = listAt(spec, 'containers').flatMap((container) => (isJson(container) ? listAt(container, 'ports') : []));
+  const ports = listAt(spec, 'containers').flatMap((container) => (isObject(container) ? listAt(container, 'ports') : []));
   return ports.flatMap((port) => {
-    if (!isJson(port) || textAt(port, 'protocol') === 'UDP') return [];
+    if (!isObject(port) || textAt(port, 'protocol') === 'UDP') return [];
     const number = Number(textAt(port, 'containerPort'));
     const name = textAt(port, 'name');
     return Number.isInteger(number) && number > 0 ? [{ name, number, protocol: selectProtocol(number, name, undefined) }] : [];

@@ -1,6 +1,7 @@
 /** What the control plane knows about a proxy: its xDS node, read once a stream. */
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
+import { isObject } from '../../core/object.ts';
 import type { Locality, Protocol } from '../../model/service.ts';
 import type { ExplicitUpstream, WorkloadPort } from '../../model/workload.ts';
 import type { Node } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -46,7 +47,7 @@ export function hasIpv6Address({ addresses }: Pick<ProxyNode, 'addresses'>): boo
 const PROTOCOLS: readonly Protocol[] = ['http', 'http2', 'grpc', 'grpc-web', 'https', 'tls', 'tcp', 'mongo', 'redis', 'mysql', 'auto'];
 
 function object(value: JsonValue | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+  return isObject(value) ? value : {};
 }
 
 function list(value: JsonValue | undefined): readonly JsonValue[] {

@@ -4,6 +4,7 @@
  * (`xds.type.v3.TypedStruct`).
  */
 import type { DescField, DescMessage, JsonObject, JsonValue, Message } from '@bufbuild/protobuf';
+import { isObject } from '../../core/object.ts';
 import type { ApplyTo } from '../../model/envoy-filter.ts';
 import { decodeJson } from '../../xds/codec/from-json.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -47,11 +48,6 @@ export interface UnknownType {
   /** As in `patch.value`: `typed_config`, `http_filters[0].typed_config`. */
   readonly path: string;
   readonly typeName: string;
-}
-
-/** True for a JSON object. */
-export function isObject(json: JsonValue | undefined): json is JsonObject {
-  return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 
 /** The spans that Istio reads besides JSON's own: Go's, `1h30m`. */

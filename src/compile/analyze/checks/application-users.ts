@@ -1,5 +1,6 @@
 /** Applications that run as the proxy's user, whose traffic is not intercepted. */
-import { isJson, listAt, mapAt, textAt, type Json } from '../document.ts';
+import { isObject } from '../../../core/object.ts';
+import { listAt, mapAt, textAt, type Json } from '../document.ts';
 import type { Check } from '../finding.ts';
 import { POD_KINDS } from '../runners.ts';
 
@@ -7,7 +8,7 @@ import { POD_KINDS } from '../runners.ts';
 const PROXY_UID = '1337';
 
 function usersOf(spec: Json): readonly string[] {
-  const containers = listAt(spec, 'containers').filter((container) => isJson(container) && textAt(container, 'name') !== 'istio-proxy');
+  const containers = listAt(spec, 'containers').filter((container) => isObject(container) && textAt(container, 'name') !== 'istio-proxy');
   return [spec, ...containers].map((part) => textAt(mapAt(part, 'securityContext'), 'runAsUser'));
 }
 

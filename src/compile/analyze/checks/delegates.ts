@@ -1,11 +1,12 @@
 /** VirtualServices without hosts that no other names as its delegate. */
+import { isObject } from '../../../core/object.ts';
 import type { Check } from '../finding.ts';
-import { isJson, listAt, mapAt, type RawDocument, textAt } from '../document.ts';
+import { listAt, mapAt, type RawDocument, textAt } from '../document.ts';
 
 /** Those that `document` leaves requests to, as namespace/name. */
 function delegatesOf({ value, namespace }: RawDocument): string[] {
   return listAt(mapAt(value, 'spec'), 'http').flatMap((rule) => {
-    const delegate = isJson(rule) ? mapAt(rule, 'delegate') : {};
+    const delegate = isObject(rule) ? mapAt(rule, 'delegate') : {};
     const name = textAt(delegate, 'name');
     return name === '' ? [] : [`${textAt(delegate, 'namespace') || namespace}/${name}`];
   });

@@ -1,6 +1,7 @@
 /** Tokens that are checked and not asked for, or asked for and not checked: RequestAuthentication and its policies. */
+import { isObject } from '../../../core/object.ts';
 import { selects, type LabelSelector } from '../../../model/match.ts';
-import { isJson, listAt, mapAt, textAt, textsOf, type Json, type RawDocument } from '../document.ts';
+import { listAt, mapAt, textAt, textsOf, type Json, type RawDocument } from '../document.ts';
 import type { Check, Say } from '../finding.ts';
 import { targetsFor } from '../policy-targets.ts';
 import type { Target, World } from '../world.ts';
@@ -20,7 +21,7 @@ const GATEWAY_API = 'gateway.networking.k8s.io';
 /** Names of the Gateways that a policy refers to; undefined: it selects by labels. */
 function gatewaysOf(spec: Json): readonly string[] | undefined {
   const single = mapAt(spec, 'targetRef');
-  const references = Object.keys(single).length > 0 ? [single] : listAt(spec, 'targetRefs').filter(isJson);
+  const references = Object.keys(single).length > 0 ? [single] : listAt(spec, 'targetRefs').filter(isObject);
   if (references.length === 0) return undefined;
   return references
     .filter((one) => textAt(one, 'kind') === 'Gateway' && textAt(one, 'group') === GATEWAY_API)
@@ -44,14 +45,14 @@ function selectorOf(document: RawDocument, world: World): Selector {
 /** Where a policy's rules ask for what only a checked token gives. */
 function tokenFields({ value }: RawDocument): readonly string[] {
   return listAt(mapAt(value, 'spec'), 'rules').flatMap((rule, at) => {
-    if (!isJson(rule)) return [];
+    if (!isObject(rule)) return [];
     const from = listAt(rule, 'from').flatMap((item, index) => {
       const source = mapAt(item, 'source');
       const fields = ['requestPrincipals', 'notRequestPrincipals'].filter((field) => listAt(source, field).length > 0);
       return fields.map((field) => `spec.rules[${at}].from[${index}].source.${field}`);
     });
     const when = listAt(rule, 'when').flatMap((item, index) =>
-      isJson(item) && textAt(item, 'key').startsWith('request.auth.') ? [`spec.rules[${at}].when[${index}]`] : [],
+      isObject(item) && textAt(item, 'key').startsWith('request.auth.') ? [`spec.rules[${at}].when[${index}]`] : [],
     );
     return [...from, ...when];
   });
@@ -90,7 +91,7 @@ function checkChecked(checked: readonly Selector[], policies: readonly Selector[
 }
 
 function claimHeaders(rule: Json): readonly string[] {
-  const matches = listAt(rule, 'match').filter(isJson);
+  const matches = listAt(rule, 'match').filter(isObject);
   const names = matches.flatMap((match) => [...Object.keys(mapAt(match, 'headers')), ...Object.keys(mapAt(match, 'withoutHeaders'))]);
   return names.filter((name) => name.startsWith(CLAIMS));
 }
@@ -109,7 +110,7 @@ function checkRoutes(checked: readonly Selector[], world: World, say: Say): void
       ? "is matched for calls in the mesh, which the client's proxy routes before the server's checks their tokens"
       : 'is matched, and no RequestAuthentication checks tokens at the gateway';
     for (const [index, rule] of listAt(spec, 'http').entries()) {
-      const [name] = isJson(rule) ? claimHeaders(rule) : [];
+      const [name] = isObject(rule) ? claimHeaders(rule) : [];
       if (name !== undefined)
         say(
           'IST0149',

@@ -1,4 +1,5 @@
 import { messageOf } from '../../../core/errors.ts';
+import { isObject } from '../../../core/object.ts';
 import type { FlowSettings } from '../../../model/flow-settings.ts';
 import { defaultMeshSettings, type MeshSettings, type NamespaceSelector } from '../../../model/mesh.ts';
 import { NO_PROXY_SETTINGS } from '../../../model/proxy-settings.ts';
@@ -236,7 +237,7 @@ function checkJson(spec: Spec, lowering: Lowering): void {
   if (spec.accessLogFormat === '') return;
   try {
     const parsed: unknown = JSON.parse(spec.accessLogFormat);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return;
+    if (isObject(parsed)) return;
     lowering.error('TUL013', spec, 'accessLogFormat', 'accessLogEncoding: JSON wants a JSON object');
   } catch (error) {
     lowering.error('TUL013', spec, 'accessLogFormat', `accessLogEncoding: JSON wants a JSON object: ${messageOf(error)}`);

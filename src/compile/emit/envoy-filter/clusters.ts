@@ -4,7 +4,7 @@ import type { ConfigPatch } from '../../../model/envoy-filter.ts';
 import { type Cluster, ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { TransportSocket } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { isAdd, isMerge } from '../../envoy/operations.ts';
-import { isObject } from '../../envoy/patch-value.ts';
+import { isObject } from '../../../core/object.ts';
 import { type CompiledResource, resourceOf } from '../resource.ts';
 import { listsOf, mergeInto } from './merge.ts';
 import { markAdded, markChanged } from './origin.ts';
