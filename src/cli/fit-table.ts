@@ -10,6 +10,8 @@ export interface FitColumn<Row> {
   readonly tone?: (row: Row) => Tone;
   /** Columns with the highest number (1 and more) go first where there is no room; absent: it stays, and is made narrower. */
   readonly dropAt?: number;
+  /** A text whose beginning says most is cut at its end. */
+  readonly cutAt?: 'end';
 }
 
 const GAP = '  ';
@@ -24,9 +26,10 @@ export function paint(text: string, tone: Tone, hasColours: boolean): string {
   return !hasColours || CODES[tone] === '' ? text : `\u001b[${CODES[tone]}m${text}\u001b[0m`;
 }
 
-/** Cuts the middle out of what is too long: of names both ends tell. */
-export function cut(text: string, width: number): string {
+/** Cuts the middle out of what is too long: of names both ends tell. `at` says where else. */
+export function cut(text: string, width: number, at?: 'end'): string {
   if (text.length <= width) return text;
+  if (at === 'end') return `${text.slice(0, width - 1)}…`;
   const head = Math.ceil((width - 1) / 2);
   return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
 }
@@ -77,7 +80,7 @@ export function fitTable<Row>(rows: readonly Row[], columns: readonly FitColumn<
       .map((column, i) => {
         const [content, tone] = text(column);
         const own = widths[i] ?? 0;
-        const fitting = cut(content, own);
+        const fitting = cut(content, own, column.cutAt);
         const padded = column.align === 'right' ? fitting.padStart(own) : i === kept.length - 1 ? fitting : fitting.padEnd(own);
         return paint(padded, tone, hasColours);
       })

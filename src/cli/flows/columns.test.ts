@@ -45,7 +45,10 @@ for (const width of [80, 100, 200]) {
     const lines = createLiveLines(FLOW_COLUMNS, width, false);
     const all = [lines.title, lines.line(long), lines.line(flowOf()), ...fitTable([long, flowOf()], FLOW_COLUMNS, width, false)];
     for (const line of all) assert.ok(line.length <= width, `${line.length}: ${line}`);
-    assert.match(lines.title, /FROM +TO +REQUEST/);
+    assert.match(lines.line(long), / denied: /);
+    // when, who, what, and what became of it
+    for (const title of [lines.title, fitTable([long, flowOf()], FLOW_COLUMNS, width, false)[0] ?? ''])
+      assert.match(title, /^TIME.* FROM +TO +REQUEST +STATUS.* VERDICT/);
   });
 }
 

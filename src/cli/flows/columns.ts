@@ -74,8 +74,8 @@ export type FlowColumn = FitColumn<Flow> & {
 };
 
 export const FLOW_COLUMNS: readonly FlowColumn[] = [
-  { title: 'TIME', cell: ({ startMs }) => formatTime(startMs), tone: () => 'dim', dropAt: 4, live: { width: 12 } },
-  { title: 'SIDE', cell: ({ reporter }) => SIDES[reporter], tone: () => 'dim', dropAt: 3, live: { width: 4 } },
+  { title: 'TIME', cell: ({ startMs }) => formatTime(startMs), tone: () => 'dim', dropAt: 3, live: { width: 12 } },
+  { title: 'SIDE', cell: ({ reporter }) => SIDES[reporter], tone: () => 'dim', dropAt: 4, live: { width: 4 } },
   { title: 'FROM', cell: ({ source }) => formatEnd(source), live: { width: 12, grows: 1 } },
   { title: 'TO', cell: destinationOf, live: { width: 12, grows: 1 } },
   { title: 'REQUEST', cell: formatWhat, live: { width: 14, grows: 2 } },
@@ -88,5 +88,5 @@ export const FLOW_COLUMNS: readonly FlowColumn[] = [
     dropAt: 7,
     live: { width: 4 },
   },
-  { title: 'VERDICT', cell: verdictOf, tone: verdictTone, dropAt: 1, live: { width: 20, grows: 3 } },
+  { title: 'VERDICT', cell: verdictOf, tone: verdictTone, cutAt: 'end', live: { width: 14, grows: 3 } },
 ];

@@ -34,7 +34,7 @@ export function createLiveLines(columns: readonly FlowColumn[], width: number, h
   const row = (text: (column: FlowColumn) => string, tone: (column: FlowColumn) => Parameters<typeof paint>[1]): string =>
     fitted
       .map(([column, own], i) => {
-        const content = Number.isFinite(width) ? cut(text(column), own) : text(column);
+        const content = Number.isFinite(width) ? cut(text(column), own, column.cutAt) : text(column);
         const padded = column.align === 'right' ? content.padStart(own) : i === fitted.length - 1 ? content : content.padEnd(own);
         return paint(padded, tone(column), hasColours);
       })
