@@ -34,6 +34,9 @@ export function snapshotName(node: string, dist: string, bytes: number): string 
 /** Beside a snapshot: what processes keep of it in memory (`give-back.ts`). */
 export const memoryFile = (snapshot: string): string => snapshot.replace(/\.blob$/, '.memory');
 
+/** Beside a snapshot, where V8's lists could be found: where they can be shortened (`object-caches.ts`). */
+export const listsFile = (snapshot: string): string => snapshot.replace(/\.blob$/, '.lists');
+
 /** The snapshot that this process began from, if it did. */
 export function ownSnapshot(): string | undefined {
   const flag = process.execArgv.indexOf('--snapshot-blob');
