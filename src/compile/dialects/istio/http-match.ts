@@ -1,9 +1,8 @@
 import type { HttpMatch } from '../../../model/route.ts';
 import { PLACE } from '../../schema/located.ts';
-import { bool, defaulted, list, map, object, optional, port, string, type Infer } from '../../schema/schema.ts';
+import { bool, defaulted, map, object, optional, string, type Infer } from '../../schema/schema.ts';
 import type { Lowering } from '../dialect.ts';
-import { labelsSchema } from '../metadata.ts';
-import { resolveGateways } from './gateway-reference.ts';
+import { callMatchFields, lowerCallMatch } from './call-match.ts';
 import { lowerNamedMatches, lowerOptionalMatch, presenceMatchSchema, stringMatchSchema } from './string-match.ts';
 
 const headerMatches = map(presenceMatchSchema, 'matched-header');
@@ -19,14 +18,7 @@ export const httpMatchSchema = object({
   headers: defaulted(headerMatches, {}, 'Headers that must match; {} asks that one is there.'),
   withoutHeaders: defaulted(headerMatches, {}, 'Headers that must not match; {} asks that one is not there.'),
   queryParams: defaulted(map(presenceMatchSchema), {}, 'Parameters of the query.'),
-  port: optional(port, 'Port that the client called.'),
-  sourceLabels: defaulted(labelsSchema, {}, 'Labels of the calling workload.'),
-  sourceNamespace: optional(string({ format: 'dns-label' }), 'Namespace of the calling workload.'),
-  gateways: defaulted(
-    list(string({ format: 'gateway-reference' })),
-    [],
-    'Gateways that the rule holds for, in place of those of the VirtualService.',
-  ),
+  ...callMatchFields,
   statPrefix: defaulted(string({ mayBeEmpty: true }), '', 'Name for statistics of the route.'),
 });
 
@@ -64,10 +56,7 @@ export function lowerHttpMatch(written: Infer<typeof httpMatchSchema>, lowering:
     headers: lowerNamedMatches(written.headers, lowerCase),
     withoutHeaders: lowerNamedMatches(written.withoutHeaders, lowerCase),
     queryParams: lowerNamedMatches(written.queryParams),
-    port: written.port,
-    sourceLabels: written.sourceLabels,
-    sourceNamespace: written.sourceNamespace,
-    gateways: resolveGateways(written.gateways, lowering.namespace),
+    ...lowerCallMatch(written, lowering),
     statPrefix: written.statPrefix,
     origin: lowering.originOf(written),
   };

@@ -1,21 +1,13 @@
 import type { L4Match, L4Rule } from '../../../model/route.ts';
 import { PLACE } from '../../schema/located.ts';
-import { defaulted, list, object, optional, port, required, string, unsupported, type Infer } from '../../schema/schema.ts';
+import { defaulted, list, object, required, string, unsupported, type Infer } from '../../schema/schema.ts';
 import type { Lowering } from '../dialect.ts';
-import { labelsSchema } from '../metadata.ts';
+import { callMatchFields, lowerCallMatch } from './call-match.ts';
 import { lowerDestinations, weightedDestinationSchema } from './destination.ts';
-import { resolveGateways } from './gateway-reference.ts';
 
 const common = {
   destinationSubnets: defaulted(list(string({ format: 'cidr' })), [], 'Addresses that the client called.'),
-  port: optional(port, 'Port that the client called.'),
-  sourceLabels: defaulted(labelsSchema, {}, 'Labels of the calling workload.'),
-  sourceNamespace: optional(string({ format: 'dns-label' }), 'Namespace of the calling workload.'),
-  gateways: defaulted(
-    list(string({ format: 'gateway-reference' })),
-    [],
-    'Gateways that the rule holds for, in place of those of the VirtualService.',
-  ),
+  ...callMatchFields,
 };
 
 const tlsMatchSchema = object({
@@ -53,10 +45,7 @@ function lowerMatch(written: WrittenMatch, lowering: Lowering): L4Match {
   return {
     sniHosts: (written.sniHosts ?? []).map((host) => host.toLowerCase()),
     destinationSubnets: written.destinationSubnets,
-    port: written.port,
-    sourceLabels: written.sourceLabels,
-    sourceNamespace: written.sourceNamespace,
-    gateways: resolveGateways(written.gateways, lowering.namespace),
+    ...lowerCallMatch(written, lowering),
     origin: lowering.originOf(written),
   };
 }
