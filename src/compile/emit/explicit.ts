@@ -42,14 +42,13 @@ function upstreamListener(scope: Scope, service: ServiceShape, port: ServicePort
   const isConditional = opaque.filter(({ filterChainMatch: match }) => match !== undefined && match.serverNames.length > 0);
   const fallback = opaque.find((chain) => !isConditional.includes(chain));
   const chains = [...(isSniffed || isHttp(port.protocol) ? [http] : []), ...isConditional];
-  if (chains.length === 0 && fallback !== undefined) chains.push(fallback);
   return listener({
     name,
     host: LOOPBACK,
     port: localPort,
     direction: 'outbound',
     chains,
-    otherwise: fallback !== undefined && chains.includes(fallback) ? undefined : fallback,
+    otherwise: fallback,
     listenerFilters: [...(isConditional.length > 0 ? [inspectors.tls()] : []), ...(isSniffed ? [inspectors.http()] : [])],
     isBound: true,
     settings: scope.settings,

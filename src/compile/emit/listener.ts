@@ -63,7 +63,7 @@ export interface ListenerParts {
   readonly port: number;
   readonly direction: 'inbound' | 'outbound';
   readonly chains: readonly FilterChain[];
-  /** The chain for connections that no other takes. */
+  /** The chain for connections that no other takes; the only one where there is no other. */
   readonly otherwise?: FilterChain | undefined;
   readonly listenerFilters: readonly ListenerFilter[];
   /** False for listeners that only take what a catching listener hands over. */
@@ -73,18 +73,19 @@ export interface ListenerParts {
 
 /** A listener. Where it sniffs, it waits for the mesh's detection timeout and then goes on with what it knows. */
 export function listener(parts: ListenerParts): Listener {
-  const { settings, listenerFilters, otherwise } = parts;
+  const { settings, chains, listenerFilters, otherwise } = parts;
+  const isAlone = chains.length === 0;
   const message = create(ListenerSchema, {
     name: parts.name,
     address: address(parts.host, parts.port),
     additionalAddresses: (parts.otherHosts ?? []).map((host) => ({ address: address(host, parts.port) })),
-    filterChains: [...parts.chains],
+    filterChains: isAlone && otherwise ? [otherwise] : [...chains],
     listenerFilters: [...listenerFilters],
     listenerFiltersTimeout: duration(settings.protocolDetectionTimeoutMs),
     continueOnListenerFiltersTimeout: true,
     trafficDirection: parts.direction === 'inbound' ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
     accessLog: [...listenerAccessLogsOf(settings, parts.direction === 'inbound' ? 'server' : 'client')],
-    ...(otherwise && { defaultFilterChain: otherwise }),
+    ...(!isAlone && otherwise && { defaultFilterChain: otherwise }),
   });
   if (!parts.isBound) message.bindToPort = false;
   // what proxies do by themselves need not be said

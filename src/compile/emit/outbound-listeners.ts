@@ -102,8 +102,6 @@ function wildcardListener(scope: Scope, { port, hasHttp, httpOrigin, isGrpcWeb, 
   const http = hasHttp ? [httpChain(scope, String(port), `outbound_${ANY}_${port}`, true, httpOrigin, isGrpcWeb)] : [];
   const fallback = opaque.find(isUnconditional);
   const chains = [...http, ...distinct(opaque.filter((chain) => !isUnconditional(chain)))];
-  const otherwise = fallback ?? unknownChain(scope, 'PassthroughFilterChain');
-  if (chains.length === 0) chains.push(otherwise);
   return listener({
     name: `${ANY}_${port}`,
     host: ANY,
@@ -111,7 +109,7 @@ function wildcardListener(scope: Scope, { port, hasHttp, httpOrigin, isGrpcWeb, 
     port,
     direction: 'outbound',
     chains,
-    otherwise: chains.includes(otherwise) ? undefined : otherwise,
+    otherwise: fallback ?? unknownChain(scope, 'PassthroughFilterChain'),
     listenerFilters: inspectorsFor(chains),
     isBound: false,
     settings: scope.settings,
@@ -135,14 +133,13 @@ function addressListener(scope: Scope, service: ServiceShape, port: ServicePort,
   const name = `${ip}_${number}`;
   if (port.protocol === 'auto')
     chains.unshift(httpChain(scope, serviceRoute(service.hostname, port.number), `outbound_${name}`, true, service.origin));
-  if (chains.length === 0 && fallback !== undefined) chains.push(fallback);
   return listener({
     name,
     host: ip,
     port: number,
     direction: 'outbound',
     chains,
-    otherwise: fallback !== undefined && chains.includes(fallback) ? undefined : fallback,
+    otherwise: fallback,
     listenerFilters: inspectorsFor(chains),
     isBound: false,
     settings: scope.settings,
