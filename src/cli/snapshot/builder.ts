@@ -13,7 +13,7 @@ import { pathToFileURL } from 'node:url';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { collectAll } from '../lean-start.ts';
-import { listsFile, memoryFile, ownSnapshot, PROGRAM_VARIABLE, TRIAL, TRIAL_ANSWER } from './file.ts';
+import { listsFile, memoryFile, ownSnapshot, PROGRAM_VARIABLE, TRIAL, TRIAL_ANSWER, WITHOUT_LISTS } from './file.ts';
 import { giveBack } from './give-back.ts';
 import { findLists, ownMarks, setMarks, shortenLists } from './object-caches.ts';
 
@@ -108,7 +108,7 @@ function tryLists(file: string): void {
   const lists = findLists(marks);
   if (lists === undefined) return;
   writeFileSync(file, JSON.stringify(lists));
-  if (!shortenLists(file, marks)) rmSync(file);
+  if (!shortenLists(file, marks, true)) rmSync(file);
 }
 
 /** What a new context has of V8's own, by names. */
@@ -128,9 +128,13 @@ async function tryContexts(): Promise<void> {
   const snapshot = ownSnapshot() ?? '';
   const before = namesInContext();
   await giveBack(memoryFile(snapshot));
-  tryLists(listsFile(snapshot));
+  if (!process.argv.includes(WITHOUT_LISTS)) tryLists(listsFile(snapshot));
   collectAll();
+  const context = vm.createContext();
   if (namesInContext() !== before) throw new Error('a context has lost something');
+  // goes through all that the contexts have
+  collectAll();
+  vm.runInContext('', context);
 }
 
 /** Says so when a timer ends in time in a process that began slowly, which is what would be lost first. */

@@ -8,7 +8,17 @@ import { newCommand, runCommand } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { FOR_LIFE, PROXY_FLAGS } from '../lean-start.ts';
 import { heapOf, keepCompiled } from './code-cache.ts';
-import { distOf, listsFile, memoryFile, PROGRAM_VARIABLE, snapshotName, TRIAL, TRIAL_ANSWER, VARIABLES_WITHOUT } from './file.ts';
+import {
+  distOf,
+  listsFile,
+  memoryFile,
+  PROGRAM_VARIABLE,
+  snapshotName,
+  TRIAL,
+  TRIAL_ANSWER,
+  VARIABLES_WITHOUT,
+  WITHOUT_LISTS,
+} from './file.ts';
 import { BEFORE_BYTES } from './give-back.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -41,6 +51,20 @@ function smaller(whole: Buffer): Snapshot {
   return { blob, memory: Buffer.concat([Buffer.alloc(BEFORE_BYTES), heap]) };
 }
 
+/** Starts a process from a snapshot; where it does not get far with V8's lists shortened, with whole ones. */
+function trySnapshot(file: string, script: string, env: NodeJS.ProcessEnv): void {
+  const trial = (...args: readonly string[]): void => {
+    const said = runNode(['--snapshot-blob', file, script, TRIAL, ...args], env);
+    if (said !== TRIAL_ANSWER) throw new Error(`a process that begins from it says ${said.slice(0, 200)}`);
+  };
+  try {
+    trial();
+  } catch {
+    rmSync(listsFile(file), { force: true });
+    trial(WITHOUT_LISTS);
+  }
+}
+
 /** Builds a snapshot of the program in `dist` and starts it once. */
 function buildSnapshot(dist: string, script: string): Snapshot {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-snapshot-'));
@@ -52,8 +76,7 @@ function buildSnapshot(dist: string, script: string): Snapshot {
     const small = smaller(readFileSync(file));
     writeFileSync(file, small.blob);
     writeFileSync(memoryFile(file), small.memory);
-    const said = runNode(['--snapshot-blob', file, script, TRIAL], env);
-    if (said !== TRIAL_ANSWER) throw new Error(`a process that begins from it says ${said.slice(0, 200)}`);
+    trySnapshot(file, script, env);
     return existsSync(listsFile(file)) ? { ...small, lists: readFileSync(listsFile(file)) } : small;
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -38,7 +38,7 @@ test('V8’s lists are found by strings that are in them, and end there once the
     assert.equal(findLists(['primordials', 'a text that no list has']), undefined);
 
     assert.equal(shortenLists(file, KNOWN), false, 'there is no file');
-    for (const text of ['', '{}', '[]', '[1, 2]', JSON.stringify(places.map((place) => ({ ...place, index: place.index + 1 })))]) {
+    for (const text of ['', '{}', '[]', '[1, 2]', JSON.stringify(places.map((place) => ({ ...place, marked: place.marked + 1 })))]) {
       writeFileSync(file, text);
       assert.equal(shortenLists(file, KNOWN), false, text);
     }

@@ -2,14 +2,16 @@
  * Shortens the lists by which V8 finds what a start-up snapshot's contexts share.
  *
  * A snapshot has four contexts: three that Node makes others from, and the one that the process runs in. What they refer
- * to, and is of no context (functions' code, names, strings), stands in two lists, in the order in which it was needed
- * first. A process needs the lists again only when it makes another context, so that what the last context alone needs,
- * two thirds of 42,000 objects, is not looked up again. Yet V8 keeps all of it alive, and goes through the lists at every
- * collection of the young generation: 8 % of a request's instructions.
+ * to, and is of no context, stands in two lists in the order in which it was needed first: functions' code and strings in
+ * one, names in the other. A process needs the lists again only when it makes another context, and not what the last
+ * context alone needs, which is nearly all of 42,000 objects. Yet V8 keeps all of it alive, and goes through the lists at
+ * every collection of the young generation: 8 % of a request's instructions.
  *
- * A list ends where `undefined` stands. So it is written where the part begins that only the last context needs. That
- * place is marked: the last context alone has a property whose name stands in one list, and whose value in the other, and
- * what the contexts before it need was put into the lists before.
+ * A list ends where `undefined` stands. So it is written where the part begins that only the last context needs. In the
+ * first list that is before a mark: a property of the last context alone has it for its value, and what the contexts
+ * before it need was put in before. The second is known by the property's name, and ends at its beginning, for V8's own
+ * names are in its read-only memory. That it is so is tried with each new snapshot: the rest of both lists is spoilt,
+ * and a context is made.
  *
  * Source: V8 13.6, src/snapshot/serializer-deserializer.cc (IterateObjectCache), context-serializer.cc and snapshot.cc
  * (the order of contexts); src/objects/string.h: a flat string of Latin-1 has its characters after 16 bytes.
@@ -17,15 +19,17 @@
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { nativeFunction } from './native.ts';
 
-/** Where a list is: a vector of C++ in V8's isolate, and the place in it. */
+/** Where a list is: a vector of C++ in V8's isolate, and what is in it. */
 interface ListPlace {
   /** From the isolate's beginning to the vector, in bytes. */
   readonly offsetBytes: number;
   /** Which element is marked. */
-  readonly index: number;
+  readonly marked: number;
+  /** How many elements are kept. */
+  readonly kept: number;
 }
 
-/** The texts of two strings, each of which is in one of the lists. */
+/** The texts of two strings: a property's name, which is in the list of names, and its value, which is in the other. */
 export type Marks = readonly [string, string];
 
 const ISOLATE_BYTES_MAX = 1 << 17;
@@ -36,6 +40,8 @@ const LIST_MAX = 1_000_000;
 /** A pointer to an object of V8's ends with these bits. */
 const TAG = 1;
 const TAG_MASK = 3;
+/** A pointer that no process may follow. */
+const NOWHERE = 0x7_0000_0000_0001n;
 /** What stands in a string before its characters. */
 const STRING_HEAD_BYTES = 16;
 
@@ -94,8 +100,9 @@ function search(memory: number, marks: Marks): readonly ListPlace[] {
   for (let at = 0; at + VECTOR_BYTES <= bytes.length; at += WORD_BYTES) {
     const elements = listAt(memory, bytes.subarray(at));
     if (elements === undefined) continue;
-    const index = Math.max(...marks.map((mark) => indexOf(memory, elements, mark)));
-    if (index >= 0) places.push({ offsetBytes: at, index });
+    const [named, valued] = [indexOf(memory, elements, marks[0]), indexOf(memory, elements, marks[1])];
+    if (named >= 0) places.push({ offsetBytes: at, marked: named, kept: 0 });
+    if (valued >= 0) places.push({ offsetBytes: at, marked: valued, kept: valued });
   }
   return places;
 }
@@ -119,34 +126,57 @@ export function findLists(marks: Marks): readonly ListPlace[] | undefined {
   }
 }
 
+const NUMBERS = ['offsetBytes', 'marked', 'kept'] as const;
+
 function isPlace(value: unknown): value is ListPlace {
-  if (typeof value !== 'object' || value === null) return false;
-  return 'offsetBytes' in value && typeof value.offsetBytes === 'number' && 'index' in value && typeof value.index === 'number';
+  return typeof value === 'object' && value !== null && NUMBERS.every((name) => typeof Reflect.get(value, name) === 'number');
 }
 
-/** Where `undefined` is to be written, and what it is; throws where no mark is there. */
-function placeOf(memory: number, { offsetBytes, index }: ListPlace, marks: Marks): { readonly address: number; readonly last: Buffer } {
+/** What is not kept of a list, and what it ends with. */
+interface Rest {
+  readonly start: number;
+  readonly end: number;
+  readonly last: Buffer;
+}
+
+/** Throws where no mark is in the list. */
+function restOf(memory: number, { offsetBytes, marked, kept }: ListPlace, marks: Marks): Rest {
   const vector = bytesAt(memory, isolate() + offsetBytes, VECTOR_BYTES);
   const [begin, end] = [wordAt(vector, 0), wordAt(vector, WORD_BYTES)];
-  const address = begin + index * WORD_BYTES;
-  const marked = wordAt(bytesAt(memory, address, WORD_BYTES), 0);
-  if (!marks.some((mark) => isString(memory, marked, mark))) throw new Error('there is no mark');
-  return { address, last: bytesAt(memory, end - WORD_BYTES, WORD_BYTES) };
+  const element = wordAt(bytesAt(memory, begin + marked * WORD_BYTES, WORD_BYTES), 0);
+  if (!marks.some((mark) => isString(memory, element, mark))) throw new Error('there is no mark');
+  return { start: begin + kept * WORD_BYTES, end, last: bytesAt(memory, end - WORD_BYTES, WORD_BYTES) };
 }
 
-function shorten(memory: number, places: readonly ListPlace[], marks: Marks): boolean {
-  const found = places.map((place) => placeOf(memory, place, marks));
-  const [first, second] = found;
+/** Fills what comes after the new end with pointers to nowhere: who takes one of them does not get far. */
+function spoil(memory: number, { start, end }: Rest): void {
+  const after = start + WORD_BYTES;
+  const nowhere = Buffer.alloc(end - after);
+  for (let at = 0; at < nowhere.length; at += WORD_BYTES) nowhere.writeBigUInt64LE(NOWHERE, at);
+  writeSync(memory, nowhere, 0, nowhere.length, after);
+}
+
+function shorten(memory: number, rests: readonly Rest[]): boolean {
+  const [first, second] = rests;
   if (first === undefined || second === undefined || !first.last.equals(second.last)) return false;
-  for (const { address, last } of found) writeSync(memory, last, 0, WORD_BYTES, address);
+  for (const { start, last } of rests) writeSync(memory, last, 0, WORD_BYTES, start);
   return true;
 }
 
-/** Ends the lists at the marks, by a file that has what `findLists` gave as JSON; whether it was so. Else all stays. */
-export function shortenLists(file: string, marks: Marks): boolean {
+/**
+ * Ends the lists where nothing is needed any more, by a file that has what `findLists` gave as JSON; whether it was so.
+ * Else all stays. `isTrial` spoils what comes after.
+ */
+export function shortenLists(file: string, marks: Marks, isTrial = false): boolean {
   try {
     const places: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return Array.isArray(places) && places.every(isPlace) && withMemory('r+', (memory) => shorten(memory, places, marks));
+    if (!Array.isArray(places) || !places.every(isPlace)) return false;
+    return withMemory('r+', (memory) => {
+      const rests = places.map((place) => restOf(memory, place, marks));
+      if (!shorten(memory, rests)) return false;
+      if (isTrial) for (const rest of rests) spoil(memory, rest);
+      return true;
+    });
   } catch {
     return false;
   }
