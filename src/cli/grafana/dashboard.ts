@@ -67,6 +67,24 @@ export function quantiles(metric: string, matchers: string): Query[] {
   return [0.5, 0.95, 0.99].map((q) => ({ expr: quantile(q, metric, matchers), legend: `p${q * 100}` }));
 }
 
+const DURATION = 'istio_request_duration_milliseconds';
+
+/** Requests a second, a line for each value of the labels `by`. */
+export function requestsBy(title: string, matchers: string, by: readonly string[], help?: string): Panel {
+  const queries = [{ expr: rate('istio_requests_total', matchers, by), legend: by.map((label) => `{{${label}}}`).join(' ') }];
+  return { title, ...(help !== undefined && { help }), ...HALF, unit: 'reqps', queries };
+}
+
+/** The slowest of twenty requests, a line for each value of the label `by`; of `metric`, a histogram. */
+export function p95By(title: string, matchers: string, by: string, metric = DURATION): Panel {
+  return { title, ...HALF, unit: 'ms', queries: [{ expr: quantile(0.95, metric, matchers, [by]), legend: `{{${by}}}` }] };
+}
+
+/** How long requests take. */
+export function latency(matchers: string): Panel {
+  return { title: 'Latency', ...HALF, unit: 'ms', queries: quantiles(DURATION, matchers) };
+}
+
 function targetOf({ expr, legend }: Query, index: number, isTable: boolean): object {
   return {
     datasource: SOURCE,

@@ -1,5 +1,5 @@
 /** The whole mesh: how much, how well, how fast, and who is not on mTLS. */
-import { type Dashboard, HALF, quantiles, quantile, rate } from './dashboard.ts';
+import { type Dashboard, HALF, latency, p95By, quantile, rate, requestsBy } from './dashboard.ts';
 
 const SERVED = 'reporter="destination"';
 const BY_SERVICE = ['destination_service'] as const;
@@ -67,12 +67,7 @@ export const meshDashboard: Dashboard = {
     {
       title: 'Requests',
       panels: [
-        {
-          title: 'Requests by service',
-          ...HALF,
-          unit: 'reqps',
-          queries: [{ expr: rate('istio_requests_total', SERVED, BY_SERVICE), legend: '{{destination_service}}' }],
-        },
+        requestsBy('Requests by service', SERVED, BY_SERVICE),
         {
           title: 'Failures by service',
           help: 'Answers of 5xx, and requests without an answer; those that went nowhere are told by who called.',
@@ -91,13 +86,8 @@ export const meshDashboard: Dashboard = {
             },
           ],
         },
-        { title: 'Latency', ...HALF, unit: 'ms', queries: quantiles('istio_request_duration_milliseconds', SERVED) },
-        {
-          title: 'p95 by service',
-          ...HALF,
-          unit: 'ms',
-          queries: [{ expr: quantile(0.95, 'istio_request_duration_milliseconds', SERVED, BY_SERVICE), legend: '{{destination_service}}' }],
-        },
+        latency(SERVED),
+        p95By('p95 by service', SERVED, 'destination_service'),
         {
           title: 'Edges',
           help: 'Who calls whom, a second.',

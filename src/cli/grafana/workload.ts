@@ -1,5 +1,5 @@
 /** One workload: what it serves, and what it calls. */
-import { type Dashboard, HALF, quantile, quantiles, rate } from './dashboard.ts';
+import { type Dashboard, HALF, latency, p95By, rate, requestsBy } from './dashboard.ts';
 
 const SERVES = 'reporter="destination", destination_workload_namespace=~"$namespace", destination_workload=~"$workload"';
 const CALLS = 'reporter="source", source_workload_namespace=~"$namespace", source_workload=~"$workload"';
@@ -21,24 +21,9 @@ export const workloadDashboard: Dashboard = {
     {
       title: 'Serves',
       panels: [
-        {
-          title: 'Requests by status',
-          ...HALF,
-          unit: 'reqps',
-          queries: [{ expr: rate('istio_requests_total', SERVES, ['response_code']), legend: '{{response_code}}' }],
-        },
-        { title: 'Latency', ...HALF, unit: 'ms', queries: quantiles('istio_request_duration_milliseconds', SERVES) },
-        {
-          title: 'Requests by caller',
-          ...HALF,
-          unit: 'reqps',
-          queries: [
-            {
-              expr: rate('istio_requests_total', SERVES, ['source_workload', 'connection_security_policy']),
-              legend: '{{source_workload}} {{connection_security_policy}}',
-            },
-          ],
-        },
+        requestsBy('Requests by status', SERVES, ['response_code']),
+        latency(SERVES),
+        requestsBy('Requests by caller', SERVES, ['source_workload', 'connection_security_policy']),
         {
           title: 'TCP connections',
           ...HALF,
@@ -56,28 +41,8 @@ export const workloadDashboard: Dashboard = {
     {
       title: 'Calls',
       panels: [
-        {
-          title: 'Requests by service',
-          ...HALF,
-          unit: 'reqps',
-          queries: [
-            {
-              expr: rate('istio_requests_total', CALLS, ['destination_service', 'response_code']),
-              legend: '{{destination_service}} {{response_code}}',
-            },
-          ],
-        },
-        {
-          title: 'p95 by service',
-          ...HALF,
-          unit: 'ms',
-          queries: [
-            {
-              expr: quantile(0.95, 'istio_request_duration_milliseconds', CALLS, ['destination_service']),
-              legend: '{{destination_service}}',
-            },
-          ],
-        },
+        requestsBy('Requests by service', CALLS, ['destination_service', 'response_code']),
+        p95By('p95 by service', CALLS, 'destination_service'),
         {
           title: 'gRPC messages',
           ...HALF,
