@@ -5,7 +5,7 @@ import { messageOf } from '../../core/errors.ts';
 import { callControl, callSocket } from '../admin-client.ts';
 import { CliError } from '../errors.ts';
 import { heldText, HELD_HINT, rolloutText } from '../history/held.ts';
-import { isObject, type JsonObject, objectsOf, rowsAt, textOf } from '../json.ts';
+import { isObject, type JsonObject, objectAt, objectsOf, rowsAt, textOf } from '../json.ts';
 import { formatAge } from '../output.ts';
 import type { StateDir } from '../state-dir.ts';
 import { findStateDir } from '../state-dir.ts';
@@ -84,14 +84,12 @@ async function checkListeners(folder: string, name: string): Promise<Finding[]> 
   const dump: unknown = JSON.parse(body);
   const configs = rowsAt(dump, 'configs');
   const broken = configs.flatMap((part) => objectsOf(part['dynamic_listeners'])).filter((row) => isObject(row['error_state']));
-  return broken.map((row) => {
-    const reason = isObject(row['error_state']) ? textOf(row['error_state']['details']) : '';
-    return failed(
-      `listener ${textOf(row['name'])} of ${name}`,
-      reason,
-      'free the port, or change what opens it; the proxy tries again by itself',
-    );
-  });
+  const rows = broken.map((row) => ({ listener: textOf(row['name']), reason: textOf(objectAt(row, 'error_state')['details']) }));
+  // of those that it refused the proxy has told the control plane
+  const unbound = rows.filter(({ reason }) => reason.includes('cannot listen on'));
+  return unbound.map(({ listener, reason }) =>
+    failed(`listener ${listener} of ${name}`, reason, 'free the port, or change what opens it; the proxy tries again by itself'),
+  );
 }
 
 /** What a mesh's parts say; one failed finding where no control plane answers. */

@@ -3,7 +3,7 @@ import { type JsonObject, objectAt, textOf } from '../json.ts';
 import { clusterNameOf } from './cluster-name.ts';
 import type { Dumped } from './dump.ts';
 import { originOf } from './origin.ts';
-import { isAsked, textColumn, type View } from './view.ts';
+import { isAsked, refusalText, textColumn, type View } from './view.ts';
 
 function typeOf(body: JsonObject): string {
   const own = textOf(body['type']);
@@ -11,8 +11,9 @@ function typeOf(body: JsonObject): string {
   return own || textOf(objectAt(body, 'cluster_type')['name']).replace('envoy.clusters.', '') || 'STATIC';
 }
 
-function rowOf({ name, state, body }: Dumped): JsonObject {
-  return { name, state, ...clusterNameOf(name), type: typeOf(body), origin: originOf(body) };
+function rowOf({ name, state, error, body }: Dumped): JsonObject {
+  const shown = state === 'refused' ? refusalText(error) : state;
+  return { name, state: shown, ...clusterNameOf(name), type: typeOf(body), origin: originOf(body) };
 }
 
 export const clustersView: View = {

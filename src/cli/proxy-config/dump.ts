@@ -11,7 +11,7 @@ export type Kind = 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'secrets'
 export interface Dumped {
   readonly kind: Kind;
   readonly name: string;
-  /** `active` is what counts for traffic; a `refused` one has a reason and perhaps no body. */
+  /** `active` is what counts for traffic; a `refused` one has a reason, and where the proxy kept it a body. */
   readonly state: 'static' | 'active' | 'warming' | 'draining' | 'refused';
   /** As the control plane named it; '' for static ones. */
   readonly version: string;
@@ -62,15 +62,16 @@ function nameOf(kind: Kind, entry: JsonObject, body: JsonObject): string {
 
 function dumped({ kind, key }: Section, entry: JsonObject, state: Dumped['state']): Dumped {
   const body = objectAt(entry, key);
-  const error = textOf(objectAt(entry, 'error_state')['details']);
-  return {
-    kind,
-    name: nameOf(kind, entry, body),
-    state: error === '' ? state : 'refused',
-    version: textOf(entry['version_info']),
-    error,
-    body,
-  };
+  return { kind, name: nameOf(kind, entry, body), state, version: textOf(entry['version_info']), error: '', body };
+}
+
+/** The version of an entry's resource that was refused, where one was. */
+function refusedIn({ kind }: Section, entry: JsonObject, name: string): Dumped[] {
+  const { details, version_info: version } = objectAt(entry, 'error_state');
+  const error = textOf(details);
+  if (error === '') return [];
+  const body = objectAt(entry, 'error_state', 'failed_configuration');
+  return [{ kind, name: name || nameOf(kind, {}, body), state: 'refused', version: textOf(version), error, body }];
 }
 
 /** The states of one dynamic listener: each is a version of it. */
@@ -80,9 +81,26 @@ function listenerStates(section: Section, entry: JsonObject): Dumped[] {
     const version = entry[key];
     return isObject(version) ? [{ ...dumped(section, version, state), name }] : [];
   });
-  const { details, version_info: version } = objectAt(entry, 'error_state');
-  if (textOf(details) === '') return states;
-  return [...states, { kind: section.kind, name, state: 'refused', version: textOf(version), error: textOf(details), body: {} }];
+  return [...states, ...refusedIn(section, entry, name)];
+}
+
+/** A resource of another kind, and what was refused of it: it may have been nothing else. */
+function resourceStates(section: Section, entry: JsonObject, state: Dumped['state']): Dumped[] {
+  const own = dumped(section, entry, state);
+  const refused = refusedIn(section, entry, own.name);
+  return refused.length > 0 && !isObject(entry[section.key]) ? refused : [own, ...refused];
+}
+
+/** Envoy repeats what it refused, in entries without a name. */
+function withoutRepeated(all: readonly Dumped[]): Dumped[] {
+  const seen = new Set<string>();
+  return all.filter(({ kind, name, state, error }) => {
+    if (state !== 'refused') return true;
+    const key = [kind, name, error].join('\n');
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
 }
 
 function resourcesOf(config: JsonObject): Dumped[] {
@@ -90,7 +108,7 @@ function resourcesOf(config: JsonObject): Dumped[] {
   if (section === undefined) return [];
   return Object.entries(section.lists).flatMap(([list, state]) =>
     objectsOf(config[list]).flatMap((entry) =>
-      list === 'dynamic_listeners' ? listenerStates(section, entry) : [dumped(section, entry, state)],
+      list === 'dynamic_listeners' ? listenerStates(section, entry) : resourceStates(section, entry, state),
     ),
   );
 }
@@ -100,5 +118,5 @@ export function readDump(text: string): Dump {
   const value: unknown = JSON.parse(text);
   const configs = rowsAt(value, 'configs');
   const bootstrap = configs.find((config) => textOf(config['@type']).endsWith('.BootstrapConfigDump'));
-  return { resources: configs.flatMap(resourcesOf), bootstrap: objectAt(bootstrap, 'bootstrap') };
+  return { resources: withoutRepeated(configs.flatMap(resourcesOf)), bootstrap: objectAt(bootstrap, 'bootstrap') };
 }

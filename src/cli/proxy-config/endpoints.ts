@@ -3,13 +3,14 @@ import { type JsonObject, objectAt, objectsOf, textOf } from '../json.ts';
 import { addressOf } from './address.ts';
 import { clusterNameOf } from './cluster-name.ts';
 import type { Dumped } from './dump.ts';
-import { isAsked, textColumn, type View } from './view.ts';
+import { isAsked, refusalText, textColumn, type View } from './view.ts';
 
 function localityOf({ region, zone, sub_zone: subZone }: JsonObject): string {
   return [region, zone, subZone].map(textOf).join('/').replace(/\/+$/, '');
 }
 
-function rowsOf({ name, body }: Dumped): JsonObject[] {
+function rowsOf({ name, state, error, body }: Dumped): JsonObject[] {
+  if (state === 'refused') return [{ endpoint: '', status: refusalText(error), locality: '', priority: '', weight: '', cluster: name }];
   return objectsOf(body['endpoints']).flatMap((group) =>
     objectsOf(group['lb_endpoints']).map((each) => {
       const { address, port } = addressOf(objectAt(each, 'endpoint', 'address'));
@@ -56,6 +57,8 @@ export const endpointsView: View = {
 /** The assignments that static clusters and those of names carry in themselves, beside those of EDS. */
 export function inlineAssignments(resources: readonly Dumped[]): Dumped[] {
   const known = new Set(resources.filter(({ kind }) => kind === 'endpoints').map(({ name }) => name));
-  const clusters = resources.filter(({ kind, name, body }) => kind === 'clusters' && !known.has(name) && 'load_assignment' in body);
+  const clusters = resources.filter(
+    ({ kind, name, state, body }) => kind === 'clusters' && state !== 'refused' && !known.has(name) && 'load_assignment' in body,
+  );
   return clusters.map((cluster): Dumped => ({ ...cluster, kind: 'endpoints', body: objectAt(cluster.body, 'load_assignment') }));
 }

@@ -3,7 +3,7 @@ import { isObject, type JsonObject, objectAt, objectsOf, textOf } from '../json.
 import { type Address, addressOf } from './address.ts';
 import type { Dumped } from './dump.ts';
 import { matchOf } from './routes.ts';
-import { isAsked, textColumn, type View } from './view.ts';
+import { isAsked, refusalText, textColumn, type View } from './view.ts';
 
 function addressesOf(listener: JsonObject): Address[] {
   if (isObject(listener['internal_listener'])) return [{ address: 'internal', port: '' }];
@@ -83,7 +83,7 @@ function rowsOf({ name, state, error, body }: Dumped): JsonObject[] {
     addresses: [...new Set(addresses.map(({ address }) => address))].join(','),
     port: [...new Set(addresses.map(({ port }) => port))].join(','),
   };
-  if (Object.keys(body).length === 0) return [{ ...where, match: '', destination: `refused: ${error}`, type: '' }];
+  if (state === 'refused') return [{ ...where, match: '', destination: refusalText(error), type: '' }];
   return chainsOf(body).map((chain) => {
     const destination = destinationOf(chain);
     return { ...where, match: chainMatch(objectAt(chain, 'filter_chain_match')), destination, type: typeOf(destination) };

@@ -2,7 +2,7 @@
 import { isObject, type JsonObject, objectAt, objectsOf, textOf } from '../json.ts';
 import type { Dumped } from './dump.ts';
 import { originOf } from './origin.ts';
-import { isAsked, textColumn, type View } from './view.ts';
+import { isAsked, refusalText, textColumn, type View } from './view.ts';
 
 const DOMAINS_MAX = 2;
 
@@ -47,7 +47,8 @@ function domainsOf(host: JsonObject): string {
   return domains.slice(0, DOMAINS_MAX).join(', ') + (more > 0 ? ` + ${more} more` : '');
 }
 
-function rowsOf({ name, state, body }: Dumped): JsonObject[] {
+function rowsOf({ name, state, error, body }: Dumped): JsonObject[] {
+  if (state === 'refused') return [{ name, state, virtualHost: '', domains: '', match: '', action: refusalText(error), origin: '' }];
   return objectsOf(body['virtual_hosts']).flatMap((host) => {
     const own = { name: name || textOf(body['name']), state, virtualHost: textOf(host['name']), domains: domainsOf(host) };
     const routes = objectsOf(host['routes']).map((route) => ({

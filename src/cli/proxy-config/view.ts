@@ -30,6 +30,11 @@ export function textColumn(title: string, key: string): Column {
   return { title, cell: (row) => (typeof row[key] === 'string' && row[key] !== '' ? row[key] : '-') };
 }
 
+/** What a table says of a resource that was refused, on one line. */
+export function refusalText(error: string): string {
+  return `refused: ${error.replaceAll(/\s+/g, ' ')}`;
+}
+
 /** True where nothing is asked for, or the same. */
 export function isAsked<T>(asked: T | undefined, actual: T): boolean {
   return asked === undefined || asked === actual;

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { formatRows } from '../output.ts';
 import { clustersView } from './clusters.ts';
-import { readDump } from './dump.ts';
+import type { JsonObject } from '../json.ts';
+import { type Dumped, readDump } from './dump.ts';
 import { endpointsView, inlineAssignments } from './endpoints.ts';
 import { listenersView } from './listeners.ts';
 import { matchOf, routesView } from './routes.ts';
@@ -121,6 +122,37 @@ test('a listener that was refused says why, beside the version in force', () => 
     ],
   );
   assert.match(list(listenersView, {}, [...resources]), /\nnew - - - refused: no\n/);
+});
+
+test('what was refused is told of every kind, once, and serves nobody', () => {
+  const adminType = (name: string): string => `type.googleapis.com/envoy.admin.v3.${name}`;
+  const refused = (body: JsonObject): JsonObject => ({ error_state: { details: 'no:\n  no', failed_configuration: body } });
+  const text = JSON.stringify({
+    configs: [
+      {
+        '@type': adminType('ListenersConfigDump'),
+        dynamic_listeners: [{ name: 'web', ...refused({ name: 'web', filter_chains: [{}] }) }, refused({ name: 'web' })],
+      },
+      {
+        '@type': adminType('ClustersConfigDump'),
+        dynamic_active_clusters: [{ version_info: '1', cluster: { name: 'a', type: 'EDS' }, ...refused({ name: 'a' }) }],
+        dynamic_warming_clusters: [refused({ name: 'b', load_assignment: { endpoints: [{ lb_endpoints: [{}] }] } })],
+      },
+      { '@type': adminType('RoutesConfigDump'), dynamic_route_configs: [refused({ name: '80', virtual_hosts: [{ name: 'v' }] })] },
+      { '@type': adminType('EndpointsConfigDump'), dynamic_endpoint_configs: [refused({ cluster_name: 'a' })] },
+    ],
+  });
+  const { resources } = readDump(text);
+  assert.deepEqual(
+    resources.map(({ kind, name, state }) => `${kind} ${name} ${state}`),
+    ['listeners web refused', 'clusters a active', 'clusters a refused', 'clusters b refused', 'routes 80 refused', 'endpoints a refused'],
+  );
+  const of = (kind: string): Dumped[] => resources.filter((each) => each.kind === kind);
+  assert.match(list(listenersView, {}, of('listeners')), /^web - - - refused: no: no$/m);
+  assert.match(list(clustersView, {}, of('clusters')), /^a - - - EDS active -\na - - - STATIC refused: no: no -\nb .* refused: no: no -$/m);
+  assert.match(list(routesView, {}, of('routes')), /^80 - - - refused: no: no -$/m);
+  assert.match(list(endpointsView, {}, of('endpoints')), /^- refused: no: no - - - a$/m);
+  assert.deepEqual(inlineAssignments(resources), []);
 });
 
 const MATCHES = [

@@ -89,7 +89,11 @@ function keyOf({ kind, name }: Pick<Dumped, 'kind' | 'name'>): string {
 
 /** Names of the clusters whose endpoints come by EDS: Envoy dumps the endpoints of all others with them. */
 function edsClusters({ resources }: Dump): ReadonlySet<string> {
-  return new Set(resources.flatMap(({ kind, name, body }) => (kind === 'clusters' && body['type'] === 'EDS' ? [name] : [])));
+  return new Set(
+    resources.flatMap(({ kind, name, state, body }) =>
+      kind === 'clusters' && state !== 'refused' && body['type'] === 'EDS' ? [name] : [],
+    ),
+  );
 }
 
 /** All differences. Static resources and secrets are the proxy's own affair. */

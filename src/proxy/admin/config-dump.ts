@@ -5,7 +5,7 @@
 import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from '@bufbuild/protobuf';
 import { messageOf } from '../../core/errors.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
-import { typeRegistry } from '../../xds/type-registry.ts';
+import { shownTypes } from './shown-types.ts';
 import type { AdminView, ConfigResource } from './view.ts';
 import { withVirtualHosts } from './virtual-hosts.ts';
 
@@ -109,7 +109,7 @@ function redact(value: JsonValue, isSecret: boolean): JsonValue {
 /** A message as JSON under its .proto names; what cannot be written says why instead of failing the whole dump. */
 function messageJson(schema: DescMessage, message: Message, isSecret: boolean): JsonObject {
   try {
-    const json = toJson(schema, message, { registry: typeRegistry, useProtoFieldName: true });
+    const json = toJson(schema, message, { registry: shownTypes, useProtoFieldName: true });
     const shown = redact(json, false);
     return typeof shown === 'object' && shown !== null && !Array.isArray(shown) ? shown : {};
   } catch (error) {
@@ -117,17 +117,23 @@ function messageJson(schema: DescMessage, message: Message, isSecret: boolean): 
   }
 }
 
-function stateOf(resource: ConfigResource, key: string): JsonObject {
-  const { schema, message, typeUrl, version, updatedMs } = resource;
-  return {
-    version_info: version,
-    [key]: { '@type': typeUrl, ...messageJson(schema, message, typeUrl === SECRET_TYPE) },
-    last_updated: new Date(updatedMs).toISOString(),
-  };
+function resourceJson({ schema, message, typeUrl }: ConfigResource): JsonObject {
+  return { '@type': typeUrl, ...messageJson(schema, message, typeUrl === SECRET_TYPE) };
 }
 
+function stateOf(resource: ConfigResource, key: string): JsonObject {
+  const { version, updatedMs } = resource;
+  return { version_info: version, [key]: resourceJson(resource), last_updated: new Date(updatedMs).toISOString() };
+}
+
+/** What was refused, and why. */
 function errorState(resource: ConfigResource): JsonObject {
-  return { details: resource.error, last_update_attempt: new Date(resource.updatedMs).toISOString(), version_info: resource.version };
+  return {
+    details: resource.error,
+    last_update_attempt: new Date(resource.updatedMs).toISOString(),
+    version_info: resource.version,
+    failed_configuration: resourceJson(resource),
+  };
 }
 
 /** Versions of one listener under one name. */
@@ -142,10 +148,32 @@ function listenerEntries(resources: readonly ConfigResource[], key: string): Jso
   return [...entries.values()];
 }
 
-function dynamicEntry(resource: ConfigResource, key: string): JsonObject {
+/** A resource that goes on with its former version, where there is one, beside what was refused. */
+function dynamicEntry(resource: ConfigResource, key: string, refused: ConfigResource | undefined): JsonObject {
   const named = resource.typeUrl === SECRET_TYPE ? { name: resource.name } : {};
-  const error = resource.state === 'refused' ? { client_status: 'NACKED', error_state: errorState(resource) } : {};
-  return { ...named, ...stateOf(resource, key), ...error };
+  const state = resource.state === 'refused' ? {} : stateOf(resource, key);
+  return { ...named, ...state, ...(refused && { client_status: 'NACKED', error_state: errorState(refused) }) };
+}
+
+interface DynamicEntry {
+  readonly isActive: boolean;
+  readonly json: JsonObject;
+}
+
+/**
+ * An entry for each version that is in force or waits, the first of a name telling of the one that was refused, and one for
+ * what was only ever refused. Envoy leaves refusals out but of listeners; the fields are there for them.
+ */
+function dynamicEntries(resources: readonly ConfigResource[], key: string): DynamicEntry[] {
+  const refused = new Map(resources.filter(({ state }) => state === 'refused').map((each) => [each.name, each]));
+  const former = new Set(resources.filter(({ state }) => state !== 'refused').map(({ name }) => name));
+  return resources
+    .filter(({ name, state }) => state !== 'refused' || !former.has(name))
+    .map((resource) => {
+      const json = dynamicEntry(resource, key, refused.get(resource.name));
+      refused.delete(resource.name);
+      return { isActive: resource.state === 'active', json };
+    });
 }
 
 function sectionJson(section: Section, resources: readonly ConfigResource[]): JsonObject {
@@ -162,17 +190,17 @@ function sectionJson(section: Section, resources: readonly ConfigResource[]): Js
     add(section.activeKey, listenerEntries(dynamic, section.key));
     return out;
   }
-  const isWarming = ({ state }: ConfigResource): boolean => section.warmingKey !== undefined && state === 'warming';
-  add(
-    section.activeKey,
-    dynamic.filter((resource) => !isWarming(resource)).map((resource) => dynamicEntry(resource, section.key)),
-  );
-  if (section.warmingKey !== undefined) {
+  const entries = dynamicEntries(dynamic, section.key);
+  const shown = (isActive: boolean): JsonObject[] => entries.filter((each) => each.isActive === isActive).map(({ json }) => json);
+  if (section.warmingKey === undefined) {
     add(
-      section.warmingKey,
-      dynamic.filter(isWarming).map((resource) => dynamicEntry(resource, section.key)),
+      section.activeKey,
+      entries.map(({ json }) => json),
     );
+    return out;
   }
+  add(section.activeKey, shown(true));
+  add(section.warmingKey, shown(false));
   return out;
 }
 

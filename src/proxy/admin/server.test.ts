@@ -4,7 +4,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { createLog } from '../../core/log.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -149,6 +149,46 @@ test('stats as text, filtered, used only, JSON and Prometheus', () => {
   assert.equal(answerAdmin('GET', '/stats?format=xml', view()).status, 400);
 });
 
+const bad = (name: string): ConfigResource =>
+  resource({
+    name,
+    typeUrl: CLUSTER_TYPE,
+    schema: ClusterSchema,
+    json: { name },
+    state: 'refused',
+    error: 'no',
+    version: '2',
+    message: create(ClusterSchema, {
+      name,
+      filters: [{ name: 'f', typedConfig: { typeUrl: 'type.googleapis.com/acme.Filter', value: Uint8Array.of(8, 1) } }],
+    }),
+  });
+
+test('what was refused stands with what is in force, and what was never in force waits; unknown types have their name alone', () => {
+  const refusing: AdminView = { ...view(), resources: () => [...RESOURCES, bad('b'), bad('new')] };
+  const entriesOf = (field: string): unknown => JSON.parse(get(`/config_dump?resource=${field}`, refusing));
+  const errorOf = (name: string): object => ({
+    client_status: 'NACKED',
+    error_state: {
+      details: 'no',
+      last_update_attempt: '1970-01-01T00:00:00.000Z',
+      version_info: '2',
+      failed_configuration: {
+        '@type': CLUSTER_TYPE,
+        name,
+        filters: [{ name: 'f', typed_config: { '@type': 'type.googleapis.com/acme.Filter' } }],
+      },
+    },
+  });
+  const stateOf = (name: string): object => ({
+    version_info: '1',
+    cluster: { '@type': CLUSTER_TYPE, name },
+    last_updated: '1970-01-01T00:00:00.000Z',
+  });
+  assert.deepEqual(entriesOf('dynamic_active_clusters'), { configs: [{ ...stateOf('b'), ...errorOf('b') }] });
+  assert.deepEqual(entriesOf('dynamic_warming_clusters'), { configs: [stateOf('a'), errorOf('new')] });
+});
+
 test('the dump has what is in force, warming and refused, and no private key', () => {
   const body = get('/config_dump');
   assert.doesNotMatch(body, /SECRET|U0VDUkVU/);
@@ -193,7 +233,12 @@ test('a refused listener stands beside the one in force, with its reason', () =>
           },
           last_updated: '1970-01-01T00:00:00.000Z',
         },
-        error_state: { details: 'address: is missing', last_update_attempt: '1970-01-01T00:00:00.000Z', version_info: '2' },
+        error_state: {
+          details: 'address: is missing',
+          last_update_attempt: '1970-01-01T00:00:00.000Z',
+          version_info: '2',
+          failed_configuration: { '@type': LISTENER_TYPE, name: 'l' },
+        },
       },
     ],
   });

@@ -13,13 +13,12 @@
 import type { AdsResource } from '../../xds/client.ts';
 import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
-import { ConfigError } from '../../core/errors.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
 import type { OpenHost, OpenRouteTable } from '../router/open-route-table.ts';
 import { declareStats } from '../router/request-stats.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { ClusterStore } from './cluster-store.ts';
-import type { Arrival, ResourceLog } from './resource-log.ts';
+import { readLogged, type ResourceLog } from './resource-log.ts';
 import { applyEach, type Subscriptions } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
 
@@ -167,24 +166,20 @@ export class AskedHosts {
     const { version, any } = resource;
     const known = this.#held.get(version);
     if (known !== undefined) {
-      this.#log(resource, known.message, '');
+      this.#log(resource, known.message);
       return known;
     }
-    const message = decodeResource(any, VirtualHostSchema, '');
-    try {
-      const held: Held = { version, message, host: this.#table.compile(message), users: 0, isInForce: false, dropStats() {} };
-      this.#log(resource, message, '');
-      this.#held.set(version, held);
-      return held;
-    } catch (error) {
-      if (error instanceof ConfigError) this.#log(resource, message, error.message);
-      throw error;
-    }
+    const held = readLogged(this.#options.resources, resource, VirtualHostSchema, (): Held => {
+      const message = decodeResource(any, VirtualHostSchema, '');
+      return { version, message, host: this.#table.compile(message), users: 0, isInForce: false, dropStats() {} };
+    });
+    this.#log(resource, held.message);
+    this.#held.set(version, held);
+    return held;
   }
 
-  #log(resource: AdsResource, message: VirtualHost, refusal: string): void {
-    const arrival: Arrival = { ...resource, schema: VirtualHostSchema, message, isStatic: false };
-    this.#options.resources.put(arrival, refusal === '' ? 'active' : 'refused', refusal);
+  #log(resource: AdsResource, message: VirtualHost): void {
+    this.#options.resources.put({ ...resource, schema: VirtualHostSchema, message, isStatic: false }, 'active');
   }
 
   #change(changed: Change): void {

@@ -15,7 +15,7 @@ import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
 import type { DnsCaches } from '../cluster/dns/dns-caches.ts';
 import { durationMs } from './durations.ts';
 import type { EndpointStore } from './endpoint-store.ts';
-import type { Arrival, ResourceLog } from './resource-log.ts';
+import { type Arrival, readLogged, type ResourceLog } from './resource-log.ts';
 import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes, type Subscriptions } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
 
@@ -316,15 +316,14 @@ export class ClusterStore implements ClusterManager {
     if (sameBytes(entry.bytes, resource.any)) return this.#options.resources.again(CLUSTER_TYPE, resource.name);
     clearTimeout(entry.leaving);
     entry.leaving = undefined;
-    const config = decodeResource(resource.any, ClusterSchema, '');
-    const arrival: Arrival = { ...resource, schema: ClusterSchema, message: config, isStatic: false };
     try {
-      this.#warm(entry, this.#options.build(config, ''), initialFetchMs(config), arrival);
+      readLogged(this.#options.resources, resource, ClusterSchema, () => {
+        const config = decodeResource(resource.any, ClusterSchema, '');
+        const arrival: Arrival = { ...resource, schema: ClusterSchema, message: config, isStatic: false };
+        this.#warm(entry, this.#options.build(config, ''), initialFetchMs(config), arrival);
+      });
     } catch (error) {
-      if (error instanceof ConfigError) {
-        this.#options.resources.put(arrival, 'refused', error.message);
-        this.#settled(entry);
-      }
+      if (error instanceof ConfigError) this.#settled(entry);
       throw error;
     }
     entry.bytes = resource.any;

@@ -3,7 +3,7 @@ import type { AdsResource } from '../../xds/client.ts';
 import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ENDPOINT_TYPE } from '../../xds/types.ts';
 import { applyEach, type Subscriptions } from './subscriptions.ts';
-import type { ResourceLog } from './resource-log.ts';
+import { readLogged, type ResourceLog } from './resource-log.ts';
 import { decodeResource } from './typed-config.ts';
 
 /** A cluster as far as endpoints go. */
@@ -55,8 +55,11 @@ export class EndpointStore {
     applyEach(resources, (resource) => {
       const entry = this.#entries.get(resource.name);
       if (entry === undefined) return;
-      const message = decodeResource(resource.any, ClusterLoadAssignmentSchema, '');
-      for (const user of entry.users) user.update(message);
+      const message = readLogged(this.#resources, resource, ClusterLoadAssignmentSchema, () => {
+        const read = decodeResource(resource.any, ClusterLoadAssignmentSchema, '');
+        for (const user of entry.users) user.update(read);
+        return read;
+      });
       entry.last = message;
       this.#resources.put({ ...resource, schema: ClusterLoadAssignmentSchema, message, isStatic: false }, 'active');
     });

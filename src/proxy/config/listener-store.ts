@@ -8,7 +8,7 @@ import type { Log } from '../../core/log.ts';
 import type { AdsResource } from '../../xds/client.ts';
 import { type Listener as ListenerProto, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { LISTENER_TYPE } from '../../xds/types.ts';
-import type { Arrival, ResourceLog } from './resource-log.ts';
+import { type Arrival, readLogged, type ResourceLog } from './resource-log.ts';
 import { applyEach, INITIAL_FETCH_TIMEOUT_MS, sameBytes } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
 import { unchangedChains } from './unchanged-chains.ts';
@@ -206,13 +206,7 @@ export class ListenerStore<L extends ManagedListener<L>> {
     if (known?.isStatic === true) throw new ConfigError('name', 'a static listener of the bootstrap has this name');
     if (sameBytes(known?.bytes, resource.any)) return this.#options.resources.again(LISTENER_TYPE, resource.name);
     const arrival = new ArrivedListener(resource);
-    let built: BuiltListener<L>;
-    try {
-      built = this.#options.build(arrival.message, '', arrival);
-    } catch (error) {
-      if (error instanceof ConfigError) this.#options.resources.put(arrival, 'refused', error.message);
-      throw error;
-    }
+    const built = readLogged(this.#options.resources, resource, ListenerSchema, () => this.#options.build(arrival.message, '', arrival));
     const entry = known ?? { active: undefined, warming: undefined, bytes: undefined, isStatic: false, turn: Promise.resolve() };
     this.#entries.set(resource.name, entry);
     entry.bytes = resource.any;
@@ -295,7 +289,9 @@ export class ListenerStore<L extends ManagedListener<L>> {
 
   #remove(name: string): void {
     const entry = this.#entries.get(name);
-    if (entry === undefined || entry.isStatic) return;
+    if (entry?.isStatic === true) return;
+    // one that was refused when it first came is known to the log alone
+    if (entry === undefined) return this.#options.resources.remove(LISTENER_TYPE, name);
     this.#entries.delete(name);
     this.#dropWarming(entry, entry.active !== undefined);
     this.#options.resources.remove(LISTENER_TYPE, name);

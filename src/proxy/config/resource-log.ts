@@ -1,6 +1,8 @@
 /** What came as configuration, in force or not, for whoever asks (the admin interface). */
-import type { DescMessage, Message } from '@bufbuild/protobuf';
+import { create, type DescMessage, fromBinary, type Message } from '@bufbuild/protobuf';
 import type { Clock } from '../../core/clock.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { AdsResource } from '../../xds/client.ts';
 import type { ConfigResource } from '../admin/view.ts';
 
 /** A decoded resource with where it came from. */
@@ -17,12 +19,52 @@ export interface Arrival {
 export interface ResourceLog {
   /** A resource arrived, and is in this state. Replaces what was known of that state. */
   put(arrival: Arrival, state: ConfigResource['state'], error?: string): void;
+  /** A resource arrived, and cannot be used: what it says is shown beside the reason, also where it is nothing that we know. */
+  refuse(resource: AdsResource, schema: DescMessage, error: ConfigError): void;
   /** What is known already came again: the version between, which was refused, counts no more. */
   again(typeUrl: string, name: string): void;
   /** What waited is in force. */
   activate(typeUrl: string, name: string): void;
   remove(typeUrl: string, name: string): void;
   all(): Iterable<ConfigResource>;
+}
+
+/** What arrived and was refused: whoever looks at it reads it without asking whether we obey it. */
+class Refused implements Arrival {
+  readonly name: string;
+  readonly typeUrl: string;
+  readonly version: string;
+  readonly schema: DescMessage;
+  readonly isStatic = false;
+  readonly #bytes: Uint8Array;
+
+  constructor({ name, typeUrl, version, any }: AdsResource, schema: DescMessage) {
+    this.name = name;
+    this.typeUrl = typeUrl;
+    this.version = version;
+    this.schema = schema;
+    // a copy: a view would keep all of its response
+    this.#bytes = new Uint8Array(any);
+  }
+
+  get message(): Message {
+    try {
+      return fromBinary(this.schema, this.#bytes);
+    } catch {
+      // bytes that are no message at all
+      return create(this.schema);
+    }
+  }
+}
+
+/** Reads a resource. What is refused (ConfigError) is put into the log, and thrown on. */
+export function readLogged<T>(log: Pick<ResourceLog, 'refuse'>, resource: AdsResource, schema: DescMessage, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ConfigError) log.refuse(resource, schema, error);
+    throw error;
+  }
 }
 
 /** What is known of an arrival. */
@@ -66,15 +108,18 @@ export function createResourceLog(clock: Clock): ResourceLog {
     types.set(typeUrl, known);
     return known;
   };
+  const put: ResourceLog['put'] = (arrival, state, error = '') => {
+    const entries = ofType(arrival.typeUrl);
+    const states = entries.get(arrival.name) ?? { active: undefined, warming: undefined, refused: undefined };
+    entries.set(arrival.name, states);
+    if (state !== 'refused') states.refused = undefined;
+    if (state === 'active') states.warming = undefined;
+    states[state] = { arrival, updatedMs: clock.wallMs(), error };
+  };
   return {
-    put(arrival, state, error = '') {
-      const entries = ofType(arrival.typeUrl);
-      const states = entries.get(arrival.name) ?? { active: undefined, warming: undefined, refused: undefined };
-      entries.set(arrival.name, states);
-      if (state !== 'refused') states.refused = undefined;
-      if (state === 'active') states.warming = undefined;
-      states[state] = { arrival, updatedMs: clock.wallMs(), error };
-    },
+    put,
+    // a resource is its own root: a path that begins with a dot is one without a root
+    refuse: (resource, schema, { message }) => put(new Refused(resource, schema), 'refused', message.replace(/^\./, '')),
     again(typeUrl, name) {
       const states = types.get(typeUrl)?.get(name);
       if (states !== undefined) states.refused = undefined;

@@ -18,7 +18,7 @@ import { AskedHosts } from './asked-hosts.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { ClusterStore } from './cluster-store.ts';
 import { OnDemandHosts, tableOfHost } from './on-demand-hosts.ts';
-import type { Arrival, ResourceLog } from './resource-log.ts';
+import { readLogged, type ResourceLog } from './resource-log.ts';
 import { applyEach, sameBytes, type Subscriptions } from './subscriptions.ts';
 import { decodeResource } from './typed-config.ts';
 
@@ -129,7 +129,7 @@ export class RouteStore {
     );
     applyEach(
       resources.filter(({ name }) => !isAsked(name)),
-      (resource) => this.#takeHosts(resource.name, [resource], []),
+      (resource) => readLogged(this.#options.resources, resource, VirtualHostSchema, () => this.#takeHosts(resource.name, [resource], [])),
     );
     for (const [table, names] of Map.groupBy(removed, tableOfHost)) this.#takeHosts(`${table}/`, [], names);
   }
@@ -146,20 +146,17 @@ export class RouteStore {
   }
 
   #take(entry: Entry, resource: AdsResource): void {
-    const message = decodeResource(resource.any, RouteConfigurationSchema, '');
-    const arrival: Arrival = { ...resource, schema: RouteConfigurationSchema, message, isStatic: false };
-    let table: BuiltRouteTable;
-    try {
-      table = isOpenTable(message) ? this.#open(entry, message) : this.#build(message, entry.hosts);
-    } catch (error) {
-      if (error instanceof ConfigError) this.#options.resources.put(arrival, 'refused', error.message);
-      throw error;
-    }
+    const { message, table } = readLogged(this.#options.resources, resource, RouteConfigurationSchema, () => this.#read(entry, resource));
     entry.bytes = resource.any;
     entry.config = message;
-    this.#options.resources.put(arrival, 'warming');
+    this.#options.resources.put({ ...resource, schema: RouteConfigurationSchema, message, isStatic: false }, 'warming');
     this.#followHosts(entry, message);
     this.#putInForce(entry, table, () => this.#options.resources.activate(ROUTE_TYPE, resource.name));
+  }
+
+  #read(entry: Entry, resource: AdsResource): { readonly message: RouteConfiguration; readonly table: BuiltRouteTable } {
+    const message = decodeResource(resource.any, RouteConfigurationSchema, '');
+    return { message, table: isOpenTable(message) ? this.#open(entry, message) : this.#build(message, entry.hosts) };
   }
 
   /** An open table is in force at once, for virtual hosts go on to come and go in it: what they lead to comes on demand as they do. */

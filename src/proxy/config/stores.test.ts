@@ -61,8 +61,23 @@ function stores(mode: ClusterStoreOptions['mode'] = 'wildcard', clock: Clock = s
       .map((r) => `${r.state}${r.version}`)
       .toSorted();
   const takeAsked = (): string[] => asked.splice(0);
-  return { clusters, endpoints, routes, secrets, stats, states, takeAsked };
+  const refusals = (): (readonly [what: string, why: string, name: unknown])[] =>
+    [...resources.all()]
+      .filter(({ state }) => state === 'refused')
+      .map(({ typeUrl, name, version, error, message }) => [
+        `${short(typeUrl)} ${name} ${version}`,
+        error,
+        Reflect.get(message, 'name') ?? Reflect.get(message, 'clusterName'),
+      ]);
+  return { clusters, endpoints, routes, secrets, stats, states, refusals, takeAsked };
 }
+
+/** The same in version 2, with a field 999 that nobody knows. */
+const strange = (resource: AdsResource): AdsResource => ({
+  ...resource,
+  version: '2',
+  any: Buffer.concat([resource.any, Uint8Array.of(0xb8, 0x3e, 1)]),
+});
 
 const eds = (name: string, more: JsonObject = {}, version?: string): AdsResource =>
   resource(ClusterSchema, name, { name, type: 'EDS', eds_cluster_config: { eds_config: { ads: {} } }, ...more }, version);
@@ -82,6 +97,38 @@ const routesTo = (cluster: string, version?: string): AdsResource =>
     { name: '80', virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster } }] }] },
     version,
   );
+
+test('what is refused stands in the log with all that it says, until it is mended or gone', () => {
+  const { clusters, endpoints, routes, refusals } = stores();
+  clusters.receive([eds('a')], []);
+  endpoints.receive([endpointsOf('a', 81)]);
+  routes.use('80');
+  routes.receive([routesTo('a')]);
+  const given = [strange(eds('a')), strange(eds('new')), strange(routesTo('a')), strange(endpointsOf('a', 82))] as const;
+  assert.throws(() => clusters.receive(given.slice(0, 2), []), ConfigError);
+  assert.throws(() => routes.receive([given[2]]), ConfigError);
+  assert.throws(() => endpoints.receive([given[3]]), ConfigError);
+  const why = (type: string): string => `field number 999 of envoy.config.${type} is not supported by Tulle`;
+  assert.deepEqual(refusals(), [
+    ['Cluster a 2', why('cluster.v3.Cluster'), 'a'],
+    ['Cluster new 2', why('cluster.v3.Cluster'), 'new'],
+    ['ClusterLoadAssignment a 2', why('endpoint.v3.ClusterLoadAssignment'), 'a'],
+    ['RouteConfiguration 80 2', why('route.v3.RouteConfiguration'), '80'],
+  ]);
+  clusters.receive([eds('a', {}, '3')], ['new']);
+  endpoints.receive([endpointsOf('a', 82)]);
+  routes.receive([routesTo('a')]);
+  assert.deepEqual(refusals(), []);
+});
+
+test('bytes that are no message are refused too', () => {
+  const { clusters, refusals } = stores();
+  assert.throws(() => clusters.receive([{ ...eds('a'), any: Uint8Array.of(0xff) }], []), ConfigError);
+  assert.deepEqual(
+    refusals().map(([what, , name]) => [what, name]),
+    [['Cluster a 1', '']],
+  );
+});
 
 test('a cluster is active once its endpoints have come, and leaves with its subscription', () => {
   const { clusters, endpoints, takeAsked, states } = stores();
