@@ -9,6 +9,7 @@ import { textOf } from './json.ts';
 import { callerText, type MtlsReport, mtlsReport, type NamespaceReport, type PlaintextEdge, type WorkloadMode } from './mtls/report.ts';
 import { type Column, formatRows, type OutputFormat } from './output.ts';
 import { fetchRows } from './signals/rows.ts';
+import { unknownNames } from './signals/unknown-names.ts';
 import { findStateDir } from './state-dir.ts';
 
 interface Options {
@@ -86,6 +87,10 @@ async function mtls(options: Options): Promise<void> {
     namespaces: report.namespaces.filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace),
     plaintext: report.plaintext.filter(({ destination }) => known.has(destination)),
   };
+  if (options.output === 'table' && shown.namespaces.length === 0) {
+    const unknown = await unknownNames(state, { namespace: options.namespace });
+    if (unknown !== '') return void process.stdout.write(`${unknown}\n`);
+  }
   const text =
     options.output === 'table'
       ? renderReport(shown, options.window)

@@ -5,6 +5,7 @@ import { isObject } from '../json.ts';
 import { hasColours, terminalWidth } from '../output.ts';
 import type { Flow, TapLine } from '../../model/flow.ts';
 import type { StateDir } from '../state-dir.ts';
+import { unknownNames } from '../signals/unknown-names.ts';
 import { FLOW_COLUMNS } from './columns.ts';
 import { createLiveLines } from './live-lines.ts';
 
@@ -12,13 +13,16 @@ import { createLiveLines } from './live-lines.ts';
 export function silenceText({ tellers, concerned }: TapLine): string {
   if (tellers > 0) return '';
   return concerned === 0
-    ? 'no connected proxy is concerned: is there such a workload? (tulle get workloads)'
+    ? 'no connected proxy is concerned'
     : 'the proxies concerned tell of no flows: spec.flows.enabled of MeshConfig is false, or their bootstraps name nobody to tell';
 }
 
-function warnOfSilence(line: TapLine): void {
+async function warnOfSilence(line: TapLine, state: StateDir, query: URLSearchParams): Promise<void> {
   const text = silenceText(line);
-  if (text !== '') process.stderr.write(`tulle: ${text}\n`);
+  if (text === '') return;
+  const workloads = ['workload', 'source', 'destination'].map((name) => query.get(name) ?? '');
+  const unknown = line.concerned > 0 ? '' : await unknownNames(state, { workloads });
+  process.stderr.write(`tulle: ${[text, unknown].filter((each) => each !== '').join(': ')}\n`);
 }
 
 /**
@@ -41,7 +45,7 @@ export async function followFlows(
   try {
     for await (const value of watchControl(state, `/api/flows?watch=true&${query.toString()}`, ended.signal)) {
       if (isObject(value) && typeof value['tellers'] === 'number')
-        warnOfSilence({ tellers: value['tellers'], concerned: Number(value['concerned'] ?? 0) });
+        await warnOfSilence({ tellers: value['tellers'], concerned: Number(value['concerned'] ?? 0) }, state, query);
       else if (isFlow(value)) write(value);
       else if (isObject(value) && typeof value['lost'] === 'number')
         process.stderr.write(`tulle: ${value['lost']} flows are not shown: more came than could be printed\n`);

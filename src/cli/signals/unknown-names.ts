@@ -1,4 +1,5 @@
 /** Why nothing was found: names that the mesh does not have. */
+import { closest } from '../../compile/schema/suggest.ts';
 import { callControl } from '../admin-client.ts';
 import { rowsAt, textOf } from '../json.ts';
 import type { StateDir } from '../state-dir.ts';
@@ -19,14 +20,26 @@ export interface KnownNames {
   readonly services: readonly string[];
 }
 
-/** Says which of `asked` are not among `known`; '' where all are. */
+/** ` (did you mean shop/web?)`: the one of `known` that is nearest, said as completely or as shortly as `name` is. */
+function nearText(name: string, known: readonly string[]): string {
+  const partOf = (each: string): string =>
+    name.includes('/') ? each : (each.split('/').at(-1)?.split('.').slice(0, name.split('.').length).join('.') ?? each);
+  const near = closest(name, known.map(partOf));
+  return near === undefined ? '' : ` (did you mean ${near}?)`;
+}
+
+/** Says which of `asked` are not among `known`, and what may have been meant; '' where all are. */
 export function unknownText({ workloads = [], services = [], namespace = '' }: AskedNames, known: KnownNames): string {
   const missing = (kind: string, names: readonly (string | undefined)[], of: readonly string[]): string[] =>
-    names.flatMap((name = '') => (name === '' || of.some((each) => isNamed(each, name.replace(/^\*\//, ''))) ? [] : [`${kind} ${name}`]));
+    names.flatMap((asked = '') => {
+      const name = asked.replace(/^\*\//, '');
+      return name === '' || of.some((each) => isNamed(each, name)) ? [] : [`${kind} ${name}${nearText(name, of)}`];
+    });
+  const namespaces = [...new Set(known.workloads.map((each) => each.split('/')[0] ?? ''))];
   const all = [
     ...missing('workload', workloads, known.workloads),
     ...missing('service', services, known.services),
-    ...(namespace === '' || known.workloads.some((each) => each.startsWith(`${namespace}/`)) ? [] : [`workload in ${namespace}`]),
+    ...(namespace === '' || namespaces.includes(namespace) ? [] : [`workload in ${namespace}${nearText(namespace, namespaces)}`]),
   ];
   return all.length === 0 ? '' : `the mesh has no ${all.join(', and no ')}`;
 }
