@@ -1,7 +1,7 @@
 /** Virtual hosts and scopes that come by themselves, against a server that is a list of calls. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DescMessage, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { systemClock } from '../../core/clock.ts';
 import type { AdsResource } from '../../xds/client.ts';
 import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
@@ -17,19 +17,10 @@ import { fakeInfo } from '../telemetry/testing/fake-stream.ts';
 import { createResourceLog } from './resource-log.ts';
 import { RouteStore, type RouteStoreOptions } from './route-store.ts';
 import { ScopeStore } from './scope-store.ts';
-import type { Subscriptions } from './subscriptions.ts';
-
-function resource(schema: DescMessage, name: string, json: JsonObject, more: Partial<AdsResource> = {}): AdsResource {
-  return { name, version: '1', typeUrl: `type.googleapis.com/${schema.typeName}`, any: toBinary(schema, fromJson(schema, json)), ...more };
-}
+import { notedSubscriptions, resource } from './testing/fake-server.ts';
 
 function setUp() {
-  const asked: string[] = [];
-  const short = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
-  const subscriptions: Subscriptions = {
-    subscribe: (typeUrl, names) => asked.push(`+${short(typeUrl)} ${String(names)}`),
-    unsubscribe: (typeUrl, names) => asked.push(`-${short(typeUrl)} ${String(names)}`),
-  };
+  const { subscriptions, takeAsked } = notedSubscriptions();
   const resources = createResourceLog(systemClock);
   const stats = createStats();
   const build: RouteStoreOptions['build'] = (config, path) => buildRouteTable(config, path, []);
@@ -42,7 +33,7 @@ function setUp() {
   };
   const routes = new RouteStore({ build, buildOpen, clusters, subscriptions, resources, stats });
   const scopes = new ScopeStore({ routes, build, subscriptions, resources });
-  return { routes, scopes, resources, stats, takeAsked: () => asked.splice(0) };
+  return { routes, scopes, resources, stats, takeAsked };
 }
 
 const hostOf = (domain: string, status: number): JsonObject => ({

@@ -1,7 +1,7 @@
 /** Warming, replacing and refusing of clusters, routes and listeners, against a server that is a list of calls. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DescMessage, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
@@ -19,21 +19,12 @@ import { EndpointStore } from './endpoint-store.ts';
 import { ListenerStore, type ManagedListener } from './listener-store.ts';
 import { createResourceLog } from './resource-log.ts';
 import { RouteStore } from './route-store.ts';
+import { notedSubscriptions, resource, shortType } from './testing/fake-server.ts';
 import { noSources } from './testing/no-sources.ts';
 import { Secrets } from './secrets.ts';
-import type { Subscriptions } from './subscriptions.ts';
-
-function resource(schema: DescMessage, name: string, json: JsonObject, version = '1'): AdsResource {
-  return { name, version, typeUrl: `type.googleapis.com/${schema.typeName}`, any: toBinary(schema, fromJson(schema, json)) };
-}
 
 function stores(mode: ClusterStoreOptions['mode'] = 'wildcard', clock: Clock = systemClock) {
-  const asked: string[] = [];
-  const short = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
-  const subscriptions: Subscriptions = {
-    subscribe: (typeUrl, names) => asked.push(`+${short(typeUrl)} ${String(names)}`),
-    unsubscribe: (typeUrl, names) => asked.push(`-${short(typeUrl)} ${String(names)}`),
-  };
+  const { subscriptions, takeAsked } = notedSubscriptions();
   const stats = createStats();
   const resources = createResourceLog(systemClock);
   const secrets = new Secrets({ subscriptions, ownNames: new Set(), watchFile() {}, readSource: noSources });
@@ -60,12 +51,11 @@ function stores(mode: ClusterStoreOptions['mode'] = 'wildcard', clock: Clock = s
       .filter((r) => r.name === name)
       .map((r) => `${r.state}${r.version}`)
       .toSorted();
-  const takeAsked = (): string[] => asked.splice(0);
   const refusals = (): (readonly [what: string, why: string, name: unknown])[] =>
     [...resources.all()]
       .filter(({ state }) => state === 'refused')
       .map(({ typeUrl, name, version, error, message }) => [
-        `${short(typeUrl)} ${name} ${version}`,
+        `${shortType(typeUrl)} ${name} ${version}`,
         error,
         Reflect.get(message, 'name') ?? Reflect.get(message, 'clusterName'),
       ]);
@@ -80,7 +70,7 @@ const strange = (resource: AdsResource): AdsResource => ({
 });
 
 const eds = (name: string, more: JsonObject = {}, version?: string): AdsResource =>
-  resource(ClusterSchema, name, { name, type: 'EDS', eds_cluster_config: { eds_config: { ads: {} } }, ...more }, version);
+  resource(ClusterSchema, name, { name, type: 'EDS', eds_cluster_config: { eds_config: { ads: {} } }, ...more }, { version });
 
 const endpointsOf = (name: string, ...ports: number[]): AdsResource =>
   resource(ClusterLoadAssignmentSchema, name, {
@@ -95,7 +85,7 @@ const routesTo = (cluster: string, version?: string): AdsResource =>
     RouteConfigurationSchema,
     '80',
     { name: '80', virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster } }] }] },
-    version,
+    { version },
   );
 
 test('what is refused stands in the log with all that it says, until it is mended or gone', () => {
@@ -361,7 +351,7 @@ test('a refused route table leaves the former one in force', () => {
   routes.receive([routesTo('a')]);
   const before = source.current();
   assert.ok(before);
-  const bad = resource(RouteConfigurationSchema, '80', { name: '80', virtual_hosts: [{ name: 'v', domains: [] }] }, '2');
+  const bad = resource(RouteConfigurationSchema, '80', { name: '80', virtual_hosts: [{ name: 'v', domains: [] }] }, { version: '2' });
   assert.throws(() => routes.receive([bad]), /^ConfigError: 80: virtual_hosts\[0\]\.domains: is empty$/);
   assert.equal(source.current(), before);
   assert.deepEqual(states('80'), ['active1', 'refused2']);
@@ -430,7 +420,7 @@ function listeners() {
     onInactive: (listener) => found.delete(listener.name),
   });
   const of = (id: string): AdsResource =>
-    resource(ListenerSchema, 'l', { name: 'l', filter_chains: [{ name: 'same' }], default_filter_chain: { name: id } }, id);
+    resource(ListenerSchema, 'l', { name: 'l', filter_chains: [{ name: 'same' }], default_filter_chain: { name: id } }, { version: id });
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const open = async (id: string): Promise<void> => {
     ready.get(id)?.();
