@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { DEFAULT_HTTP2_OPTIONS } from '../../wire/http2/options.ts';
 import type { Http2Options } from '../../wire/http2/types.ts';
 import { counter, GET, type Options, setUp, type Setup } from '../testing/hcm-setup.ts';
+import { readOn, standingStill } from '../testing/held-back.ts';
 import { type ClusterChanges, routesOf, routeTo } from '../testing/http-harness.ts';
 import type { KeepAliveOptions } from '../http/http2-options.ts';
 
@@ -366,20 +367,9 @@ test('100 MiB to a client that does not read are held back at their source', asy
   client.socket.removeAllListeners('data');
   client.socket.pause();
   client.send(GET);
-  let before = -1;
-  while (written !== before) {
-    before = written;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await standingStill(() => written);
   assert(written < 16 << 20, `${written} bytes went out to a client that reads nothing`);
-  let got = 0;
-  await new Promise<void>((resolve) => {
-    client.socket.on('data', (bytes) => {
-      got += bytes.length;
-      if (got >= LONG) resolve();
-    });
-    client.socket.resume();
-  });
+  await readOn(client.socket, LONG);
 });
 
 test('100 MiB to an origin that does not read are held back at the client', async (t) => {
@@ -400,11 +390,7 @@ test('100 MiB to an origin that does not read are held back at the client', asyn
   };
   pump();
   const stream = await held.promise;
-  let before = -1;
-  while (sent !== before) {
-    before = sent;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await standingStill(() => sent);
   assert(sent < 16 << 20, `${sent} bytes were taken for an origin that reads nothing`);
   let got = 0;
   stream.on('data', (bytes: Buffer) => (got += bytes.length));

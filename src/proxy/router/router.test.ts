@@ -5,6 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import { RouteMatchSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { response, routesOf, routeTo } from '../testing/http-harness.ts';
 import { counter, GET, setUp } from '../testing/hcm-setup.ts';
+import { readOn, standingStill } from '../testing/held-back.ts';
 
 const RETRY = { retryPolicy: { retryOn: '5xx', numRetries: 2, retryBackOff: { baseInterval: { nanos: 1_000_000 } } } };
 
@@ -206,20 +207,9 @@ test('a large response to a slow reader is held back at its source', async (t) =
   client.socket.removeAllListeners('data');
   client.socket.pause();
   client.send(GET);
-  let before = -1;
-  while (written !== before) {
-    before = written;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await standingStill(() => written);
   assert(written < total / 2, `${written} bytes went out to a client that reads nothing`);
-  let got = 0;
-  await new Promise<void>((resolve) => {
-    client.socket.on('data', (bytes) => {
-      got += bytes.length;
-      if (got >= total) resolve();
-    });
-    client.socket.resume();
-  });
+  await readOn(client.socket, total);
 });
 
 test('an upload to an origin that does not read is held back at the client', async (t) => {
