@@ -8,6 +8,7 @@ import { typeRegistry } from '../../xds/type-registry.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { DownstreamConnection } from '../listener/connection.ts';
 import type { RouteEntry } from '../router/route.ts';
+import { fakeRoute } from '../router/testing/routes.ts';
 import { fakeConnection, fakeInfo, fakeRequest, fakeTls } from '../telemetry/testing/fake-stream.ts';
 import type { AuthzInput } from './condition.ts';
 import { compileEngine } from './engine.ts';
@@ -15,15 +16,7 @@ import { compileEngine } from './engine.ts';
 await loadRe2();
 
 function withMetadata(value: string): RouteEntry {
-  return {
-    name: 'r',
-    virtualHostName: 'v',
-    action: { kind: 'direct', status: 200, body: '' },
-    headers: undefined,
-    perFilter: new Map(),
-    metadata: { x: { k: value } },
-    retryBufferBytes: 0,
-  };
+  return fakeRoute({ metadata: { x: { k: value } } });
 }
 
 const FRONT = 'spiffe://cluster.local/ns/shop/sa/front';

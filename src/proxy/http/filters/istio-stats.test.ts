@@ -23,7 +23,7 @@ import {
   idleConnection,
 } from '../../telemetry/testing/fake-stream.ts';
 import type { HttpFilterHandlers } from '../filter.ts';
-import type { RouteEntry } from '../../router/route.ts';
+import { fakeRoute } from '../../router/testing/routes.ts';
 import { flagBit, type StreamInfo } from '../stream-info.ts';
 import { istioStats } from './istio-stats.ts';
 import { peerMetadata } from './peer-metadata.ts';
@@ -101,19 +101,6 @@ function seriesOf(stats: StatsRegistry, metric: string): { labels: Record<string
     found.push({ labels: { ...labels }, value: number });
   });
   return found;
-}
-
-function routeOf(more: Partial<RouteEntry>): RouteEntry {
-  return {
-    name: '',
-    virtualHostName: '',
-    action: { kind: 'direct', status: 200, body: '' },
-    headers: undefined,
-    perFilter: new Map(),
-    metadata: {},
-    retryBufferBytes: 0,
-    ...more,
-  };
 }
 
 const INBOUND = {
@@ -341,7 +328,7 @@ test('what a policy refuses is counted by reason and policy', () => {
 
 test('routes are counted by the resource that they were written in, where calls go out', () => {
   const origin = { kind: 'VirtualService', namespace: 'shop', name: 'pay', field: 'spec.http[1]' };
-  const route = routeOf({ virtualHostName: 'pay.shop.svc.cluster.local:80', metadata: { tulle: origin } });
+  const route = fakeRoute({ virtualHostName: 'pay.shop.svc.cluster.local:80', metadata: { tulle: origin } });
   const run = (direction: 'inbound' | 'outbound'): StatsRegistry => {
     const scope = fakeScope({ node: NODE, direction });
     const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);

@@ -4,6 +4,7 @@ import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { RateLimitSchema } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { compileRateLimits } from '../../router/rate-limit-policy.ts';
 import type { RouteEntry, RouteRateLimits } from '../../router/route.ts';
+import { fakeRoute } from '../../router/testing/routes.ts';
 import { type FakeStream, fakeConnection, fakeInfo, fakeRequest, fakeResponse, fakeStream } from '../../telemetry/testing/fake-stream.ts';
 import { CONTINUE, REPLIED } from '../filter.ts';
 import { localRateLimit } from './local-ratelimit.ts';
@@ -123,16 +124,7 @@ function routeWith(limits: { route?: JsonObject; host?: JsonObject; includes?: b
     ofVirtualHost: compile(limits.host),
     includesVirtualHost: limits.includes ?? false,
   };
-  return {
-    name: '',
-    virtualHostName: 'v',
-    action: { kind: 'direct', status: 200, body: '' },
-    headers: undefined,
-    perFilter: new Map(),
-    metadata: {},
-    rateLimits,
-    retryBufferBytes: 0,
-  };
+  return fakeRoute({ rateLimits });
 }
 
 const OTHER: JsonObject = { actions: [{ genericKey: { descriptorValue: 'x' } }] };

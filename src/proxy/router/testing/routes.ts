@@ -4,7 +4,7 @@ import { HeaderBlock } from '../../../wire/http/headers.ts';
 import type { RequestHead } from '../../../wire/http/message.ts';
 import { RouteConfigurationSchema } from '../../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { buildRouteTable, type BuiltRouteTable } from '../route-table.ts';
-import type { RouteAction } from '../route.ts';
+import type { RouteAction, RouteEntry } from '../route.ts';
 import { fakeInfo } from '../../telemetry/testing/fake-stream.ts';
 import { typeRegistry } from '../../../xds/type-registry.ts';
 
@@ -37,4 +37,18 @@ export function forwardOf(action: JsonObject, host: JsonObject = {}): Extract<Ro
   const found = table.match(headOf({}), 0, fakeInfo())?.action;
   if (found?.kind !== 'cluster') throw new Error('no cluster');
   return found;
+}
+
+/** A route that answers by itself, of virtual host `v`. */
+export function fakeRoute(more: Partial<RouteEntry> = {}): RouteEntry {
+  return {
+    name: '',
+    virtualHostName: 'v',
+    action: { kind: 'direct', status: 200, body: '' },
+    headers: undefined,
+    perFilter: new Map(),
+    metadata: {},
+    retryBufferBytes: 0,
+    ...more,
+  };
 }
