@@ -29,6 +29,7 @@ const CASES: readonly (readonly [values: Record<string, JsonValue>, share: numbe
   [{ [KEY]: 'false' }, 0.25, false, 7, 1.5],
   [{ 'a.b.numerator': 5, 'a.b.denominator': 'TEN_THOUSAND' }, 0.0005, true, 7, 1.5],
   [{ 'a.b.numerator': 5 }, 0.05, true, 7, 1.5],
+  [{ 'a.b.numerator': 5, 'a.b.denominator': 'TEN' }, 0.05, true, 7, 1.5],
   [{ 'a.b.numerator': 5, 'a.b.denominator': 2 }, 0.000005, true, 7, 1.5],
 ];
 
