@@ -28,8 +28,8 @@ const BACK_OFF_MS_MAX = 30_000;
 /** Share of the life after which a certificate is renewed, and how far chance moves it, so that a fleet spreads. */
 const RENEW_AT = 0.5;
 const RENEW_JITTER = 0.1;
-/** A timer cannot be longer; renewals farther away are looked at again then. */
-const TIMER_MS_MAX = 24 * 3600 * 1000;
+/** Renewals farther away are looked at again then: timers end, and the wall's clock may be set. */
+const LOOK_MS_MAX = 24 * 3600 * 1000;
 
 export class Identity {
   readonly #options: IdentityOptions;
@@ -103,7 +103,7 @@ export class Identity {
   /** Waits for a point of wall time, in steps that a timer can take. */
   #until(wallMs: number, clock: Clock): void {
     const leftMs = wallMs - clock.wallMs();
-    this.#after(Math.min(Math.max(leftMs, 0), TIMER_MS_MAX), () => {
+    this.#after(Math.min(Math.max(leftMs, 0), LOOK_MS_MAX), () => {
       this.#watchExpiry();
       if (clock.wallMs() >= wallMs) void this.#renew();
       else this.#until(wallMs, clock);
