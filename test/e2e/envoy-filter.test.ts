@@ -1,5 +1,6 @@
 /** EnvoyFilters that people have, in a running mesh of our own proxies: what each promises is what requests get. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -204,6 +205,34 @@ describe('EnvoyFilters', () => {
       const { text } = await mesh.proxy(client?.id ?? '', '/config_dump');
       assert.match(text, /"keepalive_time":\s*77/);
     });
+  });
+
+  test('virtual clusters, and one that the proxy refuses: it stands in its dump, and the former configuration goes on', async () => {
+    const virtual = (matcher: string): string => `
+    - applyTo: VIRTUAL_HOST
+      match: { context: SIDECAR_INBOUND }
+      patch: { operation: MERGE, value: { virtual_clusters: [{ name: reads, headers: [{ name: ':method', string_match: ${matcher} }] }] } }`;
+    const [plain] = await mesh.instances('plain');
+    const admin = async (target: string): Promise<string> => (await mesh.proxy(plain?.id ?? '', target)).text;
+    mesh.write('virtual.yaml', filter('virtual', 'plain', virtual('{ exact: GET }')));
+    await mesh.settles('counted', async () => {
+      assert.equal((await ask('http://plain/')).status, 200);
+      assert.match(await admin('/stats/prometheus'), /^envoy_vhost_vcluster_upstream_rq\{.*envoy_virtual_cluster="reads".*\} \d/m);
+    });
+    mesh.write('virtual.yaml', filter('virtual', 'plain', virtual("{ safe_regex: { regex: '(' } }")));
+    await mesh.settles('refused', async () => {
+      const { configs } = JSON.parse(await admin('/config_dump?resource=dynamic_listeners'));
+      const refused = configs.find((each: { error_state?: object }) => each.error_state !== undefined);
+      assert.match(refused?.error_state.details, /virtual_clusters\[0\]\.headers\[0\]\.string_match/);
+      assert.match(JSON.stringify(refused.error_state.failed_configuration), /"name":"reads"/);
+    });
+    const shown = spawnSync(process.execPath, ['bin/tulle.js', 'proxy-config', 'listeners', 'plain', '--state-dir', mesh.stateDir], {
+      encoding: 'utf8',
+    });
+    assert.match(shown.stdout, /refused: .*virtual_clusters/);
+    assert.equal((await ask('http://plain/')).status, 200);
+    mesh.write('virtual.yaml', filter('virtual', 'plain', virtual('{ exact: POST }')));
+    await mesh.settles('mended', async () => assert.doesNotMatch(await admin('/config_dump'), /error_state/));
   });
 
   test('Lua is refused by name, and the rest stays as it is', async () => {
