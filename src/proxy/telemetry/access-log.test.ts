@@ -14,6 +14,7 @@ import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../xds/gen/envo
 import { TcpGrpcAccessLogConfigSchema } from '../../xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import type { LogScope } from './log-service/settings.ts';
 import { flagBit, type StreamInfo } from '../http/stream-info.ts';
+import { bytesOf } from './byte-text.ts';
 import { createAccessLogs } from './access-log.ts';
 import { createLogSink, type LogSink } from './log-sink.ts';
 import { createStats } from './registry.ts';
@@ -158,7 +159,7 @@ test('a file gets its lines on flush, and a new file after it was moved away', (
   renameSync(file, `${file}.1`);
   sink.target(file).write('two\n');
   sink.reopen();
-  sink.target(file).write('three ü\n');
+  sink.target(file).write(bytesOf('three ü\n'));
   sink.close();
   assert.equal(readFileSync(`${file}.1`, 'utf8'), 'one\ntwo\n');
   assert.equal(readFileSync(file, 'utf8'), 'three ü\n');

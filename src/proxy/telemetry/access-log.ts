@@ -23,8 +23,8 @@ import type { LogScope } from './log-service/settings.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { compileLogFilter } from './access-log-filter.ts';
-import { compileFormat } from './format.ts';
-import { compileFormatString, compileJsonLine, type WriteText } from './format-string.ts';
+import { compileLine } from './format-line.ts';
+import { BYTES, compileFormatString, type WriteText } from './format-string.ts';
 import type { LogSink } from './log-sink.ts';
 
 export type { LogSink } from './log-sink.ts';
@@ -41,24 +41,24 @@ export interface AccessLogger {
 const DEFAULT_FORMAT =
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
 
-/** A file's lines, or entries for a service. */
+/** A file's lines, of which each character is a byte, or entries for a service. */
 type Destination = { readonly path: string; readonly line: WriteText } | { readonly path: undefined; readonly write: WriteEntry };
 
 function compileLogFormat(config: SubstitutionFormatString | undefined, path: string): WriteText {
-  return config === undefined ? compileFormat(DEFAULT_FORMAT, path) : compileFormatString(config, path, DEFAULT_FORMAT);
+  return config === undefined ? compileLine(DEFAULT_FORMAT, path) : compileFormatString(config, path, DEFAULT_FORMAT, BYTES);
 }
 
 function compileFileFormat({ accessLogFormat }: FileAccessLog, path: string): WriteText {
   switch (accessLogFormat.case) {
     case 'format':
-      return compileFormat(accessLogFormat.value === '' ? DEFAULT_FORMAT : accessLogFormat.value, `${path}.format`);
+      return compileLine(accessLogFormat.value === '' ? DEFAULT_FORMAT : accessLogFormat.value, `${path}.format`);
     case 'jsonFormat':
     case 'typedJsonFormat':
-      return compileJsonLine(accessLogFormat.value, `${path}.json_format`, false);
+      return BYTES.json(accessLogFormat.value, `${path}.json_format`, false);
     case 'logFormat':
       return compileLogFormat(accessLogFormat.value, `${path}.log_format`);
     case undefined:
-      return compileFormat(DEFAULT_FORMAT, path);
+      return compileLine(DEFAULT_FORMAT, path);
   }
 }
 

@@ -8,7 +8,9 @@ import { MetadataSchema } from '../../xds/gen/envoy/extensions/formatter/metadat
 import { ReqWithoutQuerySchema } from '../../xds/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.ts';
 import { typeNameOf } from '../config/typed-config.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { bytesOf } from './byte-text.ts';
 import { compileFormat, compileJsonFormat } from './format.ts';
+import { compileLine } from './format-line.ts';
 
 export type WriteText = (info: StreamInfo) => string;
 
@@ -36,13 +38,30 @@ function readSource(source: DataSource, path: string): string {
 }
 
 /** A JSON format, one line with its end. */
-export function compileJsonLine(format: JsonObject, path: string, omitsEmpty: boolean): WriteText {
+function compileJsonLine(format: JsonObject, path: string, omitsEmpty: boolean): WriteText {
   const json = compileJsonFormat(format, path, omitsEmpty);
   return (info) => `${json(info)}\n`;
 }
 
+/** How formats are prepared, by their kinds. */
+interface Form {
+  readonly text: typeof compileFormat;
+  readonly json: typeof compileJsonLine;
+}
+
+const TEXT: Form = { text: compileFormat, json: compileJsonLine };
+
+/** For lines of a log: each character of what is written is a byte. */
+export const BYTES: Form = {
+  text: compileLine,
+  json(format, path, omitsEmpty) {
+    const write = compileJsonLine(format, path, omitsEmpty);
+    return (info) => bytesOf(write(info));
+  },
+};
+
 /** Prepares a format; `fallback` where the configuration says none. `path` is the configuration's own. */
-export function compileFormatString(config: SubstitutionFormatString, path: string, fallback: string): WriteText {
+export function compileFormatString(config: SubstitutionFormatString, path: string, fallback: string, { text, json } = TEXT): WriteText {
   for (const [i, { name, typedConfig }] of config.formatters.entries()) {
     if (typedConfig === undefined || !FORMATTERS.has(typeNameOf(typedConfig)))
       throw new ConfigError(`${path}.formatters[${i}]`, `${name} is not supported by Tulle`);
@@ -51,12 +70,12 @@ export function compileFormatString(config: SubstitutionFormatString, path: stri
   const { format } = config;
   switch (format.case) {
     case 'textFormat':
-      return compileFormat(format.value, `${path}.text_format`, options);
+      return text(format.value, `${path}.text_format`, options);
     case 'textFormatSource':
-      return compileFormat(readSource(format.value, `${path}.text_format_source`), `${path}.text_format_source`, options);
+      return text(readSource(format.value, `${path}.text_format_source`), `${path}.text_format_source`, options);
     case 'jsonFormat':
-      return compileJsonLine(format.value, `${path}.json_format`, config.omitEmptyValues);
+      return json(format.value, `${path}.json_format`, config.omitEmptyValues);
     case undefined:
-      return compileFormat(fallback, path);
+      return text(fallback, path);
   }
 }

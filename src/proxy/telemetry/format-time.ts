@@ -47,6 +47,19 @@ function bySecond(write: (at: Date) => string): (wallMs: number) => string {
   };
 }
 
+/** A writer of times; the text of a millisecond is made once: under load there are many requests in each. */
+function byMillisecond(write: (wallMs: number) => string): (wallMs: number) => string {
+  let lastMs = Number.NaN;
+  let text = '';
+  return (wallMs) => {
+    if (wallMs !== lastMs) {
+      text = write(wallMs);
+      lastMs = wallMs;
+    }
+    return text;
+  };
+}
+
 function millisecondsOf(wallMs: number): string {
   return pad(Math.floor(wallMs) % 1000, 3);
 }
@@ -99,7 +112,7 @@ export function compileTime(spec: string, path: string, isLocal = false): (wallM
   if (isLocal) return localWriter(spec, path);
   if (spec === '') {
     const upToSecond = bySecond((at) => at.toISOString().slice(0, -'000Z'.length));
-    return (wallMs) => `${upToSecond(wallMs)}${millisecondsOf(wallMs)}Z`;
+    return byMillisecond((wallMs) => `${upToSecond(wallMs)}${millisecondsOf(wallMs)}Z`);
   }
   const writers: ((wallMs: number) => string)[] = [];
   let parts: (string | ((at: Date) => string))[] = [];

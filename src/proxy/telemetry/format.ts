@@ -8,6 +8,7 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { textOf } from './byte-text.ts';
 import { compileCommand } from './format-commands.ts';
 
 /** What a command yields for a stream; undefined where there is nothing to say. */
@@ -16,7 +17,7 @@ export type Extract = (info: StreamInfo) => JsonValue | undefined;
 /** A piece of a format: text as it is, or a command. */
 export type FormatPart = string | Command;
 
-interface Command {
+export interface Command {
   readonly name: string;
   /** What stands in parentheses; '' without. */
   readonly argument: string;
@@ -27,6 +28,27 @@ interface Command {
 export interface FormatOptions {
   /** Stands for a value that is not there; '-' by default, as in access logs. Header changes use ''. */
   readonly missing?: string;
+  /** Fields of heads are read as UTF-8; else each of their characters is a byte, as for what becomes a field again. */
+  readonly decodesFields?: boolean;
+}
+
+/** Commands whose values are fields of heads, or parts of them: bytes, a character each. */
+const OF_FIELDS: ReadonlySet<string> = new Set([
+  'REQ',
+  'REQUEST_HEADER',
+  'REQ_WITHOUT_QUERY',
+  'RESP',
+  'RESPONSE_HEADER',
+  'TRAILER',
+  'RESPONSE_TRAILER',
+  'PATH',
+  'QUERY_PARAMS',
+  'STREAM_ID',
+]);
+
+/** A command's value has come in a field of a head. */
+export function isOfField({ name }: Command): boolean {
+  return OF_FIELDS.has(name);
 }
 
 const COMMAND = /%(?:%|([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?(?::(\d+))?%)/y;
@@ -58,7 +80,8 @@ export function parseFormat(format: string, path: string): readonly FormatPart[]
   return parts;
 }
 
-function compilePart(command: Command, path: string): Extract {
+/** Prepares a command of a format. */
+export function compilePart(command: Command, path: string): Extract {
   const extract = compileCommand(command.name, command.argument, path);
   const { maxLength } = command;
   if (maxLength === undefined) return extract;
@@ -68,10 +91,21 @@ function compilePart(command: Command, path: string): Extract {
   };
 }
 
-function asText(value: JsonValue | undefined, missing: string): string {
+/** A command's value as text. */
+export function asText(value: JsonValue | undefined, missing: string): string {
   if (typeof value === 'string') return value;
   if (value === undefined || value === null) return missing;
   return typeof value === 'object' ? JSON.stringify(value) : `${value}`;
+}
+
+/** As `compilePart`, with fields read as UTF-8. */
+function compileDecoded(command: Command, path: string): Extract {
+  const extract = compilePart(command, path);
+  if (!isOfField(command)) return extract;
+  return (info) => {
+    const value = extract(info);
+    return typeof value === 'string' ? textOf(value) : value;
+  };
 }
 
 /** Prepares a text format: `path` is the field it came from, for errors. */
@@ -84,7 +118,8 @@ export function compileFormat(format: string, path: string, options: FormatOptio
   }
   // Joined, not added one to the other: that makes an object for each step, a kilobyte for a line of the default format.
   const pieces = parts.map((part) => (typeof part === 'string' ? part : ''));
-  const commands = parts.flatMap((part, at) => (typeof part === 'string' ? [] : [{ at, extract: compilePart(part, path) }]));
+  const compile = options.decodesFields === true ? compileDecoded : compilePart;
+  const commands = parts.flatMap((part, at) => (typeof part === 'string' ? [] : [{ at, extract: compile(part, path) }]));
   return (info) => {
     for (const { at, extract } of commands) pieces[at] = asText(extract(info), missing);
     return pieces.join('');
@@ -95,8 +130,8 @@ export function compileFormat(format: string, path: string, options: FormatOptio
 function compileText(format: string, path: string, missing: string): Extract {
   const parts = parseFormat(format, path);
   const [only] = parts;
-  if (parts.length === 1 && typeof only === 'object') return compilePart(only, path);
-  return compileFormat(format, path, { missing });
+  if (parts.length === 1 && typeof only === 'object') return compileDecoded(only, path);
+  return compileFormat(format, path, { missing, decodesFields: true });
 }
 
 function compileJsonValue(value: JsonValue, path: string, omitsEmpty: boolean): Extract {

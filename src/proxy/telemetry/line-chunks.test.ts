@@ -7,7 +7,7 @@ import { LineChunks } from './line-chunks.ts';
 function drain(chunks: LineChunks): string {
   let text = '';
   for (let chunk = chunks.take(); chunk !== undefined; chunk = chunks.take()) {
-    text += chunk.bytes.toString('utf8', 1, chunk.end);
+    text += chunk.bytes.toString('latin1', 1, chunk.end);
     chunks.release(chunk);
   }
   return text;
@@ -15,7 +15,7 @@ function drain(chunks: LineChunks): string {
 
 test('lines come out as they went in, whatever is in them and wherever chunks end', () => {
   const part = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 200 }),
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
     fc.integer({ min: 0, max: 90_000 }).map((n) => 'é'.repeat(n)),
   );
   fc.assert(
@@ -23,8 +23,7 @@ test('lines come out as they went in, whatever is in them and wherever chunks en
       const chunks = new LineChunks();
       let [out, want] = ['', ''];
       for (const [text, isDrained] of all) {
-        // what is no character becomes U+FFFD
-        want += `${text.toWellFormed()}\n`;
+        want += `${text}\n`;
         chunks.add(`${text}\n`);
         if (isDrained) out += drain(chunks);
       }

@@ -10,8 +10,6 @@
 import { Buffer } from 'node:buffer';
 
 const CHUNK_BYTES = 64 * 1024;
-/** Bytes that a UTF-16 unit becomes in UTF-8, at most. */
-const BYTES_PER_CHAR = 3;
 /** Where lines begin: before them there is room for a newline that ends a torn line of the file. */
 const FIRST = 1;
 
@@ -37,11 +35,11 @@ export class LineChunks {
     return this.#full.length > 0;
   }
 
-  /** Takes one line with its newline. */
+  /** Takes one line with its newline; each character is a byte. */
   add(line: string): void {
-    if (this.#open !== undefined && this.#open.end + line.length * BYTES_PER_CHAR > CHUNK_BYTES) this.#seal();
+    if (this.#open !== undefined && this.#open.end + line.length > CHUNK_BYTES) this.#seal();
     const chunk = (this.#open ??= this.#begin(line));
-    chunk.end += chunk.bytes.write(line, chunk.end, 'utf8');
+    chunk.end += chunk.bytes.write(line, chunk.end, 'latin1');
     if (chunk.end >= CHUNK_BYTES) this.#seal();
   }
 
@@ -62,8 +60,7 @@ export class LineChunks {
 
   /** An empty chunk that a line fits into. */
   #begin(line: string): LineChunk {
-    if (FIRST + line.length * BYTES_PER_CHAR > CHUNK_BYTES)
-      return { bytes: Buffer.allocUnsafeSlow(CHUNK_BYTES + Buffer.byteLength(line)), end: FIRST };
+    if (FIRST + line.length > CHUNK_BYTES) return { bytes: Buffer.allocUnsafeSlow(CHUNK_BYTES + line.length), end: FIRST };
     const spare = this.#spare;
     this.#spare = undefined;
     return spare ?? { bytes: Buffer.allocUnsafeSlow(CHUNK_BYTES), end: FIRST };

@@ -21,7 +21,7 @@ export interface LogSink {
 }
 
 interface LogTarget {
-  /** Takes one line with its newline. */
+  /** Takes one line with its newline; each character is a byte. */
   write(line: string): void;
 }
 

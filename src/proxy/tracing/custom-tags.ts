@@ -59,7 +59,7 @@ function textOf({ type }: CustomTag, path: string): TagSource['text'] {
     case 'metadata':
       return metadataText(type.value, `${path}.metadata`);
     case 'value': {
-      const write = compileFormat(type.value, `${path}.value`, { missing: '' });
+      const write = compileFormat(type.value, `${path}.value`, { missing: '', decodesFields: true });
       return (info) => write(info) || undefined;
     }
     case undefined:

@@ -37,7 +37,7 @@ function compileValue(value: AnyValue | undefined, path: string): Value {
   const kind = value?.value;
   switch (kind?.case) {
     case 'stringValue': {
-      const write = compileFormat(kind.value, `${path}.string_value`);
+      const write = compileFormat(kind.value, `${path}.string_value`, { decodesFields: true });
       return (info) => ({ stringValue: write(info) });
     }
     case 'kvlistValue': {
