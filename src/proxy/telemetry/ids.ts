@@ -82,20 +82,30 @@ function begin(bytes: Buffer, at: number): void {
   if (bytes[at] === ZERO) bytes[at] = ZERO + 1;
 }
 
-const traceparents = new Ids(`00-${'x'.repeat(32)}-${'x'.repeat(16)}-00`, (bytes, at) => {
-  begin(bytes, at + 3);
-  begin(bytes, at + 36);
+/** Where the ids stand in a line of `traceparent`. */
+const TRACEPARENT = 'traceparent: ';
+const VALUE_AT = TRACEPARENT.length;
+const TRACE_AT = VALUE_AT + '00-'.length;
+const TRACE_END = TRACE_AT + 32;
+const SPAN_AT = TRACE_END + '-'.length;
+const SPAN_END = SPAN_AT + 16;
+
+const traceparents = new Ids(`${TRACEPARENT}00-${'x'.repeat(32)}-${'x'.repeat(16)}-00\r\n`, (bytes, at) => {
+  begin(bytes, at + TRACE_AT);
+  begin(bytes, at + SPAN_AT);
 });
 
-/** The `traceparent` (Trace Context, section 3.2) of a trace that begins and is not sampled. */
+/** The `traceparent` (Trace Context, section 3.2) of a trace that begins and is not sampled, as a line of a head. */
 export function randomTraceparent(): string {
   return traceparents.next();
 }
 
-/** The ids of a trace and of its first span, as `randomTraceparent` has them. */
-export function idsOfTraceparent(text: string): { readonly traceId: string; readonly spanId: string } {
-  return { traceId: text.slice(3, 35), spanId: text.slice(36, 52) };
-}
+/** The value, and the ids of the trace and of its first span, in a line of `randomTraceparent`. */
+export const inTraceparent = {
+  value: (line: string): string => line.slice(VALUE_AT, -'\r\n'.length),
+  traceId: (line: string): string => line.slice(TRACE_AT, TRACE_END),
+  spanId: (line: string): string => line.slice(SPAN_AT, SPAN_END),
+};
 
 const spans = new Ids('x'.repeat(16), begin);
 

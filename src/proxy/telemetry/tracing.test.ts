@@ -127,7 +127,7 @@ test('ids are well formed and do not repeat', () => {
   for (let i = 0; i < 3000; i++) {
     const all = { uuid: randomUuid(), trace: randomTraceparent(), span: randomSpanId() };
     assert.match(all.uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-    assert.match(all.trace, /^00-[1-9a-f][0-9a-f]{31}-[1-9a-f][0-9a-f]{15}-00$/);
+    assert.match(all.trace, /^traceparent: 00-[1-9a-f][0-9a-f]{31}-[1-9a-f][0-9a-f]{15}-00\r\n$/);
     assert.match(all.span, /^[1-9a-f][0-9a-f]{15}$/);
     for (const id of Object.values(all)) seen.add(id);
   }

@@ -28,7 +28,7 @@ import { EGRESS, type InferredParent } from '../tracing/span.ts';
 import { tracerFor, type TracerScope } from '../tracing/tracer-kinds.ts';
 import type { WorkInFlight } from '../tracing/work.ts';
 import { compileFormat } from './format.ts';
-import { idsOfTraceparent, ownText, randomSpanId, randomTraceparent, randomUuid } from './ids.ts';
+import { inTraceparent, ownText, randomSpanId, randomTraceparent, randomUuid } from './ids.ts';
 import type { Counter, StatsScope } from './stats.ts';
 import { type IncomingTrace, readDecision, readTrace, type TraceContext, writeTrace } from './trace-context.ts';
 
@@ -69,8 +69,9 @@ function contextOf(incoming: IncomingTrace | undefined, isSampled: boolean): Tra
   if (incoming !== undefined) {
     return { traceId: incoming.traceId, spanId: randomSpanId(), parentId: incoming.spanId, isSampled };
   }
-  const text = randomTraceparent();
-  return { ...idsOfTraceparent(isSampled ? ownText(text) : text), parentId: '', isSampled };
+  const fresh = randomTraceparent();
+  const line = isSampled ? ownText(fresh) : fresh;
+  return { traceId: inTraceparent.traceId(line), spanId: inTraceparent.spanId(line), parentId: '', isSampled };
 }
 
 /** Writes another decision than the first one into a request's id. */

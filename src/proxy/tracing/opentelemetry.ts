@@ -9,8 +9,9 @@ import { AlwaysOnSamplerConfigSchema } from '../../xds/gen/envoy/extensions/trac
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { fixedField } from '../../wire/http/headers.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
-import { idsOfTraceparent, ownText, randomSpanId, randomTraceparent } from '../telemetry/ids.ts';
+import { inTraceparent, ownText, randomSpanId, randomTraceparent } from '../telemetry/ids.ts';
 import { type GrpcTarget, type HttpTarget, readGrpcTarget, readHttpTarget } from './collector-target.ts';
+import { FreshSpan } from './fresh-span.ts';
 import { detectResource } from './resource-detectors.ts';
 import { EGRESS, newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
 import type { SpanBatch } from './span-batch.ts';
@@ -103,17 +104,25 @@ class OpenTelemetryTracer implements Tracer {
     const parent = infer?.();
     if (parent !== undefined) return this.#below(start, { ...parent, traceId: parent.traceId.padStart(32, '0') }, parent.isSampled, false);
     const isSampled = start.isSampled || this.#isAlwaysOn;
-    const text = randomTraceparent();
-    const { traceId, spanId } = idsOfTraceparent(isSampled ? ownText(text) : text);
-    return newSpan(start, { traceId, spanId, parentId: '', form: 'w3c', isSampled, traceparent: isSampled ? '' : text });
+    if (!isSampled) return new FreshSpan(start);
+    const line = ownText(randomTraceparent());
+    return newSpan(start, {
+      traceId: inTraceparent.traceId(line),
+      spanId: inTraceparent.spanId(line),
+      parentId: '',
+      form: 'w3c',
+      isSampled,
+    });
   }
 
   child(parent: Span, start: SpanStart): Span {
     return this.#below(start, parent, parent.isSampled, false);
   }
 
-  inject({ traceId, spanId, isSampled, traceState, traceparent }: Span, headers: Parameters<Tracer['inject']>[1]): void {
-    headers.setPlain('traceparent', traceparent === '' ? traceparentOf(traceId, spanId, isSampled) : traceparent);
+  inject(span: Span, headers: Parameters<Tracer['inject']>[1]): void {
+    const { traceparent, traceState } = span;
+    if (traceparent !== undefined) headers.setLine('traceparent', traceparent);
+    else headers.setPlain('traceparent', traceparentOf(span.traceId, span.spanId, span.isSampled));
     if (traceState === '') headers.setFixed(NO_STATE);
     else headers.set('tracestate', traceState);
   }

@@ -40,6 +40,13 @@ export interface TraceOptions {
   readonly work: WorkInFlight | undefined;
 }
 
+/** Moments that are told as events, by the wall clock; 0 where not reached. */
+interface Times {
+  sentMs: number;
+  firstTxMs: number;
+  upstreamEndMs: number;
+}
+
 const DECORATOR = 'x-envoy-decorator-operation';
 
 export class RequestTrace {
@@ -49,9 +56,8 @@ export class RequestTrace {
   /** The decorator's operation, for the response; '' where it is not told. */
   #told = '';
   #attempt: AttemptTrace | undefined = undefined;
-  #sentMs = 0;
-  #firstTxMs = 0;
-  #upstreamEndMs = 0;
+  /** Undefined where no events are kept. */
+  readonly #times: Times | undefined;
   #work: Work | undefined = undefined;
   #isAnswered = false;
 
@@ -59,6 +65,7 @@ export class RequestTrace {
     this.#options = options;
     this.#info = info;
     this.#span = span;
+    this.#times = options.isVerbose && span.isSampled ? { sentMs: 0, firstTxMs: 0, upstreamEndMs: 0 } : undefined;
   }
 
   get span(): Span {
@@ -106,10 +113,10 @@ export class RequestTrace {
 
   /** The head of an attempt is about to be sent. */
   inject(headers: HeaderMap, protocol: string): void {
-    const { tracer, isPropagated, isVerbose, clock, work } = this.#options;
+    const { tracer, isPropagated, clock, work } = this.#options;
     const span = this.#attempt?.span ?? this.#span;
     this.#attempt?.onSent(protocol);
-    if (isVerbose) this.#sentMs = nowOf(this.#info, clock);
+    if (this.#times !== undefined) this.#times.sentMs = nowOf(this.#info, clock);
     if (isPropagated) tracer.inject(span, headers);
     if (work !== undefined && this.#work === undefined) this.#work = work.enter(this.#asWork(span, headers));
   }
@@ -123,13 +130,13 @@ export class RequestTrace {
   /** The upstream's response is whole. */
   onUpstreamEnd(): void {
     this.#isAnswered = true;
-    if (this.#options.isVerbose) this.#upstreamEndMs = nowOf(this.#info, this.#options.clock);
+    if (this.#times !== undefined) this.#times.upstreamEndMs = nowOf(this.#info, this.#options.clock);
   }
 
   /** A response is about to be written to the client. */
   onResponse(headers: HeaderMap): void {
-    const { isEgress, isVerbose, clock } = this.#options;
-    if (isVerbose) this.#firstTxMs = nowOf(this.#info, clock);
+    const { isEgress, clock } = this.#options;
+    if (this.#times !== undefined) this.#times.firstTxMs = nowOf(this.#info, clock);
     if (!isEgress) {
       if (this.#told !== '') headers.set(DECORATOR, this.#told);
       return;
@@ -145,7 +152,7 @@ export class RequestTrace {
     const span = this.#span;
     if (this.#work !== undefined) this.#endWork(this.#work);
     if (!span.isSampled) return;
-    const { tracer, maxPathChars, isVerbose, nodeId, zone } = this.#options;
+    const { tracer, maxPathChars, nodeId, zone } = this.#options;
     const info = this.#info;
     span.endMs = wallOf(info, info.endMs);
     span.tags.set('node_id', nodeId);
@@ -155,7 +162,7 @@ export class RequestTrace {
       if (value !== undefined) span.tags.set(name, value);
     }
     finishTags(span.tags, info, maxPathChars);
-    if (isVerbose) span.events = this.#events();
+    if (this.#times !== undefined) span.events = this.#events(this.#times);
     tracer.report(span);
   }
 
@@ -170,15 +177,15 @@ export class RequestTrace {
     return own.length === 0 ? this.#options.tags : [...this.#options.tags, ...own];
   }
 
-  #events(): SpanEvent[] {
+  #events({ sentMs, firstTxMs, upstreamEndMs }: Times): SpanEvent[] {
     const info = this.#info;
     const all: readonly SpanEvent[] = [
       { name: 'last_downstream_rx_byte_received', atMs: info.requestEndMs === 0 ? 0 : wallOf(info, info.requestEndMs) },
-      { name: 'first_upstream_tx_byte_sent', atMs: this.#sentMs },
-      { name: 'last_upstream_tx_byte_sent', atMs: this.#sentMs },
+      { name: 'first_upstream_tx_byte_sent', atMs: sentMs },
+      { name: 'last_upstream_tx_byte_sent', atMs: sentMs },
       { name: 'first_upstream_rx_byte_received', atMs: info.firstUpstreamByteMs === 0 ? 0 : wallOf(info, info.firstUpstreamByteMs) },
-      { name: 'last_upstream_rx_byte_received', atMs: this.#upstreamEndMs },
-      { name: 'first_downstream_tx_byte_sent', atMs: this.#firstTxMs },
+      { name: 'last_upstream_rx_byte_received', atMs: upstreamEndMs },
+      { name: 'first_downstream_tx_byte_sent', atMs: firstTxMs },
       { name: 'last_downstream_tx_byte_sent', atMs: wallOf(info, info.endMs) },
     ];
     return all.filter(({ atMs }) => atMs > 0);

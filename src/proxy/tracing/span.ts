@@ -1,6 +1,7 @@
 /** Spans as tracers of every kind keep them, and what a tracer can do. */
 import type { Clock } from '../../core/clock.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import type { FieldLine } from '../../wire/http/headers.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 
 type SpanKind = 'server' | 'client';
@@ -37,8 +38,8 @@ export interface Span {
   /** Of a span that is not sampled nothing is kept. */
   readonly tags: Map<string, string>;
   events: readonly SpanEvent[];
-  /** Its context as `traceparent` has it, where it came as that text; else ''. */
-  readonly traceparent: string;
+  /** Its context as the field `traceparent`, where that is made already. */
+  readonly traceparent: FieldLine | undefined;
 }
 
 /** Name of a request's span that leaves the workload, until its tracer adds to whom. */
@@ -55,31 +56,21 @@ export interface SpanStart {
 
 /** What a span's place is in its trace. */
 export type SpanContext = Pick<Span, 'traceId' | 'spanId' | 'parentId' | 'form' | 'isSampled'> &
-  Partial<Pick<Span, 'isParentRemote' | 'traceState' | 'isShared' | 'traceparent'>>;
+  Partial<Pick<Span, 'isParentRemote' | 'traceState' | 'isShared'>>;
 
-/** Of spans that are not sampled: takes nothing, so that none of them needs a map of its own. */
 class NoTags extends Map<string, string> {
   override set(): this {
     return this;
   }
 }
 
-const NO_TAGS = new NoTags();
-const NO_EVENTS: readonly SpanEvent[] = [];
+/** Of spans that are not sampled: takes nothing, so that none of them needs a map of its own. */
+export const NO_TAGS: Map<string, string> = new NoTags();
+export const NO_EVENTS: readonly SpanEvent[] = [];
 
 /** A span that begins. */
 export function newSpan({ name, kind, startMs }: SpanStart, context: SpanContext): Span {
-  const {
-    traceId,
-    spanId,
-    parentId,
-    form,
-    isSampled,
-    isParentRemote = false,
-    traceState = '',
-    isShared = false,
-    traceparent = '',
-  } = context;
+  const { traceId, spanId, parentId, form, isSampled, isParentRemote = false, traceState = '', isShared = false } = context;
   return {
     traceId,
     spanId,
@@ -95,7 +86,7 @@ export function newSpan({ name, kind, startMs }: SpanStart, context: SpanContext
     endMs: 0,
     tags: isSampled ? new Map() : NO_TAGS,
     events: NO_EVENTS,
-    traceparent,
+    traceparent: undefined,
   };
 }
 

@@ -70,12 +70,16 @@ export interface LineReader {
   field(name: string, value: string): void;
 }
 
-/** A field that is the same in many heads, made once: its line is not put together for each. */
-export interface FixedField {
-  readonly name: string;
+/** A field whose line is there already: it is not put together for each head. */
+export interface FieldLine {
   readonly value: string;
   /** `name: value` with its line end. */
   readonly line: string;
+}
+
+/** A field that is the same in many heads, made once. */
+export interface FixedField extends FieldLine {
+  readonly name: string;
 }
 
 /** Prepares a field; `name` is in lower case. */
@@ -85,7 +89,7 @@ export function fixedField(name: string, value: string): FixedField {
   return { name, value: safe, line: [name, ': ', safe, '\r\n'].join('') };
 }
 
-function valueIn(added: string | FixedField | undefined): string {
+function valueIn(added: string | FieldLine | undefined): string {
   return typeof added === 'string' ? added : (added?.value ?? '');
 }
 
@@ -108,8 +112,8 @@ const REMOVED = 0;
 export class HeaderBlock implements HeaderMap {
   readonly #text: string;
   readonly #marks: number[];
-  /** Names by turns with values, or with the whole field where that is a fixed one. */
-  #added: (string | FixedField)[] | undefined = undefined;
+  /** Names by turns with values, or with the field where its line is there. */
+  #added: (string | FieldLine)[] | undefined = undefined;
   /** Bits of the names that are here, or were; 0 before anybody has asked. */
   #bits = 0;
 
@@ -167,15 +171,19 @@ export class HeaderBlock implements HeaderMap {
   }
 
   setFixed(field: FixedField): void {
-    this.remove(field.name);
-    this.#push(field.name, field);
+    this.setLine(field.name, field);
+  }
+
+  setLine(name: string, field: FieldLine): void {
+    this.remove(name);
+    this.#push(name, field);
   }
 
   add(name: string, value: string): void {
     this.#push(name, safeValue(value));
   }
 
-  #push(name: string, value: string | FixedField): void {
+  #push(name: string, value: string | FieldLine): void {
     if (this.#bits !== 0) this.#bits |= bitOf(keyOfName(name));
     (this.#added ??= []).push(name, value);
   }

@@ -1,5 +1,5 @@
 /** HTTP heads as codecs produce them and filters see them; the same for HTTP/1.1 and HTTP/2. */
-import type { FixedField, HeaderBlock } from './headers.ts';
+import type { FieldLine, FixedField, HeaderBlock } from './headers.ts';
 
 /**
  * A list of header fields that keeps order and duplicates. Names are matched without regard to case and are given
@@ -17,6 +17,8 @@ export interface HeaderMap {
   setPlain(name: string, value: string): void;
   /** As `set`, of a field that was prepared with `fixedField`. */
   setFixed(field: FixedField): void;
+  /** As `setFixed`; `field` has a line of that name. */
+  setLine(name: string, field: FieldLine): void;
   add(name: string, value: string): void;
   remove(name: string): void;
   forEach(visit: (name: string, value: string) => void): void;
