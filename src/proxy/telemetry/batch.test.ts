@@ -63,3 +63,32 @@ test('a few items wait for the interval', (t: TestContext) => {
   t.mock.timers.tick(1000);
   assert.deepEqual([requests, stats.timerFlushed.value], [[['a', 'b']], 1]);
 });
+
+test('where items come fast a batch goes now and then, or when it is full', (t: TestContext) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let nowMs = 1000;
+  const pass = (ms: number): void => {
+    nowMs += ms;
+    t.mock.timers.tick(ms);
+  };
+  const clock = { ...systemClock, monotonicMs: () => nowMs };
+  const pace = { everyMs: 200, fullWeight: 8 };
+  const { batch, requests } = batchOf({ pace, maxWeight: 100, timers: timersOf(clock) });
+  const add = (count: number): void => {
+    for (let i = 0; i < count; i++) batch.add('x');
+  };
+  const sizes = (): number[] => requests.map(({ length }) => length);
+  add(12);
+  assert.deepEqual(sizes(), [5], 'the first at once, the others wait');
+  add(1);
+  assert.deepEqual(sizes(), [5, 8], 'they are many');
+  add(6);
+  pass(1000);
+  assert.deepEqual(sizes(), [5, 8, 6], 'their time has come');
+  pass(1000);
+  add(4);
+  pass(1000);
+  assert.deepEqual(sizes(), [5, 8, 6], 'few wait for the interval');
+  add(1);
+  assert.deepEqual(sizes(), [5, 8, 6, 5]);
+});

@@ -27,6 +27,11 @@ export interface BatchOptions {
   readonly flushIntervalMs: number;
   /** From it on what waits is sent without waiting for the interval. */
   readonly flushWeight: number;
+  /**
+   * Where items come fast: how long after a batch the next one goes at the soonest, unless `fullWeight` waits. Absent where
+   * each goes when it has its weight.
+   */
+  readonly pace?: { readonly everyMs: number; readonly fullWeight: number } | undefined;
   /** Items that would go above it are dropped. */
   readonly maxWeight: number;
   /** Requests to the collector under way above which items wait. */
@@ -52,6 +57,8 @@ export class Batch<Item> implements Unsent {
   #underWay = 0;
   #isGivenUp = false;
   #timer: WheelTimer | undefined = undefined;
+  /** Runs for a while after a batch has gone. */
+  #pace: WheelTimer | undefined = undefined;
 
   constructor(options: BatchOptions, send: SendBatch<Item>) {
     this.#options = options;
@@ -59,17 +66,23 @@ export class Batch<Item> implements Unsent {
   }
 
   add(item: Item, weight = 1): void {
-    const { stats, maxWeight, flushWeight, timers, flushIntervalMs } = this.#options;
+    const { stats, maxWeight, timers, flushIntervalMs } = this.#options;
     if (this.#weight + weight > maxWeight) return count(stats.dropped);
     this.#waiting.push(item);
     this.#weight += weight;
     this.#options.unsent.add(this);
-    if (this.#weight >= flushWeight) return this.flush();
+    if (this.#isDue()) return this.flush();
     this.#timer ??= timers.after(flushIntervalMs, () => {
       this.#timer = undefined;
       count(stats.timerFlushed);
       this.flush();
     });
+  }
+
+  /** Enough waits to go now. */
+  #isDue(): boolean {
+    const { flushWeight, pace } = this.#options;
+    return this.#weight >= (this.#pace === undefined || pace === undefined ? flushWeight : pace.fullWeight);
   }
 
   get size(): number {
@@ -89,11 +102,22 @@ export class Batch<Item> implements Unsent {
     if (this.#waiting.length === 0 || this.#requests >= maxRequests) return;
     timers.cancel(this.#timer);
     this.#timer = undefined;
+    this.#startPace();
     const items = this.#take();
     this.#requests++;
     this.#underWay += items.length;
     count(stats.sent, items.length);
     this.#send(items, (isTaken, refused = 0) => this.#onDone(items.length, isTaken ? Math.min(refused, items.length) : items.length));
+  }
+
+  #startPace(): void {
+    const { timers, pace } = this.#options;
+    if (pace === undefined) return;
+    timers.cancel(this.#pace);
+    this.#pace = timers.after(pace.everyMs, () => {
+      this.#pace = undefined;
+      if (this.#isDue()) this.flush();
+    });
   }
 
   /** All that waits, which does not any more. */
@@ -106,14 +130,14 @@ export class Batch<Item> implements Unsent {
 
   /** A request is over that had so many items. */
   #onDone(items: number, lost: number): void {
-    const { stats, flushWeight, unsent } = this.#options;
+    const { stats, unsent } = this.#options;
     this.#requests--;
     if (this.#isGivenUp) return;
     this.#underWay -= items;
     count(stats.taken, items - lost);
     count(stats.lost, lost);
     // a few go on waiting for their timer, unless it has come meanwhile
-    if (this.#weight >= flushWeight || this.#timer === undefined) this.flush();
+    if (this.#isDue() || this.#timer === undefined) this.flush();
     if (this.size === 0) unsent.delete(this);
   }
 }

@@ -26,10 +26,8 @@ export function exportBatch(
   load: () => Promise<SendSpans>,
 ): SpanBatch {
   const stats = scope.stats.scope(`tracing.${tracer}`);
-  const { flushIntervalMs, minFlushSpans } = batchLimits(scope.node, tracer);
   const options = {
-    flushIntervalMs,
-    flushWeight: minFlushSpans,
+    ...batchLimits(scope.node, tracer, maxSpans),
     maxWeight: maxSpans,
     maxRequests: MAX_REQUESTS,
     timers: timersOf(scope.clock),
