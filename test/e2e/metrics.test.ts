@@ -20,6 +20,15 @@ import { denyAll, member, service } from './mesh-documents.ts';
 import { prometheusMissing, PrometheusProcess } from './prometheus-process.ts';
 import { fetchThrough } from './through-proxy.ts';
 
+/** What the dashboards have to choose from: who only calls, who is only called, what only speaks TCP. */
+const CHOICES = [
+  ['Tulle / Workload', 'workload', 'client'],
+  ['Tulle / Workload', 'workload', 'cart'],
+  ['Tulle / Workload', 'workload', 'db'],
+  ['Tulle / Workload', 'namespace', 'shop'],
+  ['Tulle / Service', 'service', 'db.shop.svc.cluster.local'],
+] as const;
+
 /** A gRPC server of one method: as many messages back as came, and a status where it is asked for. */
 const QUOTES = `import http2 from 'node:http2';
 http2.createServer().on('stream', (stream, headers) => {
@@ -254,6 +263,13 @@ test('PromQL says what was sent, and the dashboards have something to show', { s
           });
         }
       }
+    }
+    for (const [title, name, choice] of CHOICES) {
+      const variable = DASHBOARDS.find((each) => each.title === title)?.variables.find((each) => each.name === name);
+      const query = variable?.expr.replaceAll(/\$(?:namespace)/g, '.*') ?? '';
+      await mesh.until(`${title}, ${name}: ${choice}`, async () =>
+        (await prometheus.query(query)).some(({ metric }) => metric[variable?.choice ?? ''] === choice),
+      );
     }
     isLoading = false;
     await load;

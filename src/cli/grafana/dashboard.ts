@@ -31,9 +31,29 @@ export const HALF = { kind: 'timeseries', width: 12 } as const;
 interface Variable {
   readonly name: string;
   readonly label: string;
-  /** `label_values(metric, label)`. */
-  readonly query: string;
+  /** Series whose label `choice` has the choices. */
+  readonly expr: string;
+  readonly choice: string;
   readonly isMulti: boolean;
+}
+
+/** Whoever calls or is called over HTTP or TCP. */
+const TRAFFIC = '{__name__=~"istio_requests_total|istio_tcp_connections_opened_total"';
+
+/** Traffic that `more`, matchers, select. */
+export function traffic(...more: readonly string[]): string {
+  return `${[TRAFFIC, ...more].join(', ')}}`;
+}
+
+/**
+ * What stands in the labels `source_<label>` and `destination_<label>` of traffic, as one label: who only calls and who is
+ * only called, both. `more` gives the matchers for either end.
+ */
+export function ofEitherEnd(label: string, more: (end: 'source' | 'destination') => readonly string[] = () => []): string {
+  const ends = (['source', 'destination'] as const).map(
+    (end) => `label_replace(${traffic(...more(end))}, "${label}", "$1", "${end}_${label}", "(.+)")`,
+  );
+  return `group by (${label}) (${ends.join(' or ')})`;
 }
 
 export interface Dashboard {
@@ -160,7 +180,8 @@ function layout({ rows }: Dashboard): object[] {
   return panels;
 }
 
-function variableOf({ name, label, query, isMulti }: Variable): object {
+function variableOf({ name, label, expr, choice, isMulti }: Variable): object {
+  const query = `query_result(${expr})`;
   return {
     name,
     label,
@@ -170,7 +191,8 @@ function variableOf({ name, label, query, isMulti }: Variable): object {
     query: { query, refId: name },
     refresh: 2,
     sort: 1,
-    regex: '',
+    // nobody in particular is no choice
+    regex: `/${choice}="(?!unknown"|overflow")([^"]+)"/`,
     multi: isMulti,
     includeAll: isMulti,
     ...(isMulti && { allValue: '.*', current: { selected: true, text: ['All'], value: ['$__all'] } }),

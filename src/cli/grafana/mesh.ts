@@ -59,7 +59,8 @@ export const meshDashboard: Dashboard = {
           unit: 'reqps',
           width: 4,
           alarmFrom: 0.001,
-          queries: [{ expr: rate('tulle_denied_total', '', []), legend: 'denied', mayBeEmpty: true }],
+          // nobody denied is a number, too
+          queries: [{ expr: `${rate('tulle_denied_total', '', [])} or vector(0)`, legend: 'denied' }],
         },
         { title: 'Proxies', kind: 'stat', unit: 'short', width: 4, queries: [{ expr: 'pilot_xds', legend: 'connected' }] },
       ],

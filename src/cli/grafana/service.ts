@@ -1,5 +1,5 @@
 /** One service: who calls it, what it answers, and by which route. */
-import { type Dashboard, HALF, latency, p95By, rate, requestsBy } from './dashboard.ts';
+import { type Dashboard, HALF, latency, p95By, rate, requestsBy, traffic } from './dashboard.ts';
 
 const OF = 'destination_service=~"$service"';
 const SERVED = `reporter="destination", ${OF}`;
@@ -9,7 +9,15 @@ export const serviceDashboard: Dashboard = {
   uid: 'tulle-service',
   title: 'Tulle / Service',
   about: 'Golden signals of a service by caller, status, workload and route.',
-  variables: [{ name: 'service', label: 'Service', query: 'label_values(istio_requests_total, destination_service)', isMulti: true }],
+  variables: [
+    {
+      name: 'service',
+      label: 'Service',
+      expr: `group by (destination_service) (${traffic()})`,
+      choice: 'destination_service',
+      isMulti: true,
+    },
+  ],
   rows: [
     {
       title: 'Served',

@@ -1,5 +1,5 @@
 /** One workload: what it serves, and what it calls. */
-import { type Dashboard, HALF, latency, p95By, rate, requestsBy } from './dashboard.ts';
+import { type Dashboard, HALF, latency, ofEitherEnd, p95By, rate, requestsBy } from './dashboard.ts';
 
 const SERVES = 'reporter="destination", destination_workload_namespace=~"$namespace", destination_workload=~"$workload"';
 const CALLS = 'reporter="source", source_workload_namespace=~"$namespace", source_workload=~"$workload"';
@@ -9,11 +9,12 @@ export const workloadDashboard: Dashboard = {
   title: 'Tulle / Workload',
   about: 'Golden signals of a workload in both directions.',
   variables: [
-    { name: 'namespace', label: 'Namespace', query: 'label_values(istio_requests_total, source_workload_namespace)', isMulti: true },
+    { name: 'namespace', label: 'Namespace', expr: ofEitherEnd('workload_namespace'), choice: 'workload_namespace', isMulti: true },
     {
       name: 'workload',
       label: 'Workload',
-      query: 'label_values(istio_requests_total{source_workload_namespace=~"$namespace"}, source_workload)',
+      expr: ofEitherEnd('workload', (end) => [`${end}_workload_namespace=~"$namespace"`]),
+      choice: 'workload',
       isMulti: true,
     },
   ],
