@@ -1,6 +1,6 @@
 /** What the shell needs of the compiler, so that it can be tested with a small one. */
-import type { CompiledResource, ResourceMap } from '../compile/emit/resource.ts';
-import type { ProxyNode } from '../compile/emit/proxy-node.ts';
+import type { Compiled, ProxyNode } from '../compile/compile.ts';
+import type { CompiledResource } from '../compile/emit/resource.ts';
 import type { Resource } from '../compile/dialects/dialect.ts';
 import type { KeySet } from '../model/key-set.ts';
 import type { Mesh } from '../model/mesh.ts';
@@ -8,19 +8,7 @@ import type { Diagnostic } from '../model/provenance.ts';
 import type { WorkloadInstance } from '../model/workload.ts';
 import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 
-export type { CompiledResource, ProxyNode, Resource };
-
-/** What one proxy gets. */
-export interface CompiledConfig {
-  readonly listeners: ResourceMap;
-  readonly routes: ResourceMap;
-  /** Found by name, and not listed: what proxies ask for host by host. */
-  readonly virtualHosts: ResourceMap;
-  readonly clusters: ResourceMap;
-  readonly endpoints: ResourceMap;
-  readonly secrets: ResourceMap;
-  readonly names: ResourceMap;
-}
+export type { Compiled, CompiledResource, ProxyNode, Resource };
 
 export interface Compiler {
   /** The resources of one file's text; what is wrong with the others. */
@@ -39,7 +27,7 @@ export interface Compiler {
     inForce?: ReadonlyMap<string, Resource>,
     keySets?: readonly KeySet[],
   ) => { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[]; readonly counted: readonly Resource[] };
-  readonly compile: (mesh: Mesh, proxy: ProxyNode) => CompiledConfig;
+  readonly compile: (mesh: Mesh, proxy: ProxyNode) => Compiled;
   /** Throws ConfigError where the node cannot be read. */
   readonly proxyNodeOf: (node: Node) => ProxyNode;
 }

@@ -18,7 +18,7 @@ import {
   SECRET_TYPE,
   VIRTUAL_HOST_TYPE,
 } from '../xds/types.ts';
-import type { CompiledConfig, Compiler, ProxyNode } from './compiler.ts';
+import type { Compiled, Compiler, ProxyNode } from './compiler.ts';
 import { debounce } from './debounce.ts';
 import type { MeshState } from './model.ts';
 import type { Metrics } from './metrics.ts';
@@ -75,9 +75,9 @@ interface Shared {
 }
 
 /** The last snapshot made of each configuration: most receivers have nothing of their own. */
-const lastSnapshots = new WeakMap<CompiledConfig, Shared>();
+const lastSnapshots = new WeakMap<Compiled, Shared>();
 
-function snapshotOf(config: CompiledConfig, receiver: Receiver): Snapshot {
+function snapshotOf(config: Compiled, receiver: Receiver): Snapshot {
   const secrets = secretsOf(receiver.isTrusted ? config.secrets : NO_SECRETS, receiver.ownSecrets());
   const runtime = receiver.runtime();
   const last = lastSnapshots.get(config);
@@ -102,7 +102,7 @@ export class Pusher {
   readonly #model: Versions;
   readonly #instances: () => readonly WorkloadInstance[];
   readonly #options: PushOptions;
-  readonly #receivers = new Map<Receiver, CompiledConfig>();
+  readonly #receivers = new Map<Receiver, Compiled>();
   readonly #listeners = new Set<(state: MeshState) => void>();
   readonly #debounce: ReturnType<typeof debounce>;
   readonly #triggers: ReturnType<Metrics['counter']>;
@@ -227,7 +227,7 @@ export class Pusher {
   }
 
   /** One proxy's configuration that cannot be compiled is no reason to leave the others behind. */
-  #pushTo(receiver: Receiver, former: CompiledConfig, changedAtMs: number | undefined): void {
+  #pushTo(receiver: Receiver, former: Compiled, changedAtMs: number | undefined): void {
     try {
       const state = this.stateFor(receiver.proxy);
       const config = this.#compiler.compile(state.mesh, receiver.proxy);

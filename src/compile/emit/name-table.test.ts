@@ -2,33 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultMeshSettings } from '../../model/mesh.ts';
 import type { Endpoint, Service } from '../../model/service.ts';
+import { endpointOf, serviceOf } from '../testing/mesh.ts';
 import { nameTableOf } from './name-table.ts';
-
-const origin = { kind: 'Service', namespace: 'shop', name: 'x', file: 'x.yaml', line: 1, field: '' };
 
 function service(hostname: string, fields: Partial<Service>): Service {
   const [name = '', namespace = ''] = hostname.split('.');
-  return {
-    hostname,
-    name,
-    namespace,
-    ports: [],
-    addresses: [],
-    isHeadless: false,
-    resolution: 'static',
-    isExternal: false,
-    exportTo: ['*'],
-    subjectAltNames: [],
-    endpoints: [],
-    createdAt: 0,
-    origin,
-    ...fields,
-  };
+  return serviceOf(name, [], { hostname, namespace, addresses: [], ...fields });
 }
 
 function endpoint(address: string, isReady: boolean): Endpoint {
-  const known = { ports: {}, labels: {}, namespace: 'shop', serviceAccount: 'default', workload: '', locality: '', weight: 1 };
-  return { ...known, address, isReady, isMeshed: true, origin };
+  return endpointOf(address, { isReady });
 }
 
 const namesOf = (services: readonly Service[]): ReturnType<typeof nameTableOf> => nameTableOf(services, defaultMeshSettings);

@@ -5,7 +5,7 @@ import { proxyNameOf } from '../../model/node-id.ts';
 import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '../../xds/types.ts';
-import type { CompiledConfig, CompiledResource } from '../compiler.ts';
+import type { Compiled, CompiledResource } from '../compiler.ts';
 import { decodedPart, type Exchange } from './exchange.ts';
 
 const TYPES = [
@@ -13,7 +13,7 @@ const TYPES = [
   [ROUTE_TYPE, 'routes'],
   [CLUSTER_TYPE, 'clusters'],
   [ENDPOINT_TYPE, 'endpoints'],
-] as const satisfies readonly (readonly [string, keyof CompiledConfig])[];
+] as const satisfies readonly (readonly [string, keyof Compiled])[];
 
 type Encoded = Pick<CompiledResource, 'name' | 'version' | 'bytes'>;
 
