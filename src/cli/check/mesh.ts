@@ -12,6 +12,7 @@ import { findStateDir } from '../state-dir.ts';
 import { proxyName, refusals, syncStatus } from '../sync-state.ts';
 import type { Finding } from './finding.ts';
 import { failed, ok, warning } from './finding.ts';
+import { checkLosses, LOSSES_CALL } from './losses.ts';
 import { checkServices } from './services.ts';
 
 async function rowsOf(state: StateDir, what: string): Promise<readonly JsonObject[]> {
@@ -92,6 +93,14 @@ async function checkListeners(folder: string, name: string): Promise<Finding[]> 
   );
 }
 
+/** A proxy that does not answer is a finding of its certificate's. */
+async function checkTelemetry(folder: string, name: string): Promise<Finding[]> {
+  const { status, body } = await callSocket(path.join(folder, name, 'admin.sock'), LOSSES_CALL).catch(() => ({ status: 0, body: '' }));
+  if (status !== 200) return [];
+  const answer: unknown = JSON.parse(body);
+  return checkLosses(name, rowsAt(answer, 'stats'));
+}
+
 /** What a mesh's parts say; one failed finding where no control plane answers. */
 export async function checkMesh(stateDir: string | undefined): Promise<Finding[]> {
   try {
@@ -109,6 +118,7 @@ export async function checkMesh(stateDir: string | undefined): Promise<Finding[]
       ...proxies.map(checkSync),
       ...(await Promise.all(names.map((name) => checkCertificate(state.proxies, name)))),
       ...(await Promise.all(names.map((name) => checkListeners(state.proxies, name)))).flat(),
+      ...(await Promise.all(names.map((name) => checkTelemetry(state.proxies, name)))).flat(),
     ];
   } catch (error) {
     return [failed('control plane', messageOf(error), error instanceof CliError ? error.hint : '')];
