@@ -1,11 +1,11 @@
 /** Who calls, and what is called: edges of the graph as tables. */
 import type { Graph, GraphEdge } from '../model/graph.ts';
 import { pathOf } from '../state/router.ts';
-import { type Column, DataTable } from '../ui/data-table.tsx';
+import type { Column } from '../ui/data-table.tsx';
 import { HealthDot } from '../ui/health-dot.tsx';
 import { Link } from '../ui/link.tsx';
 import { loadColumns } from '../ui/load-columns.tsx';
-import { Section } from '../ui/page.tsx';
+import { TableSection } from '../ui/table-section.tsx';
 
 interface Props {
   readonly graph: Graph | undefined;
@@ -33,12 +33,8 @@ export function CallersSection({ graph, node }: Props) {
   const empty = graph === undefined ? 'Loading…' : 'Nobody, in this time.';
   return (
     <>
-      <Section title="Called by" count={callers.length}>
-        <DataTable label="Called by" name="callers" columns={CALLERS} rows={callers} keyOf={({ id }) => id} empty={empty} />
-      </Section>
-      <Section title="Calls" count={called.length}>
-        <DataTable label="Calls" name="called" columns={CALLED} rows={called} keyOf={({ id }) => id} empty={empty} />
-      </Section>
+      <TableSection title="Called by" name="callers" columns={CALLERS} rows={callers} keyOf={({ id }) => id} empty={empty} />
+      <TableSection title="Calls" name="called" columns={CALLED} rows={called} keyOf={({ id }) => id} empty={empty} />
     </>
   );
 }

@@ -14,6 +14,7 @@ import { type Figure, Figures } from '../ui/figures.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Page, Section } from '../ui/page.tsx';
 import { SearchField } from '../ui/search-field.tsx';
+import { TableSection } from '../ui/table-section.tsx';
 import { ProxiesTable } from './proxies-table.tsx';
 
 const REFRESH_MS = 5_000;
@@ -113,16 +114,14 @@ function CertificatesSection({ polled }: { readonly polled: Polled<Certificates>
   ];
   const rows = polled.value?.certificates ?? [];
   return (
-    <Section title="Certificates" count={rows.length}>
-      <DataTable
-        label="Certificates"
-        name="certificates"
-        columns={columns}
-        rows={rows}
-        keyOf={({ identity }) => identity}
-        empty={emptyText(polled, 'None was signed since it began.')}
-      />
-    </Section>
+    <TableSection
+      title="Certificates"
+      name="certificates"
+      columns={columns}
+      rows={rows}
+      keyOf={({ identity }) => identity}
+      empty={emptyText(polled, 'None was signed since it began.')}
+    />
   );
 }
 

@@ -3,9 +3,9 @@ import type { TopologyWorkload } from '../../../src/model/topology.ts';
 import { policiesFor, type Policy, policyText } from '../model/policies.ts';
 import { emptyText, usePoll } from '../state/poll.ts';
 import { Badge, type Tone } from '../ui/badge.tsx';
-import { type Column, DataTable } from '../ui/data-table.tsx';
-import { Section } from '../ui/page.tsx';
+import type { Column } from '../ui/data-table.tsx';
 import { SourceLink } from '../ui/source-link.tsx';
+import { TableSection } from '../ui/table-section.tsx';
 
 interface Props {
   readonly workloads: readonly TopologyWorkload[];
@@ -44,15 +44,13 @@ export function PoliciesSection({ workloads, host, rootNamespace }: Props) {
   const polled = usePoll<{ readonly policies: readonly Policy[] }>('/api/policies', REFRESH_MS).value;
   const rows = policiesFor(polled.value?.policies ?? [], workloads, host, rootNamespace);
   return (
-    <Section title="Policies" count={rows.length}>
-      <DataTable
-        label="Policies"
-        name="policies"
-        columns={COLUMNS}
-        rows={rows}
-        keyOf={({ kind, namespace, name }) => `${kind} ${namespace}/${name}`}
-        empty={emptyText(polled, 'No policy is written for it.')}
-      />
-    </Section>
+    <TableSection
+      title="Policies"
+      name="policies"
+      columns={COLUMNS}
+      rows={rows}
+      keyOf={({ kind, namespace, name }) => `${kind} ${namespace}/${name}`}
+      empty={emptyText(polled, 'No policy is written for it.')}
+    />
   );
 }

@@ -7,13 +7,14 @@ import { type Load, loadOf } from '../model/health.ts';
 import { serviceNamed } from '../model/policies.ts';
 import { useGraph, useSignals, useTopology } from '../state/mesh.ts';
 import { workloadPath } from '../state/router.ts';
-import { type Column, DataTable } from '../ui/data-table.tsx';
+import type { Column } from '../ui/data-table.tsx';
 import { Figures } from '../ui/figures.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { loadColumns } from '../ui/load-columns.tsx';
-import { Page, Section } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { SourceLink } from '../ui/source-link.tsx';
+import { TableSection } from '../ui/table-section.tsx';
 import { CallersSection } from './callers-section.tsx';
 import { PoliciesSection } from './policies-section.tsx';
 import { RoutesSection } from './routes-section.tsx';
@@ -64,16 +65,14 @@ function Body({ topology, service }: { readonly topology: Topology; readonly ser
       <Figures figures={figuresOf(loadOf(rows))} />
       <GoldenSignals by="service" of={{ service: hostname }} />
       {isExternal ? null : (
-        <Section title="Workloads" count={backends.length}>
-          <DataTable
-            label="Workloads"
-            name="backends"
-            columns={BACKENDS}
-            rows={backends}
-            keyOf={(backend) => `${backend.namespace}/${backend.name}`}
-            empty="Nothing runs behind it."
-          />
-        </Section>
+        <TableSection
+          title="Workloads"
+          name="backends"
+          columns={BACKENDS}
+          rows={backends}
+          keyOf={(backend) => `${backend.namespace}/${backend.name}`}
+          empty="Nothing runs behind it."
+        />
       )}
       <RoutesSection host={hostname} />
       <PoliciesSection workloads={workloads} host={hostname} rootNamespace={topology.rootNamespace} />

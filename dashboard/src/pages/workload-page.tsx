@@ -9,12 +9,13 @@ import { loadOf } from '../model/health.ts';
 import { nowMs, useGraph, useSignals, useTopology } from '../state/mesh.ts';
 import { emptyText, usePoll } from '../state/poll.ts';
 import { Badge } from '../ui/badge.tsx';
-import { type Column, DataTable } from '../ui/data-table.tsx';
+import type { Column } from '../ui/data-table.tsx';
 import { type Figure, Figures } from '../ui/figures.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { Page, Section } from '../ui/page.tsx';
 import { SourceLink } from '../ui/source-link.tsx';
+import { TableSection } from '../ui/table-section.tsx';
 import { CallersSection } from './callers-section.tsx';
 import { FlowTable } from './flow-table.tsx';
 import { PoliciesSection } from './policies-section.tsx';
@@ -91,16 +92,14 @@ function Body({ topology, workload }: { readonly topology: Topology; readonly wo
       {isOnlyCaller ? <p class="subtitle">It serves nobody: these are its own calls.</p> : null}
       <Figures figures={figuresOf(loadOf(isOnlyCaller ? calls : rows))} />
       {isOnlyCaller ? <GoldenSignals by="caller" of={{ source: id }} /> : <GoldenSignals by="workload" of={{ destination: id }} />}
-      <Section title="Instances" count={instances.length}>
-        <DataTable
-          label="Instances"
-          name="instances"
-          columns={INSTANCES}
-          rows={instances}
-          keyOf={(each) => each.id}
-          empty={emptyText(registered, 'None is registered.')}
-        />
-      </Section>
+      <TableSection
+        title="Instances"
+        name="instances"
+        columns={INSTANCES}
+        rows={instances}
+        keyOf={(each) => each.id}
+        empty={emptyText(registered, 'None is registered.')}
+      />
       <Section title="Proxies" count={proxies.length}>
         <ProxiesTable
           proxies={proxies}

@@ -18,7 +18,7 @@ function classOf<Row>({ isNumber, isDetail }: Column<Row>): string {
   return [isNumber === true ? 'is-number' : '', isDetail === true ? 'is-detail' : ''].filter((name) => name !== '').join(' ');
 }
 
-interface Props<Row> {
+export interface TableProps<Row> {
   readonly label: string;
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
@@ -65,7 +65,7 @@ function Head<Row>({ column, order, setting }: HeadProps<Row>) {
   );
 }
 
-export function DataTable<Row>({ label, columns, rows, keyOf, empty, name = '' }: Props<Row>) {
+export function DataTable<Row>({ label, columns, rows, keyOf, empty, name = '' }: TableProps<Row>) {
   const setting = `sort${name}`;
   const order = param(setting);
   if (rows.length === 0) return <p class="empty">{empty}</p>;
