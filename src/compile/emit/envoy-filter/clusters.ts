@@ -3,9 +3,10 @@ import { clone, isMessage } from '@bufbuild/protobuf';
 import type { ConfigPatch } from '../../../model/envoy-filter.ts';
 import { type Cluster, ClusterSchema } from '../../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { TransportSocket } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import { isAdd, isMerge } from '../../envoy/operations.ts';
+import { isAdd } from '../../envoy/operations.ts';
 import { isObject } from '../../../core/object.ts';
 import { type CompiledResource, resourceOf } from '../resource.ts';
+import { isLeft } from './edit-one.ts';
 import { listsOf, mergeInto } from './merge.ts';
 import { markAdded, markChanged } from './origin.ts';
 import { valueOf } from './patches.ts';
@@ -83,19 +84,15 @@ export function patchedCluster(resource: CompiledResource, site: Site): Compiled
   if (!isMessage(resource.message, ClusterSchema)) return resource;
   let cluster = resource.message;
   let isChanged = false;
-  for (const patch of patchesAt(site, 'CLUSTER')) {
-    if (isAdd(patch.operation) || !isForCluster(cluster, patch)) continue;
-    if (patch.operation === 'REMOVE') {
-      site.tell?.(patch);
-      return undefined;
-    }
-    if (!isMerge(patch.operation)) continue;
+  const matches = (patch: ConfigPatch): boolean => !isAdd(patch.operation) && isForCluster(cluster, patch);
+  const merge = (patch: ConfigPatch): boolean => {
     if (cluster === resource.message) cluster = clone(ClusterSchema, cluster);
-    if (!mergeCluster(cluster, patch)) continue;
+    if (!mergeCluster(cluster, patch)) return false;
     isChanged = true;
     markChanged(cluster, patch);
-    site.tell?.(patch);
-  }
+    return true;
+  };
+  if (!isLeft(patchesAt(site, 'CLUSTER'), matches, merge, site.tell)) return undefined;
   return isChanged ? resourceOf(ClusterSchema, cluster.name, cluster) : resource;
 }
 

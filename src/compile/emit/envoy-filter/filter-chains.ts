@@ -9,9 +9,9 @@ import {
 } from '../../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import type { Listener } from '../../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { HttpConnectionManagerSchema } from '../../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import { isMerge } from '../../envoy/operations.ts';
 import { HCM } from '../names.ts';
 import { editedFilters } from './edit-list.ts';
+import { isLeft } from './edit-one.ts';
 import { fillIn } from './extension-configs.ts';
 import { mergedFilter, patchHttpFilters } from './http-filters.ts';
 import { isForChain, isForFilter, isForListener } from './match-listener.ts';
@@ -22,28 +22,13 @@ import { patchesAt, type Site, type TellPatch } from './site.ts';
 import { mergeConfig } from './typed-config.ts';
 
 /** Where both have a transport socket of one name, that alone is merged, and the rest of the patch does not count. */
-function mergeChain(chain: FilterChain, patch: ConfigPatch): void {
+function mergeChain(chain: FilterChain, patch: ConfigPatch): boolean {
   const value = valueOf(patch, FilterChainSchema);
-  if (value === undefined) return;
+  if (value === undefined) return false;
   const [own, added] = [chain.transportSocket, value.transportSocket];
   if (own === undefined || added === undefined || own.name !== added.name) {
     mergeInto(FilterChainSchema, chain, value, listsOf(patch.operation));
-    return;
-  }
-  mergeConfig(own, added);
-}
-
-/** Applies patches of the chain itself; false where it is removed. */
-function patchChain(chain: FilterChain, patches: readonly ConfigPatch[], tell: TellPatch): boolean {
-  for (const patch of patches) {
-    if (patch.operation === 'REMOVE') {
-      tell(patch);
-      return false;
-    }
-    if (!isMerge(patch.operation)) continue;
-    mergeChain(chain, patch);
-    tell(patch);
-  }
+  } else mergeConfig(own, added);
   return true;
 }
 
@@ -107,7 +92,9 @@ export function patchedChain(listener: Listener, chain: FilterChain, site: Site,
   patchOwnRoutes(chain, site, tell);
   const forChain = (patches: readonly ConfigPatch[]) =>
     patches.filter((patch) => isForListener(listener, patch, site) && isForChain(listener, chain, patch, site));
-  if (!patchChain(chain, forChain(patchesAt(site, 'FILTER_CHAIN')), tell)) return undefined;
+  const ofChain = forChain(patchesAt(site, 'FILTER_CHAIN'));
+  const merge = (patch: ConfigPatch): boolean => mergeChain(chain, patch);
+  if (!isLeft(ofChain, () => true, merge, tell)) return undefined;
   patchFilters(chain, forChain(patchesAt(site, 'NETWORK_FILTER')), forChain(patchesAt(site, 'HTTP_FILTER')), site, tell);
   return chain;
 }

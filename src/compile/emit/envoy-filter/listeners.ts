@@ -8,10 +8,11 @@ import {
   ListenerFilterSchema,
 } from '../../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
-import { isAdd, isMerge } from '../../envoy/operations.ts';
+import { isAdd } from '../../envoy/operations.ts';
 import { CONNECT_ORIGINATE, CONNECT_TERMINATE } from '../hbone.ts';
 import { type CompiledResource, resourceOf } from '../resource.ts';
 import { editedFilters } from './edit-list.ts';
+import { isLeft } from './edit-one.ts';
 import { fillIn } from './extension-configs.ts';
 import { patchedChain } from './filter-chains.ts';
 import { mergedFilter } from './http-filters.ts';
@@ -28,19 +29,13 @@ function isTunnel(name: string): boolean {
 
 /** Applies patches of the listener itself; false where it is removed. */
 function patchSelf(listener: Listener, site: Site, tell: TellPatch): boolean {
-  for (const patch of patchesAt(site, 'LISTENER')) {
-    const { operation } = patch;
-    if (isAdd(operation) || !isForListener(listener, patch, site)) continue;
-    if (operation === 'REMOVE') {
-      tell(patch);
-      return false;
-    }
-    const value = isMerge(operation) ? valueOf(patch, ListenerSchema) : undefined;
-    if (value === undefined) continue;
-    mergeInto(ListenerSchema, listener, value, listsOf(operation));
-    tell(patch);
-  }
-  return true;
+  const matches = (patch: ConfigPatch): boolean => !isAdd(patch.operation) && isForListener(listener, patch, site);
+  const merge = (patch: ConfigPatch): boolean => {
+    const value = valueOf(patch, ListenerSchema);
+    if (value !== undefined) mergeInto(ListenerSchema, listener, value, listsOf(patch.operation));
+    return value !== undefined;
+  };
+  return isLeft(patchesAt(site, 'LISTENER'), matches, merge, tell);
 }
 
 function patchListenerFilters(listener: Listener, site: Site, tell: TellPatch): void {

@@ -11,6 +11,7 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../../../xds/
 import { isAdd, isMerge } from '../../envoy/operations.ts';
 import { type CompiledResource, resourceOf } from '../resource.ts';
 import { editedRoutes } from './edit-list.ts';
+import { isLeft } from './edit-one.ts';
 import { isForRoute, isForRoutes, isForVirtualHost } from './match-routes.ts';
 import { listsOf, mergeInto } from './merge.ts';
 import { markAdded, markChanged } from './origin.ts';
@@ -19,19 +20,14 @@ import { patchesAt, type Site, type TellPatch } from './site.ts';
 
 /** Removes and merges; false where the route is removed. */
 function patchRoute(route: Route, patches: readonly ConfigPatch[], tell: TellPatch): boolean {
-  for (const patch of patches) {
-    if (!isForRoute(route, patch)) continue;
-    if (patch.operation === 'REMOVE') {
-      tell(patch);
-      return false;
-    }
-    const value = isMerge(patch.operation) ? valueOf(patch, RouteSchema) : undefined;
-    if (value === undefined) continue;
+  const merge = (patch: ConfigPatch): boolean => {
+    const value = valueOf(patch, RouteSchema);
+    if (value === undefined) return false;
     mergeInto(RouteSchema, route, value, listsOf(patch.operation));
     markChanged(route, patch);
-    tell(patch);
-  }
-  return true;
+    return true;
+  };
+  return isLeft(patches, (patch) => isForRoute(route, patch), merge, tell);
 }
 
 function addRoutes(host: VirtualHost, patches: readonly ConfigPatch[], tell: TellPatch): void {
