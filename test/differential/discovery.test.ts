@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { eventually } from '../interop/envoy-process.ts';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import type { World } from './framework/bootstrap.ts';
 import type { Case } from './framework/case.ts';
 import { startDnsServer, type Zone } from './framework/dns-server.ts';

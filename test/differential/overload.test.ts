@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { eventually } from '../interop/envoy-process.ts';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { DIFFERENCES } from './differences.ts';
 import type { World } from './framework/bootstrap.ts';
 import type { Case } from './framework/case.ts';

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { before, describe, test } from 'node:test';
+import { until } from '../../src/core/testing/eventually.ts';
 import { bodyOf, type Digest, digestOf, digestOfBody, MIB } from './http-body.ts';
 import type { Answer, Asked, Client } from './http-client.ts';
 import { type Pair, type PairedProxy, PAIRS, startPairs } from './pairs.ts';
-import { until, wholeFile } from './static-proxy.ts';
+import { wholeFile } from './static-proxy.ts';
 
 const SIZES = [0, 1, 16 * 1024, MIB];
 const LARGE_BYTES = 64 * MIB;

@@ -5,8 +5,9 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { ask } from '../../src/cli/demo/client.ts';
-import { createGenerations, eventually, type Generations } from './generations.ts';
+import { createGenerations, type Generations } from './generations.ts';
 import { cluster, httpListener, echoServer, serve, tcpListener, wholeFile } from './static-proxy.ts';
 
 /** Answers of requests for `/slow` wait here. */
@@ -36,8 +37,8 @@ async function serving(t: TestContext, ...args: string[]): Promise<{ generations
 
 async function drains(generations: Generations): Promise<void> {
   await eventually(
-    () => 'it drains',
     async () => (await generations.admin('/ready')) === 'DRAINING\n' || undefined,
+    () => 'it drains',
   );
 }
 
@@ -63,8 +64,8 @@ test('everything under way finishes, on every protocol; nobody new is let in', {
   const goaway = once(session, 'goaway');
   const stream = session.request({ ':path': '/slow' });
   await eventually(
-    () => 'the slow request has come',
     () => slow.length === 1 || undefined,
+    () => 'the slow request has come',
   );
   proxy.kill('SIGTERM');
   await drains(generations);
@@ -113,12 +114,12 @@ test('listeners drain gracefully: they accept until the drain time is over', { t
   const answer = await ask({ port }, '/x', { headers: { connection: 'keep-alive' } });
   assert.deepEqual([answer.text, answer.headers['connection']], ['hello', 'close']);
   await eventually(
-    () => 'it accepts no more',
     () =>
       ask({ port }, '/x').then(
         () => undefined,
         (error: unknown) => /ECONNREFUSED/.test(String(error)) || undefined,
       ),
+    () => 'it accepts no more',
   );
   assert.equal(await generations.admin('/ready'), 'LIVE\n');
 });

@@ -1,7 +1,7 @@
 /** Failure accrual and the budget of retries in a running proxy, as metadata of a cluster asks for them. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../src/core/testing/eventually.ts';
 import { ask } from '../../src/cli/demo/client.ts';
 import { createCertificates } from '../differential/framework/certificates.ts';
 import { type ChangingHost, startChangingHost } from '../differential/framework/changing-hosts.ts';
@@ -38,10 +38,6 @@ after(async () => {
 
 const stat = async (name: string): Promise<number> => (await proxy.stats(`cluster.${name}`))[`cluster.${name}`] ?? -1;
 const send = async (path: string): Promise<number> => (await ask({ port: proxy.target('main').port }, path)).status;
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(20);
-}
 
 test('a host that fails is tripped and tried by single requests; no client sees its failures', { timeout: 180_000 }, async () => {
   const [sick] = hosts;

@@ -4,24 +4,11 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ask } from '../../src/cli/demo/client.ts';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { root } from './harness.ts';
 import type { Lifetime } from './static-proxy.ts';
-
-const PATIENCE_MS = 120_000;
-
-/** Waits until `check` gives something. */
-export async function eventually<T>(what: () => string, check: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (const untilMs = performance.now() + PATIENCE_MS; ; await sleep(20)) {
-    const value = await Promise.resolve()
-      .then(check)
-      .catch(() => undefined);
-    if (value !== undefined) return value;
-    if (performance.now() > untilMs) throw new Error(`waited in vain: ${what()}`);
-  }
-}
 
 /** One process. */
 interface Generation {
@@ -59,11 +46,8 @@ function generationOf(child: ChildProcess): Generation {
     ended,
     live: () =>
       eventually(
+        () => / info proxy live /.test(log),
         () => `it is live\n${log}`,
-        () => {
-          if (child.exitCode !== null) throw new Error(log);
-          return / info proxy live /.test(log) || undefined;
-        },
       ).then(() => undefined),
     kill: (signal) => void child.kill(signal),
   };

@@ -9,6 +9,7 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../src/core/testing/eventually.ts';
 import { data, FRAME, frame, GREETING, headers, settings, uint32 } from '../differential/framework/h2-frames.ts';
 import { bodyOf, MIB } from './http-body.ts';
 import { type Client, connectClient } from './http-client.ts';
@@ -22,7 +23,6 @@ import {
   serve,
   startStaticProxy,
   type StaticProxy,
-  until,
   wholeFile,
 } from './static-proxy.ts';
 

@@ -6,9 +6,10 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { createTestCa } from '../../src/net/testing/certificates.ts';
 import { ask } from '../../src/cli/demo/client.ts';
-import { createGenerations, eventually, type Generations } from './generations.ts';
+import { createGenerations, type Generations } from './generations.ts';
 import { loadHttp1, loadHttp2, loadTcp } from './restart-load.ts';
 import { cluster, httpListener, echoServer, serve, tcpListener, tlsSocket, wholeFile } from './static-proxy.ts';
 
@@ -53,8 +54,8 @@ test('10,000 requests over 64 connections see nothing of two restarts', { timeou
     loadTcp(tcp, 2000, 16),
   ]);
   await eventually(
-    () => 'the load has begun',
     async () => (await generations.stat('http.web.downstream_rq_completed')) > 1000 || undefined,
+    () => 'the load has begun',
   );
   const second = generations.start('--restart', '--drain-time-s', '5');
   await second.live();
@@ -81,8 +82,8 @@ test('a hundred connections that nobody has accepted yet are served by the succe
   const port = await generations.port('web');
   const second = generations.start('--restart', '--drain-time-s', '5');
   await eventually(
-    () => `sockets are passed on\n${old.log()}`,
     () => /sockets passed on/.test(old.log()) || undefined,
+    () => `sockets are passed on\n${old.log()}`,
   );
   // the old one is stopped with the sockets still its own: what connects now waits in the kernel
   process.kill(old.pid, 'SIGSTOP');

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { before, describe, test, type TestContext } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../src/core/testing/eventually.ts';
 import { startHttpOrigin } from './http-origin.ts';
 import { data, headers } from '../differential/framework/h2-frames.ts';
 import { get, head, RawHttp2 } from './raw-http2.ts';
-import { cluster, httpListener, startStaticProxy, type StaticProxy, until, wholeFile } from './static-proxy.ts';
+import { cluster, httpListener, startStaticProxy, type StaticProxy, wholeFile } from './static-proxy.ts';
 
 const LISTENERS: Readonly<Record<string, JsonObject>> = {
   aged: { common_http_protocol_options: { max_connection_duration: '0.3s' } },

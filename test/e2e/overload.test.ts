@@ -8,8 +8,9 @@ import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { ask } from '../../src/cli/demo/client.ts';
-import { createGenerations, eventually } from './generations.ts';
+import { createGenerations } from './generations.ts';
 import { root } from './harness.ts';
 import { cluster, httpListener, serve, typed, wholeFile } from './static-proxy.ts';
 
@@ -86,8 +87,8 @@ test('at its limit of descriptors a proxy refuses connections, serves those it h
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   });
   await eventually(
-    () => log,
     () => /proxy live/.test(log) || undefined,
+    () => log,
   );
   const port = await generations.port('web');
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -102,15 +103,15 @@ test('at its limit of descriptors a proxy refuses connections, serves those it h
   let closed = 0;
   for (const socket of sockets) socket.on('close', () => closed++);
   await eventually(
-    () => `${closed} connections are refused`,
     () => closed > 50 || undefined,
+    () => `${closed} connections are refused`,
   );
   for (let i = 0; i < 20; i++) assert.equal(await get(), 200);
   for (const socket of sockets) socket.destroy();
   agent.destroy();
   await eventually(
-    () => `new connections are served again\n${log}`,
     async () => ((await ask({ port }, '/x')).status === 200 ? true : undefined),
+    () => `new connections are served again\n${log}`,
   );
   assert.equal(child.exitCode, null);
   assert.match((await ask({ socketPath }, '/stats?filter=tulle.descriptors')).text, /overload\.tulle\.descriptors\.pressure: \d+/);
@@ -128,14 +129,14 @@ test('at its limit of connections a proxy refuses new ones', { timeout: 180_000 
   const sockets = Array.from({ length: 3 }, () => net.connect(port, '127.0.0.1'));
   await Promise.all(sockets.map((socket) => once(socket, 'connect')));
   await eventually(
-    () => 'all three are accepted',
     async () => ((await generations.stat('http.web.downstream_cx_active')) === 3 ? true : undefined),
+    () => 'all three are accepted',
   );
   await assert.rejects(ask({ port }, '/x'));
   sockets[0]?.destroy();
   await eventually(
-    () => 'there is room again',
     async () => ((await ask({ port }, '/x')).status === 200 ? true : undefined),
+    () => 'there is room again',
   );
   for (const socket of sockets) socket.destroy();
 });

@@ -1,10 +1,10 @@
 /** An HTTP/2 client that says what it is told to, right or wrong, and reads only when it wants to. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { until } from '../../src/core/testing/eventually.ts';
 import { ACK, FRAME, frame, FrameReader, GREETING, headers } from '../differential/framework/h2-frames.ts';
 import type { Field } from '../differential/framework/h2-hpack.ts';
 import { codeName } from '../differential/framework/h2-names.ts';
-import { until } from './static-proxy.ts';
 
 /** RFC 9113 section 3.4. */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');

@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
+import { until } from '../../src/core/testing/eventually.ts';
 import { createTestCa } from '../../src/net/testing/certificates.ts';
 import { buildDist } from '../../tools/dist.ts';
 import { root } from './harness.ts';
@@ -31,7 +32,6 @@ import {
   type StaticProxy,
   tcpListener,
   typed,
-  until,
   wholeFile,
 } from './static-proxy.ts';
 

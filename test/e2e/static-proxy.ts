@@ -7,12 +7,10 @@ import net, { type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { ask } from '../../src/cli/demo/client.ts';
 import { root } from './harness.ts';
-
-const PATIENCE_MS = 120_000;
 
 /** A message with its type, as bootstraps write it. */
 export function typed(type: string, config: JsonObject): JsonObject {
@@ -124,26 +122,6 @@ export interface StaticProxy {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Waits until something has come true. */
-export async function until(check: () => boolean): Promise<void> {
-  await eventually(
-    String(check),
-    () => '',
-    () => Promise.resolve(check() || undefined),
-    5,
-  );
-}
-
-async function eventually<T>(what: string, log: () => string, check: () => Promise<T | undefined>, pollMs = 50): Promise<T> {
-  const deadlineMs = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const value = await check().catch(() => undefined);
-    if (value !== undefined) return value;
-    if (performance.now() > deadlineMs) throw new Error(`${what}: waited in vain\n${log()}`);
-    await sleep(pollMs);
-  }
-}
-
 /** Starts a proxy; it ends with the test, or as `t.after` says. `folder` is for its files, and goes too. */
 export async function startStaticProxy(
   t: Lifetime,
@@ -180,9 +158,8 @@ export async function startStaticProxy(
   });
   const admin = async (call: string): Promise<string> => (await ask({ socketPath }, call)).text;
   await eventually(
-    'the proxy is live',
-    () => log,
-    async () => ((await admin('/ready')).startsWith('LIVE') ? true : undefined),
+    async () => (await admin('/ready')).startsWith('LIVE'),
+    () => `the proxy is live\n${log}`,
   );
   const stat = async (name: RegExp): Promise<number> => {
     const line = (await admin('/stats')).split('\n').find((each) => name.test(each));
@@ -199,8 +176,8 @@ export async function startStaticProxy(
     stat,
     async untilStat(name, value) {
       let last = NaN;
-      const check = async (): Promise<true | undefined> => ((last = await stat(name)) === value ? true : undefined);
-      await eventually(`${name} is ${value}`, () => `it is ${last}\n${log}`, check);
+      const check = async (): Promise<boolean> => (last = await stat(name)) === value;
+      await eventually(check, () => `${name} is ${value}: it is ${last}\n${log}`);
     },
     async end(signal) {
       const exit = once(child, 'exit');

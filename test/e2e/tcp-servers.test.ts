@@ -6,9 +6,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { before, describe, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../src/core/testing/eventually.ts';
 import { createTestCa } from '../../src/net/testing/certificates.ts';
 import { mariadb, output, psql, serversMissing, startMariadb, startPostgres, startRedis } from './real-servers.ts';
-import { cluster, startStaticProxy, type StaticProxy, tcpListener, tlsSocket, typed, until, wholeFile } from './static-proxy.ts';
+import { cluster, startStaticProxy, type StaticProxy, tcpListener, tlsSocket, typed, wholeFile } from './static-proxy.ts';
 
 const NAMES = ['postgres', 'redis', 'mariadb'] as const;
 type Name = (typeof NAMES)[number];

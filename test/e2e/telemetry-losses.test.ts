@@ -10,8 +10,8 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../src/core/testing/eventually.ts';
 import { cluster, httpListener, httpOptions, serve, startStaticProxy, type StaticProxy, typed, wholeFile } from './static-proxy.ts';
 
 const lifetime = wholeFile();
@@ -61,15 +61,6 @@ const H2 = httpOptions({ http2_protocol_options: {} });
 const FULL = '/dev/full';
 const DROPPED = /^access_log_file\.dropped:/;
 const LOST = /^tracing\.zipkin\.spans_lost:/;
-const PATIENCE_MS = 120_000;
-
-async function eventually(check: () => boolean | Promise<boolean>): Promise<void> {
-  const untilMs = performance.now() + PATIENCE_MS;
-  while (!(await check())) {
-    if (performance.now() > untilMs) throw new Error(`waited in vain: ${String(check)}`);
-    await sleep(50);
-  }
-}
 
 /** A tiny file system of its own; undefined where that is not to be had. */
 function tinyDisk(folder: string): string | undefined {
@@ -188,10 +179,10 @@ test('a disk that gets full, and room again, has whole lines and as many as are 
   writeFileSync(ballast, 'x'.repeat(8 * 1024));
   const lines = (): string[] => (existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []);
   await ask(proxy, 'disk', 400);
-  await eventually(async () => (await proxy.stat(DROPPED)) > before);
+  await until(async () => (await proxy.stat(DROPPED)) > before);
   rmSync(ballast);
   await ask(proxy, 'disk', 10, '/after');
-  await eventually(() => lines().filter((line) => line.startsWith('/after')).length === 10);
+  await until(() => lines().filter((line) => line.startsWith('/after')).length === 10);
   const lost = (await proxy.stat(DROPPED)) - before;
   const whole = lines().filter((line) => line.startsWith('/x') && line.endsWith('--'));
   assert.ok(lost > 0);
@@ -260,7 +251,7 @@ test('a clock that jumps makes no negative time, and no time that was not', asyn
     { env: { NODE_OPTIONS: `--require ${jumps}` } },
   );
   await ask(jumping, 'jumping', 20);
-  await eventually(() => spans.length === 20);
+  await until(() => spans.length === 20);
   assert.equal(await jumping.end('SIGTERM'), 0);
   const durations = readFileSync(lines, 'utf8')
     .trim()

@@ -5,15 +5,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 import { parse } from 'yaml';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { type Answer, ask } from '../../src/cli/demo/client.ts';
 import { freePort } from '../interop/envoy-process.ts';
 import { loopbackServer } from '../../src/proxy/testing/loopback-server.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const PATIENCE_MS = 120_000;
 
 /** What the document calls its places. */
 const DOCUMENT = path.join(ROOT, 'docs/two-machines.md');
@@ -48,13 +47,7 @@ export async function tulle(...args: readonly string[]): Promise<{ code: number 
 
 /** Waits until `check` gives something else than undefined or false; fails with what `explain` says. */
 export async function until<T>(what: string, check: () => Promise<T | undefined | false>, explain: () => string): Promise<T> {
-  const endMs = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const value = await check().catch(() => undefined);
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > endMs) throw new Error(`${what}: not in ${PATIENCE_MS} ms\n${explain().slice(-3000)}`);
-    await sleep(30);
-  }
+  return await eventually(check, () => `${what}\n${explain().slice(-3000)}`);
 }
 
 /** A folder that goes with the test. */

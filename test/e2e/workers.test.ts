@@ -6,12 +6,13 @@ import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { ask } from '../../src/cli/demo/client.ts';
 import { ClusterSchema } from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../src/xds/gen/envoy/config/route/v3/route_pb.ts';
 import { adsResources, FROM_ADS, routesAll, type Said, said, startForeignServer } from './foreign-xds.ts';
-import { createGenerations, eventually } from './generations.ts';
+import { createGenerations } from './generations.ts';
 import { loadHttp1 } from './restart-load.ts';
 import { cluster, httpListener, serve, typed, wholeFile } from './static-proxy.ts';
 
@@ -89,12 +90,12 @@ test('a loop that dies is replaced, and what it counted stays counted', { timeou
   await askAll();
   const before = await taken(generations.admin);
   await generations.admin('/crash_loop?loop=1', 'POST');
-  await eventually(proxy.log, () => /an event loop has died and is replaced loop=1 error="told to crash"/.test(proxy.log()) || undefined);
+  await eventually(() => /an event loop has died and is replaced loop=1 error="told to crash"/.test(proxy.log()) || undefined, proxy.log);
   const failed = (await askAll()).filter(({ status }) => status === 'rejected').length;
   assert.ok(failed <= (before[1] ?? 0), 'only connections of the loop that died are lost');
   assert.equal(await generations.stat('server.worker_deaths'), 1);
   // the other one takes part again
-  await eventually(proxy.log, () => (proxy.log().match(/listener started/g)?.length === 3 ? true : undefined));
+  await eventually(() => (proxy.log().match(/listener started/g)?.length === 3 ? true : undefined), proxy.log);
   const since = (await taken(generations.admin))[0] ?? 0;
   assert.deepEqual((await loadHttp1(port, 500, 50, false)).failures, []);
   const [ofMain = 0] = await taken(generations.admin);
@@ -147,12 +148,12 @@ test('every loop obeys what comes by ADS, the one that takes the place of a dead
   };
   assert.equal(await answers(), 'one');
   server.say(marked('two'));
-  await eventually(proxy.log, async () => (await answers()) === 'two' || undefined);
+  await eventually(async () => (await answers()) === 'two' || undefined, proxy.log);
   await generations.admin('/crash_loop?loop=1', 'POST');
-  await eventually(proxy.log, () => (proxy.log().match(/listener started listener=front/g)?.length === 3 ? true : undefined));
+  await eventually(() => (proxy.log().match(/listener started listener=front/g)?.length === 3 ? true : undefined), proxy.log);
   assert.equal(await answers(), 'two');
   server.say(marked('three'));
-  await eventually(proxy.log, async () => (await answers()) === 'three' || undefined);
+  await eventually(async () => (await answers()) === 'three' || undefined, proxy.log);
 
   // a successor asks for everything anew, and takes over when it has come
   const load = loadHttp1(port, 3000, 16, true);
@@ -162,5 +163,5 @@ test('every loop obeys what comes by ADS, the one that takes the place of a dead
   assert.equal(await proxy.ended, 0);
   assert.equal(await answers(), 'three');
   server.say(marked('four'));
-  await eventually(successor.log, async () => (await answers()) === 'four' || undefined);
+  await eventually(async () => (await answers()) === 'four' || undefined, successor.log);
 });

@@ -6,12 +6,13 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { startControlPlane } from '../../src/control/main.ts';
 import { callAdmin } from '../../src/control/testing/plane.ts';
 import { silentLog } from '../../src/core/log.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import { envoyBinary, envoyMissing } from './envoy-binary.ts';
-import { eventually, freePort, get, startEnvoy } from './envoy-process.ts';
+import { freePort, get, startEnvoy } from './envoy-process.ts';
 
 const HOST = 'api.example.com';
 

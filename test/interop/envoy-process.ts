@@ -61,19 +61,6 @@ export function get(port: number, url: string, headers: http.OutgoingHttpHeaders
   return promise;
 }
 
-/** Tries until `attempt` returns something; gives up after 90 s with what `explain` says. */
-export async function eventually<T>(attempt: () => Promise<T | undefined>, explain: () => string): Promise<T> {
-  const until = Date.now() + 90_000;
-  for (;;) {
-    const got = await attempt().catch(() => undefined);
-    if (got !== undefined) return got;
-    if (Date.now() > until) throw new Error(`it did not happen in 90 s: ${explain()}`);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, 20);
-    await promise;
-  }
-}
-
 function bootstrap(options: EnvoyOptions, adminPort: number): object {
   const { node, variant, token, xdsSocket, more } = options;
   const grpc = {

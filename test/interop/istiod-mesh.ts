@@ -7,6 +7,7 @@ import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { ask } from '../../src/cli/demo/client.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { serveGrpc } from '../../src/net/grpc-server.ts';
@@ -15,7 +16,6 @@ import { SecretSchema } from '../../src/xds/gen/envoy/extensions/transport_socke
 import { SecretDiscoveryService } from '../../src/xds/gen/envoy/service/secret/v3/sds_pb.ts';
 import { SECRET_TYPE } from '../../src/xds/types.ts';
 import { root } from '../e2e/harness.ts';
-import { eventually } from './envoy-process.ts';
 import { type Istiod, ISTIOD_NAME } from './istiod-process.ts';
 
 const NAMESPACE = 'shop';

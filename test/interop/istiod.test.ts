@@ -8,8 +8,9 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { type Answer, ask, speakPlaintext } from '../../src/cli/demo/client.ts';
-import { eventually, freePort } from './envoy-process.ts';
+import { freePort } from './envoy-process.ts';
 import {
   ADDRESSES,
   bridge,

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { type Listener, type Setup, upstreamTls, type World } from '../differential/framework/bootstrap.ts';
 import { createCertificates } from '../differential/framework/certificates.ts';
 import { bytes } from '../differential/framework/h1-case.ts';
@@ -23,7 +24,6 @@ import {
   toInternal,
 } from '../differential/framework/tcp-pieces.ts';
 import { envoyBinary, envoyMissing } from './envoy-binary.ts';
-import { eventually } from './envoy-process.ts';
 
 const DST = 'envoy.filters.listener.original_dst';
 const AT_ONCE = 20;

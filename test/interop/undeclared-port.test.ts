@@ -8,12 +8,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { eventually } from '../../src/core/testing/eventually.ts';
 import { type ControlPlane, startControlPlane } from '../../src/control/main.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { loopbackServer } from '../../src/proxy/testing/loopback-server.ts';
 import { startProxy } from '../e2e/two-planes.ts';
 import { envoyBinary, envoyMissing } from './envoy-binary.ts';
-import { eventually, freePort, get, startEnvoy } from './envoy-process.ts';
+import { freePort, get, startEnvoy } from './envoy-process.ts';
 
 const HOST = 'api.internal';
 

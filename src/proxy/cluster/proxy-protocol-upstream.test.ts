@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../core/testing/eventually.ts';
 import { createAuthority } from '../../net/testing/authority.ts';
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
@@ -17,7 +18,6 @@ import {
   type TestProxy,
   type TestServer,
   typed,
-  until,
 } from '../listener/testing/proxy-pieces.ts';
 
 /* client -> listener `out` -> cluster `secure` (a header, then TLS) -> listener `in` (takes the header, then TLS) -> echo */

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { create, fromJson } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
+import { until } from '../../core/testing/eventually.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
 import { serveGrpc } from '../../net/grpc-server.ts';
@@ -92,10 +93,6 @@ function folderOf(t: TestContext): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'tulle-sds-'));
   t.after(() => rmSync(folder, { recursive: true }));
   return folder;
-}
-
-async function until(check: () => boolean): Promise<void> {
-  while (!check()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 test('a server of SDS is asked for each name by itself, until nobody uses it', async (t) => {

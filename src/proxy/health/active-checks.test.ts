@@ -3,6 +3,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { afterEach, test } from 'node:test';
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../core/testing/eventually.ts';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { HeaderBlock } from '../../wire/http/headers.ts';
@@ -56,14 +57,6 @@ function build(check: JsonObject, ports: readonly number[], config: JsonObject =
 function assignmentOf(ports: readonly number[]): JsonObject {
   const lbEndpoints = ports.map((portValue) => ({ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue } } } }));
   return { clusterName: 'c', endpoints: [{ lbEndpoints }] };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, 5);
-    await promise;
-  }
 }
 
 const warm = (cluster: MutableCluster): Promise<void> => new Promise((resolve) => cluster.onWarm(resolve));

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
+import { until } from '../../core/testing/eventually.ts';
 import { Acceptor } from './acceptor.ts';
 import { ownSockets } from './listen-sockets.ts';
-import { until } from './testing/proxy-pieces.ts';
 
 async function connects(port: number): Promise<boolean> {
   const socket = net.connect(port, '127.0.0.1');

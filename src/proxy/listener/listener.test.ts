@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../core/testing/eventually.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
@@ -22,7 +23,6 @@ import {
   type TestProxy,
   type TestServer,
   typed,
-  until,
 } from './testing/proxy-pieces.ts';
 
 let proxy: TestProxy;

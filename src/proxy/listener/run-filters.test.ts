@@ -4,6 +4,7 @@ import net from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
 import tls from 'node:tls';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../core/testing/eventually.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { createTestCa } from '../../net/testing/certificates.ts';
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
@@ -22,7 +23,6 @@ import {
   type TestProxy,
   type TestServer,
   typed,
-  until,
 } from './testing/proxy-pieces.ts';
 
 let proxy: TestProxy;

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
+import { until } from '../../core/testing/eventually.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
 import { NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -44,11 +45,6 @@ function streamTo(socket: string, maxWaiting: number, goodbyeMs?: number) {
     ...(goodbyeMs === undefined ? {} : { goodbyeMs }),
   });
   return { stream, counters };
-}
-
-async function until(check: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !check(); i++) await sleep(10);
-  assert.ok(check());
 }
 
 const message = (bytes = 1) => create(StreamMetricsMessageSchema, { envoyMetrics: [new Uint8Array(bytes)] });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../core/testing/eventually.ts';
 import { ConfigError } from '../../core/errors.ts';
 import {
   createTestProxy,
@@ -14,7 +15,6 @@ import {
   type TestProxy,
   type TestServer,
   typed,
-  until,
 } from '../listener/testing/proxy-pieces.ts';
 import { networkFilters } from './index.ts';
 import { ConnectionLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
+import { until } from '../../core/testing/eventually.ts';
 import {
   createTestProxy,
   echoServer,
@@ -13,7 +14,6 @@ import {
   type TestProxy,
   type TestServer,
   typed,
-  until,
 } from '../listener/testing/proxy-pieces.ts';
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import type { JsonObject } from '@bufbuild/protobuf';

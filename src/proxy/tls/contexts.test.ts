@@ -9,6 +9,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import tls from 'node:tls';
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../core/testing/eventually.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { createAuthority } from '../../net/testing/authority.ts';
 import type { TestKeyPair } from '../../net/testing/certificates.ts';
@@ -17,16 +18,7 @@ import {
   TlsParametersSchema,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
-import {
-  createTestProxy,
-  echoServer,
-  portOf,
-  tcpChain,
-  type TestProxy,
-  type TestServer,
-  typed,
-  until,
-} from '../listener/testing/proxy-pieces.ts';
+import { createTestProxy, echoServer, portOf, tcpChain, type TestProxy, type TestServer, typed } from '../listener/testing/proxy-pieces.ts';
 import { pathToRoot, presentedChain } from './chain.ts';
 import { DownstreamTls } from './downstream.ts';
 import { readParameters } from './parameters.ts';

@@ -4,6 +4,7 @@ import net from 'node:net';
 import { afterEach, before, beforeEach, test } from 'node:test';
 import tls from 'node:tls';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { until } from '../../core/testing/eventually.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { createTestCa, type TestCa, type TestKeyPair } from '../../net/testing/certificates.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
@@ -20,7 +21,6 @@ import {
   type TestProxy,
   type TestServer,
   typed,
-  until,
 } from '../listener/testing/proxy-pieces.ts';
 
 /*

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ask, type Answer } from '../../../src/cli/demo/client.ts';
+import { until } from '../../../src/core/testing/eventually.ts';
 import { envoyBinary, envoyMissing } from '../../interop/envoy-binary.ts';
 import type { World } from './bootstrap.ts';
 import { createCertificates } from './certificates.ts';
@@ -52,7 +53,6 @@ export interface Scenario {
 
 /** How often scenarios look, all of them at once, and for how long. */
 const POLL_MS = 50;
-const PATIENCE_MS = 120_000;
 
 /** Values that no two runs have in common. */
 function plain(value: unknown): unknown {
@@ -79,13 +79,7 @@ function createStage(scenario: Scenario, proxy: Proxy, hosts: readonly ChangingH
     });
   };
   let seen = '';
-  const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
-    const end = performance.now() + PATIENCE_MS;
-    while (!(await holds())) {
-      if (performance.now() > end) throw new Error(`${scenario.name}: it did not happen in ${PATIENCE_MS} ms; flags were ${seen}`);
-      await sleep(POLL_MS);
-    }
-  };
+  const untilHolds: Stage['until'] = (holds) => until(holds, () => `${scenario.name}; flags were ${seen}`, POLL_MS);
   const send = (fields: Record<string, string> = {}): Promise<Answer> =>
     ask({ port: proxy.target('main').port }, `/${name}/`, { headers: fields });
   return {
@@ -102,11 +96,11 @@ function createStage(scenario: Scenario, proxy: Proxy, hosts: readonly ChangingH
     },
     flags,
     untilFlags: (...wanted) =>
-      until(async () => {
+      untilHolds(async () => {
         seen = JSON.stringify(await flags());
         return seen === JSON.stringify(wanted);
       }),
-    until,
+    until: untilHolds,
     stat: async (stat) => (await proxy.stats(`cluster.${name}.${stat}`))[`cluster.${name}.${stat}`] ?? -1,
     wait: (ms) => sleep(ms),
     async events(file) {

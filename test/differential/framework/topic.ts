@@ -1,8 +1,8 @@
 /** Runs a topic: one bootstrap, one table of cases, two proxies, the same observations. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { eventually } from '../../../src/core/testing/eventually.ts';
 import { envoyBinary, envoyMissing } from '../../interop/envoy-binary.ts';
-import { eventually } from '../../interop/envoy-process.ts';
 import { LAST_LISTENER, type Setup, type World } from './bootstrap.ts';
 import { type Case, type Talk, tagOf } from './case.ts';
 import { createCertificates } from './certificates.ts';

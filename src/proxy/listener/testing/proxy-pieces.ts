@@ -241,8 +241,3 @@ export async function exchange(port: number, text: string): Promise<string> {
   socket.destroy();
   return answer;
 }
-
-/** Waits until `condition` holds; the test's own timeout bounds it. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
