@@ -67,9 +67,10 @@ async function gather(given: string, options: Options): Promise<readonly Hop[]> 
   const hops = id === '' ? [] : await hopsOf(state, logs, id);
   if (hops.length > 0) return hops;
   if (line !== undefined) return [hopOfPassage(line)];
+  const isAnswering = state !== undefined && (await fetchFacts(state)) !== NO_FACTS;
   throw new CliError(
     `nothing is known of a request ${id}`,
-    `no flow record is kept, and ${logs.length} access ${logs.length === 1 ? 'log has' : 'logs have'} no such id; a whole line of an access log can be given in its place`,
+    `${isAnswering ? 'no flow record is kept' : 'no control plane answers, which may have a flow record'}, and ${logs.length} access ${logs.length === 1 ? 'log has' : 'logs have'} no such id; a whole line of an access log can be given in its place`,
   );
 }
 
