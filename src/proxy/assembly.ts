@@ -165,7 +165,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   const overload = new OverloadManager(bootstrap.overloadManager, { stats, clock, log, loops: options.loops ?? 1 });
   const health = { isFailing: false, isSaid: false };
   const runtime = new RuntimeStore(bootstrap);
-  setRuntimeValues(runtime.values);
+  runtime.watch(() => setRuntimeValues(runtime.values));
   const node = localNodeOf(bootstrap, options.version, runtime.values);
   const parts = {
     node,

@@ -1,9 +1,13 @@
 /** Values of the runtime take the place of those that fields name as their defaults. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Case } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
-import { direct, httpFilter, perFilter, to } from './framework/pieces.ts';
+import { address, cluster, direct, httpFilter, perFilter, retry, to } from './framework/pieces.ts';
+import type { Proxy } from './framework/proxies.ts';
 import { compareTopic } from './framework/topic.ts';
+import { untilSame } from './framework/until-same.ts';
 
 /** Layers of the bootstrap; the later one has the last word. */
 const LAYERS: JsonObject[] = [
@@ -20,11 +24,37 @@ const LAYERS: JsonObject[] = [
       'fault.http.abort.abort_percent': 100,
       my: { share: 0, status: 409 },
       log: { from: 500 },
+      'upstream.maintenance_mode.closed': 100,
+      'upstream.maintenance_mode.open': 0,
+      'upstream.use_retry': 0,
+      'upstream.healthy_panic_threshold': 0,
+      circuit_breakers: {
+        capped: { default: { max_requests: 0 }, high: { max_pending_requests: 0 } },
+        raised: { default: { max_requests: 10, max_pending_requests: 10 } },
+      },
     },
   },
 ];
 
 const share = (runtime_key: string, numerator: number): JsonObject => ({ default_value: { numerator }, runtime_key });
+
+/** A cluster whose only host is not well: it is used all the same unless panic is switched off. */
+const sick = (port: number): JsonObject =>
+  cluster('sick', [], {
+    load_assignment: {
+      cluster_name: 'sick',
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) }, health_status: 'UNHEALTHY' }] }],
+    },
+  });
+
+/** What the runtime has a say in of clusters, where it is more than nothing. */
+async function clusterCounts(proxy: Proxy): Promise<Readonly<Record<string, number>>> {
+  const isTold = /^cluster\.(?:closed|open|capped|raised|sick)\..*(?:maintenance|overflow|healthy_panic|retry)/;
+  return Object.fromEntries(Object.entries(await proxy.stats('cluster.')).filter(([name, count]) => isTold.test(name) && count > 0));
+}
+
+/** Circuit breakers that let nothing pass. */
+const NOTHING: JsonObject = { circuit_breakers: { thresholds: [{ max_requests: 0, max_pending_requests: 0 }] } };
 
 /** A route that takes its share, and one that takes the rest. */
 const shared = (path: string, key: string, numerator: number): JsonObject[] => [
@@ -61,6 +91,9 @@ const fault = (path: string, more: JsonObject): JsonObject => {
   return to(path, {}, { typed_per_filter_config: perFilter('fault', 'fault.v3.HTTPFault', { abort, ...more }) });
 };
 
+/** Clusters that the runtime knows by their names. */
+const NAMED = ['closed', 'open', 'capped', 'raised'];
+
 const ROUTES: JsonObject[] = [
   ...shared('/all', 'route.all', 0),
   ...shared('/none', 'route.none', 100),
@@ -80,6 +113,10 @@ const ROUTES: JsonObject[] = [
   limited('/unlimited', 'limit.off'),
   fault('/fault', {}),
   fault('/own-fault', { abort_percent_runtime: 'my.share' }),
+  ...NAMED.map((name) => to(`/to/${name}`, { cluster: name })),
+  to('/to/sick', { cluster: 'sick' }),
+  to('/urgent', { cluster: 'capped', priority: 'HIGH' }),
+  retry('/again', '5xx', { num_retries: 2 }),
   fault('/other-fault', { abort_http_status_runtime: 'my.status' }),
 ];
 
@@ -96,11 +133,16 @@ const CASES: Case[] = [
   ask('fault', '/fault', {}, { expects: { 'answers.0.line': 'HTTP/1.1 429 Too Many Requests' } }),
   ask('fault by another key', '/own-fault', {}, { expects: { 'answers.0.line': 'HTTP/1.1 200 OK' } }),
   ask('fault with another status', '/other-fault'),
+  ...NAMED.map((name) => ask(`cluster ${name}`, `/to/${name}`)),
+  ask('cluster capped for what is urgent', '/urgent'),
+  ask('panic switched off', '/to/sick'),
+  ask('retries switched off', '/again', { wish: 'status=503;times=1' }),
 ];
 
 compareTopic({
   name: 'the runtime',
-  setup: () => ({
+  setup: ({ ports }) => ({
+    clusters: [...NAMED.map((name) => cluster(name, [ports.origin], name === 'raised' ? NOTHING : {})), sick(ports.origin)],
     routes: ROUTES,
     filters: [
       httpFilter('csrf', 'csrf.v3.CsrfPolicy', { filter_enabled: { default_value: { numerator: 0 } } }),
@@ -110,4 +152,9 @@ compareTopic({
     bootstrap: { layered_runtime: { layers: LAYERS } },
   }),
   cases: CASES,
+  more: (proxies) =>
+    test('statistics of clusters', async () => {
+      const same = await untilSame(proxies(), clusterCounts);
+      assert.equal(same['cluster.closed.upstream_rq_maintenance_mode'], 1);
+    }),
 });

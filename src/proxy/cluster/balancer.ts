@@ -3,6 +3,7 @@ import type { StatsScope } from '../telemetry/stats.ts';
 import type { ClusterHost } from './host.ts';
 import type { AllowsOverride } from './lb/override-status.ts';
 import type { LocalZone, Picker, PickerFactory } from './lb/picker.ts';
+import { panicThresholdNow } from './priority-load.ts';
 
 export type { Picker } from './lb/picker.ts';
 
@@ -37,7 +38,7 @@ export function buildPicker(
     clock,
     stats,
     zone,
-    panicThreshold,
+    panicThreshold: panicThresholdNow(panicThreshold),
     overprovisioning,
     localityWeightOf: (host) => host.endpoint.localityWeight,
     activeRequests: () => hosts.reduce((sum, host) => sum + host.activeRequests, 0),

@@ -69,7 +69,11 @@ export function buildCluster(config: ClusterProto, path: string, scope: ClusterS
   let transports: Transports | undefined;
   try {
     const rate = readRetryRate(settings.metadata, path);
-    const limits = readLimits(config.circuitBreakers, path, stats, { retryRate: rate && new RetryRate(rate), clock: scope.clock });
+    const limits = readLimits(config.circuitBreakers, path, stats, {
+      name: config.name,
+      retryRate: rate && new RetryRate(rate),
+      clock: scope.clock,
+    });
     const { secrets, findInternal } = scope;
     transports = buildTransports(config, path, {
       stats,

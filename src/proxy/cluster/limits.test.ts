@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { CircuitBreakersSchema } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { setRuntimeValues } from '../config/live-values.ts';
 import { createStats } from '../telemetry/registry.ts';
 import { limitsFor, readLimits } from './limits.ts';
 
@@ -21,6 +22,25 @@ test('each priority has its own caps', () => {
     name: 'ConfigError',
     message: /^c\.circuit_breakers\.thresholds\[0\]\.priority: 9 is not known/,
   });
+});
+
+test('the runtime has the last word on caps, whenever it changes', (t) => {
+  t.after(() => setRuntimeValues({}));
+  const stats = createStats().scope('cluster.c');
+  const thresholds = [{ maxRequests: 2, maxRetries: 7 }];
+  const limits = readLimits(create(CircuitBreakersSchema, { thresholds }), 'c', stats, { name: 'c' });
+  const caps = (): number[] => [limits.maxRequests, limits.maxRetries, limits.high?.maxRequests ?? 0, limits.high?.maxConnections ?? 0];
+  assert.deepEqual(caps(), [2, 7, 1024, 1024]);
+  setRuntimeValues({
+    'circuit_breakers.c.default.max_requests': 1,
+    'circuit_breakers.c.high.max_connections': 5,
+    'circuit_breakers.d.default.max_retries': 0,
+  });
+  assert.deepEqual(caps(), [1, 7, 1024, 5]);
+  limits.requests.value = 1;
+  assert.equal(stats.gauge('circuit_breakers.default.rq_open').value, 1);
+  setRuntimeValues({ 'circuit_breakers.c.default.max_requests': 'many' });
+  assert.deepEqual(caps(), [2, 7, 1024, 1024]);
 });
 
 test('counts are kept apart, and the gauge has their sum', () => {

@@ -4,6 +4,7 @@ import type { CircuitBreakers, CircuitBreakers_Thresholds } from '../../xds/gen/
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { Gauge, StatsScope } from '../telemetry/stats.ts';
 import { durationMs } from '../config/durations.ts';
+import { runtimeCount, runtimeVersion } from '../config/live-values.ts';
 import type { Cluster, Limits, RetryBudget } from './cluster.ts';
 import { RequestWindow } from './request-window.ts';
 import type { RetryRate } from './retry-rate.ts';
@@ -83,34 +84,120 @@ export function maxRetriesOf({ minConcurrency, fraction, recent }: RetryBudget, 
   return Math.max(minConcurrency, Math.floor((recent?.count() ?? active) * fraction));
 }
 
-function readPriority(
-  breakers: CircuitBreakers | undefined,
-  priority: RoutingPriority,
-  path: string,
-  part: MakePart,
-  clock: Clock,
-): Omit<Limits, 'high'> {
+/** What a priority's caps are, as configured or by the runtime. */
+type Caps = Pick<Limits, 'maxPools' | 'maxConnections' | 'maxPendingRequests' | 'maxRequests' | 'maxRetries'>;
+
+/** The caps that hold now; the same object where the runtime says nothing of them. Keys: Envoy, "Circuit breaking: runtime". */
+function capsByRuntime(configured: Caps, prefix: string): Caps {
+  const { maxPools, maxConnections, maxPendingRequests, maxRequests, maxRetries } = configured;
+  const now: Caps = {
+    maxPools: runtimeCount(`${prefix}.max_connection_pools`) ?? maxPools,
+    maxConnections: runtimeCount(`${prefix}.max_connections`) ?? maxConnections,
+    maxPendingRequests: runtimeCount(`${prefix}.max_pending_requests`) ?? maxPendingRequests,
+    maxRequests: runtimeCount(`${prefix}.max_requests`) ?? maxRequests,
+    maxRetries: runtimeCount(`${prefix}.max_retries`) ?? maxRetries,
+  };
+  const isAsConfigured =
+    now.maxPools === maxPools &&
+    now.maxConnections === maxConnections &&
+    now.maxPendingRequests === maxPendingRequests &&
+    now.maxRequests === maxRequests &&
+    now.maxRetries === maxRetries;
+  return isAsConfigured ? configured : now;
+}
+
+/** What the configuration says of a priority. */
+interface Given {
+  readonly caps: Caps;
+  readonly maxConnectionsPerHost: number;
+  readonly retryBudget: RetryBudget | undefined;
+  readonly retryRate: RetryRate | undefined;
+}
+
+/** The limits of one priority: that of `high` where there is no higher one. */
+class PriorityLimits implements Limits {
+  readonly high?: Limits;
+  readonly maxConnectionsPerHost: number;
+  readonly retryBudget: RetryBudget | undefined;
+  readonly retryRate: RetryRate | undefined;
+  readonly pools: Gauge;
+  readonly connections: Gauge;
+  readonly pending: Gauge;
+  readonly requests: Gauge;
+  readonly retries: Gauge;
+  readonly #cluster: string;
+  readonly #configured: Caps;
+  #caps: Caps;
+  #version: number;
+
+  constructor(cluster: string, given: Given, part: MakePart, high?: Limits) {
+    if (high !== undefined) this.high = high;
+    const { retryBudget } = given;
+    this.maxConnectionsPerHost = given.maxConnectionsPerHost;
+    this.retryRate = given.retryRate;
+    this.retryBudget = retryBudget;
+    this.#cluster = cluster;
+    this.#configured = given.caps;
+    this.#version = runtimeVersion();
+    this.#caps = this.#byRuntime();
+    this.requests = part('upstream_rq_active', 'rq_open', 'remaining_rq', () => this.maxRequests);
+    this.pending = part('upstream_rq_pending_active', 'rq_pending_open', 'remaining_pending', () => this.maxPendingRequests);
+    this.pools = part('', 'cx_pool_open', 'remaining_cx_pools', () => this.maxPools);
+    this.connections = part('upstream_cx_active', 'cx_open', 'remaining_cx', () => this.maxConnections);
+    const mayRetry =
+      retryBudget === undefined
+        ? (): number => this.maxRetries
+        : (): number => maxRetriesOf(retryBudget, this.requests.value + this.pending.value);
+    this.retries = part('upstream_rq_retry_active', 'rq_retry_open', 'remaining_retries', mayRetry);
+  }
+
+  get maxPools(): number {
+    return this.#now().maxPools;
+  }
+
+  get maxConnections(): number {
+    return this.#now().maxConnections;
+  }
+
+  get maxPendingRequests(): number {
+    return this.#now().maxPendingRequests;
+  }
+
+  get maxRequests(): number {
+    return this.#now().maxRequests;
+  }
+
+  get maxRetries(): number {
+    return this.#now().maxRetries;
+  }
+
+  #now(): Caps {
+    const version = runtimeVersion();
+    if (this.#version !== version) {
+      this.#caps = this.#byRuntime();
+      this.#version = version;
+    }
+    return this.#caps;
+  }
+
+  #byRuntime(): Caps {
+    return capsByRuntime(this.#configured, `circuit_breakers.${this.#cluster}.${this.high === undefined ? 'high' : 'default'}`);
+  }
+}
+
+function readGiven(breakers: CircuitBreakers | undefined, priority: RoutingPriority, path: string, clock: Clock): Omit<Given, 'retryRate'> {
   const thresholds = breakers?.thresholds.find((row) => row.priority === priority);
-  const caps = {
+  return {
     maxConnectionsPerHost: maxPerHost(breakers, priority, path),
-    maxPools: thresholds?.maxConnectionPools ?? Infinity,
-    maxConnections: thresholds?.maxConnections ?? DEFAULTS.connections,
-    maxPendingRequests: thresholds?.maxPendingRequests ?? DEFAULTS.pending,
-    maxRequests: thresholds?.maxRequests ?? DEFAULTS.requests,
-    maxRetries: thresholds?.maxRetries ?? DEFAULTS.retries,
     retryBudget: readBudget(thresholds, clock),
+    caps: {
+      maxPools: thresholds?.maxConnectionPools ?? Infinity,
+      maxConnections: thresholds?.maxConnections ?? DEFAULTS.connections,
+      maxPendingRequests: thresholds?.maxPendingRequests ?? DEFAULTS.pending,
+      maxRequests: thresholds?.maxRequests ?? DEFAULTS.requests,
+      maxRetries: thresholds?.maxRetries ?? DEFAULTS.retries,
+    },
   };
-  const requests = part('upstream_rq_active', 'rq_open', 'remaining_rq', caps.maxRequests);
-  const pending = part('upstream_rq_pending_active', 'rq_pending_open', 'remaining_pending', caps.maxPendingRequests);
-  const counts = {
-    pools: part('', 'cx_pool_open', 'remaining_cx_pools', caps.maxPools),
-    connections: part('upstream_cx_active', 'cx_open', 'remaining_cx', caps.maxConnections),
-    pending,
-    requests,
-  };
-  const { retryBudget, maxRetries } = caps;
-  const cap = retryBudget === undefined ? maxRetries : (): number => maxRetriesOf(retryBudget, requests.value + pending.value);
-  return { ...caps, ...counts, retries: part('upstream_rq_retry_active', 'rq_retry_open', 'remaining_retries', cap) };
 }
 
 /** Those of high priority are told only where somebody has set them: a proxy has thousands of clusters. */
@@ -120,10 +207,18 @@ function partsOf(breakers: CircuitBreakers | undefined, priority: RoutingPriorit
   const prefix = `circuit_breakers.${priority === RoutingPriority.DEFAULT ? 'default' : 'high'}`;
   return (name, open, left, cap) => {
     const whole = name === '' ? { value: 0 } : stats.gauge(name);
-    if (!isTold) return new Part(whole, cap);
+    // nobody is told of its cap: the function that knows it need not be kept
+    if (!isTold) return new Part(whole, NO_CAP);
     const remaining = row?.trackRemaining === true ? stats.gauge(`${prefix}.${left}`) : undefined;
     return new Part(whole, cap, stats.gauge(`${prefix}.${open}`), remaining);
   };
+}
+
+export interface LimitsOptions {
+  /** The cluster's, by which the runtime knows its caps. */
+  readonly name?: string;
+  readonly retryRate?: RetryRate | undefined;
+  readonly clock?: Clock;
 }
 
 /**
@@ -134,17 +229,17 @@ export function readLimits(
   breakers: CircuitBreakers | undefined,
   path: string,
   stats: StatsScope,
-  { retryRate, clock = systemClock }: { readonly retryRate?: RetryRate | undefined; readonly clock?: Clock } = {},
+  { name = '', retryRate, clock = systemClock }: LimitsOptions = {},
 ): Limits {
   breakers?.thresholds.forEach(({ priority }, i) => {
     if (priority !== RoutingPriority.DEFAULT && priority !== RoutingPriority.HIGH)
       throw new ConfigError(`${path}.circuit_breakers.thresholds[${i}].priority`, `${priority} is not known`);
   });
-  const read = (priority: RoutingPriority): Omit<Limits, 'high'> => ({
-    ...readPriority(breakers, priority, path, partsOf(breakers, priority, stats), clock),
-    retryRate,
-  });
-  return { ...read(RoutingPriority.DEFAULT), high: read(RoutingPriority.HIGH) };
+  const read = (priority: RoutingPriority, high?: Limits): Limits => {
+    const given = { ...readGiven(breakers, priority, path, clock), retryRate };
+    return new PriorityLimits(name, given, partsOf(breakers, priority, stats), high);
+  };
+  return read(RoutingPriority.DEFAULT, read(RoutingPriority.HIGH));
 }
 
 /** The caps that hold for a request of this priority (a route's). */

@@ -3,6 +3,8 @@
  * "panic threshold": a priority carries what its healthy hosts can, the rest spills to the next one, then to degraded
  * hosts. Shares are whole per cents, as in Envoy, so that the hash of a request chooses the same priority in both.
  */
+import { runtimeCount } from '../config/live-values.ts';
+
 export interface Level {
   /** All of its hosts. */
   readonly hosts: number;
@@ -52,6 +54,11 @@ function byHosts(levels: readonly Level[]): LevelLoad[] {
   const shares = levels.map((level) => (total === 0 ? 0 : Math.floor((100 * level.hosts) / total)));
   if (total > 0) addRest(shares, 100 - sum(shares), (i) => (levels[i]?.hosts ?? 0) > 0);
   return shares.map((healthy) => ({ healthy, degraded: 0, isPanic: true }));
+}
+
+/** The panic threshold of all clusters where the runtime has one, else a cluster's own. Envoy: `upstream.healthy_panic_threshold`. */
+export function panicThresholdNow(own: number): number {
+  return Math.min(100, runtimeCount('upstream.healthy_panic_threshold') ?? own);
 }
 
 /** Loads of all priorities, the first being priority 0. `panicThreshold` is a percentage; 0 turns panic off. */

@@ -20,10 +20,45 @@ export interface Live<Value> {
 type Values = Readonly<Record<string, JsonValue>>;
 
 let values: Values = {};
+let version = 0;
 
-/** From now on keys are looked up here. Nested ones have dots between. */
+/** From now on keys are looked up here. Nested ones have dots between. To be called again whenever they have changed. */
 export function setRuntimeValues(given: Values): void {
   values = given;
+  version++;
+}
+
+/** Another number whenever the runtime has changed. */
+export function runtimeVersion(): number {
+  return version;
+}
+
+/** What `read` makes of the runtime, read again only where that has changed: for what every request asks. */
+export class Followed<Value> {
+  readonly #read: () => Value;
+  #version = version;
+  #value: Value;
+
+  constructor(read: () => Value) {
+    this.#read = read;
+    this.#value = read();
+  }
+
+  get value(): Value {
+    if (this.#version !== version) {
+      this.#value = this.#read();
+      this.#version = version;
+    }
+    return this.#value;
+  }
+}
+
+/** Shares in [0, 1] of all keys that begin with `prefix`, by what follows it. */
+export function runtimeShares(prefix: string): Followed<ReadonlyMap<string, number>> {
+  return new Followed(() => {
+    const keys = Object.keys(values).filter((key) => key.startsWith(prefix));
+    return new Map(keys.map((key) => [key.slice(prefix.length), runtimeShare(key) ?? 0]));
+  });
 }
 
 /** What `read` makes of the runtime whenever somebody asks; without a key always `fallback`. */

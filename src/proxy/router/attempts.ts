@@ -106,9 +106,9 @@ export class Attempts {
     const { down, isRepeatable } = this.#owner;
     if (retry === undefined || !isRepeatable) return false;
     const { attempts } = down.info;
-    const refusal = retry.take(attempts, attempt.wasSent, this.#scope.clock.monotonicMs());
+    const refusal = retry.take(attempts, attempt.wasSent, this.#scope.clock.monotonicMs(), this.#scope.random);
     if (refusal !== undefined) {
-      down.setFlag(refusal);
+      if (refusal !== '') down.setFlag(refusal);
       return false;
     }
     this.tried = [...this.tried, attempt.host];

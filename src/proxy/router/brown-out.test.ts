@@ -101,8 +101,14 @@ test('a route that says how often to retry is not bound by the budget by rate', 
   const limits = readLimits(undefined, 'c', createStats(), { retryRate: rate });
   const stats = clusterHttpStats(createStats());
   const policy = { ...POLICY, maxRetries: 1 };
-  assert.equal(new RetryState(policy, limits, stats).take(1, true, 0), 'UO');
-  assert.equal(new RetryState({ ...policy, isUnbudgeted: true }, limits, stats).take(1, true, 0), undefined);
+  assert.equal(
+    new RetryState(policy, limits, stats).take(1, true, 0, () => 0),
+    'UO',
+  );
+  assert.equal(
+    new RetryState({ ...policy, isUnbudgeted: true }, limits, stats).take(1, true, 0, () => 0),
+    undefined,
+  );
 });
 
 test('metadata of a route takes it out of the budget', () => {

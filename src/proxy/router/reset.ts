@@ -82,6 +82,13 @@ export const DROPPED: LocalReply = {
   flag: 'UDO',
   headers: [['x-envoy-unconditional-drop-overload', 'true']],
 };
+export const IN_MAINTENANCE: LocalReply = {
+  status: 503,
+  body: 'maintenance mode',
+  details: 'maintenance_mode',
+  flag: 'UO',
+  headers: [['x-envoy-overloaded', 'true']],
+};
 export const TIMED_OUT = { status: 504, body: 'upstream request timeout', details: 'response_timeout', flag: 'UT' } as const;
 export const TOOK_TOO_LONG = {
   status: 408,

@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../../core/clock.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
 import type { Limits } from '../cluster/cluster.ts';
+import { runtimeShare } from '../config/live-values.ts';
 import { maxRetriesOf } from '../cluster/limits.ts';
 import type { RetryRate } from '../cluster/retry-rate.ts';
 import type { ClusterHttpStats } from '../cluster/http-stats.ts';
@@ -41,10 +42,11 @@ export class RetryState {
   }
 
   /**
-   * Takes one retry after `attempts` attempts. Gives the flag that says why there is none, or undefined. `wasSent`: the
+   * Takes one retry after `attempts` attempts. Gives the flag that says why there is none, '' where the runtime has none
+   * (Envoy: `upstream.use_retry`, percent), or undefined. `random` is in [0, 1). `wasSent`: the
    * last one has reached a host; one that did not was no load to any, so that nothing is added by the next.
    */
-  take(attempts: number, wasSent: boolean, nowMs: number): 'URX' | 'UO' | undefined {
+  take(attempts: number, wasSent: boolean, nowMs: number, random: Random): 'URX' | 'UO' | '' | undefined {
     if (attempts > this.policy.maxRetries) {
       this.#count('upstream_rq_retry_limit_exceeded');
       return 'URX';
@@ -53,6 +55,8 @@ export class RetryState {
       this.#count('upstream_rq_retry_overflow');
       return 'UO';
     }
+    const share = runtimeShare('upstream.use_retry') ?? 1;
+    if (share < 1 && random() >= share) return '';
     this.#count('upstream_rq_retry');
     if (!this.isRetrying) this.#limits.retries.value++;
     this.isRetrying = true;

@@ -13,6 +13,7 @@ import type { ResponseFlag } from '../http/stream-info.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
+import { runtimeShares } from '../config/live-values.ts';
 import type { Cluster, ClusterManager, DynamicNames } from '../cluster/cluster.ts';
 import { TOO_MANY_REQUESTS } from '../cluster/http-pool.ts';
 import { type ClusterCounter, type ClusterHttpStats, clusterHttpStats, countStatus, countStatusIn } from '../cluster/http-stats.ts';
@@ -28,7 +29,17 @@ import { sourceOf } from './stream-source.ts';
 import { chooseMirrors, sendMirrors } from './mirror.ts';
 import { RequestBody } from './request-body.ts';
 import { type RequestPolicy, readRequestPolicy } from './request-policy.ts';
-import { brokenResponse, DROPPED, NO_HEALTHY_HOST, outcomeOf, resetReply, TIMED_OUT, TOOK_TOO_LONG, transportFailure } from './reset.ts';
+import {
+  brokenResponse,
+  DROPPED,
+  IN_MAINTENANCE,
+  NO_HEALTHY_HOST,
+  outcomeOf,
+  resetReply,
+  TIMED_OUT,
+  TOOK_TOO_LONG,
+  transportFailure,
+} from './reset.ts';
 import { isRetriableReset, isRetriableResponse, type ResetReason } from './retry-decision.ts';
 import { RetryState } from './retry-state.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
@@ -58,6 +69,9 @@ export interface RouterScope {
   /** The proxy's. */
   readonly stats: StatsScope;
 }
+
+/** Shares of requests that clusters do not get, by their names. Envoy: `upstream.maintenance_mode.<cluster>`. */
+const MAINTENANCE = runtimeShares('upstream.maintenance_mode.');
 
 /** Routes one request to a cluster. Made once its filters have let it pass. */
 export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
@@ -351,7 +365,10 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#policy = policy;
     if (policy.retry !== undefined)
       this.#attempts.retry = new RetryState(policy.retry, limitsFor(cluster, this.#action.priority), this.#stats, this.#counted);
-    if (cluster.dropShare !== undefined && this.#scope.random() < cluster.dropShare) return this.#dropped(cluster);
+    const closed = MAINTENANCE.value.size === 0 ? 0 : (MAINTENANCE.value.get(cluster.name) ?? 0);
+    if (closed > 0 && this.#scope.random() < closed) return this.#refused(cluster, 'upstream_rq_maintenance_mode', IN_MAINTENANCE);
+    if (cluster.dropShare !== undefined && this.#scope.random() < cluster.dropShare)
+      return this.#refused(cluster, 'upstream_rq_drop_overload', DROPPED);
     prepareRequest(this.down, this.#entry, this.#action.rewrite, this.#scope.isQuiet);
     this.#clientAuthority = request.authority;
     if (!this.#scope.isQuiet) tellTimeout(request, this.#action, policy, 0);
@@ -373,11 +390,11 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     else this.down.pauseReading();
   }
 
-  /** The server of EDS wants less traffic to the cluster. */
-  #dropped(cluster: Cluster): void {
-    cluster.stats.counter('upstream_rq_drop_overload').value++;
+  /** The runtime, or the server of EDS, wants less traffic to the cluster. */
+  #refused(cluster: Cluster, counter: string, reply: LocalReply): void {
+    cluster.stats.counter(counter).value++;
     this.#finish();
-    this.#reply(DROPPED);
+    this.#reply(reply);
   }
 
   #mirror(): void {

@@ -8,7 +8,7 @@ import { ClusterConfigSchema } from '../../../xds/gen/envoy/extensions/clusters/
 import { decodeTyped } from '../../config/typed-config.ts';
 import type { Cluster, Host, PickContext } from '../cluster.ts';
 import { NO_ENDPOINTS } from '../endpoints.ts';
-import { type Level, type LevelLoad, spreadLoad } from '../priority-load.ts';
+import { type Level, type LevelLoad, panicThresholdNow, spreadLoad } from '../priority-load.ts';
 import { clusterTypeOf } from './cluster-type.ts';
 import type { Discovery, DiscoveryKind, DiscoveryScope } from './discovery.ts';
 
@@ -85,7 +85,7 @@ class Aggregate implements Discovery {
   }
 
   #spread(levels: readonly Level[]): readonly LevelLoad[] {
-    return spreadLoad(levels, NO_ENDPOINTS.overprovisioning, this.#panicThreshold);
+    return spreadLoad(levels, NO_ENDPOINTS.overprovisioning, panicThresholdNow(this.#panicThreshold));
   }
 
   /** Worked out anew where a cluster, or the hosts of one, have changed. */

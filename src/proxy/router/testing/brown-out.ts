@@ -119,7 +119,7 @@ class Simulation {
       host.activeRequests--;
       this.#limits.requests.value--;
       const count = tried.length + 1;
-      if (!fails || retry.take(count, !isDown, this.queue.nowMs) !== undefined) return end(!fails);
+      if (!fails || retry.take(count, !isDown, this.queue.nowMs, () => 0) !== undefined) return end(!fails);
       const clock = { monotonicMs: () => this.queue.nowMs, wallMs: () => this.queue.nowMs };
       this.queue.after(retry.pauseMs(count, undefined, { clock, random: this.#random }), () => {
         this.#attempt(retry, [...tried, host], end);
