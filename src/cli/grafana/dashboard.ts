@@ -3,7 +3,7 @@
 /** Grafana's names of units. */
 type Unit = 'reqps' | 'percentunit' | 'ms' | 's' | 'bytes' | 'Bps' | 'short' | 'cps' | 'dateTimeFromNow';
 
-export interface Query {
+interface Query {
   readonly expr: string;
   /** Legend, with labels as `{{label}}`. */
   readonly legend: string;
@@ -83,7 +83,7 @@ export function quantile(q: number, metric: string, matchers: string, by: readon
 }
 
 /** The three quantiles that everybody asks for. */
-export function quantiles(metric: string, matchers: string): Query[] {
+function quantiles(metric: string, matchers: string): Query[] {
   return [0.5, 0.95, 0.99].map((q) => ({ expr: quantile(q, metric, matchers), legend: `p${q * 100}` }));
 }
 
