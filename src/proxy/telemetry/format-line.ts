@@ -13,9 +13,12 @@ import { asText, type Command, compilePart, type Extract, type FormatOptions, ty
 
 type WritePiece = (info: StreamInfo) => string;
 
+/** Changes with each millisecond, under load with each twentieth line. */
+const TIME = 'START_TIME';
+
 /** Commands that mostly say what they said of the request before. */
 const STEADY: ReadonlySet<string> = new Set([
-  'START_TIME',
+  TIME,
   'PROTOCOL',
   'RESPONSE_CODE',
   'RESPONSE_CODE_DETAILS',
@@ -39,9 +42,13 @@ function isSteady(part: FormatPart): boolean {
   return STEADY.has(part.name) || (part.name === 'REQ' && STEADY_FIELDS.has(part.argument.toUpperCase()));
 }
 
+function isTime(part: FormatPart): boolean {
+  return typeof part === 'object' && part.name === TIME;
+}
+
 function asBytes(value: ReturnType<Extract>, command: Command, missing: string): string {
   const text = asText(value, missing);
-  return isOfField(command) ? text : bytesOf(text);
+  return isOfField(command) || (isTime(command) && command.argument === '') ? text : bytesOf(text);
 }
 
 /** Values that change from line to line, each by itself. */
@@ -85,8 +92,11 @@ export function compileLine(format: string, path: string, options: FormatOptions
     run = [];
   };
   for (const part of parseFormat(format, path)) {
-    if (isSteady(part)) run.push(part);
-    else {
+    if (isSteady(part)) {
+      // what stays longer than the time has a piece of its own
+      if (typeof part === 'object' && run.some(isTime)) endRun();
+      run.push(part);
+    } else {
       endRun();
       if (typeof part === 'object') pieces.push(changing(part, path, missing));
     }
