@@ -31,9 +31,16 @@ export async function sideBySide<T>(
   }
 }
 
-/** Warms both up and runs them by turns, `count` times each. */
-export async function takeTurns(bench: Bench, peer: Peer, scenario: Scenario, both: readonly InTurn[], count: number): Promise<void> {
-  for (const { running } of both) await warmUp(bench, peer, scenario, running.port);
+/** Warms both up, `warmth` times as long as usual, and runs them by turns, `count` times each. */
+export async function takeTurns(
+  bench: Bench,
+  peer: Peer,
+  scenario: Scenario,
+  both: readonly InTurn[],
+  count: number,
+  warmth = 1,
+): Promise<void> {
+  for (const { running } of both) await warmUp(bench, peer, scenario, running.port, warmth);
   await byTurns(
     both,
     count,

@@ -73,11 +73,11 @@ function warmUpOf({ warmUpSeconds }: Bench, { load }: Scenario): readonly [secon
   return [warmUpSeconds, WARM_UP_REQUESTS];
 }
 
-/** One run; where code is compiled meanwhile up to three, for on a busy machine that takes longer. */
-export async function warmUp(bench: Bench, { hasJit }: Peer, scenario: Scenario, port: number): Promise<void> {
+/** One run; where code is compiled meanwhile up to three, for on a busy machine that takes longer. `times` as much is carried. */
+export async function warmUp(bench: Bench, { hasJit }: Peer, scenario: Scenario, port: number, times = 1): Promise<void> {
   const [seconds, wanted] = warmUpOf(bench, scenario);
   let carried = 0;
-  for (let i = 0; i < (hasJit ? 3 : 1) && carried <= wanted; i++) {
+  for (let i = 0; i < (hasJit ? 3 * times : 1) && carried <= wanted * times; i++) {
     carried += (await drive(bench, scenario, port, seconds)).requests;
   }
 }
