@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { portOf } from './testing/port-of.ts';
 import { AccessLogService } from '../xds/gen/envoy/service/accesslog/v3/als_pb.ts';
 import { openStream } from './grpc-client.ts';
 
@@ -17,10 +18,8 @@ test('a server that goes silent fails the stream, and nothing else', async (t) =
   });
   t.after(() => server.close());
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
   const method = AccessLogService.method.streamAccessLogs;
-  const stream = openStream({ host: '127.0.0.1', port: address.port }, method, { pingIntervalMs: 20, pingTimeoutMs: 20 });
+  const stream = openStream({ host: '127.0.0.1', port: portOf(server) }, method, { pingIntervalMs: 20, pingTimeoutMs: 20 });
   stream.send({});
   await assert.rejects(async () => {
     for await (const _ of stream.responses);

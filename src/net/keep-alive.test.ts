@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import { test } from 'node:test';
 import type * as Koffi from 'koffi';
+import { portOf } from './testing/port-of.ts';
 import { setKeepAlive } from './keep-alive.ts';
 
 const SOL_SOCKET = 1;
@@ -31,9 +32,7 @@ test('all three times of keep-alive reach the kernel', { skip: process.platform 
   const server = net.createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  const socket = net.connect(address.port, '127.0.0.1');
+  const socket = net.connect(portOf(server), '127.0.0.1');
   t.after(() => {
     socket.destroy();
     server.close();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
+import { portOf } from './testing/port-of.ts';
 import type { Connection, ConnectionHandlers } from './connection.ts';
 import { takeIncoming } from './incoming.ts';
 import { shareReads } from './shared-read.ts';
@@ -18,9 +19,7 @@ async function serve(pauses: boolean, onConnection: (connection: Connection) => 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   takeIncoming(server, (incoming) => onConnection(incoming.toConnection(incoming.local, incoming.remote)));
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
-  return { port: address.port, server };
+  return { port: portOf(server), server };
 }
 
 function dial(port: number, handlers: Partial<ConnectionHandlers>): Promise<Connection> {
@@ -130,9 +129,7 @@ for (const mode of ['handles', 'onread', 'data']) {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const address = server.address();
-    assert(address !== null && typeof address === 'object');
-    const client = await dial(address.port, { onClose() {} });
+    const client = await dial(portOf(server), { onClose() {} });
     client.writeText('late');
     client.end();
     assert.equal(await got.promise, 'early late');

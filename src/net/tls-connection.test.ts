@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import tls, { type TLSSocket } from 'node:tls';
+import { portOf } from './testing/port-of.ts';
 import type { Connection } from './connection.ts';
 import { shareReads } from './shared-read.ts';
 import { wrapTls } from './socket-connection.ts';
@@ -44,10 +45,8 @@ async function connect(greet: (socket: TLSSocket) => void = () => {}): Promise<E
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
   const options = {
-    address: { host: '127.0.0.1', port: address.port },
+    address: { host: '127.0.0.1', port: portOf(server) },
     bind: undefined,
     context: tls.createSecureContext({ ca: ca.root }),
     serverName: 'localhost',

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { portOf } from './testing/port-of.ts';
 import { SLAB_BYTES } from './slabs.ts';
 import { SocketDuct } from './socket-duct.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -14,8 +15,7 @@ async function socketPair(t: {
 }): Promise<{ readonly socket: net.Socket; readonly duct: SocketDuct; readonly read: () => Promise<Buffer> }> {
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
-  const socket = net.connect(typeof address === 'object' && address !== null ? address.port : 0, '127.0.0.1');
+  const socket = net.connect(portOf(server), '127.0.0.1');
   const accepted = new Promise<net.Socket>((resolve) => server.once('connection', resolve));
   await once(socket, 'connect');
   const peer = await accepted;

@@ -1,9 +1,10 @@
 /** A proxy from a static bootstrap, on loopback: HTTP, TCP, admin interface, drain, and what it refuses. */
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { portOf } from '../net/testing/port-of.ts';
 import { reportBug } from '../core/bugs.ts';
 import { createLog } from '../core/log.ts';
 import { parseBootstrap } from './config/bootstrap.ts';
@@ -23,11 +24,6 @@ after(() => {
   upstream.closeAllConnections();
   upstream.close();
 });
-
-function portOf(server: net.Server): number {
-  const address: AddressInfo | string | null = server.address();
-  return address !== null && typeof address === 'object' ? address.port : 0;
-}
 
 const loopback = (port: number): JsonObject => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 const filter = (name: string, type: string, config: JsonObject): JsonObject => ({

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { jwksOf, newKey, tokenOf } from '../../src/proxy/http/filters/testing/tokens.ts';
 import type { Case } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
@@ -257,13 +258,12 @@ async function keyServer(): Promise<Servers> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
   const close = async (): Promise<void> => {
     server.closeAllConnections();
     server.close();
     await once(server, 'close');
   };
-  return { ports: { keys: typeof address === 'object' && address !== null ? address.port : 0 }, close };
+  return { ports: { keys: portOf(server) }, close };
 }
 
 compareTopic({

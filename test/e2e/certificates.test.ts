@@ -9,10 +9,11 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { createTestCa, type TestKeyPair } from '../../src/net/testing/certificates.ts';
 import { TestMesh } from './harness.ts';
 import { others, startLoad } from './load.ts';
-import { cluster, portOf, startStaticProxy, tcpListener, typed } from './static-proxy.ts';
+import { cluster, startStaticProxy, tcpListener, typed } from './static-proxy.ts';
 import { httpProxyPort } from './through-proxy.ts';
 
 /** mTLS with what `ca` signed, before an echo; each connection is one line of `log`. */

@@ -5,6 +5,7 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { historyFrom } from '../../src/control/dashboard/prometheus/history.ts';
 import type { SignalGrouping, SignalKey, SignalSeries } from '../../src/model/signals.ts';
 import { prometheusMissing, PrometheusProcess } from './prometheus-process.ts';
@@ -48,8 +49,7 @@ test('every row has its past in Prometheus', { skip: prometheusMissing }, async 
   target.listen(0, '127.0.0.1');
   await once(target, 'listening');
   t.after(() => target.close());
-  const address = target.address();
-  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  const port = portOf(target);
   const config = `scrape_configs: [{ job_name: mesh, scrape_interval: 500ms, static_configs: [{ targets: ["127.0.0.1:${port}"] }] }]`;
   const prometheus = await PrometheusProcess.start(config);
   t.after(() => prometheus.stop());

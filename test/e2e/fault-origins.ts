@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import type { TestKeyPair } from '../../src/net/testing/certificates.ts';
 import { data, FRAME, frame, FrameReader, headers, SERVER_GREETING } from '../differential/framework/h2-frames.ts';
-import { portOf } from './static-proxy.ts';
 
 export type Protocol = 'h1' | 'h2' | 'tcp';
 

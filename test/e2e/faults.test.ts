@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { ask } from '../../src/cli/demo/client.ts';
 import { leftovers, TestMesh } from './harness.ts';
 import { answeringGateway } from './mesh-documents.ts';
@@ -198,12 +199,11 @@ test('a port in use is an error that names it, and is taken when it gets free', 
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   t.after(() => taken.close());
-  const address = taken.address();
-  assert.ok(address !== null && typeof address === 'object');
-  const gateway = answeringGateway(address.port, '{ status: 200 }');
+  const port = portOf(taken);
+  const gateway = answeringGateway(port, '{ status: 200 }');
   const mesh = TestMesh.start('explicit', { files: { 'edge.yaml': gateway } });
   t.after(() => mesh.stop());
-  const reason = `address: cannot listen on 127.0.0.1:${address.port}: the address is already in use`;
+  const reason = `address: cannot listen on 127.0.0.1:${port}: the address is already in use`;
   // Envoy's place for what a listener was refused for
   await mesh.until('the reason in the configuration dump', async () =>
     /"error_state": \{[^}]*"details": "([^"]*)"/s.exec((await mesh.proxy('edge-0.default', '/config_dump')).text)?.[1]?.includes(reason),
@@ -211,9 +211,9 @@ test('a port in use is an error that names it, and is taken when it gets free', 
   assert.ok(mesh.log('edge-0.default').includes(reason));
   const check = spawnSync(process.execPath, ['bin/tulle.js', 'check', '--state-dir', mesh.stateDir], { encoding: 'utf8' });
   assert.equal(check.status, 1);
-  assert.match(check.stdout, new RegExp(`listener .*edge-0\\.default.*${address.port}`));
+  assert.match(check.stdout, new RegExp(`listener .*edge-0\\.default.*${port}`));
   taken.close();
-  await mesh.until('the answer, once the port is free', async () => (await ask({ port: address.port }, '/')).status === 200);
+  await mesh.until('the answer, once the port is free', async () => (await ask({ port }, '/')).status === 200);
 });
 
 test('after the end nothing is left', async () => {

@@ -7,6 +7,7 @@ import { create, type DescMessage, fromJson, type JsonObject } from '@bufbuild/p
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { typeRegistry } from '../../src/xds/type-registry.ts';
 import { AggregatedDiscoveryService } from '../../src/xds/gen/envoy/service/discovery/v3/ads_pb.ts';
 import {
@@ -157,9 +158,7 @@ export async function serveAds(
     server.close();
     onEnd();
   });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return portOf(server);
 }
 
 /** Starts the server on a port of loopback. */

@@ -9,22 +9,13 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { until } from '../../src/core/testing/eventually.ts';
 import { data, FRAME, frame, GREETING, headers, settings, uint32 } from '../differential/framework/h2-frames.ts';
 import { bodyOf, MIB } from './http-body.ts';
 import { type Client, connectClient } from './http-client.ts';
 import { get, head, RawHttp2 } from './raw-http2.ts';
-import {
-  cluster,
-  httpListener,
-  httpOptions,
-  portOf,
-  residentBytes,
-  serve,
-  startStaticProxy,
-  type StaticProxy,
-  wholeFile,
-} from './static-proxy.ts';
+import { cluster, httpListener, httpOptions, residentBytes, serve, startStaticProxy, type StaticProxy, wholeFile } from './static-proxy.ts';
 
 const GROWTH_BYTES_MAX = 64 * MIB;
 const HELD_STREAMS = 256;

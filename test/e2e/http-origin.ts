@@ -16,8 +16,9 @@ import http2 from 'node:http2';
 import https from 'node:https';
 import type net from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import type { TestKeyPair } from '../../src/net/testing/certificates.ts';
-import { type Lifetime, portOf } from './static-proxy.ts';
+import { type Lifetime } from './static-proxy.ts';
 import type { Fields, Version } from './http-client.ts';
 
 /** What requests of either version have, as far as it is used here. */

@@ -5,11 +5,12 @@ import http2 from 'node:http2';
 import { before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { data, FRAME, frame, headers, SERVER_GREETING, settings } from '../differential/framework/h2-frames.ts';
 import { digestOf } from './http-body.ts';
 import { type Client, connectClient } from './http-client.ts';
 import { type RawOrigin, startRawOrigin, type Serve } from './raw-http2-origin.ts';
-import { cluster, httpListener, httpOptions, portOf, startStaticProxy, type StaticProxy, wholeFile } from './static-proxy.ts';
+import { cluster, httpListener, httpOptions, startStaticProxy, type StaticProxy, wholeFile } from './static-proxy.ts';
 
 const retried = (to: string): JsonObject => ({
   match: { prefix: '/retried' },

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { TestMesh } from './harness.ts';
 import { answeringGateway } from './mesh-documents.ts';
-import { portOf } from './static-proxy.ts';
 
 let mesh: TestMesh;
 let port = 0;

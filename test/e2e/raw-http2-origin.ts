@@ -1,9 +1,10 @@
 /** An origin of HTTP/2 that does to each request what a test wants, right or wrong. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { ACK, data, FRAME, frame, FrameReader, headers, SERVER_GREETING, uint32 } from '../differential/framework/h2-frames.ts';
 import type { Field } from '../differential/framework/h2-hpack.ts';
-import { type Lifetime, portOf } from './static-proxy.ts';
+import { type Lifetime } from './static-proxy.ts';
 
 const PREFACE_BYTES = 24;
 

@@ -9,9 +9,10 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { createAuthority } from '../../src/net/testing/authority.ts';
 import type { TestKeyPair } from '../../src/net/testing/certificates.ts';
-import { cluster, portOf, startStaticProxy, tcpListener, tlsSocket, typed } from './static-proxy.ts';
+import { cluster, startStaticProxy, tcpListener, tlsSocket, typed } from './static-proxy.ts';
 
 const ROTATIONS = 10;
 const AT_ONCE = 8;

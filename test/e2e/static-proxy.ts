@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import net, { type AddressInfo, type Server } from 'node:net';
+import net, { type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { eventually } from '../../src/core/testing/eventually.ts';
 import { ask } from '../../src/cli/demo/client.ts';
 import { root } from './harness.ts';
@@ -72,13 +73,6 @@ export function httpListener(
   });
   const filters = [{ name: 'envoy.filters.network.http_connection_manager', typed_config: config }];
   return { name, address: loopback(0), filter_chains: [{ filters, ...more.chain }], ...more.listener };
-}
-
-/** The port of a server that listens. */
-export function portOf(server: Server): number {
-  const address: AddressInfo | string | null = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the server listens on no port');
-  return address.port;
 }
 
 /** Whose end things go with: a test's context, or `wholeFile()`. */

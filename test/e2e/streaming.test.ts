@@ -6,21 +6,13 @@ import net from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { GREETING, headers, SERVER_GREETING } from '../differential/framework/h2-frames.ts';
 import { MIB } from './http-body.ts';
 import type { Version } from './http-client.ts';
 import { HTTP } from './pairs.ts';
 import { PREFACE } from './raw-http2.ts';
-import {
-  cluster,
-  httpListener,
-  httpOptions,
-  portOf,
-  residentBytes,
-  startStaticProxy,
-  type StaticProxy,
-  tcpListener,
-} from './static-proxy.ts';
+import { cluster, httpListener, httpOptions, residentBytes, startStaticProxy, type StaticProxy, tcpListener } from './static-proxy.ts';
 
 const OFFERED_BYTES = 1024 * MIB;
 /** What the slow side takes before it stops. */

@@ -4,12 +4,13 @@
  * HTTP and by gRPC. `tulle explain` says the same beforehand.
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { portOf } from '../../src/net/testing/port-of.ts';
+import { freePort } from '../interop/envoy-process.ts';
 import { TestMesh } from './harness.ts';
 import { serverSpec, service, STRICT, workload } from './mesh-documents.ts';
 import { fetchThrough } from './through-proxy.ts';
@@ -28,14 +29,6 @@ function token(issuer: string, claims: Record<string, unknown> = {}, key = keys.
     .setIssuer(issuer)
     .setExpirationTime('1h')
     .sign(key);
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 const own = (name: string, spec: string): string => workload(name, `serviceAccount: ${name}, ${spec}`);
@@ -120,10 +113,9 @@ const issuer = createServer((_, response) => response.end(jwks));
 
 before(async () => {
   await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
-  const address = issuer.address();
   clientPort = await freePort();
   otherPort = await freePort();
-  const yaml = meshYaml(typeof address === 'object' && address !== null ? address.port : 0, clientPort, otherPort);
+  const yaml = meshYaml(portOf(issuer), clientPort, otherPort);
   mesh = TestMesh.start('explicit', { files: { 'mesh.yaml': yaml } });
   await mesh.ready('client', 'other', 'web', 'api', 'db', 'authz', 'judge');
 });

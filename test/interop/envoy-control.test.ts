@@ -2,28 +2,23 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { eventually } from '../../src/core/testing/eventually.ts';
 import { startControlPlane } from '../../src/control/main.ts';
 import { callAdmin } from '../../src/control/testing/plane.ts';
 import { silentLog } from '../../src/core/log.ts';
+import { loopbackServer } from '../../src/proxy/testing/loopback-server.ts';
 import { envoyBinary, envoyMissing } from './envoy-binary.ts';
 import { freePort, get, startEnvoy } from './envoy-process.ts';
 
 const HOST = 'api.example.com';
 
-async function serveText(t: TestContext, text: string): Promise<number> {
-  const server = http.createServer({ keepAliveTimeout: 0 }, (_, response) => response.end(text));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => server.close());
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+function serveText(t: TestContext, text: string): Promise<number> {
+  return loopbackServer(t, (_, response) => response.end(text));
 }
 
 function meshYaml(v1: number, v2: number, subset: string): string {
@@ -150,10 +145,8 @@ for (const variant of ['delta', 'sotw'] as const) {
     taken.listen(0, '127.0.0.1');
     await once(taken, 'listening');
     t.after(() => taken.close());
-    const address = taken.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
     const proxyPort = await freePort();
-    const envoy = await connectEnvoy(t, mesh, variant, proxyPort, address.port);
+    const envoy = await connectEnvoy(t, mesh, variant, proxyPort, portOf(taken));
     const nack = await eventually(async () => (await proxies(mesh.adminSocket))[0]?.types['LDS']?.nack, envoy.output);
     assert.match(nack.message, /127\.0\.0\.1.*Address already in use|cannot bind/);
     await eventually(

@@ -6,6 +6,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { eventually } from '../../src/core/testing/eventually.ts';
 import { startControlPlane } from '../../src/control/main.ts';
 import { callAdmin } from '../../src/control/testing/plane.ts';
@@ -44,10 +45,8 @@ test('Envoy tells of flows by its access log service', { skip: envoyMissing, tim
   origin.listen(0, '127.0.0.1');
   await once(origin, 'listening');
   t.after(() => origin.close());
-  const address = origin.address();
-  assert.ok(address !== null && typeof address === 'object');
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
-  await writeFile(path.join(folder, 'mesh.yaml'), meshYaml(address.port));
+  await writeFile(path.join(folder, 'mesh.yaml'), meshYaml(portOf(origin)));
   const plane = await startControlPlane({ folder, stateDir: path.join(folder, '.tulle'), log: silentLog });
   t.after(async () => {
     await plane.close();
@@ -111,6 +110,6 @@ test('Envoy tells of flows by its access log service', { skip: envoyMissing, tim
     const found = all.filter(({ request }) => request?.path.endsWith('/own'));
     return found.length === 20 ? found : undefined;
   }, envoy.output);
-  assert.deepEqual([own[0]?.verdict, own[0]?.destination.address], ['forwarded', `127.0.0.1:${address.port}`]);
+  assert.deepEqual([own[0]?.verdict, own[0]?.destination.address], ['forwarded', `127.0.0.1:${portOf(origin)}`]);
   response?.destroy();
 });

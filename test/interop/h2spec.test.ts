@@ -6,8 +6,9 @@ import http from 'node:http';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { createTestCa } from '../../src/net/testing/certificates.ts';
-import { cluster, portOf, startStaticProxy, type StaticProxy, typed } from '../e2e/static-proxy.ts';
+import { cluster, startStaticProxy, type StaticProxy, typed } from '../e2e/static-proxy.ts';
 import { goPeer, goPeersMissing } from './go-peers.ts';
 
 interface Failure {

@@ -3,10 +3,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import path from 'node:path';
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { eventually } from '../../src/core/testing/eventually.ts';
 import { ask } from '../../src/cli/demo/client.ts';
 import { silentLog } from '../../src/core/log.ts';
@@ -52,9 +53,7 @@ export interface App {
 async function listen(server: net.Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address: AddressInfo | string | null = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return portOf(server);
 }
 
 /**

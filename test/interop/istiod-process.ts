@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { portOf } from '../../src/net/testing/port-of.ts';
 import { freePort } from './envoy-process.ts';
 import { isExecutable } from './executable.ts';
 
@@ -65,9 +66,7 @@ async function startIssuer(key: KeyObject): Promise<{ readonly url: string; stop
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
-  if (typeof address === 'string' || address === null) throw new Error('no address');
-  return { url: `http://127.0.0.1:${address.port}/keys`, stop: () => void server.close() };
+  return { url: `http://127.0.0.1:${portOf(server)}/keys`, stop: () => void server.close() };
 }
 
 /** An authority's files by the names that istiod looks for. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { portOf } from '../../net/testing/port-of.ts';
 import { silentLog } from '../../core/log.ts';
 import { chooseResolvers, passOnNames } from './resolvers.ts';
 
@@ -33,7 +34,6 @@ test('where something answers names already, nothing is passed on', async (t) =>
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   t.after(() => other.close());
-  const address = other.address();
-  const port = address !== null && typeof address === 'object' ? address.port : assert.fail();
+  const port = portOf(other);
   assert.equal(await passOnNames('127.0.0.1', [], silentLog, port), undefined);
 });

@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { portOf } from '../../net/testing/port-of.ts';
 import type { ReadinessProbe } from '../../model/workload.ts';
 import { deathsAfter, restartDelayMs } from './backoff.ts';
 import type { ChildSpec } from './child.ts';
@@ -66,8 +67,7 @@ test('checks over http, tcp and exec', async (t) => {
   }).listen(0, '127.0.0.1');
   t.after(() => server.close());
   await once(server, 'listening');
-  const address = server.address();
-  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  const port = portOf(server);
   const target = {
     connect: async (number: number) => {
       const socket = connect(number, '127.0.0.1');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { portOf } from '../../net/testing/port-of.ts';
 import type { Http1Request } from '../../wire/http1/head.ts';
 import { type Answer, createHttpServer, type HttpAnswer } from './http-server.ts';
 
@@ -10,10 +11,8 @@ async function connect(t: TestContext, answer: Answer): Promise<{ readonly clien
   const { server, close } = createHttpServer(answer);
   t.after(close);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
   const accepted = new Promise<net.Socket>((resolve) => server.once('connection', resolve));
-  return { client: net.connect({ port: address.port, host: '127.0.0.1', noDelay: true }), accepted };
+  return { client: net.connect({ port: portOf(server), host: '127.0.0.1', noDelay: true }), accepted };
 }
 
 const echo = ({ method, path }: Http1Request): HttpAnswer => ({ status: 200, type: 'text/plain', body: `${method} ${path} ü` });

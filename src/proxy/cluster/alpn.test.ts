@@ -7,6 +7,7 @@ import { before, test, type TestContext } from 'node:test';
 import tls, { type Server } from 'node:tls';
 import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
+import { portOf } from '../../net/testing/port-of.ts';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { createTestCa, type TestCa, type TestKeyPair } from '../../net/testing/certificates.ts';
@@ -51,9 +52,7 @@ async function serve(t: TestContext, kind: Kind): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
-  return address.port;
+  return portOf(server);
 }
 
 function clusterTo(t: TestContext, port: number, options: JsonObject, alpnProtocols: readonly string[] = [], metadata: JsonObject = {}) {
@@ -154,9 +153,7 @@ for (const [name, options, client, istio, want] of OFFERED) {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     t.after(() => server.close());
-    const address = server.address();
-    assert(address !== null && typeof address === 'object');
-    const { cluster } = clusterTo(t, address.port, options, ['own'], { filterMetadata: { istio } });
+    const { cluster } = clusterTo(t, portOf(server), options, ['own'], { filterMetadata: { istio } });
     const host = cluster.pick({ hash: undefined, avoid: [], avoidAttempts: 0, originalDestination: undefined });
     assert(host !== undefined);
     const request = { protocol: client, isTunnel: false, sni: '', limits: cluster.limits };

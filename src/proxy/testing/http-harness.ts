@@ -1,9 +1,9 @@
 /** A connection manager on a loopback port, with clusters made of given ports: for tests with real sockets. */
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
+import { portOf } from '../../net/testing/port-of.ts';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { acceptConnection, connectTcp } from '../../net/socket-connection.ts';
@@ -214,12 +214,6 @@ export async function startProxy(
       await once(server, 'close');
     },
   };
-}
-
-function portOf(server: net.Server): number {
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
-  return address.port;
 }
 
 /** A raw server: `serve` gets each connection's socket; closing ends what is open. */

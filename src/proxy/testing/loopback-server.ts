@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http, { type RequestListener } from 'node:http';
 import type { TestContext } from 'node:test';
+import { portOf } from '../../net/testing/port-of.ts';
 
 /** A server of Node's on loopback until the test is over; gives its port. */
 export async function loopbackServer(t: TestContext, listener: RequestListener): Promise<number> {
@@ -11,7 +12,5 @@ export async function loopbackServer(t: TestContext, listener: RequestListener):
     server.closeAllConnections();
     server.close();
   });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return portOf(server);
 }

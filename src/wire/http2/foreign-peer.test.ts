@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { test } from 'node:test';
+import { portOf } from '../../net/testing/port-of.ts';
 import { headersOf } from '../http/headers.ts';
 import type { HeaderBlock } from '../http/headers.ts';
 import type { IncomingRequest, IncomingResponse } from '../http/message.ts';
@@ -88,9 +89,7 @@ async function nodeServer(
   server.on('sessionError', () => {});
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
-  return { port: address.port, close: () => server.close() };
+  return { port: portOf(server), close: () => server.close() };
 }
 
 async function ourClient(port: number): Promise<{ connection: Http2Connection; socket: net.Socket }> {

@@ -3,6 +3,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import fc from 'fast-check';
+import { portOf } from '../../net/testing/port-of.ts';
 import { fuzzRuns } from '../../core/testing/fuzz-runs.ts';
 import { CLIENT_HELLO_BYTES_MAX, parseClientHello } from './client-hello.ts';
 
@@ -17,9 +18,7 @@ async function realHello(options: tls.ConnectionOptions): Promise<Buffer> {
     });
   });
   server.listen(0, '127.0.0.1', () => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    tls.connect({ ...options, host: '127.0.0.1', port: address.port }).on('error', () => {});
+    tls.connect({ ...options, host: '127.0.0.1', port: portOf(server) }).on('error', () => {});
   });
   return await promise;
 }

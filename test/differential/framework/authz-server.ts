@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import { fromBinary, fromJson, type JsonValue, toBinary, toJson } from '@bufbuild/protobuf';
+import { portOf } from '../../../src/net/testing/port-of.ts';
 import { CheckRequestSchema, CheckResponseSchema } from '../../../src/xds/gen/envoy/service/auth/v3/external_auth_pb.ts';
 import type { Servers } from './proxies.ts';
 
@@ -62,9 +63,8 @@ export async function authzServer(): Promise<Servers> {
   server.on('stream', serve);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
   return {
-    ports: { authz: typeof address === 'object' && address !== null ? address.port : 0 },
+    ports: { authz: portOf(server) },
     async close() {
       for (const session of sessions) session.destroy();
       server.close();

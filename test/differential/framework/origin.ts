@@ -3,6 +3,7 @@ import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
+import { portOf } from '../../../src/net/testing/port-of.ts';
 import type { Certificates } from './certificates.ts';
 import { serveHttp1 } from './origin-h1.ts';
 import { serveHttp2 } from './origin-h2.ts';
@@ -51,12 +52,6 @@ function describeTls(socket: tls.TLSSocket): string {
   const { subjectaltname = 'none' } = socket.getPeerCertificate();
   // its type says string; it is false where the client names no server
   return `sni ${String(socket.servername)}, alpn ${String(socket.alpnProtocol)}, client ${subjectaltname}`;
-}
-
-function portOf(server: net.Server): number {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 async function listen(server: net.Server, sockets: Set<net.Socket>): Promise<net.Server> {

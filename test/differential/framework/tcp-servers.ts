@@ -1,6 +1,7 @@
 /** Upstreams of TCP topics, by what they do with a connection. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { portOf } from '../../../src/net/testing/port-of.ts';
 import type { Servers } from './proxies.ts';
 
 type Serve = (socket: net.Socket) => void;
@@ -67,8 +68,7 @@ export async function startTcpServers(): Promise<Servers> {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const address = server.address();
-    ports[name] = typeof address === 'object' && address !== null ? address.port : 0;
+    ports[name] = portOf(server);
     servers.push(server);
   }
   return {

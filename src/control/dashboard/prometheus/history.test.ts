@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import { test } from 'node:test';
+import { portOf } from '../../../net/testing/port-of.ts';
 import { historyFrom } from './history.ts';
 import { readQuestion } from './question.ts';
 import { seriesQueries } from './queries.ts';
@@ -65,8 +66,7 @@ async function fakePrometheus(t: { after(fn: () => void): void }, status: number
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
-  const address = server.address();
-  return `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}/prefix`;
+  return `http://127.0.0.1:${portOf(server)}/prefix`;
 }
 
 const QUESTION = { by: 'service', text: 'h', key: { service: 'h' }, stepMs: 10_000, windowMs: 40_000 } as const;

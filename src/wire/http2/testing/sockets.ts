@@ -1,6 +1,7 @@
 /** Connections of ours over real sockets, for tests against foreign peers. Written by turns, as `gatherWrites` does. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { portOf } from '../../../net/testing/port-of.ts';
 import { Http2Connection } from '../connection.ts';
 import { DEFAULT_HTTP2_OPTIONS } from '../options.ts';
 import type { FrameSink, Http2Options, Http2Owner } from '../types.ts';
@@ -74,10 +75,8 @@ export async function serve(onSocket: (socket: net.Socket) => void): Promise<{ p
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
   return {
-    port: address.port,
+    port: portOf(server),
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();
