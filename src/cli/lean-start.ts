@@ -53,7 +53,7 @@ const COLLECT_AFTER_MS = 1000;
 const NODE_MODULES = ['net', 'tls', 'crypto', 'fs/promises', 'dns/promises', 'cluster', 'worker_threads'] as const;
 
 /** Collects all garbage, and gives free pages back. V8 shows its collector only to contexts made after it was told to. */
-export function collectAll(): void {
+function collectAll(): void {
   v8.setFlagsFromString('--expose-gc');
   const collect: unknown = vm.runInNewContext('gc');
   if (typeof collect === 'function') collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });

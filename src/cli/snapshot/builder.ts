@@ -5,17 +5,15 @@
  * the script, thus to both. Everything else of it is dropped: random bytes that were drawn, times, counters. The second
  * instance is the one that is kept, and has only read a configuration.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import { collectAll } from '../lean-start.ts';
-import { listsFile, memoryFile, ownSnapshot, PROGRAM_VARIABLE, TRIAL, TRIAL_ANSWER, WITHOUT_LISTS } from './file.ts';
+import { memoryFile, ownSnapshot, PROGRAM_VARIABLE, TRIAL, TRIAL_ANSWER } from './file.ts';
 import { giveBack } from './give-back.ts';
-import { findLists, ownMarks, setMarks, shortenLists } from './object-caches.ts';
 
 /** Longer than it takes to make a snapshot: by then all is late that waits in it. */
 const TRIAL_MS = 2000;
@@ -85,7 +83,6 @@ async function prepare(script: vm.Script, kept: Program): Promise<void> {
   forgetListeners(before);
   await kept.prime();
   Error.stackTraceLimit = stackTraceLimit;
-  setMarks(requireModule, ownMarks());
 }
 
 // errors that modules make once and throw many times need no stack, and a snapshot would keep what theirs hold: 0.9 MB
@@ -102,39 +99,10 @@ prepare(script, program).catch((error: unknown) => {
   process.exit(1);
 });
 
-/** Notes where V8's lists are, and has them shortened. */
-function tryLists(file: string): void {
-  const marks = ownMarks();
-  const lists = findLists(marks);
-  if (lists === undefined) return;
-  writeFileSync(file, JSON.stringify(lists));
-  if (!shortenLists(file, marks, true)) rmSync(file);
-}
-
-/** What a new context has of V8's own, by names. */
-const namesInContext = (): unknown =>
-  vm.runInNewContext(`
-    const all = new Set([globalThis]);
-    for (const one of all) {
-      for (const key of Reflect.ownKeys(one)) {
-        const { value, get } = Reflect.getOwnPropertyDescriptor(one, key);
-        for (const part of [value, get]) if (Object(part) === part) all.add(part);
-      }
-    }
-    Array.from(all, (one) => [typeof one === 'function' ? one : '', ...Reflect.ownKeys(one)].map(String).join()).join('\\n')`);
-
-/** Gives the snapshot's memory back, shortens V8's lists, and has V8 make a context of both: it must be as before. */
+/** Gives the snapshot's memory back, and has V8 look at it again. */
 async function tryContexts(): Promise<void> {
-  const snapshot = ownSnapshot() ?? '';
-  const before = namesInContext();
-  await giveBack(memoryFile(snapshot));
-  if (!process.argv.includes(WITHOUT_LISTS)) tryLists(listsFile(snapshot));
-  collectAll();
-  const context = vm.createContext();
-  if (namesInContext() !== before) throw new Error('a context has lost something');
-  // goes through all that the contexts have
-  collectAll();
-  vm.runInContext('', context);
+  await giveBack(memoryFile(ownSnapshot() ?? ''));
+  vm.runInNewContext('');
 }
 
 /** Says so when a timer ends in time in a process that began slowly, which is what would be lost first. */

@@ -8,17 +8,7 @@ import { newCommand, runCommand } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { FOR_LIFE, PROXY_FLAGS } from '../lean-start.ts';
 import { heapOf, keepCompiled } from './code-cache.ts';
-import {
-  distOf,
-  listsFile,
-  memoryFile,
-  PROGRAM_VARIABLE,
-  snapshotName,
-  TRIAL,
-  TRIAL_ANSWER,
-  VARIABLES_WITHOUT,
-  WITHOUT_LISTS,
-} from './file.ts';
+import { distOf, memoryFile, PROGRAM_VARIABLE, snapshotName, TRIAL, TRIAL_ANSWER, VARIABLES_WITHOUT } from './file.ts';
 import { BEFORE_BYTES } from './give-back.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -40,8 +30,6 @@ interface Snapshot {
   readonly blob: Buffer;
   /** What processes keep of it, as it lies in memory. */
   readonly memory: Buffer;
-  /** Where V8's lists are in such a process, if they were found. */
-  readonly lists?: Buffer;
 }
 
 function smaller(whole: Buffer): Snapshot {
@@ -49,20 +37,6 @@ function smaller(whole: Buffer): Snapshot {
   const heap = blob === undefined ? undefined : heapOf(blob);
   if (blob === undefined || heap === undefined) throw new Error(`the snapshot of Node ${process.version} is laid out in an unknown way`);
   return { blob, memory: Buffer.concat([Buffer.alloc(BEFORE_BYTES), heap]) };
-}
-
-/** Starts a process from a snapshot; where it does not get far with V8's lists shortened, with whole ones. */
-function trySnapshot(file: string, script: string, env: NodeJS.ProcessEnv): void {
-  const trial = (...args: readonly string[]): void => {
-    const said = runNode(['--snapshot-blob', file, script, TRIAL, ...args], env);
-    if (said !== TRIAL_ANSWER) throw new Error(`a process that begins from it says ${said.slice(0, 200)}`);
-  };
-  try {
-    trial();
-  } catch {
-    rmSync(listsFile(file), { force: true });
-    trial(WITHOUT_LISTS);
-  }
 }
 
 /** Builds a snapshot of the program in `dist` and starts it once. */
@@ -76,8 +50,9 @@ function buildSnapshot(dist: string, script: string): Snapshot {
     const small = smaller(readFileSync(file));
     writeFileSync(file, small.blob);
     writeFileSync(memoryFile(file), small.memory);
-    trySnapshot(file, script, env);
-    return existsSync(listsFile(file)) ? { ...small, lists: readFileSync(listsFile(file)) } : small;
+    const said = runNode(['--snapshot-blob', file, script, TRIAL], env);
+    if (said !== TRIAL_ANSWER) throw new Error(`a process that begins from it says ${said.slice(0, 200)}`);
+    return small;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -88,13 +63,12 @@ function makeSnapshot(script: string): string {
   const dist = distOf(script);
   if (existsSync(path.join(dist, '../src'))) throw new Error('a clone runs its sources, which a snapshot would not follow');
   if (!existsSync(path.join(dist, 'proxy.cjs'))) throw new Error(`there is no ${path.join(dist, 'proxy.cjs')}`);
-  const { blob, memory, lists } = buildSnapshot(dist, script);
+  const { blob, memory } = buildSnapshot(dist, script);
   const file = path.join(dist, snapshotName(process.execPath, dist, blob.length));
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, blob);
-  for (const former of globSync('proxy-*.{blob,lists,memory}', { cwd: dist })) rmSync(path.join(dist, former), { force: true });
+  for (const former of globSync('proxy-*.{blob,memory}', { cwd: dist })) rmSync(path.join(dist, former), { force: true });
   writeFileSync(memoryFile(file), memory);
-  if (lists !== undefined) writeFileSync(listsFile(file), lists);
   renameSync(temporary, file);
   return file;
 }

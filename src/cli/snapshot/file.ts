@@ -12,8 +12,6 @@ export const PROGRAM_VARIABLE = 'TULLE_SNAPSHOT_PROGRAM';
 /** What a process that begins from a new snapshot is told, and what it must say. */
 export const TRIAL = 'trial';
 export const TRIAL_ANSWER = 'in time';
-/** What else it is told where it is to leave V8's lists as they are (`object-caches.ts`). */
-export const WITHOUT_LISTS = 'without-lists';
 
 /** Variables that are read when Node or the program begins: where one is set, a proxy begins without a snapshot. */
 export const VARIABLES_WITHOUT = ['NODE_OPTIONS', 'TULLE_READ', 'TULLE_SOCKETS'] as const;
@@ -35,9 +33,6 @@ export function snapshotName(node: string, dist: string, bytes: number): string 
 
 /** Beside a snapshot: what processes keep of it in memory (`give-back.ts`). */
 export const memoryFile = (snapshot: string): string => snapshot.replace(/\.blob$/, '.memory');
-
-/** Beside a snapshot, where V8's lists could be found: where they can be shortened (`object-caches.ts`). */
-export const listsFile = (snapshot: string): string => snapshot.replace(/\.blob$/, '.lists');
 
 /** The snapshot that this process began from, if it did. */
 export function ownSnapshot(): string | undefined {

@@ -8,8 +8,9 @@
  * Source: mmap(2), proc(5): maps and mem. glibc: a large piece of memory is a mapping of its own, and what was asked for
  * begins 16 bytes after its beginning.
  */
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
-import { nativeFunction } from './native.ts';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
 
 /** What stands before a large piece of memory that glibc gives. */
 export const BEFORE_BYTES = 16;
@@ -19,6 +20,36 @@ const SLICE_BYTES = 1 << 16;
 const PROBE_BYTES = 64;
 const READ_WRITE = 1 | 2;
 const MAP_PRIVATE_FIXED = 0x02 | 0x10;
+
+type Mmap = (address: number, bytes: number, access: number, flags: number, fd: number, offset: number) => number;
+
+interface Library {
+  readonly func: (declaration: string) => Mmap;
+}
+
+function isLoader(value: unknown): value is { load(file: null): Library } {
+  return typeof value === 'object' && value !== null && 'load' in value && typeof value.load === 'function';
+}
+
+/** koffi's native part, in the nearest folder of packages: to ask Node for it by name takes 7 MiB of Node's own pages. */
+function nativeFile(): string | undefined {
+  const file = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
+  let folder = path.dirname(path.resolve(process.argv[1] ?? ''));
+  while (!existsSync(path.join(folder, file))) {
+    if (folder === path.dirname(folder)) return undefined;
+    folder = path.dirname(folder);
+  }
+  return path.join(folder, file);
+}
+
+function loadMmap(): Mmap {
+  const native = nativeFile();
+  const module: { exports: unknown } = { exports: {} };
+  if (native === undefined) module.exports = createRequire(import.meta.url)('koffi');
+  else process.dlopen(module, native);
+  if (!isLoader(module.exports)) throw new Error('koffi is not what is expected');
+  return module.exports.load(null).func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)');
+}
 
 /** Reads all that fits into a buffer; false where there is less. */
 const reads = (fd: number, into: Buffer, position: number): boolean => readSync(fd, into, 0, into.length, position) === into.length;
@@ -61,8 +92,7 @@ async function replace(file: number, memory: number): Promise<boolean> {
   const bytes = size - (size % PAGE_BYTES);
   if (place === undefined || !(await isSame(file, memory, place, bytes))) return false;
   const start = place + PAGE_BYTES;
-  const mmap = nativeFunction('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)');
-  return mmap(start, bytes - PAGE_BYTES, READ_WRITE, MAP_PRIVATE_FIXED, file, PAGE_BYTES) === start;
+  return loadMmap()(start, bytes - PAGE_BYTES, READ_WRITE, MAP_PRIVATE_FIXED, file, PAGE_BYTES) === start;
 }
 
 /**

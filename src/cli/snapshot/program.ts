@@ -7,20 +7,15 @@ import '../../proxy/config/yaml.ts';
 import { startLeanFromSnapshot } from '../lean-start.ts';
 import { runProxy } from '../proxy.ts';
 import { reported } from '../report.ts';
-import { listsFile, memoryFile, ownSnapshot } from './file.ts';
+import { memoryFile, ownSnapshot } from './file.ts';
 import { giveBack } from './give-back.ts';
-import { ownMarks, shortenLists } from './object-caches.ts';
 
 export { prime, rehearse } from './rehearsal.ts';
 
 /** Runs `tulle proxy` with its arguments, in a process that began from the snapshot. */
 export async function run(args: readonly string[]): Promise<void> {
   await reported(() => {
-    const snapshot = ownSnapshot() ?? '';
-    const onLive = startLeanFromSnapshot(async () => {
-      await giveBack(memoryFile(snapshot));
-      shortenLists(listsFile(snapshot), ownMarks());
-    });
+    const onLive = startLeanFromSnapshot(() => giveBack(memoryFile(ownSnapshot() ?? '')));
     return runProxy(args, { onLive, entry: undefined });
   });
 }
