@@ -115,9 +115,7 @@ before(async () => {
     if (disk !== undefined) execFileSync('umount', [disk]);
     rmSync(own, { recursive: true });
   });
-  // five spans a report, whatever comes: so many are under way that the rest can be counted
-  const runtime = { layers: [{ name: 'base', static_layer: { 'tracing.opentelemetry.min_flush_spans': 5 } }] };
-  const bootstrap = (folder: string): { listeners: JsonObject[]; clusters: JsonObject[] } => {
+  proxy = await startStaticProxy(lifetime, (folder) => {
     const listeners = {
       'zipkin-down': traced(zipkin('down')),
       'zipkin-refuses': traced(zipkin('refuses')),
@@ -134,8 +132,7 @@ before(async () => {
       listeners: Object.entries(listeners).map(([name, manager]) => httpListener(name, 'app', { manager })),
       clusters: [cluster('app', app), cluster('refuses', refusing), cluster('silent', silent, H2), cluster('down', down, H2)],
     };
-  };
-  proxy = await startStaticProxy(lifetime, bootstrap, { more: { layered_runtime: runtime } });
+  });
 });
 
 test('spans for a collector that is down, and for one that refuses them, are lost and counted', async () => {
