@@ -52,7 +52,7 @@ export function countedIn(clusters: VirtualClusters | undefined, entries: readon
 }
 
 /** The first virtual cluster that takes a request; undefined where it is one of the others. */
-export function virtualClusterOf({ named }: VirtualClusters, head: RequestHead): CountedAs | undefined {
+function virtualClusterOf({ named }: VirtualClusters, head: RequestHead): CountedAs | undefined {
   return named.find(({ tests }) => tests.every((test) => test(head)))?.counted;
 }
 
