@@ -1,4 +1,4 @@
-/** Two kinds of one peer side by side, in runs of a second each by turns: so that the machine's drift meets both. */
+/** Two kinds of one peer side by side, in runs of a second each, by turns or at once: so that the machine's drift meets both. */
 import { type Bench, end, launch, type Running, warmUp } from './measure.ts';
 import type { Peer } from './peers.ts';
 import type { Scenario } from './scenarios.ts';
@@ -31,19 +31,28 @@ export async function sideBySide<T>(
   }
 }
 
-/** Warms both up, `warmth` times as long as usual, and runs them by turns, `count` times each. */
-export async function takeTurns(
+async function take(bench: Bench, scenario: Scenario, { running: { port, children }, turns }: InTurn): Promise<void> {
+  turns.push(await turn(bench, scenario, port, children));
+}
+
+/** Warms both up and runs them by turns, `count` times each. */
+export async function takeTurns(bench: Bench, peer: Peer, scenario: Scenario, both: readonly InTurn[], count: number): Promise<void> {
+  for (const { running } of both) await warmUp(bench, peer, scenario, running.port);
+  await byTurns(both, count, async (kind) => take(bench, scenario, kind));
+}
+
+/**
+ * Warms both up, `warmth` times as long as usual, and loads them at once, `count` times: each run is of the same second of
+ * the machine for both. On one whose turns differ by a third, what one costs beside the other is the same within 3 % then.
+ */
+export async function runAtOnce(
   bench: Bench,
   peer: Peer,
   scenario: Scenario,
   both: readonly InTurn[],
   count: number,
-  warmth = 1,
+  warmth: number,
 ): Promise<void> {
   for (const { running } of both) await warmUp(bench, peer, scenario, running.port, warmth);
-  await byTurns(
-    both,
-    count,
-    async ({ running: { port, children }, turns }) => void turns.push(await turn(bench, scenario, port, children)),
-  );
+  for (let i = 0; i < count; i++) await Promise.all(both.map(async (kind) => take(bench, scenario, kind)));
 }

@@ -69,7 +69,8 @@ export async function saturate(
   folder: string,
   { variant = 'same', headers = REQUEST_HEADERS, path: target = REQUEST_PATH }: WrkOptions = {},
 ): Promise<Saturation> {
-  const script = path.join(folder, `wrk-${variant}.lua`);
+  // of its own: several may run at once
+  const script = path.join(folder, `wrk-${variant}-${port}.lua`);
   writeFileSync(script, variant === 'same' ? REPORT : UNIQUE + REPORT);
   const sent = headers.flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '--latency', '-s', script, ...sent];

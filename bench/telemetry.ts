@@ -1,14 +1,14 @@
 /** What a request costs with all telemetry on beside what it costs with none, and what a scrape takes. */
 import { ask } from '../src/cli/demo/client.ts';
-import { sideBySide, takeTurns } from './in-turn.ts';
+import { runAtOnce, sideBySide } from './in-turn.ts';
 import type { Bench, Figures, Running } from './measure.ts';
 import type { Peer } from './peers.ts';
 import { usage } from './processes.ts';
 import { middle } from './report.ts';
 import type { Scenario } from './scenarios.ts';
 
-/** Runs with none and with all. */
-const TURNS = 15;
+/** Runs of a second with none and with all at once. */
+const RUNS = 15;
 /**
  * V8 compiles what was called a thousand times, and one request in a hundred is sampled: what becomes of it takes eight times
  * as long (400 microseconds instead of 50) in the first hundred thousand requests, which the usual warm-up is not.
@@ -42,7 +42,7 @@ export async function measureTelemetry(bench: Bench, peer: Peer, scenario: Scena
       { telemetry: 'all', scale },
     ],
     async (none, all) => {
-      await takeTurns(bench, peer, scenario, [none, all], TURNS, WARMTH);
+      await runAtOnce(bench, peer, scenario, [none, all], RUNS, WARMTH);
       return {
         'silent cpu us': middle(none.turns.map(({ cpuUs }) => cpuUs)),
         'cpu us': middle(all.turns.map(({ cpuUs }) => cpuUs)),
