@@ -184,7 +184,7 @@ test('lines of a full disk are lost, counted', { skip: !existsSync('/dev/full') 
   sink.target('/dev/full').write('two\n');
   sink.flush();
   assert.deepEqual([dropped.value, failed.value], [2, 1]);
-  sink.target('/dev/full').write(`${'x'.repeat(70_000)}\n`);
+  sink.target('/dev/full').write(`${'x'.repeat(300_000)}\n`);
   while (failed.value === 1) await setImmediate();
   assert.deepEqual([dropped.value, failed.value], [3, 2]);
 });

@@ -47,16 +47,20 @@ function bySecond(write: (at: Date) => string): (wallMs: number) => string {
   };
 }
 
-/** A writer of times; the text of a millisecond is made once: under load there are many requests in each. */
+/** Milliseconds whose texts are kept. */
+const KEPT_MS = 16;
+
+/** A writer of times that keeps its last texts: under load many requests begin in each millisecond, and end in any order. */
 function byMillisecond(write: (wallMs: number) => string): (wallMs: number) => string {
-  let lastMs = Number.NaN;
-  let text = '';
+  const keptMs = new Float64Array(KEPT_MS).fill(Number.NaN);
+  const texts: string[] = Array.from({ length: KEPT_MS }, () => '');
   return (wallMs) => {
-    if (wallMs !== lastMs) {
-      text = write(wallMs);
-      lastMs = wallMs;
+    const at = wallMs & (KEPT_MS - 1);
+    if (keptMs[at] !== wallMs) {
+      texts[at] = write(wallMs);
+      keptMs[at] = wallMs;
     }
-    return text;
+    return texts[at] ?? '';
   };
 }
 

@@ -7,13 +7,16 @@ import { Buffer } from 'node:buffer';
 
 /** Ids that are made in one go. */
 const IDS = 16;
-const POOL_BYTES = 4096;
-const pool = Buffer.alloc(POOL_BYTES);
-let used = POOL_BYTES;
+/** Random bytes that are drawn in one go: that takes 2 microseconds in itself, and 50 where it is done once in a hundred requests. */
+const POOL_BYTES = 32 * 1024;
+let pool = Buffer.alloc(0);
+let used = 0;
 
 /** Where `count` fresh random bytes stand in the pool. */
 function take(count: number): number {
-  if (used + count > POOL_BYTES) {
+  if (used + count > pool.length) {
+    // not before: a start-up snapshot would have it
+    if (pool.length === 0) pool = Buffer.allocUnsafeSlow(POOL_BYTES);
     randomFillSync(pool);
     used = 0;
   }

@@ -9,7 +9,8 @@
  */
 import { Buffer } from 'node:buffer';
 
-const CHUNK_BYTES = 64 * 1024;
+/** To have a thread write takes 70 microseconds of this one, a third of one for each line where 64 KiB are written. */
+const CHUNK_BYTES = 256 * 1024;
 /** Where lines begin: before them there is room for a newline that ends a torn line of the file. */
 const FIRST = 1;
 

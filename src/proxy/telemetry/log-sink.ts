@@ -1,6 +1,6 @@
 /**
  * Where access log lines go: files, standard output and standard error. Lines are gathered and written in one call a
- * second, or for each 64 KiB where more comes; a file that does not keep up or cannot be written, such as on a full disk,
+ * second, or for each 256 KiB where more comes; a file that does not keep up or cannot be written, such as on a full disk,
  * loses lines, counted, before it costs memory.
  */
 import { closeSync, openSync, statSync, write, writeSync } from 'node:fs';
