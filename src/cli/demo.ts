@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
+import { messageOf } from '../core/errors.ts';
 import { newCommand, runCommand } from './command.ts';
 import { checkClaims } from './demo/claims.ts';
 import { ask } from './demo/client.ts';
@@ -63,7 +64,7 @@ async function demo(options: DemoOptions): Promise<number> {
     console.log(failures === 0 ? '\nEvery claim holds.' : `\n${failures} claims do not hold.`);
     return failures === 0 ? 0 : 1;
   } catch (error) {
-    console.error(`demo: ${error instanceof Error ? error.message : String(error)}; logs are in ${path.join(stateDir, 'logs')}`);
+    console.error(`demo: ${messageOf(error)}; logs are in ${path.join(stateDir, 'logs')}`);
     return 1;
   } finally {
     stop();

@@ -4,6 +4,7 @@
  */
 import type { DescMethodBiDiStreaming } from '@bufbuild/protobuf';
 import type { Random } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { loadRe2, Re2Missing } from '../../core/re2.ts';
 import type { GrpcOptions, GrpcStream, GrpcTarget } from '../../net/grpc-client.ts';
@@ -140,7 +141,7 @@ class Connection<Request, Response> implements AdsConnection {
       }
       if (!this.#isClosed) this.#again('the server ended the stream');
     } catch (error) {
-      if (!this.#isClosed) this.#again(error instanceof Error ? error.message : String(error));
+      if (!this.#isClosed) this.#again(messageOf(error));
     }
   }
 

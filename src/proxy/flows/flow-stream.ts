@@ -21,6 +21,7 @@ import type { AdsSettings } from '../config/ads-target.ts';
 import type { LocalNode } from '../http/filter.ts';
 import type { Timers, WheelTimer } from '../timers.ts';
 import type { Counter } from '../telemetry/stats.ts';
+import { REST_MS } from '../telemetry/unsent.ts';
 
 export interface FlowStreamOptions {
   readonly ads: AdsSettings;
@@ -29,7 +30,7 @@ export interface FlowStreamOptions {
   readonly log: Log;
   readonly sent: Counter;
   readonly lost: Counter;
-  /** How long the last flows of a proxy that ends may take. Default 1 s, which spans and log entries have, too. */
+  /** How long the last flows of a proxy that ends may take. Default 1 s. */
   readonly goodbyeMs?: number;
 }
 
@@ -45,7 +46,6 @@ const TAPPED_FLUSH_MS = 50;
 const IDLE_MS = 60_000;
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
-const GOODBYE_MS = 1000;
 
 /** What one message took along. */
 interface Taken {
@@ -101,7 +101,7 @@ export class FlowStream {
 
   /** Sends what waits, over a new stream where there is none, and ends. Resolves when the server has all of it, or after a moment. */
   async close(): Promise<void> {
-    const { timers, log, goodbyeMs = GOODBYE_MS } = this.#options;
+    const { timers, log, goodbyeMs = REST_MS } = this.#options;
     this.#isClosed = true;
     timers.cancel(this.#flush);
     timers.cancel(this.#idle);

@@ -3,12 +3,13 @@
  * later one where it has broken; what waits then is lost, and counted.
  */
 import type { DescMessage, DescMethodClientStreaming, MessageInitShape } from '@bufbuild/protobuf';
+import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { settlesWithin } from '../../core/settles-within.ts';
 import type { GrpcStream } from '../../net/grpc-client.ts';
 import type { AdsSettings } from '../config/ads-target.ts';
 import type { Counter } from '../telemetry/stats.ts';
-import { GOODBYE_MS } from './under-way.ts';
+import { REST_MS } from '../telemetry/unsent.ts';
 
 export interface AdsStreamOptions<I extends DescMessage, O extends DescMessage> {
   readonly ads: AdsSettings;
@@ -55,7 +56,7 @@ export class AdsStream<I extends DescMessage, O extends DescMessage> {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stream?.end();
-    await settlesWithin(this.#ended, this.#options.goodbyeMs ?? GOODBYE_MS);
+    await settlesWithin(this.#ended, this.#options.goodbyeMs ?? REST_MS);
     this.#stream?.abort();
   }
 
@@ -76,9 +77,7 @@ export class AdsStream<I extends DescMessage, O extends DescMessage> {
     } catch (error) {
       // what waited, or was on its way: at least one
       counters.lost.value += Math.max(1, this.#stream?.waiting ?? 0);
-      log[this.#isClosed ? 'warn' : 'debug']('no stream of metrics to the control plane', {
-        error: error instanceof Error ? error.message : String(error),
-      });
+      log[this.#isClosed ? 'warn' : 'debug']('no stream of metrics to the control plane', { error: messageOf(error) });
     } finally {
       this.#stream?.abort();
       this.#stream = undefined;

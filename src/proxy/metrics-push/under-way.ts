@@ -1,10 +1,8 @@
 /** Messages of a sink that are under way to a collector: a bounded number, and at the end a moment to arrive. */
 import type { Log } from '../../core/log.ts';
 import { settlesWithin } from '../../core/settles-within.ts';
+import { REST_MS } from '../telemetry/unsent.ts';
 import type { SinkScope } from './sink.ts';
-
-/** How long the last message of a proxy that ends may take; what spans and log entries have, too. */
-export const GOODBYE_MS = 1000;
 
 export class UnderWay {
   readonly #max: number;
@@ -38,7 +36,7 @@ export class UnderWay {
   /** Resolves when nothing is under way, or after a moment. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#count === 0 || (await settlesWithin(this.#none.promise, GOODBYE_MS))) return;
+    if (this.#count === 0 || (await settlesWithin(this.#none.promise, REST_MS))) return;
     this.#log.warn('collectors of metrics have not taken all before the end', { lost: this.#count });
   }
 }

@@ -110,6 +110,11 @@ export const inTraceparent = {
   spanId: (line: string): string => line.slice(SPAN_AT, SPAN_END),
 };
 
+/** Both ids in a line of `randomTraceparent`. */
+export function idsIn(line: string): { readonly traceId: string; readonly spanId: string } {
+  return { traceId: inTraceparent.traceId(line), spanId: inTraceparent.spanId(line) };
+}
+
 const spans = new Ids('x'.repeat(16), begin);
 
 /** A fresh span id: 16 hex digits. */

@@ -28,7 +28,7 @@ import { EGRESS, type InferredParent } from '../tracing/span.ts';
 import { tracerFor, type TracerScope } from '../tracing/tracer-kinds.ts';
 import type { WorkInFlight } from '../tracing/work.ts';
 import { compileFormat } from './format.ts';
-import { inTraceparent, ownText, randomSpanId, randomTraceparent, randomUuid } from './ids.ts';
+import { idsIn, ownText, randomSpanId, randomTraceparent, randomUuid } from './ids.ts';
 import type { Counter, StatsScope } from './stats.ts';
 import { type IncomingTrace, readDecision, readTrace, type TraceContext, writeTrace } from './trace-context.ts';
 
@@ -71,7 +71,7 @@ function contextOf(incoming: IncomingTrace | undefined, isSampled: boolean): Tra
   }
   const fresh = randomTraceparent();
   const line = isSampled ? ownText(fresh) : fresh;
-  return { traceId: inTraceparent.traceId(line), spanId: inTraceparent.spanId(line), parentId: '', isSampled };
+  return { ...idsIn(line), parentId: '', isSampled };
 }
 
 /** Writes another decision than the first one into a request's id. */

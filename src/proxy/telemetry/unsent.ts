@@ -32,8 +32,8 @@ export function flushUnsent(clusters: object): boolean {
 }
 
 const POLL_MS = 10;
-/** How long collectors have to take what is left once clients are gone. */
-const REST_MS = 1000;
+/** How long those who are told of what a proxy has seen have to take what is left once its clients are gone. */
+export const REST_MS = 1000;
 
 /** Sends what waits and gives it a second to arrive; returns how much of it is lost. */
 export async function sendRest(clusters: object, clock: Clock, withinMs: number = REST_MS): Promise<number> {

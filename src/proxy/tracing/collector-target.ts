@@ -90,6 +90,16 @@ export function readHttpTarget(service: HttpService, path: string): HttpTarget {
   };
 }
 
+/** Reads whichever of `grpc_service` and `http_service` a message at `path` has; without either it wants the first. */
+export function readTarget(
+  { grpcService, httpService }: { readonly grpcService?: GrpcService | undefined; readonly httpService?: HttpService | undefined },
+  path: string,
+): GrpcTarget | HttpTarget {
+  return httpService === undefined
+    ? readGrpcTarget(grpcService, `${path}.grpc_service`)
+    : readHttpTarget(httpService, `${path}.http_service`);
+}
+
 /** The type of OTLP's bodies. */
 export const OTLP = 'application/x-protobuf';
 

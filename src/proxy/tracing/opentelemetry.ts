@@ -9,8 +9,8 @@ import { AlwaysOnSamplerConfigSchema } from '../../xds/gen/envoy/extensions/trac
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { fixedField } from '../../wire/http/headers.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';
-import { inTraceparent, ownText, randomSpanId, randomTraceparent } from '../telemetry/ids.ts';
-import { type GrpcTarget, type HttpTarget, readGrpcTarget, readHttpTarget } from './collector-target.ts';
+import { idsIn, ownText, randomSpanId, randomTraceparent } from '../telemetry/ids.ts';
+import { type GrpcTarget, type HttpTarget, readTarget } from './collector-target.ts';
 import { FreshSpan } from './fresh-span.ts';
 import { detectResource } from './resource-detectors.ts';
 import { EGRESS, newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
@@ -66,10 +66,7 @@ function readConfig(any: Any, version: string, path: string): Config {
   if (config.grpcService !== undefined && config.httpService !== undefined)
     throw new ConfigError(path, 'has both grpc_service and http_service');
   return {
-    target:
-      config.httpService === undefined
-        ? readGrpcTarget(config.grpcService, `${path}.grpc_service`)
-        : readHttpTarget(config.httpService, `${path}.http_service`),
+    target: readTarget(config, path),
     attributes: resourceOf(config, version, path),
     tellsScope: config.setInstrumentationScope ?? true,
     maxSpans: config.maxCacheSize ?? DEFAULT_CACHE_SPANS,
@@ -107,8 +104,7 @@ class OpenTelemetryTracer implements Tracer {
     if (!isSampled) return new FreshSpan(start);
     const line = ownText(randomTraceparent());
     return newSpan(start, {
-      traceId: inTraceparent.traceId(line),
-      spanId: inTraceparent.spanId(line),
+      ...idsIn(line),
       parentId: '',
       form: 'w3c',
       isSampled,

@@ -9,7 +9,7 @@ import type { AnyValue, KeyValueList } from '../../../xds/gen/opentelemetry/prot
 import { durationMs } from '../../config/durations.ts';
 import { decodeTyped } from '../../config/typed-config.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
-import { type GrpcTarget, type HttpTarget, readGrpcTarget, readHttpTarget } from '../../tracing/collector-target.ts';
+import { type GrpcTarget, type HttpTarget, readTarget } from '../../tracing/collector-target.ts';
 import { compileTags, type TagSource } from '../../tracing/custom-tags.ts';
 import { compileFormat } from '../format.ts';
 import { lazyLogger, type WriteEntry } from './lazy-logger.ts';
@@ -70,10 +70,7 @@ function targetOf(
 ): Pick<OtelLogSettings, 'target' | 'logName' | 'flushIntervalMs' | 'bufferBytes' | 'filterState'> {
   if (config.commonConfig !== undefined) return readCommon(config.commonConfig, `${path}.common_config`);
   return {
-    target:
-      config.httpService === undefined
-        ? readGrpcTarget(config.grpcService, `${path}.grpc_service`)
-        : readHttpTarget(config.httpService, `${path}.http_service`),
+    target: readTarget(config, path),
     logName: config.logName,
     flushIntervalMs: durationMs(config.bufferFlushInterval, DEFAULT_BATCH.flushIntervalMs),
     bufferBytes: config.bufferSizeBytes ?? DEFAULT_BATCH.bufferBytes,
