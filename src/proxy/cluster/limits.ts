@@ -4,7 +4,7 @@ import type { CircuitBreakers, CircuitBreakers_Thresholds } from '../../xds/gen/
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { Gauge, StatsScope } from '../telemetry/stats.ts';
 import { durationMs } from '../config/durations.ts';
-import { runtimeCount, runtimeVersion } from '../config/live-values.ts';
+import { Followed, runtimeCount } from '../config/live-values.ts';
 import type { Cluster, Limits, RetryBudget } from './cluster.ts';
 import { RequestWindow } from './request-window.ts';
 import type { RetryRate } from './retry-rate.ts';
@@ -125,10 +125,7 @@ class PriorityLimits implements Limits {
   readonly pending: Gauge;
   readonly requests: Gauge;
   readonly retries: Gauge;
-  readonly #cluster: string;
-  readonly #configured: Caps;
-  #caps: Caps;
-  #version: number;
+  readonly #caps: Followed<Caps>;
 
   constructor(cluster: string, given: Given, part: MakePart, high?: Limits) {
     if (high !== undefined) this.high = high;
@@ -136,10 +133,8 @@ class PriorityLimits implements Limits {
     this.maxConnectionsPerHost = given.maxConnectionsPerHost;
     this.retryRate = given.retryRate;
     this.retryBudget = retryBudget;
-    this.#cluster = cluster;
-    this.#configured = given.caps;
-    this.#version = runtimeVersion();
-    this.#caps = this.#byRuntime();
+    const prefix = `circuit_breakers.${cluster}.${high === undefined ? 'high' : 'default'}`;
+    this.#caps = new Followed(() => capsByRuntime(given.caps, prefix));
     this.requests = part('upstream_rq_active', 'rq_open', 'remaining_rq', () => this.maxRequests);
     this.pending = part('upstream_rq_pending_active', 'rq_pending_open', 'remaining_pending', () => this.maxPendingRequests);
     this.pools = part('', 'cx_pool_open', 'remaining_cx_pools', () => this.maxPools);
@@ -152,36 +147,23 @@ class PriorityLimits implements Limits {
   }
 
   get maxPools(): number {
-    return this.#now().maxPools;
+    return this.#caps.value.maxPools;
   }
 
   get maxConnections(): number {
-    return this.#now().maxConnections;
+    return this.#caps.value.maxConnections;
   }
 
   get maxPendingRequests(): number {
-    return this.#now().maxPendingRequests;
+    return this.#caps.value.maxPendingRequests;
   }
 
   get maxRequests(): number {
-    return this.#now().maxRequests;
+    return this.#caps.value.maxRequests;
   }
 
   get maxRetries(): number {
-    return this.#now().maxRetries;
-  }
-
-  #now(): Caps {
-    const version = runtimeVersion();
-    if (this.#version !== version) {
-      this.#caps = this.#byRuntime();
-      this.#version = version;
-    }
-    return this.#caps;
-  }
-
-  #byRuntime(): Caps {
-    return capsByRuntime(this.#configured, `circuit_breakers.${this.#cluster}.${this.high === undefined ? 'high' : 'default'}`);
+    return this.#caps.value.maxRetries;
   }
 }
 

@@ -20,17 +20,13 @@ export interface Live<Value> {
 type Values = Readonly<Record<string, JsonValue>>;
 
 let values: Values = {};
+/** Another number whenever the runtime has changed. */
 let version = 0;
 
 /** From now on keys are looked up here. Nested ones have dots between. To be called again whenever they have changed. */
 export function setRuntimeValues(given: Values): void {
   values = given;
   version++;
-}
-
-/** Another number whenever the runtime has changed. */
-export function runtimeVersion(): number {
-  return version;
 }
 
 /** What `read` makes of the runtime, read again only where that has changed: for what every request asks. */
