@@ -20,3 +20,11 @@ test('what a proxy has lost of its telemetry is a warning, by its kind', () => {
 test('nothing lost, nothing said; flows beyond their rate are no loss', () => {
   assert.deepEqual(checkLosses('web-0.shop', [row('flows.lost', 9), row('tracing.zipkin.spans_lost', 0)]), []);
 });
+
+test('loggers by OTLP count by their own prefixes, together', () => {
+  const [finding] = checkLosses('web-0.shop', [
+    row('access_logs.open_telemetry_access_log.logs_dropped', 1),
+    row('access_logs.open_telemetry_access_log.audit.logs_dropped', 2),
+  ]);
+  assert.equal(finding?.detail, 'lost since the proxy began: 3 records of access logs by OTLP');
+});

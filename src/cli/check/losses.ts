@@ -6,7 +6,8 @@ import { type Finding, warning } from './finding.ts';
 const LOSSES: readonly (readonly [name: RegExp, what: string])[] = [
   [/^access_log_file\.dropped$/, 'lines of access logs to files'],
   [/^access_logs\.grpc_access_log\.logs_dropped$/, 'entries of access logs by gRPC'],
-  [/^access_logs\.open_telemetry_access_log\.logs_dropped$/, 'records of access logs by OTLP'],
+  // a logger may have a `stat_prefix` of its own
+  [/^access_logs\.open_telemetry_access_log\.(?:.+\.)?logs_dropped$/, 'records of access logs by OTLP'],
   [/^tracing\.opentelemetry\.spans_(?:dropped|lost)$/, 'spans by OTLP'],
   [/^tracing\.zipkin\.spans_(?:dropped|lost)$/, 'spans to Zipkin'],
   [/^stats_sinks\.\d+\.lost$/, 'messages of metrics'],
