@@ -94,8 +94,15 @@ function valueIn(added: string | FieldLine | undefined): string {
 }
 
 /** A key's bit of the 32 by which a block knows most names that it has not. */
-function bitOf(key: number): number {
+export function bitOf(key: number): number {
   return 1 << (((key >>> 16) + (key >>> 8) * 3 + key * 5) & 31);
+}
+
+/** The bits of all lines, for who makes marks and has not gathered them. */
+export function bitsOf(marks: readonly number[]): number {
+  let bits = 0;
+  for (let i = 0; i + 1 < marks.length; i += 2) bits |= bitOf(marks[i] ?? REMOVED);
+  return bits;
 }
 
 const NO_VALUES: readonly string[] = [];
@@ -112,14 +119,18 @@ const REMOVED = 0;
 export class HeaderBlock implements HeaderMap {
   readonly #text: string;
   readonly #marks: number[];
+  /** Bits of the lines' names. */
+  readonly #bits: number;
   /** Names by turns with values, or with the field where its line is there. */
   #added: (string | FieldLine)[] | undefined = undefined;
-  /** Bits of the names that are here, or were; 0 before anybody has asked. */
-  #bits = 0;
+  /** Bits of the names that were added. */
+  #addedBits = 0;
 
-  constructor(text = '', marks: number[] = []) {
+  /** `bits` are those of `marks`. */
+  constructor(text = '', marks: number[] = [], bits = bitsOf(marks)) {
     this.#text = text;
     this.#marks = marks;
+    this.#bits = bits;
   }
 
   get size(): number {
@@ -130,30 +141,28 @@ export class HeaderBlock implements HeaderMap {
 
   get(name: string): string | undefined {
     const key = keyOfName(name);
-    if (!this.#mayHave(key)) return undefined;
-    const marks = this.#marks;
-    for (let i = 0; i + 1 < marks.length; i += 2) {
-      if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) return this.#valueOf(i);
+    const bit = bitOf(key);
+    if ((this.#bits & bit) !== 0) {
+      const at = this.#lineOf(name, key, 0);
+      if (at >= 0) return this.#valueOf(at);
     }
-    const added = this.#added;
-    if (added !== undefined) {
-      for (let i = 0; i < added.length; i += 2) if (added[i] === name) return valueIn(added[i + 1]);
-    }
-    return undefined;
+    if ((this.#addedBits & bit) === 0) return undefined;
+    const at = this.#addedOf(name);
+    return at < 0 ? undefined : valueIn(this.#added?.[at + 1]);
   }
 
   has(name: string): boolean {
-    return this.get(name) !== undefined;
+    const key = keyOfName(name);
+    const bit = bitOf(key);
+    return ((this.#bits & bit) !== 0 && this.#lineOf(name, key, 0) >= 0) || ((this.#addedBits & bit) !== 0 && this.#addedOf(name) >= 0);
   }
 
   getAll(name: string): readonly string[] {
     const key = keyOfName(name);
-    if (!this.#mayHave(key)) return NO_VALUES;
+    const bit = bitOf(key);
+    if (((this.#bits | this.#addedBits) & bit) === 0) return NO_VALUES;
     const values: string[] = [];
-    const marks = this.#marks;
-    for (let i = 0; i + 1 < marks.length; i += 2) {
-      if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) values.push(this.#valueOf(i));
-    }
+    for (let i = this.#lineOf(name, key, 0); i >= 0; i = this.#lineOf(name, key, i + 2)) values.push(this.#valueOf(i));
     const added = this.#added ?? [];
     for (let i = 0; i < added.length; i += 2) if (added[i] === name) values.push(valueIn(added[i + 1]));
     return values;
@@ -184,20 +193,18 @@ export class HeaderBlock implements HeaderMap {
   }
 
   #push(name: string, value: string | FieldLine): void {
-    if (this.#bits !== 0) this.#bits |= bitOf(keyOfName(name));
+    this.#addedBits |= bitOf(keyOfName(name));
     (this.#added ??= []).push(name, value);
   }
 
   remove(name: string): void {
     const key = keyOfName(name);
-    if (!this.#mayHave(key)) return;
-    const marks = this.#marks;
-    for (let i = 0; i + 1 < marks.length; i += 2) {
-      if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) marks[i] = REMOVED;
+    const bit = bitOf(key);
+    if ((this.#bits & bit) !== 0) {
+      for (let i = this.#lineOf(name, key, 0); i >= 0; i = this.#lineOf(name, key, i + 2)) this.#marks[i] = REMOVED;
     }
-    const added = this.#added;
-    if (added === undefined) return;
-    for (let i = added.length - 2; i >= 0; i -= 2) if (added[i] === name) added.splice(i, 2);
+    if ((this.#addedBits & bit) === 0) return;
+    for (let i = this.#addedOf(name); i >= 0; i = this.#addedOf(name)) this.#added?.splice(i, 2);
   }
 
   forEach(visit: (name: string, value: string) => void): void {
@@ -227,7 +234,8 @@ export class HeaderBlock implements HeaderMap {
 
   /** A block of its own with the same fields: changes to one do not show in the other. */
   clone(): HeaderBlock {
-    const copy = new HeaderBlock(this.#text, this.#marks.slice());
+    const copy = new HeaderBlock(this.#text, this.#marks.slice(), this.#bits);
+    copy.#addedBits = this.#addedBits;
     if (this.#added !== undefined) copy.#added = this.#added.slice();
     return copy;
   }
@@ -264,20 +272,22 @@ export class HeaderBlock implements HeaderMap {
     return out;
   }
 
-  /** False: there is no field of that key. A request asks for some forty names, of which it has a few. */
-  #mayHave(key: number): boolean {
-    return ((this.#bits === 0 ? this.#readBits() : this.#bits) & bitOf(key)) !== 0;
+  /** Where the marks of the next line of that name are, from `from` on; -1 where there is none. */
+  #lineOf(name: string, key: number, from: number): number {
+    const marks = this.#marks;
+    const last = marks.length - 1;
+    for (let i = from; i < last; i += 2) {
+      if (marks[i] === key && isNameAt(this.#text, marks[i + 1] ?? 0, name)) return i;
+    }
+    return -1;
   }
 
-  #readBits(): number {
-    const marks = this.#marks;
-    // the bit of a name that nobody asks for tells that this was done
-    let bits = bitOf(REMOVED);
-    for (let i = 0; i + 1 < marks.length; i += 2) bits |= bitOf(marks[i] ?? REMOVED);
-    const added = this.#added ?? [];
-    for (let i = 0; i < added.length; i += 2) bits |= bitOf(keyOfName(valueIn(added[i])));
-    this.#bits = bits;
-    return bits;
+  /** Where a name that was added stands first; -1 where it was not. */
+  #addedOf(name: string): number {
+    const added = this.#added;
+    if (added === undefined) return -1;
+    for (let i = 0; i < added.length; i += 2) if (added[i] === name) return i;
+    return -1;
   }
 
   /** Value of the line whose marks are at `i`. */

@@ -110,7 +110,7 @@ export class ChunkedDecoder {
     const after = scanFields(bytes, 2, length, 2, this.#limits, scan);
     // Framing fields in trailers would be read by nobody or by the wrong one.
     if (after !== length || scan.special.length > 0) this.error = fault('http1.trailers');
-    else this.trailers = new HeaderBlock(latin1(bytes, 2, length), scan.marks);
+    else this.trailers = new HeaderBlock(latin1(bytes, 2, length), scan.marks, scan.bits);
   }
 }
 

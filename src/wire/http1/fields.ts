@@ -3,7 +3,7 @@
  * a key and its start are kept (HeaderBlock reads them); lines that frame or concern this hop alone are set aside.
  */
 import type { ProtocolError } from '../../core/errors.ts';
-import { fieldKey } from '../http/headers.ts';
+import { bitOf, fieldKey } from '../http/headers.ts';
 import { COLON, CR, IS_VALUE, LF, LOWER_TOKEN, SPACE, TAB } from './bytes.ts';
 import { fault } from './faults.ts';
 
@@ -64,6 +64,8 @@ function kindAt(bytes: Uint8Array, start: number, length: number, slot: number):
 export interface FieldScan {
   /** As HeaderBlock wants them, lines of `special` kinds left out of it, except Content-Length. */
   marks: number[];
+  /** The bits of the names in `marks`. */
+  bits: number;
   fieldCount: number;
   /** Kind, start and end of the value, by turns. */
   special: number[];
@@ -71,7 +73,7 @@ export interface FieldScan {
 }
 
 export function newFieldScan(): FieldScan {
-  return { marks: [], fieldCount: 0, special: [], error: undefined };
+  return { marks: [], bits: 0, fieldCount: 0, special: [], error: undefined };
 }
 
 function lineFault(bytes: Uint8Array, at: number): ProtocolError {
@@ -95,6 +97,7 @@ const found: number[] = Array.from({ length: 2 * DEFAULT_HEAD_LIMITS.maxHeaders 
  */
 export function scanFields(bytes: Uint8Array, start: number, end: number, base: number, limits: HeadLimits, scan: FieldScan): number {
   let count = 0;
+  let bits = 0;
   scan.special.length = 0;
   scan.fieldCount = 0;
   let at = start;
@@ -105,6 +108,7 @@ export function scanFields(bytes: Uint8Array, start: number, end: number, base: 
       if (bytes[at + 1] === LF) {
         found[count++] = at - base;
         scan.marks = found.slice(0, count);
+        scan.bits = bits;
         return at + 2;
       }
       scan.error = fault('http1.line_end');
@@ -132,7 +136,9 @@ export function scanFields(bytes: Uint8Array, start: number, end: number, base: 
     }
     const kind = kindAt(bytes, lineStart, length, kindSlot(length, first, last));
     if (kind !== 0) scan.special.push(kind, valueStart - base, at - base);
-    found[count++] = kind === 0 || kind === CONTENT_LENGTH ? fieldKey(length, first, last) : 0;
+    const key = kind === 0 || kind === CONTENT_LENGTH ? fieldKey(length, first, last) : 0;
+    bits |= bitOf(key);
+    found[count++] = key;
     found[count++] = lineStart - base;
     at += 2;
   }

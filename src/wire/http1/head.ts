@@ -172,7 +172,7 @@ function collect(text: string, allowsChunkedLength: boolean): HeaderBlock {
   }
   const hasBoth = framing.isChunked && framing.contentLength >= 0;
   if (hasBoth && !allowsChunkedLength) framing.error ??= fault('http1.content_length_and_chunked');
-  const headers = new HeaderBlock(text, scan.marks);
+  const headers = new HeaderBlock(text, scan.marks, scan.bits);
   if (hasBoth) headers.remove('content-length');
   if (framing.acceptsTrailers) headers.add('te', 'trailers');
   for (const name of framing.nominated ?? []) if (!NEVER_NOMINATED.has(name)) headers.remove(name);
