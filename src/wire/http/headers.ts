@@ -80,13 +80,15 @@ export interface FieldLine {
 /** A field that is the same in many heads, made once. */
 export interface FixedField extends FieldLine {
   readonly name: string;
+  /** The name's `fieldKey`. */
+  readonly key: number;
 }
 
 /** Prepares a field; `name` is in lower case. */
 export function fixedField(name: string, value: string): FixedField {
   const safe = safeValue(value);
   // joined: one piece, where pieces that are added stay a tree of them
-  return { name, value: safe, line: [name, ': ', safe, '\r\n'].join('') };
+  return { name, key: keyOfName(name), value: safe, line: [name, ': ', safe, '\r\n'].join('') };
 }
 
 function valueIn(added: string | FieldLine | undefined): string {
@@ -169,36 +171,41 @@ export class HeaderBlock implements HeaderMap {
   }
 
   set(name: string, value: string): void {
-    this.remove(name);
-    this.add(name, value);
+    this.#replace(name, keyOfName(name), safeValue(value));
   }
 
   /** Without looking at each character: a tenth of a microsecond for ids and what else requests are marked with. */
   setPlain(name: string, value: string): void {
-    this.remove(name);
-    this.#push(name, value);
+    this.#replace(name, keyOfName(name), value);
   }
 
   setFixed(field: FixedField): void {
-    this.setLine(field.name, field);
+    this.#replace(field.name, field.key, field);
   }
 
   setLine(name: string, field: FieldLine): void {
-    this.remove(name);
-    this.#push(name, field);
+    this.#replace(name, keyOfName(name), field);
   }
 
   add(name: string, value: string): void {
-    this.#push(name, safeValue(value));
+    this.#push(name, keyOfName(name), safeValue(value));
   }
 
-  #push(name: string, value: string | FieldLine): void {
-    this.#addedBits |= bitOf(keyOfName(name));
+  #replace(name: string, key: number, value: string | FieldLine): void {
+    this.#remove(name, key);
+    this.#push(name, key, value);
+  }
+
+  #push(name: string, key: number, value: string | FieldLine): void {
+    this.#addedBits |= bitOf(key);
     (this.#added ??= []).push(name, value);
   }
 
   remove(name: string): void {
-    const key = keyOfName(name);
+    this.#remove(name, keyOfName(name));
+  }
+
+  #remove(name: string, key: number): void {
     const bit = bitOf(key);
     if ((this.#bits & bit) !== 0) {
       for (let i = this.#lineOf(name, key, 0); i >= 0; i = this.#lineOf(name, key, i + 2)) this.#marks[i] = REMOVED;
