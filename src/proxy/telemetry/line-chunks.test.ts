@@ -48,3 +48,14 @@ test('a chunk is full at 256 KiB, and the next line has one of its own', () => {
   chunks.release(first);
   assert.equal(chunks.size, size);
 });
+
+test('lines that are not bytes yet wait with the others', () => {
+  const chunks = new LineChunks();
+  chunks.add('one\n');
+  assert.ok(chunks.size >= 4);
+  chunks.add(`${'x'.repeat(5000)}\n`);
+  chunks.add('three\n');
+  assert.ok(chunks.size >= 4 + 5001 + 6);
+  assert.equal(drain(chunks), `one\n${'x'.repeat(5000)}\nthree\n`);
+  assert.equal(chunks.take(), undefined);
+});
