@@ -7,7 +7,7 @@ import { formatAddress, type NetAddress } from '../../net/address.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { DECISION_NAMESPACE, decisionOf } from './decided-by.ts';
-import type { Extract } from './format.ts';
+import type { Command, Extract } from './format.ts';
 import { attemptCommands } from './format-attempts.ts';
 import { coalesce } from './format-coalesce.ts';
 import { connectionCommands } from './format-connection.ts';
@@ -35,6 +35,11 @@ function duration(fromMs: (info: StreamInfo) => number, toMs: (info: StreamInfo)
   return plain((info) => (toMs(info) === 0 ? undefined : Math.floor(toMs(info) - fromMs(info))));
 }
 
+/** As `duration` from the start to the end, which lines of the default format have. */
+function wholeDuration({ startMs, endMs }: StreamInfo): number | undefined {
+  return endMs === 0 ? undefined : Math.floor(endMs - startMs);
+}
+
 function hostOf(address: NetAddress): string {
   return address.host;
 }
@@ -55,8 +60,17 @@ function peer({ connection }: StreamInfo): NetAddress {
 
 type Field = (info: StreamInfo) => string | undefined;
 
-function requestField(name: string): Field {
+/**
+ * A field's name as heads know it: in lower case, and the string that literals of the same text are. As a part of a
+ * format it would be compared letter by letter, through the runtime, with each name that was added to a head.
+ */
+function fieldName(name: string): string {
   const lower = name.toLowerCase();
+  return Object.keys({ [lower]: true })[0] ?? lower;
+}
+
+function requestField(name: string): Field {
+  const lower = fieldName(name);
   if (lower === ':method') return ({ request }) => request?.method;
   if (lower === ':path') return ({ request }) => request?.path || undefined;
   if (lower === ':authority' || lower === 'host') return ({ request }) => request?.authority;
@@ -65,13 +79,13 @@ function requestField(name: string): Field {
 }
 
 function responseField(name: string): Field {
-  const lower = name.toLowerCase();
+  const lower = fieldName(name);
   if (lower === ':status') return ({ response }) => response && String(response.status);
   return ({ response }) => responseHeader(response?.headers, lower);
 }
 
 function trailerField(name: string): Field {
-  const lower = name.toLowerCase();
+  const lower = fieldName(name);
   return ({ responseTrailers }) => responseTrailers?.get(lower);
 }
 
@@ -89,6 +103,30 @@ function header(field: (name: string) => Field): CompileCommand {
     const other = field(second);
     return (info) => read(info) || other(info);
   };
+}
+
+/** A field of a head, for whoever reads it without a call for each. */
+export interface HeadField {
+  readonly isResponse: boolean;
+  readonly name: string;
+  /** What is read where it is not there, or empty. */
+  readonly alternative: Field | undefined;
+}
+
+const HEADS: ReadonlyMap<string, { readonly isResponse: boolean; readonly field: (name: string) => Field }> = new Map([
+  ['REQ', { isResponse: false, field: requestField }],
+  ['REQUEST_HEADER', { isResponse: false, field: requestField }],
+  ['RESP', { isResponse: true, field: responseField }],
+  ['RESPONSE_HEADER', { isResponse: true, field: responseField }],
+]);
+
+/** The field that a command is about; undefined where it is about something else, or a part of the head that is no field. */
+export function headFieldOf({ name: command, argument }: Command): HeadField | undefined {
+  const head = HEADS.get(command);
+  const [first = '', second] = argument.split('?');
+  const name = fieldName(first);
+  if (head === undefined || name.startsWith(':') || name === 'host') return undefined;
+  return { isResponse: head.isResponse, name, alternative: second === undefined ? undefined : head.field(second) };
 }
 
 function withoutQuery(field: (name: string) => Field): (name: string) => Field {
@@ -225,7 +263,7 @@ const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<string, Comp
   ['CONNECTION_TERMINATION_DETAILS', text((info) => info.terminationDetails)],
   ['BYTES_RECEIVED', plain((info) => info.bytesReceived)],
   ['BYTES_SENT', plain((info) => info.bytesSent)],
-  ['DURATION', duration(start, (info) => info.endMs)],
+  ['DURATION', plain(wholeDuration)],
   ['REQUEST_DURATION', duration(start, (info) => info.requestEndMs)],
   ['RESPONSE_DURATION', duration(start, (info) => info.firstUpstreamByteMs)],
   [

@@ -47,23 +47,6 @@ function bySecond(write: (at: Date) => string): (wallMs: number) => string {
   };
 }
 
-/** Milliseconds whose texts are kept. */
-const KEPT_MS = 16;
-
-/** A writer of times that keeps its last texts: under load many requests begin in each millisecond, and end in any order. */
-function byMillisecond(write: (wallMs: number) => string): (wallMs: number) => string {
-  const keptMs = new Float64Array(KEPT_MS).fill(Number.NaN);
-  const texts: string[] = Array.from({ length: KEPT_MS }, () => '');
-  return (wallMs) => {
-    const at = wallMs & (KEPT_MS - 1);
-    if (keptMs[at] !== wallMs) {
-      texts[at] = write(wallMs);
-      keptMs[at] = wallMs;
-    }
-    return texts[at] ?? '';
-  };
-}
-
 function millisecondsOf(wallMs: number): string {
   return pad(Math.floor(wallMs) % 1000, 3);
 }
@@ -71,6 +54,19 @@ function millisecondsOf(wallMs: number): string {
 /** Digits of the second's fraction; ours are exact to the millisecond. */
 function fraction(digits: number): (wallMs: number) => string {
   return (wallMs) => `${millisecondsOf(wallMs)}000000`.slice(0, digits);
+}
+
+/** Writes ISO 8601 up to the second and its point. */
+export function isoUpToSecond(): (wallMs: number) => string {
+  return bySecond((at) => at.toISOString().slice(0, -'000Z'.length));
+}
+
+/** Texts of the milliseconds of a second. */
+const FRACTIONS: readonly string[] = Array.from({ length: 1000 }, (_, ms) => `${pad(ms, 3)}Z`);
+
+/** The rest of what `isoUpToSecond` writes. */
+export function isoFraction(wallMs: number): string {
+  return FRACTIONS[(wallMs - Math.floor(wallMs / 1000) * 1000) | 0] ?? '';
 }
 
 /** The clock on the wall of this machine, as if it showed UTC; and how far it is ahead of UTC, as `+0130`. */
@@ -115,8 +111,8 @@ function localWriter(spec: string, path: string): (wallMs: number) => string {
 export function compileTime(spec: string, path: string, isLocal = false): (wallMs: number) => string {
   if (isLocal) return localWriter(spec, path);
   if (spec === '') {
-    const upToSecond = bySecond((at) => at.toISOString().slice(0, -'000Z'.length));
-    return byMillisecond((wallMs) => `${upToSecond(wallMs)}${millisecondsOf(wallMs)}Z`);
+    const upToSecond = isoUpToSecond();
+    return (wallMs) => upToSecond(wallMs) + isoFraction(wallMs);
   }
   const writers: ((wallMs: number) => string)[] = [];
   let parts: (string | ((at: Date) => string))[] = [];
