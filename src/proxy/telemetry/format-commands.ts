@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import { formatAddress, type NetAddress } from '../../net/address.ts';
-import type { HeaderMap } from '../../wire/http/message.ts';
+import { type FieldName, fieldName } from '../../wire/http/headers.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { DECISION_NAMESPACE, decisionOf } from './decided-by.ts';
 import type { Command, Extract } from './format.ts';
@@ -60,37 +60,25 @@ function peer({ connection }: StreamInfo): NetAddress {
 
 type Field = (info: StreamInfo) => string | undefined;
 
-/**
- * A field's name as heads know it: in lower case, and the string that literals of the same text are. As a part of a
- * format it would be compared letter by letter, through the runtime, with each name that was added to a head.
- */
-function fieldName(name: string): string {
-  const lower = name.toLowerCase();
-  return Object.keys({ [lower]: true })[0] ?? lower;
-}
-
 function requestField(name: string): Field {
-  const lower = fieldName(name);
+  const field = fieldName(name);
+  const { text: lower } = field;
   if (lower === ':method') return ({ request }) => request?.method;
   if (lower === ':path') return ({ request }) => request?.path || undefined;
   if (lower === ':authority' || lower === 'host') return ({ request }) => request?.authority;
   if (lower === ':scheme') return ({ request }) => request?.scheme;
-  return ({ request }) => request?.headers.get(lower);
+  return ({ request }) => request?.headers.get(field);
 }
 
 function responseField(name: string): Field {
-  const lower = fieldName(name);
-  if (lower === ':status') return ({ response }) => response && String(response.status);
-  return ({ response }) => responseHeader(response?.headers, lower);
+  const field = fieldName(name);
+  if (field.text === ':status') return ({ response }) => response && String(response.status);
+  return ({ response }) => response?.headers.get(field);
 }
 
 function trailerField(name: string): Field {
-  const lower = fieldName(name);
-  return ({ responseTrailers }) => responseTrailers?.get(lower);
-}
-
-function responseHeader(headers: HeaderMap | undefined, name: string): string | undefined {
-  return headers?.get(name);
+  const field = fieldName(name);
+  return ({ responseTrailers }) => responseTrailers?.get(field);
 }
 
 /** `NAME?ALTERNATIVE`: the second where the first is not there. */
@@ -108,7 +96,7 @@ function header(field: (name: string) => Field): CompileCommand {
 /** A field of a head, for whoever reads it without a call for each. */
 export interface HeadField {
   readonly isResponse: boolean;
-  readonly name: string;
+  readonly name: FieldName;
   /** What is read where it is not there, or empty. */
   readonly alternative: Field | undefined;
 }
@@ -125,7 +113,7 @@ export function headFieldOf({ name: command, argument }: Command): HeadField | u
   const head = HEADS.get(command);
   const [first = '', second] = argument.split('?');
   const name = fieldName(first);
-  if (head === undefined || name.startsWith(':') || name === 'host') return undefined;
+  if (head === undefined || name.text.startsWith(':') || name.text === 'host') return undefined;
   return { isResponse: head.isResponse, name, alternative: second === undefined ? undefined : head.field(second) };
 }
 

@@ -8,6 +8,7 @@
  * Pieces are added one to the other, and become bytes without being joined before.
  */
 import type { JsonValue } from '@bufbuild/protobuf';
+import { type FieldName, fieldName } from '../../wire/http/headers.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { bytesOf } from './byte-text.ts';
 import { asText, type Command, compilePart, type Extract, type FormatOptions, type FormatPart, isOfField, parseFormat } from './format.ts';
@@ -49,13 +50,15 @@ const TIME = 2;
 /** What a command says. */
 const VALUE = 3;
 
+const NO_NAME = fieldName('');
+
 type Kind = typeof NONE | typeof FIELD | typeof TIME | typeof VALUE;
 
 /** A value, and the text up to the next one. All kinds are of one shape, so that a line reads them without asking for it. */
 class Piece {
   readonly kind: Kind;
   readonly isResponse: boolean;
-  readonly name: string;
+  readonly name: FieldName;
   readonly alternative: HeadField['alternative'];
   upToSecond = isoUpToSecond();
   extract: Extract = () => undefined;
@@ -74,7 +77,7 @@ class Piece {
   constructor(kind: Kind, field?: HeadField) {
     this.kind = kind;
     this.isResponse = field?.isResponse ?? false;
-    this.name = field?.name ?? '';
+    this.name = field?.name ?? NO_NAME;
     this.alternative = field?.alternative;
   }
 }

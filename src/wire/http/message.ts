@@ -1,5 +1,5 @@
 /** HTTP heads as codecs produce them and filters see them; the same for HTTP/1.1 and HTTP/2. */
-import type { FieldLine, FixedField, HeaderBlock } from './headers.ts';
+import type { FieldLine, FieldName, FixedField, HeaderBlock } from './headers.ts';
 
 /**
  * A list of header fields that keeps order and duplicates. Names are matched without regard to case and are given
@@ -7,20 +7,20 @@ import type { FieldLine, FixedField, HeaderBlock } from './headers.ts';
  */
 export interface HeaderMap {
   /** The first field's value, without white space around it. */
-  get(name: string): string | undefined;
+  get(name: string | FieldName): string | undefined;
   /** Every value in order; what a comma-joined list means is the reader's business. */
   getAll(name: string): readonly string[];
-  has(name: string): boolean;
+  has(name: string | FieldName): boolean;
   /** Replaces all fields of that name by one. */
   set(name: string, value: string): void;
   /** As `set`, for a value that is known to have no characters but those that a field may have. */
-  setPlain(name: string, value: string): void;
+  setPlain(name: string | FieldName, value: string): void;
   /** As `set`, of a field that was prepared with `fixedField`. */
   setFixed(field: FixedField): void;
   /** As `setFixed`; `field` has a line of that name. */
-  setLine(name: string, field: FieldLine): void;
+  setLine(name: string | FieldName, field: FieldLine): void;
   add(name: string, value: string): void;
-  remove(name: string): void;
+  remove(name: string | FieldName): void;
   forEach(visit: (name: string, value: string) => void): void;
   /** Fields in the block. */
   readonly size: number;

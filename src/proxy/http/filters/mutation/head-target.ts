@@ -2,7 +2,10 @@
 import type { HeaderMap, RequestHead, ResponseHead } from '../../../../wire/http/message.ts';
 
 /** What is changed: a header map, or a head with its start line among the fields. */
-export type Target = Pick<HeaderMap, 'get' | 'has' | 'set' | 'add' | 'remove' | 'forEach'>;
+export interface Target extends Pick<HeaderMap, 'set' | 'add' | 'remove' | 'forEach'> {
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+}
 
 interface PseudoField {
   get(): string;
