@@ -11,14 +11,21 @@ const FIXED64 = 1;
 const BYTES = 2;
 const FIXED32 = 5;
 const FIRST_BYTES = 1024;
-const SHORT_CHARS = 42;
+
+/** What shifts of a number keep. */
+const MAX_SHIFTED = 0x7fff_ffff;
+
+/** Bytes of a number as a varint. */
+function sizeOf(value: number): number {
+  let size = 1;
+  for (let left = value; left >= 128; left = Math.floor(left / 128)) size++;
+  return size;
+}
 
 /** One message that grows. */
 export class ProtoWriter {
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  #bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
   #length = 0;
-  /** What messages within it are written with. */
-  #inner: ProtoWriter | undefined = undefined;
 
   /** Begins again; what `take` gave stays as it is. */
   clear(): this {
@@ -28,26 +35,41 @@ export class ProtoWriter {
 
   /** A copy of what was written. */
   take(): Buffer {
-    return Buffer.from(this.#bytes.subarray(0, this.#length));
+    const copy = Buffer.allocUnsafe(this.#length);
+    this.#bytes.copy(copy, 0, 0, this.#length);
+    return copy;
   }
 
   get written(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  text(field: number, value: string): this {
-    // what is short however it is encoded has a length of one byte, which is known once it is written
-    if (value.length <= SHORT_CHARS) {
-      this.#tag(field, BYTES).#reserve(128);
-      const length = this.#bytes.write(value, this.#length + 1);
-      this.#bytes[this.#length] = length;
-      this.#length += 1 + length;
+  /** Begins a message within this one, where what follows is written until `end`, which takes what this gives. */
+  begin(field: number): number {
+    this.#tag(field, BYTES);
+    return this.#length++;
+  }
+
+  /** Ends what `begin` has begun: most have a length of one byte, and what has a longer one moves on. */
+  end(at: number): this {
+    const from = at + 1;
+    const length = this.#length - from;
+    if (length < 128) {
+      this.#bytes[at] = length;
       return this;
     }
-    const length = Buffer.byteLength(value);
-    this.#tag(field, BYTES).#varint(length).#reserve(length);
-    this.#length += this.#bytes.write(value, this.#length);
+    const more = sizeOf(length) - 1;
+    this.#room(more).copyWithin(from + more, from, from + length);
+    this.#length = at;
+    this.#varint(length);
+    this.#length += length;
     return this;
+  }
+
+  text(field: number, value: string): this {
+    const at = this.begin(field);
+    this.#length += this.#room(value.length * 3).write(value, at + 1);
+    return this.end(at);
   }
 
   /** Text, unless it is empty: what fields are by themselves is not written. */
@@ -59,8 +81,8 @@ export class ProtoWriter {
   someHex(field: number, digits: string): this {
     if (digits === '') return this;
     const length = digits.length / 2;
-    this.#tag(field, BYTES).#varint(length).#reserve(length);
-    this.#length += this.#bytes.write(digits, this.#length, 'hex');
+    this.#tag(field, BYTES).#varint(length);
+    this.#length += this.#room(length).write(digits, this.#length, 'hex');
     return this;
   }
 
@@ -71,19 +93,20 @@ export class ProtoWriter {
 
   /** A message that `write` writes. */
   nested(field: number, write: (inner: ProtoWriter) => void): this {
-    const inner = (this.#inner ??= new ProtoWriter()).clear();
-    write(inner);
-    return this.message(field, inner.written);
+    const at = this.begin(field);
+    write(this);
+    return this.end(at);
   }
 
   /** An entry of a map of texts. */
   entry(field: number, key: string, value: string): this {
-    return this.nested(field, (inner) => inner.text(1, key).text(2, value));
+    const at = this.begin(field);
+    return this.text(1, key).text(2, value).end(at);
   }
 
   double(field: number, value: number): this {
-    this.#tag(field, FIXED64).#reserve(8);
-    this.#length = this.#bytes.writeDoubleLE(value, this.#length);
+    this.#tag(field, FIXED64);
+    this.#length = this.#room(8).writeDoubleLE(value, this.#length);
     return this;
   }
 
@@ -99,22 +122,21 @@ export class ProtoWriter {
 
   /** A number below 2^64 as eight bytes. */
   fixed64(field: number, value: bigint): this {
-    this.#tag(field, FIXED64).#reserve(8);
-    this.#length = this.#bytes.writeBigUInt64LE(value, this.#length);
+    this.#tag(field, FIXED64);
+    this.#length = this.#room(8).writeBigUInt64LE(value, this.#length);
     return this;
   }
 
   /** A number below 2^32 as four bytes. */
   fixed32(field: number, value: number): this {
-    this.#tag(field, FIXED32).#reserve(4);
-    this.#length = this.#bytes.writeUInt32LE(value, this.#length);
+    this.#tag(field, FIXED32);
+    this.#length = this.#room(4).writeUInt32LE(value, this.#length);
     return this;
   }
 
   /** Fields that are written already. */
   raw(content: Uint8Array): this {
-    this.#reserve(content.length);
-    this.#bytes.set(content, this.#length);
+    this.#room(content.length).set(content, this.#length);
     this.#length += content.length;
     return this;
   }
@@ -124,17 +146,22 @@ export class ProtoWriter {
   }
 
   #varint(value: number): this {
-    this.#reserve(10);
+    const bytes = this.#room(10);
+    let at = this.#length;
     let left = value;
-    for (; left >= 128; left = Math.floor(left / 128)) this.#bytes[this.#length++] = (left % 128) | 128;
-    this.#bytes[this.#length++] = left;
+    for (; left > MAX_SHIFTED; left = Math.floor(left / 128)) bytes[at++] = (left % 128) | 128;
+    for (; left >= 128; left >>>= 7) bytes[at++] = (left & 127) | 128;
+    bytes[at] = left;
+    this.#length = at + 1;
     return this;
   }
 
-  #reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + more));
+  /** Has room for so many bytes more. */
+  #room(more: number): Buffer {
+    const length = this.#length + more;
+    if (length <= this.#bytes.length) return this.#bytes;
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, length));
     this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes = larger;
+    return (this.#bytes = larger);
   }
 }

@@ -25,7 +25,9 @@ function isError({ kind, tags }: Span): boolean {
 
 /** KeyValue with text. */
 function writeAttribute(to: ProtoWriter, field: number, key: string, text: string): void {
-  to.nested(field, (pair) => pair.someText(1, key).nested(2, (value) => value.text(1, text)));
+  const pair = to.begin(field);
+  const value = to.someText(1, key).begin(2);
+  to.text(1, text).end(value).end(pair);
 }
 
 /** Span. */
@@ -56,7 +58,11 @@ export function encodeSpans(spans: readonly Span[], { resource, scope }: Sender)
     .nested(1, (ofResource) =>
       ofResource.message(1, resource).nested(2, (ofScope) => {
         if (scope !== undefined) ofScope.message(1, scope);
-        for (const span of spans) ofScope.nested(2, (to) => writeSpan(to, span));
+        for (const span of spans) {
+          const at = ofScope.begin(2);
+          writeSpan(ofScope, span);
+          ofScope.end(at);
+        }
       }),
     )
     .take();

@@ -60,16 +60,20 @@ function writeFlags(to: ProtoWriter, flags: number): void {
 function writeAddress(to: ProtoWriter, field: number, address: NetAddress): void {
   const { host, port } = address;
   const listener = internalListenerOf(address);
-  to.nested(field, (message) => {
-    if (listener === undefined) message.nested(1, (socket) => socket.someText(2, host).integer(3, port));
-    else message.nested(3, (internal) => internal.text(1, listener).someText(2, host.slice(internalAddress(listener, '').host.length)));
-  });
+  const message = to.begin(field);
+  const inner = to.begin(listener === undefined ? 1 : 3);
+  if (listener === undefined) to.someText(2, host).integer(3, port);
+  else to.text(1, listener).someText(2, host.slice(internalAddress(listener, '').host.length));
+  to.end(inner).end(message);
 }
 
 /** Timestamp and Duration: seconds and nanoseconds. */
 function writeTime(to: ProtoWriter, field: number, ms: number): void {
   const seconds = Math.floor(ms / 1000);
-  to.nested(field, (time) => time.someInteger(1, seconds).someInteger(2, Math.round((ms - seconds * 1000) * 1e6)));
+  const at = to.begin(field);
+  to.someInteger(1, seconds)
+    .someInteger(2, Math.round((ms - seconds * 1000) * 1e6))
+    .end(at);
 }
 
 /** From the stream's start to a moment; nothing where that was not reached. */
@@ -205,7 +209,10 @@ function writeRequest(to: ProtoWriter, request: NonNullable<StreamInfo['request'
 /** HTTPResponseProperties. */
 function writeResponse(to: ProtoWriter, info: StreamInfo, settings: AlsSettings): void {
   const { responseCode } = info;
-  if (responseCode > 0) to.nested(1, (code) => code.integer(1, responseCode));
+  if (responseCode > 0) {
+    const code = to.begin(1);
+    to.integer(1, responseCode).end(code);
+  }
   to.someInteger(3, info.bytesSent);
   writeChosen(to, 4, info.response?.headers, settings.responseFields);
   writeChosen(to, 5, info.responseTrailers, settings.trailerFields);
@@ -217,10 +224,18 @@ const writer = new ProtoWriter();
 /** The HTTPAccessLogEntry of a request, in bytes. */
 export function httpEntry(info: StreamInfo, settings: AlsSettings): Uint8Array {
   const { request } = info;
-  const to = writer.clear().nested(1, (common) => writeCommon(common, info, settings));
-  to.someInteger(2, PROTOCOLS[info.protocol ?? ''] ?? HttpVersion.PROTOCOL_UNSPECIFIED);
-  if (request !== undefined) to.nested(3, (inner) => writeRequest(inner, request, info, settings));
-  return to.nested(4, (response) => writeResponse(response, info, settings)).take();
+  const to = writer.clear();
+  const common = to.begin(1);
+  writeCommon(to, info, settings);
+  to.end(common).someInteger(2, PROTOCOLS[info.protocol ?? ''] ?? HttpVersion.PROTOCOL_UNSPECIFIED);
+  if (request !== undefined) {
+    const inner = to.begin(3);
+    writeRequest(to, request, info, settings);
+    to.end(inner);
+  }
+  const response = to.begin(4);
+  writeResponse(to, info, settings);
+  return to.end(response).take();
 }
 
 /** The TCPAccessLogEntry of a connection, in bytes. */
