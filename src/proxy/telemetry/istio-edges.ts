@@ -1,10 +1,11 @@
 /**
  * Finds the labels of a stream's edge (between which workloads, to which service) by identity: the peer's object, the
- * cluster, the names. A request costs one look-up and a few comparisons; strings are put together once an edge.
+ * cluster, the names. A request costs a few comparisons where the one before went the same way, else one look-up more;
+ * strings are put together once an edge.
  */
 import type { LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
+import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
 import { BAGGAGE_STATE, peerOfBaggage } from './baggage.ts';
 import { destinationService, edgeLabels, type Reporter } from './istio-labels.ts';
 import { metadataOfEndpoint, metadataOfNode, type PeerMetadata } from './peer-metadata.ts';
@@ -22,6 +23,8 @@ export interface Edge<Series> {
 }
 
 interface Entry<Series> {
+  /** Who the peer is: its metadata as it was told, or the host, whose metadata is decoded for a new entry alone. */
+  readonly who: object;
   readonly cluster: Cluster | undefined;
   readonly clusterName: string;
   readonly routeName: string;
@@ -35,18 +38,6 @@ const NOBODY: object = {};
 
 /** Istio's name for our own identity where a connection came through a tunnel. */
 const LOCAL_PRINCIPAL = 'io.istio.local_principal';
-
-/** Endpoints' metadata, decoded once; undefined for those that have none. */
-const ofHosts = new WeakMap<Host, PeerMetadata | undefined>();
-
-function peerOfHost(host: Host | undefined): PeerMetadata | undefined {
-  if (host === undefined) return undefined;
-  const known = ofHosts.get(host);
-  if (known !== undefined || ofHosts.has(host)) return known;
-  const peer = metadataOfEndpoint(host.metadata);
-  ofHosts.set(host, peer);
-  return peer;
-}
 
 /** Who is behind the tunnel that a connection came through. */
 function peerOfTunnel({ connection }: StreamInfo): PeerMetadata | undefined {
@@ -83,6 +74,7 @@ function wayOf(info: StreamInfo, clusters: EdgeOptions<unknown>['clusters']): Wa
   return { cluster: clusters?.get(name), clusterName: name, routeName: info.routeName };
 }
 
+/** Whether it is the edge of a stream, of the same peer. */
 function matches<Series>(entry: Entry<Series>, way: Way, host: string, peerSan: string, localSan: string): boolean {
   return (
     entry.cluster === way.cluster &&
@@ -99,25 +91,29 @@ export function createEdges<Series>(options: EdgeOptions<Series>): (info: Stream
   const { reporter, ignoresHostHeader } = options;
   const local = metadataOfNode(options.node);
   const byPeer = new WeakMap<object, Entry<Series>[]>();
+  /** That of the stream before. */
+  let last: Entry<Series> | undefined;
   return (info) => {
     const isSource = reporter === 'source';
-    const told = peerOf(info) ?? tcpPeerOf(info, isSource ? 'upstream' : 'downstream');
-    const peer = told ?? (isSource ? peerOfHost(info.upstream) : peerOfTunnel(info));
+    const told = peerOf(info) ?? tcpPeerOf(info, isSource ? 'upstream' : 'downstream') ?? (isSource ? undefined : peerOfTunnel(info));
+    const who = told ?? (isSource ? info.upstream : undefined) ?? NOBODY;
     const tls = isSource ? info.upstreamTls : info.connection.tls;
     const peerPrincipal = tls?.uriSans[0] ?? (isSource ? '' : info.connection.principal);
     const localPrincipal = tls?.localUriSans[0] ?? (isSource ? '' : (info.connection.filterState?.get(LOCAL_PRINCIPAL) ?? ''));
     const host = ignoresHostHeader ? '' : (info.request?.authority ?? '');
-    let entries = byPeer.get(peer ?? NOBODY);
-    if (entries === undefined) byPeer.set(peer ?? NOBODY, (entries = []));
     const way = wayOf(info, options.clusters);
-    for (const entry of entries) if (matches(entry, way, host, peerPrincipal, localPrincipal)) return entry.edge;
+    if (last?.who === who && matches(last, way, host, peerPrincipal, localPrincipal)) return last.edge;
+    let entries = byPeer.get(who);
+    if (entries === undefined) byPeer.set(who, (entries = []));
+    for (const entry of entries) if (matches(entry, way, host, peerPrincipal, localPrincipal)) return (last = entry).edge;
 
+    const peer = told ?? (isSource && info.upstream !== undefined ? metadataOfEndpoint(info.upstream.metadata) : undefined);
     const { cluster, clusterName, routeName } = way;
     const service = destinationService(routeName, clusterName, cluster, host);
     const labels = edgeLabels({ reporter, local, peer, peerPrincipal, localPrincipal, service });
     const edge = { labels, series: options.series(labels) };
     if (entries.length >= MAX_EDGES) entries.length = 0;
-    entries.push({ cluster, clusterName, routeName, host, peerPrincipal, localPrincipal, edge });
+    entries.push((last = { who, cluster, clusterName, routeName, host, peerPrincipal, localPrincipal, edge }));
     return edge;
   };
 }

@@ -48,7 +48,7 @@ function isPeer(value: unknown): value is PeerMetadata {
 
 /** The peer's metadata as an exchange read it. */
 export function peerOf(info: StreamInfo): PeerMetadata | undefined {
-  const value = info.metadata.get(PEER);
+  const value = info.metadata.size === 0 ? undefined : info.metadata.get(PEER);
   return isPeer(value) ? value : undefined;
 }
 

@@ -40,6 +40,9 @@ export class RouteSeries {
   readonly #stats: StatsScope;
   readonly #own: Labels;
   readonly #series = new WeakMap<RouteEntry, (Histogram | undefined)[]>();
+  /** The route of the request before, and its series. */
+  #last: RouteEntry | undefined = undefined;
+  #ofLast: (Histogram | undefined)[] = [];
 
   constructor(stats: StatsScope, own: Labels) {
     this.#stats = stats;
@@ -48,12 +51,22 @@ export class RouteSeries {
 
   count(info: StreamInfo, isGrpc: boolean, result: RouteResult): void {
     const { route } = info;
-    if (route === undefined || ANY.has(route.name)) return;
-    let all = this.#series.get(route);
-    if (all === undefined) this.#series.set(route, (all = []));
+    if (route === undefined) return;
+    if (route !== this.#last && !this.#find(route)) return;
+    const all = this.#ofLast;
     const place = RESULTS.indexOf(result) * 2 + (isGrpc ? 1 : 0);
     const histogram = (all[place] ??= this.#create(route, isGrpc, result));
     observe(histogram, info.endMs - info.startMs);
+  }
+
+  /** False for a route that is not counted. */
+  #find(route: RouteEntry): boolean {
+    if (ANY.has(route.name)) return false;
+    let all = this.#series.get(route);
+    if (all === undefined) this.#series.set(route, (all = []));
+    this.#last = route;
+    this.#ofLast = all;
+    return true;
   }
 
   #create(route: RouteEntry, isGrpc: boolean, result: RouteResult): Histogram {

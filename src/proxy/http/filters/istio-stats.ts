@@ -28,14 +28,19 @@ interface Series {
 }
 
 /** An edge's series by what its requests came to, and where expressions make labels, by these: see `seriesKey`. */
-type SeriesByKey = Map<number | string, Series>;
+interface SeriesByKey {
+  readonly all: Map<number | string, Series>;
+  /** Those of the request before. */
+  lastKey: number | string;
+  last: Series | undefined;
+}
 
 /** Where the filter `grpc_stats` leaves `<request messages>,<response messages>`. */
 const GRPC_STATE = 'envoy.filters.http.grpc_stats';
 
 function isGrpc({ request }: StreamInfo): boolean {
   const type = request?.headers.get('content-type');
-  return type !== undefined && /^application\/grpc(?:$|[+;])/.test(type);
+  return type !== undefined && type.startsWith('application/grpc') && /^application\/grpc(?:$|[+;])/.test(type);
 }
 
 /** How a gRPC call ended: 0 to 16, or -1 where that is not known; what a server makes up is not told apart. */
@@ -78,6 +83,13 @@ function createSeries(stats: StatsScope, overrides: Overrides, labels: Labels, v
     requestMessages: grpc ? counter('request_messages_total') : undefined,
     responseMessages: grpc ? counter('response_messages_total') : undefined,
   };
+}
+
+function seriesOf(known: SeriesByKey, key: number | string, make: () => Series): Series {
+  if (known.lastKey === key && known.last !== undefined) return known.last;
+  known.last = keptIn(known.all, key, make);
+  known.lastKey = key;
+  return known.last;
 }
 
 /** Messages of a call, where a filter before has counted them. */
@@ -130,7 +142,13 @@ export const istioStats = {
       readsResponse: isSource,
     });
     const routes = isSource ? new RouteSeries(stats, callerLabels(node)) : undefined;
-    const edgeOf = createEdges<SeriesByKey>({ ...config, node, reporter, clusters, series: () => new Map() });
+    const edgeOf = createEdges<SeriesByKey>({
+      ...config,
+      node,
+      reporter,
+      clusters,
+      series: () => ({ all: new Map(), lastKey: '', last: undefined }),
+    });
     return {
       onRequestHeaders(stream) {
         exchange.onRequest(stream);
@@ -149,9 +167,7 @@ export const istioStats = {
         const result = seriesKey(info, grpc);
         const key = values.length === 0 ? result : `${result} ${values.join('\u0001')}`;
         const edge = edgeOf(info);
-        const series =
-          edge.series.get(key) ??
-          keptIn(edge.series, key, () => createSeries(stats, overrides, requestLabels(edge.labels, info, grpc), values));
+        const series = seriesOf(edge.series, key, () => createSeries(stats, overrides, requestLabels(edge.labels, info, grpc), values));
         count(series, info);
         const denied = denialReason(info);
         if (denied !== undefined && series.requests !== undefined)
