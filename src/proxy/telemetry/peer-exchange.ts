@@ -4,7 +4,7 @@
  */
 import type { HttpStream, LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import { fixedField } from '../../wire/http/headers.ts';
+import { fieldName, fixedField } from '../../wire/http/headers.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import {
   createMetadataCache,
@@ -32,6 +32,9 @@ export interface PeerExchange {
 
 const PEER = 'istio.peer';
 
+const METADATA = fieldName(METADATA_HEADER);
+const METADATA_ID = fieldName(METADATA_ID_HEADER);
+
 /** Left on a stream whose metadata is exchanged: a filter further down does not do it again. */
 export interface ExchangeState {
   readonly by: PeerExchange;
@@ -54,11 +57,11 @@ export function peerOf(info: StreamInfo): PeerMetadata | undefined {
 
 /** Reads and strips; true where there was anything. */
 function read(headers: HeaderMap, info: StreamInfo): boolean {
-  const encoded = headers.get(METADATA_HEADER);
-  const hasId = headers.has(METADATA_ID_HEADER);
-  if (hasId) headers.remove(METADATA_ID_HEADER);
+  const encoded = headers.get(METADATA);
+  const hasId = headers.has(METADATA_ID);
+  if (hasId) headers.remove(METADATA_ID);
   if (encoded === undefined) return hasId;
-  headers.remove(METADATA_HEADER);
+  headers.remove(METADATA);
   const peer = lookUp(encoded);
   if (peer !== undefined) info.metadata.set(PEER, peer);
   return true;
