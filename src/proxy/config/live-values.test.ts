@@ -48,5 +48,6 @@ test('what changes is seen by what was parsed before; without a key nothing chan
   const fixed = liveShare(create(RuntimeFractionalPercentSchema, { defaultValue: { numerator: 30 } }), 1);
   assert.deepEqual([share.value, fixed.value, liveShare(undefined, 0.75).value], [0.01, 0.3, 0.75]);
   values[KEY] = 2;
+  setRuntimeValues(values);
   assert.deepEqual([share.value, fixed.value], [0.02, 0.3]);
 });

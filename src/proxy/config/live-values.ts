@@ -57,14 +57,10 @@ export function runtimeShares(prefix: string): Followed<ReadonlyMap<string, numb
   });
 }
 
-/** What `read` makes of the runtime whenever somebody asks; without a key always `fallback`. */
+/** What `read` makes of the runtime as it is now; without a key always `fallback`. */
 function live<Value>(key: string, fallback: Value, read: (key: string) => Value | undefined): Live<Value> {
   if (key === '') return { value: fallback };
-  return {
-    get value() {
-      return read(key) ?? fallback;
-    },
-  };
+  return new Followed(() => read(key) ?? fallback);
 }
 
 /** A key's number; undefined where it has none. */
