@@ -1,7 +1,7 @@
 /** Which streams a proxy tells of: a decision before anything is written of them, of some nanoseconds. */
 import { TokenBucket } from '../http/filters/rate-limit/token-bucket.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import { numberOfId } from '../telemetry/id-number.ts';
+import { numberOf } from '../telemetry/id-number.ts';
 
 /** A bucket that a second fills. */
 function bucketOf(perSecond: number): TokenBucket {
@@ -43,10 +43,9 @@ export class Thinning {
     if (passedMs >= WINDOW_MS) this.#begin(info.endMs, (this.#seen * 1000) / passedMs / perSecond);
     this.#seen++;
     if (this.#mask === 0) return true;
-    const id = info.request?.headers.get('x-request-id');
     // without an id, or with one that is no UUID, the tokens alone decide
-    const number = id === undefined ? Number.NaN : numberOfId(id);
-    return Number.isNaN(number) || (number & this.#mask) === 0;
+    const number = numberOf(info);
+    return number < 0 || (number & this.#mask) === 0;
   }
 
   #begin(nowMs: number, excess: number): void {

@@ -4,6 +4,7 @@ import type { Sharing } from './shared-state.ts';
 import type { RouteEntry } from '../router/route.ts';
 import type { Cluster, Host, UpstreamTls } from '../cluster/cluster.ts';
 import type { UpstreamProtocol } from '../cluster/http-upstream.ts';
+import type { MadeId } from '../telemetry/ids.ts';
 import type { ExchangeState } from '../telemetry/peer-exchange.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
 import type { ProxyTlv } from '../../wire/proxy-protocol/result.ts';
@@ -78,6 +79,8 @@ export interface StreamInfo {
   readonly protocol: HttpProtocol | undefined;
   /** Undefined for TCP. */
   readonly request: RequestHead | undefined;
+  /** The id that the request got here; undefined where it came with one. */
+  madeId?: MadeId | undefined;
   response: ResponseHead | undefined;
   /** 0 where none was sent. */
   responseCode: number;

@@ -17,6 +17,7 @@ export function newStreamInfo(
     clientAddress: undefined,
     protocol: request?.protocol ?? protocol,
     request,
+    madeId: undefined as StreamInfo['madeId'],
     response: undefined as ResponseHead | undefined,
     responseCode: 0,
     responseCodeDetails: '',

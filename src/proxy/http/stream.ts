@@ -132,7 +132,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
   /** The head is clean: it finds its route, once that is known, and begins its way through the filters. */
   #proceed(isEdge: boolean): void {
     const { config, routes, tracing } = this.#runtime;
-    const hasOwnId = tracing.onRequest(this.request, isEdge);
+    const hasOwnId = tracing.onRequest(this.request, this.info, isEdge);
     if (routes.awaits?.(this.request, () => this.#routeKnown(hasOwnId)) !== true) return this.#enterFilters(hasOwnId);
     // who asks to upgrade goes on in another protocol, also where that is refused in the end
     if (upgradeOf(this.request, config) !== '') this.#beginUpgrade();

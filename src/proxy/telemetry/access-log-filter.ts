@@ -24,7 +24,7 @@ import type { AttributeScope } from './cel/attributes.ts';
 import { compileExpression } from './cel/expression.ts';
 import { logTypeOf } from './format-connection.ts';
 import { grpcStatusCommand } from './format-request.ts';
-import { numberOfId } from './id-number.ts';
+import { numberOf } from './id-number.ts';
 import { metadataAt } from './metadata-path.ts';
 
 /** What expressions know beside the stream. */
@@ -65,13 +65,14 @@ function denominatorOf(percent: FractionalPercent | undefined, path: string): nu
 
 /** A share of requests. A request's id decides where it has a number, so that every proxy on its way logs the same requests. */
 function sample(config: RuntimeFilter, path: string, random: Random): LogFilter {
+  const { useIndependentRandomness } = config;
   const denominator = denominatorOf(config.percentSampled, path);
   const numerator = liveCount({ runtimeKey: config.runtimeKey, defaultValue: config.percentSampled?.numerator ?? 0 }, 0);
   return (info) => {
-    const id = config.useIndependentRandomness ? undefined : info.request?.headers.get('x-request-id');
-    const share = numerator.value / denominator;
-    const number = id === undefined ? Number.NaN : numberOfId(id);
-    return Number.isNaN(number) ? random() < share : (number % denominator) / denominator < share;
+    const limit = numerator.value;
+    const number = useIndependentRandomness ? -1 : numberOf(info);
+    // unsigned, so that it is divided as an integer
+    return number < 0 ? random() < limit / denominator : (number >>> 0) % denominator < limit;
   };
 }
 

@@ -1,25 +1,30 @@
 /** What a request's id decides by: the number of its first eight hex digits. */
+import type { StreamInfo } from '../http/stream-info.ts';
 
 const DIGITS = 8;
 
-/** The value of a hex digit's character code; -1 for anything else. */
-function digitOf(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const lower = code | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
-}
+/** Values of hex digits by their character codes; a negative one for anything else. */
+const VALUES = Int8Array.from({ length: 128 }, (_, code) => '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase()));
 
 /**
- * The number, below 2^32; NaN where the id does not begin with eight digits. By character codes: every request's sample is
+ * The number, below 2^32; -1 where the id does not begin with eight digits. By character codes: every request's sample is
  * decided by it, where a slice, a regular expression and parseInt took a quarter of a microsecond.
  */
 export function numberOfId(id: string): number {
-  if (id.length < DIGITS) return Number.NaN;
+  if (id.length < DIGITS) return -1;
   let number = 0;
+  let all = 0;
   for (let i = 0; i < DIGITS; i++) {
-    const digit = digitOf(id.charCodeAt(i));
-    if (digit < 0) return Number.NaN;
-    number = number * 16 + digit;
+    const value = VALUES[id.charCodeAt(i)] ?? -1;
+    all |= value;
+    number = (number << 4) | value;
   }
-  return number;
+  return all < 0 ? -1 : number >>> 0;
+}
+
+/** The number of a stream's request as it is now; -1 where there is none. */
+export function numberOf({ request, madeId }: StreamInfo): number {
+  const id = request?.headers.get('x-request-id');
+  if (id === undefined) return -1;
+  return id === madeId?.text ? madeId.number : numberOfId(id);
 }

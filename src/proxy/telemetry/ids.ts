@@ -43,6 +43,8 @@ class Ids {
   readonly #bytes: Buffer;
   readonly #view: DataView;
   readonly #mend: (bytes: Buffer, at: number) => void;
+  /** What the first eight digits of each id are drawn from. */
+  readonly #numbers = new Uint32Array(IDS);
   #text = '';
   #given = IDS;
 
@@ -62,13 +64,23 @@ class Ids {
     return this.#text.slice(at, at + this.#length);
   }
 
+  /** The first 32 random bits of the id that was given last. */
+  get number(): number {
+    return this.#numbers[this.#given - 1] ?? 0;
+  }
+
   #draw(): void {
     const fours = this.#fours;
     const view = this.#view;
     const from = take(fours.length);
     const words = pool;
     for (let i = 0; i < fours.length; i++) view.setInt32(fours[i] ?? 0, hexOf(words[from + i] ?? 0));
-    for (let at = 0; at < this.#bytes.length; at += this.#length) this.#mend(this.#bytes, at);
+    const perId = fours.length / IDS;
+    for (let i = 0; i < IDS; i++) {
+      const first = from + i * perId;
+      this.#numbers[i] = ((words[first] ?? 0) << 16) | (words[first + 1] ?? 0);
+      this.#mend(this.#bytes, i * this.#length);
+    }
     this.#text = this.#bytes.toString('latin1');
     this.#given = 0;
   }
@@ -82,9 +94,16 @@ const uuids = new Ids('xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx', (bytes, at) => {
   bytes[at + 19] = VARIANTS[(bytes[at + 19] ?? 0) & 3] ?? 0;
 });
 
+/** An id of a request that was made here, and what it is sampled by, which need not be read back out of its text then. */
+export interface MadeId {
+  readonly text: string;
+  /** `numberOfId` of the text. */
+  readonly number: number;
+}
+
 /** A random UUID (RFC 9562 section 5.4). */
-export function randomUuid(): string {
-  return uuids.next();
+export function randomUuid(): MadeId {
+  return { text: uuids.next(), number: uuids.number };
 }
 
 /** No id is all zeros. */

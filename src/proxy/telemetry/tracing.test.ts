@@ -4,6 +4,7 @@ import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { headersOf } from '../../wire/http/headers.ts';
 import { HttpConnectionManager_TracingSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { numberOfId } from './id-number.ts';
 import { randomSpanId, randomTraceparent, randomUuid } from './ids.ts';
 import { fakeInfo, fakeRequest, fakeScope } from './testing/fake-stream.ts';
 import { readTrace, type TraceContext } from './trace-context.ts';
@@ -36,7 +37,7 @@ function run(
     direction: 'inbound',
     listenerMetadata: {},
   });
-  const hasOwnId = tracing.onRequest(request, more.isEdge ?? false);
+  const hasOwnId = tracing.onRequest(request, info, more.isEdge ?? false);
   tracing.begin?.(request, info, hasOwnId);
   const context = info.trace;
   const spans = context?.isSampled === true ? [context] : [];
@@ -125,7 +126,9 @@ test('a tracer that Tulle does not have is refused by name', () => {
 test('ids are well formed and do not repeat', () => {
   const seen = new Set<string>();
   for (let i = 0; i < 3000; i++) {
-    const all = { uuid: randomUuid(), trace: randomTraceparent(), span: randomSpanId() };
+    const made = randomUuid();
+    assert.equal(numberOfId(made.text), made.number);
+    const all = { uuid: made.text, trace: randomTraceparent(), span: randomSpanId() };
     assert.match(all.uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     assert.match(all.trace, /^traceparent: 00-[1-9a-f][0-9a-f]{31}-[1-9a-f][0-9a-f]{15}-00\r\n$/);
     assert.match(all.span, /^[1-9a-f][0-9a-f]{15}$/);

@@ -49,7 +49,7 @@ export interface TracingOptions extends Partial<IdRules> {
 
 export interface Tracing {
   /** Sets `x-request-id`; true where the request came with the one it has. `isEdge`: it comes from outside the mesh. */
-  onRequest(head: RequestHead, isEdge: boolean): boolean;
+  onRequest(head: RequestHead, info: StreamInfo, isEdge: boolean): boolean;
   /**
    * Begins the trace of a request that has its route; absent where nothing is traced. Gives what follows the request, where
    * a tracer does. `hasOwnId` is what `onRequest` said.
@@ -95,11 +95,13 @@ function passOn(head: RequestHead, info: StreamInfo, decided: TraceReason, packs
 }
 
 /** The id: kept, made, or, where it comes from outside and is not to be trusted, made anew. */
-function identify(head: RequestHead, isEdge: boolean, options: TracingOptions): boolean {
-  const { headers } = head;
+function identify({ headers }: RequestHead, info: StreamInfo, isEdge: boolean, options: TracingOptions): boolean {
   const isKept = headers.has('x-request-id') && !(isEdge && options.preservesExternalRequestId !== true);
-  if (!isKept && options.generatesRequestId !== false) headers.setPlain('x-request-id', randomUuid());
-  return isKept;
+  if (isKept || options.generatesRequestId === false) return isKept;
+  const made = randomUuid();
+  headers.setPlain('x-request-id', made.text);
+  info.madeId = made;
+  return false;
 }
 
 /** Decides about requests, and counts why they are traced. */
@@ -112,7 +114,7 @@ function decider(sampling: Sampling, options: TracingOptions): Decide {
   const counters = new Map<TraceReason, Counter>();
   for (const reason of ['9', 'a', 'b'] as const) counters.set(reason, scope.counter(REASON_COUNTERS[reason]));
   return (head, info) => {
-    const reason = decideTrace(head, info.route?.trace?.sampling ?? sampling, rules, random);
+    const reason = decideTrace(head, info.madeId, info.route?.trace?.sampling ?? sampling, rules, random);
     const counter = reason === NOT_TRACED ? untraced : counters.get(reason);
     if (counter !== undefined) counter.value++;
     return reason;
@@ -188,7 +190,7 @@ function follow(
 
 /** Prepares tracing for a connection manager. `path` is that of its `tracing` field. */
 export function createTracing(config: HttpConnectionManager_Tracing | undefined, path: string, options: TracingOptions): Tracing {
-  const onRequest: Tracing['onRequest'] = (head, isEdge) => identify(head, isEdge, options);
+  const onRequest: Tracing['onRequest'] = (head, info, isEdge) => identify(head, info, isEdge, options);
   if (config === undefined) return { onRequest };
   const own = readOptions(config, path, options);
   const decide = decider(readSampling(config, path), options);

@@ -58,7 +58,7 @@ class Sides {
     const config = fromJson(HttpConnectionManager_TracingSchema, json, { registry });
     const options = { random: () => 0.5, scope: { stats, clusters, clock, node }, stats, direction, listenerMetadata, work: this.work };
     const tracing = createTracing(config, 'tracing', options);
-    const trace = tracing.begin?.(request, info, tracing.onRequest(request, false));
+    const trace = tracing.begin?.(request, info, tracing.onRequest(request, info, false));
     trace?.inject(request.headers, 'HTTP/1.1');
     const told: Record<string, string> = {};
     request.headers.forEach((name, value) => (told[name] = value));

@@ -10,6 +10,7 @@ import type { Tracing as RouteTracing } from '../../xds/gen/envoy/config/route/v
 import type { FractionalPercent, Percent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import { partsOf } from '../config/fraction.ts';
 import { numberOfId } from '../telemetry/id-number.ts';
+import type { MadeId } from '../telemetry/ids.ts';
 
 /** As the version digit of a request's id: not traced, sampled, forced by a service, asked for by the client. */
 export type TraceReason = '4' | '9' | 'a' | 'b';
@@ -92,13 +93,15 @@ function begin({ headers }: RequestHead, sampling: Sampling, number: number, ran
   return isIn(sampling.random, number) ? '9' : '4';
 }
 
-/** Decides, and leaves word in the request's id where that is so configured. */
-export function decideTrace(head: RequestHead, sampling: Sampling, rules: IdRules, random: Random): TraceReason {
+/** Decides, and leaves word in the request's id where that is so configured. `made` is that id where it was made just now. */
+export function decideTrace(head: RequestHead, made: MadeId | undefined, sampling: Sampling, rules: IdRules, random: Random): TraceReason {
   if (!rules.decidesSampling) return SAMPLED;
-  const requestId = head.headers.get('x-request-id') ?? '';
-  const number = numberOfId(requestId) % 10_000;
-  if (Number.isNaN(number)) return NOT_TRACED;
-  const known = reasonOf(requestId) ?? '4';
+  const requestId = made?.text ?? head.headers.get('x-request-id') ?? '';
+  const whole = made?.number ?? numberOfId(requestId);
+  if (whole < 0) return NOT_TRACED;
+  // unsigned, so that it is divided as an integer
+  const number = (whole >>> 0) % 10_000;
+  const known = made === undefined ? (reasonOf(requestId) ?? '4') : '4';
   let reason = known === '4' ? begin(head, sampling, number, random) : known;
   if (reason !== '4' && !isIn(sampling.overall, number)) reason = '4';
   if (reason !== known && rules.packsReason) head.headers.set('x-request-id', markId(requestId, reason));
