@@ -170,7 +170,7 @@ function follow(
   return (head, info, hasOwnId) => {
     const { headers, authority } = head;
     // before anything is decided: that can change the id
-    const ask = broken && asking(broken, hasOwnId ? headers.get('x-request-id') : undefined);
+    const ask = broken?.mayBePart === true ? asking(broken, hasOwnId ? headers.get('x-request-id') : undefined) : undefined;
     const isSampled = decide(head, info) !== NOT_TRACED;
     const span = tracer.begin(headers, authority, { name, kind, startMs: info.startWallMs, isSampled }, ask?.infer);
     if (span === undefined) return undefined;

@@ -55,6 +55,11 @@ export class BrokenPaths {
     this.#left = counter('left');
   }
 
+  /** False where calls are a part of nothing. */
+  get mayBePart(): boolean {
+    return this.#work.count !== 0;
+  }
+
   /** The request that a call which says of no trace is a part of. `requestId`: the id that it came with. */
   infer(requestId: string | undefined): Inference | undefined {
     const work = this.#work;
