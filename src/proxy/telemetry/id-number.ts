@@ -26,5 +26,5 @@ export function numberOfId(id: string): number {
 export function numberOf({ request, madeId }: StreamInfo): number {
   const id = request?.headers.get('x-request-id');
   if (id === undefined) return -1;
-  return id === madeId?.text ? madeId.number : numberOfId(id);
+  return madeId !== undefined && id === madeId.text ? madeId.number : numberOfId(id);
 }

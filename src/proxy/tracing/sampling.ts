@@ -96,8 +96,8 @@ function begin({ headers }: RequestHead, sampling: Sampling, number: number, ran
 /** Decides, and leaves word in the request's id where that is so configured. `made` is that id where it was made just now. */
 export function decideTrace(head: RequestHead, made: MadeId | undefined, sampling: Sampling, rules: IdRules, random: Random): TraceReason {
   if (!rules.decidesSampling) return SAMPLED;
-  const requestId = made?.text ?? head.headers.get('x-request-id') ?? '';
-  const whole = made?.number ?? numberOfId(requestId);
+  const requestId = made === undefined ? (head.headers.get('x-request-id') ?? '') : made.text;
+  const whole = made === undefined ? numberOfId(requestId) : made.number;
   if (whole < 0) return NOT_TRACED;
   // unsigned, so that it is divided as an integer
   const number = (whole >>> 0) % 10_000;
