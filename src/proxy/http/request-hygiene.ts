@@ -9,6 +9,7 @@ import { STEERING_FIELDS } from '../router/request-policy.ts';
 import type { LocalNode } from './filter.ts';
 import { extendedVia } from './finish-head.ts';
 import { type ClientCertOptions, forwardClientCert } from './client-cert.ts';
+import { type FieldName, fieldName } from '../../wire/http/headers.ts';
 
 export interface HygieneOptions {
   readonly usesRemoteAddress: boolean;
@@ -38,8 +39,11 @@ const INTERNAL_REQUEST: Origin = { isInternal: true, isEdge: false, client: '' }
 const EDGE_REQUEST: Origin = { isInternal: false, isEdge: true, client: '' };
 const FOREIGN_REQUEST: Origin = { isInternal: false, isEdge: false, client: '' };
 
+const REFERER = fieldName('referer');
+const FORWARDED_PROTO = fieldName('x-forwarded-proto');
+
 /** Fields by which only a trusted caller may steer us. */
-const INTERNAL_FIELDS: readonly string[] = [
+const INTERNAL_FIELDS: readonly FieldName[] = [
   ...STEERING_FIELDS,
   'x-envoy-upstream-alt-stat-name',
   'x-envoy-expected-rq-timeout-ms',
@@ -47,15 +51,15 @@ const INTERNAL_FIELDS: readonly string[] = [
   'x-envoy-ip-tags',
   'x-envoy-original-url',
   'x-envoy-internal',
-];
+].map(fieldName);
 
 /** Fields that only a request from the edge loses. */
-const EDGE_FIELDS: readonly string[] = [
+const EDGE_FIELDS: readonly FieldName[] = [
   'x-envoy-decorator-operation',
   'x-envoy-downstream-service-cluster',
   'x-envoy-downstream-service-node',
   'x-envoy-original-path',
-];
+].map(fieldName);
 
 function isInternalAddress(address: string, options: HygieneOptions): boolean {
   if (address.startsWith('/') || address === '') return options.internalUnixSockets;
@@ -96,7 +100,7 @@ function setForwarded(headers: HeaderMap, connection: DownstreamConnection, opti
     appendForwardedFor(headers, connection.remote.host);
   }
   const isTrusted = options.usesRemoteAddress && options.trustedHops === 0;
-  if (isTrusted || !headers.has('x-forwarded-proto')) {
+  if (isTrusted || !headers.has(FORWARDED_PROTO)) {
     headers.set('x-forwarded-proto', connection.tls === undefined ? 'http' : 'https');
   }
   if (options.appendsPort && !headers.has('x-forwarded-port')) headers.set('x-forwarded-port', String(connection.local.port));
@@ -160,12 +164,12 @@ export function cleanRequest(
     if (client !== '') headers.set('x-envoy-external-address', client);
   }
   if (origin.isInternal) headers.set('x-envoy-internal', 'true');
-  const referer = headers.get('referer');
-  if (referer !== undefined && !isReferer(referer)) headers.remove('referer');
+  const referer = headers.get(REFERER);
+  if (referer !== undefined && !isReferer(referer)) headers.remove(REFERER);
   setForwarded(headers, connection, options);
   forwardClientCert(headers, connection, options.clientCert);
   if (options.via !== '') headers.set('via', extendedVia(headers, options.via));
-  const isHttps = headers.get('x-forwarded-proto') === 'https';
+  const isHttps = headers.get(FORWARDED_PROTO) === 'https';
   if (options.scheme !== '') request.scheme = options.scheme;
   else if (request.scheme !== 'http' && request.scheme !== 'https') request.scheme = isHttps ? 'https' : 'http';
   if (options.stripsPort !== 'none' || options.stripsTrailingDot)

@@ -1,5 +1,6 @@
 /** What a request's id decides by: the number of its first eight hex digits. */
 import type { StreamInfo } from '../http/stream-info.ts';
+import { REQUEST_ID } from './trace-fields.ts';
 
 const DIGITS = 8;
 
@@ -24,7 +25,7 @@ export function numberOfId(id: string): number {
 
 /** The number of a stream's request as it is now; -1 where there is none. */
 export function numberOf({ request, madeId }: StreamInfo): number {
-  const id = request?.headers.get('x-request-id');
+  const id = request?.headers.get(REQUEST_ID);
   if (id === undefined) return -1;
   return madeId !== undefined && id === madeId.text ? madeId.number : numberOfId(id);
 }

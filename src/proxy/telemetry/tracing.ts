@@ -31,6 +31,7 @@ import { compileFormat } from './format.ts';
 import { idsIn, ownText, randomSpanId, randomTraceparent, randomUuid } from './ids.ts';
 import type { Counter, StatsScope } from './stats.ts';
 import { type IncomingTrace, readDecision, readTrace, type TraceContext, writeTrace } from './trace-context.ts';
+import { REQUEST_ID } from './trace-fields.ts';
 
 export interface TracingOptions extends Partial<IdRules> {
   /** HCM `generate_request_id`; true by default. */
@@ -96,10 +97,10 @@ function passOn(head: RequestHead, info: StreamInfo, decided: TraceReason, packs
 
 /** The id: kept, made, or, where it comes from outside and is not to be trusted, made anew. */
 function identify({ headers }: RequestHead, info: StreamInfo, isEdge: boolean, options: TracingOptions): boolean {
-  const isKept = headers.has('x-request-id') && !(isEdge && options.preservesExternalRequestId !== true);
+  const isKept = headers.has(REQUEST_ID) && !(isEdge && options.preservesExternalRequestId !== true);
   if (isKept || options.generatesRequestId === false) return isKept;
   const made = randomUuid();
-  headers.setPlain('x-request-id', made.text);
+  headers.setPlain(REQUEST_ID, made.text);
   info.madeId = made;
   return false;
 }

@@ -18,6 +18,7 @@ import type { SpanBatch } from './span-batch.ts';
 import { exportBatch } from './span-export.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 import { readW3c, traceparentOf } from './w3c-context.ts';
+import { TRACEPARENT } from '../telemetry/trace-fields.ts';
 
 /** What all spans of a tracer have in common, beside them. */
 export interface OtlpSource {
@@ -117,8 +118,8 @@ class OpenTelemetryTracer implements Tracer {
 
   inject(span: Span, headers: Parameters<Tracer['inject']>[1]): void {
     const { traceparent, traceState } = span;
-    if (traceparent !== undefined) headers.setLine('traceparent', traceparent);
-    else headers.setPlain('traceparent', traceparentOf(span.traceId, span.spanId, span.isSampled));
+    if (traceparent !== undefined) headers.setLine(TRACEPARENT, traceparent);
+    else headers.setPlain(TRACEPARENT, traceparentOf(span.traceId, span.spanId, span.isSampled));
     if (traceState === '') headers.setFixed(NO_STATE);
     else headers.set('tracestate', traceState);
   }

@@ -16,6 +16,7 @@ import type { TagSource } from './custom-tags.ts';
 import { nowOf, type Span, type SpanEvent, type Tracer, wallOf } from './span.ts';
 import { finishTags } from './span-tags.ts';
 import type { InboundRequest, Work, WorkInFlight } from './work.ts';
+import { DECORATOR } from '../telemetry/trace-fields.ts';
 
 /** What all requests of a connection manager have in common. */
 export interface TraceOptions {
@@ -46,8 +47,6 @@ interface Times {
   firstTxMs: number;
   upstreamEndMs: number;
 }
-
-const DECORATOR = 'x-envoy-decorator-operation';
 
 export class RequestTrace {
   readonly #options: TraceOptions;
@@ -82,7 +81,7 @@ export class RequestTrace {
       if (trace.isPropagated) this.#told = trace.operation;
     }
     if (isEgress) {
-      if (this.#told !== '') head.headers.set(DECORATOR, this.#told);
+      if (this.#told !== '') head.headers.set(DECORATOR.text, this.#told);
       return;
     }
     const override = head.headers.get(DECORATOR);
@@ -138,7 +137,7 @@ export class RequestTrace {
     const { isEgress, clock } = this.#options;
     if (this.#times !== undefined) this.#times.firstTxMs = nowOf(this.#info, clock);
     if (!isEgress) {
-      if (this.#told !== '') headers.set(DECORATOR, this.#told);
+      if (this.#told !== '') headers.set(DECORATOR.text, this.#told);
       return;
     }
     const override = headers.get(DECORATOR);

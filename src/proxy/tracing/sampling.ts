@@ -11,6 +11,7 @@ import type { FractionalPercent, Percent } from '../../xds/gen/envoy/type/v3/per
 import { partsOf } from '../config/fraction.ts';
 import { numberOfId } from '../telemetry/id-number.ts';
 import type { MadeId } from '../telemetry/ids.ts';
+import { CLIENT_TRACE_ID, FORCE_TRACE, REQUEST_ID } from '../telemetry/trace-fields.ts';
 
 /** As the version digit of a request's id: not traced, sampled, forced by a service, asked for by the client. */
 export type TraceReason = '4' | '9' | 'a' | 'b';
@@ -88,15 +89,15 @@ export function markId(requestId: string, reason: TraceReason): string {
 }
 
 function begin({ headers }: RequestHead, sampling: Sampling, number: number, random: Random): TraceReason {
-  if (headers.has('x-client-trace-id') && isIn(sampling.client, Math.floor(random() * 1_000_000))) return 'b';
-  if (headers.has('x-envoy-force-trace')) return 'a';
+  if (headers.has(CLIENT_TRACE_ID) && isIn(sampling.client, Math.floor(random() * 1_000_000))) return 'b';
+  if (headers.has(FORCE_TRACE)) return 'a';
   return isIn(sampling.random, number) ? '9' : '4';
 }
 
 /** Decides, and leaves word in the request's id where that is so configured. `made` is that id where it was made just now. */
 export function decideTrace(head: RequestHead, made: MadeId | undefined, sampling: Sampling, rules: IdRules, random: Random): TraceReason {
   if (!rules.decidesSampling) return SAMPLED;
-  const requestId = made === undefined ? (head.headers.get('x-request-id') ?? '') : made.text;
+  const requestId = made === undefined ? (head.headers.get(REQUEST_ID) ?? '') : made.text;
   const whole = made === undefined ? numberOfId(requestId) : made.number;
   if (whole < 0) return NOT_TRACED;
   // unsigned, so that it is divided as an integer

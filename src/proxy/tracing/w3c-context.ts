@@ -1,5 +1,6 @@
 /** W3C Trace Context as Envoy's OpenTelemetry tracer reads and writes it: `traceparent`, section 3.2, and `tracestate`. */
 import type { HeaderMap } from '../../wire/http/message.ts';
+import { TRACEPARENT } from '../telemetry/trace-fields.ts';
 
 export interface W3cContext {
   readonly traceId: string;
@@ -9,13 +10,13 @@ export interface W3cContext {
 }
 
 /** Four parts of fixed length, none of the ids all zeros; versions are not told apart. */
-const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/i;
+const CONTEXT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/i;
 
 /** Undefined where there is none, 'broken' where it cannot be read. */
 export function readW3c(headers: HeaderMap): W3cContext | 'broken' | undefined {
-  const text = headers.get('traceparent');
+  const text = headers.get(TRACEPARENT);
   if (text === undefined) return undefined;
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(text) ?? [];
+  const [, traceId, spanId, flags] = CONTEXT.exec(text) ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return 'broken';
   return {
     traceId: traceId.toLowerCase(),
