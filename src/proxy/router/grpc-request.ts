@@ -1,6 +1,7 @@
+import { isGrpcType } from '../../core/grpc-status.ts';
 import type { RequestHead } from '../../wire/http/message.ts';
 
-/** Whether a request is one of gRPC: `application/grpc`, with a suffix or parameters. */
+/** Whether a request is one of gRPC. */
 export function isGrpcRequest(head: RequestHead): boolean {
-  return /^application\/grpc(?:$|[+;])/.test(head.headers.get('content-type') ?? '');
+  return isGrpcType(head.headers.get('content-type'));
 }

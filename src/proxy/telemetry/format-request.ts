@@ -1,5 +1,6 @@
 /** The formatter's commands about a request's path and query, trailers, and gRPC's outcome. Source: Envoy, "Access logging". */
 import { ConfigError } from '../../core/errors.ts';
+import { isGrpcType } from '../../core/grpc-status.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { grpcStatusOf } from '../http/local-reply.ts';
 import type { Extract } from './format.ts';
@@ -63,11 +64,9 @@ const GRPC_STATUSES = [
   ['Unauthenticated', 'UNAUTHENTICATED'],
 ] as const;
 
-const GRPC_TYPE = /^application\/grpc(?:$|[+;])/;
-
 /** The status of a gRPC call: of trailers, else of the head, else what the HTTP status stands for; undefined for what is no such call. */
 export function grpcStatus(info: StreamInfo): number | undefined {
-  if (!GRPC_TYPE.test(info.request?.headers.get('content-type') ?? '')) return undefined;
+  if (!isGrpcType(info.request?.headers.get('content-type'))) return undefined;
   const text = info.responseTrailers?.get('grpc-status') ?? info.response?.headers.get('grpc-status');
   if (text !== undefined) return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
   return info.responseCode === 0 ? undefined : grpcStatusOf(info.responseCode);

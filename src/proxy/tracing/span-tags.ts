@@ -1,12 +1,10 @@
 /** What spans tell of a request and of its attempts: Envoy's tags, under Envoy's names. Source: Envoy, "Tracing", what data each trace contains. */
-import { GRPC_FAULTS } from '../../core/grpc-status.ts';
+import { GRPC_FAULTS, isGrpcType } from '../../core/grpc-status.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { formatFlags } from '../telemetry/format-connection.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 
 export type Tags = Map<string, string>;
-
-const GRPC_TYPE = /^application\/grpc(?:$|[+;])/;
 
 function urlOf({ request }: StreamInfo, maxPathChars: number): string {
   if (request === undefined) return '';
@@ -30,7 +28,7 @@ function requestTags(tags: Tags, info: StreamInfo, maxPathChars: number): void {
   const client = headers.get('x-client-trace-id');
   if (client !== undefined) tags.set('guid:x-client-trace-id', client);
   const type = headers.get('content-type') ?? '';
-  if (!GRPC_TYPE.test(type)) return;
+  if (!isGrpcType(type)) return;
   tags.set('grpc.path', request.path);
   tags.set('grpc.authority', request.authority);
   tags.set('grpc.content_type', type);

@@ -2,7 +2,7 @@
  * Istio's standard metrics of requests: the filter `istio.stats`. Where no peer metadata filter has exchanged metadata
  * for a stream before it, it does so itself. Sizes are of bodies: heads are not counted on the data path.
  */
-import { GRPC_FAULTS } from '../../../core/grpc-status.ts';
+import { GRPC_FAULTS, isGrpcType } from '../../../core/grpc-status.ts';
 import { denialCounter, denialReason } from '../../telemetry/denials.ts';
 import { formatFlags } from '../../telemetry/format-connection.ts';
 import { grpcStatus } from '../../telemetry/format-request.ts';
@@ -39,8 +39,7 @@ interface SeriesByKey {
 const GRPC_STATE = 'envoy.filters.http.grpc_stats';
 
 function isGrpc({ request }: StreamInfo): boolean {
-  const type = request?.headers.get('content-type');
-  return type !== undefined && type.startsWith('application/grpc') && /^application\/grpc(?:$|[+;])/.test(type);
+  return isGrpcType(request?.headers.get('content-type'));
 }
 
 /** How a gRPC call ended: 0 to 16, or -1 where that is not known; what a server makes up is not told apart. */
