@@ -14,11 +14,11 @@ export interface HeaderMap {
   /** Replaces all fields of that name by one. */
   set(name: string, value: string): void;
   /** As `set`, for a value that is known to have no characters but those that a field may have. */
-  setPlain(name: string | FieldName, value: string): void;
+  setPlain(name: FieldName, value: string): void;
   /** As `set`, of a field that was prepared with `fixedField`. */
   setFixed(field: FixedField): void;
   /** As `setFixed`; `field` has a line of that name. */
-  setLine(name: string | FieldName, field: FieldLine): void;
+  setLine(name: FieldName, field: FieldLine): void;
   add(name: string, value: string): void;
   remove(name: string | FieldName): void;
   forEach(visit: (name: string, value: string) => void): void;
