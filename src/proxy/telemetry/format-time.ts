@@ -47,15 +47,6 @@ function bySecond(write: (at: Date) => string): (wallMs: number) => string {
   };
 }
 
-function millisecondsOf(wallMs: number): string {
-  return pad(Math.floor(wallMs) % 1000, 3);
-}
-
-/** Digits of the second's fraction; ours are exact to the millisecond. */
-function fraction(digits: number): (wallMs: number) => string {
-  return (wallMs) => `${millisecondsOf(wallMs)}000000`.slice(0, digits);
-}
-
 /** Writes ISO 8601 up to the second and its point. */
 export function isoUpToSecond(): (wallMs: number) => string {
   return bySecond((at) => at.toISOString().slice(0, -'000Z'.length));
@@ -67,6 +58,11 @@ const FRACTIONS: readonly string[] = Array.from({ length: 1000 }, (_, ms) => `${
 /** The rest of what `isoUpToSecond` writes. */
 export function isoFraction(wallMs: number): string {
   return FRACTIONS[(wallMs - Math.floor(wallMs / 1000) * 1000) | 0] ?? '';
+}
+
+/** Digits of the second's fraction; ours are exact to the millisecond. */
+function fraction(digits: number): (wallMs: number) => string {
+  return (wallMs) => isoFraction(wallMs).replace('Z', '000000').slice(0, digits);
 }
 
 /** The clock on the wall of this machine, as if it showed UTC; and how far it is ahead of UTC, as `+0130`. */

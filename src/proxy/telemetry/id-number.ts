@@ -1,11 +1,11 @@
 /** What a request's id decides by: the number of its first eight hex digits. */
+import { HEX_VALUE } from '../../wire/http1/bytes.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { REQUEST_ID } from './trace-fields.ts';
 
 const DIGITS = 8;
-
-/** Values of hex digits by their character codes; a negative one for anything else. */
-const VALUES = Int8Array.from({ length: 128 }, (_, code) => '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase()));
+/** What `HEX_VALUE` has for other bytes, too. */
+const NO_DIGIT = 255;
 
 /**
  * The number, below 2^32; -1 where the id does not begin with eight digits. By character codes: every request's sample is
@@ -16,11 +16,11 @@ export function numberOfId(id: string): number {
   let number = 0;
   let all = 0;
   for (let i = 0; i < DIGITS; i++) {
-    const value = VALUES[id.charCodeAt(i)] ?? -1;
+    const value = HEX_VALUE[id.charCodeAt(i)] ?? NO_DIGIT;
     all |= value;
     number = (number << 4) | value;
   }
-  return all < 0 ? -1 : number >>> 0;
+  return all > 0xf ? -1 : number >>> 0;
 }
 
 /** The number of a stream's request as it is now; -1 where there is none. */
