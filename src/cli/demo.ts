@@ -28,8 +28,9 @@ async function untilServing(up: ChildProcess, timeoutMs: number): Promise<void> 
   for (;;) {
     if (up.exitCode !== null) throw new Error(`tulle up ended with ${up.exitCode}`);
     const answers = await Promise.all(PAGES.map((headers) => ask({ port: 8080 }, '/products/1', { headers }).catch(() => undefined)));
-    const answer = answers.find((each) => each?.status !== 200);
-    if (answers.every((each) => each?.status === 200)) return;
+    const failed = answers.filter((each) => each?.status !== 200);
+    if (failed.length === 0) return;
+    const [answer] = failed;
     if (performance.now() > until)
       throw new Error(
         `the shop does not answer after ${timeoutMs / 1000} s (last: ${answer?.status ?? 'no answer'} ${answer?.text.slice(0, 200) ?? ''})`,
