@@ -11,6 +11,9 @@
  * - Where most objects that a line of code makes outlive a collection, V8 would from then on make them in the old
  *   generation. A request's objects do under load, and die soon after: until the next full collection they would keep
  *   alive all that they point to (docs/performance.md, "Flags of V8").
+ * - Some seconds after the last requests V8 collects all garbage, and would with the last objects of a shape forget the
+ *   shape, and with it all compiled code that knows of it: ninety functions that each request runs, which the next burst
+ *   would have to have compiled again. It collects without forgetting (docs/performance.md, "Flags of V8").
  * - What the start itself leaves behind is collected a second after it is over, in the one way that gives pages back at
  *   once: 8 of 83 MiB, for 10 to 30 ms. Not before: the first requests would wait for it.
  * - V8 takes Node's own modules ready compiled, from Node's binary or from a start-up snapshot, only as long as its flags
@@ -29,6 +32,8 @@ export const FOR_LIFE = [
   '--no-maglev',
   '--invocation-count-for-turbofan=1000',
   '--no-allocation-site-pretenuring',
+  '--no-memory-reducer-favors-memory',
+  '--retain-maps-for-n-gc=1000000',
 ] as const;
 
 /**
