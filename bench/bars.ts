@@ -64,7 +64,7 @@ const BARS: readonly Bar[] = [
   bar('tcp-mtls-connections', 'CPU us each', PER_CONNECTION, 0.4),
   bar('tcp-mtls-bulk', 'CPU us/MiB', 'MiB us', 1.6, { stretch: 1.2 }),
   bar('workers', 'CPU us/request beside one', 'cpu us', 1.1, { against: 'one cpu us' }),
-  bar('telemetry', 'CPU us/request beside none', 'cpu us', 1.15, { against: 'silent cpu us' }),
+  bar('telemetry', 'CPU a request, times that of none', 'times silent', 1.15, ABSOLUTE),
   bar('telemetry', 'scrape of 1,000 series, ms', 'scrape ms', 50, ABSOLUTE),
   bar('idle', 'RSS, MiB', 'held rss', 150, ABSOLUTE),
 ];
@@ -109,7 +109,7 @@ export const judgeBars = (samples: readonly Sample[]): Reached[] => BARS.flatMap
 export function printBars(bars: readonly Reached[]): void {
   const lines = bars.map(({ figure, tulle, other, isOwn, value, toReach, reached }) => [
     figure,
-    tulle.toFixed(1),
+    tulle.toFixed(tulle < 10 ? 2 : 1),
     other === undefined ? '' : `${other.toFixed(1)}${isOwn === true ? '*' : ''}`,
     other === undefined ? '' : value.toFixed(2),
     toReach,

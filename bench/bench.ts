@@ -13,6 +13,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { runAlone } from './alone.ts';
 import { judgeBars, printBars } from './bars.ts';
+import { measureBurst } from './burst.ts';
 import { certificates } from './certificates.ts';
 import { measureIdle } from './idle.ts';
 import { type Bench, type Figures, measure, measureOrigin } from './measure.ts';
@@ -89,6 +90,7 @@ const MEASURES: Partial<Record<Scenario['load'], Measure>> = {
   workers: measureWorkers,
   idle: measureIdle,
   telemetry: measureTelemetry,
+  burst: measureBurst,
 };
 
 async function compare(bench: Bench, chosen: readonly Peer[], scenarios: readonly Scenario[]): Promise<Sample[]> {

@@ -19,8 +19,10 @@ export interface Row {
 
 const COLUMNS: readonly (readonly [title: string, figure: string, digits: number])[] = [
   ['CPU us/req', 'cpu us', 1],
+  ['first second us', 'first cpu us', 1],
   ['one worker us', 'one cpu us', 1],
   ['without telemetry us', 'silent cpu us', 1],
+  ['times that', 'times silent', 2],
   ['scrape ms/1k', 'scrape ms', 1],
   ['user us', 'user us', 1],
   ['unique us', 'unique cpu us', 1],

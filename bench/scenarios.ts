@@ -15,7 +15,7 @@ export interface Scenario {
    * (HBONE), others' make an mTLS connection for each, as Istio has them.
    */
   readonly between: 'http1' | 'http2' | 'tcp' | 'tunnels';
-  readonly load: 'requests' | 'grpc' | 'bulk' | 'connections' | 'handshakes' | 'workers' | 'telemetry' | 'idle' | 'start';
+  readonly load: 'requests' | 'grpc' | 'bulk' | 'connections' | 'handshakes' | 'workers' | 'telemetry' | 'burst' | 'idle' | 'start';
   /** Requests a second of the runs that measure latency. */
   readonly rates: readonly number[];
   /** The client speaks mutual TLS too. */
@@ -55,6 +55,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...TLS_PAIR, name: 'tls-pair-resumed', title: 'TLS pair, a resumed handshake each' },
   { ...REQUESTS, name: 'workers', title: 'two workers, HTTP/1.1', load: 'workers', isOnce: true },
   { ...REQUESTS, name: 'telemetry', title: 'all telemetry on, HTTP/1.1', load: 'telemetry', isOnce: true },
+  { ...REQUESTS, name: 'burst', title: 'HTTP/1.1 after 20 idle seconds', load: 'burst', isOnce: true, isExtra: true },
   { ...REQUESTS, name: 'idle', group: 'idle', title: '10,000 idle connections', load: 'idle', isOnce: true },
   { ...REQUESTS, name: 'idle-tls', group: 'idle', title: '10,000 idle connections, mTLS', load: 'idle', isSecured: true, isOnce: true },
   { ...REQUESTS, name: 'start', title: 'start to first answer', load: 'start' },

@@ -68,7 +68,10 @@ export async function measureTelemetry(bench: Bench, peer: Peer, scenario: Scena
   }
   const none = pairs.flatMap((pair) => pair.none);
   const all = pairs.flatMap((pair) => pair.all);
+  // run by run, for the two of a run had the same second of the machine: middle ones of all runs may be of different seconds
+  const times = all.map(({ cpuUs }, i) => cpuUs / (none[i]?.cpuUs ?? NaN));
   return {
+    'times silent': middle(times),
     'silent cpu us': middleOf(none, 'cpuUs'),
     'cpu us': middleOf(all, 'cpuUs'),
     'req/s': middleOf(all, 'perSecond'),
