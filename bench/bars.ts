@@ -117,5 +117,5 @@ export function printBars(bars: readonly Reached[]): void {
   ]);
   if (lines.length === 0) return;
   printColumns([['figure', 'tulle', 'envoy', 'ratio', 'to reach', 'reached'], ...lines], 1);
-  if (bars.some(({ isOwn }) => isOwn)) console.log("* Tulle's own: the same requests again and again, one worker, no telemetry");
+  if (bars.some(({ isOwn }) => isOwn)) console.log("* Tulle's own: the same requests again and again, one worker");
 }
