@@ -4,7 +4,14 @@
  */
 export const GRPC_FAULTS: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
 
-/** Whether a `content-type` is gRPC's: `application/grpc`, with a suffix or parameters. Most are not, and told so at once. */
+const GRPC_TYPE = 'application/grpc';
+
+/** Whether a `content-type` is gRPC's, with a suffix or none, and no parameters: Envoy's own test. Source: Envoy, Grpc::Common. */
+export function isBareGrpcType(type: string | undefined): boolean {
+  return type !== undefined && (type === GRPC_TYPE || type.startsWith(`${GRPC_TYPE}+`));
+}
+
+/** Whether a `content-type` is gRPC's: `application/grpc`, with a suffix or parameters. */
 export function isGrpcType(type: string | undefined): boolean {
-  return type !== undefined && type.startsWith('application/grpc') && /^application\/grpc(?:$|[+;])/.test(type);
+  return type !== undefined && (isBareGrpcType(type) || type.startsWith(`${GRPC_TYPE};`));
 }

@@ -1,5 +1,6 @@
 /** Responses that the proxy makes itself. Source: Envoy, sendLocalReply; gRPC's mapping of HTTP statuses. */
 import type { ProtocolError } from '../../core/errors.ts';
+import { isBareGrpcType } from '../../core/grpc-status.ts';
 import { headersOf } from '../../wire/http/headers.ts';
 import type { HeaderMap } from '../../wire/http/message.ts';
 import type { Response } from '../router/downstream.ts';
@@ -15,7 +16,6 @@ type Reply = Omit<LocalReply, 'details'>;
 const NO_FIELDS: NonNullable<LocalReply['headers']> = [];
 
 const NOTHING = new Uint8Array(0);
-const GRPC_TYPE = /^application\/grpc(?:\+|$)/;
 const GRPC_UNKNOWN = 2;
 
 /** gRPC statuses by the HTTP status that stands for them. */
@@ -46,7 +46,7 @@ function grpcMessage({ status, body = '', headers: fields = NO_FIELDS, grpcStatu
 
 /** A response of our own to a request with these header fields; undefined where there was no request, or its client reads no gRPC. */
 export function localMessage(request: HeaderMap | undefined, reply: Reply): LocalMessage {
-  if (request !== undefined && GRPC_TYPE.test(request.get('content-type') ?? '')) return grpcMessage(reply);
+  if (request !== undefined && isBareGrpcType(request.get('content-type'))) return grpcMessage(reply);
   const { status, body = '', headers: fields = NO_FIELDS } = reply;
   const headers = headersOf(fields);
   const bytes = body === '' ? NOTHING : Buffer.from(body, 'utf8');

@@ -4,6 +4,7 @@
  */
 import type { HeaderMap } from '../../../wire/http/message.ts';
 import { ConfigError } from '../../../core/errors.ts';
+import { isBareGrpcType } from '../../../core/grpc-status.ts';
 import { type FilterConfig, FilterConfigSchema } from '../../../xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { type Counter, type Histogram, observe, type StatsScope } from '../../telemetry/stats.ts';
@@ -89,10 +90,8 @@ function methodOf(path: string): readonly [service: string, method: string] | un
   return service === undefined || method === undefined || more !== undefined ? undefined : [service, method];
 }
 
-/** `application/grpc`, or with a suffix. */
 function isGrpc(headers: HeaderMap): boolean {
-  const type = headers.get('content-type') ?? '';
-  return type === 'application/grpc' || type.startsWith('application/grpc+');
+  return isBareGrpcType(headers.get('content-type'));
 }
 
 /** One call. */

@@ -2,6 +2,7 @@
  * gRPC for browsers: requests of gRPC-Web become gRPC, trailers of the answer a frame at the end of its body.
  * Source: gRPC, PROTOCOL-WEB.md. Envoy: envoy.filters.http.grpc_web.
  */
+import { isBareGrpcType } from '../../../core/grpc-status.ts';
 import type { HeaderBlock } from '../../../wire/http/headers.ts';
 import type { ResponseHead } from '../../../wire/http/message.ts';
 import { GrpcWebSchema } from '../../../xds/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
@@ -11,7 +12,6 @@ import { forgetLength, mediaType } from './compression/headers.ts';
 
 const BINARY_TYPES = ['application/grpc-web', 'application/grpc-web+proto'];
 const TEXT_TYPES = ['application/grpc-web-text', 'application/grpc-web-text+proto'];
-const GRPC_TYPE = /^application\/grpc(?:\+|$)/;
 /** Bit of a frame's first byte: it holds trailers. */
 const TRAILERS_FRAME = 0x80;
 /** Bytes of an answer that is no gRPC of which `grpc-message` is made. Source: Envoy. */
@@ -73,7 +73,7 @@ function trailersFrame(trailers: HeaderBlock | undefined): Buffer {
 function isGrpcAnswer(head: ResponseHead, endStream: boolean): boolean {
   if (endStream && head.headers.has('grpc-status')) return true;
   const type = mediaType(head.headers) ?? '';
-  return head.status === 200 && (GRPC_TYPE.test(type) || BINARY_TYPES.includes(type));
+  return head.status === 200 && (isBareGrpcType(type) || BINARY_TYPES.includes(type));
 }
 
 /** An answer that is no gRPC: its status and its text become gRPC's, in the head. */
