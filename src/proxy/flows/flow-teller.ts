@@ -9,7 +9,8 @@ import type { RuntimeStore } from '../config/runtime-store.ts';
 import type { LocalNode } from '../http/filter.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { AlsSettings } from '../telemetry/log-service/als.ts';
-import { lazyLogger, type WriteEntry } from '../telemetry/log-service/lazy-logger.ts';
+import { lazyWriter } from '../telemetry/lazy-writer.ts';
+import type { WriteEntry } from '../telemetry/log-service/write-entry.ts';
 import type { StatsScope } from '../telemetry/stats.ts';
 import type { Timers } from '../timers.ts';
 import { DEFAULT_RATES, FlowRates } from './flow-rates.ts';
@@ -56,8 +57,8 @@ export class FlowTeller {
 
   /** Writes entries of one access log: those that are told of. */
   logger(settings: AlsSettings): WriteEntry {
-    const write = lazyLogger(() => this.#writer(settings));
     const rates = this.#rates;
+    const write = lazyWriter(() => this.#writer(settings), { onLost: () => rates.lost++ });
     const tell = (info: StreamInfo): void => {
       if (rates.takes(info)) write(info);
     };

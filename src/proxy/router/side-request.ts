@@ -1,5 +1,5 @@
 /**
- * Requests of the proxy's own, beside a client's: mirrors, external authorization, key sets. They go through a
+ * Requests of the proxy's own, beside a client's: mirrors, external authorization, key sets, log entries. They go through a
  * cluster's balancer, pools and limits like any other, and their answers are read whole.
  */
 import type { Clock } from '../../core/clock.ts';
@@ -15,17 +15,29 @@ import { Attempt, type AttemptOwner } from './attempt.ts';
 import { outcomeOf, transportFailure } from './reset.ts';
 import type { ResetReason } from './retry-decision.ts';
 
-export interface SideRequest {
+interface SideHead {
   readonly method: string;
   readonly path: string;
   readonly authority: string;
   readonly scheme: string;
   /** Without `content-length`, which is the body's. */
   readonly headers: HeaderBlock;
-  readonly body: readonly Uint8Array[];
+  /** How long the answer to a whole request may take, and a cluster that is not there yet. */
   readonly timeoutMs: number;
   /** Bytes of an answer's body beyond which it counts as failed; 0: the body is dropped. */
   readonly maxBodyBytes: number;
+}
+
+export interface SideRequest extends SideHead {
+  readonly body: readonly Uint8Array[];
+}
+
+/** A request whose body is sent bit by bit. After its result nothing more is sent. */
+export interface SideStream {
+  /** Sends a piece of the body, which the request keeps while it waits for a connection. */
+  send(piece: Uint8Array): void;
+  /** The body is whole: from now on the answer is waited for. */
+  end(): void;
 }
 
 export type SideResult =
@@ -50,28 +62,39 @@ export type SendAside = (clusterName: string, request: SideRequest, scope: SideS
 
 const NO_HASH = { hash: undefined, avoid: [], avoidAttempts: 1, originalDestination: undefined };
 
+/** What there is of a request's body. */
+interface Body {
+  /** What waits for a connection. */
+  pieces: readonly Uint8Array[];
+  isWhole: boolean;
+}
+
 /** One request on its way, and what has come of its answer. */
 class Aside implements AttemptOwner {
-  readonly #request: SideRequest;
+  readonly #request: SideHead;
+  readonly #body: Body;
   readonly #stats: ClusterHttpStats;
   readonly #onResult: (result: SideResult) => void;
   readonly #pieces: Buffer[] = [];
   #bytes = 0;
   #head: IncomingResponse | undefined = undefined;
 
-  constructor(request: SideRequest, stats: ClusterHttpStats, onResult: (result: SideResult) => void) {
+  constructor(request: SideHead, body: Body, stats: ClusterHttpStats, onResult: (result: SideResult) => void) {
     this.#request = request;
+    this.#body = body;
     this.#stats = stats;
     this.#onResult = onResult;
   }
 
   onAttemptReady(attempt: Attempt, stream: UpstreamStream): void {
-    const { method, path, authority, scheme, headers, body } = this.#request;
-    const contentLength = body.reduce((sum, piece) => sum + piece.length, 0);
+    const { method, path, authority, scheme, headers } = this.#request;
+    const { pieces, isWhole } = this.#body;
+    const contentLength = isWhole ? pieces.reduce((sum, piece) => sum + piece.length, 0) : -1;
     if (contentLength > 0) headers.set('content-length', String(contentLength));
     stream.sendHead({ method, path, authority, scheme, headers, contentLength }, '', contentLength === 0, attempt);
-    for (const piece of body) stream.sendData(piece);
-    stream.sendEnd(undefined);
+    for (const piece of pieces) stream.sendData(piece);
+    this.#body.pieces = [];
+    if (isWhole) stream.sendEnd(undefined);
   }
 
   onAttemptInformational(): void {}
@@ -95,7 +118,8 @@ class Aside implements AttemptOwner {
   }
 
   onAttemptEnd(attempt: Attempt, trailers: HeaderBlock | undefined): void {
-    attempt.end();
+    if (this.#body.isWhole) attempt.end();
+    else attempt.drop();
     if (this.#head === undefined) return;
     const { status, headers } = this.#head;
     this.#onResult({ kind: 'answer', status, headers, body: Buffer.concat(this.#pieces, this.#bytes), trailers });
@@ -122,16 +146,16 @@ class Aside implements AttemptOwner {
   }
 }
 
-/** Starts a request; gives what cancels it, or why there is none. */
-function start(chosen: Cluster | undefined, request: SideRequest, clock: Clock, onResult: (result: SideResult) => void) {
+/** Starts a request; gives it, or why there is none. */
+function start(chosen: Cluster | undefined, request: SideHead, body: Body, clock: Clock, onResult: (result: SideResult) => void) {
   const host = chosen?.pick(NO_HASH);
   if (chosen === undefined) return 'no cluster';
   if (host === undefined) return 'no healthy upstream';
   const cluster = host.cluster ?? chosen;
   const stats = clusterHttpStats(cluster.stats);
-  const aside = new Aside(request, stats, onResult);
+  const aside = new Aside(request, body, stats, onResult);
   const attempt = new Attempt(aside, request.method === 'HEAD', cluster.limits, host, stats, timersOf(clock), 0);
-  attempt.startTimeout(request.timeoutMs);
+  if (body.isWhole) attempt.startTimeout(request.timeoutMs);
   attempt.limitDuration(cluster.http.maxStreamDurationMs);
   const sni = cluster.http.serverNameOf === undefined ? '' : serverNameIn(request.authority);
   attempt.begin(poolOf(cluster, host, clock, { protocol: 'HTTP/1.1', isTunnel: false, sni, limits: cluster.limits }));
@@ -146,8 +170,14 @@ function withCluster(clusters: ClusterManager, name: string, timeoutMs: number, 
   else clusters.request(name, timeoutMs === 0 ? waitMs : Math.min(timeoutMs, waitMs), go);
 }
 
-/** The one way to send such requests. `timeoutMs` 0 waits for ever. */
-export const sendAside: SendAside = (clusterName, request, { clusters, clock }, onResult) => {
+/** Begins a request with what there is of its body; `onResult` is called once, never during the call. */
+function begin(
+  clusterName: string,
+  request: SideHead,
+  body: Body,
+  { clusters, clock }: SideScope,
+  onResult: (result: SideResult) => void,
+): SideStream & { cancel(): void } {
   let isStarting = true;
   let isOver = false;
   const tell = (result: SideResult): void => {
@@ -162,14 +192,36 @@ export const sendAside: SendAside = (clusterName, request, { clusters, clock }, 
   let started: Attempt | undefined;
   withCluster(clusters, clusterName, request.timeoutMs, (cluster) => {
     if (isOver) return;
-    const begun = start(cluster, request, clock, late);
+    const begun = start(cluster, request, body, clock, late);
     if (typeof begun === 'string') late({ kind: 'failure', reason: begun });
     else started = begun;
   });
   isStarting = false;
-  return () => {
-    if (isOver) return;
-    isOver = true;
-    started?.drop();
+  return {
+    send(piece) {
+      if (isOver) return;
+      if (started?.stream === undefined) body.pieces = [...body.pieces, piece];
+      else started.stream.sendData(piece);
+    },
+    end() {
+      if (isOver) return;
+      body.isWhole = true;
+      started?.startTimeout(request.timeoutMs);
+      started?.stream?.sendEnd(undefined);
+    },
+    cancel() {
+      if (isOver) return;
+      isOver = true;
+      started?.drop();
+    },
   };
-};
+}
+
+/** The one way to send whole requests. `timeoutMs` 0 waits for ever. */
+export const sendAside: SendAside = (clusterName, request, scope, onResult) =>
+  begin(clusterName, request, { pieces: request.body, isWhole: true }, scope, onResult).cancel;
+
+/** Opens a request whose body comes bit by bit; `onResult` is called once, never during the call. */
+export function openAside(clusterName: string, request: SideHead, scope: SideScope, onResult: (result: SideResult) => void): SideStream {
+  return begin(clusterName, request, { pieces: [], isWhole: false }, scope, onResult);
+}

@@ -17,7 +17,7 @@ import {
 } from '../../xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import { OpenTelemetryAccessLogConfigSchema } from '../../xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
 import { httpAls, tcpAls } from './log-service/als.ts';
-import type { WriteEntry } from './log-service/lazy-logger.ts';
+import type { WriteEntry } from './log-service/write-entry.ts';
 import { otelLogger } from './log-service/otel.ts';
 import type { LogScope } from './log-service/settings.ts';
 import { decodeTyped, typeNameOf } from '../config/typed-config.ts';

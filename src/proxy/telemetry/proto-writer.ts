@@ -12,6 +12,10 @@ const BYTES = 2;
 const FIXED32 = 5;
 const FIRST_BYTES = 1024;
 
+/** Characters of text that is written without the runtime's help. */
+const SHORT_TEXT = 48;
+const MAX_ASCII = 0x7f;
+
 /** What shifts of a number keep. */
 const MAX_SHIFTED = 0x7fff_ffff;
 
@@ -68,8 +72,24 @@ export class ProtoWriter {
 
   text(field: number, value: string): this {
     const at = this.begin(field);
+    if (this.#shortText(value)) return this.end(at);
     this.#length += this.#room(value.length * 3).write(value, at + 1);
     return this.end(at);
+  }
+
+  /** Writes text that is short and all ASCII, as most is: byte by byte that takes a third of what a call to the runtime does. */
+  #shortText(value: string): boolean {
+    const { length } = value;
+    if (length > SHORT_TEXT) return false;
+    const bytes = this.#room(length);
+    const from = this.#length;
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > MAX_ASCII) return false;
+      bytes[from + i] = code;
+    }
+    this.#length = from + length;
+    return true;
   }
 
   /** Text, unless it is empty: what fields are by themselves is not written. */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
 import { timersOf } from '../timers.ts';
-import type { Span } from '../tracing/span.ts';
 import { Batch } from './batch.ts';
 import { flushUnsent, sendRest, unsentOf } from './unsent.ts';
 
@@ -14,15 +13,15 @@ function batches() {
   const counters = { sent: { value: 0 }, dropped: { value: 0 }, lost: { value: 0 }, timerFlushed: { value: 0 } };
   const logs = { taken: { value: 0 }, dropped: { value: 0 } };
   const answers: Answer[] = [];
-  const common = { flushIntervalMs: 60_000, maxRequests: 2, timers: timersOf(systemClock), unsent: unsentOf(clusters) };
-  const spans = new Batch<Span>({ ...common, flushWeight: 5, maxWeight: 10, stats: counters }, (_, done) => void answers.push(done));
+  const common = { flushIntervalMs: 60_000, maxUnderWay: 2, timers: timersOf(systemClock), unsent: unsentOf(clusters) };
+  const spans = new Batch({ ...common, flushWeight: 5, maxWeight: 10, stats: counters }, (_, __, done) => void answers.push(done));
   const stats = { ...logs, lost: logs.dropped };
-  const entries = new Batch<Uint8Array>(
+  const entries = new Batch(
     { ...common, flushWeight: 100, maxWeight: 1000, stats },
-    (_, done) => void answers.push((taken) => done(taken)),
+    (_, __, done) => void answers.push((taken) => done(taken)),
   );
   for (let i = 0; i < 2; i++) {
-    spans.add({} as Span);
+    spans.add(Buffer.from('span'), 1);
     entries.add(Buffer.from('x'), 1);
   }
   return { clusters, counters, logs, answers };

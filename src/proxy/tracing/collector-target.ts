@@ -7,7 +7,7 @@ import { HeaderValueOption_HeaderAppendAction as Action } from '../../xds/gen/en
 import type { HttpService } from '../../xds/gen/envoy/config/core/v3/http_service_pb.ts';
 import { durationMs } from '../config/durations.ts';
 import { callUnary, frameMessage } from '../router/grpc-unary.ts';
-import { sendAside, type SideScope } from '../router/side-request.ts';
+import { openAside, sendAside, type SideResult, type SideScope, type SideStream } from '../router/side-request.ts';
 import { parseFormat } from '../telemetry/format.ts';
 import { refusedCount } from './partial-success.ts';
 
@@ -152,6 +152,20 @@ export function sendExport(target: GrpcTarget | HttpTarget, data: Export, scope:
   });
 }
 
+/** What a stream of gRPC begins with. */
+function streamHead({ metadata, authority, timeoutMs }: GrpcTarget, method: string): Parameters<typeof openAside>[1] {
+  const headers = new HeaderBlock();
+  headers.add('te', 'trailers');
+  headers.add('content-type', 'application/grpc');
+  for (const [name, value] of metadata) headers.set(name, value);
+  return { method: 'POST', path: method, authority, scheme: 'http', headers, timeoutMs, maxBodyBytes: MAX_ANSWER_BYTES };
+}
+
+/** Whether a stream of gRPC has ended well. */
+function isTaken(result: SideResult): boolean {
+  return result.kind === 'answer' && (result.trailers?.get('grpc-status') ?? result.headers.get('grpc-status')) === '0';
+}
+
 /** Sends one message of a stream of gRPC, and ends the stream; what is answered has no meaning but its status. */
 export function sendStream(
   target: GrpcTarget,
@@ -160,22 +174,11 @@ export function sendStream(
   scope: SideScope,
   onDone: (isTaken: boolean) => void,
 ): void {
-  const headers = new HeaderBlock();
-  headers.add('te', 'trailers');
-  headers.add('content-type', 'application/grpc');
-  for (const [name, value] of target.metadata) headers.set(name, value);
-  const request = {
-    method: 'POST',
-    path: method,
-    authority: target.authority,
-    scheme: 'http',
-    headers,
-    body: [frameMessage(message)],
-    timeoutMs: target.timeoutMs,
-    maxBodyBytes: MAX_ANSWER_BYTES,
-  };
-  sendAside(target.cluster, request, scope, (result) => {
-    const status = result.kind === 'answer' ? (result.trailers?.get('grpc-status') ?? result.headers.get('grpc-status')) : undefined;
-    onDone(status === '0');
-  });
+  const request = { ...streamHead(target, method), body: [frameMessage(message)] };
+  sendAside(target.cluster, request, scope, (result) => onDone(isTaken(result)));
+}
+
+/** Opens a stream of gRPC, which is sent messages behind their prefixes; `onDone` is called when it is over, whoever has ended it. */
+export function openStream(target: GrpcTarget, method: string, scope: SideScope, onDone: (isTaken: boolean) => void): SideStream {
+  return openAside(target.cluster, streamHead(target, method), scope, (result) => onDone(isTaken(result)));
 }

@@ -14,8 +14,7 @@ import { type GrpcTarget, type HttpTarget, readTarget } from './collector-target
 import { FreshSpan } from './fresh-span.ts';
 import { detectResource } from './resource-detectors.ts';
 import { EGRESS, newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
-import type { SpanBatch } from './span-batch.ts';
-import { exportBatch } from './span-export.ts';
+import { type ReportSpan, spanReporter } from './span-export.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 import { readW3c, traceparentOf } from './w3c-context.ts';
 import { TRACEPARENT } from '../telemetry/trace-fields.ts';
@@ -76,11 +75,11 @@ function readConfig(any: Any, version: string, path: string): Config {
 }
 
 class OpenTelemetryTracer implements Tracer {
-  readonly #batch: SpanBatch;
+  readonly report: ReportSpan;
   readonly #isAlwaysOn: boolean;
 
-  constructor(batch: SpanBatch, isAlwaysOn: boolean) {
-    this.#batch = batch;
+  constructor(report: ReportSpan, isAlwaysOn: boolean) {
+    this.report = report;
     this.#isAlwaysOn = isAlwaysOn;
   }
 
@@ -124,10 +123,6 @@ class OpenTelemetryTracer implements Tracer {
     else headers.set('tracestate', traceState);
   }
 
-  report(span: Span): void {
-    this.#batch.add(span);
-  }
-
   #below(start: SpanStart, parent: Pick<Span, 'traceId' | 'spanId' | 'traceState'>, isSampled: boolean, isParentRemote: boolean): Span {
     const { traceId, spanId: parentId, traceState } = parent;
     const context = { traceId, parentId, traceState, isParentRemote, form: 'w3c' as const };
@@ -138,6 +133,6 @@ class OpenTelemetryTracer implements Tracer {
 /** Prepares the tracer. `any` is its `typed_config`, at `path`. */
 export function createOpenTelemetry(any: Any, path: string, scope: TracerScope): Tracer {
   const config = readConfig(any, scope.version, path);
-  const load = async () => (await import('./otlp-spans.ts')).otlpSender(config, scope);
-  return new OpenTelemetryTracer(exportBatch('opentelemetry', config.maxSpans, scope, load), config.isAlwaysOn);
+  const load = async () => (await import('./otlp-spans.ts')).otlpSink(config, scope);
+  return new OpenTelemetryTracer(spanReporter('opentelemetry', config.maxSpans, scope, load), config.isAlwaysOn);
 }

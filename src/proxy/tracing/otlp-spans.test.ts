@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ExportTraceServiceRequestSchema } from '../../xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.ts';
 import { ResourceSchema } from '../../xds/gen/opentelemetry/proto/resource/v1/resource_pb.ts';
 import { attribute } from './otlp-attributes.ts';
-import { encodeSpans } from './otlp-spans.ts';
+import { encodeSpan, requestOf } from './otlp-spans.ts';
 import { newSpan, type Span } from './span.ts';
 
 const resource = toBinary(ResourceSchema, create(ResourceSchema, { attributes: [attribute('service.name', 'ü')] }));
@@ -29,7 +29,9 @@ test('spans are told as OTLP has them, and no byte more', () => {
   ]);
   const events = [{ name: 'sent', atMs: 1767323045678.5 }];
   const spans = [span({}), span({ kind: 'server', parentId: '00f067aa0ba902b7', isParentRemote: true, traceState: 'a=b', tags, events })];
-  const bytes = encodeSpans(spans, { resource, scope: undefined });
+  // each is overwritten by the next
+  const encoded = Buffer.concat(spans.map((each) => Buffer.from(encodeSpan(each))));
+  const bytes = requestOf(encoded, { resource, scope: undefined });
   const message = fromBinary(ExportTraceServiceRequestSchema, bytes);
   assert.deepEqual(Buffer.from(toBinary(ExportTraceServiceRequestSchema, message)), Buffer.from(bytes));
   const [of] = message.resourceSpans;

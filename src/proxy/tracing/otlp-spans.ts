@@ -9,7 +9,7 @@ import { OTLP, sendExport } from './collector-target.ts';
 import { attribute, nanosOf } from './otlp-attributes.ts';
 import type { OtlpSource } from './opentelemetry.ts';
 import type { Span } from './span.ts';
-import type { SendSpans } from './span-batch.ts';
+import type { SpanSink } from './span-export.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 
 const METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
@@ -51,25 +51,28 @@ interface Sender {
 
 const writer = new ProtoWriter();
 
-/** An ExportTraceServiceRequest, in bytes. */
-export function encodeSpans(spans: readonly Span[], { resource, scope }: Sender): Uint8Array {
+/** A span with its tag within ScopeSpans, in bytes that are overwritten by what is encoded next. */
+export function encodeSpan(span: Span): Uint8Array {
+  const at = writer.clear().begin(2);
+  writeSpan(writer, span);
+  return writer.end(at).written;
+}
+
+/** An ExportTraceServiceRequest, in bytes. `spans` are encoded ones, one behind the other. */
+export function requestOf(spans: Uint8Array, { resource, scope }: Sender): Uint8Array {
   return writer
     .clear()
     .nested(1, (ofResource) =>
       ofResource.message(1, resource).nested(2, (ofScope) => {
         if (scope !== undefined) ofScope.message(1, scope);
-        for (const span of spans) {
-          const at = ofScope.begin(2);
-          writeSpan(ofScope, span);
-          ofScope.end(at);
-        }
+        ofScope.raw(spans);
       }),
     )
     .take();
 }
 
-/** Sends spans by OTLP. */
-export function otlpSender(source: OtlpSource, scope: TracerScope): SendSpans {
+/** Where spans go by OTLP. */
+export function otlpSink(source: OtlpSource, scope: TracerScope): SpanSink {
   const resource = create(ResourceSchema, { attributes: Object.entries(source.attributes).map(([key, text]) => attribute(key, text)) });
   const instrumentation = create(InstrumentationScopeSchema, { name: 'tulle', version: scope.version });
   const sender = {
@@ -78,12 +81,15 @@ export function otlpSender(source: OtlpSource, scope: TracerScope): SendSpans {
   };
   const userAgent = `OTel-OTLP-Exporter-Tulle/${scope.version}`;
   const failed = scope.stats.scope('tracing.opentelemetry').counter('reports_failed');
-  return (spans, onDone) => {
-    const body = encodeSpans(spans, sender);
-    sendExport(source.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, _, refused) => {
-      const isTaken = status >= 200 && status <= 299;
-      if (!isTaken) failed.value++;
-      onDone(isTaken, refused);
-    });
+  return {
+    encode: encodeSpan,
+    send(spans, _, onDone) {
+      const body = requestOf(spans, sender);
+      sendExport(source.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, __, refused) => {
+        const isTaken = status >= 200 && status <= 299;
+        if (!isTaken) failed.value++;
+        onDone(isTaken, refused);
+      });
+    },
   };
 }

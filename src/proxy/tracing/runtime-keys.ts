@@ -8,8 +8,8 @@ const MIN_FLUSH_SPANS = 5;
  * Where nobody says how many spans go together, and many come: two hundred a second, five at a time, were forty requests a
  * second, each of them as much as ten of those that the proxy is there for.
  */
-const PACE_MS = 200;
-const FULL_SPANS = 64;
+const PACE_MS = 1000;
+const FULL_SPANS = 256;
 
 function numberAt({ runtime }: LocalNode, key: string): number | undefined {
   const value = runtime?.[key];

@@ -1,43 +1,52 @@
-/** The batch of a tracer: its limits, its statistics, and the code that encodes spans, which is loaded with the first of them. */
-import { Batch } from '../telemetry/batch.ts';
+/** How a tracer reports its spans: encoded when they end, by code that is loaded with the first of them, and sent in batches. */
+import { Batch, type SendBatch } from '../telemetry/batch.ts';
+import { lazyWriter } from '../telemetry/lazy-writer.ts';
 import { unsentOf } from '../telemetry/unsent.ts';
 import { timersOf } from '../timers.ts';
 import { batchLimits } from './runtime-keys.ts';
-import type { SendSpans, SpanBatch } from './span-batch.ts';
+import type { Span } from './span.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 
 /** Requests to the collector under way above which spans wait. */
 const MAX_REQUESTS = 16;
 
-/** Loads what encodes spans when the first ones are to be sent: who traces nothing does not pay for it. */
-function lazySender(load: () => Promise<SendSpans>): SendSpans {
-  let sender: Promise<SendSpans> | undefined;
-  return (spans, onDone) => {
-    sender ??= load();
-    void sender.then((send) => send(spans, onDone));
-  };
+/** What a collector takes. */
+export interface SpanSink {
+  /** A span in bytes, which are borrowed. */
+  encode(span: Span): Uint8Array;
+  /** Sends spans that were encoded, one behind the other. */
+  readonly send: SendBatch;
 }
 
-/** Prepares a batch for `tracer`; `maxSpans` wait at most. */
-export function exportBatch(
+/** Takes a span that has ended and is sampled. */
+export type ReportSpan = (span: Span) => void;
+
+/** Prepares how `tracer` reports; `maxSpans` wait at most, and `load` gives where they go. */
+export function spanReporter(
   tracer: 'opentelemetry' | 'zipkin',
   maxSpans: number,
   scope: TracerScope,
-  load: () => Promise<SendSpans>,
-): SpanBatch {
+  load: () => Promise<SpanSink>,
+): ReportSpan {
   const stats = scope.stats.scope(`tracing.${tracer}`);
+  const dropped = stats.counter('spans_dropped');
   const options = {
     ...batchLimits(scope.node, tracer, maxSpans),
     maxWeight: maxSpans,
-    maxRequests: MAX_REQUESTS,
+    maxUnderWay: MAX_REQUESTS,
     timers: timersOf(scope.clock),
     unsent: unsentOf(scope.clusters),
     stats: {
       sent: stats.counter('spans_sent'),
-      dropped: stats.counter('spans_dropped'),
+      dropped,
       lost: stats.counter('spans_lost'),
       timerFlushed: stats.counter('timer_flushed'),
     },
   };
-  return new Batch(options, lazySender(load));
+  const open = async (): Promise<ReportSpan> => {
+    const sink = await load();
+    const batch = new Batch(options, sink.send);
+    return (span) => batch.add(sink.encode(span), 1);
+  };
+  return lazyWriter(open, { onLost: () => dropped.value++, unsent: options.unsent });
 }

@@ -5,11 +5,14 @@ import { networkInterfaces } from 'node:os';
 import type { HttpTarget } from './collector-target.ts';
 import { sendExport } from './collector-target.ts';
 import type { Span } from './span.ts';
-import type { SendSpans } from './span-batch.ts';
+import type { SpanSink } from './span-export.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 
 /** The status by which a collector takes spans; after another they count as dropped. */
 const ACCEPTED = 202;
+
+const OPENING = Buffer.from('[');
+const CLOSING = Buffer.from(']');
 
 /** The machine's own address, as Envoy finds it: the first that is not of loopback. */
 function ownAddress(): string {
@@ -50,8 +53,8 @@ function encode(span: Span, localEndpoint: Endpoint): object {
   };
 }
 
-/** Sends spans to a Zipkin. */
-export function zipkinSender(target: HttpTarget, scope: TracerScope): SendSpans {
+/** Where a Zipkin gets its spans: a list of JSON, of which each span is encoded with the comma before it. */
+export function zipkinSink(target: HttpTarget, scope: TracerScope): SpanSink {
   const stats = scope.stats.scope('tracing.zipkin');
   const [sent, dropped, failed] = ['reports_sent', 'reports_dropped', 'reports_failed'].map((name) => stats.counter(name));
   const skipped = stats.counter('reports_skipped_no_cluster');
@@ -61,12 +64,15 @@ export function zipkinSender(target: HttpTarget, scope: TracerScope): SendSpans 
     ...(net.isIPv6(address) ? { ipv6: address } : { ipv4: address }),
     port: 0,
   };
-  return (spans, onDone) => {
-    const body = Buffer.from(JSON.stringify(spans.map((span) => encode(span, endpoint))));
-    sendExport(target, { method: '', body, contentType: 'application/json', userAgent: '' }, scope, (status, reason) => {
-      const counter = reason === 'no cluster' ? skipped : status === 0 ? failed : status === ACCEPTED ? sent : dropped;
-      if (counter !== undefined) counter.value++;
-      onDone(status === ACCEPTED, 0);
-    });
+  return {
+    encode: (span) => Buffer.from(`,${JSON.stringify(encode(span, endpoint))}`),
+    send(spans, _, onDone) {
+      const body = Buffer.concat([OPENING, spans.subarray(1), CLOSING]);
+      sendExport(target, { method: '', body, contentType: 'application/json', userAgent: '' }, scope, (status, reason) => {
+        const counter = reason === 'no cluster' ? skipped : status === 0 ? failed : status === ACCEPTED ? sent : dropped;
+        if (counter !== undefined) counter.value++;
+        onDone(status === ACCEPTED, 0);
+      });
+    },
   };
 }

@@ -16,8 +16,7 @@ import { randomSpanId } from '../telemetry/ids.ts';
 import { type B3Context, readB3, readB3Decision, writeB3 } from './b3-context.ts';
 import { type HttpTarget, readHttpTarget } from './collector-target.ts';
 import { newSpan, type Span, type SpanStart, type Tracer } from './span.ts';
-import type { SpanBatch } from './span-batch.ts';
-import { exportBatch } from './span-export.ts';
+import { type ReportSpan, spanReporter } from './span-export.ts';
 import type { TracerScope } from './tracer-kinds.ts';
 import { readW3c, traceparentOf } from './w3c-context.ts';
 
@@ -65,11 +64,11 @@ function readConfig(any: Any, path: string): Config {
 
 class ZipkinTracer implements Tracer {
   readonly #config: Config;
-  readonly #batch: SpanBatch;
+  readonly report: ReportSpan;
 
-  constructor(config: Config, batch: SpanBatch) {
+  constructor(config: Config, report: ReportSpan) {
     this.#config = config;
-    this.#batch = batch;
+    this.report = report;
   }
 
   begin(headers: HeaderMap, authority: string, start: SpanStart, infer?: Parameters<Tracer['begin']>[3]): Span | undefined {
@@ -104,10 +103,6 @@ class ZipkinTracer implements Tracer {
     if (this.#config.speaksW3c) headers.set('traceparent', traceparentOf(span.traceId, span.spanId, span.isSampled));
   }
 
-  report(span: Span): void {
-    this.#batch.add(span);
-  }
-
   /** A server shares its client's span where so configured; else spans are children of the caller's. */
   #follow(start: SpanStart, context: B3Context, isSampled: boolean): Span {
     if (start.kind === 'server' && this.#config.sharesContext) return newSpan(start, { ...context, isSampled, isShared: true });
@@ -118,6 +113,6 @@ class ZipkinTracer implements Tracer {
 /** Prepares the tracer. `any` is its `typed_config`, at `path`. */
 export function createZipkin(any: Any, path: string, scope: TracerScope): Tracer {
   const config = readConfig(any, path);
-  const load = async () => (await import('./zipkin-spans.ts')).zipkinSender(config.target, scope);
-  return new ZipkinTracer(config, exportBatch('zipkin', MAX_SPANS, scope, load));
+  const load = async () => (await import('./zipkin-spans.ts')).zipkinSink(config.target, scope);
+  return new ZipkinTracer(config, spanReporter('zipkin', MAX_SPANS, scope, load));
 }

@@ -219,12 +219,9 @@ function writeResponse(to: ProtoWriter, info: StreamInfo, settings: AlsSettings)
   to.someText(6, info.responseCodeDetails);
 }
 
-const writer = new ProtoWriter();
-
-/** The HTTPAccessLogEntry of a request, in bytes. */
-export function httpEntry(info: StreamInfo, settings: AlsSettings): Uint8Array {
+/** Writes the HTTPAccessLogEntry of a request. */
+export function writeHttpEntry(to: ProtoWriter, info: StreamInfo, settings: AlsSettings): void {
   const { request } = info;
-  const to = writer.clear();
   const common = to.begin(1);
   writeCommon(to, info, settings);
   to.end(common).someInteger(2, PROTOCOLS[info.protocol ?? ''] ?? HttpVersion.PROTOCOL_UNSPECIFIED);
@@ -235,14 +232,25 @@ export function httpEntry(info: StreamInfo, settings: AlsSettings): Uint8Array {
   }
   const response = to.begin(4);
   writeResponse(to, info, settings);
-  return to.end(response).take();
+  to.end(response);
+}
+
+/** Writes the TCPAccessLogEntry of a connection. */
+export function writeTcpEntry(to: ProtoWriter, info: StreamInfo, settings: AlsSettings): void {
+  to.nested(1, (common) => writeCommon(common, info, settings));
+  to.nested(2, (connection) => connection.someInteger(1, info.bytesReceived).someInteger(2, info.bytesSent));
+}
+
+const writer = new ProtoWriter();
+
+/** The HTTPAccessLogEntry of a request, in bytes. */
+export function httpEntry(info: StreamInfo, settings: AlsSettings): Uint8Array {
+  writeHttpEntry(writer.clear(), info, settings);
+  return writer.take();
 }
 
 /** The TCPAccessLogEntry of a connection, in bytes. */
 export function tcpEntry(info: StreamInfo, settings: AlsSettings): Uint8Array {
-  return writer
-    .clear()
-    .nested(1, (common) => writeCommon(common, info, settings))
-    .nested(2, (connection) => connection.someInteger(1, info.bytesReceived).someInteger(2, info.bytesSent))
-    .take();
+  writeTcpEntry(writer.clear(), info, settings);
+  return writer.take();
 }

@@ -6,8 +6,10 @@ import {
   TcpGrpcAccessLogConfigSchema,
 } from '../../../xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import { decodeTyped } from '../../config/typed-config.ts';
-import { lazyLogger, type WriteEntry } from './lazy-logger.ts';
-import { type CommonSettings, type LogScope, readCommon } from './settings.ts';
+import { lazyWriter } from '../lazy-writer.ts';
+import { unsentOf } from '../unsent.ts';
+import { type CommonSettings, type LogScope, logStats, readCommon } from './settings.ts';
+import type { WriteEntry } from './write-entry.ts';
 
 export interface AlsSettings extends CommonSettings {
   readonly kind: 'http' | 'tcp';
@@ -22,7 +24,11 @@ const lower = (names: readonly string[]): string[] => names.map((name) => name.t
 function start(settings: AlsSettings, scope: LogScope): WriteEntry {
   const { flows } = scope;
   if (settings.logName === FLOW_LOG && flows?.cluster === settings.target.cluster) return flows.logger(settings);
-  return lazyLogger(async () => (await import('./als-writer.ts')).alsWriter(settings, scope));
+  const stats = logStats(scope, 'access_logs.grpc_access_log');
+  return lazyWriter(async () => (await import('./als-writer.ts')).alsWriter(settings, scope, stats), {
+    onLost: () => stats.dropped.value++,
+    unsent: unsentOf(scope.clusters),
+  });
 }
 
 /** Prepares the logger of requests. */

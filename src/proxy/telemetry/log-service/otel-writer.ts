@@ -1,19 +1,25 @@
 /** Log records as OTLP has them. Source: OpenTelemetry, opentelemetry.proto.logs.v1; which fields are set, Envoy. */
 import { Buffer } from 'node:buffer';
-import { create, fromBinary, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
-import { ExportLogsServiceRequestSchema } from '../../../xds/gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts';
+import { create, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import { AnyValueSchema, KeyValueSchema } from '../../../xds/gen/opentelemetry/proto/common/v1/common_pb.ts';
 import { LogRecordSchema } from '../../../xds/gen/opentelemetry/proto/logs/v1/logs_pb.ts';
 import { ResourceSchema } from '../../../xds/gen/opentelemetry/proto/resource/v1/resource_pb.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
 import { OTLP, sendExport } from '../../tracing/collector-target.ts';
 import { attribute, nanosOf } from '../../tracing/otlp-attributes.ts';
-import { batchEntries } from './entry-batch.ts';
-import type { WriteEntry } from './lazy-logger.ts';
+import { ProtoWriter } from '../proto-writer.ts';
+import { entryBatch } from './entry-batch.ts';
 import type { OtelLogSettings } from './otel.ts';
-import type { LogScope } from './settings.ts';
+import type { LogScope, LogStats } from './settings.ts';
+import type { WriteEntry } from './write-entry.ts';
 
 const METHOD = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
+/** Requests under way above which records wait. */
+const MAX_REQUESTS = 8;
+/** Of ScopeLogs. */
+const LOG_RECORDS_FIELD = 2;
+
+const writer = new ProtoWriter();
 
 const plain = (value: object): JsonObject => ({ ...value });
 
@@ -40,7 +46,7 @@ function recordOf(info: StreamInfo, settings: OtelLogSettings): Uint8Array {
 }
 
 /** Writes records to a collector. */
-export function otelWriter(settings: OtelLogSettings, scope: LogScope): WriteEntry {
+export function otelWriter(settings: OtelLogSettings, scope: LogScope, stats: LogStats): WriteEntry {
   const { node } = scope;
   const builtin = settings.hasBuiltinLabels
     ? [
@@ -51,16 +57,20 @@ export function otelWriter(settings: OtelLogSettings, scope: LogScope): WriteEnt
       ]
     : [];
   const own = settings.resource.map(({ key, value }) => create(KeyValueSchema, { key, value: fromJson(AnyValueSchema, plain(value)) }));
-  const resource = create(ResourceSchema, { attributes: [...builtin, ...own] });
-  const name = ['access_logs.open_telemetry_access_log', settings.statPrefix].filter((part) => part !== '').join('.');
-  const write = batchEntries(settings, name, scope, (entries, onDone) => {
-    const logRecords = entries.map((entry) => fromBinary(LogRecordSchema, entry));
-    const request = create(ExportLogsServiceRequestSchema, { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] });
-    const body = toBinary(ExportLogsServiceRequestSchema, request);
-    const userAgent = `OTel-OTLP-Exporter-Tulle/${node.version ?? ''}`;
-    sendExport(settings.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, _, refused) =>
+  const resource = toBinary(ResourceSchema, create(ResourceSchema, { attributes: [...builtin, ...own] }));
+  const userAgent = `OTel-OTLP-Exporter-Tulle/${node.version ?? ''}`;
+  const batch = entryBatch(settings, scope, stats, MAX_REQUESTS, (records, _, onDone) => {
+    // ExportLogsServiceRequest, ResourceLogs, ScopeLogs
+    const body = writer
+      .clear()
+      .nested(1, (ofResource) => ofResource.message(1, resource).message(2, records))
+      .take();
+    sendExport(settings.target, { method: METHOD, body, contentType: OTLP, userAgent }, scope, (status, __, refused) =>
       onDone(status >= 200 && status <= 299, refused),
     );
   });
-  return (info) => write(recordOf(info, settings));
+  return (info) => {
+    const { written } = writer.clear().message(LOG_RECORDS_FIELD, recordOf(info, settings));
+    batch.add(written, written.length);
+  };
 }

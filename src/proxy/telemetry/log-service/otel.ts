@@ -12,8 +12,10 @@ import type { StreamInfo } from '../../http/stream-info.ts';
 import { type GrpcTarget, type HttpTarget, readTarget } from '../../tracing/collector-target.ts';
 import { compileTags, type TagSource } from '../../tracing/custom-tags.ts';
 import { compileFormat } from '../format.ts';
-import { lazyLogger, type WriteEntry } from './lazy-logger.ts';
-import { DEFAULT_BATCH, type LogScope, readCommon } from './settings.ts';
+import { lazyWriter } from '../lazy-writer.ts';
+import { unsentOf } from '../unsent.ts';
+import { DEFAULT_BATCH, type LogScope, logStats, readCommon } from './settings.ts';
+import type { WriteEntry } from './write-entry.ts';
 
 /** A value of OTLP for a stream, as JSON of protobuf. */
 type Value = (info: StreamInfo) => object;
@@ -91,5 +93,10 @@ export function otelLogger(any: Any | undefined, path: string, scope: LogScope):
     hasBuiltinLabels: !config.disableBuiltinLabels,
     statPrefix: config.statPrefix,
   };
-  return lazyLogger(async () => (await import('./otel-writer.ts')).otelWriter(settings, scope));
+  const name = ['access_logs.open_telemetry_access_log', settings.statPrefix].filter((part) => part !== '').join('.');
+  const stats = logStats(scope, name);
+  return lazyWriter(async () => (await import('./otel-writer.ts')).otelWriter(settings, scope, stats), {
+    onLost: () => stats.dropped.value++,
+    unsent: unsentOf(scope.clusters),
+  });
 }

@@ -9,7 +9,7 @@ import type { FlowTeller } from '../../flows/flow-teller.ts';
 import type { LocalNode } from '../../http/filter.ts';
 import { type GrpcTarget, readGrpcTarget } from '../../tracing/collector-target.ts';
 import { compileTags, type TagSource } from '../../tracing/custom-tags.ts';
-import type { StatsScope } from '../stats.ts';
+import type { Counter, StatsScope } from '../stats.ts';
 
 /** What access loggers use of the proxy. */
 export interface LogScope {
@@ -36,6 +36,18 @@ const BUFFER_BYTES = 16_384;
 
 /** Where batches are flushed by, for what says nothing of it. */
 export const DEFAULT_BATCH = { flushIntervalMs: FLUSH_INTERVAL_MS, bufferBytes: BUFFER_BYTES } as const;
+
+/** What is counted of a logger's entries: those that the service took, and those that it never got. */
+export interface LogStats {
+  readonly taken: Counter;
+  readonly dropped: Counter;
+}
+
+/** Envoy's counters, at `name`. */
+export function logStats(scope: LogScope, name: string): LogStats {
+  const stats = scope.stats.scope(name);
+  return { taken: stats.counter('logs_written'), dropped: stats.counter('logs_dropped') };
+}
 
 /** Reads a `common_config` at `path`. */
 export function readCommon(config: CommonGrpcAccessLogConfig | undefined, path: string): CommonSettings {
