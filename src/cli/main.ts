@@ -4,7 +4,7 @@
  */
 import { usageError } from './errors.ts';
 import { examplesText } from './examples.ts';
-import { startLean } from './lean-start.ts';
+import { growYoungGeneration, startLean } from './lean-start.ts';
 import { reported } from './report.ts';
 
 interface CommandModule {
@@ -29,7 +29,7 @@ async function loadProxy(args: readonly string[]): Promise<CommandModule> {
   }
   const compile = startLean();
   const { runProxy } = await import('./proxy.ts');
-  return { run: (args) => runProxy(args, { onLive: compile, entry: import.meta.url }) };
+  return { run: (args) => runProxy(args, { onLive: compile, onTellsOfAll: growYoungGeneration, entry: import.meta.url }) };
 }
 
 /** Runs one of a proxy's event loops, in a worker thread; the main one is in the process that has begun it. */

@@ -26,6 +26,8 @@ interface ProxyFlags {
 export interface RunOptions {
   /** Called when the proxy begins to serve. */
   readonly onLive: () => void;
+  /** Called when the configuration tells of every request; see `ProxyOptions`. */
+  readonly onTellsOfAll?: () => void;
   /** URL of the module that has `runWorkerThread`; undefined where this process can have no threads. */
   readonly entry: string | undefined;
 }
@@ -88,7 +90,7 @@ function loopsOf(concurrency: string, entry: string | undefined): Pick<ProxyOpti
   return {};
 }
 
-async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog, { onLive, entry }: RunOptions): Promise<void> {
+async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog, run: RunOptions): Promise<void> {
   const end = Promise.withResolvers<End>();
   const { restart } = flags;
   const options: ProxyOptions = {
@@ -97,7 +99,7 @@ async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: Lev
     version: packageVersion(),
     drainMs: seconds('--drain-time-s', flags.drainTimeS),
     drainStrategy: flags.drainStrategy,
-    ...loopsOf(flags.concurrency, entry),
+    ...loopsOf(flags.concurrency, run.entry),
     predecessor:
       restart === undefined
         ? undefined
@@ -106,6 +108,7 @@ async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: Lev
       ? {}
       : { predecessorEndsWithinMs: seconds('--parent-shutdown-time-s', flags.parentShutdownTimeS) }),
     onQuit: () => end.resolve({ cause: 'quitquitquit', withinMs: Infinity }),
+    ...(run.onTellsOfAll === undefined ? {} : { onTellsOfAll: run.onTellsOfAll }),
     onReplaced: (withinMs) => end.resolve({ cause: 'a successor serves', withinMs }),
   };
   let proxy: RunningProxy | undefined;
@@ -113,7 +116,7 @@ async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: Lev
     proxy = await startProxy(options);
     const ended = untilEnd(proxy, log, end.promise);
     await Promise.race([proxy.ready, ended]);
-    onLive();
+    run.onLive();
     await ended;
   } catch (error) {
     // the proxy that runs goes on as it was

@@ -49,6 +49,8 @@ export interface AssemblyOptions {
   readonly loops?: number;
   /** Where the application's work is noted that several loops know of; this loop's own where absent. */
   readonly work?: WorkStore;
+  /** See `ProxyOptions`. */
+  readonly onTellsOfAll?: () => void;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -180,7 +182,16 @@ export function assemble(options: AssemblyOptions): Assembly {
     flows: adsSettings && createFlowTeller(adsSettings, options, { node, timers: timersOf(clock), runtime, stats, log }),
   };
   const isFailingHealthChecks = (): boolean => health.isFailing;
-  const stores = createStores({ ...parts, bootstrap, log, sockets, drain, overload: overload.state, isFailingHealthChecks });
+  const stores = createStores({
+    ...parts,
+    bootstrap,
+    log,
+    sockets,
+    drain,
+    overload: overload.state,
+    isFailingHealthChecks,
+    ...(options.onTellsOfAll && { onTellsOfAll: options.onTellsOfAll }),
+  });
   let names: NameService | undefined;
   const handler = dispatch(stores, runtime, () => names);
   const ads =

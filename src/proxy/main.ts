@@ -45,6 +45,8 @@ export interface ProxyOptions {
   readonly predecessorEndsWithinMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** A listener writes a line for every request, or traces them: much of what that makes is short-lived. May be called again. */
+  readonly onTellsOfAll?: () => void;
   /** The admin interface was asked to end the process. */
   onQuit?(): void;
   /** Another process serves in our place: drain, and end at most after `endsWithinMs`. */
@@ -324,7 +326,7 @@ class WholeProxy implements RunningProxy {
 
 /** Starts a proxy. Rejects with ConfigError for a bootstrap that cannot be obeyed; `ready` tells when it serves. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  const { log, bootstrap, version, drainMs = DRAIN_MS, drainStrategy = 'immediate', predecessor, clock, random } = options;
+  const { log, bootstrap, version, drainMs = DRAIN_MS, drainStrategy = 'immediate', predecessor, clock, random, onTellsOfAll } = options;
   const count = options.loops?.count ?? 1;
   const drain: DrainOptions = { strategy: drainStrategy, timeMs: drainMs };
   const sockets = new MainSockets(count, predecessor?.sockets);
@@ -337,6 +339,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     sockets,
     loops: count,
     ...loops.hooks,
+    ...(onTellsOfAll === undefined ? {} : { onTellsOfAll }),
     ...(clock === undefined ? {} : { clock }),
     ...(random === undefined ? {} : { random }),
   });

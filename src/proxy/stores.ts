@@ -80,6 +80,7 @@ export interface StoreParts {
   /** Tells the server of ADS of streams; undefined where there is none. */
   readonly flows: FlowTeller | undefined;
   isFailingHealthChecks(): boolean;
+  readonly onTellsOfAll?: () => void;
 }
 
 export interface Stores {

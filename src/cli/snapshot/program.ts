@@ -4,7 +4,7 @@
  */
 import '../../proxy/admin/server.ts';
 import '../../proxy/config/yaml.ts';
-import { startLeanFromSnapshot } from '../lean-start.ts';
+import { growYoungGeneration, startLeanFromSnapshot } from '../lean-start.ts';
 import { runProxy } from '../proxy.ts';
 import { reported } from '../report.ts';
 import { memoryFile, ownSnapshot } from './file.ts';
@@ -16,6 +16,6 @@ export { prime, rehearse } from './rehearsal.ts';
 export async function run(args: readonly string[]): Promise<void> {
   await reported(() => {
     const onLive = startLeanFromSnapshot(() => giveBack(memoryFile(ownSnapshot() ?? '')));
-    return runProxy(args, { onLive, entry: undefined });
+    return runProxy(args, { onLive, onTellsOfAll: growYoungGeneration, entry: undefined });
   });
 }

@@ -86,6 +86,7 @@ export function createRuntime(config: HcmConfig, scope: NetworkScope): HcmRuntim
     config.accessLog.length === 0
       ? undefined
       : createAccessLogs(config.accessLog, `${config.path}.access_log`, scope.logSink, random, scope);
+  if (accessLog?.writesAll === true || config.tracing?.provider !== undefined) scope.onTellsOfAll?.();
   return {
     config,
     scope,

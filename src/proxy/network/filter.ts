@@ -34,6 +34,8 @@ export interface NetworkScope {
   readonly work?: WorkInFlight;
   /** Tells the control plane of streams; absent where nobody wants to know. */
   readonly flows?: FlowTeller | undefined;
+  /** Told where every request is traced or has a line of a log; absent where that is nobody's business. */
+  readonly onTellsOfAll?: () => void;
   /** A route table by RDS name; subscribes to it on first use. */
   routes(name: string): RouteSource;
   /** All scopes of SRDS; subscribes to them on first use. Absent where there is no server. */

@@ -177,7 +177,7 @@ function begin(
   body: Body,
   { clusters, clock }: SideScope,
   onResult: (result: SideResult) => void,
-): SideStream & { cancel(): void } {
+): SideStream & { readonly cancel: () => void } {
   let isStarting = true;
   let isOver = false;
   const tell = (result: SideResult): void => {

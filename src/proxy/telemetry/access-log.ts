@@ -35,6 +35,8 @@ export interface AccessLogger {
   log(info: StreamInfo): void;
   /** Called now and then while a connection lasts; absent where nobody is told of that. */
   readonly logOpen?: (info: StreamInfo) => void;
+  /** Every stream has a line. */
+  readonly writesAll: boolean;
 }
 
 /** Envoy's format where the configuration has none. */
@@ -124,6 +126,7 @@ export function createAccessLogs(
   const logTo = (those: typeof writers) => (info: StreamInfo) => {
     for (const { passes, write } of those) if (passes(info)) write(info);
   };
+  const writesAll = loggers.some(({ to }, i) => to.path !== undefined && configs[i]?.filter === undefined);
   const telling = writers.filter(({ write }) => write.tellsOpen === true);
-  return { log: logTo(writers), ...(telling.length > 0 && { logOpen: logTo(telling) }) };
+  return { log: logTo(writers), writesAll, ...(telling.length > 0 && { logOpen: logTo(telling) }) };
 }
