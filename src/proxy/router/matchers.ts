@@ -1,7 +1,8 @@
 /** Matchers of strings, headers and query parameters, compiled to closures. Envoy: type.matcher.v3, HeaderMatcher. */
 import { ConfigError } from '../../core/errors.ts';
 import { compileRe2 } from '../../core/re2.ts';
-import type { HeaderMap, RequestHead, ResponseHead } from '../../wire/http/message.ts';
+import { type FieldName, fieldName } from '../../wire/http/headers.ts';
+import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
 import type { HeaderMatcher, QueryParameterMatcher } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RegexMatcher } from '../../xds/gen/envoy/type/matcher/v3/regex_pb.ts';
 import type { StringMatcher } from '../../xds/gen/envoy/type/matcher/v3/string_pb.ts';
@@ -46,14 +47,16 @@ export function headerReader(name: string): (head: RequestHead) => string | unde
     case ':scheme':
       return (head) => head.scheme;
     default:
-      return (head) => joinedField(head.headers, name);
+      return readField(fieldName(name));
   }
 }
 
-function joinedField(headers: HeaderMap, name: string): string | undefined {
-  if (!headers.has(name)) return undefined;
-  const values = headers.getAll(name);
-  return values.length === 1 ? values[0] : values.join(',');
+function readField(name: FieldName): (head: Pick<RequestHead, 'headers'>) => string | undefined {
+  return ({ headers }) => {
+    const values = headers.getAll(name);
+    if (values.length === 0) return undefined;
+    return values.length === 1 ? values[0] : values.join(',');
+  };
 }
 
 /** The test of a header's value; undefined where only its presence counts. */
@@ -92,7 +95,7 @@ export function compileHeaderMatcher(matcher: HeaderMatcher, path: string): Head
 /** As `compileHeaderMatcher`, for a response; `:status` is its status. */
 export function compileResponseMatcher(matcher: HeaderMatcher, path: string): (head: ResponseHead) => boolean {
   const name = matcher.name.toLowerCase();
-  const read = name === ':status' ? (head: ResponseHead) => String(head.status) : (head: ResponseHead) => joinedField(head.headers, name);
+  const read = name === ':status' ? (head: ResponseHead) => String(head.status) : readField(fieldName(name));
   return compileMatcher(matcher, read, path);
 }
 

@@ -1,4 +1,5 @@
 /** Whether and when a request is tried again. Source: Envoy, "Router", x-envoy-retry-on and x-envoy-retry-grpc-on. */
+import { fieldName } from '../../wire/http/headers.ts';
 import type { ResponseHead } from '../../wire/http/message.ts';
 import { retryBit } from './retry-policy.ts';
 import type { RetryPolicy } from './route.ts';
@@ -24,6 +25,9 @@ const GRPC_BITS: Readonly<Record<string, number>> = {
 };
 const ANY_GRPC = Object.values(GRPC_BITS).reduce((all, bit) => all | bit, 0);
 
+const RATE_LIMITED = fieldName('x-envoy-ratelimited');
+const GRPC_STATUS = fieldName('grpc-status');
+
 function isRetriableStatus(policy: RetryPolicy, status: number): boolean {
   const { retryOn } = policy;
   if (status >= 500 && status <= 599 && (retryOn & FIVE_XX) !== 0) return true;
@@ -35,11 +39,11 @@ function isRetriableStatus(policy: RetryPolicy, status: number): boolean {
 /** Whether a response with this head is to be thrown away and asked for again. */
 export function isRetriableResponse(policy: RetryPolicy, head: ResponseHead): boolean {
   // A rate-limited answer is retried only where the policy says so in as many words.
-  if (head.headers.has('x-envoy-ratelimited')) return (policy.retryOn & RATELIMITED) !== 0;
+  if (head.headers.has(RATE_LIMITED)) return (policy.retryOn & RATELIMITED) !== 0;
   if (isRetriableStatus(policy, head.status)) return true;
   if ((policy.retryOn & RETRIABLE_HEADERS) !== 0 && policy.isRetriableResponse?.(head) === true) return true;
   if ((policy.retryOn & ANY_GRPC) === 0) return false;
-  return (policy.retryOn & (GRPC_BITS[head.headers.get('grpc-status') ?? ''] ?? 0)) !== 0;
+  return (policy.retryOn & (GRPC_BITS[head.headers.get(GRPC_STATUS) ?? ''] ?? 0)) !== 0;
 }
 
 /** How an attempt died without a complete response head. */

@@ -76,6 +76,8 @@ export interface FieldName {
   readonly text: string;
   /** Its `fieldKey`. */
   readonly key: number;
+  /** Its `bitOf`. */
+  readonly bit: number;
 }
 
 /**
@@ -85,15 +87,8 @@ export interface FieldName {
 export function fieldName(name: string): FieldName {
   const lower = name.toLowerCase();
   const text = Object.keys({ [lower]: true })[0] ?? lower;
-  return { text, key: keyOfName(text) };
-}
-
-function keyOf(name: string | FieldName): number {
-  return typeof name === 'string' ? keyOfName(name) : name.key;
-}
-
-function textOf(name: string | FieldName): string {
-  return typeof name === 'string' ? name : name.text;
+  const key = keyOfName(text);
+  return { text, key, bit: bitOf(key) };
 }
 
 /** A field whose line is there already: it is not put together for each head. */
@@ -168,34 +163,20 @@ export class HeaderBlock implements HeaderMap {
     return size;
   }
 
+  // what is asked for is mostly not there: that is told by so little code that it stands where it is asked
   get(name: string | FieldName): string | undefined {
-    const key = keyOf(name);
-    const bit = bitOf(key);
-    if ((this.#bits & bit) !== 0) {
-      const at = this.#lineOf(textOf(name), key, 0);
-      if (at >= 0) return this.#valueOf(at);
-    }
-    if ((this.#addedBits & bit) === 0) return undefined;
-    const at = this.#addedOf(textOf(name));
-    return at < 0 ? undefined : valueIn(this.#added?.[at + 1]);
+    if (typeof name === 'string') return this.#find(name, keyOfName(name));
+    return ((this.#bits | this.#addedBits) & name.bit) === 0 ? undefined : this.#find(name.text, name.key);
   }
 
   has(name: string | FieldName): boolean {
-    const key = keyOf(name);
-    const bit = bitOf(key);
-    if ((this.#bits & bit) !== 0 && this.#lineOf(textOf(name), key, 0) >= 0) return true;
-    return (this.#addedBits & bit) !== 0 && this.#addedOf(textOf(name)) >= 0;
+    if (typeof name === 'string') return this.#holds(name, keyOfName(name));
+    return ((this.#bits | this.#addedBits) & name.bit) !== 0 && this.#holds(name.text, name.key);
   }
 
-  getAll(name: string): readonly string[] {
-    const key = keyOfName(name);
-    const bit = bitOf(key);
-    if (((this.#bits | this.#addedBits) & bit) === 0) return NO_VALUES;
-    const values: string[] = [];
-    for (let i = this.#lineOf(name, key, 0); i >= 0; i = this.#lineOf(name, key, i + 2)) values.push(this.#valueOf(i));
-    const added = this.#added ?? [];
-    for (let i = 0; i < added.length; i += 2) if (added[i] === name) values.push(valueIn(added[i + 1]));
-    return values;
+  getAll(name: string | FieldName): readonly string[] {
+    if (typeof name === 'string') return this.#findAll(name, keyOfName(name));
+    return ((this.#bits | this.#addedBits) & name.bit) === 0 ? NO_VALUES : this.#findAll(name.text, name.key);
   }
 
   set(name: string, value: string): void {
@@ -230,7 +211,8 @@ export class HeaderBlock implements HeaderMap {
   }
 
   remove(name: string | FieldName): void {
-    this.#remove(textOf(name), keyOf(name));
+    if (typeof name === 'string') this.#remove(name, keyOfName(name));
+    else if (((this.#bits | this.#addedBits) & name.bit) !== 0) this.#remove(name.text, name.key);
   }
 
   #remove(name: string, key: number): void {
@@ -305,6 +287,33 @@ export class HeaderBlock implements HeaderMap {
       out += '\r\n';
     }
     return out;
+  }
+
+  #find(name: string, key: number): string | undefined {
+    const bit = bitOf(key);
+    if ((this.#bits & bit) !== 0) {
+      const at = this.#lineOf(name, key, 0);
+      if (at >= 0) return this.#valueOf(at);
+    }
+    if ((this.#addedBits & bit) === 0) return undefined;
+    const at = this.#addedOf(name);
+    return at < 0 ? undefined : valueIn(this.#added?.[at + 1]);
+  }
+
+  #holds(name: string, key: number): boolean {
+    const bit = bitOf(key);
+    if ((this.#bits & bit) !== 0 && this.#lineOf(name, key, 0) >= 0) return true;
+    return (this.#addedBits & bit) !== 0 && this.#addedOf(name) >= 0;
+  }
+
+  #findAll(name: string, key: number): readonly string[] {
+    const bit = bitOf(key);
+    if (((this.#bits | this.#addedBits) & bit) === 0) return NO_VALUES;
+    const values: string[] = [];
+    for (let i = this.#lineOf(name, key, 0); i >= 0; i = this.#lineOf(name, key, i + 2)) values.push(this.#valueOf(i));
+    const added = this.#added ?? [];
+    for (let i = 0; i < added.length; i += 2) if (added[i] === name) values.push(valueIn(added[i + 1]));
+    return values;
   }
 
   /** Where the marks of the next line of that name are, from `from` on; -1 where there is none. */

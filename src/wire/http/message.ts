@@ -9,7 +9,7 @@ export interface HeaderMap {
   /** The first field's value, without white space around it. */
   get(name: string | FieldName): string | undefined;
   /** Every value in order; what a comma-joined list means is the reader's business. */
-  getAll(name: string): readonly string[];
+  getAll(name: string | FieldName): readonly string[];
   has(name: string | FieldName): boolean;
   /** Replaces all fields of that name by one. */
   set(name: string, value: string): void;

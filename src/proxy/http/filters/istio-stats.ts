@@ -15,6 +15,7 @@ import { type RouteResult, RouteSeries } from '../../telemetry/route-series.ts';
 import { type Counter, type Histogram, type Labels, observe, observeTraced, type StatsScope } from '../../telemetry/stats.ts';
 import { metadataOfNode } from '../../telemetry/peer-metadata.ts';
 import { CONTINUE, type HttpFilter, type LocalNode } from '../filter.ts';
+import { fieldName } from '../../../wire/http/headers.ts';
 import type { StreamInfo } from '../stream-info.ts';
 
 interface Series {
@@ -38,8 +39,10 @@ interface SeriesByKey {
 /** Where the filter `grpc_stats` leaves `<request messages>,<response messages>`. */
 const GRPC_STATE = 'envoy.filters.http.grpc_stats';
 
+const CONTENT_TYPE = fieldName('content-type');
+
 function isGrpc({ request }: StreamInfo): boolean {
-  return isGrpcType(request?.headers.get('content-type'));
+  return isGrpcType(request?.headers.get(CONTENT_TYPE));
 }
 
 /** How a gRPC call ended: 0 to 16, or -1 where that is not known; what a server makes up is not told apart. */
