@@ -8,8 +8,8 @@ const DATE = fieldName('date');
 /** Puts into a response's head what the connection manager says in every one: date, server, via. */
 export function finishHead(headers: HeaderMap, { config, scope }: HcmRuntime): void {
   if (!headers.has(DATE)) headers.add('date', httpDate(scope.clock.wallMs()));
-  if (config.serverHeader === 'overwrite') headers.set('server', config.serverName);
-  else if (config.serverHeader === 'append-if-absent' && !headers.has('server')) headers.add('server', config.serverName);
+  if (config.serverHeader === 'overwrite') headers.setFixed(config.serverField);
+  else if (config.serverHeader === 'append-if-absent' && !headers.has(config.serverField.name)) headers.setFixed(config.serverField);
   if (config.via !== '') headers.set('via', extendedVia(headers, config.via));
 }
 

@@ -2,6 +2,7 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { type Cidr, parseCidr } from '../../core/cidr.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { type FixedField, fixedField } from '../../wire/http/headers.ts';
 import type { AccessLog } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import {
   HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
@@ -68,7 +69,8 @@ export interface HcmConfig {
   readonly requestId: RequestIdOptions;
   /** `add_user_agent`: requests say which proxy they come through. */
   readonly addsUserAgent: boolean;
-  readonly serverName: string;
+  /** `server`, with the name that responses bear. */
+  readonly serverField: FixedField;
   /** `scheme_header_transformation.match_upstream`. */
   readonly matchesScheme: boolean;
   readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
@@ -327,7 +329,7 @@ export function readHcm(hcm: HttpConnectionManager, path: string): HcmConfig {
     answersRequestId: hcm.alwaysSetRequestIdInResponse,
     requestId: readRequestId(hcm, `${path}.request_id_extension`),
     addsUserAgent: hcm.addUserAgent ?? false,
-    serverName: hcm.serverName === '' ? 'envoy' : hcm.serverName,
+    serverField: fixedField('server', hcm.serverName === '' ? 'envoy' : hcm.serverName),
     serverHeader: SERVER_HEADERS[hcm.serverHeaderTransformation] ?? 'overwrite',
     matchesScheme: hcm.schemeHeaderTransformation?.matchUpstream ?? false,
     hygiene: readHygiene(hcm, path),

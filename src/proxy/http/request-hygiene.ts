@@ -9,7 +9,7 @@ import { STEERING_FIELDS } from '../router/request-policy.ts';
 import type { LocalNode } from './filter.ts';
 import { extendedVia } from './finish-head.ts';
 import { type ClientCertOptions, forwardClientCert } from './client-cert.ts';
-import { type FieldName, fieldName } from '../../wire/http/headers.ts';
+import { type FieldName, fieldName, fixedField } from '../../wire/http/headers.ts';
 
 export interface HygieneOptions {
   readonly usesRemoteAddress: boolean;
@@ -40,7 +40,9 @@ const EDGE_REQUEST: Origin = { isInternal: false, isEdge: true, client: '' };
 const FOREIGN_REQUEST: Origin = { isInternal: false, isEdge: false, client: '' };
 
 const REFERER = fieldName('referer');
-const FORWARDED_PROTO = fieldName('x-forwarded-proto');
+const FORWARDED_HTTP = fixedField('x-forwarded-proto', 'http');
+const FORWARDED_HTTPS = fixedField('x-forwarded-proto', 'https');
+const FORWARDED_PROTO = FORWARDED_HTTP.name;
 
 /** Fields by which only a trusted caller may steer us. */
 const INTERNAL_FIELDS: readonly FieldName[] = [
@@ -101,7 +103,7 @@ function setForwarded(headers: HeaderMap, connection: DownstreamConnection, opti
   }
   const isTrusted = options.usesRemoteAddress && options.trustedHops === 0;
   if (isTrusted || !headers.has(FORWARDED_PROTO)) {
-    headers.set('x-forwarded-proto', connection.tls === undefined ? 'http' : 'https');
+    headers.setFixed(connection.tls === undefined ? FORWARDED_HTTP : FORWARDED_HTTPS);
   }
   if (options.appendsPort && !headers.has('x-forwarded-port')) headers.set('x-forwarded-port', String(connection.local.port));
 }

@@ -1,4 +1,5 @@
 /** What the router changes in the heads that pass through it. Source: Envoy, "Router", HTTP headers. */
+import { fieldName } from '../../wire/http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../wire/http/message.ts';
 import type { Host } from '../cluster/cluster.ts';
 import type { Downstream } from './downstream.ts';
@@ -38,11 +39,14 @@ export function rewriteToEndpoint(request: RequestHead, host: Host, action: Clus
   request.authority = host.hostname;
 }
 
+const EXPECTED_MS = fieldName('x-envoy-expected-rq-timeout-ms');
+const SERVICE_MS = fieldName('x-envoy-upstream-service-time');
+
 /** Tells the host how long its answer is waited for, `elapsedMs` after the wait began. */
 export function tellTimeout(request: RequestHead, action: ClusterAction, policy: RequestPolicy, elapsedMs: number): void {
   const { timeoutMs, perTryTimeoutMs, isGrpc, hedgesPerTry } = policy;
   const told = expectedTimeout(action.timeouts, timeoutMs, perTryTimeoutMs, elapsedMs, isGrpc, hedgesPerTry);
-  if (told.expectedMs !== undefined) request.headers.set('x-envoy-expected-rq-timeout-ms', String(told.expectedMs));
+  if (told.expectedMs !== undefined) request.headers.setPlain(EXPECTED_MS, String(told.expectedMs));
   if (told.grpcTimeout !== undefined) request.headers.set('grpc-timeout', told.grpcTimeout);
 }
 
@@ -53,6 +57,6 @@ export function isAccepted({ method }: RequestHead, status: number): boolean {
 
 /** Adds the router's own fields to a response. `serviceMs` below 0: not known, and not told. */
 export function decorateResponse(head: ResponseHead, entry: RouteEntry, serviceMs: number, attempts: number): void {
-  if (serviceMs >= 0) head.headers.set('x-envoy-upstream-service-time', String(Math.round(serviceMs)));
+  if (serviceMs >= 0) head.headers.setPlain(SERVICE_MS, String(Math.round(serviceMs)));
   if (entry.answersAttemptCount === true) head.headers.set('x-envoy-attempt-count', String(attempts));
 }
