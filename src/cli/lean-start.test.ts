@@ -32,3 +32,22 @@ test('the launcher is found through the link that npm makes', () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+test('the young generation of a proxy stays small until it is let grow', () => {
+  const program = `
+    import v8 from 'node:v8';
+    import { growYoungGeneration, startLean } from ${JSON.stringify(path.resolve(import.meta.dirname, 'lean-start.ts'))};
+    const mib = () => v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size / 1048576;
+    const kept = [];
+    const work = () => { for (let i = 0; i < 2e6; i++) kept[i % 2000] = { text: 'x' + i, list: [i, i] }; };
+    const live = startLean();
+    growYoungGeneration();
+    work();
+    const starting = mib();
+    live();
+    work();
+    console.log(JSON.stringify([starting, mib()]));`;
+  const args = [...PROXY_FLAGS, '--input-type=module', '-e', program];
+  // two halves
+  assert.deepEqual(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })), [2 * 2, 2 * 4]);
+});

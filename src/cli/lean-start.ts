@@ -76,7 +76,7 @@ function setFlags(flags: readonly string[]): void {
 let isStarting = false;
 let isGrowing = false;
 
-/** Lets the young generation grow, once the process has started. V8 makes it small again where there is little traffic. */
+/** Lets the young generation grow, once the process has started. It does so under load only, and stays as it is then. */
 export function growYoungGeneration(): void {
   isGrowing = true;
   if (!isStarting) setFlags(GROWING);

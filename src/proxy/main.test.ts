@@ -50,7 +50,7 @@ function listener(name: string, port: number, ...filters: JsonObject[]): JsonObj
   return { name, address: loopback(port), filter_chains: [{ filters }] };
 }
 
-const hcm = (): JsonObject =>
+const hcm = (more: JsonObject = {}): JsonObject =>
   filter(
     'envoy.filters.network.http_connection_manager',
     'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
@@ -58,6 +58,7 @@ const hcm = (): JsonObject =>
       stat_prefix: 'web',
       http_filters: [router],
       route_config: { name: 'local', virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
+      ...more,
     },
   );
 
@@ -152,3 +153,45 @@ test('a port in use, and configuration that cannot be obeyed, are told by their 
   );
   await validateBootstrap(bootstrap([listener('web', 0, hcm())]), log);
 });
+
+const lines = (more: JsonObject = {}): JsonObject => ({
+  access_log: [
+    {
+      ...filter('envoy.access_loggers.file', 'envoy.extensions.access_loggers.file.v3.FileAccessLog', { path: '/dev/null' }),
+      ...more,
+    },
+  ],
+});
+const entries = {
+  access_log: [
+    filter('envoy.access_loggers.http_grpc', 'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig', {
+      common_config: { log_name: 'x', grpc_service: { envoy_grpc: { cluster_name: 'app' } }, transport_api_version: 'V3' },
+    }),
+  ],
+};
+const spans = {
+  tracing: {
+    provider: filter('envoy.tracers.opentelemetry', 'envoy.config.trace.v3.OpenTelemetryConfig', {
+      grpc_service: { envoy_grpc: { cluster_name: 'app' } },
+    }),
+  },
+};
+const TELLING: readonly (readonly [name: string, manager: JsonObject, isTold: boolean])[] = [
+  ['nothing', {}, false],
+  ['a line for every request', lines(), true],
+  ['a line for some', lines({ filter: { not_health_check_filter: {} } }), false],
+  ['entries for a service, which chooses itself', entries, false],
+  ['traces that nobody collects', { tracing: {} }, false],
+  ['spans', spans, true],
+];
+
+for (const [name, manager, isTold] of TELLING) {
+  test(`who starts a proxy ${isTold ? 'hears' : 'does not hear'} that it tells of every request: ${name}`, async () => {
+    let told = 0;
+    const options = { bootstrap: bootstrap([listener('web', 0, hcm(manager))]), log, version: 'test', onTellsOfAll: () => told++ };
+    const proxy = await startProxy(options);
+    await proxy.ready;
+    await proxy.close();
+    assert.equal(told > 0, isTold);
+  });
+}
