@@ -5,7 +5,9 @@ import { FieldMaskSchema, ListValueSchema, TimestampSchema } from '@bufbuild/pro
 import { ProtoWriter } from './proto-writer.ts';
 
 test('messages within messages have the length that they come to, be they as long as they may', () => {
-  for (const length of [0, 1, 41, 42, 43, 123, 124, 125, 126, 127, 128, 1000, 1024, 16_379, 16_380, 16_381, 16_384, 3_000_000]) {
+  for (const length of [
+    0, 1, 41, 42, 43, 47, 48, 49, 123, 124, 125, 126, 127, 128, 1000, 1024, 16_379, 16_380, 16_381, 16_384, 3_000_000,
+  ]) {
     for (const character of ['a', 'ü', '€', '😀']) {
       const text = character.repeat(length / character.length);
       // Value.list_value of Values with text
@@ -19,6 +21,13 @@ test('messages within messages have the length that they come to, be they as lon
       const message = create(ListValueSchema, { values: [{ kind: { case: 'listValue', value: inner } }] });
       assert.ok(bytes.equals(toBinary(ListValueSchema, message)), `${length} of ${character}`);
     }
+  }
+});
+
+test('text is UTF-8 wherever it stops being ASCII', () => {
+  for (const text of ['ü', 'abcü', `${'a'.repeat(47)}ü`, `${'a'.repeat(48)}ü`, 'a\u007f', 'a\u0080', '\ud800 alone']) {
+    const bytes = new ProtoWriter().text(1, text).text(1, 'next').take();
+    assert.deepEqual(fromBinary(FieldMaskSchema, bytes).paths, [text.toWellFormed(), 'next']);
   }
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createRequestDecoder } from '../http1/decoder.ts';
-import { fixedField, HeaderBlock, headersOf } from './headers.ts';
+import { fieldName, fixedField, HeaderBlock, headersOf } from './headers.ts';
 
 function parse(fields: string): HeaderBlock {
   let block = new HeaderBlock();
@@ -50,26 +50,33 @@ test('no value can break a line, not even by a character that loses its high byt
 
 const name = fc.stringMatching(/^[a-z][a-z-]{0,5}$/).filter((text) => !['te', 'host', 'expect'].includes(text));
 const value = fc.stringMatching(/^[a-z0-9]{0,5}$/);
-const change = fc.tuple(fc.constantFrom('set', 'fix', 'add', 'remove'), name, value);
+const change = fc.tuple(fc.constantFrom('set', 'plain', 'fix', 'add', 'remove', 'prepared remove'), name, value);
 
 test('a block does what a plain list would', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(name, value)), fc.array(change), (fields, changes) => {
+    fc.property(fc.array(fc.tuple(name, value)), fc.array(change), fc.array(name), (fields, changes, others) => {
       const block = parse(fields.map(([key, text]) => `${key.toUpperCase()}: ${text}\r\n`).join(''));
       let list = fields.map(([key, text]) => [key, text]);
       for (const [kind, key, text] of changes) {
         if (kind !== 'add') list = list.filter(([other]) => other !== key);
-        if (kind !== 'remove') list.push([key, text]);
+        if (!kind.endsWith('remove')) list.push([key, text]);
         if (kind === 'set') block.set(key, text);
+        else if (kind === 'plain') block.setPlain(fieldName(key), text);
         else if (kind === 'fix') block.setFixed(fixedField(key, text));
         else if (kind === 'add') block.add(key, text);
-        else block.remove(key);
+        else block.remove(kind === 'remove' ? key : fieldName(key));
       }
       const seen: string[][] = [];
       block.forEach((key, text) => seen.push([key, text]));
       assert.deepEqual(seen, list);
       assert.equal(block.size, list.length);
-      for (const [key = ''] of list) assert.equal(block.get(key), list.find(([other]) => other === key)?.[1]);
+      // names that are there, and such as are not
+      for (const key of [...list.map(([own = '']) => own), ...others]) {
+        const values = list.filter(([other]) => other === key).map(([, text]) => text);
+        for (const asked of [key, fieldName(key)]) {
+          assert.deepEqual([block.get(asked), block.has(asked), block.getAll(asked)], [values[0], values.length > 0, values]);
+        }
+      }
     }),
   );
 });
