@@ -9,7 +9,7 @@ import type { Scenario } from './scenarios.ts';
 import { errorsOf, middleOf, type Turn } from './turns.ts';
 
 /** Processes of each kind, one pair after the other: what V8 inlines into what differs from process to process, by up to 4 % of the CPU. */
-const PAIRS = 3;
+const PAIRS = 5;
 /** Runs of a second of a pair, with none and with all at once. */
 const RUNS = 7;
 /**
