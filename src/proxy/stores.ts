@@ -236,6 +236,7 @@ function createClusters(parts: StoreParts, secrets: Secrets, endpoints: Endpoint
     resources,
     log,
     dnsCaches,
+    ownZone: bootstrap.node?.locality?.zone ?? '',
   });
   return clusters;
 }

@@ -317,3 +317,9 @@ export const DIFFERENCES = {
     why: 'nothing is known of it; statistics count the connection',
   },
 } as const satisfies Readonly<Record<string, Difference>>;
+
+/** Where a mirrored request differs. */
+export const MIRRORED = {
+  'upstream.1.fields.x-envoy-internal': DIFFERENCES.mirroredAlike,
+  'upstream.1.fields.x-forwarded-for': DIFFERENCES.mirroredAlike,
+};

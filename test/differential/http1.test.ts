@@ -1,6 +1,6 @@
 /** HTTP/1.1 as clients and origins speak it. */
 import type { JsonObject } from '@bufbuild/protobuf';
-import { DIFFERENCES } from './differences.ts';
+import { DIFFERENCES, MIRRORED } from './differences.ts';
 import { type Case, differing } from './framework/case.ts';
 import { ask, bytes, of, stricter } from './framework/h1-case.ts';
 import { EDGE, FORWARD, SIDECAR, STRICT } from './framework/listeners.ts';
@@ -13,10 +13,6 @@ const encode = encodeURIComponent;
 const chunked = 'Transfer-Encoding: chunked';
 const large = '0123456789'.repeat(30_000);
 
-const MIRRORED = {
-  'upstream.1.fields.x-envoy-internal': DIFFERENCES.mirroredAlike,
-  'upstream.1.fields.x-forwarded-for': DIFFERENCES.mirroredAlike,
-};
 const OLD_CLIENT = { 'answers.0.line': DIFFERENCES.ownVersion };
 const NO_FRAGMENT = {
   'answers.0.body': DIFFERENCES.fragment,

@@ -33,6 +33,8 @@ export interface Host {
   readonly priority?: number;
   /** False while it is ejected, unhealthy by EDS, failing active checks, or tripped. True also where it is degraded. */
   isHealthy: boolean;
+  /** `region/zone/sub_zone`; absent in tests. */
+  readonly locality?: string;
   /** Healthy, but to be used only when too few others are left; absent: no. */
   readonly isDegraded?: boolean;
   /** `Clock.monotonicMs` since which it is healthy without a break; absent: for ever. */
@@ -230,6 +232,8 @@ export interface ClusterManager {
    */
   request(name: string, timeoutMs: number, callback: (cluster: Cluster | undefined) => void): void;
   forEach(visit: (cluster: Cluster) => void): void;
+  /** The proxy's own zone, by which answers are counted; absent: none is known. */
+  readonly ownZone?: string;
   /** How long traffic waits for a cluster whatever its filters say, in milliseconds; absent or 0: not at all. */
   readonly onDemandMs?: number;
 }

@@ -78,6 +78,10 @@ export class ClusterHost implements Host {
     return this.endpoint.priority;
   }
 
+  get locality(): string {
+    return this.endpoint.locality;
+  }
+
   get isEjected(): boolean {
     return this.outlier.ejection.isOn;
   }

@@ -1,5 +1,6 @@
 import { createHttp2Stats, type Http2Stats } from '../http/http2-stats.ts';
 import type { Counter, Histogram, StatsScope } from '../telemetry/stats.ts';
+import { AnswerStats } from './answer-stats.ts';
 
 /** Counters of a cluster's HTTP traffic, by Envoy's names. Source: Envoy, "Cluster manager: statistics". */
 const COUNTERS = [
@@ -51,28 +52,44 @@ const COUNTERS = [
 export type ClusterCounter = (typeof COUNTERS)[number];
 
 export type ClusterHttpStats = Readonly<Record<ClusterCounter, Counter>> & {
-  readonly upstream_rq_time: Histogram;
+  /** Where answers are counted that go on to clients: with all of the cluster, and by where their request came from. */
+  readonly answersFromWithin: readonly AnswerStats[];
+  readonly answersFromWithout: readonly AnswerStats[];
+  /** Those of a part: `canary`; answers that go to nobody, for their request is tried again: `retry`. */
+  answersOf(part: string): AnswerStats;
+  /** Those of hosts in a locality to requests from zone `from`: `zone.<from>.<to>`; undefined where it has no zone. */
+  answersOfZone(from: string, locality: string): AnswerStats | undefined;
   /** How long connecting took, TLS included, and how long connections lasted. */
   readonly upstream_cx_connect_ms: Histogram;
   readonly upstream_cx_length_ms: Histogram;
-  /** Counters of a status, its class first: `upstream_rq_2xx`, `upstream_rq_200`. */
-  status(status: number): readonly [Counter, Counter];
-  /** Where responses are counted that were not passed on, for their request was tried again. */
-  ofRetries(): StatsScope;
 };
 
 function create(scope: StatsScope): ClusterHttpStats {
   const counters = Object.fromEntries(COUNTERS.map((name) => [name, scope.counter(name)])) as Record<ClusterCounter, Counter>;
-  let ofRetries: StatsScope | undefined;
-  const statuses: (readonly [Counter, Counter] | undefined)[] = [];
+  // there before the first answer
+  scope.histogram('upstream_rq_time');
+  const all = new AnswerStats(scope);
+  const parts = new Map<string, AnswerStats>();
+  const answersOf = (part: string): AnswerStats => {
+    let stats = parts.get(part);
+    if (stats === undefined) parts.set(part, (stats = new AnswerStats(scope.scope(part))));
+    return stats;
+  };
+  const byLocality = new Map<string, AnswerStats | undefined>();
   return {
     ...counters,
-    ofRetries: () => (ofRetries ??= scope.scope('retry')),
-    upstream_rq_time: scope.histogram('upstream_rq_time'),
+    answersFromWithin: [all, answersOf('internal')],
+    answersFromWithout: [all, answersOf('external')],
+    answersOf,
+    answersOfZone(from, locality) {
+      if (!byLocality.has(locality)) {
+        const to = locality.split('/')[1] ?? '';
+        byLocality.set(locality, to === '' ? undefined : answersOf(`zone.${from}.${to}`));
+      }
+      return byLocality.get(locality);
+    },
     upstream_cx_connect_ms: scope.histogram('upstream_cx_connect_ms'),
     upstream_cx_length_ms: scope.histogram('upstream_cx_length_ms'),
-    status: (status) =>
-      (statuses[status] ??= [scope.counter(`upstream_rq_${Math.floor(status / 100)}xx`), scope.counter(`upstream_rq_${status}`)]),
   };
 }
 
@@ -83,22 +100,6 @@ export function clusterHttpStats(scope: StatsScope): ClusterHttpStats {
   let stats = byScope.get(scope);
   if (stats === undefined) byScope.set(scope, (stats = create(scope)));
   return stats;
-}
-
-/** Counts a response that goes on to a client. */
-export function countStatus(stats: ClusterHttpStats | undefined, status: number): void {
-  if (stats === undefined) return;
-  const [ofClass, ofStatus] = stats.status(status);
-  ofClass.value++;
-  ofStatus.value++;
-  stats.upstream_rq_completed.value++;
-}
-
-/** Counts a response under names that few requests have: they are looked up. */
-export function countStatusIn(scope: StatsScope, status: number): void {
-  scope.counter('upstream_rq_completed').value++;
-  scope.counter(`upstream_rq_${status}`).value++;
-  scope.counter(`upstream_rq_${Math.floor(status / 100)}xx`).value++;
 }
 
 const http2ByScope = new WeakMap<StatsScope, Http2Stats>();

@@ -32,6 +32,8 @@ export interface ClusterStoreOptions {
   readonly log: Log;
   /** Names that dynamic hosts are made of; absent: there are none. */
   readonly dnsCaches?: DnsCaches;
+  /** The proxy's own zone; absent: none is known. */
+  readonly ownZone?: string;
 }
 
 interface Warming {
@@ -85,9 +87,11 @@ export class ClusterStore implements ClusterManager {
   #onFirst: (() => void)[] = [];
 
   readonly dnsCaches?: DnsCaches;
+  readonly ownZone: string;
 
   constructor(options: ClusterStoreOptions) {
     this.#options = options;
+    this.ownZone = options.ownZone ?? '';
     if (options.dnsCaches !== undefined) this.dnsCaches = options.dnsCaches;
     this.#hasFirst = options.mode !== 'wildcard';
   }

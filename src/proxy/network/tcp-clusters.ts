@@ -2,6 +2,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import type { Metadata } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { LB_NAMESPACE } from '../cluster/lb-metadata.ts';
 import type { TcpProxy } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 
 /** A cluster by name, and the endpoint metadata under `envoy.lb` that is asked for; undefined for any. */
@@ -12,9 +13,6 @@ export interface ClusterTarget {
 
 /** Filter state that names the cluster of a connection, where the configuration names one cluster. */
 export const CLUSTER_KEY = 'envoy.tcp_proxy.cluster';
-
-/** Envoy's namespace of metadata that balancing goes by. */
-export const LB_NAMESPACE = 'envoy.lb';
 
 function criteriaOf(metadata: Metadata | undefined, above?: JsonObject): JsonObject | undefined {
   const own = metadata?.filterMetadata[LB_NAMESPACE];

@@ -4,8 +4,8 @@
  * (`vhost.<virtual host>.vcluster.<name>.upstream_rq_*`). Source: Envoy, "Router filter: statistics" and
  * `chargeResponseStat`, which counts both alike.
  */
-import { countStatusIn } from '../cluster/http-stats.ts';
-import { type Counter, observe, type StatsScope } from '../telemetry/stats.ts';
+import { AnswerStats } from '../cluster/answer-stats.ts';
+import type { Counter, StatsScope } from '../telemetry/stats.ts';
 
 /** A name under which requests are counted. The object is the key of its statistics. */
 export interface CountedAs {
@@ -28,8 +28,7 @@ type CounterName = (typeof COUNTERS)[number];
 
 export interface RequestStats {
   readonly counters: Readonly<Record<CounterName, Counter>>;
-  /** Where statuses and times are counted. */
-  readonly scope: StatsScope;
+  readonly answers: AnswerStats;
   /** Gives back the names: they go with the last one that has them. */
   drop(): void;
 }
@@ -46,7 +45,7 @@ function create(root: StatsScope, { virtualHostName, kind, name }: CountedAs): R
   const counters = Object.fromEntries(COUNTERS.map((each) => [each, scope.counter(each)])) as Record<CounterName, Counter>;
   return {
     counters,
-    scope,
+    answers: new AnswerStats(scope),
     drop() {
       scope.drop();
       host.drop();
@@ -74,14 +73,4 @@ export function declareStats(root: StatsScope, counted: readonly CountedAs[] = [
 /** Counts one more, wherever the request is counted. */
 export function countRequest(all: readonly RequestStats[], name: CounterName): void {
   for (const { counters } of all) counters[name].value++;
-}
-
-/** Counts the answer that a client gets, of a host or in its place. */
-export function countAnswer(all: readonly RequestStats[], status: number): void {
-  for (const { scope } of all) countStatusIn(scope, status);
-}
-
-/** Counts how long the host took, of a request that it answered. */
-export function countTime(all: readonly RequestStats[], ms: number): void {
-  for (const { scope } of all) observe(scope.histogram('upstream_rq_time'), ms);
 }

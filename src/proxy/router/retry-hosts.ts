@@ -7,6 +7,7 @@ import { OmitHostMetadataConfigSchema } from '../../xds/gen/envoy/extensions/ret
 import { PreviousHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
 import { PreviousPrioritiesConfigSchema } from '../../xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts';
 import type { Host } from '../cluster/cluster.ts';
+import { isCanary, LB_NAMESPACE } from '../cluster/lb-metadata.ts';
 import { decodeTyped } from '../config/typed-config.ts';
 import { metadataAt } from '../telemetry/metadata-path.ts';
 import type { RetryPolicy } from './route.ts';
@@ -15,8 +16,6 @@ const PREVIOUS_HOSTS = 'envoy.retry_host_predicates.previous_hosts';
 const OMIT_CANARIES = 'envoy.retry_host_predicates.omit_canary_hosts';
 const OMIT_METADATA = 'envoy.retry_host_predicates.omit_host_metadata';
 const PREVIOUS_PRIORITIES = 'envoy.retry_priorities.previous_priorities';
-/** Metadata that load balancing looks at. */
-const LB = 'envoy.lb';
 
 type Predicate = RetryPolicyProto['retryHostPredicate'][number];
 type Omits = (host: Pick<Host, 'metadata'>) => boolean;
@@ -24,8 +23,9 @@ type Omits = (host: Pick<Host, 'metadata'>) => boolean;
 function metadataTest(predicate: Predicate, path: string): Omits {
   if (predicate.configType.case !== 'typedConfig') throw new ConfigError(`${path}.typed_config`, 'is missing');
   const config = decodeTyped(predicate.configType.value, OmitHostMetadataConfigSchema, `${path}.typed_config`);
-  const wanted = Object.entries(config.metadataMatch?.filterMetadata[LB] ?? {});
-  return ({ metadata }) => wanted.length > 0 && wanted.every(([key, value]) => isDeepStrictEqual(metadataAt(metadata[LB], [key]), value));
+  const wanted = Object.entries(config.metadataMatch?.filterMetadata[LB_NAMESPACE] ?? {});
+  return ({ metadata }) =>
+    wanted.length > 0 && wanted.every(([key, value]) => isDeepStrictEqual(metadataAt(metadata[LB_NAMESPACE], [key]), value));
 }
 
 /**
@@ -46,7 +46,7 @@ export function compileHostPredicates(policy: RetryPolicyProto, path: string): P
         break;
       case OMIT_CANARIES:
         if (typed !== undefined) decodeTyped(typed, OmitCanaryHostsPredicateSchema, `${at}.typed_config`);
-        tests.push(({ metadata }) => metadataAt(metadata[LB], ['canary']) === true);
+        tests.push(isCanary);
         break;
       case OMIT_METADATA:
         tests.push(metadataTest(predicate, at));

@@ -16,10 +16,11 @@ import type { IncomingResponse } from '../../wire/http/message.ts';
 import { runtimeShares } from '../config/live-values.ts';
 import type { Cluster, ClusterManager, DynamicNames } from '../cluster/cluster.ts';
 import { TOO_MANY_REQUESTS } from '../cluster/http-pool.ts';
-import { type ClusterCounter, type ClusterHttpStats, clusterHttpStats, countStatus, countStatusIn } from '../cluster/http-stats.ts';
+import { countAnswer, countTime, UNANSWERED } from '../cluster/answer-stats.ts';
+import { type ClusterCounter, type ClusterHttpStats, clusterHttpStats } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { limitsFor } from '../cluster/limits.ts';
-import { observe, type StatsScope } from '../telemetry/stats.ts';
+import type { StatsScope } from '../telemetry/stats.ts';
 import { type Timers, timersOf, type WheelTimer } from '../timers.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { Attempts, type RetryingRequest } from './attempts.ts';
@@ -46,7 +47,8 @@ import type { InternalRedirect } from './internal-redirect.ts';
 import { stepTo } from './redirect-step.ts';
 import type { Forward } from './reroute.ts';
 import type { MirrorChoice, RouteAction, RouteEntry } from './route.ts';
-import { countAnswer, countRequest, countTime, type RequestStats, UNCOUNTED } from './request-stats.ts';
+import { answerStats } from './answer-parts.ts';
+import { countRequest, type RequestStats, UNCOUNTED } from './request-stats.ts';
 import { statsOfRequest } from './virtual-clusters.ts';
 import { decorateResponse, isAccepted, prepareRequest, rewriteToEndpoint, tellTimeout } from './upstream-head.ts';
 
@@ -85,6 +87,8 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   #stats: ClusterHttpStats | undefined = undefined;
   /** Where it is counted besides its cluster; nowhere before that is found. */
   #counted: readonly RequestStats[] = UNCOUNTED;
+  /** Where its answer is counted. */
+  #answered = UNANSWERED;
   #policy: RequestPolicy | undefined = undefined;
   #clientAuthority = '';
   #body: RequestBody | undefined = undefined;
@@ -214,7 +218,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
   }
 
   onAttemptInformational(_attempt: Attempt, head: IncomingResponse): void {
-    this.#countAnswer(head.status);
+    this.#countAnswer(head.status, head);
     this.down.respondInformational(head);
   }
 
@@ -235,7 +239,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     const redirects = this.#action.internalRedirect;
     if (redirects?.statuses.has(head.status) === true && this.#redirect(attempt, redirects, head)) return;
     this.#hasResponse = true;
-    this.#countAnswer(head.status);
+    this.#countAnswer(head.status, head);
     this.#attempts.win(attempt);
     this.#body?.forget();
     if (this.#attempts.retry?.isRetrying === true && head.status < 500) this.#countEverywhere('upstream_rq_retry_success');
@@ -319,14 +323,17 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   /** Answers instead of a host: counted as its answers are. */
   #reply(reply: LocalReply): void {
-    this.#countAnswer(reply.status);
+    this.#countAnswer(reply.status, undefined);
     this.down.reply(reply);
   }
 
   /** Counts an answer that goes to the client. */
-  #countAnswer(status: number): void {
-    countStatus(this.#stats, status);
-    countAnswer(this.#counted, status);
+  #countAnswer(status: number, head: IncomingResponse | undefined): void {
+    if (this.#stats === undefined) return;
+    const { isInternal, info } = this.down;
+    const answer = { isInternal, host: info.upstream, head, ownZone: this.#scope.clusters.ownZone };
+    this.#answered = answerStats(this.#stats, answer, this.#counted);
+    countAnswer(this.#answered, status);
   }
 
   /** No attempt brought a response. */
@@ -345,7 +352,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
 
   /** Counts an answer that no client gets, for the request is tried again. */
   #countUnused(status: number): void {
-    if (this.#stats !== undefined) countStatusIn(this.#stats.ofRetries(), status);
+    if (this.#stats !== undefined) this.#stats.answersOf('retry').count(status);
   }
 
   #noCluster(): void {
@@ -471,7 +478,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.#attempts.win(attempt);
     this.#timers.cancel(this.#timeout);
     attempt.stopTimers();
-    this.#countAnswer(head.status);
+    this.#countAnswer(head.status, head);
     this.#decorate(head);
     this.down.info.responseCodeDetails = 'via_upstream';
     this.down.beginTunnel();
@@ -546,8 +553,7 @@ export class Exchange implements Upstream, AttemptOwner, RetryingRequest {
     this.down.trace?.onUpstreamEnd();
     const nowMs = this.#scope.clock.monotonicMs();
     this.down.info.upstreamEndMs = nowMs;
-    if (this.#stats !== undefined && !this.#isTunnel) observe(this.#stats.upstream_rq_time, nowMs - attempt.sentMs);
-    if (!this.#isTunnel) countTime(this.#counted, nowMs - attempt.sentMs);
+    if (!this.#isTunnel) countTime(this.#answered, nowMs - attempt.sentMs);
     attempt.end();
     this.#finish();
   }

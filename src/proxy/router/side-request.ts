@@ -5,14 +5,17 @@
 import type { Clock } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/http/headers.ts';
 import type { IncomingResponse } from '../../wire/http/message.ts';
-import type { Cluster, ClusterManager } from '../cluster/cluster.ts';
+import { countAnswer, countTime, UNANSWERED } from '../cluster/answer-stats.ts';
+import type { Cluster, ClusterManager, Host } from '../cluster/cluster.ts';
 import { poolOf } from '../cluster/host-pools.ts';
 import { serverNameIn } from '../cluster/server-name.ts';
 import { type ClusterHttpStats, clusterHttpStats } from '../cluster/http-stats.ts';
 import type { UpstreamStream } from '../cluster/http-upstream.ts';
 import { timersOf } from '../timers.ts';
+import { answerStats } from './answer-parts.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { outcomeOf, transportFailure } from './reset.ts';
+import { UNCOUNTED } from './request-stats.ts';
 import type { ResetReason } from './retry-decision.ts';
 
 interface SideHead {
@@ -73,20 +76,34 @@ interface Body {
 class Aside implements AttemptOwner {
   readonly #request: SideHead;
   readonly #body: Body;
+  readonly #host: Host;
   readonly #stats: ClusterHttpStats;
+  readonly #scope: SideScope;
   readonly #onResult: (result: SideResult) => void;
   readonly #pieces: Buffer[] = [];
   #bytes = 0;
   #head: IncomingResponse | undefined = undefined;
+  /** Where its answer is counted. */
+  #answered = UNANSWERED;
 
-  constructor(request: SideHead, body: Body, stats: ClusterHttpStats, onResult: (result: SideResult) => void) {
+  constructor(
+    request: SideHead,
+    body: Body,
+    host: Host,
+    stats: ClusterHttpStats,
+    scope: SideScope,
+    onResult: (result: SideResult) => void,
+  ) {
     this.#request = request;
     this.#body = body;
+    this.#host = host;
+    this.#scope = scope;
     this.#stats = stats;
     this.#onResult = onResult;
   }
 
   onAttemptReady(attempt: Attempt, stream: UpstreamStream): void {
+    attempt.sentMs = this.#scope.clock.monotonicMs();
     const { method, path, authority, scheme, headers } = this.#request;
     const { pieces, isWhole } = this.#body;
     const contentLength = isWhole ? pieces.reduce((sum, piece) => sum + piece.length, 0) : -1;
@@ -103,8 +120,9 @@ class Aside implements AttemptOwner {
 
   onAttemptHead(attempt: Attempt, head: IncomingResponse, isEnd: boolean): void {
     attempt.report({ kind: 'status', status: head.status });
-    for (const counter of this.#stats.status(head.status)) counter.value++;
-    this.#stats.upstream_rq_completed.value++;
+    const answer = { isInternal: true, host: this.#host, head, ownZone: this.#scope.clusters.ownZone };
+    this.#answered = answerStats(this.#stats, answer, UNCOUNTED);
+    countAnswer(this.#answered, head.status);
     this.#head = head;
     if (isEnd) this.onAttemptEnd(attempt, undefined);
   }
@@ -121,6 +139,7 @@ class Aside implements AttemptOwner {
     if (this.#body.isWhole) attempt.end();
     else attempt.drop();
     if (this.#head === undefined) return;
+    countTime(this.#answered, this.#scope.clock.monotonicMs() - attempt.sentMs);
     const { status, headers } = this.#head;
     this.#onResult({ kind: 'answer', status, headers, body: Buffer.concat(this.#pieces, this.#bytes), trailers });
   }
@@ -147,13 +166,14 @@ class Aside implements AttemptOwner {
 }
 
 /** Starts a request; gives it, or why there is none. */
-function start(chosen: Cluster | undefined, request: SideHead, body: Body, clock: Clock, onResult: (result: SideResult) => void) {
+function start(chosen: Cluster | undefined, request: SideHead, body: Body, scope: SideScope, onResult: (result: SideResult) => void) {
+  const { clock } = scope;
   const host = chosen?.pick(NO_HASH);
   if (chosen === undefined) return 'no cluster';
   if (host === undefined) return 'no healthy upstream';
   const cluster = host.cluster ?? chosen;
   const stats = clusterHttpStats(cluster.stats);
-  const aside = new Aside(request, body, stats, onResult);
+  const aside = new Aside(request, body, host, stats, scope, onResult);
   const attempt = new Attempt(aside, request.method === 'HEAD', cluster.limits, host, stats, timersOf(clock), 0);
   if (body.isWhole) attempt.startTimeout(request.timeoutMs);
   attempt.limitDuration(cluster.http.maxStreamDurationMs);
@@ -175,7 +195,7 @@ function begin(
   clusterName: string,
   request: SideHead,
   body: Body,
-  { clusters, clock }: SideScope,
+  scope: SideScope,
   onResult: (result: SideResult) => void,
 ): SideStream & { readonly cancel: () => void } {
   let isStarting = true;
@@ -190,9 +210,9 @@ function begin(
     else tell(result);
   };
   let started: Attempt | undefined;
-  withCluster(clusters, clusterName, request.timeoutMs, (cluster) => {
+  withCluster(scope.clusters, clusterName, request.timeoutMs, (cluster) => {
     if (isOver) return;
-    const begun = start(cluster, request, body, clock, late);
+    const begun = start(cluster, request, body, scope, late);
     if (typeof begun === 'string') late({ kind: 'failure', reason: begun });
     else started = begun;
   });

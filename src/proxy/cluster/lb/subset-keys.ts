@@ -1,4 +1,5 @@
 /** Metadata of hosts and of requests in a form in which equal ones are equal texts. Envoy: filter metadata `envoy.lb`. */
+import { LB_NAMESPACE } from '../lb-metadata.ts';
 
 /** Metadata asked for, or of a host: plain JSON by key. */
 export type Criteria = Readonly<Record<string, unknown>>;
@@ -37,7 +38,7 @@ function isRecord(value: unknown): value is Criteria {
 
 /** The `envoy.lb` metadata of a host. */
 export function lbMetadata({ metadata }: { readonly metadata: Criteria }): Criteria {
-  const own = metadata['envoy.lb'];
+  const own = metadata[LB_NAMESPACE];
   return isRecord(own) ? own : {};
 }
 

@@ -9,6 +9,7 @@ import {
   ExtAuthzSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { compileMetadataMatcher } from '../../authz/metadata-matcher.ts';
+import { countAnswer } from '../../cluster/answer-stats.ts';
 import { clusterHttpStats } from '../../cluster/http-stats.ts';
 import type { Counter } from '../../telemetry/stats.ts';
 import {
@@ -233,9 +234,7 @@ class Authorizer implements HttpFilterHandlers {
     this.#count('denied', stream);
     const cluster = this.#scope.clusters.get(stream.info.clusterName);
     if (cluster !== undefined && this.#config.message.chargeClusterResponseStats !== false) {
-      const stats = clusterHttpStats(cluster.stats);
-      for (const counter of stats.status(status)) counter.value++;
-      stats.upstream_rq_completed.value++;
+      countAnswer(clusterHttpStats(cluster.stats).answersFromWithin, status);
     }
     stream.reply({ status, body, headers: fields, details: 'ext_authz_denied', flag: 'UAEX' });
   }
