@@ -228,6 +228,25 @@ test('without a service the host stands in, unless told not to', () => {
   }
 });
 
+test('a service is in its own namespace, whoever serves it: also where nobody does', () => {
+  const scope = fakeScope({ node: NODE, direction: 'outbound' });
+  const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);
+  const cluster = clusterOf('outbound|80||stock.shop.svc.cluster.local', SERVICES);
+  const elsewhere = hostOf({ istio: { workload: 'stock;depot;stock;v3;remote' } });
+  for (const upstream of [undefined, elsewhere])
+    filter.onComplete?.(fakeStream({ info: fakeInfo({ cluster, clusterName: cluster.name, ...(upstream && { upstream }) }) }));
+  assert.deepEqual(
+    seriesOf(scope.stats, 'istio_requests_total').map(({ labels }) => [
+      labels['destination_workload_namespace'],
+      labels['destination_service_namespace'],
+    ]),
+    [
+      ['unknown', 'shop'],
+      ['depot', 'shop'],
+    ],
+  );
+});
+
 test('metrics and labels can be left out', () => {
   const config = istioStats.parse({ metrics: [{ name: 'request_bytes', drop: true }, { tags_to_remove: ['response_flags'] }] }, 'f');
   const scope = fakeScope({ node: NODE });
