@@ -247,6 +247,20 @@ test('a service is in its own namespace, whoever serves it: also where nobody do
   );
 });
 
+test('what a filter answers was for the service of its route, whose cluster nobody has asked for', () => {
+  for (const direction of ['inbound', 'outbound'] as const) {
+    const name = `${direction}|80||`;
+    const found = clusterOf(name, SERVICES);
+    const clusters: ClusterManager = { ...fakeScope({}).clusters, get: (asked) => (asked === name ? found : undefined) };
+    const scope = fakeScope({ node: NODE, direction, clusters });
+    const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);
+    const info = fakeInfo({ clusterName: name, responseCode: 403, responseCodeDetails: 'rbac_access_denied_matched_policy[none]' });
+    filter.onComplete?.(fakeStream({ info }));
+    for (const metric of ['istio_requests_total', 'tulle_denied_total'])
+      assert.equal(seriesOf(scope.stats, metric)[0]?.labels['destination_service'], 'stock.shop.svc.cluster.local', direction);
+  }
+});
+
 test('metrics and labels can be left out', () => {
   const config = istioStats.parse({ metrics: [{ name: 'request_bytes', drop: true }, { tags_to_remove: ['response_flags'] }] }, 'f');
   const scope = fakeScope({ node: NODE });
