@@ -306,6 +306,24 @@ test('labels are what expressions say, where an override matches', () => {
   );
 });
 
+test('a field of a head is a label as people write it, whatever its bytes', () => {
+  const node = { ...NODE, metadata: { ...NODE.metadata, TOWN: 'Łódź' } };
+  const dimensions = { user: "request.headers['x-user']", town: "xds.node.metadata['TOWN']" };
+  const scope = fakeScope({ node });
+  const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({ metrics: [{ dimensions }] }, 'f'), scope);
+  // as heads are read from the wire: a character a byte
+  for (const user of ['Zoë', 'plain'].map((text) => Buffer.from(text).toString('latin1')).concat('\xff'))
+    filter.onComplete?.(fakeStream({ info: fakeInfo({ request: fakeRequest({}, { 'x-user': user }) }) }));
+  assert.deepEqual(
+    seriesOf(scope.stats, 'istio_requests_total').map(({ labels }) => [labels['user'], labels['town']]),
+    [
+      ['Zoë', 'Łódź'],
+      ['plain', 'Łódź'],
+      ['\xff', 'Łódź'],
+    ],
+  );
+});
+
 test('what an expression cannot find is unknown', () => {
   const config = istioStats.parse({ metrics: [{ dimensions: { gone: "request.headers['absent']" } }] }, 'f');
   const scope = fakeScope({ node: NODE });
