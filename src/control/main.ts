@@ -80,14 +80,11 @@ const FIRST_KEYS_MS = 2000;
 const SERVER_RENEWAL_MS = 24 * HOUR_MS;
 
 function streamStats(metrics: Metrics): StreamStats {
+  const types = resourceTypes.map(({ name }) => ({ type: name }));
   return {
-    pushes: metrics.counter('pilot_xds_pushes', 'Responses sent, by type.'),
-    rejections: metrics.counter(
-      'pilot_total_xds_rejects',
-      'Responses that proxies rejected, by type.',
-      resourceTypes.map(({ name }) => ({ type: name })),
-    ),
-    expiredNonces: metrics.counter('pilot_xds_expired_nonce', 'Answers to responses that were replaced since, by type.'),
+    pushes: metrics.counter('pilot_xds_pushes', 'Responses sent, by type.', types),
+    rejections: metrics.counter('pilot_total_xds_rejects', 'Responses that proxies rejected, by type.', types),
+    expiredNonces: metrics.counter('pilot_xds_expired_nonce', 'Answers to responses that were replaced since, by type.', types),
     convergence: metrics.histogram(
       'pilot_proxy_convergence_time',
       'Seconds from noticing a change to the answer of each proxy that it concerns.',
