@@ -188,6 +188,7 @@ test('the admin API answers, and refuses what it cannot understand', async (t) =
     { method: 'GET', url: '/api/proxies/nobody/resources', status: 404, want: /no proxy nobody is connected/ },
     { method: 'GET', url: '/api/proxy-settings?labels=no', status: 400, want: /labels is not a JSON object/ },
     { method: 'GET', url: '/api/signals?window=long', status: 400, want: /window=long is not a time/ },
+    { method: 'GET', url: '/api/signals?window=20m', status: 400, want: /window=20m is longer than the 15m that are kept/ },
     { method: 'POST', url: '/api/rollback', body: { version: 'one' }, status: 400, want: /must be the number of a version/ },
     { method: 'POST', url: '/api/rollback', body: { version: 7 }, status: 404, want: /there is no version 7/ },
     { method: 'POST', url: '/api/apply', body: { files: { 'a.yaml': 1 } }, status: 400, want: /must be an object of texts/ },

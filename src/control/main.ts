@@ -25,6 +25,7 @@ import { openVersions } from './rollout/open.ts';
 import { createSignals } from './signals/signals.ts';
 import { KeptStore } from './sources/kept-store.ts';
 import { watchFolder } from './sources/files.ts';
+import { resourceTypes } from '../xds/types.ts';
 
 /** How a control plane is started. */
 export interface ControlPlaneOptions {
@@ -79,17 +80,18 @@ const FIRST_KEYS_MS = 2000;
 const SERVER_RENEWAL_MS = 24 * HOUR_MS;
 
 function streamStats(metrics: Metrics): StreamStats {
+  const types = resourceTypes.map(({ name }) => ({ type: name }));
   return {
-    pushes: metrics.counter('pilot_xds_pushes', 'Responses sent, by type.'),
-    rejections: metrics.counter('pilot_total_xds_rejects', 'Responses that proxies rejected, by type.'),
-    expiredNonces: metrics.counter('pilot_xds_expired_nonce', 'Answers to responses that were replaced since, by type.'),
+    pushes: metrics.counter('pilot_xds_pushes', 'Responses sent, by type.', types),
+    rejections: metrics.counter('pilot_total_xds_rejects', 'Responses that proxies rejected, by type.', types),
+    expiredNonces: metrics.counter('pilot_xds_expired_nonce', 'Answers to responses that were replaced since, by type.', types),
     convergence: metrics.histogram(
       'pilot_proxy_convergence_time',
       'Seconds from noticing a change to the answer of each proxy that it concerns.',
       [0.05, 0.1, 0.25, 0.5, 1, 3, 5, 10, 20, 30],
     ),
-    signingRequests: metrics.counter('citadel_server_csr_count', 'Certificate signing requests.'),
-    certificatesIssued: metrics.counter('citadel_server_success_cert_issuance_count', 'Certificates issued to requests.'),
+    signingRequests: metrics.counter('citadel_server_csr_count', 'Certificate signing requests.', [{}]),
+    certificatesIssued: metrics.counter('citadel_server_success_cert_issuance_count', 'Certificates issued to requests.', [{}]),
   };
 }
 

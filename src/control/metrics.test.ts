@@ -30,3 +30,14 @@ seconds_count 3
 `,
   );
 });
+
+test('what is rare has its lines before it happens, so that the first time is seen to happen', () => {
+  const metrics = new Metrics();
+  const rejections = metrics.counter('rejections', 'Rejections.', [{ type: 'CDS' }, { type: 'LDS' }]);
+  const errors = metrics.counter('errors', 'Errors.', [{}]);
+  rejections.add({ type: 'LDS' });
+  const lines = (): string[] => metrics.text().match(/^[^#].*$/gm) ?? [];
+  assert.deepEqual(lines(), ['rejections{type="CDS"} 0', 'rejections{type="LDS"} 1', 'errors 0']);
+  errors.add();
+  assert.equal(lines().at(-1), 'errors 1');
+});

@@ -48,8 +48,12 @@ function rowsOf(value: ReturnType<Read>): [suffix: string, labels: string, value
 export class Metrics {
   readonly #families: Family[] = [];
 
-  counter(name: string, help: string): Counter {
-    const values = new Map<string, number>();
+  /**
+   * `from` are labels that there is a line of from the start on, at 0. What happens once an hour needs it: where its line
+   * comes with the first of them, Prometheus sees nothing grow.
+   */
+  counter(name: string, help: string, from: readonly Labels[] = []): Counter {
+    const values = new Map(from.map((labels) => [labelText(labels), 0]));
     const rows = (): [string, string, number][] => [...values].map(([labels, value]) => ['', labels, value]);
     this.#families.push({ name, help, type: 'counter', rows });
     return {

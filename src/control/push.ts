@@ -117,7 +117,7 @@ export class Pusher {
     this.#options = options;
     this.#debounce = debounce(() => this.#pushChange(), options.quietMs, options.maxMs);
     this.#triggers = options.metrics.counter('pilot_push_triggers', 'Pushes by what caused them.');
-    this.#failures = options.metrics.counter('pilot_total_xds_internal_errors', 'Proxies whose configuration could not be compiled.');
+    this.#failures = options.metrics.counter('pilot_total_xds_internal_errors', 'Proxies whose configuration could not be compiled.', [{}]);
   }
 
   /** The folder's content became another. */

@@ -29,7 +29,7 @@ export const NAME_TABLE_TYPE = 'type.googleapis.com/istio.networking.nds.v1.Name
 export const HEALTH_TYPE = 'type.googleapis.com/istio.v1.HealthInformation';
 
 /** Position is push order: what is referred to comes before what refers to it (Envoy, "Eventual consistency"). */
-const resourceTypes: readonly ResourceType[] = [
+export const resourceTypes: readonly ResourceType[] = [
   { url: CLUSTER_TYPE, name: 'CDS', isWildcard: true },
   { url: ENDPOINT_TYPE, name: 'EDS', isWildcard: false },
   { url: LISTENER_TYPE, name: 'LDS', isWildcard: true },

@@ -241,7 +241,7 @@ test('PromQL says what was sent, and the dashboards have something to show', { s
     const load = (async () => {
       for (let i = 0; isLoading; i++) {
         await cart(i % 5 === 0 ? '/fail' : '/');
-        if (i % 10 === 0) await quote('Get', 1);
+        if (i % 10 === 0) await quote(i % 20 === 0 ? 'Fail' : 'Get', 1);
         await sleep(20);
       }
     })();
@@ -264,6 +264,16 @@ test('PromQL says what was sent, and the dashboards have something to show', { s
         }
       }
     }
+    // as tulle stat has it: a call that fails by its gRPC status alone has failed
+    const failures = DASHBOARDS.flatMap(({ rows }) => rows.flatMap(({ panels }) => panels)).find(
+      (panel) => panel.title === 'Failures by service',
+    );
+    const failed = failures?.queries[0]?.expr.replaceAll('$__rate_interval', '12s') ?? '';
+    await mesh.until('failures of gRPC among failures', async () =>
+      (await prometheus.query(failed)).some(
+        ({ metric, value }) => metric['destination_service']?.startsWith('quotes.') === true && value > 0,
+      ),
+    );
     for (const [title, name, choice] of CHOICES) {
       const variable = DASHBOARDS.find((each) => each.title === title)?.variables.find((each) => each.name === name);
       const query = variable?.expr.replaceAll(/\$(?:namespace)/g, '.*') ?? '';

@@ -38,7 +38,7 @@ export const controlPlaneDashboard: Dashboard = {
           help: 'Each is a configuration that a proxy does not obey: tulle status says why.',
           ...HALF,
           unit: 'cps',
-          queries: [{ expr: rate('pilot_total_xds_rejects', '', ['type']), legend: '{{type}}', mayBeEmpty: true }],
+          queries: [{ expr: rate('pilot_total_xds_rejects', '', ['type']), legend: '{{type}}' }],
         },
         {
           title: 'From an edit to every proxy',
@@ -55,8 +55,8 @@ export const controlPlaneDashboard: Dashboard = {
           ...HALF,
           unit: 'cps',
           queries: [
-            { expr: rate('citadel_server_csr_count', '', []), legend: 'asked for', mayBeEmpty: true },
-            { expr: rate('citadel_server_success_cert_issuance_count', '', []), legend: 'issued', mayBeEmpty: true },
+            { expr: rate('citadel_server_csr_count', '', []), legend: 'asked for' },
+            { expr: rate('citadel_server_success_cert_issuance_count', '', []), legend: 'issued' },
           ],
         },
       ],

@@ -1,9 +1,17 @@
 /** The whole mesh: how much, how well, how fast, and who is not on mTLS. */
+import { GRPC_FAULTS } from '../../core/grpc-status.ts';
 import { type Dashboard, HALF, latency, p95By, quantile, rate, requestsBy } from './dashboard.ts';
 
 const SERVED = 'reporter="destination"';
 const BY_SERVICE = ['destination_service'] as const;
-const SUCCESS = 'response_code!~"5.*|0"';
+/** What `tulle stat` takes for failures of the server's, too. */
+const FAULTS = [...GRPC_FAULTS].join('|');
+const SUCCESS = `response_code!~"5.*|0", grpc_response_status!~"${FAULTS}"`;
+const REQUESTS = 'istio_requests_total';
+/** Requests that failed by either status: what `or` finds in both it counts once. */
+const failures = ['response_code=~"5.*|0"', `grpc_response_status=~"${FAULTS}"`].map(
+  (failed) => `rate(${REQUESTS}{${SERVED}, ${failed}}[$__rate_interval])`,
+);
 
 export const meshDashboard: Dashboard = {
   uid: 'tulle-mesh',
@@ -71,12 +79,12 @@ export const meshDashboard: Dashboard = {
         requestsBy('Requests by service', SERVED, BY_SERVICE),
         {
           title: 'Failures by service',
-          help: 'Answers of 5xx, and requests without an answer; those that went nowhere are told by who called.',
+          help: "Answers of 5xx, requests without an answer, gRPC statuses that are the server's fault; those that went nowhere are told by who called.",
           ...HALF,
           unit: 'reqps',
           queries: [
             {
-              expr: rate('istio_requests_total', `${SERVED}, response_code=~"5.*|0"`, BY_SERVICE),
+              expr: `sum by (${BY_SERVICE.join(', ')}) (${failures.join(' or ')})`,
               legend: '{{destination_service}}',
               mayBeEmpty: true,
             },

@@ -62,8 +62,10 @@ export class KeyStore {
   constructor(options: KeyStoreOptions, onChange: () => void) {
     this.#options = options;
     this.#onChange = onChange;
-    this.#successes = options.metrics.counter('pilot_jwks_resolver_network_fetch_success_total', 'Key sets of token issuers fetched.');
-    this.#failures = options.metrics.counter('pilot_jwks_resolver_network_fetch_fail_total', 'Key sets that could not be fetched.');
+    this.#successes = options.metrics.counter('pilot_jwks_resolver_network_fetch_success_total', 'Key sets of token issuers fetched.', [
+      {},
+    ]);
+    this.#failures = options.metrics.counter('pilot_jwks_resolver_network_fetch_fail_total', 'Key sets that could not be fetched.', [{}]);
   }
 
   /** Reads what was fetched before a restart. */

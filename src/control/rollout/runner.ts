@@ -29,7 +29,10 @@ export class RolloutRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#ended = options.metrics.counter('tulle_rollouts_total', 'Rollouts that ended, by how.');
+    this.#ended = options.metrics.counter('tulle_rollouts_total', 'Rollouts that ended, by how.', [
+      { result: 'promoted' },
+      { result: 'reverted' },
+    ]);
   }
 
   /** A version may be there to be tried. */

@@ -3,11 +3,14 @@ import { parseDurationMs } from '../../compile/schema/duration.ts';
 import { ProtocolError } from '../../core/errors.ts';
 import { SIGNAL_GROUPINGS } from '../../model/signals.ts';
 import type { Exchange } from '../admin/exchange.ts';
+import { STEP_MS, STEPS } from './cells.ts';
 import { type Selection, signalRows, signalSeries } from './rows.ts';
 
 const DEFAULT_WINDOW = '60s';
 const DEFAULT_HISTORY = '15m';
 const DEFAULT_STEP = '10s';
+/** How far back anything is known: who asks for more would take what there is for all of it. */
+const KEPT_MS = STEPS * STEP_MS;
 
 function durationOf(query: URLSearchParams, name: string, otherwise: string): number {
   const text = query.get(name) ?? otherwise;
@@ -30,6 +33,7 @@ function selectionOf(query: URLSearchParams): Selection {
 /** Rows of a window that ends now. */
 export function viewSignals({ query, state }: Pick<Exchange, 'query' | 'state'>): object {
   const windowMs = durationOf(query, 'window', DEFAULT_WINDOW);
+  if (windowMs > KEPT_MS) throw new ProtocolError('bad_query', 400, `window=${query.get('window')} is longer than the 15m that are kept`);
   const { signals, clock } = state;
   const rows = signalRows(signals.cells, selectionOf(query), windowMs, clock.monotonicMs());
   return { rows, windowMs, atMs: clock.wallMs() };

@@ -12,10 +12,15 @@ export interface LifeOwner {
   onExpired(): void;
 }
 
+/** What a socket's errors begin with (`ECONNRESET`): the peer or the network has ended the connection, and not we. */
+const SOCKET_ERROR = /^E[A-Z]{3}/;
+
 /** What every downstream connection has, whatever it speaks: its counters, its idle time, its age. */
 export class ConnectionLife {
   readonly downstream: DownstreamConnection;
   owner: LifeOwner | undefined = undefined;
+  /** The client has ended its side: whoever closes the connection then, it was the client that left. */
+  hasPeerEnded = false;
   readonly #runtime: HcmRuntime;
   readonly #startMs: number;
   /** Runs on while the connection is busy: setting it anew for each request would cost more than looking at the time. */
@@ -56,19 +61,21 @@ export class ConnectionLife {
     this.#idleSinceMs = -1;
   }
 
-  /** The connection is closed, with requests on it that are not answered. */
-  closed(activeRequests: number): void {
+  /** The connection is closed, with requests on it that are not answered; `error` as `onClose` is told. */
+  closed(activeRequests: number, error: string | undefined): void {
     const { stats, timers, scope } = this.#runtime;
     this.#scaled?.watchers.delete(this.#onLoad);
     timers.cancel(this.#idle);
     timers.cancel(this.#age);
     stats.downstream_cx_active.value--;
     stats.downstream_cx_destroy.value++;
+    const isRemote = this.hasPeerEnded || (error !== undefined && SOCKET_ERROR.test(error));
+    (isRemote ? stats.downstream_cx_destroy_remote : stats.downstream_cx_destroy_local).value++;
     if (this.downstream.tls !== undefined) stats.downstream_cx_ssl_active.value--;
     observe(stats.downstream_cx_length_ms, scope.clock.monotonicMs() - this.#startMs);
     if (activeRequests === 0) return;
     stats.downstream_cx_destroy_active_rq.value++;
-    stats.downstream_cx_destroy_remote_active_rq.value++;
+    (isRemote ? stats.downstream_cx_destroy_remote_active_rq : stats.downstream_cx_destroy_local_active_rq).value++;
   }
 
   /** `idle_timeout`, shorter under load. */

@@ -11,6 +11,7 @@ const COUNTERS = [
   'downstream_cx_destroy_local',
   'downstream_cx_destroy_remote',
   'downstream_cx_destroy_active_rq',
+  'downstream_cx_destroy_local_active_rq',
   'downstream_cx_destroy_remote_active_rq',
   'downstream_cx_protocol_error',
   'downstream_cx_idle_timeout',

@@ -16,6 +16,7 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as Slashes,
   HttpConnectionManagerSchema,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { until } from '../../core/testing/eventually.ts';
 import type { PeerTls } from '../listener/connection.ts';
 import { httpConnectionManager } from '../network/http-connection-manager.ts';
 import { createStats } from '../telemetry/registry.ts';
@@ -187,6 +188,31 @@ test('no route, no cluster, no host', async (t) => {
   cluster.pick = () => undefined;
   assert.match(await send('GET /c HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1.1 503 [^]*no healthy upstream$/);
   assert.equal(counter(proxy, 'http.test', 'no_route'), 1);
+  assert.equal(counter(proxy, 'http.test', 'no_cluster'), 1);
+});
+
+test('who ended a connection is counted, with what ran on it', async (t) => {
+  const served = await setUp(t);
+  const content = await served.dial();
+  content.send(GET);
+  await content.until(/hello$/);
+  content.socket.end();
+  const waiting = await setUp(t, { answer: () => '' });
+  const impatient = await waiting.dial();
+  impatient.send(GET);
+  await until(() => waiting.seen.length === 1);
+  impatient.socket.resetAndDestroy();
+  const idle = await setUp(t, { hcm: { commonHttpProtocolOptions: { idleTimeout: { nanos: 20_000_000 } } } });
+  await idle.dial();
+  for (const [{ proxy }, want] of [
+    [served, { remote: 1, local: 0, remote_active_rq: 0, local_active_rq: 0 }],
+    [waiting, { remote: 1, local: 0, remote_active_rq: 1, local_active_rq: 0 }],
+    [idle, { remote: 0, local: 1, remote_active_rq: 0, local_active_rq: 0 }],
+  ] as const) {
+    await until(() => counter(proxy, 'http.test', 'downstream_cx_destroy') === 1);
+    for (const [name, value] of Object.entries(want))
+      assert.equal(counter(proxy, 'http.test', `downstream_cx_destroy_${name}`), value, name);
+  }
 });
 
 test('a direct response and a redirect', async (t) => {

@@ -166,6 +166,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
   }
 
   onEnd(): void {
+    this.#life.hasPeerEnded = true;
     const stream = this.#stream;
     if (this.#isTunnel && stream !== undefined) return stream.clientEnded();
     // A client that has ended its side is taken to be gone, as Envoy takes it; what it asked for before still goes out.
@@ -181,7 +182,7 @@ export class Http1Server implements ConnectionHandlers, StreamCodec, LifeOwner {
     const { timers } = this.#runtime;
     for (const timer of [this.#headTimer, this.#closeTimer, this.#expiryTimer]) timers.cancel(timer);
     this.#runtime.stats.downstream_cx_http1_active.value--;
-    this.#life.closed(this.#stream === undefined ? 0 : 1);
+    this.#life.closed(this.#stream === undefined ? 0 : 1, error);
     const stream = this.#stream;
     this.#stream = undefined;
     stream?.clientGone(error ?? '');

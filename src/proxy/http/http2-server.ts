@@ -153,6 +153,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
   }
 
   onEnd(): void {
+    this.#life.hasPeerEnded = true;
     // A client that has ended its side is taken to be gone, as Envoy takes it; what is written still goes out.
     if (this.#running === 0 && this.#connection.pendingBytes > 0) this.#closeGently();
     else this.#connection.destroy();
@@ -172,7 +173,7 @@ export class Http2Server implements ConnectionHandlers, Http2Owner, Http2StreamO
     timers.cancel(this.#closeTimer);
     this.#stopHeadTimer();
     stats.downstream_cx_http2_active.value--;
-    this.#life.closed(this.#running);
+    this.#life.closed(this.#running, error);
     this.#http2.closed(error ?? '');
   }
 

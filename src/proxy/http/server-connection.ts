@@ -52,13 +52,14 @@ class UnknownServer implements ConnectionHandlers, LifeOwner {
   }
 
   onEnd(): void {
+    this.#life.hasPeerEnded = true;
     this.#connection.destroy();
   }
 
   onDrain(): void {}
 
-  onClose(): void {
-    this.#life.closed(0);
+  onClose(error: string | undefined): void {
+    this.#life.closed(0, error);
   }
 
   onIdle(): void {

@@ -328,6 +328,7 @@ export class Stream implements Downstream, GatedStream, CodedStream, TimedStream
     if (this.isOver) return;
     this.#requestGate.close();
     if (reply.flag !== undefined) this.setFlag(reply.flag);
+    if (reply.flag === 'NC') this.#runtime.stats.no_cluster.value++;
     if (this.#hasHead) return this.#abort(reply.details);
     const { upstream } = this;
     this.upstream = undefined;

@@ -66,12 +66,11 @@ interface Way {
   readonly routeName: string;
 }
 
-/** As Envoy has it: the route says so before filters run. */
+/** As Envoy has it: the route says which cluster before filters run. Ours looks it up once the router asks. */
 function wayOf(info: StreamInfo, clusters: EdgeOptions<unknown>['clusters']): Way {
-  const { route, request } = info;
-  if (info.clusterName !== '' || route === undefined || request === undefined || route.action.kind !== 'cluster') return info;
-  const { name } = route.action.cluster(request, 0);
-  return { cluster: clusters?.get(name), clusterName: name, routeName: info.routeName };
+  const { cluster, clusterName, routeName } = info;
+  if (cluster !== undefined || clusterName === '' || clusters === undefined) return info;
+  return { cluster: clusters.get(clusterName), clusterName, routeName };
 }
 
 /** Whether it is the edge of a stream, of the same peer. */

@@ -15,6 +15,8 @@ export type Reporter = 'source' | 'destination';
 export interface Service {
   readonly host: string;
   readonly name: string;
+  /** Where the service itself is, which its workloads need not be; '' where its cluster does not say. */
+  readonly namespace: string;
 }
 
 export interface EdgeFacts {
@@ -41,15 +43,20 @@ function serviceOfCluster({ metadata }: Cluster): Service | undefined {
   const host = metadataAt(metadata, ['istio', 'services', '0', 'host']);
   if (typeof host !== 'string') return undefined;
   const name = metadataAt(metadata, ['istio', 'services', '0', 'name']);
-  return { host, name: typeof name === 'string' ? name : (host.split('.', 1)[0] ?? host) };
+  const namespace = metadataAt(metadata, ['istio', 'services', '0', 'namespace']);
+  return {
+    host,
+    name: typeof name === 'string' ? name : (host.split('.', 1)[0] ?? host),
+    namespace: typeof namespace === 'string' ? namespace : '',
+  };
 }
 
 /** The destination service. `host` is the request's where it may stand in for a service, else ''. */
 export function destinationService(routeName: string, clusterName: string, cluster: Cluster | undefined, host: string): Service {
-  if (routeName === 'block_all') return { host, name: 'BlackHoleCluster' };
-  if (routeName === 'allow_any') return { host, name: 'PassthroughCluster' };
-  if (SPECIAL_CLUSTERS.has(clusterName)) return { host, name: clusterName };
-  return (cluster && serviceOfCluster(cluster)) ?? { host, name: host };
+  if (routeName === 'block_all') return { host, name: 'BlackHoleCluster', namespace: '' };
+  if (routeName === 'allow_any') return { host, name: 'PassthroughCluster', namespace: '' };
+  if (SPECIAL_CLUSTERS.has(clusterName)) return { host, name: clusterName, namespace: '' };
+  return (cluster && serviceOfCluster(cluster)) ?? { host, name: host, namespace: '' };
 }
 
 /** One side of an edge under its prefix, `source_` or `destination_`. */
@@ -79,7 +86,7 @@ export function edgeLabels({ reporter, local, peer, peerPrincipal, localPrincipa
     ...(reporter === 'source' ? { ...own, ...other } : { ...other, ...own }),
     destination_service: service.host || fallback || UNKNOWN,
     destination_service_name: service.name || fallback || UNKNOWN,
-    destination_service_namespace: (reporter === 'source' ? peerNamespace : local.namespace) || UNKNOWN,
+    destination_service_namespace: (reporter === 'source' ? service.namespace || peerNamespace : local.namespace) || UNKNOWN,
     connection_security_policy: reporter === 'source' ? UNKNOWN : policy,
   };
 }

@@ -1,6 +1,7 @@
 /** What a configuration changes of Istio's metrics: labels left out, added or replaced by expressions, metrics dropped. */
 import { UNKNOWN } from '../../core/label-words.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { textOf } from './byte-text.ts';
 import type { AttributeScope } from './cel/attributes.ts';
 import { compileExpression, type Expression } from './cel/expression.ts';
 import type { IstioStatsConfig, MetricName, MetricOverride } from './istio-config.ts';
@@ -19,9 +20,11 @@ export interface Overrides {
 const NONE: Values = [];
 const HOLDS = 'true';
 
-/** Text of a value; what is no plain value is not known. */
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
+const BEYOND_BYTES = /[^\0-\u{ff}]/u;
+
+/** Label of a value; what is no plain value is not known. Fields of heads come as bytes, and Prometheus reads UTF-8. */
+function labelOf(value: unknown): string {
+  if (typeof value === 'string') return BEYOND_BYTES.test(value) ? value : textOf(value);
   return typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : UNKNOWN;
 }
 
@@ -50,7 +53,7 @@ export function createOverrides({ overrides }: IstioStatsConfig, scope: Omit<Att
     dimensions: override.dimensions.map(([label, text]) => ({ label, at: place(text, override.path) })),
   }));
   return {
-    evaluate: expressions.length === 0 ? () => NONE : (info) => expressions.map((evaluate) => textOf(evaluate(info))),
+    evaluate: expressions.length === 0 ? () => NONE : (info) => expressions.map((evaluate) => labelOf(evaluate(info))),
     labels(metric, labels, values) {
       let own = labels;
       for (const each of prepared) {

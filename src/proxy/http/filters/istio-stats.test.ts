@@ -228,6 +228,39 @@ test('without a service the host stands in, unless told not to', () => {
   }
 });
 
+test('a service is in its own namespace, whoever serves it: also where nobody does', () => {
+  const scope = fakeScope({ node: NODE, direction: 'outbound' });
+  const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);
+  const cluster = clusterOf('outbound|80||stock.shop.svc.cluster.local', SERVICES);
+  const elsewhere = hostOf({ istio: { workload: 'stock;depot;stock;v3;remote' } });
+  for (const upstream of [undefined, elsewhere])
+    filter.onComplete?.(fakeStream({ info: fakeInfo({ cluster, clusterName: cluster.name, ...(upstream && { upstream }) }) }));
+  assert.deepEqual(
+    seriesOf(scope.stats, 'istio_requests_total').map(({ labels }) => [
+      labels['destination_workload_namespace'],
+      labels['destination_service_namespace'],
+    ]),
+    [
+      ['unknown', 'shop'],
+      ['depot', 'shop'],
+    ],
+  );
+});
+
+test('what a filter answers was for the service of its route, whose cluster nobody has asked for', () => {
+  for (const direction of ['inbound', 'outbound'] as const) {
+    const name = `${direction}|80||`;
+    const found = clusterOf(name, SERVICES);
+    const clusters: ClusterManager = { ...fakeScope({}).clusters, get: (asked) => (asked === name ? found : undefined) };
+    const scope = fakeScope({ node: NODE, direction, clusters });
+    const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({}, 'f'), scope);
+    const info = fakeInfo({ clusterName: name, responseCode: 403, responseCodeDetails: 'rbac_access_denied_matched_policy[none]' });
+    filter.onComplete?.(fakeStream({ info }));
+    for (const metric of ['istio_requests_total', 'tulle_denied_total'])
+      assert.equal(seriesOf(scope.stats, metric)[0]?.labels['destination_service'], 'stock.shop.svc.cluster.local', direction);
+  }
+});
+
 test('metrics and labels can be left out', () => {
   const config = istioStats.parse({ metrics: [{ name: 'request_bytes', drop: true }, { tags_to_remove: ['response_flags'] }] }, 'f');
   const scope = fakeScope({ node: NODE });
@@ -270,6 +303,24 @@ test('labels are what expressions say, where an override matches', () => {
   assert.deepEqual(
     seriesOf(scope.stats, 'istio_request_bytes').map(({ value }) => value),
     [4],
+  );
+});
+
+test('a field of a head is a label as people write it, whatever its bytes', () => {
+  const node = { ...NODE, metadata: { ...NODE.metadata, TOWN: 'Łódź' } };
+  const dimensions = { user: "request.headers['x-user']", town: "xds.node.metadata['TOWN']" };
+  const scope = fakeScope({ node });
+  const filter: HttpFilterHandlers = istioStats.create(istioStats.parse({ metrics: [{ dimensions }] }, 'f'), scope);
+  // as heads are read from the wire: a character a byte
+  for (const user of ['Zoë', 'plain'].map((text) => Buffer.from(text).toString('latin1')).concat('\xff'))
+    filter.onComplete?.(fakeStream({ info: fakeInfo({ request: fakeRequest({}, { 'x-user': user }) }) }));
+  assert.deepEqual(
+    seriesOf(scope.stats, 'istio_requests_total').map(({ labels }) => [labels['user'], labels['town']]),
+    [
+      ['Zoë', 'Łódź'],
+      ['plain', 'Łódź'],
+      ['\xff', 'Łódź'],
+    ],
   );
 });
 
