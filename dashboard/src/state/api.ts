@@ -26,7 +26,7 @@ async function called(path: string, init: RequestInit): Promise<Response> {
     });
   });
   // the session ended with the control plane's process
-  if (response.status === 401) location.assign('/login');
+  if (response.status === 401) location.assign(`/login?to=${encodeURIComponent(`${location.pathname}${location.search}`)}`);
   if (!response.ok) throw await errorOf(response);
   return response;
 }
