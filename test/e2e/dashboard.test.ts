@@ -348,12 +348,13 @@ test('who has the token logs in, and who has not is told so', { skip }, async (t
     await page.getByLabel('Token of this dashboard').fill(token);
     await page.getByRole('button', { name: 'Log in' }).click();
   };
-  await page.goto(new URL('/services?q=profile', dashboard.url).href);
+  await page.goto(new URL('/services?q=edge', dashboard.url).href);
   await show('sesame');
   await page.getByText('This is not the token.').waitFor();
   await show('open sesame');
   // where the link led to
-  await page.getByRole('table', { name: 'Services' }).getByText('profile').waitFor();
+  await page.getByRole('table', { name: 'Services' }).getByText('gateway').waitFor();
+  assert.equal(new URL(page.url()).search, '?q=edge');
   assert.deepEqual(troubles, []);
   await page.context().close();
 });
