@@ -17,7 +17,22 @@ export interface SeriesMeaning {
 type Labels = ReadonlyMap<string, string>;
 
 /** Flags of requests that the calling proxy did not pass on: nobody else counts them. Source: Envoy, response flags. */
-export const UNSENT: ReadonlySet<string> = new Set(['NR', 'UH', 'UF', 'UO', 'NC', 'FI', 'RL', 'RLSE', 'UAEX', 'IH', 'DF', 'NFCF', 'DPE', 'DO']);
+export const UNSENT: ReadonlySet<string> = new Set([
+  'NR',
+  'UH',
+  'UF',
+  'UO',
+  'NC',
+  'FI',
+  'RL',
+  'RLSE',
+  'UAEX',
+  'IH',
+  'DF',
+  'NFCF',
+  'DPE',
+  'DO',
+]);
 /** Flags of denials, and statuses that are denials with one of these. */
 const DENIED: ReadonlySet<string> = new Set(['UAEX', 'RL', 'RLSE']);
 const DENIALS: ReadonlySet<string> = new Set(['401', '403', '429']);
