@@ -218,6 +218,40 @@ test('pages of services, workloads and the control plane tell what they should',
   });
 });
 
+test('what policies refuse is worth a look, and nothing broken', { skip }, async () => {
+  await visit('/services?window=30s', async ({ page }) => {
+    const row = page.getByRole('table', { name: 'Services' }).getByRole('row', { name: /vault/ });
+    await row.locator('.is-warn', { hasText: /%$/ }).first().waitFor();
+    assert.equal(await row.locator('.is-bad').count(), 0);
+  });
+});
+
+test('a service as a whole has the latencies that its own row tells', { skip }, async () => {
+  await visit('/?window=15m&select=shop%2Fcart', async ({ page }) => {
+    const panel = page.getByRole('complementary', { name: 'About cart' });
+    await panel.getByRole('term').filter({ hasText: 'p95' }).waitFor();
+    assert.equal(await panel.getByText(/the slowest of/).count(), 0);
+  });
+  await visit('/?window=15m&select=shop%2Fclient%3Eshop%2Fcart', async ({ page }) => {
+    await page.getByText('the slowest of 2').first().waitFor();
+    await page.getByRole('link', { name: 'Explain' }).last().click();
+    await page.locator('.verdict').first().waitFor();
+    assert.equal(await page.getByLabel('To', { exact: true }).inputValue(), 'http://cart.shop.svc.cluster.local:8080/');
+  });
+});
+
+test('a narrow window scrolls nowhere sideways', { skip }, async () => {
+  for (const call of ['/', '/services', '/tap', '/explain', '/control'])
+    await visit(
+      call,
+      async ({ page }) => {
+        await page.locator('main :is(h1, h2)').first().waitFor();
+        assert.equal(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth'), 0, call);
+      },
+      { viewport: { width: 390, height: 844 } },
+    );
+});
+
 test('a search is two keys and a word away', { skip }, async () => {
   await visit('/services', async ({ page }) => {
     await page.getByRole('table', { name: 'Services' }).waitFor();
@@ -302,6 +336,25 @@ test('200 services and 2,000 edges are drawn, and can be narrowed down', { skip 
   assert.equal(await page.locator('[data-edge][data-health="ok"]').count(), 0);
   await page.goto(new URL('/?focus=checkout%2Fprice', dashboard.url).href);
   await page.locator('svg[data-layout="cards"]').waitFor();
+  assert.deepEqual(troubles, []);
+  await page.context().close();
+});
+
+test('who has the token logs in, and who has not is told so', { skip }, async (t) => {
+  const dashboard = await serveFixture(3, 2, ASSETS, 'open sesame');
+  t.after(() => dashboard.close());
+  const { page, troubles } = await openPage(browser);
+  const show = async (token: string): Promise<void> => {
+    await page.getByLabel('Token of this dashboard').fill(token);
+    await page.getByRole('button', { name: 'Log in' }).click();
+  };
+  await page.goto(new URL('/services?q=edge', dashboard.url).href);
+  await show('sesame');
+  await page.getByText('This is not the token.').waitFor();
+  await show('open sesame');
+  // where the link led to
+  await page.getByRole('table', { name: 'Services' }).getByText('gateway').waitFor();
+  assert.equal(new URL(page.url()).search, '?q=edge');
   assert.deepEqual(troubles, []);
   await page.context().close();
 });

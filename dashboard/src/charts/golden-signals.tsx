@@ -84,7 +84,7 @@ export function GoldenSignals({ by, of, isBrief = false }: Props) {
         />
       )}
       {error === '' ? null : <Notice tone="bad">{error}</Notice>}
-      {series === undefined ? (
+      {value === undefined && error !== '' ? null : series === undefined ? (
         <p class="empty">{value === undefined ? 'Loading…' : 'Nothing was counted in this time.'}</p>
       ) : (
         <Charts series={series} isBrief={isBrief} />

@@ -1,7 +1,7 @@
 /** An edge: its line, coloured by how it fares, and where there is room a label with a lock. */
 import { bytesRateText, durationText, rateText, shareText } from '../model/format.ts';
 import type { GraphEdge } from '../model/graph.ts';
-import { isBusy, isOpenToRead, type Load, mutualText } from '../model/health.ts';
+import { callsText, isBusy, isOpenToRead, type Load, mutualText } from '../model/health.ts';
 import { healthWord } from '../ui/health-dot.tsx';
 import { labelPoint, type Layout, pathOf, type Point } from './layout.ts';
 
@@ -32,7 +32,7 @@ function labelText(load: Load, label: EdgeLabel): string {
 /** What a screen reader says, and what hovering shows. */
 function edgeText({ from, to, load, health }: GraphEdge): string {
   const lock = load.mutualTlsRatio === undefined ? 'by mTLS or not is unknown' : mutualText(load);
-  return `${from} calls ${to}: ${healthWord(health)}, ${rateText(load.requestsPerSecond)}, ${shareText(load.failureRatio)} failed, ${shareText(load.deniedRatio)} denied, p95 ${durationText(load.p95Ms)}, ${lock}`;
+  return `${from} calls ${to}: ${healthWord(health)}, ${callsText(load)}, ${shareText(load.failureRatio)} failed, ${shareText(load.deniedRatio)} denied, p95 ${durationText(load.p95Ms)}, ${lock}`;
 }
 
 /** More traffic, thicker line; from 1.2 to 4. */

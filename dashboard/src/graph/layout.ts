@@ -41,11 +41,10 @@ export function versionTop(index: number): number {
   return CARD_HEIGHT + index * VERSION_HEIGHT;
 }
 
-/** Where an edge's label stands. */
+/** Where an edge's label stands: in the middle of its points, beside no card. */
 export function labelPoint(points: readonly Point[]): Point | undefined {
-  const [from, to] = [points[0], points.at(-1)];
-  if (from === undefined || to === undefined || points.length > 2) return points[Math.floor(points.length / 2)];
-  return { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
+  const [a, b] = [points[(points.length - 1) >> 1], points[points.length >> 1]];
+  return a === undefined || b === undefined ? undefined : { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
 }
 
 /** How far an edge goes on level where it has no way to the side. */

@@ -4,7 +4,7 @@ import { edgeRowsFixture, topologyFixture } from '../../../test/e2e/dashboard/fi
 import { type Graph, graphOf } from '../model/graph.ts';
 import { visibleOf, WHOLE } from '../model/visible.ts';
 import { createLayouter } from './choose-layout.ts';
-import type { Box, Layout } from './layout.ts';
+import { type Box, labelPoint, type Layout } from './layout.ts';
 
 function fixtureGraph(services: number, edges: number): Graph {
   const topology = topologyFixture(services);
@@ -45,6 +45,16 @@ for (const { name, graph, focus, style } of CASES) {
     checkLayout(graph, layout);
   });
 }
+
+test('no card hides a label', () => {
+  const layout = createLayouter()(fixtureGraph(20, 25), '');
+  for (const [id, points] of layout.edges) {
+    const { x, y } = labelPoint(points) ?? { x: 0, y: 0 };
+    // `13.6/s · 17.9%` with its lock
+    const label = { x: x - 53, y: y - 9, width: 106, height: 18 };
+    for (const [node, box] of layout.nodes) assert.equal(overlaps(label, box), false, `${id} and ${node}`);
+  }
+});
 
 test('figures that change move nothing', () => {
   const layouter = createLayouter();

@@ -36,7 +36,8 @@ function nodeLabel({ kind, namespace, name, load, health, ready, instances }: Gr
     ? `, ${isTcp(load) ? bytesRateText(load.bytesPerSecond) : `${rateText(load.requestsPerSecond)} requests`}, ${shareText(load.failureRatio)} failed`
     : '';
   const copies = instances === 0 ? '' : `, ${ready} of ${instances} ready`;
-  return `${kind === 'unknown' ? '' : `${kind} `}${name} in ${namespace}, ${healthWord(health)}${figures}${copies}`;
+  const state = kind === 'workload' && health === 'idle' ? 'called by nobody' : healthWord(health);
+  return `${kind === 'unknown' ? '' : `${kind} `}${name} in ${namespace}, ${state}${figures}${copies}`;
 }
 
 function VersionLine({ version: { label, weight, load }, top }: { readonly version: Version; readonly top: number }) {

@@ -1,9 +1,12 @@
 /** What is selected in the graph, beside it. */
-import { UNKNOWN_WORKLOAD } from '../../../src/model/signals.ts';
+import { type SignalGrouping, type SignalKey, signalKeyText, type SignalRow, UNKNOWN_WORKLOAD } from '../../../src/model/signals.ts';
+import type { Topology } from '../../../src/model/topology.ts';
 import { GoldenSignals } from '../charts/golden-signals.tsx';
 import { bytesRateText, durationText, rateText, shareText } from '../model/format.ts';
 import type { Graph, GraphEdge, GraphNode } from '../model/graph.ts';
-import { BAD_RATIO, isBusy, isTcp, type Load, WARN_RATIO } from '../model/health.ts';
+import { explainTarget } from '../model/explanation.ts';
+import { BAD_RATIO, isBusy, isTcp, latenciesOf, type Load, loadOf, WARN_RATIO } from '../model/health.ts';
+import { useSignals, useTopology } from '../state/mesh.ts';
 import { pathOf, servicePath, setParams, workloadPath } from '../state/router.ts';
 import { Badge } from '../ui/badge.tsx';
 import { type Figure, Figures } from '../ui/figures.tsx';
@@ -12,21 +15,24 @@ import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { MutualTls } from '../ui/load-columns.tsx';
 
-function toneOf(share: number): { readonly tone?: 'warn' | 'bad' } {
-  return share >= BAD_RATIO ? { tone: 'bad' } : share >= WARN_RATIO ? { tone: 'warn' } : {};
+function toneOf({ failureRatio, deniedRatio }: Load, key: 'failureRatio' | 'deniedRatio'): { readonly tone?: 'warn' | 'bad' } {
+  if (key === 'failureRatio' && failureRatio >= BAD_RATIO) return { tone: 'bad' };
+  return (key === 'failureRatio' ? failureRatio : deniedRatio) >= WARN_RATIO ? { tone: 'warn' } : {};
 }
 
-/** Golden signals as figures. */
-export function figuresOf(load: Load): Figure[] {
+/** Golden signals as figures; of several rows latencies are the slowest one's, which is said. */
+export function figuresOf(load: Load, rows: readonly SignalRow[] = []): Figure[] {
+  const timed = rows.filter(({ p95Ms }) => p95Ms !== undefined).length;
+  const slowest = timed < 2 ? {} : { note: `the slowest of ${timed}` };
   return [
     isTcp(load)
       ? { name: 'New connections', value: rateText(load.connectionsPerSecond) }
       : { name: 'Requests', value: rateText(load.requestsPerSecond) },
-    { name: 'Failed', value: isBusy(load) ? shareText(load.failureRatio) : '–', ...toneOf(load.failureRatio) },
-    { name: 'Denied', value: isBusy(load) ? shareText(load.deniedRatio) : '–', ...toneOf(load.deniedRatio) },
+    { name: 'Failed', value: isBusy(load) ? shareText(load.failureRatio) : '–', ...toneOf(load, 'failureRatio') },
+    { name: 'Denied', value: isBusy(load) ? shareText(load.deniedRatio) : '–', ...toneOf(load, 'deniedRatio') },
     ...(isTcp(load)
       ? [{ name: 'Traffic', value: bytesRateText(load.bytesPerSecond) }]
-      : (['p50', 'p95', 'p99'] as const).map((name) => ({ name, value: durationText(load[`${name}Ms`]) }))),
+      : (['p50', 'p95', 'p99'] as const).map((name) => ({ name, value: durationText(load[`${name}Ms`]), ...slowest }))),
   ];
 }
 
@@ -101,10 +107,19 @@ function Versions({ node }: { readonly node: GraphNode }) {
   );
 }
 
+/** What a node is a row of: its service, what it serves, or where it serves nobody what it asks of others. */
+function rowsOf({ kind, host, workloads: [workload = ''], load }: GraphNode): readonly [SignalGrouping, SignalKey] {
+  if (host !== '') return ['service', { service: host }];
+  return kind === 'workload' && !isBusy(load) ? ['caller', { source: workload }] : ['workload', { destination: workload }];
+}
+
 function NodePanel({ node, graph }: { readonly node: GraphNode; readonly graph: Graph }) {
   const page = nodePath(node);
   const { host, workloads } = node;
-  const [workload] = workloads;
+  const [by, key] = rowsOf(node);
+  const { rows = [] } = useSignals(by).value.value ?? {};
+  const own = rows.filter((row) => signalKeyText(by, row) === signalKeyText(by, key));
+  const told = loadOf(own);
   return (
     <>
       <p class="panel-actions">
@@ -122,12 +137,10 @@ function NodePanel({ node, graph }: { readonly node: GraphNode; readonly graph: 
           </Link>
         )}
       </p>
-      <Figures figures={figuresOf(node.load)} />
-      {host !== '' ? (
-        <GoldenSignals by="service" of={{ service: host }} isBrief />
-      ) : workload === undefined ? null : (
-        <GoldenSignals by="workload" of={{ destination: workload }} isBrief />
-      )}
+      {by === 'caller' ? <p class="muted">It serves nobody: these are its own calls.</p> : null}
+      {/* quantiles of edges do not add up: those of all that came are told by themselves */}
+      <Figures figures={figuresOf(by === 'caller' ? told : { ...node.load, ...latenciesOf(told) }, own)} />
+      {host === '' && workloads.length === 0 ? null : <GoldenSignals by={by} of={key} isBrief />}
       <Versions node={node} />
       <Neighbours title="Called by" edges={graph.edges.filter(({ to }) => to === node.id)} end="from" />
       <Neighbours title="Calls" edges={graph.edges.filter(({ from }) => from === node.id)} end="to" />
@@ -158,12 +171,23 @@ function Identities({ edge }: { readonly edge: GraphEdge }) {
   );
 }
 
+/** What `tulle explain` is asked of it: by the service's port of that protocol. */
+function explainedOf(service: string, { protocol }: SignalRow, topology: Topology | undefined): string {
+  const found = topology?.services.find(({ hostname }) => hostname === service);
+  return found === undefined ? `http://${service}` : explainTarget(found, protocol);
+}
+
 function EdgePanel({ edge }: { readonly edge: GraphEdge }) {
   const { rows, load, protocol } = edge;
   const [busiest] = rows.toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond);
   const { source = '', destination = '', service = '' } = busiest ?? {};
+  const topology = useTopology().value.value;
+  const pairs = new Set(rows.map((row) => `${row.source} ${row.destination}`)).size;
   const tap = new URLSearchParams({ ...(source === UNKNOWN_WORKLOAD ? {} : { source }), ...(service === '' ? {} : { service }) });
-  const explain = new URLSearchParams({ ...(source === UNKNOWN_WORKLOAD ? {} : { from: source }), to: `http://${service}` });
+  const explain = new URLSearchParams({
+    ...(source === UNKNOWN_WORKLOAD ? {} : { from: source }),
+    to: busiest === undefined ? '' : explainedOf(service, busiest, topology),
+  });
   return (
     <>
       <p class="panel-actions">
@@ -179,7 +203,8 @@ function EdgePanel({ edge }: { readonly edge: GraphEdge }) {
       <p class="badges">
         <Badge>{protocol}</Badge> <MutualTls load={load} />
       </p>
-      <Figures figures={figuresOf(load)} />
+      <Figures figures={figuresOf(load, rows)} />
+      {pairs < 2 ? null : <p class="muted">{`The busiest of them over time: ${source} → ${destination}`}</p>}
       {source === '' || destination === '' ? null : <GoldenSignals by="edge" of={{ source, destination }} isBrief />}
       <Identities edge={edge} />
       {rows.length < 2 ? null : (

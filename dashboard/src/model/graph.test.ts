@@ -117,6 +117,22 @@ test('who is not known stays unknown, and a call that nobody answered is one of 
   assert.equal(nodes.find(({ id }) => id === 'unknown/unknown')?.name, 'unknown');
 });
 
+test('a host as callers write it is the service that they mean', () => {
+  const hosts = ['pay', 'pay:8080', 'pay.shop.svc', 'bank.example:80'];
+  const { edges, nodes } = graphOf(
+    TOPOLOGY,
+    hosts.map((service) => row('shop/client', 'unknown/unknown', { service })),
+  );
+  assert.deepEqual(
+    edges.map(({ id, load }) => [id, load.requestsPerSecond]),
+    [
+      ['shop/client>bank.example', 10],
+      ['shop/client>shop/pay', 30],
+    ],
+  );
+  assert.equal(nodes.length, graphOf(TOPOLOGY, []).nodes.length);
+});
+
 test('a gateway has what it passes on, for nobody with a proxy calls it', () => {
   const { nodes } = graphOf(TOPOLOGY, [row('shop/gate', 'shop/pay-v1', { failureRatio: 0.5 }), row('shop/client', 'shop/pay-v1')]);
   const [gate, client] = ['shop/gate', 'shop/client'].map((wanted) => nodes.find(({ id }) => id === wanted));

@@ -71,7 +71,8 @@ export interface Places {
   ofWorkload(workload: string): string;
   /** The node that stands for it: another service's where all its workloads are that one's. */
   ofService(service: TopologyService): string;
-  ofHost(host: string): string | undefined;
+  /** `host` may be short, as a caller of that namespace writes it, and have a port. */
+  ofHost(host: string, namespace: string): string | undefined;
 }
 
 /** The node that a service is of its own. */
@@ -83,6 +84,8 @@ function nodeIdOf({ isExternal, hostname, namespace, name }: TopologyService): s
 export function placesOf(topology: Topology): Places {
   const owners = ownersOf(topology);
   const routers = new Set(topology.workloads.filter(({ role }) => role === 'router').map(({ namespace, name }) => `${namespace}/${name}`));
+  const inside = topology.services.filter(({ isExternal }) => !isExternal);
+  const short = new Map(inside.map((service) => [`${service.name}.${service.namespace}`, nodeIdOf(service)]));
   const hosts = new Map(topology.services.map((service) => [service.hostname, nodeIdOf(service)]));
   const ofWorkload = (workload: string): string => {
     const owner = routers.has(workload) ? undefined : owners.get(workload);
@@ -94,7 +97,10 @@ export function placesOf(topology: Topology): Places {
       const [first] = service.isExternal ? [] : service.workloads;
       return first === undefined ? nodeIdOf(service) : ofWorkload(first);
     },
-    ofHost: (host) => hosts.get(host),
+    ofHost(host, namespace) {
+      const bare = host.replace(/:\d+$/, '').replace(/\.svc$/, '');
+      return hosts.get(host) ?? hosts.get(bare) ?? short.get(bare.includes('.') ? bare : `${bare}.${namespace}`);
+    },
   };
 }
 
@@ -139,11 +145,14 @@ function knownOf(workload: string | undefined): string | undefined {
 }
 
 /** Whom a row calls: the workload that answered, or the service where none did. */
-function targetOf({ destination, service }: SignalRow, places: Places): string {
+function targetOf({ source = '', destination, service }: SignalRow, places: Places): string {
   const known = knownOf(destination);
   if (known !== undefined) return places.ofWorkload(known);
+  const [namespace = ''] = source.split('/');
   return (
-    (service === undefined ? undefined : places.ofHost(service)) ?? (service === undefined || service === '' ? UNKNOWN_WORKLOAD : service)
+    // what a caller's proxy answers by itself has the host that was asked for, as it was written
+    (service === undefined ? undefined : places.ofHost(service, namespace)) ??
+    (service === undefined || service === '' ? UNKNOWN_WORKLOAD : service)
   );
 }
 

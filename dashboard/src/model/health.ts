@@ -89,6 +89,11 @@ export function isOpenToRead({ mutualTlsRatio = 1 }: Load): boolean {
   return mutualTlsRatio < 0.9999;
 }
 
+/** Its latencies alone. */
+export function latenciesOf({ p50Ms, p95Ms, p99Ms }: Load): Pick<Load, 'p50Ms' | 'p95Ms' | 'p99Ms'> {
+  return p50Ms === undefined || p95Ms === undefined || p99Ms === undefined ? {} : { p50Ms, p95Ms, p99Ms };
+}
+
 /** Several rows as one: rates add up, shares by what they are of, the slowest quantiles. */
 export function loadOf(rows: readonly SignalRow[]): Load {
   const requests = rows.reduce((sum, row) => sum + row.requestsPerSecond, 0);

@@ -16,6 +16,8 @@ import { endText, FlowTable } from './flow-table.tsx';
 
 const REFRESH_MS = 3_000;
 const SHOWN_MAX = 200;
+/** Records asked for; of most requests both proxies tell. */
+const ASKED_MAX = 5_000;
 const PASTS = ['10m', '1h', '24h'];
 
 interface Denial {
@@ -60,7 +62,7 @@ const COLUMNS: readonly Column<Denial>[] = [
 export function DenialsPage() {
   const past = PASTS.find((known) => known === param('past')) ?? '10m';
   const { value, error } = usePoll<{ readonly flows: readonly Flow[] }>(
-    `/api/flows?verdict=denied&since=${past}&limit=5000`,
+    `/api/flows?verdict=denied&since=${past}&limit=${ASKED_MAX}`,
     REFRESH_MS,
   ).value;
   const flows = merged(value?.flows ?? []).filter((flow) =>
@@ -77,6 +79,9 @@ export function DenialsPage() {
       {error === '' ? null : <Notice tone="bad">{error}</Notice>}
       {value === undefined && error === '' ? <p class="empty">Loading…</p> : null}
       {value !== undefined && flows.length === 0 ? <p class="empty">No policy refused anything in this time.</p> : null}
+      {(value?.flows.length ?? 0) < ASKED_MAX ? null : (
+        <Notice tone="info">{`There were more: the newest ${ASKED_MAX} records are counted.`}</Notice>
+      )}
       {flows.length === 0 ? null : (
         <>
           <Section title="By policy and caller">

@@ -1,7 +1,7 @@
 /** What would become of a request: `tulle explain`, with a form. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { Explanation, Source, Step, Verdict } from '../model/explanation.ts';
+import { type Explanation, portTarget, type Source, type Step, type Verdict } from '../model/explanation.ts';
 import { shareText } from '../model/format.ts';
 import { messageOf, postJson } from '../state/api.ts';
 import { useTopology } from '../state/mesh.ts';
@@ -165,12 +165,7 @@ function Form() {
       </datalist>
       <datalist id="services">
         {(topology?.services ?? []).flatMap(({ hostname, ports }) =>
-          ports.map(({ number, protocol }) => (
-            <option
-              key={`${hostname}:${number}`}
-              value={`${protocol.startsWith('grpc') ? 'grpc' : protocol.startsWith('http') ? 'http' : 'tcp'}://${hostname}:${number}`}
-            />
-          )),
+          ports.map((port) => <option key={`${hostname}:${port.number}`} value={portTarget(hostname, port)} />),
         )}
       </datalist>
     </form>

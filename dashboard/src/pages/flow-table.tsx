@@ -111,6 +111,8 @@ function Details({ flow }: { readonly flow: Flow }) {
 function FlowRow({ flow }: { readonly flow: Flow }) {
   const [isOpen, setOpen] = useState(false);
   const { startMs, source, destination, request, protocol, durationMs, isMutualTls, verdict } = flow;
+  // the caller's proxy has answered by itself
+  const isNowhere = !isMutualTls && destination.workload === '' && destination.address === '';
   const what =
     request === undefined ? `${protocol} ${flow.service || destination.address}` : `${request.method} ${request.authority}${request.path}`;
   return (
@@ -129,7 +131,7 @@ function FlowRow({ flow }: { readonly flow: Flow }) {
         </td>
         <td>{endText(source)}</td>
         <td>
-          {isMutualTls ? (
+          {isNowhere ? null : isMutualTls ? (
             <span class="lock is-ok" title="mTLS">
               <Icon name="lock" />
             </span>
@@ -138,7 +140,7 @@ function FlowRow({ flow }: { readonly flow: Flow }) {
               <Icon name="unlock" />
             </span>
           )}{' '}
-          {endText(destination)}
+          {isNowhere ? <span class="is-quiet">–</span> : endText(destination)}
         </td>
         <td class="flow-what" title={what}>
           {what}

@@ -2,6 +2,7 @@
 import type { Topology, TopologyService } from '../../../src/model/topology.ts';
 import { GoldenSignals } from '../charts/golden-signals.tsx';
 import { figuresOf } from '../graph/panel.tsx';
+import { explainTarget } from '../model/explanation.ts';
 import { placesOf, weightsOf } from '../model/graph.ts';
 import { type Load, loadOf } from '../model/health.ts';
 import { serviceNamed } from '../model/policies.ts';
@@ -54,15 +55,17 @@ function backendsOf(topology: Topology, service: TopologyService, loadOfWorkload
 
 function Body({ topology, service }: { readonly topology: Topology; readonly service: TopologyService }) {
   const byWorkload = useSignals('edge').value.value?.rows ?? [];
+  const asked = useSignals('service').value.value?.rows ?? [];
   const { graph } = useGraph().value;
   const { hostname, workloads: ids, isExternal } = service;
   const node = placesOf(topology).ofService(service);
   const rows = byWorkload.filter((row) => row.service === hostname || (row.destination !== undefined && ids.includes(row.destination)));
+  const own = asked.filter((row) => row.service === hostname);
   const backends = backendsOf(topology, service, (workload) => loadOf(rows.filter(({ destination }) => destination === workload)));
   const workloads = topology.workloads.filter(({ namespace, name }) => ids.includes(`${namespace}/${name}`));
   return (
     <>
-      <Figures figures={figuresOf(loadOf(rows))} />
+      <Figures figures={figuresOf(loadOf(own), own)} />
       <GoldenSignals by="service" of={{ service: hostname }} />
       {isExternal ? null : (
         <TableSection
@@ -104,7 +107,7 @@ export function ServicePage({ namespace, name }: { readonly namespace: string; r
       <Link to={`/tap?service=${encodeURIComponent(hostname)}`} class="button">
         <Icon name="tap" /> Tap
       </Link>
-      <Link to={`/explain?to=${encodeURIComponent(`http://${hostname}:${ports[0]?.number ?? 80}/`)}`} class="button">
+      <Link to={`/explain?to=${encodeURIComponent(explainTarget(service))}`} class="button">
         <Icon name="explain" /> Explain
       </Link>
     </>

@@ -31,6 +31,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'Namespace', by: ({ service }) => service.namespace, cell: ({ service }) => service.namespace },
   {
     title: 'Ports',
+    isDetail: true,
     cell: ({ service }) => <span class="muted">{service.ports.map(({ number, protocol }) => `${number} ${protocol}`).join(', ')}</span>,
   },
   {

@@ -61,7 +61,11 @@ async function follow(path: string, tap: Tap, signal: AbortSignal): Promise<void
         tap.error.value = '';
         if ('lost' in line) tap.lost.value += line.lost;
         else if ('tellers' in line) tap.silence.value = silenceOf(line);
-        else waiting.push(line);
+        else {
+          // proxies that connect after the page has asked tell, too
+          tap.silence.value = '';
+          waiting.push(line);
+        }
       }
     } catch (error) {
       if (!signal.aborted) tap.error.value = messageOf(error);

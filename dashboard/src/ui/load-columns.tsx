@@ -4,8 +4,8 @@ import { BAD_RATIO, callsText, isBusy, isOpenToRead, type Load, mutualText, WARN
 import type { Column } from './data-table.tsx';
 import { Icon } from './icon.tsx';
 
-function toneOf(share: number): string {
-  return share >= BAD_RATIO ? 'is-bad' : share >= WARN_RATIO ? 'is-warn' : share > 0 ? '' : 'is-quiet';
+function toneOf(key: 'failureRatio' | 'deniedRatio', share: number): string {
+  return share >= BAD_RATIO && key === 'failureRatio' ? 'is-bad' : share >= WARN_RATIO ? 'is-warn' : share > 0 ? '' : 'is-quiet';
 }
 
 /** Whether traffic is over mTLS: all, some or none of it. */
@@ -30,7 +30,11 @@ export function loadColumns<Row>(loadOf: (row: Row) => Load): readonly Column<Ro
     isNumber: true,
     by: (row) => loadOf(row)[key],
     cell: (row) =>
-      isBusy(loadOf(row)) ? <span class={toneOf(loadOf(row)[key])}>{shareText(loadOf(row)[key])}</span> : <span class="is-quiet">–</span>,
+      isBusy(loadOf(row)) ? (
+        <span class={toneOf(key, loadOf(row)[key])}>{shareText(loadOf(row)[key])}</span>
+      ) : (
+        <span class="is-quiet">–</span>
+      ),
   });
   const latency = (title: string, key: 'p50Ms' | 'p95Ms' | 'p99Ms'): Column<Row> => ({
     title,

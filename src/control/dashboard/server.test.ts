@@ -131,6 +131,20 @@ test('with a token one logs in first', async (t) => {
   assert.equal((await ask(dashboard.url, '/login')).text, 'login');
   const wrong = await ask(dashboard.url, '/login', { method: 'POST' }, 'token=wrong');
   assert.deepEqual([wrong.status, wrong.headers['set-cookie'], wrong.headers.location], [303, undefined, '/login#wrong']);
+  const linked = await ask(dashboard.url, '/services?q=pay');
+  assert.equal(linked.headers.location, '/login?to=%2Fservices%3Fq%3Dpay');
+  const goes = async (to: string): Promise<unknown> =>
+    (await ask(dashboard.url, `/login?to=${encodeURIComponent(to)}`, { method: 'POST' }, `token=${token}`)).headers.location;
+  assert.equal(await goes('/services?q=pay'), '/services?q=pay');
+  for (const other of [
+    'https://evil.example/',
+    '//evil.example/',
+    '/\\evil.example/',
+    '/.//evil.example',
+    'javascript:alert(1)',
+    'http://dashboard//evil.example',
+  ])
+    assert.equal(await goes(other), '/', other);
   const long = await ask(dashboard.url, '/login', { method: 'POST' }, `token=${'x'.repeat(2000)}`);
   assert.deepEqual([long.status, JSON.parse(long.text)], [413, { error: 'the body is larger than 1024 bytes' }]);
   const right = await ask(dashboard.url, '/login', { method: 'POST' }, `token=${token}`);

@@ -49,8 +49,6 @@ interface Context {
 }
 
 const LOGIN_BYTES_MAX = 1024;
-/** The page that asks says by this name that the token was wrong, without a script. */
-const WRONG_TOKEN = '/login#wrong';
 /** How long a wrong token waits for its answer: guessing is slow. */
 const WRONG_TOKEN_MS = 500;
 /** People who look at one mesh at once, with a few connections each. */
@@ -70,11 +68,23 @@ function refuse({ log }: Context, request: http.IncomingMessage, response: http.
   else reply(response, error instanceof ProtocolError ? error.status : 500, { error: messageOf(error) });
 }
 
-async function logIn({ gate }: Context, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+/** The page that asks for the token, with the one to go to then. */
+function loginPath(to: string): string {
+  return to === '/' ? '/login' : `/login?to=${encodeURIComponent(to)}`;
+}
+
+/** Where who has logged in goes: within the dashboard, whatever a link to the login says. */
+function wantedPath({ searchParams }: URL): string {
+  const to = URL.parse(searchParams.get('to') ?? '/', 'http://dashboard');
+  return to?.host === 'dashboard' && to.pathname.startsWith('/') && !to.pathname.startsWith('//') ? `${to.pathname}${to.search}` : '/';
+}
+
+async function logIn({ gate }: Context, url: URL, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
   const form = new URLSearchParams(await readText(request, LOGIN_BYTES_MAX));
+  const to = wantedPath(url);
   const cookie = gate.login(form.get('token')?.trim() ?? '');
   if (cookie === undefined) await new Promise((resolve) => setTimeout(resolve, WRONG_TOKEN_MS));
-  const headers = cookie === undefined ? { location: WRONG_TOKEN } : { location: '/', 'set-cookie': cookie };
+  const headers = cookie === undefined ? { location: `${loginPath(to)}#wrong` } : { location: to, 'set-cookie': cookie };
   response.writeHead(303, { ...SECURITY_HEADERS, ...headers, 'cache-control': 'no-store' }).end();
 }
 
@@ -113,10 +123,10 @@ async function handle(context: Context, request: http.IncomingMessage, response:
   const { pathname } = url;
   const access = context.gate.check(request);
   if (access.kind === 'refused') return reply(response, 403, { error: access.reason });
-  if (request.method === 'POST' && pathname === '/login') return logIn(context, request, response);
+  if (request.method === 'POST' && pathname === '/login') return logIn(context, url, request, response);
   if (access.kind === 'login' && !isOpen(pathname)) {
     if (isCall(pathname)) return reply(response, 401, { error: 'log in first, or send the token as a bearer' });
-    response.writeHead(303, { ...SECURITY_HEADERS, location: '/login', 'cache-control': 'no-store' }).end();
+    response.writeHead(303, { ...SECURITY_HEADERS, location: loginPath(`${pathname}${url.search}`), 'cache-control': 'no-store' }).end();
     return undefined;
   }
   if (isCall(pathname)) return answerCall(context, url, request, response);

@@ -127,6 +127,18 @@ test('what went nowhere went by no plaintext', () => {
   const blocked = { ...nowhere, response_code: '502', response_flags: '-', destination_principal: 'unknown', destination_workload: 'x' };
   push(requests(3, { ...blocked, destination_service_name: 'BlackHoleCluster' }));
   assert.equal(rows('edge').find(({ destination }) => destination === 'bank/x')?.mutualTlsRatio, undefined);
+  // by a route that answers or redirects: no cluster is known, nor anybody of it
+  const nobody = ['workload', 'workload_namespace', 'principal', 'cluster', 'service_namespace'].map((name) => [
+    `destination_${name}`,
+    'unknown',
+  ]);
+  const answered = { ...blocked, response_code: '301', ...Object.fromEntries(nobody), destination_service: 'pay' };
+  push(requests(3, answered));
+  const ofNobody = () => rows('edge').find(({ destination }) => destination === 'unknown/unknown');
+  assert.deepEqual([ofNobody()?.service, ofNobody()?.mutualTlsRatio], ['pay', undefined]);
+  // what is let through goes as it is
+  push(requests(3, { ...answered, response_code: '200', destination_service_name: 'PassthroughCluster' }));
+  assert.equal(ofNobody()?.mutualTlsRatio, 0);
 });
 
 test('of what a proxy counts together beyond its cap nobody knows whether it was over mTLS', () => {

@@ -17,7 +17,22 @@ export interface SeriesMeaning {
 type Labels = ReadonlyMap<string, string>;
 
 /** Flags of requests that the calling proxy did not pass on: nobody else counts them. Source: Envoy, response flags. */
-const UNSENT: ReadonlySet<string> = new Set(['NR', 'UH', 'UF', 'UO', 'NC', 'FI', 'RL', 'RLSE', 'UAEX', 'IH', 'DF', 'NFCF', 'DPE', 'DO']);
+export const UNSENT: ReadonlySet<string> = new Set([
+  'NR',
+  'UH',
+  'UF',
+  'UO',
+  'NC',
+  'FI',
+  'RL',
+  'RLSE',
+  'UAEX',
+  'IH',
+  'DF',
+  'NFCF',
+  'DPE',
+  'DO',
+]);
 /** Flags of denials, and statuses that are denials with one of these. */
 const DENIED: ReadonlySet<string> = new Set(['UAEX', 'RL', 'RLSE']);
 const DENIALS: ReadonlySet<string> = new Set(['401', '403', '429']);
@@ -68,11 +83,19 @@ function denied(labels: Labels, protocol: CellKey['protocol'], flags: readonly s
   return flags.some((flag) => DENIED.has(flag)) && (protocol === 'tcp' || DENIALS.has(labels.get('response_code') ?? ''));
 }
 
-function tellerOf(labels: Labels, flags: readonly string[]): Teller {
+/** True where the calling proxy answered by itself, by a route without a cluster: nobody is known at the other end. */
+function isAnswered(labels: Labels, destinationPrincipal: string): boolean {
+  const isNobody = ['workload', 'workload_namespace', 'cluster', 'service_namespace'].every(
+    (name) => labels.get(`destination_${name}`) === UNKNOWN,
+  );
+  return isNobody && destinationPrincipal === '' && labels.get('destination_service_name') !== 'PassthroughCluster';
+}
+
+function tellerOf(labels: Labels, flags: readonly string[], destinationPrincipal: string): Teller {
   if (labels.get('reporter') === 'destination') return 'destination';
   // the mesh's own answer where a host is none of its own, and traffic to others is not allowed
   const isBlocked = labels.get('destination_service_name') === 'BlackHoleCluster';
-  return isBlocked || flags.some((flag) => UNSENT.has(flag)) ? 'unsent' : 'source';
+  return isBlocked || isAnswered(labels, destinationPrincipal) || flags.some((flag) => UNSENT.has(flag)) ? 'unsent' : 'source';
 }
 
 /** Reads the labels of an `istio_` or `tulle_` series. */
@@ -84,7 +107,7 @@ export function meaningOf(labels: Labels): SeriesMeaning {
   const policy = labels.get('connection_security_policy');
   return {
     key: {
-      teller: tellerOf(labels, flags),
+      teller: tellerOf(labels, flags, destinationPrincipal),
       source: endOf(labels, 'source'),
       destination: endOf(labels, 'destination'),
       service: serviceOf(labels),

@@ -167,10 +167,15 @@ function fixtureAnswer(services: number, edges: number): Answer {
   };
 }
 
-/** Serves the dashboard of such a mesh on loopback; `assets`: the built page. */
-export function serveFixture(services: number, edges: number, assets = path.join(root, 'dist/dashboard')): Promise<Dashboard> {
+/** Serves the dashboard of such a mesh on loopback; `assets`: the built page; `token`: what is asked for. */
+export function serveFixture(
+  services: number,
+  edges: number,
+  assets = path.join(root, 'dist/dashboard'),
+  token?: string,
+): Promise<Dashboard> {
   const at = { ...readDashboardAddress('auto'), port: 0 };
-  return serveDashboard({ at, assets, token: undefined, tls: undefined, answer: fixtureAnswer(services, edges), log: silentLog });
+  return serveDashboard({ at, assets, token, tls: undefined, answer: fixtureAnswer(services, edges), log: silentLog });
 }
 
 if (import.meta.main) {

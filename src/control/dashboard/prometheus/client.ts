@@ -30,6 +30,11 @@ function gridOf(samples: readonly (readonly [number, number])[], { startMs, endM
   return values;
 }
 
+/** Why a call failed; of what was not reached `fetch` says that only in the cause. */
+function reasonOf(error: unknown): string {
+  return messageOf(error instanceof TypeError && error.cause !== undefined ? error.cause : error);
+}
+
 /** One query over a range. Throws ProtocolError (502) where Prometheus does not answer, or refuses. */
 export async function queryRange(baseUrl: string, query: string, range: Range): Promise<(number | null)[]> {
   const { startMs, endMs, stepMs } = range;
@@ -41,6 +46,6 @@ export async function queryRange(baseUrl: string, query: string, range: Range): 
     if (response.ok) return gridOf(samplesOf(answer), range);
     throw new Error(isObject(answer) && typeof answer['error'] === 'string' ? answer['error'] : `status ${response.status}`);
   } catch (error) {
-    throw new ProtocolError('prometheus', 502, `Prometheus at ${baseUrl} does not answer: ${messageOf(error)}`);
+    throw new ProtocolError('prometheus', 502, `Prometheus at ${baseUrl} does not answer: ${reasonOf(error)}`);
   }
 }

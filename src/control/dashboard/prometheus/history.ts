@@ -24,10 +24,10 @@ function rangeOf({ stepMs, windowMs }: HistoryQuestion, nowMs: number): Range {
 
 /** One series. Throws ProtocolError where it would be too long, or Prometheus does not answer. */
 export async function historyFrom(baseUrl: string, question: HistoryQuestion, nowMs: number): Promise<SignalSeries> {
-  const { by, key, text, stepMs, windowMs } = question;
+  const { key, text, stepMs, windowMs } = question;
   if (windowMs / stepMs > STEPS_MAX) throw new ProtocolError('too_long', 400, `more than ${STEPS_MAX} steps; use a longer step`);
   const range = rangeOf(question, nowMs);
-  const queries = seriesQueries(by, key, stepMs);
+  const queries = seriesQueries(key, stepMs);
   const ask = (query: string): Promise<(number | null)[]> => queryRange(baseUrl, query, range);
   const [requests, connections, failures, denials, bytes, p50Ms, p95Ms, p99Ms] = await Promise.all([
     ask(queries.requestsPerSecond),
