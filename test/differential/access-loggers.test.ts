@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import { bytesOf } from '../../src/proxy/telemetry/byte-text.ts';
 import { envoyBinary, envoyMissing } from '../interop/envoy-binary.ts';
-import type { Setup, World } from './framework/bootstrap.ts';
+import { certificate, type Setup, type World } from './framework/bootstrap.ts';
 import { createCertificates } from './framework/certificates.ts';
 import { type Collected, startCollector } from './framework/collector.ts';
 import { talk } from './framework/h1-client.ts';
@@ -16,7 +17,10 @@ const common = {
   grpc_service: { envoy_grpc: { cluster_name: 'collector' } },
   transport_api_version: 'V3',
   buffer_flush_interval: '0.05s',
-  custom_tags: [{ tag: 'said', literal: { value: 'so' } }],
+  custom_tags: [
+    { tag: 'said', literal: { value: 'so' } },
+    { tag: 'agent', request_header: { name: 'user-agent', default_value: 'none' } },
+  ],
 };
 
 const cel = (expression: string): JsonObject => ({
@@ -28,8 +32,8 @@ const als = (expression: string): JsonObject => ({
   filter: cel(expression),
   typed_config: type('envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig', {
     common_config: common,
-    additional_request_headers_to_log: ['X-Log'],
-    additional_response_headers_to_log: ['content-type'],
+    additional_request_headers_to_log: ['X-Log', ':path', ':method', 'Host'],
+    additional_response_headers_to_log: ['content-type', ':status'],
   }),
 });
 
@@ -42,6 +46,16 @@ const otel = (filter: JsonObject): JsonObject => ({
     attributes: { values: [{ key: 'protocol', value: { string_value: '%PROTOCOL%' } }] },
     resource_attributes: { values: [{ key: 'team', value: { string_value: 'shop' } }] },
   }),
+});
+
+/** The libraries have another favourite each. */
+const oldTls = ({ proxy, root }: World['certificates']): JsonObject => ({
+  require_client_certificate: true,
+  common_tls_context: {
+    tls_certificates: [certificate(proxy)],
+    validation_context: { trusted_ca: { inline_string: root } },
+    tls_params: { tls_maximum_protocol_version: 'TLSv1_2', cipher_suites: ['ECDHE-ECDSA-AES256-GCM-SHA384'] },
+  },
 });
 
 /** Which requests pass: expressions over the attributes, by listener. */
@@ -62,11 +76,12 @@ const EXPRESSIONS: Readonly<Record<string, string>> = {
   choice: "(response.code == 200 ? 'good' : 'bad') == 'bad'",
 };
 
-const setup = ({ servers }: World): Setup => ({
+const setup = ({ servers, certificates }: World): Setup => ({
   listeners: {
     ...Object.fromEntries(Object.entries(EXPRESSIONS).map(([name, text]) => [name, { manager: { access_log: [als(text)] } }])),
     otel: { manager: { access_log: [otel(cel('true'))] } },
     grpc: { manager: { access_log: [otel({ grpc_status_filter: { statuses: ['UNIMPLEMENTED', 'NOT_FOUND'] } })] } },
+    tls: { tls: oldTls(certificates), manager: { access_log: [als('true')] } },
     types: { manager: { access_log: [otel({ log_type_filter: { types: ['DownstreamEnd'] } })] } },
     others: { manager: { access_log: [otel({ log_type_filter: { types: ['DownstreamEnd'], exclude: true } })] } },
   },
@@ -78,17 +93,21 @@ const REQUESTS: readonly (readonly [path: string, ...fields: string[]])[] = [
   ['/ok?q=1'],
   ['/bad?x', 'referer: http://a.test/'],
   ['/ok', 'x-log: yes', 'user-agent: me'],
+  ['/ok?utf-8', ...['x-log: grüße', 'user-agent: 日本 🎉'].map(bytesOf)],
+  ['/ok?empty', 'x-log:', 'user-agent:'],
   ['/dead'],
 ];
 
-const DROPPED = /[tT]ime|duration|Bytes(?:Sent|Received)?$|portValue|streamId|requestId|^node$/;
+/** Moments that we know, too. */
+const TIMES = /^(?:startTime|duration|timeTo(?:LastRx|(?:First|Last)Upstream[TR]x|LastDownstreamTx)Byte)$/;
+const DROPPED = /[tT]ime|Bytes(?:Sent|Received)?$|portValue|streamId|requestId|tlsSniHostname|tlsSessionId|^node$/;
 
 /** Without what no two runs, or programs, have in common. */
 function plain(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([key]) => !DROPPED.test(key) || key === 'responseBodyBytes');
-  return Object.fromEntries(entries.map(([key, each]) => [key, plain(each)]));
+  const entries = Object.entries(value).filter(([key]) => !DROPPED.test(key) || TIMES.test(key) || key === 'responseBodyBytes');
+  return Object.fromEntries(entries.map(([key, each]) => [key, TIMES.test(key) ? 'some' : plain(each)]));
 }
 
 /** What stands under a key, wherever that is. */
@@ -102,10 +121,12 @@ function found(value: JsonValue, key: string): JsonValue[] {
 function entriesOf(received: readonly Collected[], mark: string): JsonValue[] {
   const all = received.flatMap(({ body }) => [...found(body, 'logEntry'), ...found(body, 'logRecords')]).map(plain);
   const own = all.map((entry) => JSON.stringify(entry)).filter((text) => text.includes(`${mark}-`));
-  return own.toSorted().map((text) => JSON.parse(text) as JsonValue);
+  // maps have no order, so that the texts of equal entries need not be equal
+  const requestOf = (text: string): number => Number(text[text.indexOf(`${mark}-`) + mark.length + 1]);
+  return own.toSorted((a, b) => requestOf(a) - requestOf(b)).map((text) => JSON.parse(text) as JsonValue);
 }
 
-const LISTENERS = [...Object.keys(EXPRESSIONS), 'otel', 'grpc', 'types', 'others'];
+const LISTENERS = [...Object.keys(EXPRESSIONS), 'otel', 'tls', 'grpc', 'types', 'others'];
 
 async function run(proxy: Proxy): Promise<void> {
   for (const name of LISTENERS) {

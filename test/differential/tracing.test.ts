@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { bytesOf } from '../../src/proxy/telemetry/byte-text.ts';
 import { envoyBinary, envoyMissing } from '../interop/envoy-binary.ts';
 import type { Setup, World } from './framework/bootstrap.ts';
 import { createCertificates } from './framework/certificates.ts';
@@ -238,6 +239,10 @@ const TRIALS: readonly Trial[] = [
   trial('ids do not tell', 'unpacked', '/x', 1, idOf('00000001')),
   trial('nothing is told', 'silent', '/x', 1, PARENT),
   trial('tags', 'tags', '/tagged', 2, 'x-tag: mine'),
+  trial('tags that are not ASCII', 'tags', '/tagged', 2, bytesOf('x-tag: grüße'), bytesOf('user-agent: 日本 🎉')),
+  trial('a tag that is empty', 'tags', '/tagged', 2, 'x-tag:'),
+  trial('an operation that the caller names, not ASCII', 'in', '/named', 1, bytesOf('x-envoy-decorator-operation: grüße')),
+  trial('Zipkin, tags that are not ASCII', 'zipkin', '/x', 1, bytesOf('user-agent: grüße')),
   trial('tags without values', 'tags', '/x', 2),
   trial('OTLP by HTTP', 'http', '/x', 1),
   trial('Zipkin', 'zipkin', '/x', 1),

@@ -182,7 +182,7 @@ export const analysisCodes = {
     severity: 'warning',
     name: 'InvalidTelemetryProvider',
     title:
-      'A Telemetry names no provider where the mesh has no default one, or one that does not exist or takes something else: nothing is sent.',
+      'A Telemetry names no provider where the mesh has no default one, or it or MeshConfig one that does not exist or takes something else: nothing is sent.',
     mend: 'Name an extensionProvider of MeshConfig that takes it.',
   },
   IST0159: {

@@ -5,6 +5,7 @@
  * an access log service that comes once in a hundred requests, for code that runs so seldom is compiled late.
  */
 import { Buffer } from 'node:buffer';
+import { textOf } from './byte-text.ts';
 
 const VARINT = 0;
 const FIXED64 = 1;
@@ -72,9 +73,14 @@ export class ProtoWriter {
 
   text(field: number, value: string): this {
     const at = this.begin(field);
-    if (this.#shortText(value)) return this.end(at);
-    this.#length += this.#room(value.length * 3).write(value, at + 1);
-    return this.end(at);
+    return this.#shortText(value) ? this.end(at) : this.#longText(value).end(at);
+  }
+
+  /** Text of a head, of which each character is a byte, unless it is empty: what it says in UTF-8. */
+  someHeadText(field: number, bytes: string): this {
+    if (bytes === '') return this;
+    const at = this.begin(field);
+    return this.#shortText(bytes) ? this.end(at) : this.#longText(textOf(bytes)).end(at);
   }
 
   /** Writes text that is short and all ASCII, as most is: byte by byte that takes a third of what a call to the runtime does. */
@@ -90,6 +96,11 @@ export class ProtoWriter {
     }
     this.#length = from + length;
     return true;
+  }
+
+  #longText(value: string): this {
+    this.#length += this.#room(value.length * 3).write(value, this.#length);
+    return this;
   }
 
   /** Text, unless it is empty: what fields are by themselves is not written. */

@@ -7,6 +7,7 @@ export class CertificateFacts {
   readonly certificate: X509Certificate;
   #names: AltNames | undefined;
   #subject: string | undefined;
+  #issuer: string | undefined;
   #fingerprint: string | undefined;
 
   constructor(certificate: X509Certificate) {
@@ -22,7 +23,7 @@ export class CertificateFacts {
   }
 
   get issuer(): string {
-    return issuerOf(this.certificate);
+    return (this.#issuer ??= issuerOf(this.certificate));
   }
 
   get serial(): string {

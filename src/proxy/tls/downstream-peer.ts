@@ -77,6 +77,8 @@ export class Peer implements PeerTls {
   }
 
   get sessionId(): string {
+    // there are no identifiers in TLS 1.3: what OpenSSL has in its place is of the ticket, and no peer knows it
+    if (this.protocol === 'TLSv1.3') return '';
     const session = this.#socket.destroyed ? undefined : this.#socket.getSession();
     return session === undefined ? '' : sessionIdOf(session);
   }

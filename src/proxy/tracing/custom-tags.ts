@@ -2,7 +2,9 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
 import type { CustomTag, CustomTag_Metadata } from '../../xds/gen/envoy/type/tracing/v3/custom_tag_pb.ts';
+import type { RequestHead } from '../../wire/http/message.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import { textOf } from '../telemetry/byte-text.ts';
 import { compileFormat } from '../telemetry/format.ts';
 import { metadataAt } from '../telemetry/metadata-path.ts';
 
@@ -17,13 +19,17 @@ function asText(value: JsonValue | undefined): string | undefined {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-function fieldOf(info: StreamInfo, name: string): string | undefined {
-  const { request } = info;
-  if (name === ':path') return request?.path;
-  if (name === ':method') return request?.method;
-  if (name === ':authority') return request?.authority;
-  if (name === ':scheme') return request?.scheme;
-  return request?.headers.get(name);
+/** What a request's head has under a name beside its fields; undefined for the names of fields. */
+export function partOf(request: RequestHead, name: string): string | undefined {
+  if (name === ':path') return request.path;
+  if (name === ':method') return request.method;
+  if (name === ':authority' || name === 'host') return request.authority;
+  return name === ':scheme' ? request.scheme : undefined;
+}
+
+function fieldOf({ request }: StreamInfo, name: string): string | undefined {
+  const bytes = request && (partOf(request, name) ?? request.headers.get(name));
+  return bytes === undefined ? undefined : textOf(bytes);
 }
 
 function metadataText(config: CustomTag_Metadata, path: string): TagSource['text'] {
@@ -40,7 +46,7 @@ function metadataText(config: CustomTag_Metadata, path: string): TagSource['text
   return (info) => asText(metadataAt(read(info), keys)) ?? fallback;
 }
 
-function textOf({ type }: CustomTag, path: string): TagSource['text'] {
+function sourceOf({ type }: CustomTag, path: string): TagSource['text'] {
   switch (type.case) {
     case 'literal': {
       const { value } = type.value;
@@ -54,7 +60,8 @@ function textOf({ type }: CustomTag, path: string): TagSource['text'] {
       const name = type.value.name.toLowerCase();
       const fallback = type.value.defaultValue || undefined;
       if (name === '') throw new ConfigError(`${path}.request_header.name`, 'is empty');
-      return (info) => fieldOf(info, name) ?? fallback;
+      // one that is empty is left out, whatever stands for one that is missing
+      return (info) => (fieldOf(info, name) ?? fallback) || undefined;
     }
     case 'metadata':
       return metadataText(type.value, `${path}.metadata`);
@@ -76,6 +83,6 @@ export function compileTags(tags: readonly CustomTag[], path: string): readonly 
   return tags.map((tag, i) => {
     const at = `${path}[${i}]`;
     if (tag.tag === '') throw new ConfigError(`${at}.tag`, 'is empty');
-    return { name: tag.tag, text: textOf(tag, at) };
+    return { name: tag.tag, text: sourceOf(tag, at) };
   });
 }

@@ -21,6 +21,14 @@ function span(more: Partial<Span>): Span {
   return { ...newSpan(start, context), endMs: 1767323045679, ...more };
 }
 
+test('a method that the conventions do not name is another one', () => {
+  const methodOf = (method: string) => {
+    const bytes = requestOf(Buffer.from(encodeSpan(span({ tags: new Map([['http.method', method]]) }))), { resource, scope: undefined });
+    return fromBinary(ExportTraceServiceRequestSchema, bytes).resourceSpans[0]?.scopeSpans[0]?.spans[0]?.attributes[0]?.value?.value.value;
+  };
+  assert.deepEqual(['PATCH', 'PROPFIND'].map(methodOf), ['PATCH', '_OTHER']);
+});
+
 test('spans are told as OTLP has them, and no byte more', () => {
   const tags = new Map([
     ['http.status_code', '503'],

@@ -18,6 +18,10 @@ const SAMPLED = 0x1;
 const HAS_IS_REMOTE = 0x100;
 const IS_REMOTE = 0x200;
 
+/** Methods that are told; any other is the second, as Envoy has it. Source: OpenTelemetry, semantic conventions for HTTP spans. */
+const METHODS: ReadonlySet<string> = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
+const OTHER_METHOD = '_OTHER';
+
 function isError({ kind, tags }: Span): boolean {
   const status = Number(tags.get('http.status_code') ?? '0');
   return status >= 500 || (kind === 'client' && status >= 400) || GRPC_FAULTS.has(Number(tags.get('grpc.status_code') ?? '0'));
@@ -35,7 +39,7 @@ function writeSpan(to: ProtoWriter, span: Span): void {
   to.someHex(1, span.traceId).someHex(2, span.spanId).someText(3, span.traceState).someHex(4, span.parentId).someText(5, span.name);
   to.integer(6, span.kind === 'client' ? Kind.CLIENT : Kind.SERVER);
   to.fixed64(7, nanosOf(span.startMs)).fixed64(8, nanosOf(span.endMs));
-  for (const [key, text] of span.tags) writeAttribute(to, 9, key, text);
+  for (const [key, text] of span.tags) writeAttribute(to, 9, key, key === 'http.method' && !METHODS.has(text) ? OTHER_METHOD : text);
   for (const { name, atMs } of span.events) to.nested(11, (event) => event.fixed64(1, nanosOf(atMs)).someText(2, name));
   if (isError(span)) to.nested(15, (status) => status.integer(3, StatusCode.ERROR));
   to.fixed32(16, SAMPLED | HAS_IS_REMOTE | (span.isParentRemote ? IS_REMOTE : 0));

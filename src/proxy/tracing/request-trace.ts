@@ -16,6 +16,7 @@ import type { TagSource } from './custom-tags.ts';
 import { nowOf, type Span, type SpanEvent, type Tracer, wallOf } from './span.ts';
 import { finishTags } from './span-tags.ts';
 import type { InboundRequest, Work, WorkInFlight } from './work.ts';
+import { textOf } from '../telemetry/byte-text.ts';
 import { DECORATOR } from '../telemetry/trace-fields.ts';
 
 /** What all requests of a connection manager have in common. */
@@ -87,7 +88,7 @@ export class RequestTrace {
     const override = head.headers.get(DECORATOR);
     if (override === undefined) return;
     if (override !== '') {
-      this.#span.name = override;
+      this.#span.name = textOf(override);
       this.#told = '';
     }
     head.headers.remove(DECORATOR);
@@ -142,7 +143,7 @@ export class RequestTrace {
     }
     const override = headers.get(DECORATOR);
     if (override === undefined) return;
-    if (override !== '') this.#span.name = override;
+    if (override !== '') this.#span.name = textOf(override);
     headers.remove(DECORATOR);
   }
 

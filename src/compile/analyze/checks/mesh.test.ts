@@ -147,6 +147,14 @@ const CASES: readonly Case[] = [
   },
   {
     code: 'IST0157',
+    name: 'a default provider that does not exist',
+    bad: join(WEB, mesh('{ defaultProviders: { tracing: [zipkim] } }')),
+    at: 'zipkim',
+    says: /there is no extensionProvider "zipkim"/,
+    good: join(WEB, mesh(ZIPKIN.replace('{ ', '{ defaultProviders: { tracing: [zipkin] }, '))),
+  },
+  {
+    code: 'IST0157',
     name: 'a provider that takes something else',
     bad: join(WEB, telemetry('one', '{ tracing: [{ providers: [{ name: envoy }] }] }')),
     at: 'name: envoy',

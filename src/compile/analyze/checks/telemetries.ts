@@ -1,4 +1,4 @@
-/** Telemetry resources of which only one can count, and those that send nowhere. */
+/** Telemetry resources of which only one can count, and what sends nowhere. */
 import { providerService } from '../../../model/provider-service.ts';
 import type { Telemetry } from '../../../model/telemetry.ts';
 import { providerNamed } from '../../emit/providers.ts';
@@ -66,6 +66,16 @@ function checkRules(world: World, telemetry: Telemetry, what: What, placeOf: (pa
   }
 }
 
+/** Providers that the mesh names for all, which nobody else has to name. */
+function checkDefaults(world: World, placeOf: (path: string) => Parameters<Say>[1], say: Say): void {
+  for (const what of ['accessLogging', 'tracing', 'metrics'] as const) {
+    for (const [place, name] of world.mesh.settings.defaultProviders[what].entries()) {
+      const found = trouble(world, what, name);
+      if (found !== undefined) say('IST0157', placeOf(`spec.defaultProviders.${what}[${place}]`), `${found}: nothing is sent there`);
+    }
+  }
+}
+
 export const telemetries: Check = {
   name: 'telemetries',
   looksAt: ['Telemetry', 'Workload', 'MeshConfig', 'Service', 'ServiceEntry'],
@@ -77,6 +87,7 @@ export const telemetries: Check = {
       effectFor: 'both count, and where both say something the younger one counts',
     };
     checkSelecting({ ...what, ...effects }, world, say);
+    for (const { originOf } of world.documents.ofKinds('MeshConfig')) checkDefaults(world, originOf, say);
     for (const { namespace, name, originOf } of world.documents.ofKinds('Telemetry')) {
       const telemetry = world.mesh.telemetries.find((one) => one.namespace === namespace && one.name === name);
       if (telemetry === undefined) continue;

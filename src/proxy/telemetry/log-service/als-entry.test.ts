@@ -7,6 +7,7 @@ import { HTTPAccessLogEntrySchema, TCPAccessLogEntrySchema } from '../../../xds/
 import { headersOf } from '../../../wire/http/headers.ts';
 import { flagBit, RESPONSE_FLAGS } from '../../http/stream-info.ts';
 import { fakeConnection, fakeInfo, fakeRequest, fakeTls } from '../testing/fake-stream.ts';
+import { bytesOf } from '../byte-text.ts';
 import type { AlsSettings } from './als.ts';
 import { httpEntry, tcpEntry } from './als-entry.ts';
 
@@ -21,17 +22,23 @@ const settings: AlsSettings = {
     { name: 'tag', text: () => 'ü' },
     { name: 'none', text: () => undefined },
   ],
-  requestFields: ['x-many', 'x-absent'],
-  responseFields: ['server'],
+  requestFields: ['x-many', 'x-absent', 'x-own', ':path', 'host'],
+  responseFields: ['server', ':status'],
   trailerFields: ['grpc-status'],
 };
 
 const full = () =>
   fakeInfo({
-    request: fakeRequest({ method: 'PUT', path: '/a?b' }, { 'x-request-id': 'id', 'user-agent': 'ua', 'x-many': '1' }),
+    request: fakeRequest(
+      { method: 'PUT', path: '/a?b' },
+      { 'x-request-id': 'id', 'user-agent': bytesOf('grüße'), 'x-many': '1', 'x-own': 'gr\u00fc\u00dfe' },
+    ),
     startWallMs: 1767323045678,
     startMs: 1000,
     requestEndMs: 1001.5,
+    upstreamSendMs: 1002,
+    upstreamSentMs: 1002.25,
+    upstreamEndMs: 3600,
     firstUpstreamByteMs: 3500,
     endMs: 4000,
     bytesReceived: 300,
@@ -54,6 +61,10 @@ test('what is known of a request is in its entry', () => {
   assert.deepEqual([common?.startTime?.seconds, common?.startTime?.nanos], [1767323045n, 678_000_000]);
   assert.deepEqual([common?.duration?.seconds, common?.timeToLastRxByte?.nanos], [3n, 1_500_000]);
   assert.deepEqual([common?.timeToFirstUpstreamRxByte?.seconds, common?.timeToFirstUpstreamRxByte?.nanos], [2n, 500_000_000]);
+  assert.deepEqual(
+    [common?.timeToFirstUpstreamTxByte?.nanos, common?.timeToLastUpstreamTxByte?.nanos, common?.timeToLastUpstreamRxByte?.nanos],
+    [2_000_000, 2_250_000, 600_000_000],
+  );
   assert.equal(common?.responseFlags?.unauthorizedDetails?.reason, 1);
   assert.equal(common.responseFlags.downstreamRemoteReset, true);
   assert.equal(common.responseFlags.localReset, false);
@@ -62,11 +73,23 @@ test('what is known of a request is in its entry', () => {
   assert.equal(state && anyUnpack(state, StringValueSchema)?.value, 'value');
   assert.deepEqual(common.customTags, { tag: 'ü' });
   assert.deepEqual([request?.requestMethod, request?.path, request?.requestBodyBytes], [4, '/a?b', 300n]);
-  assert.deepEqual([request?.userAgent, request?.requestId, request?.requestHeaders], ['ua', 'id', { 'x-many': '1' }]);
+  assert.deepEqual(
+    [request?.userAgent, request?.requestId, request?.requestHeaders],
+    // the last is no UTF-8, and each of its bytes stands for the character of its number
+    ['grüße', 'id', { 'x-many': '1', 'x-own': 'grüße', ':path': '/a?b', host: 'cart' }],
+  );
   assert.deepEqual(
     [response?.responseCode, response?.responseBodyBytes, response?.responseTrailers],
     [503, 5_000_000_000n, { 'grpc-status': '14' }],
   );
+});
+
+test('what is almost a second is none, for a second has no more nanoseconds', () => {
+  const { commonProperties: common } = fromBinary(
+    TCPAccessLogEntrySchema,
+    tcpEntry(fakeInfo({ startMs: 1, endMs: 1000.9999999 }), settings),
+  );
+  assert.deepEqual([common?.duration?.seconds, common?.duration?.nanos], [0n, 999_999_999]);
 });
 
 test('TLS of a connection is told', () => {
@@ -84,6 +107,7 @@ test('TLS of a connection is told', () => {
     ['spiffe://b', 'spiffe://c'],
   );
   assert.equal(peer?.subject, 'CN=x');
+  assert.equal(tlsProperties?.tlsCipherSuite, 0x1301);
 });
 
 test('fields stand in order, and none that says nothing: bytes are those of the messages that they stand for', () => {
@@ -96,6 +120,9 @@ test('fields stand in order, and none that says nothing: bytes are those of the 
     startMs: ms,
     endMs: ms,
     requestEndMs: ms,
+    upstreamSendMs: ms,
+    upstreamSentMs: ms,
+    upstreamEndMs: ms,
     firstUpstreamByteMs: ms,
     responseCode: fc.constantFrom(0, 200, 503),
     flags: fc.nat({ max: 2 ** RESPONSE_FLAGS.length - 1 }),

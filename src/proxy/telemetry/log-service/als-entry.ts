@@ -14,6 +14,9 @@ import {
   TLSProperties_TLSVersion as TlsVersion,
 } from '../../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import { flagBit, type ResponseFlag, type StreamInfo } from '../../http/stream-info.ts';
+import { partOf } from '../../tracing/custom-tags.ts';
+import { cipherId } from '../../tls/cipher-ids.ts';
+import { textOf } from '../byte-text.ts';
 import { logTypeOf } from '../format-connection.ts';
 import { ProtoWriter } from '../proto-writer.ts';
 import type { AlsSettings } from './als.ts';
@@ -67,13 +70,15 @@ function writeAddress(to: ProtoWriter, field: number, address: NetAddress): void
   to.end(inner).end(message);
 }
 
+const MAX_NANOS = 999_999_999;
+
 /** Timestamp and Duration: seconds and nanoseconds. */
 function writeTime(to: ProtoWriter, field: number, ms: number): void {
   const seconds = Math.floor(ms / 1000);
+  // what rounds up to a whole second is none: there are no more nanoseconds than these in one
+  const nanos = Math.min(MAX_NANOS, Math.round((ms - seconds * 1000) * 1e6));
   const at = to.begin(field);
-  to.someInteger(1, seconds)
-    .someInteger(2, Math.round((ms - seconds * 1000) * 1e6))
-    .end(at);
+  to.someInteger(1, seconds).someInteger(2, nanos).end(at);
 }
 
 /** From the stream's start to a moment; nothing where that was not reached. */
@@ -89,20 +94,24 @@ const VERSIONS: Readonly<Record<string, TlsVersion>> = {
 };
 
 /** CertificateProperties. */
-function writeCertificate(to: ProtoWriter, field: number, uris: readonly string[], subject: string): void {
+function writeCertificate(to: ProtoWriter, field: number, uris: readonly string[], subject: string, issuer: string): void {
   to.nested(field, (properties) => {
     for (const uri of uris) properties.nested(1, (name) => name.text(1, uri));
-    properties.someText(2, subject);
+    properties.someText(2, subject).someText(3, issuer);
   });
 }
 
 /** TLSProperties. */
 function writeTls(to: ProtoWriter, { tls, requestedServerName, ja3 }: StreamInfo['connection']): void {
-  if (tls !== undefined) to.someInteger(1, VERSIONS[tls.protocol] ?? TlsVersion.VERSION_UNSPECIFIED);
+  if (tls !== undefined) {
+    const cipher = cipherId(tls.cipher);
+    to.someInteger(1, VERSIONS[tls.protocol] ?? TlsVersion.VERSION_UNSPECIFIED);
+    if (cipher !== undefined) to.nested(2, (value) => value.integer(1, cipher));
+  }
   to.someText(3, requestedServerName);
   if (tls !== undefined) {
-    writeCertificate(to, 4, tls.localUriSans, '');
-    writeCertificate(to, 5, tls.uriSans, tls.subject);
+    writeCertificate(to, 4, tls.localUriSans, tls.local?.subject ?? '', '');
+    writeCertificate(to, 5, tls.uriSans, tls.subject, tls.certificate?.issuer ?? '');
     to.someText(6, tls.sessionId ?? '');
   }
   to.someText(7, ja3 ?? '');
@@ -155,7 +164,10 @@ function writeCommon(to: ProtoWriter, info: StreamInfo, settings: AlsSettings): 
   if (connection.tls !== undefined || connection.requestedServerName !== '') to.nested(4, (tls) => writeTls(tls, connection));
   writeTime(to, 5, info.startWallMs);
   writeSince(to, 6, info, info.requestEndMs);
+  writeSince(to, 7, info, info.upstreamSendMs);
+  writeSince(to, 8, info, info.upstreamSentMs);
   writeSince(to, 9, info, info.firstUpstreamByteMs);
+  writeSince(to, 10, info, info.upstreamEndMs);
   writeSince(to, 12, info, info.endMs);
   writeUpstream(to, info);
   if (flags !== 0) to.nested(16, (inner) => writeFlags(inner, flags));
@@ -172,7 +184,7 @@ function writeCommon(to: ProtoWriter, info: StreamInfo, settings: AlsSettings): 
   }
   writeSince(to, 23, info, info.endMs);
   to.someInteger(24, info.attempts).someText(25, info.terminationDetails);
-  to.someText(26, info.request?.headers.get('x-request-id') ?? '').someText(28, info.downstreamTransportFailure ?? '');
+  to.someHeadText(26, info.request?.headers.get('x-request-id') ?? '').someText(28, info.downstreamTransportFailure ?? '');
   to.someInteger(33, TYPES.get(logTypeOf(info)) ?? AccessLogType.NotSet);
 }
 
@@ -186,11 +198,17 @@ const METHODS = new Map<string, number>(
   Object.entries(RequestMethod).flatMap(([name, value]) => (typeof value === 'number' ? [[name, value] as const] : [])),
 );
 
-/** A map of those of a head's fields that are asked for. */
-function writeChosen(to: ProtoWriter, field: number, headers: HeaderMap | undefined, names: readonly string[]): void {
+/** A map of those of a head's fields that are asked for; `partOf` gives what is in the head beside its fields, such as `:path`. */
+function writeChosen(
+  to: ProtoWriter,
+  field: number,
+  headers: HeaderMap | undefined,
+  names: readonly string[],
+  partOf?: (name: string) => string | undefined,
+): void {
   for (const name of names) {
-    const values = headers?.getAll(name) ?? [];
-    if (values.length > 0) to.entry(field, name, values.join(','));
+    const text = partOf?.(name) ?? headers?.getAll(name).join(',');
+    if (text !== undefined && (text !== '' || headers?.has(name) === true)) to.entry(field, name, textOf(text));
   }
 }
 
@@ -198,12 +216,12 @@ function writeChosen(to: ProtoWriter, field: number, headers: HeaderMap | undefi
 function writeRequest(to: ProtoWriter, request: NonNullable<StreamInfo['request']>, info: StreamInfo, settings: AlsSettings): void {
   const { method, scheme, authority, path, headers } = request;
   to.someInteger(1, METHODS.get(method) ?? RequestMethod.METHOD_UNSPECIFIED);
-  to.someText(2, scheme).someText(3, authority).someText(5, path);
-  to.someText(6, headers.get('user-agent') ?? '').someText(7, headers.get('referer') ?? '');
-  to.someText(8, headers.get('x-forwarded-for') ?? '').someText(9, headers.get('x-request-id') ?? '');
-  to.someText(10, headers.get('x-envoy-original-path') ?? '');
+  to.someText(2, scheme).someHeadText(3, authority).someHeadText(5, path);
+  to.someHeadText(6, headers.get('user-agent') ?? '').someHeadText(7, headers.get('referer') ?? '');
+  to.someHeadText(8, headers.get('x-forwarded-for') ?? '').someHeadText(9, headers.get('x-request-id') ?? '');
+  to.someHeadText(10, headers.get('x-envoy-original-path') ?? '');
   to.someInteger(12, info.bytesReceived);
-  writeChosen(to, 13, headers, settings.requestFields);
+  writeChosen(to, 13, headers, settings.requestFields, (name) => partOf(request, name));
 }
 
 /** HTTPResponseProperties. */
@@ -214,7 +232,10 @@ function writeResponse(to: ProtoWriter, info: StreamInfo, settings: AlsSettings)
     to.integer(1, responseCode).end(code);
   }
   to.someInteger(3, info.bytesSent);
-  writeChosen(to, 4, info.response?.headers, settings.responseFields);
+  const { response } = info;
+  writeChosen(to, 4, response?.headers, settings.responseFields, (name) =>
+    name === ':status' ? response && String(response.status) : undefined,
+  );
   writeChosen(to, 5, info.responseTrailers, settings.trailerFields);
   to.someText(6, info.responseCodeDetails);
 }

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer';
 import type { SideStream } from '../../router/side-request.ts';
 import { openStream } from '../../tracing/collector-target.ts';
-import { type Timers, timersOf } from '../../timers.ts';
+import { type Timers, timersOf, type WheelTimer } from '../../timers.ts';
 import { ProtoWriter } from '../proto-writer.ts';
 import type { AlsSettings } from './als.ts';
 import type { LogScope } from './settings.ts';
@@ -34,6 +34,8 @@ type OnReceipt = (isTaken: boolean) => void;
 interface Open {
   readonly stream: SideStream;
   readonly messages: OnReceipt[];
+  /** Ends it by itself. */
+  readonly timer: WheelTimer;
 }
 
 const writer = new ProtoWriter();
@@ -68,20 +70,24 @@ export class AlsStream {
 
   /** Nothing more is sent on the stream that is open. */
   finish(): void {
-    this.#open?.stream.end();
+    const open = this.#open;
+    if (open === undefined) return;
     this.#open = undefined;
+    this.#timers.cancel(open.timer);
+    open.stream.end();
   }
 
   #start(): Open {
     const messages: OnReceipt[] = [];
     const isOver = (isTaken: boolean): void => {
       if (this.#open === open) this.#open = undefined;
+      // streams that a service refuses are not kept until it would have ended them
+      this.#timers.cancel(open.timer);
       for (const onReceipt of messages) onReceipt(isTaken);
     };
-    const open = { stream: openStream(this.#settings.target, METHOD, this.#scope, isOver), messages };
-    this.#timers.after(OPEN_MS, () => {
-      if (this.#open === open) this.finish();
-    });
+    const stream = openStream(this.#settings.target, METHOD, this.#scope, isOver);
+    const timer = this.#timers.after(OPEN_MS, () => this.finish());
+    const open = { stream, messages, timer };
     return open;
   }
 }
