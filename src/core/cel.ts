@@ -43,10 +43,10 @@ export function isCel(text: string): boolean {
 }
 
 /** What an expression may name: variables with the names of what they hold, or undefined for any. */
-export type CelVariables = Readonly<Record<string, readonly string[] | undefined>>;
+type CelVariables = Readonly<Record<string, readonly string[] | undefined>>;
 
 /** Says why an expression has no value, whatever it is asked of, or none of type `wants`; undefined where nothing speaks against it. */
-export type CelDoubt = (text: string, wants: 'bool' | 'any') => string | undefined;
+type CelDoubt = (text: string, wants: 'bool' | 'any') => string | undefined;
 
 /** Prepares to doubt expressions over `variables`. */
 export function celDoubts(variables: CelVariables): CelDoubt {

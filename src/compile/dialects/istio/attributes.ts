@@ -11,11 +11,8 @@ const CERTIFICATES = [
 ];
 
 /** Envoy's, by its page "Attributes", and Istio's peers. */
-export const ATTRIBUTE_NAMES: Readonly<Record<string, readonly string[] | undefined>> = {
-  request: [
-    ...['path', 'url_path', 'query', 'host', 'scheme', 'method', 'headers', 'referer', 'useragent', 'id', 'protocol'],
-    ...['time', 'duration', 'size', 'total_size'],
-  ],
+const ATTRIBUTE_NAMES: Readonly<Record<string, readonly string[] | undefined>> = {
+  request: 'path url_path query host scheme method headers referer useragent id protocol time duration size total_size'.split(' '),
   response: ['code', 'code_details', 'flags', 'grpc_status', 'headers', 'trailers', 'size', 'total_size', 'backend_latency'],
   connection: ['id', 'mtls', 'requested_server_name', 'termination_details', ...CERTIFICATES],
   source: ADDRESS,
