@@ -58,7 +58,10 @@ function nearest(folder: string): string | undefined {
 export function findStateDir(option: string | undefined): StateDir {
   const found = option ?? process.env['TULLE_STATE_DIR'] ?? nearest(process.cwd());
   if (found === undefined) {
-    throw new CliError(`no mesh found: no ${NAME} here or above`, 'start one with tulle up, or name its state directory with --state-dir');
+    throw new CliError(
+      `no mesh found: no ${NAME} here or above`,
+      'start one with tulle up, go to the folder of one that runs, or name its state directory (tulle up prints it) with --state-dir',
+    );
   }
   if (!existsSync(found)) throw new CliError(`the state directory ${found} does not exist`, 'tulle up prints the one it uses');
   return stateDirAt(found);

@@ -8,6 +8,7 @@ import type { Duration } from '@marcbachmann/cel-js/evaluator';
 import { messageOf } from './errors.ts';
 
 interface Library {
+  readonly Environment: typeof Cel.Environment;
   readonly environment: Cel.Environment;
   readonly Duration: new (seconds: bigint, nanos: number) => Duration;
 }
@@ -20,7 +21,7 @@ function library(): Library {
   const { Environment }: typeof Cel = require('@marcbachmann/cel-js');
   const { Duration: OfTime }: { Duration: Library['Duration'] } = require('@marcbachmann/cel-js/evaluator');
   const environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false });
-  return (loaded = { environment, Duration: OfTime });
+  return (loaded = { Environment, environment, Duration: OfTime });
 }
 
 /** An expression that has been read: its value for the variables that it is given. Throws where it has none. */
@@ -39,6 +40,29 @@ export function parseCel(text: string): CelProgram | string {
 /** True where `text` can be read. */
 export function isCel(text: string): boolean {
   return typeof parseCel(text) !== 'string';
+}
+
+/** What an expression may name: variables with the names of what they hold, or undefined for any. */
+type CelVariables = Readonly<Record<string, readonly string[] | undefined>>;
+
+/** Says why an expression has no value, whatever it is asked of, or none of type `wants`; undefined where nothing speaks against it. */
+type CelDoubt = (text: string, wants: 'bool' | 'any') => string | undefined;
+
+/** Prepares to doubt expressions over `variables`. */
+export function celDoubts(variables: CelVariables): CelDoubt {
+  let environment: Cel.Environment | undefined;
+  return (text, wants) => {
+    if (environment === undefined) {
+      environment = new (library().Environment)({ homogeneousAggregateLiterals: false });
+      for (const [name, fields] of Object.entries(variables)) {
+        if (fields === undefined) environment.registerVariable(name, 'dyn');
+        else environment.registerVariable(name, { schema: Object.fromEntries(fields.map((field) => [field, 'dyn'])) });
+      }
+    }
+    const { valid, type, error } = environment.check(text);
+    if (!valid) return error === undefined ? 'it has no type' : messageOf(error).split('\n', 1)[0];
+    return wants === 'any' || type === 'bool' || type === 'dyn' ? undefined : `it is of type ${type}, not bool`;
+  };
 }
 
 /** A duration of the language's. */

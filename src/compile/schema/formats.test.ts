@@ -8,6 +8,7 @@ const cases: readonly { readonly format: FormatName; readonly accepts: readonly 
     accepts: ['', "response.code >= 500 || request.headers['x'] == 'y'", 'has(upstream_peer.labels) ? 1 : "unknown"'],
     refuses: ['response.code >=', 'a b', "'open"],
   },
+  { format: 'log-format', accepts: ['', '%REQ(:PATH)% 100%%'], refuses: ['100%', '%REQ(:PATH%'] },
   { format: 'dns-label', accepts: ['a', 'shop-1'], refuses: ['-a', 'A', 'a.b', 'a'.repeat(64)] },
   { format: 'name', accepts: ['a.b-c'], refuses: ['a_b', '.a', 'a'.repeat(254)] },
   {

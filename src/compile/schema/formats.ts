@@ -1,6 +1,7 @@
 /** What text may look like, by name, so that schemas stay data. */
 import { isCel } from '../../core/cel.ts';
 import { parseCidr, parseIp } from '../../core/cidr.ts';
+import { isLogFormat } from '../../core/log-format.ts';
 import { isRe2 } from './re2-syntax.ts';
 
 interface Format {
@@ -79,6 +80,7 @@ const FORMATS = {
     accepts: (text) => text.length <= 1_024 && isRe2(text),
   },
   cel: { allows: 'an expression of the Common Expression Language (CEL)', accepts: (text) => text === '' || isCel(text) },
+  'log-format': { allows: "text with Envoy's operators, such as %REQ(:PATH)%, and %% for a percent sign", accepts: isLogFormat },
   'header-name': { allows: 'an HTTP header name', accepts: (text) => TOKEN.test(text) },
   'matched-header': {
     allows: 'an HTTP header name, or @request.auth.claims with a claim behind it, as .name or [name]',

@@ -66,7 +66,7 @@ test('openssl reads the request', (t) => {
   return undefined;
 });
 
-function identity(t: TestContext, answers: (() => readonly string[])[]) {
+function identity(t: TestContext, answers: (() => readonly string[])[], ahead = { ms: 0 }) {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: START_MS });
   const stats = createStats().scope('identity');
   const got: { keyPair: KeyPair; trust: TrustBundle; atMs: number }[] = [];
@@ -77,7 +77,7 @@ function identity(t: TestContext, answers: (() => readonly string[])[]) {
       return answer?.() ?? [];
     },
     onCertificate: (keyPair, trust) => got.push({ keyPair, trust, atMs: Date.now() }),
-    clock: { wallMs: () => Date.now(), monotonicMs: () => Date.now() },
+    clock: { wallMs: () => Date.now() + ahead.ms, monotonicMs: () => Date.now() },
     random: () => 0.5,
     log: silentLog,
     stats,
@@ -112,6 +112,19 @@ test('a certificate is renewed at half of its life with a new key', async (t) =>
   await settle();
   assert.equal(got.length, 2);
   assert.notEqual(got[0]?.keyPair.privateKey, got[1]?.keyPair.privateKey);
+  own.stop();
+});
+
+test('a clock that is a day ahead at once has the certificate renewed within a minute', async (t) => {
+  const ahead = { ms: 0 };
+  const { own, got, settle } = identity(t, [fresh], ahead);
+  own.start();
+  await settle();
+  ahead.ms = 25 * HOUR_MS;
+  assert.deepEqual([got.length, own.isExpired], [1, true]);
+  t.mock.timers.tick(60_000);
+  await settle();
+  assert.equal(got.length, 2);
   own.stop();
 });
 

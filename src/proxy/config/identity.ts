@@ -28,8 +28,8 @@ const BACK_OFF_MS_MAX = 30_000;
 /** Share of the life after which a certificate is renewed, and how far chance moves it, so that a fleet spreads. */
 const RENEW_AT = 0.5;
 const RENEW_JITTER = 0.1;
-/** Renewals farther away are looked at again then: timers end, and the wall's clock may be set. */
-const LOOK_MS_MAX = 24 * 3600 * 1000;
+/** How long nobody looks at the wall's clock: it may be set, or have gone on while the machine slept, and timers not. */
+const LOOK_MS_MAX = 60_000;
 
 export class Identity {
   readonly #options: IdentityOptions;

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
+import { test, type TestContext } from 'node:test';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { create, type DescMessage, fromJson, type JsonObject, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { ConfigError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
+import { until } from '../../core/testing/eventually.ts';
 import { type AccessLog, AccessLogSchema, AccessLogFilterSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
@@ -165,13 +167,81 @@ test('a file gets its lines on flush, and a new file after it was moved away', (
   assert.equal(readFileSync(file, 'utf8'), 'three ü\n');
 });
 
-test('a file that cannot be opened is counted and does not stop anybody', (t) => {
+/** What a sink counts, as lines dropped and writes failed. */
+function lossesOf(stats: ReturnType<typeof createStats>): () => number[] {
+  const scope = stats.scope('access_log_file');
+  const [dropped, failed] = [scope.counter('dropped'), scope.counter('write_failed')];
+  return () => [dropped.value, failed.value];
+}
+
+test('a file that cannot be opened loses lines, counted, until it can', (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tulle-log-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const stats = createStats();
+  const losses = lossesOf(stats);
+  const sink = createLogSink(stats, silentLog);
+  t.after(() => sink.close());
+  const file = path.join(folder, 'later', 'access.log');
+  sink.target(file).write('lost\n');
+  sink.flush();
+  assert.deepEqual(losses(), [1, 2]);
+  mkdirSync(path.dirname(file));
+  sink.target(file).write('there\n');
+  sink.flush();
+  assert.deepEqual([readFileSync(file, 'utf8'), ...losses()], ['there\n', 1, 2]);
+});
+
+test('each file that cannot be written is told of, once', (t) => {
+  const told: unknown[] = [];
+  const log = { ...silentLog, warn: (_: string, fields?: Readonly<Record<string, unknown>>) => void told.push(fields?.['path']) };
+  const sink = createLogSink(createStats(), log);
+  t.after(() => sink.close());
+  for (const file of ['/nowhere/a', '/nowhere/b', '/nowhere/a']) sink.target(file).write('x\n');
+  sink.flush();
+  assert.deepEqual(told, ['/nowhere/a', '/nowhere/b']);
+});
+
+/** A named pipe. */
+function namedPipe(t: TestContext): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tulle-log-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const pipe = path.join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  return pipe;
+}
+
+test('a pipe that nobody reads holds nobody up', (t) => {
   const stats = createStats();
   const sink = createLogSink(stats, silentLog);
   t.after(() => sink.close());
-  sink.target('/nowhere/at/all').write('x\n');
+  sink.target(namedPipe(t)).write('x\n');
   sink.flush();
-  assert.equal(stats.counter('access_log_file.write_failed').value + stats.scope('access_log_file').counter('write_failed').value, 1);
+  assert.equal(lossesOf(stats)()[0], 1);
+});
+
+test('a pipe takes more at once than it holds, as its reader makes room', async (t) => {
+  const pipe = namedPipe(t);
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
+  const stats = createStats();
+  const sink = createLogSink(stats, silentLog);
+  t.after(() => sink.close());
+  // 600 KB, where a pipe holds 64 KiB
+  const lines = Array.from({ length: 6000 }, (_, i) => `${String(i).padStart(99, '.')}\n`);
+  for (const line of lines) sink.target(pipe).write(line);
+  let text = '';
+  const buffer = Buffer.alloc(16 * 1024);
+  const isAll = (): boolean => text.length >= 2 * 256 * 1024;
+  await until(() => {
+    try {
+      text += buffer.toString('latin1', 0, readSync(reader, buffer));
+    } catch (error) {
+      assert.match(String(error), /EAGAIN/);
+    }
+    return isAll();
+  });
+  assert.equal(text, lines.join('').slice(0, text.length));
+  assert.deepEqual(lossesOf(stats)(), [0, 0]);
 });
 
 test('lines of a full disk are lost, counted', { skip: !existsSync('/dev/full') }, async (t) => {
@@ -189,14 +259,22 @@ test('lines of a full disk are lost, counted', { skip: !existsSync('/dev/full') 
   assert.deepEqual([dropped.value, failed.value], [3, 2]);
 });
 
-test('a file that does not keep up loses lines, counted', (t) => {
+test('a file that does not keep up loses lines, counted, and ends nevertheless', async (t) => {
+  const pipe = namedPipe(t);
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
   const stats = createStats();
+  const losses = lossesOf(stats);
   const sink = createLogSink(stats, silentLog);
-  t.after(() => sink.close());
-  const target = sink.target('/nowhere/at/all');
+  const target = sink.target(pipe);
   const line = `${'x'.repeat(1024 * 1024)}\n`;
   for (let i = 0; i < 6; i++) target.write(line);
-  assert.equal(stats.scope('access_log_file').counter('dropped').value, 3);
+  // one is being written, and three wait
+  assert.equal(losses()[0], 2);
+  // until the pipe is full
+  await sleep(100);
+  sink.close();
+  assert.equal(losses()[0], 6);
 });
 
 test('those who are told of flows are told of connections that last, and no others', () => {

@@ -7,6 +7,7 @@
  */
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
+import { LOG_COMMAND } from '../../core/log-format.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import { textOf } from './byte-text.ts';
 import { compileCommand } from './format-commands.ts';
@@ -51,8 +52,6 @@ export function isOfField({ name }: Command): boolean {
   return OF_FIELDS.has(name);
 }
 
-const COMMAND = /%(?:%|([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?(?::(\d+))?%)/y;
-
 /** Splits a format; a `%` that begins no command is a ConfigError with its position. `%%` is one `%`. */
 export function parseFormat(format: string, path: string): readonly FormatPart[] {
   const parts: FormatPart[] = [];
@@ -62,10 +61,10 @@ export function parseFormat(format: string, path: string): readonly FormatPart[]
     const percent = format.indexOf('%', at);
     if (percent === -1) break;
     text += format.slice(at, percent);
-    COMMAND.lastIndex = percent;
-    const match = COMMAND.exec(format);
+    LOG_COMMAND.lastIndex = percent;
+    const match = LOG_COMMAND.exec(format);
     if (match === null) throw new ConfigError(path, `no command at character ${percent + 1} of ${JSON.stringify(format)}; write %% for %`);
-    at = COMMAND.lastIndex;
+    at = LOG_COMMAND.lastIndex;
     const [, name, argument = '', length] = match;
     if (name === undefined) {
       text += '%';

@@ -1,9 +1,10 @@
 /**
  * Where access log lines go: files, standard output and standard error. Lines are gathered and written in one call a
  * second, or for each 256 KiB where more comes; a file that does not keep up or cannot be written, such as on a full disk,
- * loses lines, counted, before it costs memory.
+ * loses lines, counted, before it costs memory. Pipes take what they have room for, and are asked again for the rest:
+ * 64 KiB is all that a pipe holds, whose reader need not be slow for that to be full.
  */
-import { closeSync, openSync, statSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync, write, writeSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { type LineChunk, LineChunks } from './line-chunks.ts';
@@ -14,6 +15,14 @@ const FLUSH_INTERVAL_MS = 1000;
 const RELAY_CHARS = 8 * 1024;
 /** What waits for one file, about, above which lines are dropped. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** A named pipe is not waited for: neither for somebody who opens it for reading, nor for room in it. */
+const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+/** How long a pipe without room is left alone at first, and at most. */
+const RETRY_MS = { first: 5, most: 100 } as const;
+/** How long one who ends waits for room in a pipe. */
+const LAST_PATIENCE_MS = 500;
+/** What nobody wakes up, to wait for. */
+const NOBODY = new Int32Array(new SharedArrayBuffer(4));
 
 export interface LogSink {
   /** Where lines for a file go; `/dev/stdout` and `/dev/stderr` are the process's own. */
@@ -56,10 +65,22 @@ const STANDARD = new Map([
 
 const NEWLINE = 0x0a;
 
+/** Whether a pipe has no room now. */
+function hasNoRoom(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+}
+
 function linesIn(bytes: Buffer): number {
   let count = 0;
   for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) count++;
   return count;
+}
+
+/** What a pipe had no room for: a chunk from `at` on. */
+interface Rest {
+  readonly chunk: LineChunk;
+  readonly at: number;
+  readonly timer: NodeJS.Timeout;
 }
 
 /** One file: lines waiting, and at most one write under way. */
@@ -70,9 +91,12 @@ class FileTarget implements BufferedTarget {
   readonly #lines = new LineChunks();
   #fd: number | undefined;
   #isWriting = false;
+  /** Of the write under way, while its pipe has no room. */
+  #rest: Rest | undefined = undefined;
   #isReopening = false;
   /** The file ends within a line, the rest of which could not be written. */
   #isTorn = false;
+  #hasWarned = false;
 
   constructor(path: string, counters: Counters, log: Log) {
     this.#path = path;
@@ -85,6 +109,7 @@ class FileTarget implements BufferedTarget {
     const lines = this.#lines;
     if (lines.size + line.length > MAX_WAITING_BYTES) {
       this.#counters.dropped.value++;
+      this.#warn('it does not keep up');
       return;
     }
     lines.add(line);
@@ -92,29 +117,46 @@ class FileTarget implements BufferedTarget {
   }
 
   flush(): void {
-    if (this.#isWriting || this.#fd === undefined) return;
+    if (this.#isWriting || this.#lines.size === 0) return;
+    const fd = this.#opened();
     const chunk = this.#lines.take();
-    if (chunk !== undefined) this.#start(this.#fd, chunk, this.#startOf(chunk));
+    if (fd !== undefined && chunk !== undefined) this.#start(fd, chunk, this.#startOf(chunk));
   }
 
   /** Writes what waits before it returns; a write under way ends on its own. */
-  flushSync(): void {
-    const fd = this.#fd;
+  flushSync(patienceMs = 0): void {
+    const rest = this.#rest;
+    if (rest === undefined && this.#lines.size === 0) return;
+    const fd = this.#opened();
     if (fd === undefined) return;
+    const untilMs = performance.now() + patienceMs;
+    if (rest !== undefined) {
+      clearTimeout(rest.timer);
+      this.#rest = undefined;
+      this.#isWriting = false;
+      this.#writeSync(fd, rest.chunk, rest.at, untilMs);
+    }
     for (let chunk = this.#lines.take(); chunk !== undefined; chunk = this.#lines.take()) {
-      this.#writeSync(fd, chunk);
-      this.#lines.release(chunk);
+      this.#writeSync(fd, chunk, this.#startOf(chunk), untilMs);
     }
   }
 
-  #writeSync(fd: number, chunk: LineChunk): void {
-    let at = this.#startOf(chunk);
-    try {
-      while (at < chunk.end) at += writeSync(fd, chunk.bytes, at, chunk.end - at);
-    } catch (error) {
-      this.#lose(chunk, at);
-      this.#fail(error);
+  #writeSync(fd: number, chunk: LineChunk, from: number, untilMs: number): void {
+    let at = from;
+    while (at < chunk.end) {
+      try {
+        at += writeSync(fd, chunk.bytes, at, chunk.end - at);
+      } catch (error) {
+        if (hasNoRoom(error) && performance.now() < untilMs) {
+          Atomics.wait(NOBODY, 0, 0, RETRY_MS.first);
+          continue;
+        }
+        this.#lose(chunk, at);
+        this.#fail(error);
+        break;
+      }
     }
+    this.#lines.release(chunk);
   }
 
   /** Where what is to be written begins: behind a torn line with a newline. */
@@ -133,34 +175,47 @@ class FileTarget implements BufferedTarget {
   }
 
   reopen(): void {
-    this.#isReopening = this.#isWriting;
+    if (STANDARD.has(this.#path)) return;
+    this.#isReopening = this.#isWriting && this.#rest === undefined;
     if (this.#isReopening) return;
-    this.close();
+    this.close(0);
     this.#fd = this.#open();
   }
 
-  close(): void {
-    this.flushSync();
+  close(patienceMs = LAST_PATIENCE_MS): void {
+    this.flushSync(patienceMs);
     const fd = this.#fd;
     this.#fd = undefined;
     if (fd !== undefined && !STANDARD.has(this.#path)) closeSync(fd);
+  }
+
+  /** The file, which may be there by now where it could not be opened; where it is not, what waits for it is lost. */
+  #opened(): number | undefined {
+    this.#fd ??= this.#open();
+    if (this.#fd !== undefined) return this.#fd;
+    for (let chunk = this.#lines.take(); chunk !== undefined; chunk = this.#lines.take()) {
+      this.#counters.dropped.value += linesIn(chunk.bytes.subarray(1, chunk.end));
+      this.#lines.release(chunk);
+    }
+    return undefined;
   }
 
   #open(): number | undefined {
     const standard = STANDARD.get(this.#path);
     if (standard !== undefined) return standard;
     try {
-      return openSync(this.#path, 'a');
+      return openSync(this.#path, OPEN_FLAGS);
     } catch (error) {
       this.#fail(error);
       return undefined;
     }
   }
 
-  #start(fd: number, chunk: LineChunk, at: number): void {
+  #start(fd: number, chunk: LineChunk, at: number, retryMs: number = RETRY_MS.first): void {
     this.#isWriting = true;
     write(fd, chunk.bytes, at, chunk.end - at, undefined, (error, written) => {
       if (error === null && at + written < chunk.end) return this.#start(fd, chunk, at + written);
+      if (error !== null && hasNoRoom(error)) return this.#wait(fd, chunk, at, retryMs);
       this.#isWriting = false;
       if (error !== null) {
         this.#lose(chunk, at);
@@ -172,8 +227,27 @@ class FileTarget implements BufferedTarget {
     });
   }
 
+  /** Writes the rest of a chunk when its pipe may have room again. */
+  #wait(fd: number, chunk: LineChunk, at: number, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#rest = undefined;
+      this.#start(fd, chunk, at, Math.min(2 * ms, RETRY_MS.most));
+    }, ms);
+    timer.unref();
+    this.#rest = { chunk, at, timer };
+    if (this.#isReopening) this.reopen();
+  }
+
   #fail(error: unknown): void {
-    if (this.#counters.failed.value++ === 0) this.#log.warn('access log cannot be written', { path: this.#path, cause: messageOf(error) });
+    this.#counters.failed.value++;
+    this.#warn(messageOf(error));
+  }
+
+  /** Says once of each file that it has lost lines. */
+  #warn(cause: string): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#log.warn('access log cannot be written', { path: this.#path, cause });
   }
 }
 

@@ -14,7 +14,10 @@ const tagSchema = object(
     literal: optional(object({ value: required(string(), 'The value.') }), 'The same value always.'),
     environment: optional(named("variable of the proxy's environment"), "A variable of the proxy's environment."),
     header: optional(named('header'), 'A header of the request.'),
-    formatter: optional(object({ value: required(string(), 'Text with operators such as %REQ(:PATH)%.') }), "Text with Envoy's operators."),
+    formatter: optional(
+      object({ value: required(string({ format: 'log-format' }), 'Text with operators such as %REQ(:PATH)%.') }),
+      "Text with Envoy's operators.",
+    ),
   },
   [{ kind: 'exactly-one', fields: ['literal', 'environment', 'header', 'formatter'] }],
 );

@@ -102,14 +102,14 @@ export const openTelemetrySchema = object(
   [{ kind: 'at-most-one', fields: ['http', 'grpc'] }],
 );
 
-const labels = map(string({ mayBeEmpty: true }));
+const labels = map(string({ format: 'log-format', mayBeEmpty: true }));
 
 export const fileLogSchema = object({
   path: defaulted(string(), '/dev/stdout', 'The file.'),
   logFormat: optional(
     object(
       {
-        text: optional(string({ mayBeEmpty: true }), "Text with Envoy's operators."),
+        text: optional(string({ format: 'log-format', mayBeEmpty: true }), "Text with Envoy's operators."),
         labels: optional(labels, "Fields of a JSON object, with Envoy's operators."),
       },
       [{ kind: 'at-most-one', fields: ['text', 'labels'] }],
@@ -143,7 +143,11 @@ export const otelAlsSchema = object({
   logName: defaulted(string(), 'otel_envoy_accesslog', 'Name that the service is told.'),
   logFormat: optional(
     object({
-      text: defaulted(string({ mayBeEmpty: true }), '', "Body of a record, with Envoy's operators; Istio's usual text where absent."),
+      text: defaulted(
+        string({ format: 'log-format', mayBeEmpty: true }),
+        '',
+        "Body of a record, with Envoy's operators; Istio's usual text where absent.",
+      ),
       labels: defaulted(labels, {}, "Attributes of a record, with Envoy's operators."),
     }),
     'What a record holds.',

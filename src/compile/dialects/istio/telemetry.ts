@@ -16,6 +16,7 @@ import {
 } from '../../schema/schema.ts';
 import { defineDialect, type Lowering } from '../dialect.ts';
 import { TELEMETRY } from './api-versions.ts';
+import { attributeDoubt } from './attributes.ts';
 import { lowerSelector, selectorField } from './selector.ts';
 import { lowerSpanTags, spanTagsSchema } from './span-tags.ts';
 
@@ -142,6 +143,8 @@ function lowerTag(
   if (operation === 'REMOVE' && value !== '') {
     lowering.error('TUL015', owner, `tagOverrides.${name}.value`, 'a tag that is taken away has no value: take one of the two out');
   }
+  const doubt = value === '' ? undefined : attributeDoubt(value, 'any');
+  if (doubt !== undefined) lowering.warning('TUL020', owner, `tagOverrides.${name}.value`, `the tag is always "unknown": ${doubt}`);
   return { operation, value };
 }
 
@@ -162,7 +165,10 @@ function lowerMetrics(written: Infer<typeof metricsSchema>, lowering: Lowering):
   };
 }
 
-function lowerLogging(written: Infer<typeof accessLoggingSchema>): LoggingRule {
+function lowerLogging(written: Infer<typeof accessLoggingSchema>, lowering: Lowering): LoggingRule {
+  const expression = written.filter?.expression ?? '';
+  const doubt = expression === '' ? undefined : attributeDoubt(expression, 'bool');
+  if (doubt !== undefined) lowering.warning('TUL020', written, 'filter.expression', `nothing passes: ${doubt}`);
   return {
     mode: written.match?.mode ?? 'CLIENT_AND_SERVER',
     providers: names(written.providers),
@@ -187,7 +193,7 @@ export const telemetry = defineDialect({
         selector: lowerSelector(spec.selector),
         tracing: spec.tracing.map((rule) => lowerTracing(rule, lowering)),
         metrics: spec.metrics.map((rule) => lowerMetrics(rule, lowering)),
-        accessLogging: spec.accessLogging.map(lowerLogging),
+        accessLogging: spec.accessLogging.map((rule) => lowerLogging(rule, lowering)),
         createdAt,
         origin,
       },

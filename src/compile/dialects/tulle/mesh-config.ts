@@ -147,7 +147,11 @@ const specSchema = object({
   defaultDestinationRuleExportTo: exportTo('DestinationRules', base.defaultExportTo.policies),
   accessLogFile: defaulted(string({ mayBeEmpty: true }), base.accessLogFile, 'Where access logs go, such as /dev/stdout; empty: nowhere.'),
   accessLogEncoding: defaulted(oneOf(['TEXT', 'JSON']), base.accessLogEncoding, 'Form of access logs.'),
-  accessLogFormat: defaulted(string({ mayBeEmpty: true }), base.accessLogFormat, "Format of access logs; empty: Istio's."),
+  accessLogFormat: defaulted(
+    string({ format: 'log-format', mayBeEmpty: true }),
+    base.accessLogFormat,
+    "Format of access logs; empty: Istio's.",
+  ),
   accessLogOrigins: defaulted(
     bool,
     base.hasLogOrigins,
