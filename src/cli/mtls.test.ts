@@ -17,6 +17,7 @@ const report = {
     {
       source: 'unknown/unknown',
       callers: ['legacy/report', '10.0.0.7', '10.0.0.8'],
+      pastServices: [],
       destination: 'shop/recommendations-v2',
       service: 'recommendations.shop.svc.cluster.local',
       protocol: 'http',
