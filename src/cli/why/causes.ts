@@ -413,6 +413,16 @@ const ROWS: readonly Row[] = [
     ),
   },
   {
+    when: both(flag('UC'), ({ hop, facts }) => hop.isMutualTls === false && hop.status !== 200 && facts.hasProxy(hop.destination) === true),
+    cause: says(
+      'the called proxy',
+      ({ hop, called, caller, after }) =>
+        `${caller}'s proxy spoke plaintext to ${called} at ${hop.host || 'its address'}, whose proxy closed the connection ${after} and tells nothing of the request, as it does where mTLS is STRICT`,
+      ({ called }) =>
+        `tulle mtls; the tls mode of the DestinationRule beside the PeerAuthentication; if mTLS is not STRICT there, whether the instance of ${called} was stopped just then`,
+    ),
+  },
+  {
     when: flag('UC', 'UR', 'UPE'),
     cause: says(
       ({ hop, facts }) => (facts.hasProxy(hop.destination) === false ? 'the called application' : 'the called proxy'),

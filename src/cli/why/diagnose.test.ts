@@ -91,6 +91,13 @@ const CASES: readonly {
     text: /went away after 3000 ms/,
   },
   {
+    name: 'plaintext to a proxy that takes mTLS only',
+    hops: [client({ flags: ['UC'], details: 'upstream_reset_before_response_started{connection_termination}', isMutualTls: false })],
+    facts: WITH_PROXY,
+    place: 'the called proxy',
+    text: /shop\/web's proxy spoke plaintext to shop\/cart .* as it does where mTLS is STRICT/,
+  },
+  {
     name: 'the application broke off amid its answer',
     hops: [
       client({ status: 200, flags: ['UR'], details: 'upstream_reset_after_response_started{remote_reset}' }),
