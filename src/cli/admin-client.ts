@@ -49,7 +49,8 @@ export async function isOk(socketPath: string, path: string): Promise<boolean> {
   }
 }
 
-function unreachable(state: StateDir, cause: unknown): CliError {
+/** Why a call was not answered at all. */
+export function unreachable(state: StateDir, cause: unknown): CliError {
   return new CliError(
     `no control plane answers on ${state.adminSocket}`,
     'is tulle up (or tulle control) running with this state directory?',
@@ -80,9 +81,13 @@ export async function callControl(state: StateDir, path: string, call: Call = {}
   return JSON.parse(body);
 }
 
-/** The lines of a streaming answer, parsed; ends, or throws, when the connection does or `signal` aborts. */
+/**
+ * The lines of a streaming answer, parsed; ends, or throws, when the connection does or `signal` aborts. Throws CliError
+ * where the call is refused.
+ */
 export async function* watchControl(state: StateDir, path: string, signal: AbortSignal): AsyncGenerator<unknown> {
   const response = await open(state.adminSocket, path, {});
+  if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, path, await text(response));
   const stop = (): void => void response.destroy();
   signal.addEventListener('abort', stop, { once: true });
   try {

@@ -24,12 +24,13 @@ interface Options extends FlowOptions {
 
 type Numbers<T> = { readonly [K in keyof T]?: unknown };
 
-/** What is kept and what is not, in a sentence. */
-function summary(shown: number, answer: unknown): string {
+/** What is kept and what is not, in a sentence; where as many were found as were asked for there may be more. */
+export function summary(shown: number, limit: string, answer: unknown): string {
   const kept: Numbers<KeptFlows> = objectAt(answer, 'kept');
   const lost: Numbers<LostFlows> = objectAt(answer, 'lost');
   const missing = Number(lost.byProxies ?? 0) + Number(lost.unreadable ?? 0);
   const parts = [`${shown} of ${Number(kept.flows ?? 0)} that are kept`];
+  if (shown > 0 && String(shown) === limit) parts.push(`the newest ${limit} that match: --limit shows more`);
   if (Number(lost.aged ?? 0) > 0) parts.push(`${Number(lost.aged)} older ones are not kept any more`);
   if (missing > 0) parts.push(`${missing} did not come here`);
   return parts.join('; ');
@@ -46,6 +47,7 @@ async function print(workload: string | undefined, options: Options): Promise<vo
   const flows = flowsOf(answer);
   if (options.output === 'json' && options.watch !== true) {
     process.stdout.write(jsonText(isObject(answer) ? answer : {}));
+    if (String(flows.length) === options.limit) process.stderr.write(`${summary(flows.length, options.limit, answer)}\n`);
     return;
   }
   if (flows.length > 0 && options.watch !== true)
@@ -53,7 +55,7 @@ async function print(workload: string | undefined, options: Options): Promise<vo
   if (options.output === 'table') {
     const { from, to, service } = options;
     const unknown = flows.length > 0 ? '' : await unknownNames(state, { workloads: [workload, from, to], services: [service] });
-    process.stderr.write(`${[summary(flows.length, answer), unknown].filter((text) => text !== '').join('; ')}\n`);
+    process.stderr.write(`${[summary(flows.length, options.limit, answer), unknown].filter((text) => text !== '').join('; ')}\n`);
   }
   if (options.watch === true) await followFlows(state, query, options.output, flows);
 }

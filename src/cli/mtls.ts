@@ -1,13 +1,15 @@
 /** `tulle mtls`: who still speaks plaintext to whom, and whether STRICT would break anybody. */
 import { Option } from 'commander';
 import { mtlsModeOf } from '../compile/emit/peer-authentication.ts';
+import { parseDurationMs } from '../compile/schema/duration.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
 import { fetchFlows } from './fetch-flows.ts';
 import { textOf } from './json.ts';
 import { callerText, type MtlsReport, mtlsReport, type NamespaceReport, type PlaintextEdge, type WorkloadMode } from './mtls/report.ts';
-import { type Column, formatRows, type OutputFormat } from './output.ts';
+import { type Column, formatRows, hasColours, type OutputFormat, terminalWidth } from './output.ts';
+import { formatHost } from './signals/columns.ts';
 import { fetchRows } from './signals/rows.ts';
 import { unknownNames } from './signals/unknown-names.ts';
 import { findStateDir } from './state-dir.ts';
@@ -32,6 +34,10 @@ function modesOf({ mesh, members }: World): WorkloadMode[] {
     });
 }
 
+/** What the control plane keeps of golden signals. */
+const KEPT = '15m';
+const SIGNALS_KEPT_MS = parseDurationMs(KEPT) ?? 0;
+
 const percent = (ratio: number | undefined): string => (ratio === undefined ? '-' : `${(ratio * 100).toFixed(ratio === 1 ? 0 : 1)} %`);
 const rate = (perSecond: number): string => `${perSecond.toFixed(perSecond < 10 ? 2 : 0)}/s`;
 const modesText = (modes: NamespaceReport['modes']): string =>
@@ -41,19 +47,19 @@ const modesText = (modes: NamespaceReport['modes']): string =>
 
 const NAMESPACE_COLUMNS: readonly Column[] = [
   { title: 'NAMESPACE', cell: (row) => textOf(row['namespace']) },
-  { title: 'WORKLOADS', cell: (row) => textOf(row['modes']) },
-  { title: 'CALLS', cell: (row) => textOf(row['rate']) },
-  { title: 'MTLS', cell: (row) => textOf(row['mtls']) },
-  { title: 'STRICT', cell: (row) => textOf(row['verdict']) },
+  { title: 'WORKLOADS', cell: (row) => textOf(row['modes']), dropAt: 5 },
+  { title: 'CALLS', cell: (row) => textOf(row['rate']), dropAt: 6 },
+  { title: 'MTLS', cell: (row) => textOf(row['mtls']), dropAt: 1 },
+  { title: 'STRICT', cell: (row) => textOf(row['verdict']), cutAt: 'end' },
 ];
 
 const EDGE_COLUMNS: readonly Column[] = [
-  { title: 'CALLER', cell: (row) => textOf(row['caller']) },
+  { title: 'CALLER', cell: (row) => textOf(row['caller']), cutAt: 'end' },
   { title: 'CALLED', cell: (row) => textOf(row['destination']) },
-  { title: 'SERVICE', cell: (row) => textOf(row['service']) },
-  { title: 'PLAINTEXT', cell: (row) => textOf(row['rate']) },
-  { title: 'MODE', cell: (row) => textOf(row['mode']) },
-  { title: 'WITH STRICT', cell: (row) => textOf(row['underStrict']) },
+  { title: 'SERVICE', cell: (row) => textOf(row['service']), dropAt: 5 },
+  { title: 'PLAINTEXT', cell: (row) => textOf(row['rate']), dropAt: 2 },
+  { title: 'MODE', cell: (row) => textOf(row['mode']), dropAt: 4 },
+  { title: 'WITH STRICT', cell: (row) => textOf(row['underStrict']), dropAt: 1 },
 ];
 
 function namespaceRow({ namespace, modes, perSecond, mutualTlsRatio, verdict }: NamespaceReport): Record<string, string> {
@@ -62,21 +68,34 @@ function namespaceRow({ namespace, modes, perSecond, mutualTlsRatio, verdict }: 
 
 function edgeRow(edge: PlaintextEdge): Record<string, string> {
   const { destination, service, protocol, perSecond, mode, underStrict } = edge;
-  return { caller: callerText(edge), destination, service: `${service} (${protocol})`, rate: rate(perSecond), mode, underStrict };
+  return {
+    caller: callerText(edge),
+    destination,
+    service: `${formatHost(service)} (${protocol})`,
+    rate: rate(perSecond),
+    mode,
+    underStrict,
+  };
 }
 
-/** The report as two tables. Ends with a newline. */
-function renderReport({ namespaces, plaintext }: MtlsReport, window: string): string {
-  const head = formatRows(namespaces.map(namespaceRow), NAMESPACE_COLUMNS, 'table');
+/** The report as two tables of at most `width` columns. Ends with a newline. */
+export function renderReport({ namespaces, plaintext }: MtlsReport, window: string, width: number, isColoured: boolean): string {
+  const head = formatRows(namespaces.map(namespaceRow), NAMESPACE_COLUMNS, 'table', width, isColoured);
   if (plaintext.length === 0) return `${head}\nNobody spoke plaintext to a workload with a proxy in the last ${window}.\n`;
-  return `${head}\nPlaintext in the last ${window}:\n${formatRows(plaintext.map(edgeRow), EDGE_COLUMNS, 'table')}`;
+  return `${head}\nPlaintext in the last ${window}:\n${formatRows(plaintext.map(edgeRow), EDGE_COLUMNS, 'table', width, isColoured)}`;
+}
+
+/** The window that is asked for, or all that the control plane keeps of what proxies count where that is less. */
+function lookedAt(window: string): string {
+  return (parseDurationMs(window) ?? 0) > SIGNALS_KEPT_MS ? KEPT : window;
 }
 
 async function mtls(options: Options): Promise<void> {
   const state = findStateDir(options.stateDir);
+  const window = lookedAt(options.window);
   const [rows, flows, world] = await Promise.all([
-    fetchRows(state, { by: 'edge', window: options.window }),
-    fetchFlows(state, `since=${encodeURIComponent(options.window)}&reporter=destination`),
+    fetchRows(state, { by: 'edge', window }),
+    fetchFlows(state, `since=${encodeURIComponent(window)}&reporter=destination`),
     runningWorld(state),
   ]);
   const wanted = modesOf(world).filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace);
@@ -93,8 +112,8 @@ async function mtls(options: Options): Promise<void> {
   }
   const text =
     options.output === 'table'
-      ? renderReport(shown, options.window)
-      : formatRows([{ window: options.window, ...shown }], [], options.output);
+      ? renderReport(shown, window, terminalWidth(), hasColours())
+      : formatRows([{ window, ...shown }], [], options.output);
   process.stdout.write(text);
 }
 
@@ -108,7 +127,7 @@ const EXAMPLES = [
 export async function run(args: readonly string[]): Promise<void> {
   const command = newCommand('mtls', 'Says who still speaks plaintext to whom, and whether STRICT would refuse anybody.', EXAMPLES)
     .addOption(new Option('-n, --namespace <namespace>', 'calls to workloads of this one'))
-    .addOption(new Option('--window <time>', 'how far to look back').default('15m'))
+    .addOption(new Option('--window <time>', 'how far to look back, 15m at most').default('15m'))
     .addOption(stateDirOption())
     .addOption(outputOption())
     .action(mtls);

@@ -62,7 +62,12 @@ async function requestsFor({ requests, flows, against, revision, stateDir }: Opt
   const isRunning = against === undefined && revision === undefined;
   if (flows === false || (flows === true && !isRunning)) return [];
   const query = new URLSearchParams(typeof flows === 'string' ? { since: flows } : {});
-  return askedOfFlows(await fetchFlows(findStateDir(stateDir), query.toString()));
+  const state = findStateDir(stateDir);
+  const [kept, { members }] = await Promise.all([fetchFlows(state, query.toString()), runningWorld(state)]);
+  const withProxy = new Set(
+    members.filter(({ proxy }) => proxy !== undefined).map(({ namespace, workload }) => `${namespace}/${workload}`),
+  );
+  return askedOfFlows(kept, (workload) => withProxy.has(workload));
 }
 
 async function print(folder: string, options: Options): Promise<void> {

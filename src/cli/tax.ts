@@ -6,7 +6,7 @@ import { newCommand, outputOption, runCommand, stateDirOption } from './command.
 import { usageError } from './errors.ts';
 import { fetchFlows } from './fetch-flows.ts';
 import { textOf } from './json.ts';
-import { type Column, formatRows, type OutputFormat } from './output.ts';
+import { type Column, formatRows, hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { readAdmin, type RunningProxy, runningProxies } from './proxy-admin.ts';
 import { findStateDir } from './state-dir.ts';
 import { type CostRow, costRow, type Reading, readingOf } from './tax/cost.ts';
@@ -42,26 +42,27 @@ async function costs(stateDir: string | undefined, ms: number): Promise<CostRow[
 const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
 const spread = ({ p50Ms, p99Ms }: Spread): string => `${ms(p50Ms)} / ${ms(p99Ms)}`;
 
-function column(title: string, key: string): Column {
-  return { title, cell: (row) => textOf(row[key]) };
+/** Columns with the highest `dropAt` go first where there is no room; names are cut. */
+function column(title: string, key: string, dropAt?: number): Column {
+  return { title, cell: (row) => textOf(row[key]), ...(dropAt !== undefined && { dropAt }) };
 }
 
 const LATENCY = [
   column('FROM', 'source'),
   column('TO', 'destination'),
-  column('CALLS', 'calls'),
-  column('WHOLE P50 / P99 MS', 'whole'),
-  column('APPLICATION', 'application'),
-  column('MESH AND NETWORK', 'added'),
+  column('CALLS', 'calls', 4),
+  column('WHOLE P50 / P99 MS', 'whole', 3),
+  column('APPLICATION', 'application', 2),
+  column('MESH AND NETWORK', 'added', 1),
 ];
 
 const COSTS = [
   column('PROXY', 'proxy'),
-  column('CALLS/S', 'rate'),
-  column('CPU %', 'cpu'),
-  column('CPU US A CALL', 'cpuUs'),
-  column('IN PROXY P50 / P99 MS', 'own'),
-  column('RSS MIB', 'memory'),
+  column('CALLS/S', 'rate', 4),
+  column('CPU %', 'cpu', 1),
+  column('CPU US A CALL', 'cpuUs', 2),
+  column('IN PROXY P50 / P99 MS', 'own', 3),
+  column('RSS MIB', 'memory', 5),
 ];
 
 function latencyText(rows: readonly LatencyRow[], window: string): string {
@@ -69,7 +70,7 @@ function latencyText(rows: readonly LatencyRow[], window: string): string {
     return `No call of the last ${window} was told of by both proxies on its way: sampled flow records come with traffic.\n`;
   }
   const cells = rows.map((row) => ({ ...row, whole: spread(row.whole), application: spread(row.application), added: spread(row.added) }));
-  return formatRows(cells, LATENCY, 'table');
+  return formatRows(cells, LATENCY, 'table', terminalWidth(), hasColours());
 }
 
 function costText(rows: readonly CostRow[]): string {
@@ -83,12 +84,14 @@ function costText(rows: readonly CostRow[]): string {
   }));
   const cores = rows.reduce((sum, row) => sum + row.cores, 0);
   const bytes = rows.reduce((sum, row) => sum + row.residentBytes, 0);
-  return `${formatRows(cells, COSTS, 'table')}All ${rows.length} proxies: ${(cores * 100).toFixed(1)} % of a core, ${(bytes / MIB).toFixed(0)} MiB.\n`;
+  return `${formatRows(cells, COSTS, 'table', terminalWidth(), hasColours())}All ${rows.length} proxies: ${(cores * 100).toFixed(1)} % of a core, ${(bytes / MIB).toFixed(0)} MiB.\n`;
 }
 
 async function tax(options: Options): Promise<void> {
   const forMs = parseDurationMs(options.for);
   if (forMs === undefined || forMs <= 0) throw usageError(`--for ${options.for} is not a time`, 'e.g. --for 5s');
+  const windowMs = parseDurationMs(options.window);
+  if (windowMs === undefined || windowMs <= 0) throw usageError(`--window ${options.window} is not a time`, 'e.g. --window 15m');
   const state = findStateDir(options.stateDir);
   const cost = await costs(options.stateDir, forMs);
   const latency = latencyRows(await fetchFlows(state, `since=${encodeURIComponent(options.window)}&verdict=forwarded`));

@@ -1,6 +1,7 @@
 /** Flows as they come, in lines, until Ctrl-C or until whoever reads has enough. */
 import { isFlow } from '../fetch-flows.ts';
-import { watchControl } from '../admin-client.ts';
+import { unreachable, watchControl } from '../admin-client.ts';
+import { CliError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { hasColours, terminalWidth } from '../output.ts';
 import type { Flow, TapLine } from '../../model/flow.ts';
@@ -23,6 +24,16 @@ async function warnOfSilence(line: TapLine, state: StateDir, query: URLSearchPar
   const workloads = ['workload', 'source', 'destination'].map((name) => query.get(name) ?? '');
   const unknown = line.concerned > 0 ? '' : await unknownNames(state, { workloads });
   process.stderr.write(`tulle: ${[text, unknown].filter((each) => each !== '').join(': ')}\n`);
+}
+
+function goneError(cause?: unknown): CliError {
+  return new CliError('the control plane ended, or began again: nothing more comes', 'once more, when tulle status answers', { cause });
+}
+
+function errorFor(error: unknown, state: StateDir): unknown {
+  if (error instanceof CliError) return error;
+  const isNobodyThere = error instanceof Error && 'syscall' in error && error.syscall === 'connect';
+  return isNobodyThere ? unreachable(state, error) : goneError(error);
 }
 
 /**
@@ -50,8 +61,9 @@ export async function followFlows(
       else if (isObject(value) && typeof value['lost'] === 'number')
         process.stderr.write(`tulle: ${value['lost']} flows are not shown: more came than could be printed\n`);
     }
+    if (!ended.signal.aborted) throw goneError();
   } catch (error) {
-    if (!ended.signal.aborted) throw error;
+    if (!ended.signal.aborted) throw errorFor(error, state);
   } finally {
     process.off('SIGINT', end).off('SIGTERM', end);
   }

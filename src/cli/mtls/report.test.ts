@@ -57,6 +57,14 @@ test('callers without a proxy would be refused, and are named by their addresses
   assert.deepEqual(verdicts(ofWorkloads), { a: 'STRICT would refuse a/old, which has no proxy' });
 });
 
+test('one with a proxy that calls an address is named, for STRICT would refuse it', () => {
+  const ends = { source: endOf('web', { namespace: 'a' }), destination: endOf('db', { namespace: 'a' }) };
+  const flows = [flowOf({ reporter: 'destination', isMutualTls: false, ...ends })];
+  const workloads = [workload('a/db', 'PERMISSIVE'), workload('a/web', 'PERMISSIVE')];
+  const report = mtlsReport([row(UNKNOWN_WORKLOAD, 'a/db', 0)], workloads, flows);
+  assert.deepEqual(verdicts(report), { a: 'STRICT would refuse a/web, which calls an address, no service' });
+});
+
 test('where mTLS is off, proxies would begin it; where a rule turns it off, they would be refused', () => {
   const workloads = [workload('a/web', 'PERMISSIVE'), workload('b/off', 'DISABLE'), workload('c/on', 'PERMISSIVE')];
   const report = mtlsReport([row('a/web', 'b/off', 0), row('a/web', 'c/on', 0.9)], workloads, []);

@@ -15,8 +15,10 @@ export interface WorkloadMode {
 export interface PlaintextEdge {
   /** `namespace/workload`; `unknown/unknown` for somebody without a proxy, whom nobody knows. */
   readonly source: string;
-  /** Who such callers are, as far as flow records tell: workloads of the mesh that have no proxy, or addresses. */
+  /** Who such callers are, as far as flow records tell: workloads of the mesh, or addresses. */
   readonly callers: readonly string[];
+  /** Of these those with a proxy, which does not know whom it calls: by an address that is no service's. */
+  readonly pastServices: readonly string[];
   readonly destination: string;
   readonly service: string;
   readonly protocol: string;
@@ -53,16 +55,15 @@ function hostOf(address: string): string {
   return address.replace(/:\d+$/, '');
 }
 
-/** Those who call a workload in plaintext and prove nothing of themselves: workloads without a proxy, or addresses. */
-function callersOf(flows: readonly Flow[], destination: string, hasProxy: (workload: string) => boolean): readonly string[] {
+/** Those who call a workload in plaintext and have no row of their own: workloads, or addresses. */
+function callersOf(flows: readonly Flow[], destination: string, hasRow: (workload: string) => boolean): readonly string[] {
   const found = flows.filter(
     (flow) =>
       !flow.isMutualTls && flow.reporter === 'destination' && `${flow.destination.namespace}/${flow.destination.workload}` === destination,
   );
   const names = found.flatMap(({ source: { namespace, workload, address } }) => {
     if (workload === '' || workload === 'unknown') return [hostOf(address)];
-    // those with a proxy have rows of their own
-    return hasProxy(`${namespace}/${workload}`) ? [] : [`${namespace}/${workload}`];
+    return hasRow(`${namespace}/${workload}`) ? [] : [`${namespace}/${workload}`];
   });
   return [...new Set(names)].toSorted();
 }
@@ -87,25 +88,27 @@ function edgesOf(rows: readonly SignalRow[], workloads: readonly WorkloadMode[],
     const mode = widest(modes);
     // where it is off, proxies leave it off by themselves, and begin once it is on
     const underStrict = mode === 'DISABLE' && withProxy.has(source) ? 'changes to mTLS' : 'refused';
-    const callers = source === UNKNOWN_WORKLOAD ? callersOf(flows, destination, (name) => withProxy.has(name)) : [];
-    return [{ source, callers, destination, service, protocol, perSecond, mode, underStrict }];
+    const hasRow = (name: string): boolean => rows.some((each) => each.source === name && each.destination === destination);
+    const callers = source === UNKNOWN_WORKLOAD ? callersOf(flows, destination, hasRow) : [];
+    const pastServices = callers.filter((name) => withProxy.has(name));
+    return [{ source, callers, pastServices, destination, service, protocol, perSecond, mode, underStrict }];
   });
 }
 
 /** What a caller is called: its name, or where it is. */
-export function callerText({ source, callers }: Pick<PlaintextEdge, 'source' | 'callers'>): string {
+export function callerText({ source, callers, pastServices }: Pick<PlaintextEdge, 'source' | 'callers' | 'pastServices'>): string {
   if (source !== UNKNOWN_WORKLOAD) return source;
   const [named, addresses] = [callers.filter((each) => each.includes('/')), callers.filter((each) => !each.includes('/'))];
   const others = addresses.length === 0 ? '' : ` (${addresses.join(', ')})`;
-  const texts = named.map((each) => `${each}, which has no proxy`);
+  const texts = named.map((each) => `${each}, which ${pastServices.includes(each) ? 'calls an address, no service' : 'has no proxy'}`);
   return [...texts, ...(named.length > 0 && others === '' ? [] : [`unknown callers${others}`])].join(' and ');
 }
 
 function verdictOf(modes: NamespaceReport['modes'], perSecond: number, refused: readonly string[]): string {
   if (modes.PERMISSIVE === undefined && modes.DISABLE === undefined) {
-    return refused.length === 0 ? 'is STRICT' : `is STRICT, and refuses ${refused.join(', ')}`;
+    return refused.length === 0 ? 'is STRICT' : `is STRICT, and refuses ${refused.join('; ')}`;
   }
-  if (refused.length > 0) return `STRICT would refuse ${refused.join(', ')}`;
+  if (refused.length > 0) return `STRICT would refuse ${refused.join('; ')}`;
   return perSecond === 0 ? 'nothing was called: STRICT cannot be judged' : 'STRICT would refuse nobody seen';
 }
 

@@ -10,6 +10,8 @@ const { request: _, ...tcp } = flowOf({
 });
 const web = { namespace: 'shop', name: 'web' };
 
+const hasProxy = (workload: string): boolean => workload === 'shop/web';
+
 const CASES = [
   {
     name: "a caller's request goes to the service that it called",
@@ -50,16 +52,54 @@ const CASES = [
     want: { from: web, via: undefined, to: { scheme: 'http', host: 'example.com', port: 80, path: '/pay' }, method: 'GET', headers: [] },
   },
   { name: 'a server tells of the same once more', flow: flowOf({ reporter: 'destination' }), want: undefined },
+  {
+    name: 'of one without a proxy the called one tells',
+    flow: flowOf({
+      reporter: 'destination',
+      isMutualTls: false,
+      source: endOf('old', { principal: '' }),
+      cluster: 'inbound|8080||',
+      request: requestOf({ authority: '10.0.0.9:8080' }),
+    }),
+    want: {
+      from: { namespace: 'shop', name: 'old' },
+      via: undefined,
+      to: { scheme: 'http', host: 'payments.shop.svc.cluster.local', port: 8080, path: '/pay' },
+      method: 'GET',
+      headers: [],
+    },
+  },
+  {
+    name: 'one whom nobody knows, by the port that it wrote',
+    flow: flowOf({ reporter: 'destination', isMutualTls: false, source: endOf('', { principal: '' }), cluster: 'inbound|8080||' }),
+    want: {
+      from: 'outside',
+      via: undefined,
+      to: { scheme: 'http', host: 'payments.shop.svc.cluster.local', port: 80, path: '/pay' },
+      method: 'GET',
+      headers: [],
+    },
+  },
+  {
+    name: 'a caller with a proxy tells of its plaintext itself',
+    flow: flowOf({ reporter: 'destination', isMutualTls: false, cluster: 'inbound|8080||' }),
+    want: undefined,
+  },
   { name: 'nobody knows who called', flow: flowOf({ source: endOf('') }), want: undefined },
 ] as const;
 
 for (const { name, flow, want } of CASES) {
-  test(`asks again: ${name}`, () => assert.deepEqual(askedOfFlows([flow]), want === undefined ? [] : [want]));
+  test(`asks again: ${name}`, () => assert.deepEqual(askedOfFlows([flow], hasProxy), want === undefined ? [] : [want]));
 }
+
+test('a plaintext request that its caller tells of as well is asked about once', () => {
+  const called = flowOf({ reporter: 'destination', isMutualTls: false, source: endOf(''), cluster: 'inbound|8080||' });
+  assert.equal(askedOfFlows([flowOf(), called], hasProxy).length, 1);
+});
 
 test('equal ones count all, and of distinct ones the newest', () => {
   const flows = Array.from({ length: 3000 }, (_each, i) => flowOf({ request: requestOf({ path: `/${i}` }) }));
-  const asked = askedOfFlows([...flows, ...Array.from({ length: 500 }, () => flowOf())]);
+  const asked = askedOfFlows([...flows, ...Array.from({ length: 500 }, () => flowOf())], hasProxy);
   assert.equal(asked.length, 1999 + 500);
   assert.equal(asked[0]?.to.path, '/1001');
 });

@@ -4,7 +4,7 @@
  */
 import type { Provenance } from '../../model/provenance.ts';
 import type { Facts } from './facts.ts';
-import type { Hop } from './hop.ts';
+import { type Hop, isFailure } from './hop.ts';
 
 /** The five places where a call can fail. */
 type Place = 'the calling application' | 'its proxy' | 'the network' | 'the called proxy' | 'the called application';
@@ -20,8 +20,8 @@ export interface Scene {
   readonly called: string;
   /** `after 12 ms`, or nothing where the line does not say. */
   readonly after: string;
-  /** True where the called proxy tells of the call as well. */
-  readonly hasArrived: boolean;
+  /** What the called proxy says, where it tells of the call as well. */
+  readonly server: Hop | undefined;
   readonly facts: Facts;
 }
 
@@ -93,6 +93,30 @@ function isTimedOut({ client }: Scene): boolean {
   return client !== undefined && (client.flags.includes('UT') || client.flags.includes('UMSDR'));
 }
 
+/** Of less than that a network that carries nothing is no likelier than a caller with no patience. */
+const SILENCE_MS = 500;
+
+/**
+ * True where the called proxy answered long ago, or should tell of the request and does not: it tells of all that fails or
+ * is left, so that either the request did not come there or its answer did not come back. The caller's proxy waited.
+ */
+function isCutOff({ hop, server, facts }: Scene): boolean {
+  const hasBegun = hop.status !== 0 && (hop.flags.includes('DC') || hop.flags.includes('DR'));
+  if (hop.host === '' || hasBegun || !(hop.durationMs >= SILENCE_MS)) return false;
+  if (server === undefined) return facts.hasProxy(hop.destination) === true;
+  return !isFailure(server) && hop.durationMs - server.durationMs >= SILENCE_MS;
+}
+
+function cutOffText(scene: Scene): string {
+  const { hop, server, called, caller, after } = scene;
+  const end = isTimedOut(scene) || hop.flags.includes('UT') ? `the time for it was over${byRoute(scene)}` : `${caller} went away`;
+  const what =
+    server === undefined
+      ? `and its proxy, which tells of all requests that fail, tells nothing of this one`
+      : `though its proxy answered ${statusText(server)}, ${Math.round(server.durationMs)} ms after the request came there`;
+  return `nothing came back from ${called} at ${hop.host} ${after}, when ${end}, ${what}`;
+}
+
 /** Why a connection could not be made, as the machine says it: ` (No route to host)`. */
 function connectError({ hop: { details: text } }: Scene): string {
   const reason = /connect_error:_([^}|]+)/.exec(text)?.[1]?.replaceAll('_', ' ') ?? text;
@@ -153,11 +177,19 @@ const ROWS: readonly Row[] = [
     ),
   },
   {
+    when: both(flag('DC', 'DR', 'UT', 'UMSDR'), isCutOff),
+    cause: says(
+      'the network',
+      cutOffText,
+      () => 'whether packets pass between the two, both ways (firewalls, routes); whether that proxy hangs: tulle status',
+    ),
+  },
+  {
     when: flag('DC', 'DR'),
     cause: says(
       sender,
-      ({ caller, after, called, hasArrived }) =>
-        `${caller} went away ${after}, before ${called}${hasArrived ? ', which had got the request,' : ''} had answered`,
+      ({ caller, after, called, server }) =>
+        `${caller} went away ${after}, before ${called}${server !== undefined ? ', which had got the request,' : ''} had answered`,
       () => "the caller's own timeout, shorter than the answer takes, or its crash",
     ),
   },
@@ -276,7 +308,7 @@ const ROWS: readonly Row[] = [
     ),
   },
   {
-    when: both(flag('UT', 'UMSDR', 'DT'), ({ hasArrived }) => hasArrived),
+    when: both(flag('UT', 'UMSDR', 'DT'), ({ server }) => server !== undefined),
     cause: says(
       'the called application',
       (scene) => `${scene.called} got the request and had not answered ${scene.after}, when the time for it was over${byRoute(scene)}`,
@@ -364,11 +396,30 @@ const ROWS: readonly Row[] = [
     ),
   },
   {
+    when: both(isServer, flag('UPE'), details(/^upstream_reset_after_response_started/)),
+    cause: says(
+      'the called application',
+      ({ called, hop, after }) =>
+        `${called} began to answer ${statusText(hop)} and broke off ${after}: its connection closed, or what came was no HTTP, before the body that it had announced was there`,
+      () => "the application's log (a crash while it wrote?), and whether its content-length is that of the body",
+    ),
+  },
+  {
     when: both(isServer, flag('UPE')),
     cause: says(
       'the called application',
       ({ called, hop }) => `${called} answered with something that is not HTTP as its port says (${hop.details})`,
       () => 'the name or appProtocol of the port: HTTP/1.1, HTTP/2 or gRPC',
+    ),
+  },
+  {
+    when: both(flag('UC'), ({ hop, facts }) => hop.isMutualTls === false && hop.status !== 200 && facts.hasProxy(hop.destination) === true),
+    cause: says(
+      'the called proxy',
+      ({ hop, called, caller, after }) =>
+        `${caller}'s proxy spoke plaintext to ${called} at ${hop.host || 'its address'}, whose proxy closed the connection ${after} and tells nothing of the request, as it does where mTLS is STRICT`,
+      ({ called }) =>
+        `tulle mtls; the tls mode of the DestinationRule beside the PeerAuthentication; if mTLS is not STRICT there, whether the instance of ${called} was stopped just then`,
     ),
   },
   {
@@ -389,7 +440,7 @@ const ROWS: readonly Row[] = [
     ),
   },
   {
-    when: both(({ hasArrived }) => !hasArrived, details(/^via_upstream|^$/)),
+    when: both(({ server }) => server === undefined, details(/^via_upstream|^$/)),
     cause: says(
       'the called application',
       ({ called, hop, after, facts }) =>

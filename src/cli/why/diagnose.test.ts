@@ -35,6 +35,9 @@ const server = (more: Partial<Hop>): Hop => hop('server', 'shop/web', 'shop/cart
 const WITH_PROXY: Facts = { ...NO_FACTS, hasProxy: () => true, endpoints: () => ({ ready: 0, all: 2, isExternal: false }) };
 const OUTSIDE: Facts = { ...NO_FACTS, endpoints: () => ({ ready: 1, all: 1, isExternal: true }) };
 
+const LEFT = { status: 0, flags: ['DC'], details: 'downstream_remote_disconnect', durationMs: 3000 };
+const TIMED_OUT = { status: 504, flags: ['UT'], details: 'response_timeout', durationMs: 1000 };
+
 const CASES: readonly {
   readonly name: string;
   readonly hops: readonly Hop[];
@@ -47,6 +50,61 @@ const CASES: readonly {
     hops: [client({}), server({ durationMs: 7 })],
     place: 'the called application',
     text: /shop\/cart itself answered 503 after 7 ms/,
+  },
+  {
+    name: 'the caller waited for a request that did not come to the called proxy',
+    hops: [client(LEFT)],
+    facts: WITH_PROXY,
+    place: 'the network',
+    text: /nothing came back .* after 3000 ms, when shop\/web went away, and its proxy, .* tells nothing/,
+  },
+  {
+    name: 'the answer did not come back before the caller had enough',
+    hops: [client(LEFT), server({ status: 200, durationMs: 1 })],
+    place: 'the network',
+    text: /when shop\/web went away, though its proxy answered 200, 1 ms after/,
+  },
+  {
+    name: 'the answer did not come back before the time was over',
+    hops: [client(TIMED_OUT), server({ status: 200, durationMs: 12 })],
+    place: 'the network',
+    text: /when the time for it was over, though its proxy answered 200, 12 ms after/,
+  },
+  {
+    name: 'a timeout of which the called proxy tells nothing',
+    hops: [client(TIMED_OUT)],
+    facts: WITH_PROXY,
+    place: 'the network',
+    text: /when the time for it was over, and its proxy, .* tells nothing/,
+  },
+  {
+    name: 'the caller had no patience',
+    hops: [client({ ...LEFT, durationMs: 20 })],
+    facts: WITH_PROXY,
+    place: 'the calling application',
+    text: /went away after 20 ms/,
+  },
+  {
+    name: 'the caller left amid the answer',
+    hops: [client({ ...LEFT, status: 200 }), server({ status: 200, durationMs: 1 })],
+    place: 'the calling application',
+    text: /went away after 3000 ms/,
+  },
+  {
+    name: 'plaintext to a proxy that takes mTLS only',
+    hops: [client({ flags: ['UC'], details: 'upstream_reset_before_response_started{connection_termination}', isMutualTls: false })],
+    facts: WITH_PROXY,
+    place: 'the called proxy',
+    text: /shop\/web's proxy spoke plaintext to shop\/cart .* as it does where mTLS is STRICT/,
+  },
+  {
+    name: 'the application broke off amid its answer',
+    hops: [
+      client({ status: 200, flags: ['UR'], details: 'upstream_reset_after_response_started{remote_reset}' }),
+      server({ status: 200, flags: ['UPE'], details: 'upstream_reset_after_response_started{protocol_error}' }),
+    ],
+    place: 'the called application',
+    text: /began to answer 200 and broke off after 10 ms/,
   },
   {
     name: 'the application does not listen',

@@ -32,7 +32,7 @@ function afterText(hop: Hop): string {
 function sceneOf(call: Call, hop: Hop, facts: Facts): Scene {
   const caller = call.client?.source || call.servers.at(-1)?.source || 'the caller';
   const called = calledBy(call) || hop.service || 'what was called';
-  return { hop, client: call.client, caller, called, after: afterText(hop), hasArrived: call.servers.length > 0, facts };
+  return { hop, client: call.client, caller, called, after: afterText(hop), server: call.servers.at(-1), facts };
 }
 
 /** `shop/frontend saw 503 from shop/cart, which saw 503 from shop/db`: the way up from the cause. */

@@ -31,6 +31,8 @@ export interface Hop {
   readonly destination: string;
   /** What was called, for people. */
   readonly service: string;
+  /** Absent where the line does not say. */
+  readonly isMutualTls?: boolean;
   readonly policy?: Provenance;
   readonly routeOrigin?: Provenance;
 }
@@ -63,6 +65,7 @@ export function hopOfFlow(flow: Flow): Hop {
     source: ended(flow.source),
     destination: ended(destination),
     service: called,
+    ...(!flow.isMutualTls && { isMutualTls: false }),
     ...(flow.policy && { policy: flow.policy }),
     ...(flow.routeOrigin && { routeOrigin: flow.routeOrigin }),
   };

@@ -66,8 +66,6 @@ export interface Cell {
   /** First and newest step that has something. */
   firstStep: number;
   lastStep: number;
-  /** When it first counted, monotonic. */
-  readonly sinceMs: number;
   /** Last ones seen; '' without. */
   sourcePrincipal: string;
   destinationPrincipal: string;
@@ -89,11 +87,14 @@ export class Cells {
   #sweptStep = -1;
   /** The first step of which something could be known. */
   readonly firstStep: number;
+  /** From when on something could be known, monotonic. */
+  readonly sinceMs: number;
 
   constructor(clock: Clock, maxCells: number = MAX_CELLS) {
     this.#clock = clock;
     this.#maxCells = maxCells;
     this.firstStep = this.step;
+    this.sinceMs = clock.monotonicMs();
   }
 
   get size(): number {
@@ -126,7 +127,6 @@ export class Cells {
       ring: new Float32Array(STEPS * WIDTH),
       firstStep: step,
       lastStep: step,
-      sinceMs: this.#clock.monotonicMs(),
       sourcePrincipal: '',
       destinationPrincipal: '',
       isKept: true,

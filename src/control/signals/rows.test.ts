@@ -277,6 +277,16 @@ test('what comes to a gateway is what it passes on, and what it refuses itself',
   assert.deepEqual(signalSeries(cells, { by: 'workload' }, options)[0]?.requestsPerSecond, [1.5]);
 });
 
+test('rates are of the same time for all rows: what began late in it adds up with the rest', () => {
+  const { push, rows, clock } = mesh();
+  push(requests(60, {}));
+  clock.nowMs += 50_000;
+  push(requests(60, { source_workload: 'late' }));
+  const rates = rows('edge').map(({ requestsPerSecond }) => requestsPerSecond);
+  assert.deepEqual(rates, [60 / 55, 60 / 55]);
+  assert.equal(rows('workload')[0]?.requestsPerSecond, 120 / 55);
+});
+
 test('history has a value a step, in the order of time', () => {
   const { push, clock, cells } = mesh();
   for (const value of [10, 20, 0, 30]) {

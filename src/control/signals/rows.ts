@@ -31,7 +31,7 @@ import {
 } from './cells.ts';
 import { quantileOf } from '../../core/quantile.ts';
 
-/** How often proxies push: what a cell has counted first happened up to that long before. */
+/** How often proxies push: what is counted first happened up to that long before. */
 const PUSH_MS = 5000;
 /** An edge whose caller is not known is the same traffic as edges whose callers tell of it, if it is not much more. */
 const SAME_SHARE = 1.1;
@@ -154,7 +154,6 @@ interface Group {
   untold: number;
   /** The called proxy tells of it, which knows the transport of its connections. */
   isToldByServer: boolean;
-  sinceMs: number;
   sourcePrincipal: string;
   destinationPrincipal: string;
 }
@@ -199,16 +198,12 @@ function grouped(chosen: readonly Summed[], by: SignalGrouping): Group[] {
     if (group === undefined) {
       const { protocol } = cell.key;
       const principals = { sourcePrincipal: '', destinationPrincipal: '' };
-      groups.set(
-        text,
-        (group = { key, protocol, sums: new Float64Array(WIDTH), untold: 0, isToldByServer: false, sinceMs: cell.sinceMs, ...principals }),
-      );
+      groups.set(text, (group = { key, protocol, sums: new Float64Array(WIDTH), untold: 0, isToldByServer: false, ...principals }));
     }
     for (let place = 0; place < WIDTH; place++) group.sums[place] = (group.sums[place] ?? 0) + (sums[place] ?? 0);
     if (cell.key.teller === 'unsent' || cell.key.source === OVERFLOW_WORKLOAD)
       group.untold += (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
     if (cell.key.teller === 'destination') group.isToldByServer = true;
-    group.sinceMs = Math.min(group.sinceMs, cell.sinceMs);
     group.sourcePrincipal ||= cell.sourcePrincipal;
     group.destinationPrincipal ||= cell.destinationPrincipal;
   }
@@ -220,10 +215,11 @@ export function signalRows(cells: Cells, selection: Selection, windowMs: number,
   const { by } = selection;
   const now = Math.floor(nowMs / STEP_MS);
   const steps = Math.min(STEPS - 1, Math.max(1, Math.ceil(windowMs / STEP_MS)));
-  const coveredMs = nowMs - (now - steps) * STEP_MS;
+  // the same time for all rows, so that rates add up and can be compared, however new what they are of
+  const coveredMs = Math.min(nowMs - (now - steps) * STEP_MS, nowMs - cells.sinceMs + PUSH_MS);
   const groups = grouped(once(summed(cells, selection, now - steps, now), by), by);
   return groups
-    .map((group) => rowOf(group, Math.min(coveredMs, nowMs - group.sinceMs + PUSH_MS), by))
+    .map((group) => rowOf(group, coveredMs, by))
     .toSorted((a, b) => b.requestsPerSecond + b.connectionsPerSecond - (a.requestsPerSecond + a.connectionsPerSecond));
 }
 
