@@ -118,26 +118,33 @@ function headers(options: GrpcOptions): Record<string, string> {
   return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
-/**
- * Opens a stream of requests on a connection of its own. Returns at once; a failure to connect is thrown by
- * `responses`.
- */
-export function openStream<I extends DescMessage, O extends DescMessage>(
-  target: GrpcTarget,
+/** A connection that carries several streams. */
+export interface GrpcChannel {
+  /** Opens one of requests. Returns at once; a failure to connect is thrown by `responses`. */
+  open<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodBiDiStreaming<I, O> | DescMethodClientStreaming<I, O>,
+  ): GrpcStream<MessageInitShape<I>, MessageShape<O>>;
+  /** Drops the connection, and all streams with it. */
+  close(): void;
+}
+
+/** Opens a stream; `onStop` runs when it is over. */
+function streamOn<I extends DescMessage, O extends DescMessage>(
+  { transport }: Connection,
   method: DescMethodBiDiStreaming<I, O> | DescMethodClientStreaming<I, O>,
-  options: GrpcOptions = {},
+  options: GrpcOptions,
+  onStop: () => void,
 ): GrpcStream<MessageInitShape<I>, MessageShape<O>> {
-  const connection = connect(target, options);
   const requests = createMessageQueue<MessageInitShape<I>>();
   const aborted = new AbortController();
   const stop = (): void => {
     requests.close();
     aborted.abort();
-    connection.close();
+    onStop();
   };
   async function* read(): AsyncGenerator<MessageShape<O>> {
     try {
-      const answer = await connection.transport.stream(method, aborted.signal, undefined, headers(options), requests);
+      const answer = await transport.stream(method, aborted.signal, undefined, headers(options), requests);
       yield* answer.message;
     } finally {
       stop();
@@ -152,6 +159,25 @@ export function openStream<I extends DescMessage, O extends DescMessage>(
     end: () => requests.close(),
     abort: stop,
   };
+}
+
+/** Prepares a connection, which is made with its first stream. */
+export function openChannel(target: GrpcTarget, options: GrpcOptions = {}): GrpcChannel {
+  const connection = connect(target, options);
+  return { open: (method) => streamOn(connection, method, options, () => undefined), close: () => connection.close() };
+}
+
+/**
+ * Opens a stream of requests on a connection of its own. Returns at once; a failure to connect is thrown by
+ * `responses`.
+ */
+export function openStream<I extends DescMessage, O extends DescMessage>(
+  target: GrpcTarget,
+  method: DescMethodBiDiStreaming<I, O> | DescMethodClientStreaming<I, O>,
+  options: GrpcOptions = {},
+): GrpcStream<MessageInitShape<I>, MessageShape<O>> {
+  const connection = connect(target, options);
+  return streamOn(connection, method, options, () => connection.close());
 }
 
 /** One call on a connection of its own. Rejects with what `grpcError` reads. `timeoutMs` bounds the whole. */

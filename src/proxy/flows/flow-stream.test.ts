@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
+import { until } from '../../core/testing/eventually.ts';
 import { serveGrpc } from '../../net/grpc-server.ts';
 import { HTTPAccessLogEntrySchema } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import { type StreamAccessLogsMessage, StreamAccessLogsMessageSchema } from '../../xds/gen/envoy/service/accesslog/v3/als_pb.ts';
@@ -17,7 +20,7 @@ import { FlowStream } from './flow-stream.ts';
 
 const METHOD = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
 
-async function setUp(t: TestContext) {
+async function setUp(t: TestContext, openMs = 60_000) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
   const socket = path.join(folder, 's');
   const stats = createStats();
@@ -32,6 +35,7 @@ async function setUp(t: TestContext) {
     sent: stats.counter('sent'),
     lost: stats.counter('lost'),
     goodbyeMs: 60_000,
+    openMs,
   });
   const serve = async (): Promise<void> => {
     const method = ({ token }: { readonly token: string | undefined }) => {
@@ -54,6 +58,7 @@ async function setUp(t: TestContext) {
   const idsOf = ({ logEntries }: StreamAccessLogsMessage): string[] =>
     logEntries.case === 'httpLogs' ? logEntries.value.logEntry.map(({ request }) => request?.requestId ?? '') : [];
   return {
+    socket,
     stream,
     stats,
     serve,
@@ -138,4 +143,49 @@ test('what nobody takes at the end is counted', async (t) => {
   add('a', 'b');
   await stream.close();
   assert.equal(stats.counter('lost').value, 2);
+});
+
+test('a stream gives way to the next, each says who sends, and what has a receipt is not lost with what follows', async (t) => {
+  const { stream, stats, serve, add, idsOf, messages, next } = await setUp(t, 20);
+  stream.isTapped = true;
+  await serve();
+  for (const id of ['a', 'b', 'c']) {
+    add(id);
+    await next();
+    // longer than a stream is open
+    await sleep(60);
+  }
+  assert.deepEqual(messages.map(idsOf), [['a'], ['b'], ['c']]);
+  assert.deepEqual(
+    messages.map(({ identifier }) => identifier?.node?.id),
+    ['me', 'me', 'me'],
+  );
+  await stream.close();
+  assert.deepEqual([stats.counter('sent').value, stats.counter('lost').value], [3, 0]);
+});
+
+test('what was sent to a server that goes silent is lost: it has said nothing of it', async (t) => {
+  const { socket, stream, stats, add, failure } = await setUp(t);
+  const sockets: net.Socket[] = [];
+  const server = net.createServer((each) => {
+    sockets.push(each.on('error', () => undefined).resume());
+    // an HTTP/2 frame of settings without any
+    each.once('data', () => each.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])));
+  });
+  await once(server.listen(socket), 'listening');
+  t.after(() => server.close());
+  stream.isTapped = true;
+  add('a', 'b');
+  await until(() => stats.counter('sent').value === 2);
+  add('c');
+  await until(() => stats.counter('sent').value === 3);
+  const failing = failure();
+  // what is under way by then has left the proxy
+  await sleep(50);
+  for (const each of sockets) each.destroy();
+  await failing;
+  await until(() => stats.counter('lost').value > 0);
+  server.close();
+  await stream.close();
+  assert.deepEqual([stats.counter('sent').value, stats.counter('lost').value], [3, 3]);
 });

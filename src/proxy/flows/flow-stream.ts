@@ -1,14 +1,16 @@
 /**
- * The way of flow records to the server of ADS: a stream of its own, opened when there is something to send, given up
- * when there has been nothing for a while. What waits is bounded, what a stream that fails has not sent yet among it;
- * what does not fit is lost and counted, and the next message says how much that was.
+ * The way of flow records to the server of ADS: a connection of its own, made when there is something to send, given up
+ * when there has been nothing for a while. A stream on it takes records for some seconds; its status at the end is the
+ * server's receipt for all of them, for the service says nothing before. What waits is bounded, what a stream that fails
+ * had not sent yet among it; what does not fit is lost and counted, as is what was sent and has no receipt, and the next
+ * message says how much that was.
  */
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { FLOW_LOG, LOST_FLOWS_KEY } from '../../core/flow-log.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { settlesWithin } from '../../core/settles-within.ts';
-import type { GrpcStream } from '../../net/grpc-client.ts';
+import type { GrpcChannel, GrpcStream } from '../../net/grpc-client.ts';
 import { type Node, NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HTTPAccessLogEntry, TCPAccessLogEntry } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import {
@@ -32,6 +34,8 @@ export interface FlowStreamOptions {
   readonly lost: Counter;
   /** How long the last flows of a proxy that ends may take. Default 1 s. */
   readonly goodbyeMs?: number;
+  /** How long a stream takes records before the server is asked for its receipt. Default 5 s. */
+  readonly openMs?: number;
 }
 
 /** Entries that wait at most. */
@@ -44,6 +48,11 @@ const FLUSH_MS = 500;
 /** While somebody looks on. */
 const TAPPED_FLUSH_MS = 50;
 const IDLE_MS = 60_000;
+const OPEN_MS = 5000;
+/** Messages of a stream at most. */
+const MESSAGES_PER_STREAM = 64;
+/** Streams that wait for their receipt, above which records wait. */
+const MAX_UNANSWERED = 2;
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
 
@@ -58,25 +67,34 @@ interface Taken {
 const countOf = (taken: readonly Pick<Taken, 'http' | 'tcp'>[]): number =>
   taken.reduce((sum, { http, tcp }) => sum + http.length + tcp.length, 0);
 
-type Stream = Pick<GrpcStream<StreamAccessLogsMessage, unknown>, 'send' | 'waiting' | 'end' | 'abort'>;
+const unsaidOf = (taken: readonly Taken[]): number => taken.reduce((sum, { unsaid }) => sum + unsaid, 0);
+
+/** A stream, and what was given to it. */
+interface Carrier {
+  readonly stream: Pick<GrpcStream<StreamAccessLogsMessage, unknown>, 'send' | 'waiting' | 'end' | 'responses'>;
+  readonly taken: Taken[];
+  /** The first message says who sends. */
+  isIdentified: boolean;
+}
 
 export class FlowStream {
   readonly #options: FlowStreamOptions;
   #http: HTTPAccessLogEntry[] = [];
   #tcp: TCPAccessLogEntry[] = [];
-  #stream: Stream | undefined;
-  #ended: Promise<void> = Promise.resolve();
+  #channel: GrpcChannel | undefined;
+  /** The one that takes more; there is none while nothing is sent. */
+  #carrier: Carrier | undefined;
+  /** Those that have no receipt yet. */
+  readonly #unanswered = new Set<Promise<void>>();
   #isOpening = false;
   #isClosed = false;
-  #isIdentified = false;
   #failures = 0;
   #unsaid = 0;
-  /** Of the messages that were given to the stream last, the newest last. */
-  #taken: Taken[] = [];
   /** Entries that were counted as sent and came back: they are not counted again. */
   #countedAhead = 0;
   #flush: WheelTimer | undefined;
   #idle: WheelTimer | undefined;
+  #renewal: WheelTimer | undefined;
   isTapped = false;
 
   constructor(options: FlowStreamOptions) {
@@ -101,20 +119,23 @@ export class FlowStream {
 
   /** Sends what waits, over a new stream where there is none, and ends. Resolves when the server has all of it, or after a moment. */
   async close(): Promise<void> {
-    const { timers, log, goodbyeMs = REST_MS } = this.#options;
+    const { timers, log, lost, goodbyeMs = REST_MS } = this.#options;
+    const before = lost.value;
     this.#isClosed = true;
     timers.cancel(this.#flush);
-    timers.cancel(this.#idle);
-    if (this.#stream !== undefined) this.#send();
-    else if (this.#waiting > 0 && !this.#isOpening) this.#ended = this.#open();
-    this.#stream?.end();
-    await settlesWithin(this.#ended, goodbyeMs);
-    this.#stream?.abort();
+    this.#send();
+    this.#endCarrier();
+    await settlesWithin(this.#allAnswered(), goodbyeMs);
+    this.#disconnect();
     timers.cancel(this.#flush);
-    const lost = this.#waiting;
-    if (lost === 0) return;
-    this.addLost(lost);
-    log.warn('the control plane has not taken all flow records before the end', { lost });
+    await this.#allAnswered();
+    this.addLost(this.#waiting);
+    const untaken = lost.value - before;
+    if (untaken > 0) log.warn('the control plane has not taken all flow records before the end', { lost: untaken });
+  }
+
+  async #allAnswered(): Promise<void> {
+    while (this.#unanswered.size > 0) await Promise.all(this.#unanswered);
   }
 
   get #waiting(): number {
@@ -129,7 +150,8 @@ export class FlowStream {
 
   #flushSoon(): void {
     const { timers } = this.#options;
-    if (this.#waiting >= BATCH_ENTRIES && this.#stream !== undefined && this.#stream.waiting < MAX_MESSAGES) {
+    const { stream } = this.#carrier ?? {};
+    if (this.#waiting >= BATCH_ENTRIES && stream !== undefined && stream.waiting < MAX_MESSAGES) {
       this.#send();
       return;
     }
@@ -142,12 +164,12 @@ export class FlowStream {
   /** What waits goes out, where there is a stream that takes it; else there will be one. */
   #send(): void {
     if (this.#waiting === 0) return;
-    const stream = this.#stream;
-    if (stream === undefined) {
-      if (!this.#isOpening && !this.#isClosed) this.#ended = this.#open();
+    const carrier = this.#carrier;
+    if (carrier === undefined) {
+      this.#open();
       return;
     }
-    if (stream.waiting >= MAX_MESSAGES) {
+    if (carrier.stream.waiting >= MAX_MESSAGES) {
       this.#flushSoon();
       return;
     }
@@ -155,18 +177,21 @@ export class FlowStream {
     this.#http = [];
     this.#tcp = [];
     this.#countSent(http.length + tcp.length);
-    if (http.length > 0) this.#give(stream, { http, tcp: [], unsaid: this.#unsaid });
-    if (tcp.length > 0) this.#give(stream, { http: [], tcp, unsaid: this.#unsaid });
-    this.#taken = this.#taken.slice(-2 * MAX_MESSAGES);
+    if (http.length > 0) this.#give(carrier, { http, tcp: [], unsaid: this.#unsaid });
+    if (tcp.length > 0) this.#give(carrier, { http: [], tcp, unsaid: this.#unsaid });
+    if (carrier.taken.length >= MESSAGES_PER_STREAM) this.#endCarrier();
     this.#giveUpWhenIdle();
   }
 
-  #give(stream: Stream, taken: Taken): void {
+  #give(carrier: Carrier, taken: Taken): void {
     const { http, tcp } = taken;
-    stream.send(
-      this.#message(http.length > 0 ? { case: 'httpLogs', value: { logEntry: http } } : { case: 'tcpLogs', value: { logEntry: tcp } }),
+    carrier.stream.send(
+      this.#message(
+        carrier,
+        http.length > 0 ? { case: 'httpLogs', value: { logEntry: http } } : { case: 'tcpLogs', value: { logEntry: tcp } },
+      ),
     );
-    this.#taken.push(taken);
+    carrier.taken.push(taken);
   }
 
   #countSent(count: number): void {
@@ -182,7 +207,7 @@ export class FlowStream {
       return;
     }
     this.#countedAhead += countOf(unsent);
-    this.#unsaid += unsent.reduce((sum, { unsaid }) => sum + unsaid, 0);
+    this.#unsaid += unsaidOf(unsent);
     for (const { http, tcp } of unsent.toReversed()) {
       const room = MAX_ENTRIES - this.#waiting;
       // one message has entries of one kind
@@ -192,11 +217,14 @@ export class FlowStream {
     }
   }
 
-  #message(logEntries: Exclude<MessageInitShape<typeof StreamAccessLogsMessageSchema>['logEntries'], undefined>): StreamAccessLogsMessage {
-    const says = !this.#isIdentified || this.#unsaid > 0;
+  #message(
+    carrier: Carrier,
+    logEntries: Exclude<MessageInitShape<typeof StreamAccessLogsMessageSchema>['logEntries'], undefined>,
+  ): StreamAccessLogsMessage {
+    const says = !carrier.isIdentified || this.#unsaid > 0;
     const message = create(StreamAccessLogsMessageSchema, { logEntries });
     if (says) message.identifier = create(StreamAccessLogsMessage_IdentifierSchema, { logName: FLOW_LOG, node: this.#node() });
-    this.#isIdentified = true;
+    carrier.isIdentified = true;
     this.#unsaid = 0;
     return message;
   }
@@ -216,36 +244,79 @@ export class FlowStream {
   #giveUpWhenIdle(): void {
     const { timers } = this.#options;
     timers.cancel(this.#idle);
-    this.#idle = timers.after(IDLE_MS, () => this.#stream?.end());
+    this.#idle = timers.after(IDLE_MS, () => this.#disconnect());
   }
 
-  async #open(): Promise<void> {
-    const { ads, log, timers } = this.#options;
+  #disconnect(): void {
+    const { timers } = this.#options;
+    timers.cancel(this.#idle);
+    timers.cancel(this.#renewal);
+    this.#carrier = undefined;
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  /** The stream takes no more: the server is to say that it has all of it. */
+  #endCarrier(): void {
+    this.#options.timers.cancel(this.#renewal);
+    this.#carrier?.stream.end();
+    this.#carrier = undefined;
+  }
+
+  /** Opens a stream, and sends what waits. */
+  #open(): void {
+    // where too many are unanswered, the next one is opened when one of them is over
+    if (this.#isOpening || this.#unanswered.size >= MAX_UNANSWERED) return;
     this.#isOpening = true;
-    let stream: Stream | undefined;
+    const answered = this.#carry().finally(() => {
+      this.#unanswered.delete(answered);
+      this.#goOn();
+    });
+    this.#unanswered.add(answered);
+  }
+
+  async #carry(): Promise<void> {
+    const { ads, log, timers, openMs = OPEN_MS } = this.#options;
+    let carrier: Carrier | undefined;
+    let channel: GrpcChannel | undefined;
     try {
-      const { openStream } = await import('../../net/grpc-client.ts');
-      if (this.#isClosed && this.#waiting === 0) return;
-      const opened = openStream(ads.target, AccessLogService.method.streamAccessLogs, ads.options);
-      stream = opened;
-      this.#stream = opened;
-      this.#isIdentified = false;
+      const { openChannel } = await import('../../net/grpc-client.ts');
+      channel = this.#channel ??= openChannel(ads.target, ads.options);
+      carrier = { stream: channel.open(AccessLogService.method.streamAccessLogs), taken: [], isIdentified: false };
+      this.#carrier = carrier;
       this.#isOpening = false;
+      this.#renewal = timers.after(openMs, () => this.#endCarrier());
       this.#send();
-      if (this.#isClosed) opened.end();
-      for await (const _ of opened.responses);
-      // it ended in order: it had nothing to do
-      this.#failures = 0;
+      if (this.#isClosed) this.#endCarrier();
+      for await (const _ of carrier.stream.responses);
+      this.#failures = carrier.stream.waiting === 0 ? 0 : this.#failures + 1;
+      this.#settle(carrier, true);
     } catch (error) {
       this.#failures++;
       log.debug('flow records cannot be sent', { error: messageOf(error) });
+      if (carrier !== undefined) this.#settle(carrier, false);
+      if (this.#channel === channel) this.#disconnect();
+    } finally {
+      this.#isOpening = false;
     }
-    if (stream !== undefined && stream.waiting > 0) this.#takeBack(this.#taken.slice(-stream.waiting));
-    this.#taken = [];
-    stream?.abort();
-    this.#stream = undefined;
-    this.#isOpening = false;
-    if (this.#isClosed || this.#waiting === 0) return;
+  }
+
+  /** A stream is over: what it had not sent waits again; what it had sent is lost where the server has not said that it has it. */
+  #settle(carrier: Carrier, isTaken: boolean): void {
+    if (this.#carrier === carrier) this.#endCarrier();
+    const { taken, stream } = carrier;
+    const unsent = taken.splice(taken.length - stream.waiting);
+    if (!isTaken) {
+      this.addLost(countOf(taken));
+      this.#unsaid += unsaidOf(taken);
+    }
+    this.#takeBack(unsent);
+  }
+
+  /** After the end of a stream: what waits goes on, later where streams fail. */
+  #goOn(): void {
+    const { timers } = this.#options;
+    if (this.#isClosed || this.#waiting === 0 || this.#carrier !== undefined) return;
     const waitMs = this.#failures === 0 ? 0 : Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** this.#failures);
     timers.cancel(this.#flush);
     this.#flush = timers.after(waitMs, () => {
