@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { ask } from '../../src/cli/demo/client.ts';
+import { ask, speakPlaintext } from '../../src/cli/demo/client.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import { root, TestMesh } from './harness.ts';
 import { denyAll, member, service } from './mesh-documents.ts';
@@ -125,9 +124,7 @@ test('plaintext that STRICT refuses is told of as a denial, whoever the caller i
   assert.deepEqual(before, [], 'neither probes nor mTLS are refused');
   // one of HTTP, and one of bytes
   await assert.rejects(ask({ port }, '/', { headers: { host: 'locked:8080' } }));
-  const socket = net.connect(port, '127.0.0.1', () => socket.write('hello\r\n'));
-  socket.on('error', () => {});
-  await once(socket, 'close');
+  await speakPlaintext('127.0.0.1', port);
   await flows('verdict=denied&destination=shop/locked', 2);
   const json = await tulle('flows', '--denied', '--to', 'shop/locked', '-o', 'json', '--state-dir', mesh.stateDir);
   const { flows: told }: { flows: Flow[] } = JSON.parse(json);
