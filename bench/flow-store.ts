@@ -119,6 +119,7 @@ for (let second = 0; second < seconds; second++) {
       proxy: `sidecar~10.0.0.${n}~payments-${n}.shop~shop.svc.cluster.local`,
       isGateway: false,
       own: { namespace: 'shop', workload: `payments-${n}` },
+      node: () => ({ labels: {}, ports: [] }),
       ownPrincipal: 'spiffe://cluster.local/ns/shop/sa/payments',
       receivedMs: second * 1000 + n * 10,
       names,

@@ -26,6 +26,14 @@ const report = {
       underStrict: 'refused',
     },
   ],
+  refusals: [
+    {
+      caller: 'legacy/nightly-export-of-all-orders',
+      destination: 'shop/payments',
+      connections: 12,
+      policy: { kind: 'PeerAuthentication', namespace: 'shop', name: 'default', file: 'security.yaml', line: 3, field: '' },
+    },
+  ],
 } as const;
 
 for (const width of [60, 80, 120]) {
@@ -34,5 +42,13 @@ for (const width of [60, 80, 120]) {
     for (const line of text.split('\n')) assert.ok(line.length <= width, `${line.length}: ${line}`);
     assert.match(text, /^NAMESPACE.* STRICT\nshop .*STRICT would refuse/);
     assert.match(text, /^CALLER +CALLED.* WITH STRICT\nlegacy\/.* shop\/rec.* refused$/m);
+    assert.match(text, /^Plaintext that was refused:\nCALLER +CALLED.*\nlegacy\/.* shop\/payments +12/m);
   });
 }
+
+test('what was refused is no silence', () => {
+  const quiet = { ...report, plaintext: [] };
+  assert.match(renderReport(quiet, '15m', 120, false), /^Nobody got through by plaintext/m);
+  assert.match(renderReport(quiet, '15m', 120, false), / 12 +shop\/default security\.yaml:3$/m);
+  assert.match(renderReport({ ...quiet, refusals: [] }, '15m', 120, false), /^Nobody spoke plaintext .* 15m\.\n$/m);
+});

@@ -7,7 +7,15 @@ import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
 import { fetchFlows } from './fetch-flows.ts';
 import { textOf } from './json.ts';
-import { callerText, type MtlsReport, mtlsReport, type NamespaceReport, type PlaintextEdge, type WorkloadMode } from './mtls/report.ts';
+import {
+  callerText,
+  type MtlsReport,
+  mtlsReport,
+  type NamespaceReport,
+  type PlaintextEdge,
+  type Refusal,
+  type WorkloadMode,
+} from './mtls/report.ts';
 import { type Column, formatRows, hasColours, type OutputFormat, terminalWidth } from './output.ts';
 import { formatHost } from './signals/columns.ts';
 import { fetchRows } from './signals/rows.ts';
@@ -62,6 +70,18 @@ const EDGE_COLUMNS: readonly Column[] = [
   { title: 'WITH STRICT', cell: (row) => textOf(row['underStrict']), dropAt: 1 },
 ];
 
+const REFUSAL_COLUMNS: readonly Column[] = [
+  { title: 'CALLER', cell: (row) => textOf(row['caller']), cutAt: 'end' },
+  { title: 'CALLED', cell: (row) => textOf(row['destination']) },
+  { title: 'CONNECTIONS', cell: (row) => textOf(row['connections']) },
+  { title: 'STRICT BY', cell: (row) => textOf(row['policy']), dropAt: 1 },
+];
+
+function refusalRow({ caller, destination, connections, policy }: Refusal): Record<string, string> {
+  const by = policy === undefined ? '-' : `${policy.namespace}/${policy.name} ${policy.file}:${policy.line}`;
+  return { caller, destination, connections: String(connections), policy: by };
+}
+
 function namespaceRow({ namespace, modes, perSecond, mutualTlsRatio, verdict }: NamespaceReport): Record<string, string> {
   return { namespace, modes: modesText(modes), rate: rate(perSecond), mtls: percent(mutualTlsRatio), verdict };
 }
@@ -79,10 +99,16 @@ function edgeRow(edge: PlaintextEdge): Record<string, string> {
 }
 
 /** The report as two tables of at most `width` columns. Ends with a newline. */
-export function renderReport({ namespaces, plaintext }: MtlsReport, window: string, width: number, isColoured: boolean): string {
-  const head = formatRows(namespaces.map(namespaceRow), NAMESPACE_COLUMNS, 'table', width, isColoured);
-  if (plaintext.length === 0) return `${head}\nNobody spoke plaintext to a workload with a proxy in the last ${window}.\n`;
-  return `${head}\nPlaintext in the last ${window}:\n${formatRows(plaintext.map(edgeRow), EDGE_COLUMNS, 'table', width, isColoured)}`;
+export function renderReport({ namespaces, plaintext, refusals }: MtlsReport, window: string, width: number, isColoured: boolean): string {
+  const table = (rows: Record<string, string>[], columns: readonly Column[]): string =>
+    formatRows(rows, columns, 'table', width, isColoured);
+  const head = table(namespaces.map(namespaceRow), NAMESPACE_COLUMNS);
+  const taken =
+    plaintext.length === 0
+      ? `Nobody ${refusals.length === 0 ? 'spoke' : 'got through by'} plaintext to a workload with a proxy in the last ${window}.\n`
+      : `Plaintext in the last ${window}:\n${table(plaintext.map(edgeRow), EDGE_COLUMNS)}`;
+  if (refusals.length === 0) return `${head}\n${taken}`;
+  return `${head}\n${taken}\nPlaintext that was refused:\n${table(refusals.map(refusalRow), REFUSAL_COLUMNS)}`;
 }
 
 /** The window that is asked for, or all that the control plane keeps of what proxies count where that is less. */
@@ -105,6 +131,7 @@ async function mtls(options: Options): Promise<void> {
   const shown: MtlsReport = {
     namespaces: report.namespaces.filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace),
     plaintext: report.plaintext.filter(({ destination }) => known.has(destination)),
+    refusals: report.refusals.filter(({ destination }) => known.has(destination)),
   };
   if (options.output === 'table' && shown.namespaces.length === 0) {
     const unknown = await unknownNames(state, { namespace: options.namespace });

@@ -140,8 +140,15 @@ function createCertificate(state: ControlState, request: IstioCertificateRequest
   }
 }
 
-function flowScope({ flows, tokens, compiler, pusher }: ControlState): FlowReceiverScope {
-  return { store: flows.store, nowMs: flows.nowMs, tokens, proxyNodeOf: compiler.proxyNodeOf, mesh: () => pusher.state().mesh };
+function flowScope({ flows, tokens, compiler, pusher, connections }: ControlState): FlowReceiverScope {
+  return {
+    store: flows.store,
+    nowMs: flows.nowMs,
+    tokens,
+    proxyNodeOf: compiler.proxyNodeOf,
+    connectedProxy: (id) => [...connections].find(({ proxy }) => proxy.id === id)?.proxy,
+    mesh: () => pusher.state().mesh,
+  };
 }
 
 /** Methods of the gRPC server that deal in bytes. */

@@ -28,6 +28,8 @@ export const FLOW_TAG = {
   grpcStatus: 'grpc-status',
   /** The connection's number, of TCP. */
   connection: 'connection',
+  /** Set where a listener itself tells: no filter chain of it took the connection. */
+  refused: 'refused',
 } as const;
 
 /**

@@ -13,6 +13,12 @@ export type Verdict =
   /** No answer of the other side: a proxy answered instead, or the connection broke. */
   | 'failed';
 
+/** Details of a connection that was refused because it came in plaintext to a port whose mTLS is STRICT. */
+export const PLAINTEXT_REFUSED = 'plaintext_refused_mtls_is_strict';
+
+/** Details of a connection that no filter chain of a listener takes, for other reasons than {@link PLAINTEXT_REFUSED}. */
+export const NO_CHAIN_FOUND = 'filter_chain_not_found';
+
 /** All of them, as filters name them. */
 export const VERDICTS = ['forwarded', 'denied', 'failed'] as const satisfies readonly Verdict[];
 

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { ask } from '../../src/cli/demo/client.ts';
+import { ask, speakPlaintext } from '../../src/cli/demo/client.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import { root, TestMesh } from './harness.ts';
 import { denyAll, member, service } from './mesh-documents.ts';
@@ -31,8 +31,14 @@ metadata: { name: shop }
 ${member('client', 'command: [sleep, "100000"]')}
 ${server('cart')}
 ${server('vault')}
+${server('locked')}
 ${service('nobody')}
-${denyAll('vault')}${more}`;
+${denyAll('vault')}
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: locked-up, namespace: shop }
+spec: { selector: { matchLabels: { app: locked } }, mtls: { mode: STRICT } }
+${more === '' ? '' : '---'}${more}`;
 
 const NO_MORE = `
 apiVersion: security.istio.io/v1
@@ -45,7 +51,7 @@ let mesh: TestMesh;
 
 before(async () => {
   mesh = TestMesh.start('explicit', { files: { 'mesh.yaml': meshYaml() } });
-  await mesh.ready('cart', 'vault');
+  await mesh.ready('cart', 'vault', 'locked');
   await mesh.until('the client ready', async () => (await call('http://cart:8080/')).status === 200);
 });
 after(() => mesh.stop());
@@ -108,6 +114,46 @@ test('every denial is told of, with the policy and its line', { timeout: 180_000
     await tulle('flows', '--denied', '--state-dir', mesh.stateDir),
     /shop\/client +shop\/vault .*403.* shop\/nobody-may mesh\.yaml:\d+/,
   );
+});
+
+test('plaintext that STRICT refuses is told of as a denial, whoever the caller is', { timeout: 180_000 }, async () => {
+  const [locked] = await mesh.instances('locked');
+  const { listen: port = 0 } = locked?.ports[0] ?? {};
+  assert.equal((await call('http://locked:8080/')).status, 200);
+  const { flows: before } = await mesh.admin<{ flows: Flow[] }>('/api/flows?destination=shop/locked&verdict=denied');
+  assert.deepEqual(before, [], 'neither probes nor mTLS are refused');
+  // one of HTTP, and one of bytes
+  await assert.rejects(ask({ port }, '/', { headers: { host: 'locked:8080' } }));
+  await speakPlaintext('127.0.0.1', port);
+  await flows('verdict=denied&destination=shop/locked', 2);
+  const json = await tulle('flows', '--denied', '--to', 'shop/locked', '-o', 'json', '--state-dir', mesh.stateDir);
+  const { flows: told }: { flows: Flow[] } = JSON.parse(json);
+  assert.equal(told.length, 2, 'each connection once');
+  const line = meshYaml()
+    .split('\n')
+    .findIndex((text) => text.includes('name: locked-up'));
+  for (const { verdict, reporter, protocol, flags, details, policy, source, destination, service: called, isMutualTls } of told) {
+    assert.deepEqual(
+      [verdict, reporter, protocol, flags, details, isMutualTls],
+      ['denied', 'destination', 'tcp', ['NR'], 'plaintext_refused_mtls_is_strict', false],
+    );
+    assert.deepEqual([policy?.kind, policy?.name, policy?.file], ['PeerAuthentication', 'locked-up', 'mesh.yaml']);
+    assert.ok(Math.abs((policy?.line ?? 0) - line) <= 3, `line ${policy?.line}, not about ${line}`);
+    assert.match(source.address, /^127\.0\.0\.1:\d+$/);
+    assert.deepEqual([destination.namespace, destination.workload, called], ['shop', 'locked', 'locked.shop.svc.cluster.local']);
+    assert.match(destination.address, new RegExp(`:${port}$`));
+  }
+  assert.match(
+    await tulle('flows', '--verdict', 'denied', '--to', 'shop/locked', '--state-dir', mesh.stateDir),
+    / shop\/locked .*denied: plaintext, and mTLS is STRICT: shop\/locked-up mesh\.yaml:\d+/,
+  );
+  const [report] = JSON.parse(await tulle('mtls', '-n', 'shop', '-o', 'json', '--state-dir', mesh.stateDir));
+  const refused = report.refusals.filter((each: { destination: string }) => each.destination === 'shop/locked');
+  assert.equal(
+    refused.reduce((sum: number, { connections }: { connections: number }) => sum + connections, 0),
+    2,
+  );
+  assert.match(report.namespaces[0].verdict, /refuses 127\.0\.0\.1/);
 });
 
 test('what fails is told of, with why', { timeout: 180_000 }, async () => {

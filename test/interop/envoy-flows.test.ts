@@ -6,6 +6,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { speakPlaintext } from '../../src/cli/demo/client.ts';
 import { portOf } from '../../src/net/testing/port-of.ts';
 import { eventually } from '../../src/core/testing/eventually.ts';
 import { startControlPlane } from '../../src/control/main.ts';
@@ -112,4 +113,54 @@ test('Envoy tells of flows by its access log service', { skip: envoyMissing, tim
   }, envoy.output);
   assert.deepEqual([own[0]?.verdict, own[0]?.destination.address], ['forwarded', `127.0.0.1:${portOf(origin)}`]);
   response?.destroy();
+});
+
+const STRICT = `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: locked-up, namespace: shop }
+spec: { selector: { matchLabels: { app: locked } }, mtls: { mode: STRICT } }
+`;
+
+test('Envoy tells of plaintext that STRICT refuses', { skip: envoyMissing, timeout: 180_000 }, async (t) => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
+  await writeFile(path.join(folder, 'mesh.yaml'), STRICT);
+  const plane = await startControlPlane({ folder, stateDir: path.join(folder, '.tulle'), log: silentLog });
+  t.after(async () => {
+    await plane.close();
+    await rm(folder, { recursive: true });
+  });
+  const call = async (url: string, body?: object): Promise<string> =>
+    (await callAdmin({ socketPath: plane.adminSocket }, body === undefined ? 'GET' : 'POST', url, body)).text;
+  const [httpProxyPort, listen, appPort] = [await freePort(), await freePort(), await freePort()];
+  const ports = [{ name: 'http', number: 8080, protocol: 'http', listen, appPort }];
+  const envoy = await startEnvoy({
+    binary: await envoyBinary(),
+    xdsSocket: plane.xdsSocket,
+    variant: 'delta',
+    token: JSON.parse(await call('/api/tokens', { namespace: 'shop', serviceAccount: 'locked' })).token,
+    node: {
+      id: 'sidecar~127.0.0.1~locked-0.shop~shop.svc.cluster.local',
+      metadata: {
+        NAMESPACE: 'shop',
+        SERVICE_ACCOUNT: 'locked',
+        WORKLOAD_NAME: 'locked',
+        LABELS: { app: 'locked' },
+        INSTANCE_IPS: '127.0.0.1',
+        INTERCEPTION_MODE: 'NONE',
+        TULLE: { flows: 'xds-grpc', register: { address: '127.0.0.1', ports }, explicit: { httpProxyPort, upstreams: [] } },
+      },
+    },
+  });
+  t.after(() => envoy.stop());
+  const [flow] = await eventually(async () => {
+    await speakPlaintext('127.0.0.1', listen);
+    const { flows }: { flows: Flow[] } = JSON.parse(await call('/api/flows?verdict=denied'));
+    return flows.length > 0 ? flows : undefined;
+  }, envoy.output);
+  assert.ok(flow);
+  assert.deepEqual(
+    [flow.reporter, flow.protocol, flow.flags, flow.details, flow.policy?.name, flow.policy?.file, flow.destination.workload],
+    ['destination', 'tcp', ['NR'], 'plaintext_refused_mtls_is_strict', 'locked-up', 'mesh.yaml', 'locked'],
+  );
 });

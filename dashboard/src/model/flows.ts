@@ -1,12 +1,15 @@
 /** Flows as people look at them: a request once, though both proxies on its way tell of it. */
-import { type Flow, latestWords } from '../../../src/model/flow.ts';
+import { type Flow, latestWords, PLAINTEXT_REFUSED } from '../../../src/model/flow.ts';
 
 /** Details of what no policy of those that allow has let in. */
 const NO_ALLOW = 'rbac_access_denied_matched_policy[none]';
 
 /** Why it was denied, for people. */
 export function reasonOf({ policy, details }: Pick<Flow, 'policy' | 'details'>): string {
-  if (policy !== undefined) return `${policy.kind} ${policy.namespace}/${policy.name}`;
+  if (policy !== undefined) {
+    const name = `${policy.kind} ${policy.namespace}/${policy.name}`;
+    return details === PLAINTEXT_REFUSED ? `Plaintext, and mTLS is STRICT: ${name}` : name;
+  }
   return details === NO_ALLOW ? 'No ALLOW policy fits' : details || 'no policy was named';
 }
 

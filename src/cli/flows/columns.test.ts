@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endOf, flowOf, requestOf } from '../../model/testing/flow.ts';
-import type { Flow } from '../../model/flow.ts';
+import { type Flow, NO_CHAIN_FOUND, PLAINTEXT_REFUSED } from '../../model/flow.ts';
 import { fitTable } from '../fit-table.ts';
 import { FLOW_COLUMNS, formatEnd, formatStatus, formatTime, formatWhat, formatWhy } from './columns.ts';
 import { createLiveLines } from './live-lines.ts';
@@ -9,12 +9,19 @@ import { createLiveLines } from './live-lines.ts';
 const policy = { kind: 'AuthorizationPolicy', namespace: 'shop', name: 'no', file: 'a.yaml', line: 12, field: 'spec.rules[0]' };
 const { request: _, ...tcp } = flowOf({ protocol: 'tcp', bytesSent: 5, bytesReceived: 7 });
 
+const strict = { ...policy, kind: 'PeerAuthentication', name: 'default' };
+
 const WHY: readonly (readonly [flow: Flow, why: string])[] = [
   [flowOf(), ''],
   [flowOf({ verdict: 'denied', policy }), 'shop/no a.yaml:12'],
   [flowOf({ policy }), 'would be denied by shop/no a.yaml:12'],
   [flowOf({ verdict: 'failed', flags: ['UF', 'URX'], details: 'upstream_reset' }), 'UF,URX upstream_reset'],
   [flowOf({ verdict: 'denied', details: 'rbac_access_denied_matched_policy[none]' }), 'no ALLOW policy fits'],
+  [
+    flowOf({ verdict: 'denied', flags: ['NR'], details: PLAINTEXT_REFUSED, policy: strict }),
+    'plaintext, and mTLS is STRICT: shop/default a.yaml:12',
+  ],
+  [flowOf({ verdict: 'failed', flags: ['NR'], details: NO_CHAIN_FOUND }), 'NR no filter chain takes such a connection'],
   [flowOf({ verdict: 'denied', flags: ['RL'], details: 'local_rate_limited' }), 'RL local_rate_limited'],
 ];
 

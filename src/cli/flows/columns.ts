@@ -1,5 +1,5 @@
 /** How a flow is told in a line. */
-import type { Flow, FlowEnd } from '../../model/flow.ts';
+import { type Flow, type FlowEnd, NO_CHAIN_FOUND, PLAINTEXT_REFUSED } from '../../model/flow.ts';
 import { formatHost, formatLatency } from '../signals/columns.ts';
 import type { FitColumn, Tone } from '../fit-table.ts';
 
@@ -38,10 +38,12 @@ const NO_ALLOW = 'rbac_access_denied_matched_policy[none]';
 export function formatWhy({ verdict, policy, flags, details }: Flow): string {
   if (policy !== undefined) {
     const place = `${policy.namespace}/${policy.name} ${policy.file}:${policy.line}`;
+    if (details === PLAINTEXT_REFUSED) return `plaintext, and mTLS is STRICT: ${place}`;
     return verdict === 'denied' ? place : `would be denied by ${place}`;
   }
   if (verdict === 'forwarded') return '';
   if (details === NO_ALLOW) return 'no ALLOW policy fits';
+  if (details === NO_CHAIN_FOUND) return `${flags.join(',')} no filter chain takes such a connection`;
   return [flags.join(','), details].filter((text) => text !== '').join(' ');
 }
 

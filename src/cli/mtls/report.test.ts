@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PLAINTEXT_REFUSED } from '../../model/flow.ts';
 import { endOf, flowOf } from '../../model/testing/flow.ts';
 import { type SignalRow, UNKNOWN_WORKLOAD } from '../../model/signals.ts';
 import { type MtlsReport, mtlsReport, type WorkloadMode } from './report.ts';
@@ -90,4 +91,24 @@ test('workloads without a proxy are no part of it, and STRICT ones say whom they
   );
   assert.deepEqual(verdicts(report), { a: 'is STRICT, and refuses unknown callers' });
   assert.equal(report.plaintext[0]?.perSecond, 2);
+});
+
+test('plaintext that was refused is told of by its flows, and is no caller that gets through', () => {
+  const policy = { kind: 'PeerAuthentication', namespace: 'a', name: 'default', file: 'a.yaml', line: 3, field: '' };
+  const denied = { reporter: 'destination', verdict: 'denied', details: PLAINTEXT_REFUSED, isMutualTls: false, policy } as const;
+  const db = endOf('db', { namespace: 'a' });
+  const flows = [
+    flowOf({ ...denied, source: endOf('', { namespace: '', address: '10.0.0.7:4444' }), destination: db }),
+    flowOf({ ...denied, source: endOf('', { namespace: '', address: '10.0.0.7:4445' }), destination: db }),
+    flowOf({ ...denied, source: endOf('old', { namespace: 'a' }), destination: db }),
+  ];
+  const report = mtlsReport([row('a/web', 'a/db', 1)], [workload('a/db', 'STRICT')], flows);
+  assert.deepEqual(verdicts(report), { a: 'is STRICT, and refuses 10.0.0.7; a/old' });
+  assert.deepEqual(report.refusals, [
+    { caller: '10.0.0.7', destination: 'a/db', connections: 2, policy },
+    { caller: 'a/old', destination: 'a/db', connections: 1, policy },
+  ]);
+  const mixed = mtlsReport([row(UNKNOWN_WORKLOAD, 'a/db', 0)], [workload('a/db', 'STRICT'), workload('a/web', 'PERMISSIVE')], flows);
+  assert.deepEqual(mixed.plaintext[0]?.callers, []);
+  assert.deepEqual(verdicts(mixed), { a: 'STRICT would refuse unknown callers; already refuses 10.0.0.7; a/old' });
 });

@@ -1,5 +1,6 @@
 /** Who speaks plaintext to whom, and whom STRICT would refuse: out of what proxies count, flow records and policies. Pure. */
-import type { Flow } from '../../model/flow.ts';
+import { type Flow, PLAINTEXT_REFUSED } from '../../model/flow.ts';
+import type { Provenance } from '../../model/provenance.ts';
 import { type SignalRow, UNKNOWN_WORKLOAD } from '../../model/signals.ts';
 
 type Mode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
@@ -30,6 +31,17 @@ export interface PlaintextEdge {
   readonly underStrict: 'refused' | 'changes to mTLS';
 }
 
+/** Connections in plaintext that a STRICT workload has refused: proxies count them nowhere, but tell of them as flows. */
+export interface Refusal {
+  /** `namespace/workload`, or an address. */
+  readonly caller: string;
+  readonly destination: string;
+  /** As many as flow records are kept. */
+  readonly connections: number;
+  /** The PeerAuthentication. */
+  readonly policy?: Provenance;
+}
+
 export interface NamespaceReport {
   readonly namespace: string;
   /** Workloads with a proxy, by mode. */
@@ -45,6 +57,8 @@ export interface NamespaceReport {
 export interface MtlsReport {
   readonly namespaces: readonly NamespaceReport[];
   readonly plaintext: readonly PlaintextEdge[];
+  /** What is refused already. */
+  readonly refusals: readonly Refusal[];
 }
 
 function rateOf({ requestsPerSecond, connectionsPerSecond, protocol }: SignalRow): number {
@@ -59,7 +73,10 @@ function hostOf(address: string): string {
 function callersOf(flows: readonly Flow[], destination: string, hasRow: (workload: string) => boolean): readonly string[] {
   const found = flows.filter(
     (flow) =>
-      !flow.isMutualTls && flow.reporter === 'destination' && `${flow.destination.namespace}/${flow.destination.workload}` === destination,
+      !flow.isMutualTls &&
+      flow.details !== PLAINTEXT_REFUSED &&
+      flow.reporter === 'destination' &&
+      `${flow.destination.namespace}/${flow.destination.workload}` === destination,
   );
   const names = found.flatMap(({ source: { namespace, workload, address } }) => {
     if (workload === '' || workload === 'unknown') return [hostOf(address)];
@@ -104,7 +121,26 @@ export function callerText({ source, callers, pastServices }: Pick<PlaintextEdge
   return [...texts, ...(named.length > 0 && others === '' ? [] : [`unknown callers${others}`])].join(' and ');
 }
 
-function verdictOf(modes: NamespaceReport['modes'], perSecond: number, refused: readonly string[]): string {
+function refusalsOf(flows: readonly Flow[]): Refusal[] {
+  const known = new Map<string, Refusal>();
+  for (const { details, source, destination, policy } of flows) {
+    if (details !== PLAINTEXT_REFUSED) continue;
+    const caller = source.workload === '' ? hostOf(source.address) : `${source.namespace}/${source.workload}`;
+    const called = `${destination.namespace}/${destination.workload}`;
+    const key = `${caller} ${called}`;
+    const connections = (known.get(key)?.connections ?? 0) + 1;
+    known.set(key, { caller, destination: called, connections, ...(policy && { policy }) });
+  }
+  return [...known.values()].toSorted((a, b) => b.connections - a.connections);
+}
+
+function verdictOf(modes: NamespaceReport['modes'], perSecond: number, refused: readonly string[], refusing: readonly string[]): string {
+  const judged = judgedBy(modes, perSecond, refused);
+  if (refusing.length === 0) return judged;
+  return `${judged}${judged === 'is STRICT' ? ', and' : '; already'} refuses ${refusing.join('; ')}`;
+}
+
+function judgedBy(modes: NamespaceReport['modes'], perSecond: number, refused: readonly string[]): string {
   if (modes.PERMISSIVE === undefined && modes.DISABLE === undefined) {
     return refused.length === 0 ? 'is STRICT' : `is STRICT, and refuses ${refused.join('; ')}`;
   }
@@ -117,6 +153,7 @@ function namespaceReport(
   workloads: readonly WorkloadMode[],
   rows: readonly SignalRow[],
   edges: readonly PlaintextEdge[],
+  refusals: readonly Refusal[],
 ): NamespaceReport {
   const modes: Partial<Record<Mode, number>> = {};
   for (const { mode } of workloads) modes[mode] = (modes[mode] ?? 0) + 1;
@@ -126,13 +163,14 @@ function namespaceReport(
   const perSecond = own.reduce((sum, row) => sum + rateOf(row), 0);
   const encrypted = own.reduce((sum, row) => sum + rateOf(row) * (row.mutualTlsRatio ?? 0), 0);
   const refused = [...new Set(edges.filter((edge) => names.has(edge.destination) && edge.underStrict === 'refused').map(callerText))];
+  const refusing = [...new Set(refusals.filter(({ destination }) => names.has(destination)).map(({ caller }) => caller))];
   return {
     namespace,
     modes,
     perSecond,
     mutualTlsRatio: perSecond === 0 ? undefined : encrypted / perSecond,
     refused,
-    verdict: verdictOf(modes, perSecond, refused),
+    verdict: verdictOf(modes, perSecond, refused, refusing),
   };
 }
 
@@ -140,10 +178,11 @@ function namespaceReport(
  * The report of all namespaces that have proxies.
  *
  * @param rows of a window, by edge
- * @param flows sampled, of the same time: they only say where callers without a proxy are
+ * @param flows sampled, of the same time: they only say where callers without a proxy are, and who was refused
  */
 export function mtlsReport(rows: readonly SignalRow[], workloads: readonly WorkloadMode[], flows: readonly Flow[]): MtlsReport {
   const plaintext = edgesOf(rows, workloads, flows).toSorted((a, b) => b.perSecond - a.perSecond);
+  const refusals = refusalsOf(flows);
   const proxied = workloads.filter(({ hasProxy }) => hasProxy);
   const namespaces = [...new Set(proxied.map(({ namespace }) => namespace))].toSorted();
   return {
@@ -153,8 +192,10 @@ export function mtlsReport(rows: readonly SignalRow[], workloads: readonly Workl
         proxied.filter((each) => each.namespace === namespace),
         rows,
         plaintext,
+        refusals,
       ),
     ),
     plaintext,
+    refusals,
   };
 }

@@ -2,6 +2,7 @@
  * What response flags and details mean for the question who has failed. A table: the first row that fits a proxy's word
  * decides. Source: Envoy's response flags and details, as `docs/why-a-503.md` explains them.
  */
+import { PLAINTEXT_REFUSED } from '../../model/flow.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import type { Facts } from './facts.ts';
 import { type Hop, isFailure } from './hop.ts';
@@ -259,6 +260,15 @@ const ROWS: readonly Row[] = [
     ),
   },
   {
+    when: ({ hop }) => hop.details === PLAINTEXT_REFUSED,
+    cause: denial(
+      ({ called, hop }) =>
+        `${called} takes mTLS only (STRICT), and this came in plaintext${hop.policy === undefined ? '' : `: ${at(hop.policy)}`}`,
+      ({ caller }) =>
+        `give ${caller} a proxy, or undo the tls mode of the DestinationRule by which its proxy speaks plaintext; else PERMISSIVE for this port: tulle mtls`,
+    ),
+  },
+  {
     when: both(flag('NR'), details(/filter_chain_not_found/)),
     cause: says(
       'the called proxy',
@@ -419,7 +429,7 @@ const ROWS: readonly Row[] = [
       ({ hop, called, caller, after }) =>
         `${caller}'s proxy spoke plaintext to ${called} at ${hop.host || 'its address'}, whose proxy closed the connection ${after} and tells nothing of the request, as it does where mTLS is STRICT`,
       ({ called }) =>
-        `tulle mtls; the tls mode of the DestinationRule beside the PeerAuthentication; if mTLS is not STRICT there, whether the instance of ${called} was stopped just then`,
+        `tulle flows --denied and tulle mtls, which name the PeerAuthentication; the tls mode of the DestinationRule beside it; if mTLS is not STRICT there, whether the instance of ${called} was stopped just then`,
     ),
   },
   {

@@ -59,6 +59,21 @@ const CASES: readonly {
     text: /nothing came back .* after 3000 ms, when shop\/web went away, and its proxy, .* tells nothing/,
   },
   {
+    name: 'plaintext where mTLS is STRICT, as the called proxy tells of it',
+    hops: [
+      server({
+        what: 'a connection to cart.shop.svc.cluster.local',
+        source: '',
+        status: 0,
+        flags: ['NR'],
+        details: 'plaintext_refused_mtls_is_strict',
+        policy: { kind: 'PeerAuthentication', namespace: 'shop', name: 'default', file: 'a.yaml', line: 3, field: '' },
+      }),
+    ],
+    place: 'the called proxy',
+    text: /shop\/cart takes mTLS only \(STRICT\), and this came in plaintext: PeerAuthentication shop\/default, a\.yaml:3/,
+  },
+  {
     name: 'the answer did not come back before the caller had enough',
     hops: [client(LEFT), server({ status: 200, durationMs: 1 })],
     place: 'the network',

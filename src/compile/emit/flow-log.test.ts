@@ -4,7 +4,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { defaultMeshSettings } from '../../model/mesh.ts';
 import { AccessLogSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { typeRegistry } from '../../xds/type-registry.ts';
-import { flowLogsOf, withFlows } from './flow-log.ts';
+import { flowLogsOf, listenerFlowLogsOf, withFlows } from './flow-log.ts';
 
 const jsonOf = (settings: typeof defaultMeshSettings, kind: 'http' | 'tcp'): unknown[] =>
   flowLogsOf(settings, 'client', kind).map((log) => toJson(AccessLogSchema, log, { registry: typeRegistry, useProtoFieldName: true }));
@@ -63,4 +63,32 @@ test('our proxy decides itself; a stock Envoy is told by filters', () => {
     { runtime_filter: { runtime_key: 'tulle.flows.sample', percent_sampled: { numerator: 1 } } },
   ];
   assert.deepEqual(jsonOf(to('other'), 'http'), [common({ filter: { or_filter: { filters } } })]);
+});
+
+test('listeners tell of what no filter chain takes, to whomever the proxy is: nothing else passes', () => {
+  assert.deepEqual(listenerFlowLogsOf(defaultMeshSettings, 'server'), []);
+  for (const userAgent of ['tulle', 'other'] as const) {
+    const settings = withFlows(defaultMeshSettings, { userAgent, flowCluster: 'xds-grpc' });
+    const [log, ...others] = listenerFlowLogsOf(settings, 'server');
+    assert.ok(log);
+    assert.deepEqual(others, []);
+    assert.deepEqual(toJson(AccessLogSchema, log, { registry: typeRegistry, useProtoFieldName: true }), {
+      name: 'envoy.access_loggers.tcp_grpc',
+      filter: { response_flag_filter: { flags: ['NR'] } },
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig',
+        common_config: {
+          log_name: 'tulle.flows',
+          grpc_service: { envoy_grpc: { cluster_name: 'xds-grpc' } },
+          transport_api_version: 'V3',
+          buffer_flush_interval: '1s',
+          custom_tags: [
+            { tag: 'reporter', literal: { value: 'destination' } },
+            { tag: 'refused', literal: { value: 'no_filter_chain' } },
+            { tag: 'connection', value: '%CONNECTION_ID%' },
+          ],
+        },
+      },
+    });
+  }
 });

@@ -37,9 +37,13 @@ function tag(name: string, value: string): CustomTag {
   return create(CustomTagSchema, { tag: name, type: { case: 'value', value } });
 }
 
+function literalTag(name: string, value: string): CustomTag {
+  return create(CustomTagSchema, { tag: name, type: { case: 'literal', value: { value } } });
+}
+
 function tagsOf(side: Side): CustomTag[] {
   return [
-    create(CustomTagSchema, { tag: FLOW_TAG.reporter, type: { case: 'literal', value: { value: REPORTERS[side] } } }),
+    literalTag(FLOW_TAG.reporter, REPORTERS[side]),
     tag(FLOW_TAG.cluster, '%UPSTREAM_CLUSTER_RAW%'),
     tag(FLOW_TAG.route, '%METADATA(ROUTE:tulle)%'),
     tag(FLOW_TAG.policy, '%DYNAMIC_METADATA(tulle)%'),
@@ -74,22 +78,41 @@ function stockFilter(kind: 'http' | 'tcp'): AccessLogFilter {
   return create(AccessLogFilterSchema, { filterSpecifier: { case: 'orFilter', value: { filters: [failed, ...own, sample] } } });
 }
 
+function commonOf(cluster: string, customTags: CustomTag[]) {
+  return {
+    logName: FLOW_LOG,
+    grpcService: { targetSpecifier: { case: 'envoyGrpc' as const, value: { clusterName: cluster } } },
+    transportApiVersion: ApiVersion.V3,
+    bufferFlushInterval: { seconds: FLUSH_SECONDS },
+    customTags,
+  };
+}
+
 /** The logger of one side's HTTP connection managers, or TCP proxies; none where the proxy does not ask for it. */
 export const flowLogsOf = memoised((settings: MeshSettings, side: Side, kind: 'http' | 'tcp'): readonly AccessLog[] => {
   const to = settings.flowsTo;
   if (to === undefined) return [];
-  const commonConfig = {
-    logName: FLOW_LOG,
-    grpcService: { targetSpecifier: { case: 'envoyGrpc' as const, value: { clusterName: to.cluster } } },
-    transportApiVersion: ApiVersion.V3,
-    bufferFlushInterval: { seconds: FLUSH_SECONDS },
-    customTags: [...tagsOf(side), ...(kind === 'http' ? HTTP_TAGS : TCP_TAGS)],
-  };
+  const commonConfig = commonOf(to.cluster, [...tagsOf(side), ...(kind === 'http' ? HTTP_TAGS : TCP_TAGS)]);
   const logger =
     kind === 'http'
       ? extension('envoy.access_loggers.http_grpc', HttpGrpcAccessLogConfigSchema, { commonConfig })
       : extension('envoy.access_loggers.tcp_grpc', TcpGrpcAccessLogConfigSchema, { commonConfig });
   return [create(AccessLogSchema, { ...logger, ...(to.isOwnProxy ? {} : { filter: stockFilter(kind) }) })];
+});
+
+const NO_CHAIN = create(AccessLogFilterSchema, { filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['NR'] } } });
+
+/**
+ * The logger of one side's listeners themselves, for connections that no filter chain takes: all others have a logger
+ * behind their chain. It says nothing of why, so that a listener stays as it is where only the reason changes: the
+ * control plane knows by the port and its PeerAuthentication.
+ */
+export const listenerFlowLogsOf = memoised((settings: MeshSettings, side: Side): readonly AccessLog[] => {
+  const to = settings.flowsTo;
+  if (to === undefined) return [];
+  const tags = [literalTag(FLOW_TAG.reporter, REPORTERS[side]), literalTag(FLOW_TAG.refused, 'no_filter_chain'), ...TCP_TAGS];
+  const logger = extension('envoy.access_loggers.tcp_grpc', TcpGrpcAccessLogConfigSchema, { commonConfig: commonOf(to.cluster, tags) });
+  return [create(AccessLogSchema, { ...logger, filter: NO_CHAIN })];
 });
 
 const withTarget = memoised((settings: MeshSettings, cluster: string, isOwnProxy: boolean): MeshSettings => ({

@@ -24,6 +24,7 @@ import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filt
 import { listenerAccessLogsOf } from './access-log.ts';
 import { cidr, duration, extension } from './any.ts';
 import { thresholdsOf } from './cluster-policy.ts';
+import { listenerFlowLogsOf } from './flow-log.ts';
 import {
   BAGGAGE_STATE,
   CONNECT_TERMINATE,
@@ -140,7 +141,7 @@ function mainInternal(server: Server, site: InboundSite, ports: readonly Inbound
     listenerFilters: [inspectors.originalDst()],
     filterChains: ports.map((port) => tunnelledChain(site, port, prefixRanges)),
     trafficDirection: TrafficDirection.INBOUND,
-    accessLog: [...listenerAccessLogsOf(site.settings, 'server')],
+    accessLog: [...listenerAccessLogsOf(site.settings, 'server'), ...listenerFlowLogsOf(site.settings, 'server')],
   });
   setGuardOrigins(message, site.guard);
   return resourceOf(ListenerSchema, MAIN_INTERNAL, message);

@@ -18,6 +18,7 @@ import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/list
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { listenerAccessLogsOf } from './access-log.ts';
 import { address, duration, extension } from './any.ts';
+import { listenerFlowLogsOf } from './flow-log.ts';
 import { metadataOf, tellMore } from './provenance.ts';
 
 /** What http_inspector reports of plain HTTP: requests of 1.0 match as 1.1 does where Istio lets them. */
@@ -71,10 +72,23 @@ export interface ListenerParts {
   readonly settings: MeshSettings;
 }
 
+/** True of a chain that no connection is refused beside. */
+function takesAnything({ filterChainMatch: match }: FilterChain): boolean {
+  if (match === undefined) return true;
+  const { destinationPort, transportProtocol, applicationProtocols, serverNames, prefixRanges, sourcePrefixRanges, sourcePorts } = match;
+  return (
+    destinationPort === undefined &&
+    transportProtocol === '' &&
+    [applicationProtocols, serverNames, prefixRanges, sourcePrefixRanges, sourcePorts].every((values) => values.length === 0)
+  );
+}
+
 /** A listener. Where it sniffs, it waits for the mesh's detection timeout and then goes on with what it knows. */
 export function listener(parts: ListenerParts): Listener {
   const { settings, chains, listenerFilters, otherwise } = parts;
   const isAlone = chains.length === 0;
+  const side = parts.direction === 'inbound' ? 'server' : 'client';
+  const takesAll = otherwise !== undefined || chains.some(takesAnything);
   const message = create(ListenerSchema, {
     name: parts.name,
     address: address(parts.host, parts.port),
@@ -84,7 +98,7 @@ export function listener(parts: ListenerParts): Listener {
     listenerFiltersTimeout: duration(settings.protocolDetectionTimeoutMs),
     continueOnListenerFiltersTimeout: true,
     trafficDirection: parts.direction === 'inbound' ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
-    accessLog: [...listenerAccessLogsOf(settings, parts.direction === 'inbound' ? 'server' : 'client')],
+    accessLog: [...listenerAccessLogsOf(settings, side), ...(takesAll ? [] : listenerFlowLogsOf(settings, side))],
     ...(!isAlone && otherwise && { defaultFilterChain: otherwise }),
   });
   if (!parts.isBound) message.bindToPort = false;

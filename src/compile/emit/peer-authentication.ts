@@ -9,23 +9,42 @@ export interface WorkloadIdentity {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** A mode, and the policy that says so; without one nobody does. */
+export interface MtlsDecision {
+  readonly mode: EffectiveMode;
+  readonly policy?: PeerAuthentication;
+}
+
 /**
  * Port, then workload, then namespace, then mesh (the root namespace, without a selector), then PERMISSIVE; UNSET
  * asks the next. The list is oldest first, and of one level the oldest counts. A selector in the root namespace
  * applies to that namespace only.
  */
+export function mtlsDecisionOf(
+  policies: readonly PeerAuthentication[],
+  rootNamespace: string,
+  workload: WorkloadIdentity,
+  port: number | undefined,
+): MtlsDecision {
+  const own = ownPolicy(policies, workload);
+  const inNamespace = policies.find(({ namespace, selector }) => namespace === workload.namespace && !isNarrow(selector));
+  const inMesh = policies.find(({ namespace, selector }) => namespace === rootNamespace && !isNarrow(selector));
+  const ofPort = port === undefined ? undefined : own?.ports.get(port);
+  if (own !== undefined && ofPort !== undefined && ofPort !== 'UNSET') return { mode: ofPort, policy: own };
+  for (const policy of [own, inNamespace, inMesh]) {
+    if (policy !== undefined && policy.mode !== 'UNSET') return { mode: policy.mode, policy };
+  }
+  return { mode: 'PERMISSIVE' };
+}
+
+/** The mode alone of {@link mtlsDecisionOf}. */
 export function mtlsModeOf(
   policies: readonly PeerAuthentication[],
   rootNamespace: string,
   workload: WorkloadIdentity,
   port: number | undefined,
 ): EffectiveMode {
-  const own = ownPolicy(policies, workload);
-  const inNamespace = policies.find(({ namespace, selector }) => namespace === workload.namespace && !isNarrow(selector));
-  const inMesh = policies.find(({ namespace, selector }) => namespace === rootNamespace && !isNarrow(selector));
-  const modes = [port === undefined ? undefined : own?.ports.get(port), own?.mode, inNamespace?.mode, inMesh?.mode];
-  for (const mode of modes) if (mode !== undefined && mode !== 'UNSET') return mode;
-  return 'PERMISSIVE';
+  return mtlsDecisionOf(policies, rootNamespace, workload, port).mode;
 }
 
 function ownPolicy(policies: readonly PeerAuthentication[], workload: WorkloadIdentity): PeerAuthentication | undefined {

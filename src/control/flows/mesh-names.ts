@@ -1,4 +1,5 @@
 /** Who is behind an address, an identity or a host, by the mesh as it is: what entries of proxies leave open. */
+import { mtlsDecisionOf, type WorkloadIdentity } from '../../compile/emit/peer-authentication.ts';
 import { parseSpiffeId } from '../../core/spiffe.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { Provenance } from '../../model/provenance.ts';
@@ -21,6 +22,8 @@ export interface MeshNames {
   serviceAt(address: string): string;
   /** Where the rule was written that a policy of RBAC is named after (`ns[shop]-policy[deny-all]-rule[0]`). */
   policyOrigin(name: string): Provenance | undefined;
+  /** Where the PeerAuthentication was written that makes a workload's port STRICT; undefined where none does. */
+  strictOrigin(workload: WorkloadIdentity, port: number): Provenance | undefined;
 }
 
 /** A map in which a key that gets different values is kept as ambiguous. */
@@ -126,6 +129,10 @@ function createNames(mesh: Mesh): MeshNames {
       return services.get(address) ?? '';
     },
     policyOrigin: (name) => policyOrigin(mesh, name),
+    strictOrigin(workload, port) {
+      const { mode, policy } = mtlsDecisionOf(mesh.peerAuthentications, mesh.settings.rootNamespace, workload, port);
+      return mode === 'STRICT' ? policy?.origin : undefined;
+    },
   };
 }
 

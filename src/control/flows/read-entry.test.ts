@@ -39,6 +39,7 @@ const context: EntryContext = {
   proxy: 'me',
   isGateway: false,
   own: { namespace: 'shop', workload: 'payments-v1' },
+  node: () => ({ labels: {}, ports: [] }),
   ownPrincipal: PAYMENTS,
   receivedMs: 5000,
   names: meshNames(mesh),

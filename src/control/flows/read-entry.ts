@@ -3,7 +3,7 @@ import { isObject } from '../../core/object.ts';
 import { FLOW_TAG } from '../../core/flow-log.ts';
 import { redactHeader, redactPath } from '../../core/redact.ts';
 import { formatSpiffeId, parseSpiffeId } from '../../core/spiffe.ts';
-import type { Flow, FlowEnd, FlowRequest, Reporter } from '../../model/flow.ts';
+import { type Flow, type FlowEnd, type FlowRequest, NO_CHAIN_FOUND, PLAINTEXT_REFUSED, type Reporter } from '../../model/flow.ts';
 import type { Provenance } from '../../model/provenance.ts';
 import type { Address } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { RequestMethod } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -14,6 +14,7 @@ import {
   type TCPAccessLogEntry,
   type TLSProperties_CertificateProperties as Certificate,
 } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
+import type { ProxyNode } from '../compiler.ts';
 import type { MeshNames, WorkloadName } from './mesh-names.ts';
 import { flagNames, verdictOf } from './verdict.ts';
 
@@ -22,6 +23,8 @@ export interface EntryContext {
   readonly proxy: string;
   readonly isGateway: boolean;
   readonly own: WorkloadName;
+  /** What the proxy's listeners are made by: looked up only where one has refused a connection. */
+  readonly node: () => Pick<ProxyNode, 'labels' | 'ports'>;
   /** SPIFFE ID of the proxy's workload. */
   readonly ownPrincipal: string;
   readonly receivedMs: number;
@@ -275,10 +278,49 @@ export function httpFlow(entry: HTTPAccessLogEntry, context: EntryContext): Flow
   };
 }
 
+/** Where it was written that the workload's port behind `local`, an address of its proxy's, is STRICT. */
+function strictPolicy(
+  node: Pick<ProxyNode, 'labels' | 'ports'>,
+  own: WorkloadName,
+  local: string,
+  names: MeshNames,
+): Provenance | undefined {
+  const listen = Number(/:(\d+)$/.exec(local)?.[1] ?? 0);
+  const port = node.ports.find((each) => each.listen === listen)?.number ?? listen;
+  return names.strictOrigin({ namespace: own.namespace, labels: node.labels }, port);
+}
+
+/**
+ * What a listener has refused because no filter chain takes it. STRICT ports have chains for all TLS, so that there it was
+ * plaintext; by the mesh as it is, for a listener does not know whose word its chains go by.
+ */
+function refusedBy(common: AccessLogCommon, told: Omit<Flow, 'id' | 'protocol'>, context: EntryContext): Partial<Flow> {
+  const { names, own, node } = context;
+  const [client, local] = [addressText(common.downstreamRemoteAddress), addressText(common.downstreamLocalAddress)];
+  const { flags } = told;
+  const at = (name: WorkloadName | undefined, address: string): FlowEnd => ({ ...(name ?? NOBODY), address, principal: '' });
+  if (told.reporter === 'source' && !context.isGateway) {
+    const verdict = verdictOf({ flags, details: NO_CHAIN_FOUND, status: undefined });
+    return { verdict, details: NO_CHAIN_FOUND, source: at(own, client), destination: at(names.workloadAt(local), local) };
+  }
+  // what came through a tunnel was no plaintext, whatever it carries
+  const isPlaintext = told.reporter === 'destination' && !told.isMutualTls;
+  const policy = isPlaintext ? strictPolicy(node(), own, local, names) : undefined;
+  const details = policy === undefined ? NO_CHAIN_FOUND : PLAINTEXT_REFUSED;
+  return {
+    reporter: context.isGateway ? 'gateway' : told.reporter,
+    verdict: verdictOf({ flags, details, status: undefined }),
+    details,
+    ...(policy !== undefined && { policy }),
+    ...(told.reporter !== 'destination' && { source: at(names.workloadAt(client), client), destination: at(own, local) }),
+  };
+}
+
 /** A connection's entry; undefined where it says nothing. */
 export function tcpFlow({ commonProperties: common, connectionProperties }: TCPAccessLogEntry, context: EntryContext): Flow | undefined {
   if (common === undefined) return undefined;
-  const flow = flowOf(common, common.connectionTerminationDetails, undefined, context);
+  const told = flowOf(common, common.connectionTerminationDetails, undefined, context);
+  const flow = common.customTags[FLOW_TAG.refused] === undefined ? told : { ...told, ...refusedBy(common, told, context) };
   return {
     ...flow,
     ...soFar(common, flow),

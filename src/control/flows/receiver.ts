@@ -28,6 +28,8 @@ export interface FlowReceiverScope {
   readonly store: FlowStore;
   readonly tokens: Tokens;
   readonly proxyNodeOf: (node: Node) => ProxyNode;
+  /** The proxy with that node id as it is connected by xDS, where it is. */
+  readonly connectedProxy: (id: string) => ProxyNode | undefined;
   readonly mesh: () => Mesh;
   /** What flows are ordered by: ms since 1970 that never go back. */
   readonly nowMs: () => number;
@@ -49,7 +51,10 @@ function lostBy({ metadata }: Node): number {
   return typeof lost === 'number' && Number.isInteger(lost) && lost > 0 ? lost : 0;
 }
 
-type Sender = Omit<EntryContext, 'receivedMs' | 'names'>;
+interface Sender extends Omit<EntryContext, 'receivedMs' | 'names' | 'node'> {
+  /** What the stream says of it: ours say no more than whose flows these are. */
+  readonly said: ProxyNode;
+}
 
 /** Who sends. Throws ConnectError where that is not said, or not true. */
 function senderOf(message: StreamAccessLogsMessage, subject: TokenSubject | undefined, scope: FlowReceiverScope): Sender {
@@ -70,6 +75,7 @@ function senderOf(message: StreamAccessLogsMessage, subject: TokenSubject | unde
     proxy: id,
     isGateway: role === 'router',
     own: { namespace, workload },
+    said: proxy,
     ownPrincipal: formatSpiffeId({ trustDomain, namespace, serviceAccount }),
   };
 }
@@ -96,7 +102,10 @@ export function flowReceiver(scope: FlowReceiverScope): ByteMethod {
         const message = decode(bytes);
         sender ??= senderOf(message, subject, scope);
         if (message.identifier?.node !== undefined) scope.store.lost.byProxies += lostBy(message.identifier.node);
-        flowsOf(message, { ...sender, receivedMs: scope.nowMs(), names: meshNames(scope.mesh()) }, scope.store);
+        const { said } = sender;
+        let known: ProxyNode | undefined;
+        const node = (): ProxyNode => (known ??= scope.connectedProxy(said.id) ?? said);
+        flowsOf(message, { ...sender, node, receivedMs: scope.nowMs(), names: meshNames(scope.mesh()) }, scope.store);
       },
       // what is answered has no content
       close: (isGoodbye) => (isGoodbye ? stream.send([EMPTY]) : undefined),

@@ -24,6 +24,8 @@ const CASES: readonly (readonly [outcome: Partial<Outcome>, verdict: Verdict])[]
   [{ status: 400, details: 'missing_host_header' }, 'failed'],
   [{ status: undefined, details: '' }, 'forwarded'],
   [{ status: undefined, details: '', flags: ['UF', 'URX'] }, 'failed'],
+  [{ status: undefined, details: 'plaintext_refused_mtls_is_strict', flags: ['NR'] }, 'denied'],
+  [{ status: undefined, details: 'filter_chain_not_found', flags: ['NR'] }, 'failed'],
   [{ status: undefined, details: 'rbac_access_denied_matched_policy[none]' }, 'denied'],
 ];
 

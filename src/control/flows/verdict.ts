@@ -1,5 +1,5 @@
 /** What became of a request or connection, from an entry's response flags, details and status. */
-import type { Verdict } from '../../model/flow.ts';
+import { PLAINTEXT_REFUSED, type Verdict } from '../../model/flow.ts';
 import type { ResponseFlags } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 
 type FlagField = Exclude<keyof ResponseFlags, '$typeName' | '$unknown' | 'unauthorizedDetails'>;
@@ -60,7 +60,7 @@ export interface Outcome {
 
 /** Denied goes before failed: a policy that said no is no trouble. */
 export function verdictOf({ flags, details, status }: Outcome): Verdict {
-  if (DENYING_DETAILS.test(details) || flags.some((flag) => DENYING.has(flag))) return 'denied';
+  if (DENYING_DETAILS.test(details) || details === PLAINTEXT_REFUSED || flags.some((flag) => DENYING.has(flag))) return 'denied';
   if (flags.some((flag) => !HARMLESS.has(flag))) return 'failed';
   if (status === undefined) return 'forwarded';
   const isOwnAnswer = details !== '' && details !== 'via_upstream' && details !== 'direct_response';
