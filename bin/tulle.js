@@ -10,7 +10,10 @@ import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR_MIN = 24;
 
-const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'];
+const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'];
+
+// Unheard it has Node open its debugger, in processes that hold keys. A proxy opens its access logs anew (src/cli/proxy.ts).
+process.on('SIGUSR1', () => {});
 
 const self = fileURLToPath(import.meta.url);
 

@@ -91,6 +91,9 @@ function loopsOf(concurrency: string, entry: string | undefined): Pick<ProxyOpti
 }
 
 async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: LeveledLog, run: RunOptions): Promise<void> {
+  let proxy: RunningProxy | undefined;
+  // Envoy's signal for it; before there is a proxy it is heard as well, lest Node open its debugger
+  process.on('SIGUSR1', () => proxy?.reopenLogs());
   const end = Promise.withResolvers<End>();
   const { restart } = flags;
   const options: ProxyOptions = {
@@ -111,7 +114,6 @@ async function serve({ bootstrap }: LoadedBootstrap, flags: ProxyFlags, log: Lev
     ...(run.onTellsOfAll === undefined ? {} : { onTellsOfAll: run.onTellsOfAll }),
     onReplaced: (withinMs) => end.resolve({ cause: 'a successor serves', withinMs }),
   };
-  let proxy: RunningProxy | undefined;
   try {
     proxy = await startProxy(options);
     const ended = untilEnd(proxy, log, end.promise);

@@ -39,6 +39,8 @@ export interface GrpcOptions {
   readonly pingIntervalMs?: number;
   /** A server that does not answer it for so long is dead. Default 10 s. */
   readonly pingTimeoutMs?: number;
+  /** Called when the server speaks HTTP/2 with us; answers to calls may be long in coming. */
+  readonly onConnected?: () => void;
 }
 
 /** An open bidirectional stream. */
@@ -87,6 +89,7 @@ interface Connection {
  */
 class Sessions extends Http2SessionManager {
   readonly #heard = new WeakSet<object>();
+  onConnected: (() => void) | undefined;
 
   override async request(...args: Parameters<Http2SessionManager['request']>): ReturnType<Http2SessionManager['request']> {
     const stream = await super.request(...args);
@@ -95,6 +98,9 @@ class Sessions extends Http2SessionManager {
       this.#heard.add(session);
       // its streams have failed, and tell why
       session.on('error', () => {});
+      // what accepts connections may be no server; one that has taken our settings is
+      if (session.pendingSettingsAck) session.once('localSettings', () => this.onConnected?.());
+      else this.onConnected?.();
     }
     return stream;
   }
@@ -104,6 +110,7 @@ function connect(target: GrpcTarget, options: GrpcOptions): Connection {
   const url = baseUrl(target);
   const { pingIntervalMs = 20_000, pingTimeoutMs = 10_000 } = options;
   const sessionManager = new Sessions(url, { pingIntervalMs, pingTimeoutMs }, connectOptions(target));
+  sessionManager.onConnected = options.onConnected;
   const transport = createGrpcTransport({
     baseUrl: url,
     sessionManager,

@@ -20,6 +20,7 @@ export interface ViewOptions {
   readonly state: () => ServerState;
   readonly setHealth: (isHealthy: boolean) => void;
   readonly handOver: (socketPath: string) => string | undefined;
+  readonly reopenLogs: () => void;
   /** Brings what the proxy itself costs up to date. */
   readonly readCost: () => void;
   readonly quit: () => void;
@@ -62,7 +63,7 @@ function drainListeners({ assembly, loops }: ViewOptions, isInboundOnly: boolean
 
 /** Makes the view. */
 export function createAdminView(options: ViewOptions): AdminView {
-  const { assembly, loops, bootstrap, version, log, state, setHealth, handOver, quit } = options;
+  const { assembly, loops, bootstrap, version, log, state, setHealth, handOver, reopenLogs, quit } = options;
   const startedMs = assembly.clock.wallMs();
   const { refresh } = loops;
   return {
@@ -96,10 +97,7 @@ export function createAdminView(options: ViewOptions): AdminView {
     drainListeners: ({ isInboundOnly, isGraceful }) => drainListeners(options, isInboundOnly, isGraceful),
     handOver,
     crashLoop: (loop) => loops.crash(loop),
-    reopenLogs() {
-      assembly.logSink.reopen();
-      loops.broadcast({ kind: 'reopen-logs' });
-    },
+    reopenLogs,
     quit,
   };
 }

@@ -62,6 +62,8 @@ export interface RunningProxy {
   listeners(): readonly ListenerStatus[];
   /** Accepts no more, asks clients to leave, and resolves when they have left or the drain time is over. */
   drain(): Promise<void>;
+  /** Opens access logs anew, in all loops: their files were moved away. */
+  reopenLogs(): void;
   /** Ends everything at once. */
   close(): Promise<void>;
 }
@@ -195,6 +197,11 @@ class WholeProxy implements RunningProxy {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
   }
 
+  reopenLogs(): void {
+    this.#assembly.logSink.reopen();
+    this.#loops.broadcast({ kind: 'reopen-logs' });
+  }
+
   async close(): Promise<void> {
     const { ads, flows, listeners, clusters, logSink, overload } = this.#assembly;
     overload.stop();
@@ -317,6 +324,7 @@ class WholeProxy implements RunningProxy {
       state: () => this.#state,
       setHealth: (isHealthy) => this.#setHealth(isHealthy),
       handOver: (socketPath) => this.#handOver.begin(socketPath),
+      reopenLogs: () => this.reopenLogs(),
       readCost: () => this.#cost?.refresh(),
       quit: () => this.#options.onQuit?.(),
     });

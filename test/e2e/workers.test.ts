@@ -1,7 +1,7 @@
 /** Several event loops in one proxy: `tulle proxy --concurrency`. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -36,6 +36,15 @@ function resources(file: string): JsonObject {
   };
 }
 
+/** Where a link points; '' where it is gone meanwhile. */
+function linkOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
+}
+
 /** Connections that each loop has taken. */
 async function taken(admin: (target: string) => Promise<string>): Promise<number[]> {
   const text = await admin('/stats?filter=worker_.*downstream_cx_total');
@@ -66,6 +75,36 @@ test('loops share a listener; statistics and access logs are those of one proxy'
   const lines = readFileSync(path.join(generations.folder, 'access.log'), 'utf8').trimEnd().split('\n');
   assert.equal(lines.length, 4000);
   for (const line of lines) assert.deepEqual(JSON.parse(line), { path: '/x', filler: 'x'.repeat(200), status: 200 });
+});
+
+test('SIGUSR1 opens access logs anew in every loop, and no debugger', { timeout: 180_000 }, async (t) => {
+  const generations = createGenerations(t, (folder) => resources(path.join(folder, 'access.log')));
+  const proxy = generations.start('--concurrency', '2', '--drain-time-s', '1');
+  await proxy.live();
+  const port = await generations.port('web');
+  const file = path.join(generations.folder, 'access.log');
+  const linesOf = (name: string): number => (existsSync(name) ? readFileSync(name, 'utf8').split('\n').length - 1 : 0);
+  await loadHttp1(port, 400, 64, true);
+  await eventually(
+    () => linesOf(file) === 400 || undefined,
+    () => `400 lines, not ${linesOf(file)}`,
+  );
+  renameSync(file, `${file}.1`);
+  proxy.kill('SIGUSR1');
+  await eventually(
+    () => existsSync(file) || undefined,
+    () => `a new file\n${proxy.log()}`,
+  );
+  // each loop opens the file by itself
+  await eventually(
+    () => readdirSync(`/proc/${proxy.pid}/fd`).every((fd) => linkOf(`/proc/${proxy.pid}/fd/${fd}`) !== `${file}.1`) || undefined,
+    () => 'the file that was moved away is closed',
+  );
+  await loadHttp1(port, 400, 64, true);
+  proxy.kill('SIGTERM');
+  assert.equal(await proxy.ended, 0);
+  assert.deepEqual([linesOf(`${file}.1`), linesOf(file)], [400, 400]);
+  assert.doesNotMatch(proxy.log(), /Debugger listening/);
 });
 
 test('a loop that dies is replaced, and what it counted stays counted', { timeout: 180_000 }, async (t) => {

@@ -1,6 +1,6 @@
 import type { DiagnosticCode } from './codes.ts';
 import { parseDurationMs } from './duration.ts';
-import { formatAllows, hasFormat } from './formats.ts';
+import { formatAllows, formatProblem, hasFormat } from './formats.ts';
 import type { EnumSchema, FreeFormSchema, ListSchema, MapSchema, NumberSchema, ObjectSchema, Schema, StringSchema } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 import { describe, type Value } from './yaml-node.ts';
@@ -54,7 +54,9 @@ function decodeString(schema: StringSchema, value: Value): ScalarResult {
   const text = value.value;
   if (text === '' && schema.mayBeEmpty !== true) return refuse('TUL013', 'the text is empty');
   if (text !== '' && schema.format !== undefined && !hasFormat(schema.format, text)) {
-    return refuse('TUL013', `found ${schema.isSensitive === true ? 'text' : describe(value)}, wants ${formatAllows(schema.format)}`);
+    if (schema.isSensitive === true) return refuse('TUL013', `found text, wants ${formatAllows(schema.format)}`);
+    const problem = formatProblem(schema.format, text) ?? `found ${describe(value)}, wants ${formatAllows(schema.format)}`;
+    return refuse('TUL013', problem);
   }
   return { value: text };
 }

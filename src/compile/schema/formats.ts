@@ -1,13 +1,16 @@
 /** What text may look like, by name, so that schemas stay data. */
 import { isCel } from '../../core/cel.ts';
 import { parseCidr, parseIp } from '../../core/cidr.ts';
-import { isLogFormat } from '../../core/log-format.ts';
+import { LOG_OPERATORS, logFormatFault } from '../../core/log-format.ts';
 import { isRe2 } from './re2-syntax.ts';
+import { closest } from './suggest.ts';
 
 interface Format {
   /** What is allowed, as the end of a sentence "wants ...". */
   readonly allows: string;
   readonly accepts: (text: string) => boolean;
+  /** What is wrong with a text that is refused, where more can be said than what is allowed. */
+  readonly problem?: (text: string) => string | undefined;
 }
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -45,6 +48,18 @@ function isNamespacedHost(text: string): boolean {
   return (namespace === '*' || namespace === '.' || DNS_LABEL.test(namespace)) && isHost(text.slice(slash + 1));
 }
 
+/** Names the operator that the proxies would refuse their listeners for. */
+function logFormatProblem(text: string): string | undefined {
+  const fault = logFormatFault(text);
+  if (fault === undefined || fault.kind === 'syntax') return undefined;
+  const { kind, name } = fault;
+  if (kind === 'unsupported') return `%${name}% is Envoy's, and not supported by Tulle's proxies`;
+  if (kind === 'argument') return `%${name}% takes no argument`;
+  if (kind === 'no-argument') return `%${name}% wants an argument, as in %${name}(…)%`;
+  const meant = closest(name, LOG_OPERATORS.keys());
+  return `there is no operator %${name}%.${meant === undefined ? '' : ` Did you mean %${meant}%?`}`;
+}
+
 const FORMATS = {
   'dns-label': { allows: 'a DNS label: lower-case letters, digits and hyphens, at most 63', accepts: (text) => DNS_LABEL.test(text) },
   name: {
@@ -80,7 +95,11 @@ const FORMATS = {
     accepts: (text) => text.length <= 1_024 && isRe2(text),
   },
   cel: { allows: 'an expression of the Common Expression Language (CEL)', accepts: (text) => text === '' || isCel(text) },
-  'log-format': { allows: "text with Envoy's operators, such as %REQ(:PATH)%, and %% for a percent sign", accepts: isLogFormat },
+  'log-format': {
+    allows: "text with Envoy's operators, such as %REQ(:PATH)%, and %% for a percent sign",
+    accepts: (text) => logFormatFault(text) === undefined,
+    problem: logFormatProblem,
+  },
   'header-name': { allows: 'an HTTP header name', accepts: (text) => TOKEN.test(text) },
   'matched-header': {
     allows: 'an HTTP header name, or @request.auth.claims with a claim behind it, as .name or [name]',
@@ -109,6 +128,8 @@ const FORMATS = {
 
 export type FormatName = keyof typeof FORMATS;
 
+const BY_NAME: Readonly<Record<FormatName, Format>> = FORMATS;
+
 /** What a format allows, for messages and the reference pages. */
 export function formatAllows(name: FormatName): string {
   return FORMATS[name].allows;
@@ -117,4 +138,9 @@ export function formatAllows(name: FormatName): string {
 /** True where `text` is of the format. */
 export function hasFormat(name: FormatName, text: string): boolean {
   return FORMATS[name].accepts(text);
+}
+
+/** What is wrong with a text that is not of the format; undefined where nothing but what the format allows can be said. */
+export function formatProblem(name: FormatName, text: string): string | undefined {
+  return BY_NAME[name].problem?.(text);
 }

@@ -154,6 +154,21 @@ test('of what a proxy counts together beyond its cap nobody knows whether it was
   assert.equal(rows('service').find(({ service }) => service !== 'overflow')?.mutualTlsRatio, 1);
 });
 
+test('what a gateway counts together is untold too, and what a Telemetry has taken tags from', () => {
+  const { name, labels } = requests(7, {});
+  const together = Object.fromEntries(Object.keys(labels).map((label) => [label, 'overflow']));
+  const { source_workload: _, ...without } = together;
+  for (const [isGateway, sent] of [
+    [true, together],
+    [false, without],
+  ] as const) {
+    const { push, rows } = mesh(undefined, isGateway);
+    push({ name, value: 7, labels: sent });
+    for (const by of ['workload', 'service', 'edge', 'caller'] as const)
+      assert.deepEqual([...new Set(rows(by).map(({ mutualTlsRatio }) => mutualTlsRatio))], [undefined], `${by} ${isGateway}`);
+  }
+});
+
 test('callers that the called proxy does not know are known by their own word', () => {
   const { push, rows } = mesh();
   push(requests(10, NOBODY), requests(10, { reporter: 'source' }));

@@ -2,6 +2,7 @@
  * Golden signals from cells. Both proxies on the way count a request; here it counts once: by the called proxy's word
  * where there is one, by the calling one's else, and by the calling one's in any case where the request went nowhere.
  */
+import { OVERFLOW } from '../../core/label-words.ts';
 import {
   OVERFLOW_WORKLOAD,
   type SignalGrouping,
@@ -189,6 +190,11 @@ function rowOf(group: Group, elapsedMs: number, by: SignalGrouping): SignalRow {
   };
 }
 
+/** Beyond a proxy's cap. A gateway's callers are nobody, and tags that a Telemetry takes away say nothing: one end is enough. */
+function isCountedTogether({ source, destination, service }: CellKey): boolean {
+  return source === OVERFLOW_WORKLOAD || destination === OVERFLOW_WORKLOAD || service === OVERFLOW;
+}
+
 function grouped(chosen: readonly Summed[], by: SignalGrouping): Group[] {
   const groups = new Map<string, Group>();
   for (const { cell, sums } of chosen) {
@@ -201,8 +207,7 @@ function grouped(chosen: readonly Summed[], by: SignalGrouping): Group[] {
       groups.set(text, (group = { key, protocol, sums: new Float64Array(WIDTH), untold: 0, isToldByServer: false, ...principals }));
     }
     for (let place = 0; place < WIDTH; place++) group.sums[place] = (group.sums[place] ?? 0) + (sums[place] ?? 0);
-    if (cell.key.teller === 'unsent' || cell.key.source === OVERFLOW_WORKLOAD)
-      group.untold += (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
+    if (cell.key.teller === 'unsent' || isCountedTogether(cell.key)) group.untold += (sums[REQUESTS] ?? 0) + (sums[CONNECTIONS] ?? 0);
     if (cell.key.teller === 'destination') group.isToldByServer = true;
     group.sourcePrincipal ||= cell.sourcePrincipal;
     group.destinationPrincipal ||= cell.destinationPrincipal;

@@ -57,11 +57,13 @@ export interface AdsConnection extends Subscriptions {
 
 const BACK_OFF_MS = 250;
 const BACK_OFF_MS_MAX = 15_000;
+/** A server that refuses us, or ends at once, has done so by then: what stands longer is told of. */
+const STANDS_MS = 1_000;
 
 /** One variant of ADS: its state machine, and how to open a stream of its messages. */
 interface Variant<Request, Response> {
   readonly session: AdsSession<Request, Response>;
-  open(): Promise<GrpcStream<Request, Response>>;
+  open(onConnected: () => void): Promise<GrpcStream<Request, Response>>;
 }
 
 class Connection<Request, Response> implements AdsConnection {
@@ -71,7 +73,11 @@ class Connection<Request, Response> implements AdsConnection {
   #failures = 0;
   #isClosed = false;
   #isFlushing = false;
+  /** The next attempt, or when the connection has stood for long enough to be told of. */
   #timer: NodeJS.Timeout | undefined;
+  /** When the server has taken the connection, monotonic; undefined while there is none. */
+  #sinceMs: number | undefined;
+  #isTold = false;
 
   constructor(variant: Variant<Request, Response>, options: AdsConnectionOptions) {
     this.#variant = variant;
@@ -126,16 +132,14 @@ class Connection<Request, Response> implements AdsConnection {
   }
 
   async #run(): Promise<void> {
-    const { log, stats } = this.#options;
-    const connected = stats.gauge('connected_state');
     try {
-      const stream = await this.#variant.open();
+      const stream = await this.#variant.open(() => this.#connected());
       if (this.#isClosed) return stream.abort();
       this.#stream = stream;
       for (const request of this.#variant.session.connected()) stream.send(request);
       for await (const response of stream.responses) {
-        if (connected.value === 0) log.info(`connected to ${this.#peer}`);
-        connected.value = 1;
+        this.#connected();
+        this.#tell();
         this.#failures = 0;
         await this.#receive(response);
       }
@@ -143,6 +147,21 @@ class Connection<Request, Response> implements AdsConnection {
     } catch (error) {
       if (!this.#isClosed) this.#again(messageOf(error));
     }
+  }
+
+  /** The connection is there, whether or not the server has anything to say. */
+  #connected(): void {
+    if (this.#isClosed || this.#sinceMs !== undefined) return;
+    this.#sinceMs = performance.now();
+    this.#options.stats.gauge('connected_state').value = 1;
+    this.#timer = setTimeout(() => this.#tell(), STANDS_MS);
+    this.#timer.unref();
+  }
+
+  #tell(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isTold) this.#options.log.info(`connected to ${this.#peer}`);
+    this.#isTold = true;
   }
 
   async #receive(response: Response): Promise<void> {
@@ -161,6 +180,11 @@ class Connection<Request, Response> implements AdsConnection {
     const { log, stats, random } = this.#options;
     this.#stream?.abort();
     this.#stream = undefined;
+    clearTimeout(this.#timer);
+    // a server that had nothing to say for so long was none that takes connections to drop them
+    if (this.#sinceMs !== undefined && performance.now() - this.#sinceMs > BACK_OFF_MS_MAX) this.#failures = 0;
+    this.#sinceMs = undefined;
+    this.#isTold = false;
     stats.gauge('connected_state').value = 0;
     stats.counter('disconnects').value++;
     const ceiling = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS * 2 ** this.#failures);
@@ -175,9 +199,11 @@ class Connection<Request, Response> implements AdsConnection {
 export function createAdsConnection(options: AdsConnectionOptions): AdsConnection {
   const { node, handler, target, service = AGGREGATED } = options;
   if (options.isDelta) {
-    const open = async () => (await import('../../net/grpc-client.ts')).openStream(target, service.delta, options.options);
+    const open = async (onConnected: () => void) =>
+      (await import('../../net/grpc-client.ts')).openStream(target, service.delta, { ...options.options, onConnected });
     return new Connection({ session: new AdsClient(node, handler), open }, options);
   }
-  const open = async () => (await import('../../net/grpc-client.ts')).openStream(target, service.stream, options.options);
+  const open = async (onConnected: () => void) =>
+    (await import('../../net/grpc-client.ts')).openStream(target, service.stream, { ...options.options, onConnected });
   return new Connection({ session: new SotwAdsClient(node, handler), open }, options);
 }

@@ -1,5 +1,6 @@
 /** The formatter's commands about attempts at hosts, and what only HTTP/3 has. Source: Envoy, "Access logging", command operators. */
 import { ConfigError } from '../../core/errors.ts';
+import type { LogOperator } from '../../core/log-format.ts';
 import { internalAddress, internalListenerOf, type NetAddress } from '../../net/address.ts';
 import type { Host } from '../cluster/cluster.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
@@ -47,7 +48,7 @@ function endpointId(read: (info: StreamInfo) => NetAddress | undefined): Compile
 const none = plain(() => 0);
 
 /** Name to how it is prepared. */
-export const attemptCommands: readonly (readonly [string, CompileCommand])[] = [
+export const attemptCommands: readonly (readonly [LogOperator, CompileCommand])[] = [
   ['UPSTREAM_HOSTS_ATTEMPTED', ofHosts(({ key }) => key)],
   ['UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT', ofHosts(({ key }) => withoutPort(key))],
   ['UPSTREAM_HOST_NAMES_ATTEMPTED', ofHosts(({ hostname, key }) => hostname || key)],

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { ConfigError } from '../../core/errors.ts';
+import type { LogOperator } from '../../core/log-format.ts';
 import { formatAddress, type NetAddress } from '../../net/address.ts';
 import { type FieldName, fieldName } from '../../wire/http/headers.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
@@ -227,8 +228,8 @@ export function compileCommand(name: string, argument: string, path: string): Ex
   return compile(argument, path);
 }
 
-/** Name to how it is prepared. */
-const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<string, CompileCommand>([
+/** Name to how it is prepared. `core/log-format.ts` has the names too, for the control plane to check formats by. */
+const formatCommands: ReadonlyMap<string, CompileCommand> = new Map<LogOperator, CompileCommand>([
   ['START_TIME', startTime],
   ['START_TIME_LOCAL', localStartTime],
   ['EMIT_TIME', emitTime],

@@ -1,5 +1,6 @@
 /** The formatter's commands about TCP connections, one row each. Source: Envoy, "Access logging", command operators. */
 import { ConfigError } from '../../core/errors.ts';
+import type { LogOperator } from '../../core/log-format.ts';
 import { formatAddress, type NetAddress } from '../../net/address.ts';
 import { RESPONSE_FLAGS, type StreamInfo } from '../http/stream-info.ts';
 import type { Extract } from './format.ts';
@@ -60,7 +61,7 @@ function upstreamRemote({ upstream, protocol, upstreamLocalAddress }: StreamInfo
 }
 
 /** Name to how it is prepared. */
-export const connectionCommands: readonly (readonly [string, CompileCommand])[] = [
+export const connectionCommands: readonly (readonly [LogOperator, CompileCommand])[] = [
   ['RESPONSE_FLAGS', plain((info) => flagsOf(info, 0))],
   ['RESPONSE_FLAGS_LONG', plain((info) => flagsOf(info, 1))],
   ['ACCESS_LOG_TYPE', plain(logTypeOf)],

@@ -1,5 +1,6 @@
 /** The formatter's commands about TLS and certificates. Source: Envoy, "Access logging", command operators. */
 import { ConfigError } from '../../core/errors.ts';
+import type { LogOperator } from '../../core/log-format.ts';
 import type { AltNames } from '../../net/peer-certificate.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { PeerTls } from '../listener/connection.ts';
@@ -61,7 +62,11 @@ const NAMES: Readonly<Record<string, (names: AltNames) => readonly string[]>> = 
 };
 
 /** `<prefix>_URI_SAN` and its like. */
-function names(prefix: string, side: Side, kinds: readonly string[]): (readonly [string, CompileCommand])[] {
+function names<Prefix extends string, Kind extends string>(
+  prefix: Prefix,
+  side: Side,
+  kinds: readonly Kind[],
+): (readonly [`${Prefix}_${Kind}_SAN`, CompileCommand])[] {
   return kinds.map((kind) => [`${prefix}_${kind}_SAN`, fact(side, (facts) => NAMES[kind]?.(facts.names).join(','))]);
 }
 
@@ -69,10 +74,10 @@ function ofTls(read: (tls: PeerTls) => string | undefined): CompileCommand {
   return plain(({ connection }) => (connection.tls === undefined ? undefined : read(connection.tls)));
 }
 
-const ALL_KINDS = ['DNS', 'IP', 'EMAIL', 'OTHERNAME'];
+const ALL_KINDS = ['DNS', 'IP', 'EMAIL', 'OTHERNAME'] as const;
 
 /** URI names stand by themselves in a connection, also where nothing else of a certificate is known. */
-const URI_NAMES: readonly (readonly [string, CompileCommand])[] = [
+const URI_NAMES: readonly (readonly [LogOperator, CompileCommand])[] = [
   ['DOWNSTREAM_PEER_URI_SAN', ofTls((tls) => (tls.certificate?.names.uris ?? tls.uriSans).join(','))],
   ['DOWNSTREAM_LOCAL_URI_SAN', ofTls((tls) => tls.localUriSans.join(','))],
   ['UPSTREAM_PEER_URI_SAN', plain(({ upstreamTls }) => upstreamTls?.uriSans.join(','))],
@@ -80,7 +85,7 @@ const URI_NAMES: readonly (readonly [string, CompileCommand])[] = [
 ];
 
 /** Name to how it is prepared. */
-export const tlsCommands: readonly (readonly [string, CompileCommand])[] = [
+export const tlsCommands: readonly (readonly [LogOperator, CompileCommand])[] = [
   ...URI_NAMES,
   ...names('DOWNSTREAM_PEER', peer, ALL_KINDS),
   ...names('DOWNSTREAM_LOCAL', local, ALL_KINDS),

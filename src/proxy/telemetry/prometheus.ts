@@ -26,13 +26,20 @@ interface Family {
   readonly stats: Stat[];
 }
 
-/** What is no character of a metric's or a label's name. */
+/** What is no character of a metric's name. */
 const FOREIGN = /[^a-zA-Z0-9_:]/;
 const ALL_FOREIGN = /[^a-zA-Z0-9_:]/g;
 
 function sanitize(name: string): string {
   const clean = FOREIGN.test(name) ? name.replaceAll(ALL_FOREIGN, '_') : name;
   return /^\d/.test(clean) ? `_${clean}` : clean;
+}
+
+/** Labels' names have no colon, and `le` is a bucket's own: any other would have Prometheus drop the whole scrape. */
+function labelName(name: string): string {
+  if (name === 'le') return '_le';
+  const clean = sanitize(name).replaceAll(':', '_');
+  return clean === '' ? '_' : clean;
 }
 
 function escapeValue(value: string): string {
@@ -45,7 +52,14 @@ function escapeValue(value: string): string {
 
 function labelText(labels: Labels): string {
   let text = '';
-  for (const name of Object.keys(labels)) text += `${text === '' ? '' : ','}${sanitize(name)}="${escapeValue(labels[name] ?? '')}"`;
+  let isCleaned = false;
+  for (const name of Object.keys(labels)) {
+    let clean = labelName(name);
+    isCleaned ||= clean !== name;
+    // what comes to a name that is there already must not be it
+    while (isCleaned && `,${text}`.includes(`,${clean}="`)) clean += '_';
+    text += `${text === '' ? '' : ','}${clean}="${escapeValue(labels[name] ?? '')}"`;
+  }
   return text;
 }
 

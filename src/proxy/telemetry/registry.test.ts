@@ -55,6 +55,13 @@ test('label sets above the cap are counted together', () => {
   assert.equal(renderPrometheus(stats), '# TYPE m counter\nm{host="a"} 2\nm{host="b"} 1\nm{host="overflow"} 2\n');
 });
 
+test('labels have names that Prometheus takes, whatever a Telemetry calls its tags', () => {
+  const stats = createStats();
+  stats.labelledCounter('m', { a_b: '1,a_b_="', 'a-b': '2', 'm-x y': '3', 'n:p': '4', '9': '5', '': '6', le: '7' }).value++;
+  const labels = String.raw`_9="5",a_b="1,a_b_=\"",a_b_="2",m_x_y="3",n_p="4",_="6",_le="7"`;
+  assert.equal(renderPrometheus(stats), `# TYPE m counter\nm{${labels}} 1\n`);
+});
+
 interface Parsed {
   readonly name: string;
   readonly labels: Record<string, string>;
