@@ -90,6 +90,7 @@ export async function* watchControl(state: StateDir, path: string, signal: Abort
   if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, path, await text(response));
   const stop = (): void => void response.destroy();
   signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
   try {
     let rest = '';
     // read as a stream: a line reader would wait for ever where the other end dies

@@ -1,5 +1,6 @@
 /** Says something again and again: in place on a terminal, one after the other elsewhere. */
 import { setTimeout } from 'node:timers/promises';
+import { untilEnough } from '../enough.ts';
 
 const CLEAR_BELOW = '\u001b[J';
 const CLEAR_LINE = '\u001b[K';
@@ -26,25 +27,21 @@ function paintPage(lines: readonly string[]): void {
 
 async function watchTerminal({ everyMs, render, onKey }: WatchOptions): Promise<void> {
   const { stdin, stdout } = process;
-  const ended = new AbortController();
+  const { signal, end, close } = untilEnough();
   let wake = new AbortController();
   const again = (): void => wake.abort();
   const press = (key: Buffer): void => {
     const text = key.toString();
-    if (text === 'q' || text === '\u0003') ended.abort();
+    if (text === 'q' || text === '\u0003') end();
     else onKey?.(text);
-    again();
-  };
-  const end = (): void => {
-    ended.abort();
     again();
   };
   stdout.write(ENTER);
   if (stdin.isTTY) stdin.setRawMode(true).on('data', press).resume();
-  process.once('SIGINT', end).once('SIGTERM', end);
+  signal.addEventListener('abort', again);
   stdout.on('resize', again);
   try {
-    while (!ended.signal.aborted) {
+    while (!signal.aborted) {
       wake = new AbortController();
       paintPage(await render(stdout.rows));
       await setTimeout(everyMs, undefined, { signal: wake.signal }).catch(() => undefined);
@@ -52,18 +49,26 @@ async function watchTerminal({ everyMs, render, onKey }: WatchOptions): Promise<
   } finally {
     stdout.write(LEAVE);
     if (stdin.isTTY) stdin.setRawMode(false).off('data', press).pause();
-    process.off('SIGINT', end).off('SIGTERM', end);
     stdout.off('resize', again);
+    close();
   }
 }
 
-/** Until `q` or Ctrl-C on a terminal, else until whoever reads has enough. */
-export async function watch(options: WatchOptions): Promise<void> {
-  if (process.stdout.isTTY) return watchTerminal(options);
-  for (;;) {
-    process.stdout.write(`${(await options.render(Infinity)).join('\n')}\n`);
-    await setTimeout(options.everyMs);
+async function watchLines({ everyMs, render }: WatchOptions): Promise<void> {
+  const { signal, close } = untilEnough();
+  try {
+    while (!signal.aborted) {
+      process.stdout.write(`${(await render(Infinity)).join('\n')}\n`);
+      await setTimeout(everyMs, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    close();
   }
+}
+
+/** Until `q` or Ctrl-C on a terminal, else until Ctrl-C or until whoever reads has enough. */
+export async function watch(options: WatchOptions): Promise<void> {
+  return process.stdout.isTTY ? watchTerminal(options) : watchLines(options);
 }
 
 /** Prints what `text` gives: once, or again and again. */
