@@ -49,9 +49,12 @@ export async function isOk(socketPath: string, path: string): Promise<boolean> {
   }
 }
 
+/** A call was not answered at all. */
+export class UnreachableError extends CliError {}
+
 /** Why a call was not answered at all. */
-export function unreachable(state: StateDir, cause: unknown): CliError {
-  return new CliError(
+export function unreachable(state: StateDir, cause: unknown): UnreachableError {
+  return new UnreachableError(
     `no control plane answers on ${state.adminSocket}`,
     'is tulle up (or tulle control) running with this state directory?',
     {

@@ -1,5 +1,6 @@
 /** Says something again and again: in place on a terminal, one after the other elsewhere. */
 import { setTimeout } from 'node:timers/promises';
+import { UnreachableError } from '../admin-client.ts';
 import { untilEnough } from '../enough.ts';
 
 const CLEAR_BELOW = '\u001b[J';
@@ -20,6 +21,28 @@ export interface WatchOptions {
 /** How often {@link printOrWatch} looks again: what proxies push comes every five seconds. */
 const WATCH_MS = 2000;
 
+const WAITING = 'the control plane does not answer: waiting for it';
+
+/**
+ * Looks that go on while the control plane is away, once it has answered at all: then `waiting` is what is to be seen, of
+ * what was seen last.
+ */
+function patient(
+  render: WatchOptions['render'],
+  waiting: (last: readonly string[]) => readonly string[],
+): (height: number) => Promise<readonly string[]> {
+  let last: readonly string[] | undefined;
+  return async (height) => {
+    try {
+      last = await render(height);
+      return last;
+    } catch (error) {
+      if (last === undefined || !(error instanceof UnreachableError)) throw error;
+      return waiting(last).slice(0, height);
+    }
+  };
+}
+
 /** Writes lines over those that are there. */
 function paintPage(lines: readonly string[]): void {
   process.stdout.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\n')}${CLEAR_BELOW}`);
@@ -28,6 +51,7 @@ function paintPage(lines: readonly string[]): void {
 async function watchTerminal({ everyMs, render, onKey }: WatchOptions): Promise<void> {
   const { stdin, stdout } = process;
   const { signal, end, close } = untilEnough();
+  const look = patient(render, (last) => [`${WAITING}; this was before`, '', ...last]);
   let wake = new AbortController();
   const again = (): void => wake.abort();
   const press = (key: Buffer): void => {
@@ -43,7 +67,7 @@ async function watchTerminal({ everyMs, render, onKey }: WatchOptions): Promise<
   try {
     while (!signal.aborted) {
       wake = new AbortController();
-      paintPage(await render(stdout.rows));
+      paintPage(await look(stdout.rows));
       await setTimeout(everyMs, undefined, { signal: wake.signal }).catch(() => undefined);
     }
   } finally {
@@ -56,9 +80,19 @@ async function watchTerminal({ everyMs, render, onKey }: WatchOptions): Promise<
 
 async function watchLines({ everyMs, render }: WatchOptions): Promise<void> {
   const { signal, close } = untilEnough();
+  let isWaiting = false;
+  const look = patient(render, () => {
+    if (!isWaiting) process.stderr.write(`tulle: ${WAITING}\n`);
+    isWaiting = true;
+    return [];
+  });
   try {
     while (!signal.aborted) {
-      process.stdout.write(`${(await render(Infinity)).join('\n')}\n`);
+      const lines = await look(Infinity);
+      if (lines.length > 0) {
+        isWaiting = false;
+        process.stdout.write(`${lines.join('\n')}\n`);
+      }
       await setTimeout(everyMs, undefined, { signal }).catch(() => undefined);
     }
   } finally {
