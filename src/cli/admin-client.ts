@@ -63,12 +63,15 @@ export function unreachable(state: StateDir, cause: unknown): UnreachableError {
   );
 }
 
+/** The control plane understood a call and will not have it. */
+export class RefusedError extends CliError {}
+
 /** What the control plane said against a call; what it says of a call that it understood needs no more words. */
 function refusal(status: number, path: string, body: string): CliError {
   try {
     const answer: unknown = JSON.parse(body);
     const error = isObject(answer) ? textOf(answer['error']) : '';
-    if (error !== '' && status < 500) return new CliError(error);
+    if (error !== '' && status < 500) return new RefusedError(error);
   } catch {
     // no JSON: shown as it is
   }

@@ -10,6 +10,7 @@ import type { StateDir } from '../state-dir.ts';
 import { unknownNames } from '../signals/unknown-names.ts';
 import { FLOW_COLUMNS } from './columns.ts';
 import { createLiveLines } from './live-lines.ts';
+import { filterError } from './options.ts';
 
 /** Why nothing will come of a tap; '' where something may. */
 export function silenceText({ tellers, concerned }: TapLine): string {
@@ -32,7 +33,7 @@ function goneError(cause?: unknown): CliError {
 }
 
 function errorFor(error: unknown, state: StateDir): unknown {
-  if (error instanceof CliError) return error;
+  if (error instanceof CliError) return filterError(error);
   const isNobodyThere = error instanceof Error && 'syscall' in error && error.syscall === 'connect';
   return isNobodyThere ? unreachable(state, error) : goneError(error);
 }
