@@ -57,3 +57,17 @@ for (const command of WATCHES) {
     assert.ok(looks <= 1, 'a second look, two seconds later, would have noticed it without watching');
   });
 }
+
+for (const command of WATCHES) {
+  test(`tulle ${command} that is ended by Ctrl-C has not failed`, async (context) => {
+    const state = await control(context, QUIET);
+    const child = spawn(process.execPath, [main, ...command.split(' '), '--state-dir', state.root], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(child.stdout, 'data');
+    // as from the terminal, and passed on by bin/tulle
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    assert.equal(await endOf(child), 0);
+  });
+}

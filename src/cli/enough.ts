@@ -5,6 +5,9 @@ import { isReaderGone } from '../net/reader-gone.ts';
 /** How long a command goes on for nobody at most. */
 const LOOK_MS = 250;
 
+/** Longer than a signal takes that somebody passes on. */
+const REPEAT_MS = 500;
+
 export interface Enough {
   readonly signal: AbortSignal;
   readonly end: () => void;
@@ -37,14 +40,15 @@ function watchReader(fd: number, end: () => void): () => void {
 export function untilEnough(): Enough {
   const ended = new AbortController();
   const end = (): void => ended.abort();
-  process.once('SIGINT', end).once('SIGTERM', end);
+  process.on('SIGINT', end).on('SIGTERM', end);
   const unwatch = watchReader(process.stdout.fd, end);
   return {
     signal: ended.signal,
     end,
     close: () => {
       unwatch();
-      process.off('SIGINT', end).off('SIGTERM', end);
+      // Ctrl-C may come twice, from the terminal and from bin/tulle: the second one must not kill what ends well
+      setTimeout(() => process.off('SIGINT', end).off('SIGTERM', end), REPEAT_MS).unref();
     },
   };
 }
