@@ -55,10 +55,10 @@ export function flowQuery(workload: string | undefined, options: FlowOptions): U
 const FLAGS: Readonly<Record<string, string>> = { workload: 'the workload', source: '--from', destination: '--to' };
 
 /** `error`, or what is wrong with the command line where the control plane refused a filter (`"since" must be …, not "5x"`). */
-export function filterError(error: unknown): unknown {
+export function filterError(error: unknown, flags = FLAGS): unknown {
   if (!(error instanceof RefusedError)) return error;
   const [, key = '', wanted = '', given = ''] = /^"(\w+)" must be (.*), not (".*")$/.exec(error.message) ?? [];
-  return key === '' ? error : usageError(`${FLAGS[key] ?? `--${key}`}: ${given} cannot be read`, `write ${wanted}`, error);
+  return key === '' ? error : usageError(`${flags[key] ?? `--${key}`}: ${given} cannot be read`, `write ${wanted}`, error);
 }
 
 /** Adds the filters to a command. */
