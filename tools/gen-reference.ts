@@ -276,7 +276,7 @@ async function cliPage(): Promise<string> {
   );
   return page(
     'Commands',
-    'Exit codes: 0 all is well, 1 it failed (or, of `check` and `status`, something is not well), 2 the command line is wrong. Errors are one line on stderr, and a hint.',
+    'Exit codes: 0 all is well (or somebody ended what goes on until Ctrl-C), 1 it failed (or, of `check` and `status`, something is not well), 2 the command line is wrong. Errors are one line on stderr, and a hint.',
     [`\`\`\`\n${whole}\n\`\`\``, ...sections],
   );
 }

@@ -49,9 +49,12 @@ export async function isOk(socketPath: string, path: string): Promise<boolean> {
   }
 }
 
+/** A call was not answered at all. */
+export class UnreachableError extends CliError {}
+
 /** Why a call was not answered at all. */
-export function unreachable(state: StateDir, cause: unknown): CliError {
-  return new CliError(
+export function unreachable(state: StateDir, cause: unknown): UnreachableError {
+  return new UnreachableError(
     `no control plane answers on ${state.adminSocket}`,
     'is tulle up (or tulle control) running with this state directory?',
     {
@@ -60,12 +63,15 @@ export function unreachable(state: StateDir, cause: unknown): CliError {
   );
 }
 
+/** The control plane understood a call and will not have it. */
+export class RefusedError extends CliError {}
+
 /** What the control plane said against a call; what it says of a call that it understood needs no more words. */
 function refusal(status: number, path: string, body: string): CliError {
   try {
     const answer: unknown = JSON.parse(body);
     const error = isObject(answer) ? textOf(answer['error']) : '';
-    if (error !== '' && status < 500) return new CliError(error);
+    if (error !== '' && status < 500) return new RefusedError(error);
   } catch {
     // no JSON: shown as it is
   }
@@ -90,6 +96,7 @@ export async function* watchControl(state: StateDir, path: string, signal: Abort
   if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, path, await text(response));
   const stop = (): void => void response.destroy();
   signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
   try {
     let rest = '';
     // read as a stream: a line reader would wait for ever where the other end dies

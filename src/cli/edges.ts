@@ -1,5 +1,5 @@
 /** `tulle edges`: who calls whom, with which identities, over mTLS or not, and how well. */
-import { Argument, Option } from 'commander';
+import { Argument } from 'commander';
 import type { SignalRow } from '../model/signals.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { paint } from './fit-table.ts';
@@ -9,6 +9,7 @@ import { fetchRows } from './signals/rows.ts';
 import { rowsText } from './signals/rows-text.ts';
 import { unknownNames } from './signals/unknown-names.ts';
 import { printOrWatch } from './signals/watch.ts';
+import { windowOption } from './signals/window.ts';
 import { rowsNamed } from './stat.ts';
 import { findStateDir } from './state-dir.ts';
 
@@ -68,7 +69,7 @@ export async function run(args: readonly string[]): Promise<void> {
   ])
     .addArgument(new Argument('[workload]', 'at one end of the edges'))
     .option('-n, --namespace <name>', 'at one end of the edges')
-    .addOption(new Option('--window <time>', 'time that counts, until now').default('5m'))
+    .addOption(windowOption('time that counts, until now', '5m'))
     .option('--plaintext', 'only edges that are not on mTLS, or not always')
     .option('-w, --watch', 'again and again, until Ctrl-C')
     .addOption(stateDirOption())

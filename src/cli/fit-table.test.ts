@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { cut, type FitColumn, fitTable } from './fit-table.ts';
+import { textWidth } from './text-width.ts';
 
 interface Row {
   readonly from: string;
@@ -59,6 +60,26 @@ test('no line is wider than the terminal, and none says less than it could', () 
 test('colours are around what is written, not in its width', () => {
   const rows = [{ from: 'a', to: 'b', rate: '1', bytes: '2' }];
   assert.equal(fitTable(rows, COLUMNS, 80, true)[1], 'a     b      1  \u001b[31m    2\u001b[0m');
+});
+
+test('what takes two columns of a terminal counts as two, what takes none as none', () => {
+  const cells = ['注文サービス', 'cafe\u0301', '🚀🚀', '👩‍👩‍👧', 'plain'];
+  assert.deepEqual(cells.map(textWidth), [12, 4, 4, 2, 5]);
+  const rows = cells.map((from) => ({ from, to: 'b', rate: '1', bytes: '2' }));
+  const lines = fitTable(rows, COLUMNS, 80, false);
+  for (const line of lines.slice(1)) assert.equal(textWidth(line.slice(0, line.indexOf(' b '))), 13, line);
+  assert.deepEqual([cut('注文サービス', 8), textWidth(cut('注文サービス', 8))], ['注文…ス', 7]);
+  assert.equal(cut('🚀🚀🚀', 4, 'end'), '🚀…');
+});
+
+test('no line of wide characters is wider than the terminal', () => {
+  const text = fc.array(fc.constantFrom('注', 'a', '🚀', 'e\u0301', '-'), { maxLength: 40 }).map((all) => all.join(''));
+  const row = fc.record({ from: text, to: text, rate: fc.constant('1'), bytes: fc.constant('2') });
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 4 }), fc.integer({ min: 30, max: 200 }), (rows, width) => {
+      for (const line of fitTable(rows, COLUMNS, width, false)) assert.ok(textWidth(line) <= width, line);
+    }),
+  );
 });
 
 test('both ends of a name are kept', () => {

@@ -1,4 +1,5 @@
 /** Tables that fit a terminal: numbers to the right, long names cut in their middle, what matters least left out. */
+import { padText, textWidth, textWithin } from './text-width.ts';
 
 /** What a cell's colour says; none for `plain`. */
 export type Tone = 'plain' | 'good' | 'warn' | 'bad' | 'dim';
@@ -28,10 +29,10 @@ export function paint(text: string, tone: Tone, hasColours: boolean): string {
 
 /** Cuts the middle out of what is too long: of names both ends tell. `at` says where else. */
 export function cut(text: string, width: number, at?: 'end'): string {
-  if (text.length <= width) return text;
-  if (at === 'end') return `${text.slice(0, width - 1)}…`;
+  if (textWidth(text) <= width) return text;
+  if (at === 'end') return `${textWithin(text, width - 1)}…`;
   const head = Math.ceil((width - 1) / 2);
-  return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
+  return `${textWithin(text, head)}…${textWithin(text, width - 1 - head, 'end')}`;
 }
 
 function widthOf(widths: readonly number[]): number {
@@ -70,9 +71,9 @@ function narrowed<Row>(columns: readonly FitColumn<Row>[], widths: readonly numb
   return fitted;
 }
 
-/** The lines of a table, title first, at most `width` characters each. */
+/** The lines of a table, title first, at most `width` columns of the terminal each. */
 export function fitTable<Row>(rows: readonly Row[], columns: readonly FitColumn<Row>[], width: number, hasColours: boolean): string[] {
-  const wants = (column: FitColumn<Row>): number => Math.max(column.title.length, ...rows.map((row) => column.cell(row).length));
+  const wants = (column: FitColumn<Row>): number => Math.max(column.title.length, ...rows.map((row) => textWidth(column.cell(row))));
   const kept = dropped(columns, columns.map(wants), width);
   const widths = narrowed(kept, kept.map(wants), width);
   const line = (text: (column: FitColumn<Row>) => readonly [string, Tone]): string =>
@@ -81,7 +82,7 @@ export function fitTable<Row>(rows: readonly Row[], columns: readonly FitColumn<
         const [content, tone] = text(column);
         const own = widths[i] ?? 0;
         const fitting = cut(content, own, column.cutAt);
-        const padded = column.align === 'right' ? fitting.padStart(own) : i === kept.length - 1 ? fitting : fitting.padEnd(own);
+        const padded = column.align === 'right' ? padText(fitting, own, 'right') : i === kept.length - 1 ? fitting : padText(fitting, own);
         return paint(padded, tone, hasColours);
       })
       .join(GAP)

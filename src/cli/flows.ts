@@ -5,7 +5,7 @@ import { newCommand, outputOption, runCommand, stateDirOption } from './command.
 import { flowsOf } from './fetch-flows.ts';
 import { FLOW_COLUMNS } from './flows/columns.ts';
 import { followFlows } from './flows/follow.ts';
-import { addFlowOptions, type FlowOptions, flowQuery } from './flows/options.ts';
+import { addFlowOptions, filterError, type FlowOptions, flowQuery } from './flows/options.ts';
 import { isObject, objectAt } from './json.ts';
 import { hasColours, jsonText, terminalWidth } from './output.ts';
 import { fitTable } from './fit-table.ts';
@@ -43,7 +43,9 @@ async function print(workload: string | undefined, options: Options): Promise<vo
   const list = new URLSearchParams(query);
   list.set('limit', options.limit);
   for (const key of ['since', 'until'] as const) if (options[key] !== undefined) list.set(key, options[key]);
-  const answer = await callControl(state, `/api/flows?${list.toString()}`);
+  const answer = await callControl(state, `/api/flows?${list.toString()}`).catch((error: unknown) => {
+    throw filterError(error);
+  });
   const flows = flowsOf(answer);
   if (options.output === 'json' && options.watch !== true) {
     process.stdout.write(jsonText(isObject(answer) ? answer : {}));

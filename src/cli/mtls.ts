@@ -1,7 +1,6 @@
 /** `tulle mtls`: who still speaks plaintext to whom, and whether STRICT would break anybody. */
 import { Option } from 'commander';
 import { mtlsModeOf } from '../compile/emit/peer-authentication.ts';
-import { parseDurationMs } from '../compile/schema/duration.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
@@ -20,6 +19,7 @@ import { type Column, formatRows, hasColours, type OutputFormat, terminalWidth }
 import { formatHost } from './signals/columns.ts';
 import { fetchRows } from './signals/rows.ts';
 import { unknownNames } from './signals/unknown-names.ts';
+import { KEPT, windowOption } from './signals/window.ts';
 import { findStateDir } from './state-dir.ts';
 
 interface Options {
@@ -41,10 +41,6 @@ function modesOf({ mesh, members }: World): WorkloadMode[] {
       return [...new Set(modes)].map((mode) => ({ namespace, workload, hasProxy: proxy !== undefined, mode }));
     });
 }
-
-/** What the control plane keeps of golden signals. */
-const KEPT = '15m';
-const SIGNALS_KEPT_MS = parseDurationMs(KEPT) ?? 0;
 
 const percent = (ratio: number | undefined): string => (ratio === undefined ? '-' : `${(ratio * 100).toFixed(ratio === 1 ? 0 : 1)} %`);
 const rate = (perSecond: number): string => `${perSecond.toFixed(perSecond < 10 ? 2 : 0)}/s`;
@@ -111,14 +107,9 @@ export function renderReport({ namespaces, plaintext, refusals }: MtlsReport, wi
   return `${head}\n${taken}\nPlaintext that was refused:\n${table(refusals.map(refusalRow), REFUSAL_COLUMNS)}`;
 }
 
-/** The window that is asked for, or all that the control plane keeps of what proxies count where that is less. */
-function lookedAt(window: string): string {
-  return (parseDurationMs(window) ?? 0) > SIGNALS_KEPT_MS ? KEPT : window;
-}
-
 async function mtls(options: Options): Promise<void> {
   const state = findStateDir(options.stateDir);
-  const window = lookedAt(options.window);
+  const { window } = options;
   const [rows, flows, world] = await Promise.all([
     fetchRows(state, { by: 'edge', window }),
     fetchFlows(state, `since=${encodeURIComponent(window)}&reporter=destination`),
@@ -154,7 +145,7 @@ const EXAMPLES = [
 export async function run(args: readonly string[]): Promise<void> {
   const command = newCommand('mtls', 'Says who still speaks plaintext to whom, and whether STRICT would refuse anybody.', EXAMPLES)
     .addOption(new Option('-n, --namespace <namespace>', 'calls to workloads of this one'))
-    .addOption(new Option('--window <time>', 'how far to look back, 15m at most').default('15m'))
+    .addOption(windowOption('how far to look back', KEPT))
     .addOption(stateDirOption())
     .addOption(outputOption())
     .action(mtls);

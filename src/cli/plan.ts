@@ -13,6 +13,7 @@ import { readFolder } from './read-folder.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
 import { fetchFlows } from './fetch-flows.ts';
+import { filterError } from './flows/options.ts';
 import { askedOfFlows } from './plan/kept-flows.ts';
 import { touchedProxies } from './plan/proxy-changes.ts';
 import { readRequests, requestChanges } from './plan/request-changes.ts';
@@ -63,11 +64,28 @@ async function requestsFor({ requests, flows, against, revision, stateDir }: Opt
   if (flows === false || (flows === true && !isRunning)) return [];
   const query = new URLSearchParams(typeof flows === 'string' ? { since: flows } : {});
   const state = findStateDir(stateDir);
-  const [kept, { members }] = await Promise.all([fetchFlows(state, query.toString()), runningWorld(state)]);
+  const [kept, { members }] = await Promise.all([
+    fetchFlows(state, query.toString()).catch((error: unknown) => {
+      throw filterError(error, { since: '--flows' });
+    }),
+    runningWorld(state),
+  ]);
   const withProxy = new Set(
     members.filter(({ proxy }) => proxy !== undefined).map(({ namespace, workload }) => `${namespace}/${workload}`),
   );
   return askedOfFlows(kept, (workload) => withProxy.has(workload));
+}
+
+/** What is said where no kept request was found to look at; '' where none was wanted. */
+export function noRequestsText({
+  requests,
+  flows,
+  against,
+  revision,
+}: Pick<Options, 'requests' | 'flows' | 'against' | 'revision'>): string {
+  if (requests !== undefined) return '';
+  if (typeof flows === 'string') return `no requests were looked at: --flows ${flows} finds none that are kept`;
+  return flows && against === undefined && revision === undefined ? 'no requests were looked at: none are kept' : '';
 }
 
 async function print(folder: string, options: Options): Promise<void> {
@@ -84,7 +102,7 @@ async function print(folder: string, options: Options): Promise<void> {
     asked: requests.length,
     requests: await requestChanges(...worlds, requests),
   };
-  process.stdout.write(options.output === 'json' ? jsonText(plan) : renderPlan(plan));
+  process.stdout.write(options.output === 'json' ? jsonText(plan) : renderPlan(plan, noRequestsText(options)));
 }
 
 /** Compares a folder with the mesh that runs, another folder, or a git revision of itself. */

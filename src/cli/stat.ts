@@ -1,5 +1,5 @@
 /** `tulle stat`: rate, errors and latency by workload, service, route or edge. */
-import { Argument, Option } from 'commander';
+import { Argument } from 'commander';
 import type { SignalGrouping, SignalRow } from '../model/signals.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
 import { usageError } from './errors.ts';
@@ -10,6 +10,7 @@ import { fetchRows, isNamed, type SignalQuery } from './signals/rows.ts';
 import { rowsText } from './signals/rows-text.ts';
 import { unknownNames } from './signals/unknown-names.ts';
 import { printOrWatch } from './signals/watch.ts';
+import { windowOption } from './signals/window.ts';
 import { findStateDir } from './state-dir.ts';
 
 interface Options {
@@ -75,7 +76,7 @@ async function print(target: string, options: Options): Promise<void> {
 export async function run(args: readonly string[]): Promise<void> {
   const command = newCommand('stat', 'Says how often, how well and how fast workloads, services and routes answer.', [
     ['tulle stat', 'each workload: what it serves, whoever calls'],
-    ['tulle stat service/payments --window 5m', 'one service, over five minutes (at most 15)'],
+    ['tulle stat service/payments --window 5m', 'one service, over five minutes'],
     ['tulle stat routes -n shop -w', 'by route, again every two seconds'],
     ['tulle stat edges --from frontend', 'what one workload calls'],
     ['tulle stat callers', 'how each workload is served by those that it calls'],
@@ -86,7 +87,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .option('-n, --namespace <name>', 'only what one namespace has to do with')
     .option('--from <workload>', 'only what that workload calls: name, or namespace/name')
     .option('--to <workload>', 'only what that workload serves')
-    .addOption(new Option('--window <time>', 'time that counts, until now').default('60s'))
+    .addOption(windowOption('time that counts, until now', '60s'))
     .option('-w, --watch', 'again and again, until Ctrl-C')
     .addOption(stateDirOption())
     .addOption(outputOption())

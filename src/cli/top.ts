@@ -8,6 +8,7 @@ import { fitTable, paint } from './fit-table.ts';
 import { fetchRows } from './signals/rows.ts';
 import { rowsText } from './signals/rows-text.ts';
 import { watch } from './signals/watch.ts';
+import { windowOption } from './signals/window.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 
 interface Options {
@@ -77,7 +78,7 @@ export async function run(args: readonly string[]): Promise<void> {
     .addOption(new Option('--by <kind>', 'what a line is of').choices([...SIGNAL_GROUPINGS]).default('edge'))
     .addOption(new Option('--sort <order>', 'what comes first').choices([...ORDERS]).default('rate'))
     .option('-n, --namespace <name>', 'only what one namespace has to do with')
-    .addOption(new Option('--window <time>', 'time that counts, until now').default('30s'))
+    .addOption(windowOption('time that counts, until now', '30s'))
     .addOption(stateDirOption())
     .addOption(outputOption())
     .action(show);

@@ -3,10 +3,15 @@ import { test } from 'node:test';
 import { run as apply } from './apply.ts';
 import { run as demo } from './demo.ts';
 import { CliError, EXIT } from './errors.ts';
+import { run as edges } from './edges.ts';
 import { run as explain } from './explain.ts';
+import { run as mtls } from './mtls.ts';
 import { run as plan } from './plan.ts';
 import { run as prometheusConfig } from './prometheus-config.ts';
 import { run as runProcess } from './run.ts';
+import { run as stat } from './stat.ts';
+import { run as tax } from './tax.ts';
+import { run as top } from './top.ts';
 import { run as why } from './why.ts';
 
 interface Case {
@@ -32,6 +37,11 @@ const WRONG: readonly Case[] = [
   { run: prometheusConfig, args: ['--admin-address', 'here'], message: /"here" is not host:port/ },
   { run: runProcess, args: ['--', 'true'], message: /the process has no name/ },
   { run: why, args: ['--log', 'a.log'], message: /missing required argument/ },
+  ...[edges, mtls, stat, top].flatMap((run) => [
+    { run, args: ['--window', '1h'], message: /--window 1h is longer than the 15m that the control plane keeps/ },
+    { run, args: ['--window', 'long'], message: /--window long is not a time/ },
+  ]),
+  { run: tax, args: ['--window', 'long'], message: /--window long is not a time/ },
 ];
 
 for (const { run, args, message } of WRONG) {

@@ -5,7 +5,7 @@ import { passageIn } from './explain/log-line.ts';
 import { findRequest } from './explain/past-request.ts';
 import { fetchFlowsOf } from './fetch-flows.ts';
 import { logsOf } from './mesh-logs.ts';
-import { hasColours, jsonText, paragraphWidth } from './output.ts';
+import { hasColours, jsonText, paragraphWidth, terminalWidth } from './output.ts';
 import { findStateDir, type StateDir } from './state-dir.ts';
 import { diagnose } from './why/diagnose.ts';
 import { fetchFacts, NO_FACTS } from './why/facts.ts';
@@ -78,7 +78,9 @@ async function why(words: readonly string[], options: Options): Promise<void> {
   const hops = await gather(words.join(' ').trim(), options);
   const state = stateIn(options.stateDir);
   const diagnosis = diagnose(hops, state === undefined ? NO_FACTS : await fetchFacts(state));
-  process.stdout.write(options.output === 'json' ? jsonText(diagnosis) : renderDiagnosis(diagnosis, paragraphWidth(), hasColours()));
+  process.stdout.write(
+    options.output === 'json' ? jsonText(diagnosis) : renderDiagnosis(diagnosis, paragraphWidth(), hasColours(), terminalWidth()),
+  );
 }
 
 const EXAMPLES = [

@@ -1,6 +1,7 @@
 /** Flows as they come, in lines, until Ctrl-C or until whoever reads has enough. */
 import { isFlow } from '../fetch-flows.ts';
 import { unreachable, watchControl } from '../admin-client.ts';
+import { untilEnough } from '../enough.ts';
 import { CliError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { hasColours, terminalWidth } from '../output.ts';
@@ -9,6 +10,7 @@ import type { StateDir } from '../state-dir.ts';
 import { unknownNames } from '../signals/unknown-names.ts';
 import { FLOW_COLUMNS } from './columns.ts';
 import { createLiveLines } from './live-lines.ts';
+import { filterError } from './options.ts';
 
 /** Why nothing will come of a tap; '' where something may. */
 export function silenceText({ tellers, concerned }: TapLine): string {
@@ -31,7 +33,7 @@ function goneError(cause?: unknown): CliError {
 }
 
 function errorFor(error: unknown, state: StateDir): unknown {
-  if (error instanceof CliError) return error;
+  if (error instanceof CliError) return filterError(error);
   const isNobodyThere = error instanceof Error && 'syscall' in error && error.syscall === 'connect';
   return isNobodyThere ? unreachable(state, error) : goneError(error);
 }
@@ -46,25 +48,23 @@ export async function followFlows(
   output: 'table' | 'json',
   first: readonly Flow[],
 ): Promise<void> {
-  const ended = new AbortController();
-  const end = (): void => ended.abort();
-  process.once('SIGINT', end).once('SIGTERM', end);
+  const enough = untilEnough();
   const lines = createLiveLines(FLOW_COLUMNS, terminalWidth(), hasColours());
   const write = (flow: Flow): unknown => process.stdout.write(`${output === 'json' ? JSON.stringify(flow) : lines.line(flow)}\n`);
   if (output === 'table') process.stdout.write(`${lines.title}\n`);
   first.forEach(write);
   try {
-    for await (const value of watchControl(state, `/api/flows?watch=true&${query.toString()}`, ended.signal)) {
+    for await (const value of watchControl(state, `/api/flows?watch=true&${query.toString()}`, enough.signal)) {
       if (isObject(value) && typeof value['tellers'] === 'number')
         await warnOfSilence({ tellers: value['tellers'], concerned: Number(value['concerned'] ?? 0) }, state, query);
       else if (isFlow(value)) write(value);
       else if (isObject(value) && typeof value['lost'] === 'number')
         process.stderr.write(`tulle: ${value['lost']} flows are not shown: more came than could be printed\n`);
     }
-    if (!ended.signal.aborted) throw goneError();
+    if (!enough.signal.aborted) throw goneError();
   } catch (error) {
-    if (!ended.signal.aborted) throw errorFor(error, state);
+    if (!enough.signal.aborted) throw errorFor(error, state);
   } finally {
-    process.off('SIGINT', end).off('SIGTERM', end);
+    enough.close();
   }
 }

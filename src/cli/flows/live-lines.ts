@@ -1,6 +1,7 @@
 /** A table whose rows come one after the other: the terminal's width is shared out beforehand. */
 import type { Flow } from '../../model/flow.ts';
 import { cut, paint } from '../fit-table.ts';
+import { padText } from '../text-width.ts';
 import type { FlowColumn } from './columns.ts';
 
 const GAP = '  ';
@@ -35,7 +36,8 @@ export function createLiveLines(columns: readonly FlowColumn[], width: number, h
     fitted
       .map(([column, own], i) => {
         const content = Number.isFinite(width) ? cut(text(column), own, column.cutAt) : text(column);
-        const padded = column.align === 'right' ? content.padStart(own) : i === fitted.length - 1 ? content : content.padEnd(own);
+        const padded =
+          column.align === 'right' ? padText(content, own, 'right') : i === fitted.length - 1 ? content : padText(content, own);
         return paint(padded, tone(column), hasColours);
       })
       .join(GAP);

@@ -1,6 +1,7 @@
 /** What `tulle flows` and `tulle tap` ask for: the same filters, as options and as a query of `/api/flows`. */
 import { type Command, Option } from 'commander';
 import { FLOW_PROTOCOLS, REPORTERS, VERDICTS } from '../../model/flow.ts';
+import { RefusedError } from '../admin-client.ts';
 import { usageError } from '../errors.ts';
 
 export interface FlowOptions {
@@ -49,6 +50,15 @@ export function flowQuery(workload: string | undefined, options: FlowOptions): U
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(fields)) if (value !== undefined && value !== '') query.set(key, value);
   return query;
+}
+
+const FLAGS: Readonly<Record<string, string>> = { workload: 'the workload', source: '--from', destination: '--to' };
+
+/** `error`, or what is wrong with the command line where the control plane refused a filter (`"since" must be …, not "5x"`). */
+export function filterError(error: unknown, flags = FLAGS): unknown {
+  if (!(error instanceof RefusedError)) return error;
+  const [, key = '', wanted = '', given = ''] = /^"(\w+)" must be (.*), not (".*")$/.exec(error.message) ?? [];
+  return key === '' ? error : usageError(`${flags[key] ?? `--${key}`}: ${given} cannot be read`, `write ${wanted}`, error);
 }
 
 /** Adds the filters to a command. */

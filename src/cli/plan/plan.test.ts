@@ -7,6 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { loadRe2 } from '../../core/re2.ts';
 import { worldOf } from '../explain/folder-world.ts';
+import { noRequestsText } from '../plan.ts';
 import { touchedProxies } from './proxy-changes.ts';
 import { renderPlan } from './render.ts';
 import { readRequests, requestChanges } from './request-changes.ts';
@@ -88,6 +89,18 @@ for (const { name, before, after, want } of CASES) {
     assert.match(renderPlan(plan), want);
   });
 }
+
+test('that no requests were found is said', () => {
+  const plan = { resources: [], proxies: [], asked: 0, requests: [] };
+  const text = noRequestsText({ flows: '1s' });
+  assert.equal(text, 'no requests were looked at: --flows 1s finds none that are kept');
+  assert.equal(renderPlan(plan, text), `nothing would change\n\n${text}\n`);
+  const proxies = [{ workload: 'shop/web', changes: [] }];
+  assert.ok(renderPlan({ ...plan, proxies }, text).endsWith(`\n\n${text}\n`));
+  assert.equal(renderPlan({ ...plan, proxies, asked: 1 }, text).includes(text), false);
+  const asked = [{ flows: true }, { flows: false }, { flows: true, revision: 'HEAD' }, { flows: '1s', requests: '-' }];
+  assert.deepEqual(asked.map(noRequestsText), ['no requests were looked at: none are kept', '', '', '']);
+});
 
 test('a request that cannot be read is named by its line', () => {
   assert.throws(() => readRequests(`${REQUEST}\n{"to":"front"}`), /line 2 of the requests: "front" is not a URL/);

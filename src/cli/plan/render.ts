@@ -31,9 +31,10 @@ function requestLines({ count, from, to, before, after }: RequestChange): string
   return [`  ${counted(count, 'request', 'requests')} from ${from} to ${to} would become`, `      ${after}`, `    from ${before}`];
 }
 
-/** The text of `tulle plan`. Ends with a newline. */
-export function renderPlan({ resources, proxies, asked, requests }: Plan): string {
-  if (resources.length === 0 && proxies.length === 0 && requests.length === 0) return 'nothing would change\n';
+/** The text of `tulle plan`; `noRequests` is what is said where no request was asked about. Ends with a newline. */
+export function renderPlan({ resources, proxies, asked, requests }: Plan, noRequests = ''): string {
+  const note = asked > 0 || noRequests === '' ? [] : ['', noRequests];
+  if (resources.length === 0 && proxies.length === 0 && requests.length === 0) return `${['nothing would change', ...note].join('\n')}\n`;
   const lines = [
     counted(resources.length, 'resource', 'resources'),
     ...resources.map(({ change, resource, file, line }) => `  ${CHANGE_MARKS[change]} ${resource}  [${file}:${line}]`),
@@ -47,5 +48,6 @@ export function renderPlan({ resources, proxies, asked, requests }: Plan): strin
       `${requests.reduce((sum, { count }) => sum + count, 0)} of ${counted(asked, 'request', 'requests')} would be routed or decided otherwise`,
       ...requests.flatMap(requestLines),
     );
+  lines.push(...note);
   return `${lines.join('\n')}\n`;
 }

@@ -1,5 +1,7 @@
 /** Says something again and again: in place on a terminal, one after the other elsewhere. */
 import { setTimeout } from 'node:timers/promises';
+import { UnreachableError } from '../admin-client.ts';
+import { untilEnough } from '../enough.ts';
 
 const CLEAR_BELOW = '\u001b[J';
 const CLEAR_LINE = '\u001b[K';
@@ -19,6 +21,28 @@ export interface WatchOptions {
 /** How often {@link printOrWatch} looks again: what proxies push comes every five seconds. */
 const WATCH_MS = 2000;
 
+const WAITING = 'the control plane does not answer: waiting for it';
+
+/**
+ * Looks that go on while the control plane is away, once it has answered at all: then `waiting` is what is to be seen, of
+ * what was seen last.
+ */
+function patient(
+  render: WatchOptions['render'],
+  waiting: (last: readonly string[]) => readonly string[],
+): (height: number) => Promise<readonly string[]> {
+  let last: readonly string[] | undefined;
+  return async (height) => {
+    try {
+      last = await render(height);
+      return last;
+    } catch (error) {
+      if (last === undefined || !(error instanceof UnreachableError)) throw error;
+      return waiting(last).slice(0, height);
+    }
+  };
+}
+
 /** Writes lines over those that are there. */
 function paintPage(lines: readonly string[]): void {
   process.stdout.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\n')}${CLEAR_BELOW}`);
@@ -26,44 +50,59 @@ function paintPage(lines: readonly string[]): void {
 
 async function watchTerminal({ everyMs, render, onKey }: WatchOptions): Promise<void> {
   const { stdin, stdout } = process;
-  const ended = new AbortController();
+  const { signal, end, close } = untilEnough();
+  const look = patient(render, (last) => [`${WAITING}; this was before`, '', ...last]);
   let wake = new AbortController();
   const again = (): void => wake.abort();
   const press = (key: Buffer): void => {
     const text = key.toString();
-    if (text === 'q' || text === '\u0003') ended.abort();
+    if (text === 'q' || text === '\u0003') end();
     else onKey?.(text);
-    again();
-  };
-  const end = (): void => {
-    ended.abort();
     again();
   };
   stdout.write(ENTER);
   if (stdin.isTTY) stdin.setRawMode(true).on('data', press).resume();
-  process.once('SIGINT', end).once('SIGTERM', end);
+  signal.addEventListener('abort', again);
   stdout.on('resize', again);
   try {
-    while (!ended.signal.aborted) {
+    while (!signal.aborted) {
       wake = new AbortController();
-      paintPage(await render(stdout.rows));
+      paintPage(await look(stdout.rows));
       await setTimeout(everyMs, undefined, { signal: wake.signal }).catch(() => undefined);
     }
   } finally {
     stdout.write(LEAVE);
     if (stdin.isTTY) stdin.setRawMode(false).off('data', press).pause();
-    process.off('SIGINT', end).off('SIGTERM', end);
     stdout.off('resize', again);
+    close();
   }
 }
 
-/** Until `q` or Ctrl-C on a terminal, else until whoever reads has enough. */
-export async function watch(options: WatchOptions): Promise<void> {
-  if (process.stdout.isTTY) return watchTerminal(options);
-  for (;;) {
-    process.stdout.write(`${(await options.render(Infinity)).join('\n')}\n`);
-    await setTimeout(options.everyMs);
+async function watchLines({ everyMs, render }: WatchOptions): Promise<void> {
+  const { signal, close } = untilEnough();
+  let isWaiting = false;
+  const look = patient(render, () => {
+    if (!isWaiting) process.stderr.write(`tulle: ${WAITING}\n`);
+    isWaiting = true;
+    return [];
+  });
+  try {
+    while (!signal.aborted) {
+      const lines = await look(Infinity);
+      if (lines.length > 0) {
+        isWaiting = false;
+        process.stdout.write(`${lines.join('\n')}\n`);
+      }
+      await setTimeout(everyMs, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    close();
   }
+}
+
+/** Until `q` or Ctrl-C on a terminal, else until Ctrl-C or until whoever reads has enough. */
+export async function watch(options: WatchOptions): Promise<void> {
+  return process.stdout.isTTY ? watchTerminal(options) : watchLines(options);
 }
 
 /** Prints what `text` gives: once, or again and again. */

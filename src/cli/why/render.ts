@@ -22,28 +22,40 @@ function line(hop: Hop): string {
   return `  ${clock(hop.startMs)}  ${hop.proxy || 'the line'} (${hop.side})  ${hop.what}: ${said(hop)}${to}${took}`;
 }
 
-/** Breaks a paragraph into lines of at most `width` characters. */
-function wrap(text: string, width: number): string {
+/** Pieces of a word of at most `width` characters; details of Envoy's have no blanks (`upstream_reset_before_response_started{…}`). */
+function pieces(word: string, width: number): string[] {
+  if (word.length <= width) return [word];
+  const fitting = word.slice(0, width);
+  // after a mark that names are joined by, where there is one
+  const joint = fitting.search(/[_,:{|=-][^_,:{|=-]*$/) + 1;
+  const end = joint > width / 2 ? joint : width;
+  return [word.slice(0, end), ...pieces(word.slice(end), width)];
+}
+
+/** Breaks a paragraph into lines of at most `width` characters; those after the first begin with `indent`. */
+function wrap(text: string, width: number, indent = ''): string {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + word.length >= width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
+  for (const [, blanks = '', word = ''] of text.matchAll(/( *)([^ ]+)/g))
+    for (const [i, piece] of pieces(word, width - indent.length).entries()) {
+      const next = i === 0 ? `${blanks}${piece}` : piece;
+      if (line !== '' && (i > 0 || line.length + next.length > width)) {
+        lines.push(line);
+        line = `${indent}${piece}`;
+      } else line += next;
+    }
   return [...lines, line].join('\n');
 }
 
-/** The text for a terminal. Ends with a newline. */
-export function renderDiagnosis({ paragraph, mend, evidence }: Diagnosis, width: number, hasColours: boolean): string {
+/** The text for a terminal of `columns`, paragraphs in lines of at most `width`. Ends with a newline. */
+export function renderDiagnosis({ paragraph, mend, evidence }: Diagnosis, width: number, hasColours: boolean, columns: number): string {
   const text = wrap(paragraph, width);
   const lines = [
     hasColours ? `${BOLD}${text}${PLAIN}` : text,
     ...(mend === undefined ? [] : ['', wrap(`Look at: ${mend}.`, width)]),
     '',
     'What proxies said:',
-    ...evidence.map(line),
+    ...evidence.map((hop) => wrap(line(hop), columns, '      ')),
   ];
   return `${lines.join('\n')}\n`;
 }
