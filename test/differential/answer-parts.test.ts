@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { World } from './framework/bootstrap.ts';
-import { MIRRORED } from './differences.ts';
+import { DIFFERENCES, ofMirrored } from './differences.ts';
 import { type Case, differing } from './framework/case.ts';
 import { ask } from './framework/h1-case.ts';
 import { address, cluster, direct, httpFilter, retry, to } from './framework/pieces.ts';
@@ -100,7 +100,7 @@ compareTopic({
       },
     },
   }),
-  cases: [...casesOf('main'), ...casesOf('inside'), differing(ask('mirrored', '/mirrored'), MIRRORED)],
+  cases: [...casesOf('main'), ...casesOf('inside'), differing(ask('mirrored', '/mirrored'), ofMirrored(DIFFERENCES.mirroredAlike))],
   more: (proxies) => {
     test('answers of each part', async () => {
       const same = await untilSame(proxies(), counted);

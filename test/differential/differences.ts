@@ -318,8 +318,8 @@ export const DIFFERENCES = {
   },
 } as const satisfies Readonly<Record<string, Difference>>;
 
-/** Where a mirrored request differs. */
-export const MIRRORED = {
-  'upstream.1.fields.x-envoy-internal': DIFFERENCES.mirroredAlike,
-  'upstream.1.fields.x-forwarded-for': DIFFERENCES.mirroredAlike,
-};
+/** The places in which a mirrored request shows a difference. */
+export const ofMirrored = (difference: Difference): Readonly<Record<string, Difference>> => ({
+  'upstream.1.fields.x-envoy-internal': difference,
+  'upstream.1.fields.x-forwarded-for': difference,
+});

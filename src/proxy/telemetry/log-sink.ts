@@ -21,8 +21,6 @@ const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT |
 const RETRY_MS = { first: 5, most: 100 } as const;
 /** How long one who ends waits for room in a pipe. */
 const LAST_PATIENCE_MS = 500;
-/** What nobody wakes up, to wait for. */
-const NOBODY = new Int32Array(new SharedArrayBuffer(4));
 
 export interface LogSink {
   /** Where lines for a file go; `/dev/stdout` and `/dev/stderr` are the process's own. */
@@ -148,7 +146,8 @@ class FileTarget implements BufferedTarget {
         at += writeSync(fd, chunk.bytes, at, chunk.end - at);
       } catch (error) {
         if (hasNoRoom(error) && performance.now() < untilMs) {
-          Atomics.wait(NOBODY, 0, 0, RETRY_MS.first);
+          // made when it is needed: there is no shared memory where a start-up snapshot is made
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS.first);
           continue;
         }
         this.#lose(chunk, at);
