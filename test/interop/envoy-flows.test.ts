@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { speakPlaintext } from '../../src/cli/demo/client.ts';
 import { portOf } from '../../src/net/testing/port-of.ts';
 import { eventually } from '../../src/core/testing/eventually.ts';
@@ -41,13 +41,10 @@ spec:
     - route: [{ destination: { host: ${HOST} } }]
 `;
 
-test('Envoy tells of flows by its access log service', { skip: envoyMissing, timeout: 180_000 }, async (t) => {
-  const origin = http.createServer({ keepAliveTimeout: 0 }, (_, response) => response.end('hello'));
-  origin.listen(0, '127.0.0.1');
-  await once(origin, 'listening');
-  t.after(() => origin.close());
+/** A control plane of one file; `call` is for its admin API. */
+async function startPlane(t: TestContext, yaml: string) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
-  await writeFile(path.join(folder, 'mesh.yaml'), meshYaml(portOf(origin)));
+  await writeFile(path.join(folder, 'mesh.yaml'), yaml);
   const plane = await startControlPlane({ folder, stateDir: path.join(folder, '.tulle'), log: silentLog });
   t.after(async () => {
     await plane.close();
@@ -55,6 +52,15 @@ test('Envoy tells of flows by its access log service', { skip: envoyMissing, tim
   });
   const call = async (url: string, body?: object): Promise<string> =>
     (await callAdmin({ socketPath: plane.adminSocket }, body === undefined ? 'GET' : 'POST', url, body)).text;
+  return { plane, call };
+}
+
+test('Envoy tells of flows by its access log service', { skip: envoyMissing, timeout: 180_000 }, async (t) => {
+  const origin = http.createServer({ keepAliveTimeout: 0 }, (_, response) => response.end('hello'));
+  origin.listen(0, '127.0.0.1');
+  await once(origin, 'listening');
+  t.after(() => origin.close());
+  const { plane, call } = await startPlane(t, meshYaml(portOf(origin)));
   const [httpProxyPort, localPort] = [await freePort(), await freePort()];
   const ads = { ads: {}, resource_api_version: 'V3' };
   const envoy = await startEnvoy({
@@ -123,15 +129,7 @@ spec: { selector: { matchLabels: { app: locked } }, mtls: { mode: STRICT } }
 `;
 
 test('Envoy tells of plaintext that STRICT refuses', { skip: envoyMissing, timeout: 180_000 }, async (t) => {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'tulle-'));
-  await writeFile(path.join(folder, 'mesh.yaml'), STRICT);
-  const plane = await startControlPlane({ folder, stateDir: path.join(folder, '.tulle'), log: silentLog });
-  t.after(async () => {
-    await plane.close();
-    await rm(folder, { recursive: true });
-  });
-  const call = async (url: string, body?: object): Promise<string> =>
-    (await callAdmin({ socketPath: plane.adminSocket }, body === undefined ? 'GET' : 'POST', url, body)).text;
+  const { plane, call } = await startPlane(t, STRICT);
   const [httpProxyPort, listen, appPort] = [await freePort(), await freePort(), await freePort()];
   const ports = [{ name: 'http', number: 8080, protocol: 'http', listen, appPort }];
   const envoy = await startEnvoy({

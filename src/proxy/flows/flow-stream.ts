@@ -88,6 +88,8 @@ export class FlowStream {
   readonly #unanswered = new Set<Promise<void>>();
   #isOpening = false;
   #isClosed = false;
+  /** The last moment for what waits has passed. */
+  #isOver = false;
   #failures = 0;
   #unsaid = 0;
   /** Entries that were counted as sent and came back: they are not counted again. */
@@ -126,6 +128,7 @@ export class FlowStream {
     this.#send();
     this.#endCarrier();
     await settlesWithin(this.#allAnswered(), goodbyeMs);
+    this.#isOver = true;
     this.#disconnect();
     timers.cancel(this.#flush);
     await this.#allAnswered();
@@ -281,6 +284,8 @@ export class FlowStream {
     let channel: GrpcChannel | undefined;
     try {
       const { openChannel } = await import('../../net/grpc-client.ts');
+      // the code has come too late: nobody would end this stream
+      if (this.#isOver) return;
       channel = this.#channel ??= openChannel(ads.target, ads.options);
       carrier = { stream: channel.open(AccessLogService.method.streamAccessLogs), taken: [], isIdentified: false };
       this.#carrier = carrier;
