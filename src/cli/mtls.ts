@@ -2,6 +2,7 @@
 import { Option } from 'commander';
 import { mtlsModeOf } from '../compile/emit/peer-authentication.ts';
 import { newCommand, outputOption, runCommand, stateDirOption } from './command.ts';
+import { policyPlace } from './flows/columns.ts';
 import { runningWorld } from './explain/running-world.ts';
 import type { World } from './explain/world.ts';
 import { fetchFlows } from './fetch-flows.ts';
@@ -74,8 +75,7 @@ const REFUSAL_COLUMNS: readonly Column[] = [
 ];
 
 function refusalRow({ caller, destination, connections, policy }: Refusal): Record<string, string> {
-  const by = policy === undefined ? '-' : `${policy.namespace}/${policy.name} ${policy.file}:${policy.line}`;
-  return { caller, destination, connections: String(connections), policy: by };
+  return { caller, destination, connections: String(connections), policy: policy === undefined ? '-' : policyPlace(policy) };
 }
 
 function namespaceRow({ namespace, modes, perSecond, mutualTlsRatio, verdict }: NamespaceReport): Record<string, string> {

@@ -1,5 +1,6 @@
 /** How a flow is told in a line. */
 import { type Flow, type FlowEnd, NO_CHAIN_FOUND, PLAINTEXT_REFUSED } from '../../model/flow.ts';
+import type { Provenance } from '../../model/provenance.ts';
 import { formatHost, formatLatency } from '../signals/columns.ts';
 import type { FitColumn, Tone } from '../fit-table.ts';
 
@@ -34,10 +35,15 @@ export function formatStatus({ request }: Flow): string {
 /** Details of what no policy of those that allow has let in. */
 const NO_ALLOW = 'rbac_access_denied_matched_policy[none]';
 
+/** A policy, and where it is written: `shop/strict mesh.yaml:3`. */
+export function policyPlace({ namespace, name, file, line }: Provenance): string {
+  return `${namespace}/${name} ${file}:${line}`;
+}
+
 /** Why it was denied or failed, in the words of the proxy; the policy by its name and place. */
 export function formatWhy({ verdict, policy, flags, details }: Flow): string {
   if (policy !== undefined) {
-    const place = `${policy.namespace}/${policy.name} ${policy.file}:${policy.line}`;
+    const place = policyPlace(policy);
     if (details === PLAINTEXT_REFUSED) return `plaintext, and mTLS is STRICT: ${place}`;
     return verdict === 'denied' ? place : `would be denied by ${place}`;
   }
